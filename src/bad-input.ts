@@ -1,0 +1,22 @@
+/** The error for what a caller passed: it names the thing, what it takes and what it got. */
+export function badInput(name: string, takes: string, got: unknown): TypeError {
+  return new TypeError(`${name} must be ${takes}, got ${show(got)}`);
+}
+
+export function isRecord(value: unknown): value is Record<string, unknown> {
+  return typeof value === "object" && value !== null && !Array.isArray(value);
+}
+
+/** A value in a few words. Never more of it than that: it may hold a secret or a megabyte. */
+function show(value: unknown): string {
+  if (typeof value === "string") return JSON.stringify(value.length > 60 ? `${value.slice(0, 60)}…` : value);
+  if (typeof value === "function") return "a function";
+  if (Array.isArray(value)) return `an array of ${value.length}`;
+  if (typeof value === "object" && value !== null) {
+    const keys = Object.keys(value);
+    return keys.length === 0
+      ? "{}"
+      : `an object with ${keys.slice(0, 6).join(", ")}${keys.length > 6 ? ", …" : ""}`;
+  }
+  return String(value);
+}

@@ -1,0 +1,210 @@
+/**
+ * Where a path or a name in a text begins and ends. The container's files say how far a name is spelled; these
+ * rules say whether it may begin or end just there, or is a piece of a longer one.
+ */
+import { extensionOf } from "./file-index.js";
+import { closesAfterSpace, type Place } from "./markdown.js";
+import { matchAt, readEncoded } from "./spelling.js";
+
+/** Letters of the scripts that put no space between words: a particle may follow a file name at once. */
+const UNSPACED =
+  /[\p{Script=Han}\p{Script=Hiragana}\p{Script=Katakana}\p{Script=Hangul}\p{Script=Bopomofo}\p{Script=Thai}\p{Script=Lao}\p{Script=Khmer}\p{Script=Myanmar}ー々〆]/u;
+const WORD = /[\p{L}\p{N}\p{M}_]/u;
+/** How far back a URL's `://` is looked for. A bound, so that no text is read twice for each of its mentions. */
+const URL_LOOKBACK = 256;
+
+/** Whether a path or a name may start at `at`: not where something before it makes it a part of something else. */
+export function canStart(text: string, at: number): boolean {
+  if (at === 0) return true;
+  const before = characterBefore(text, at);
+  if (/[\s"'`“”‘’«»「『([<|>]/.test(before)) return true;
+  if (isJsonEscapedBreak(text, at)) return true;
+  return !attaches(text, at, before) && !isInUrl(text, at);
+}
+
+/** Whether the character before `at`, which is no white space, quote or bracket, belongs to what starts there. */
+function attaches(text: string, at: number, before: string): boolean {
+  if (UNSPACED.test(before)) return false;
+  switch (before) {
+    case "_": {
+      let first = at;
+      while (first > 0 && at - first < 4 && text[first - 1] === "_") first--;
+      return first > 0 && WORD.test(characterBefore(text, first));
+    }
+    case "~":
+      return text[at - 2] !== "~";
+    case "-":
+      return at > 1 && !/\s/.test(text[at - 2]!);
+    case ":": {
+      // A drive's letter, or the host of `user@host:`.
+      const word = /(\S{0,64}):$/.exec(text.slice(Math.max(0, at - 65), at))![1]!;
+      return /^[a-z]$/i.test(word) || word.includes("@");
+    }
+    default:
+      return /[/\\.%+@$^#&})\]\u2010\u2011]/.test(before) || WORD.test(before);
+  }
+}
+
+/** The character before `at`, both halves of it where it is a surrogate pair. */
+function characterBefore(text: string, at: number): string {
+  const low = text.charCodeAt(at - 1);
+  const isLow = low >= 0xdc00 && low < 0xe000 && at > 1;
+  return isLow ? text.slice(at - 2, at) : text[at - 1]!;
+}
+
+/** In raw JSON a line break is the two characters `\n`: the `n` is no letter of what follows. */
+function isJsonEscapedBreak(text: string, at: number): boolean {
+  if (!/[nrt]/.test(text[at - 1]!)) return false;
+  let first = at - 1;
+  while (first > 0 && text[first - 1] === "\\") first--;
+  return (at - 1 - first) % 2 === 1;
+}
+
+/** Whether a URL with an authority (`https://host…`) runs up to `at`. */
+function isInUrl(text: string, at: number): boolean {
+  const from = Math.max(0, at - URL_LOOKBACK);
+  for (let back = at - 1; back > from; back--) {
+    const character = text[back]!;
+    if (/[\s"'`<>()[\]{}|，。；、]/.test(character)) return false;
+    if (character === ":" && text[back + 1] === "/" && text[back + 2] === "/") return true;
+  }
+  return false;
+}
+
+/** What always ends a name, whatever follows. */
+const CLOSING = /["'`)|\]}>»”’」』】》〉，。、；：！？]/;
+/** What ends a name that has an extension, and one without only before something that is no name. */
+const PUNCTUATION = /[,;:!?#([{<…–—]/;
+
+/**
+ * Whether a path or a name spelled up to `end` stops there: `report.csv` does in `report.csv.` and `report.csvに`,
+ * not in `report.csv2` or `report.csv.bak`. `name` is the file's; one without an extension is easily the beginning
+ * of another, so it must be followed by more. `opener` is the character before the mention.
+ */
+export function canEnd(text: string, end: number, name: string, opener = ""): boolean {
+  if (end >= text.length) return true;
+  const hasExtension = /\.[a-z0-9]{1,10}$/i.test(name);
+  const next = String.fromCodePoint(text.codePointAt(end)!);
+  if (/\s/.test(next)) return hasExtension || !goesOnAfterSpace(text, end, opener);
+  if (CLOSING.test(next)) return hasExtension || !isNamePart(text, end + next.length);
+  switch (next) {
+    case "/":
+    case "@":
+    case "+":
+    case "=":
+    case "$":
+    case "^":
+      return false;
+    case "\\":
+      return endsAtBackslash(text, end, name);
+    case "&":
+      return endsAtAmpersand(text, end);
+    case "%":
+      return !readEncoded(text, end);
+    case ".":
+    case "_":
+      return endsAtRun(text, end, next);
+    case "*":
+      return endsAtAsterisk(text, end);
+    case "~":
+      return text[end + 1] === "~";
+    case "-":
+    case "\u2010":
+    case "\u2011":
+      return end + 1 === text.length || /[\s>]/.test(text[end + 1]!);
+    case "<":
+      return hasExtension || /<(?:\/|br\b)/y.test(text.slice(end, end + 4));
+    case "{":
+    case "[":
+      return hasExtension && !isNamePart(text, text.indexOf(next === "{" ? "}" : "]", end) + 1);
+    default:
+  }
+  if (UNSPACED.test(next)) return endsAtParticle(text, end, hasExtension);
+  if (WORD.test(next)) return false;
+  if (PUNCTUATION.test(next)) {
+    return hasExtension || (next === ":" && /\d/.test(text[end + 1] ?? "")) || !isNamePart(text, end + 1);
+  }
+  return hasExtension || !isNamePart(text, end + next.length); // a symbol, an emoji
+}
+
+/** Whether a character that names are made of stands at `at`. */
+function isNamePart(text: string, at: number): boolean {
+  return at < text.length && /[\p{L}\p{N}\p{M}_.\-/]/u.test(String.fromCodePoint(text.codePointAt(at)!));
+}
+
+/** `Q3` in `Q3 report.pdf`, or in a quotation or a code span that goes on. */
+function goesOnAfterSpace(text: string, end: number, opener: string): boolean {
+  if (/["'`“‘«「『]/.test(opener)) return true;
+  const next = /^\s([^\s]{1,64})/.exec(text.slice(end, end + 66))?.[1];
+  return next !== undefined && extensionOf(next.replace(/[^a-z0-9]+$/i, "")) !== "";
+}
+
+/** In raw JSON `\n` and `\"` end a name; before Markdown's punctuation the backslash is not there. */
+function endsAtBackslash(text: string, end: number, name: string): boolean {
+  let next = end;
+  while (text[next] === "\\" && next - end < 4) next++;
+  if (next === text.length || /[nrt"'\s]/.test(text[next]!)) return true;
+  const encoded = readEncoded(text, end);
+  if (!encoded) return false;
+  if (text[next] === "u") return !WORD.test(encoded.meant) && encoded.meant !== "/";
+  return canEnd(text, next, name);
+}
+
+/** `&quot;`, `&lt;`, `&nbsp;` end a name; `&amp;` and a bare `&` before a word go on. */
+function endsAtAmpersand(text: string, end: number): boolean {
+  const entity = readEncoded(text, end)?.meant;
+  if (entity !== undefined) return !WORD.test(entity) && entity !== "&" && entity !== "/" && entity !== ".";
+  return end + 1 === text.length || /\s/.test(text[end + 1]!);
+}
+
+/** Full stops that end a sentence, underscores that end an emphasis: no name may go on behind the run. */
+function endsAtRun(text: string, end: number, character: string): boolean {
+  let after = end;
+  while (text[after] === character) after++;
+  if (after === text.length) return true;
+  const next = String.fromCodePoint(text.codePointAt(after)!);
+  if (UNSPACED.test(next)) return true;
+  if (next === "*") return text[after + 1] === "*";
+  if (next === "_") return endsAtRun(text, after, "_");
+  if (next === ".") return endsAtRun(text, after, ".");
+  if (next === "\\") return /[nrt"'\\*_]/.test(text[after + 1] ?? "n");
+  return !/[/\-@+=$^%&~{]/.test(next) && !WORD.test(next);
+}
+
+/** `**` ends bold type. One `*` ends italics only where some began on the line, and is a wild card elsewhere. */
+function endsAtAsterisk(text: string, end: number): boolean {
+  let after = end;
+  while (text[after] === "*") after++;
+  if (/[/.\w{]/.test(text[after] ?? " ")) return false;
+  if (after - end > 1) return true;
+  const line = text.slice(Math.max(0, end - 500), end);
+  return line.slice(line.lastIndexOf("\n") + 1).includes("*");
+}
+
+const PARTICLES = new RegExp(`${UNSPACED.source}{1,64}`, "uy");
+
+/** A particle (`を`, `에`, `的`) follows a name at once, but so does the rest of a longer name. */
+function endsAtParticle(text: string, end: number, hasExtension: boolean): boolean {
+  const after = end + matchAt(PARTICLES, text, end)![0].length;
+  if (hasExtension) return !/[_-]|\.[a-z0-9]/iy.test(text.slice(after, after + 2));
+  return !isNamePart(text, after) || text[after] === "/";
+}
+
+const QUERY = /[?#][^\s)>"'\\|<]*/y;
+
+/**
+ * Where the citation of a mention ends whose path or name is spelled up to `end`: there, or behind the query of a
+ * link; `undefined` where something else is meant. A link's destination is what stands in it, whole.
+ */
+export function endOfCitation(
+  text: string,
+  { start, place, hasScheme }: { start: number; place: Place; hasScheme: boolean },
+  end: number,
+  name: string,
+): number | undefined {
+  if (place.kind === "text") return canEnd(text, end, name, text[start - 1]) ? end : undefined;
+  const query = hasScheme ? matchAt(QUERY, text, end) : null;
+  if (query) return end + query[0].length;
+  if (/\s/.test(text[end] ?? "")) return closesAfterSpace(text, end, place) ? end : undefined;
+  return canEnd(text, end, name) ? end : undefined;
+}

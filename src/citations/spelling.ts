@@ -1,0 +1,115 @@
+/**
+ * How the characters of a path or a name are written in a text: as they are, percent-encoded, escaped for
+ * Markdown or JSON, as HTML entities, composed or decomposed. And the folded form in which two spellings of one
+ * name are the same: other dashes, spaces, quotes and case.
+ */
+
+/** One way to read the text at a position: the characters it means, and where the next ones start. */
+export interface Reading {
+  meant: string;
+  end: number;
+}
+
+const COMBINING = /^\p{M}/u;
+
+/**
+ * The character that stands at `at`, in NFD, with the combining marks after it: together they may be written
+ * in any order and composed or not.
+ */
+export function readLiteral(text: string, at: number): Reading {
+  let end = at + (text.codePointAt(at)! > 0xffff ? 2 : 1);
+  // Sixteen marks on one character are more than any language writes; without a bound, a text of nothing but
+  // marks would be read from each of its positions to its end.
+  for (let marks = 0; marks < 16 && text.charCodeAt(end) >= 0x300; marks++) {
+    const next = text.codePointAt(end)!;
+    if (!COMBINING.test(String.fromCodePoint(next))) break;
+    end += next > 0xffff ? 2 : 1;
+  }
+  return { meant: text.slice(at, end).normalize("NFD"), end };
+}
+
+const ESCAPE = /\\{1,4}([!-/:-@[-`{-~])/y;
+const JSON_UNICODE = /(?:\\{1,2}u[\da-f]{4}){1,2}/iy;
+const PERCENT =
+  /%[0-7][\da-f]|%[cd][\da-f]%[89ab][\da-f]|%e[\da-f](?:%[89ab][\da-f]){2}|%f[0-7](?:%[89ab][\da-f]){3}/iy;
+const ENTITY = /&(?:(amp|lt|gt|quot|apos|nbsp)|#(\d{1,7})|#x([\da-f]{1,6}));/iy;
+const NAMED: Record<string, string> = { amp: "&", lt: "<", gt: ">", quot: '"', apos: "'", nbsp: "\u00a0" };
+
+/** What an escape, an encoded character or an entity at `at` stands for, if there is one. */
+export function readEncoded(text: string, at: number): Reading | undefined {
+  switch (text.charCodeAt(at)) {
+    case 0x5c /* \ */:
+      {
+        const escaped = matchAt(ESCAPE, text, at);
+        if (escaped) return { meant: escaped[1]!, end: at + escaped[0].length };
+        const unicode = matchAt(JSON_UNICODE, text, at);
+        if (!unicode) return undefined;
+        const units = unicode[0].match(/[\da-f]{4}/gi)!.map((hex) => Number.parseInt(hex, 16));
+        // Two escapes are one character only when they are a surrogate pair.
+        const isPair = units.length === 2 && units[0]! >= 0xd800 && units[0]! < 0xdc00;
+        const length = isPair ? unicode[0].length : text.indexOf("u", at) + 5 - at;
+        return {
+          meant: String.fromCharCode(...units.slice(0, isPair ? 2 : 1)).normalize("NFD"),
+          end: at + length,
+        };
+      }
+    case 0x25 /* % */:
+      {
+        const bytes = matchAt(PERCENT, text, at)?.[0];
+        if (!bytes) return undefined;
+        try {
+          return { meant: decodeURIComponent(bytes).normalize("NFD"), end: at + bytes.length };
+        } catch {
+          return undefined; // an overlong form or a lone surrogate: not UTF-8
+        }
+      }
+    case 0x26 /* & */:
+      {
+        const entity = matchAt(ENTITY, text, at);
+        if (!entity) return undefined;
+        const [whole, name, decimal, hex] = entity;
+        const code = decimal ? Number(decimal) : Number.parseInt(hex ?? "0", 16);
+        if (!name && (code === 0 || code > 0x10ffff)) return undefined;
+        return {
+          meant: name ? NAMED[name.toLowerCase()]! : String.fromCodePoint(code).normalize("NFD"),
+          end: at + whole.length,
+        };
+      }
+    default:
+      return undefined;
+  }
+}
+
+/** `pattern`, which is sticky, at `at`. */
+export function matchAt(pattern: RegExp, text: string, at: number): RegExpExecArray | null {
+  pattern.lastIndex = at;
+  return pattern.exec(text);
+}
+
+/** A whole run of text as it is meant, every escape in it decoded. */
+export function decode(text: string): string {
+  let meant = "";
+  for (let at = 0; at < text.length; ) {
+    const reading = readEncoded(text, at) ?? readLiteral(text, at);
+    meant += reading.meant;
+    at = reading.end;
+  }
+  return meant;
+}
+
+const DASHES = /[\u2010-\u2015\u2212\ufe58\ufe63\uff0d]/g;
+const SPACES = /[\u00a0\u1680\u2000-\u200a\u202f\u205f\u3000]/g;
+const SINGLE_QUOTES = /[\u2018-\u201b\u2032]/g;
+const DOUBLE_QUOTES = /[\u201c-\u201f\u2033]/g;
+
+/** The form in which a name written with other dashes, spaces, quotes or case equals the file's own. */
+export function fold(text: string): string {
+  const decomposed = text.normalize("NFD").toLowerCase();
+  if (!/[^\0-\x7f]/.test(decomposed)) return decomposed;
+  return decomposed
+    .replace(DASHES, "-")
+    .replace(SPACES, " ")
+    .replace(SINGLE_QUOTES, "'")
+    .replace(DOUBLE_QUOTES, '"')
+    .replace(/ς/g, "σ"); // toLowerCase writes a sigma by its place in the word; one character knows no place
+}
