@@ -1,0 +1,36 @@
+export type { RecordedRequest } from "./call.js";
+export type { EmulatedContainer, EmulatedFile, FileContent } from "./containers.js";
+export {
+  type CreateContainerOptions,
+  createResponsesEmulator,
+  type EmulatorOptions,
+  type ResponsesEmulator,
+} from "./emulator.js";
+export type { ListeningServer, ListenOptions } from "./listen.js";
+export {
+  chartModel,
+  compliantModel,
+  type ModelOptions,
+  structuredModel,
+  stubbornModel,
+  twoContainersModel,
+  twoFilesModel,
+} from "./scripts.js";
+export type {
+  Chunks,
+  ContainerStep,
+  FailStep,
+  ImageStep,
+  IncompleteStep,
+  MessageStep,
+  PreviousTurn,
+  PythonStep,
+  ReasoningStep,
+  RefusalStep,
+  Script,
+  ScriptRequest,
+  ShellStep,
+  Step,
+  TextPart,
+} from "./steps.js";
+export type { StreamEvent } from "./wire.js";

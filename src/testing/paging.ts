@@ -1,0 +1,60 @@
+import { ApiError } from "./api-error.js";
+
+/** One page of a list, as the API answers it. */
+export interface ListPage<Entry> {
+  readonly object: "list";
+  readonly data: readonly Entry[];
+  readonly first_id: string;
+  readonly has_more: boolean;
+  readonly last_id: string;
+}
+
+const DEFAULT_LIMIT = 20;
+const MAX_LIMIT = 100;
+
+/**
+ * The page of `entries` that a list request's query asks for: `limit` (1 to 100, default 20), `after` (the id that
+ * the page begins behind) and `order` (default `desc`). `entries` come oldest first.
+ */
+export function page<Entry extends { readonly id: string }>(
+  entries: readonly Entry[],
+  query: URLSearchParams,
+): ListPage<Entry> {
+  const limit = readLimit(query.get("limit"));
+  const order = query.get("order") ?? "desc";
+  if (order !== "asc" && order !== "desc") {
+    throw new ApiError(400, `Invalid value: '${order}'. Supported values are: 'asc' and 'desc'.`, {
+      param: "order",
+      code: "invalid_value",
+    });
+  }
+  const ordered = order === "asc" ? entries : entries.toReversed();
+  const after = query.get("after");
+  const start = after === null ? 0 : ordered.findIndex((entry) => entry.id === after) + 1;
+  if (after !== null && start === 0) {
+    throw new ApiError(400, `Invalid 'after': no entry with id '${after}' in this list.`, {
+      param: "after",
+      code: "invalid_value",
+    });
+  }
+  const data = ordered.slice(start, start + limit);
+  return {
+    object: "list",
+    data,
+    first_id: data[0]?.id ?? "",
+    has_more: start + limit < ordered.length,
+    last_id: data.at(-1)?.id ?? "",
+  };
+}
+
+function readLimit(text: string | null): number {
+  if (text === null) return DEFAULT_LIMIT;
+  const limit = /^-?\d+$/.test(text) ? Number(text) : Number.NaN;
+  if (limit >= 1 && limit <= MAX_LIMIT) return limit;
+  const [expected, code] = Number.isNaN(limit)
+    ? ["expected an integer", "invalid_type"]
+    : limit < 1
+      ? ["expected a value >= 1", "integer_below_min_value"]
+      : [`expected a value <= ${MAX_LIMIT}`, "integer_above_max_value"];
+  throw new ApiError(400, `Invalid 'limit': ${expected}, but got ${text} instead.`, { param: "limit", code });
+}

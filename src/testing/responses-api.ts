@@ -1,0 +1,247 @@
+import type { ResponseCreateParams } from "openai/resources/responses/responses";
+import { ApiError, notFound } from "./api-error.js";
+import { streamBody } from "./body.js";
+import type { Call } from "./call.js";
+import type { Clock, Container } from "./containers.js";
+import type { ContainersApi } from "./containers-api.js";
+import {
+  lastContainer,
+  lastUserText,
+  namedContainer,
+  readTurnRequest,
+  type TurnRequest,
+  toItems,
+  uploadIds,
+} from "./input.js";
+import { page } from "./paging.js";
+import { checkSteps, type PreviousTurn, type Script, type Step } from "./steps.js";
+import { Turn } from "./turn.js";
+import { describe, type Ids, type JsonObject, type OutputItem, type StreamEvent } from "./wire.js";
+
+/** What the responses endpoints are told by the emulator's options. */
+export interface ResponsesSettings {
+  readonly scripts: readonly Script[];
+  readonly listLag: number;
+  readonly pollsUntilDone: number;
+  readonly beforeEvent: ((event: StreamEvent) => void | Promise<void>) | undefined;
+}
+
+interface Played {
+  readonly turn: Turn;
+  /** The turns before it, oldest first. */
+  readonly previous: readonly Played[];
+  /** The turn's containers by the steps' name for them, and those it could go on using. */
+  readonly containers: Map<string | undefined, Container>;
+}
+
+interface Conversation {
+  readonly resource: JsonObject & { id: string };
+  readonly items: readonly OutputItem[];
+  readonly played: Played[];
+}
+
+/** The endpoints below `/responses` and `/conversations`. */
+export class ResponsesApi {
+  readonly #settings: ResponsesSettings;
+  readonly #ids: Ids;
+  readonly #now: Clock;
+  readonly #api: ContainersApi;
+  readonly #played = new Map<string, Played>();
+  readonly #conversations = new Map<string, Conversation>();
+  readonly #items = new Map<string, OutputItem>();
+  #turns = 0;
+
+  constructor(settings: ResponsesSettings, ids: Ids, now: Clock, api: ContainersApi) {
+    this.#settings = settings;
+    this.#ids = ids;
+    this.#now = now;
+    this.#api = api;
+  }
+
+  readonly create = async (call: Call) => {
+    const request = readTurnRequest(call.json());
+    const conversation =
+      request.conversationId === null ? undefined : this.#conversation(request.conversationId);
+    const previous = conversation?.played ?? this.#chain(request.previousResponseId);
+    // A turn whose reader left is over for the next one.
+    for (const { turn } of previous) turn.finish();
+    const { turn, containers } = await this.#begin(request, [...previous]);
+    const played = { turn, previous: [...previous], containers };
+    conversation?.played.push(played);
+    if (request.store) this.#played.set(turn.id, played);
+    if (request.stream) return this.#stream(call, turn, 0);
+    if (!request.background) turn.finish();
+    return Response.json(turn.resource());
+  };
+
+  readonly retrieve = (call: Call, id: string) => {
+    const { turn } = this.#find(id);
+    if (call.query.get("stream") === "true") return this.#stream(call, turn, readStart(call.query));
+    turn.poll();
+    return Response.json(turn.resource());
+  };
+
+  readonly cancel = (_: Call, id: string) => {
+    const { turn } = this.#find(id);
+    if (!turn.request.background) throw new ApiError(400, "Cannot cancel a synchronous response.");
+    turn.cancel();
+    return Response.json(turn.resource());
+  };
+
+  readonly remove = (_: Call, id: string) => {
+    this.#find(id);
+    this.#played.delete(id);
+    return Response.json({ id, object: "response", deleted: true });
+  };
+
+  readonly inputItems = (call: Call, id: string) =>
+    Response.json(page(this.#find(id).turn.input, call.query));
+
+  readonly createConversation = (call: Call) => {
+    const { items, metadata } = call.jsonObject();
+    const { input } = readTurnRequest({ input: items ?? [] });
+    const id = this.#ids.next("conv_");
+    const created_at = Math.floor(this.#now() / 1000);
+    const resource = { id, object: "conversation", created_at, metadata: metadata ?? {} };
+    this.#conversations.set(id, { resource, items: this.#toItems(input), played: [] });
+    return Response.json(resource);
+  };
+
+  readonly retrieveConversation = (_: Call, id: string) => Response.json(this.#conversation(id).resource);
+
+  readonly removeConversation = (_: Call, id: string) => {
+    this.#conversation(id);
+    this.#conversations.delete(id);
+    return Response.json({ id, object: "conversation.deleted", deleted: true });
+  };
+
+  readonly conversationItems = (call: Call, id: string) => {
+    const { items, played } = this.#conversation(id);
+    const turns = played.flatMap(({ turn }) => [...turn.input, ...turn.output]);
+    return Response.json(page([...items, ...turns], call.query));
+  };
+
+  async #begin(request: TurnRequest, previous: readonly Played[]) {
+    const input = this.#toItems(request.input);
+    const uploads = uploadIds(request, input).map((id) => this.#api.upload(id));
+    const named = namedContainer(request);
+    const containers = new Map(previous.at(-1)?.containers);
+    const inInput = this.#api.containers.all.get(lastContainer(input) ?? "");
+    if (inInput !== undefined) containers.set(undefined, inInput);
+    if (named !== undefined) containers.set(undefined, this.#api.containers.use(named));
+    const enterContainer = (name: string | undefined) => {
+      const known = containers.get(name);
+      // A container that the request names must be there; one that the service chose is replaced by a new one.
+      const mustLive = name === undefined && known?.id === named;
+      if (known === undefined || (known.status === "expired" && !mustLive)) {
+        containers.set(name, this.#api.containers.create({ name: name ?? "auto" }));
+      }
+      const container = this.#api.containers.use(containers.get(name)?.id ?? "");
+      for (const { id, name: file, bytes } of name === undefined ? uploads : []) {
+        const path = `/mnt/data/${id}-${file}`;
+        if (!container.files.some((candidate) => candidate.path === path)) container.upload(file, bytes, id);
+      }
+      return container;
+    };
+    const steps = await this.#steps(request, input, previous);
+    const turn = new Turn({
+      ids: this.#ids,
+      request,
+      steps,
+      input,
+      createdAt: Math.floor(this.#now() / 1000),
+      listLag: this.#settings.listLag,
+      pollsUntilDone: this.#settings.pollsUntilDone,
+      enterContainer,
+      inherited: [...containers.values()].toReversed(),
+    });
+    return { turn, containers };
+  }
+
+  /** What the script says. Its mistakes are the test's, so the answer tells them in full. */
+  async #steps(
+    request: TurnRequest,
+    input: readonly OutputItem[],
+    previous: readonly Played[],
+  ): Promise<readonly Step[]> {
+    const { scripts } = this.#settings;
+    const turn = this.#turns++;
+    const script = scripts[Math.min(turn, scripts.length - 1)];
+    const text = lastUserText(input);
+    try {
+      const steps = await script?.({
+        // The script's author knows the client that wrote it; the emulator reads only what it has checked.
+        body: request.body as unknown as ResponseCreateParams,
+        turn,
+        lastUserText: text,
+        previous: previous.map(summarize),
+        asksForSandboxLinks: `${text}\n${request.instructions ?? ""}`.includes("sandbox:/mnt/data"),
+      });
+      return checkSteps(steps);
+    } catch (error) {
+      const reason = error instanceof Error ? `${error.name}: ${error.message}` : describe(error);
+      throw new ApiError(500, `The script failed for turn ${turn}. ${reason}`, { type: "server_error" });
+    }
+  }
+
+  #toItems(input: TurnRequest["input"]): OutputItem[] {
+    const items = toItems(input, this.#ids, (id) => this.#item(id));
+    for (const item of items) this.#items.set(item.id, item);
+    return items;
+  }
+
+  #item(id: string): OutputItem | undefined {
+    const inOutputs = () => [...this.#played.values()].flatMap(({ turn }) => turn.output);
+    return this.#items.get(id) ?? inOutputs().find((item) => item.id === id);
+  }
+
+  #chain(id: string | null): readonly Played[] {
+    if (id === null) return [];
+    const played = this.#played.get(id);
+    if (played !== undefined) return [...played.previous, played];
+    throw new ApiError(404, `Previous response with id '${id}' not found.`, {
+      param: "previous_response_id",
+      code: "previous_response_not_found",
+    });
+  }
+
+  #find(id: string): Played {
+    const played = this.#played.get(id);
+    if (played === undefined) throw notFound("Response", id);
+    return played;
+  }
+
+  #conversation(id: string): Conversation {
+    const conversation = this.#conversations.get(id);
+    if (conversation === undefined) throw notFound("Conversation", id);
+    return conversation;
+  }
+
+  #stream(call: Call, turn: Turn, start: number): Response {
+    const encoder = new TextEncoder();
+    let index = start;
+    const body = streamBody(async () => {
+      const event = turn.eventAt(index);
+      if (event === undefined) return undefined;
+      index += 1;
+      await this.#settings.beforeEvent?.(event);
+      return encoder.encode(`event: ${event.type}\ndata: ${JSON.stringify(event)}\n\n`);
+    }, call.signal);
+    return new Response(body, { headers: { "content-type": "text/event-stream; charset=utf-8" } });
+  }
+}
+
+function summarize({ turn }: Played): PreviousTurn {
+  return { responseId: turn.id, lastUserText: lastUserText(turn.input), outputText: turn.outputText() };
+}
+
+/** The index of the first event behind `starting_after`; a sequence number is its event's index. */
+function readStart(query: URLSearchParams): number {
+  const text = query.get("starting_after");
+  if (text === null) return 0;
+  if (/^\d+$/.test(text)) return Number(text) + 1;
+  throw new ApiError(400, `Invalid 'starting_after': expected an integer, but got ${text} instead.`, {
+    param: "starting_after",
+    code: "invalid_type",
+  });
+}

@@ -1,0 +1,119 @@
+import { describe, expect, it } from "vitest";
+import { createResponsesEmulator, type Script, type ScriptRequest } from "../src/testing/index.js";
+import { AUTH, BASE, call, itemsOf, parts, respond } from "./emulator-calls.js";
+
+describe("responses", () => {
+  it("hide the outputs of code that nobody asked for", async () => {
+    const emulator = createResponsesEmulator();
+    expect(itemsOf(await respond(emulator), "code_interpreter_call")[0]?.outputs).toBeNull();
+    const shown = await respond(emulator, { include: ["code_interpreter_call.outputs"] });
+    expect(itemsOf(shown, "code_interpreter_call")[0]?.outputs).toEqual([
+      { type: "logs", logs: "/mnt/data/report.csv" },
+    ]);
+  });
+
+  it("follow one script a turn, and tell it what came before", async () => {
+    const seen: ScriptRequest[] = [];
+    const say =
+      (text: string): Script =>
+      (request) => {
+        seen.push(request);
+        return [{ type: "message", text }];
+      };
+    const emulator = createResponsesEmulator({ script: [say("one"), say("two")] });
+    const first = await respond(emulator, { input: "first" });
+    const second = await respond(emulator, {
+      input: [
+        { role: "user", content: "second" },
+        { role: "assistant", content: "hm" },
+      ],
+      previous_response_id: first.id,
+    });
+    const third = await respond(emulator, { input: [], previous_response_id: second.id });
+    expect([first, second, third].map((response) => parts(response)[0]?.text)).toEqual(["one", "two", "two"]);
+    expect(seen.map(({ turn, lastUserText }) => [turn, lastUserText])).toEqual([
+      [0, "first"],
+      [1, "second"],
+      [2, ""],
+    ]);
+    expect(seen[2]?.previous).toEqual([
+      { responseId: first.id, lastUserText: "first", outputText: "one" },
+      { responseId: second.id, lastUserText: "second", outputText: "two" },
+    ]);
+    expect(seen[2]?.body).toMatchObject({ model: "gpt-5" });
+  });
+
+  it("end as the script says", async () => {
+    const failed = await respond(
+      createResponsesEmulator({ script: () => [{ type: "fail", message: "Oh." }] }),
+    );
+    expect(failed).toMatchObject({ status: "failed", error: { code: "server_error", message: "Oh." } });
+    const cut = createResponsesEmulator({
+      script: () => [
+        { type: "message", text: "I wa" },
+        { type: "incomplete" },
+        { type: "message", text: "never said" },
+      ],
+    });
+    const incomplete = await respond(cut);
+    expect(incomplete).toMatchObject({
+      status: "incomplete",
+      incomplete_details: { reason: "max_output_tokens" },
+      output: [{ status: "incomplete" }],
+    });
+  });
+
+  it("fail when their container expires under them", async () => {
+    const emulator = createResponsesEmulator({
+      beforeEvent: ({ type }) => {
+        if (type === "response.created") emulator.expireContainer(container);
+      },
+    });
+    const { id: container } = emulator.createContainer();
+    const body = { input: "Go.", stream: true, tools: [{ type: "code_interpreter", container }] };
+    const response = await emulator.fetch(`${BASE}/responses`, {
+      method: "POST",
+      headers: AUTH,
+      body: JSON.stringify(body),
+    });
+    expect(await response.text()).toMatch(/event: response\.failed\n.*Container is expired.*\n\n$/);
+  });
+
+  it("can be cancelled while they run in the background", async () => {
+    const emulator = createResponsesEmulator();
+    const { id } = await respond(emulator, { background: true });
+    expect((await call(emulator, "GET", `responses/${id}`)).body.status).toBe("in_progress");
+    expect((await call(emulator, "POST", `responses/${id}/cancel`)).body.status).toBe("cancelled");
+    expect((await call(emulator, "GET", `responses/${id}`)).body.status).toBe("cancelled");
+    expect(emulator.containers.size).toBe(0);
+    const done = await respond(emulator);
+    expect((await call(emulator, "POST", `responses/${done.id}/cancel`)).status).toBe(400);
+  });
+
+  it("can be deleted, and are kept only if they are stored", async () => {
+    const emulator = createResponsesEmulator();
+    const { id } = await respond(emulator);
+    expect((await call(emulator, "DELETE", `responses/${id}`)).body).toEqual({
+      id,
+      object: "response",
+      deleted: true,
+    });
+    expect((await call(emulator, "GET", `responses/${id}`)).status).toBe(404);
+    const loose = await respond(emulator, { store: false });
+    expect((await call(emulator, "GET", `responses/${loose.id}`)).status).toBe(404);
+  });
+
+  it("list their input, with references resolved", async () => {
+    const emulator = createResponsesEmulator();
+    const first = await respond(emulator);
+    const message = itemsOf(first, "message")[0];
+    const { id } = await respond(emulator, {
+      input: [
+        { type: "item_reference", id: message?.id },
+        { role: "user", content: "Again." },
+      ],
+    });
+    const { body } = await call(emulator, "GET", `responses/${id}/input_items?order=asc`);
+    expect(body.data).toEqual([message, expect.objectContaining({ role: "user", type: "message" })]);
+  });
+});
