@@ -78,3 +78,38 @@ export interface UnresolvedMention {
   /** For `"ambiguous"`: the files that fit equally well. */
   candidates?: ContainerFile[];
 }
+
+/** Where in a response a citation or a mention stands. */
+export interface PartPosition {
+  /** The item's place in `response.output`. */
+  outputIndex: number;
+  /** The part's place in the item's `content`. */
+  contentIndex: number;
+}
+
+/** A citation in a report: one that the API made, or one that was recovered. */
+export type ReportedCitation = PartPosition &
+  ({ origin: "api"; annotation: ContainerFileCitation } | ({ origin: "recovered" } & RecoveredCitation));
+
+/** What became of one response. */
+export interface Report {
+  /** `undefined` where the stream ended before it told. */
+  responseId: string | undefined;
+  /**
+   * `"nothing-to-do"`: no citation was missing. `"recovered"`: at least one was added. `"unchanged"`: some mention
+   * stays without one (see `unresolved`). `"failed"`: so it does, and `error` says what went wrong.
+   */
+  outcome: "nothing-to-do" | "recovered" | "unchanged" | "failed";
+  citations: ReportedCitation[];
+  unresolved: (PartPosition & UnresolvedMention)[];
+  /** Files that this response wrote and no text mentions. Known only when a list was asked for. */
+  unmentioned: ContainerFile[];
+  /** The containers whose lists were asked for, in that order. */
+  containers: string[];
+  /** How many pages of lists, and earlier responses, were asked for. */
+  listRequests: number;
+  /** For how long the answer was held back, in milliseconds. */
+  heldMs: number;
+  /** What failed, where something did. */
+  error?: Error;
+}

@@ -3,6 +3,9 @@ import { canStart } from "./boundaries.js";
 import { type Place, placeOf } from "./markdown.js";
 import { decode, matchAt } from "./spelling.js";
 
+/** The folder that a container's files are handed over from. */
+export const DEFAULT_ROOTS: readonly string[] = ["/mnt/data"];
+
 /** A place that names something below a root. What file that is, and where the path ends, the files decide. */
 export interface PathMention {
   /** Where a citation of it starts, its scheme included. UTF-16, as all offsets here. */
@@ -82,6 +85,18 @@ export class MentionFinder {
       place: placeOf(text, start, hasScheme),
     };
   }
+}
+
+const finders = new WeakMap<readonly string[], MentionFinder>();
+
+/** The finder of some roots, made once for each array of them. */
+export function finderOf(roots: readonly string[]): MentionFinder {
+  let finder = finders.get(roots);
+  if (!finder) {
+    finder = new MentionFinder(roots);
+    finders.set(roots, finder);
+  }
+  return finder;
 }
 
 /** The quick answer for `/home/me/mnt/data` and its like: a path or a word runs right up to the root's slash. */

@@ -14,12 +14,9 @@ import { endOfCitation } from "./boundaries.js";
 import { FileIndex, type Fit, fitOf, type IndexedFile } from "./file-index.js";
 import { coveredRanges, isRanged, toCodePoints } from "./index-units.js";
 import { codeBlocks, isInside, labelsOf, merge, type Range } from "./markdown.js";
-import { endOfUnknown, MentionFinder, type PathMention } from "./mentions.js";
+import { DEFAULT_ROOTS, endOfUnknown, finderOf, type MentionFinder, type PathMention } from "./mentions.js";
 import { type NameMention, nameMentions } from "./names.js";
 import { decode, fold } from "./spelling.js";
-
-/** The folder that a container's files are handed over from. */
-export const DEFAULT_ROOTS: readonly string[] = ["/mnt/data"];
 
 /** Options of {@link resolveFileCitations}. */
 export interface ResolveOptions {
@@ -66,10 +63,7 @@ export function resolveFileCitations(
 ): Resolution {
   if (typeof text !== "string") throw badInput("text", "a string", text);
   if (!Array.isArray(files)) throw badInput("files", "an array of container files", files);
-  if (
-    annotations != null &&
-    !(Array.isArray(annotations) && annotations.every((annotation) => isRecord(annotation)))
-  ) {
+  if (annotations != null && !isArrayOfObjects(annotations)) {
     throw badInput("annotations", "an array of annotation objects", annotations);
   }
   if (!["auto", "code-point", "utf-16"].includes(indexUnit)) {
@@ -173,18 +167,6 @@ function toCitations(text: string, cited: Found[], unit: "code-point" | "utf-16"
     start,
     end,
   }));
-}
-
-const finders = new WeakMap<readonly string[], MentionFinder>();
-
-/** The finder of some roots, made once for each array of them. */
-export function finderOf(roots: readonly string[]): MentionFinder {
-  let finder = finders.get(roots);
-  if (!finder) {
-    finder = new MentionFinder(roots);
-    finders.set(roots, finder);
-  }
-  return finder;
 }
 
 /** What became of a mention by path: a file, the reason why none, or nothing for what is no mention at all. */

@@ -1,0 +1,42 @@
+/** What the calls of a response tell of the files they wrote: their code, what they printed, their commands. */
+import { isRecord } from "../bad-input.js";
+
+/** All that the calls in `items` say, as one text. */
+export function evidenceOf(items: readonly unknown[]): string {
+  const texts: unknown[] = [];
+  for (const item of items) {
+    if (!isRecord(item)) continue;
+    if (item.type === "code_interpreter_call") {
+      texts.push(item.code);
+      if (Array.isArray(item.outputs)) {
+        for (const output of item.outputs) if (isRecord(output)) texts.push(output.logs);
+      }
+    } else if (item.type === "shell_call" && isRecord(item.action)) {
+      if (Array.isArray(item.action.commands)) texts.push(...item.action.commands);
+    } else if (item.type === "shell_call_output" && Array.isArray(item.output)) {
+      for (const output of item.output) if (isRecord(output)) texts.push(output.stdout, output.stderr);
+    }
+  }
+  return texts.filter((text) => typeof text === "string").join("\n");
+}
+
+/** Whether an item is a call that ran in a container. */
+export function isContainerCall(item: unknown): boolean {
+  return isRecord(item) && (item.type === "code_interpreter_call" || item.type === "shell_call");
+}
+
+const EXTENSION = /\.(?=[a-z0-9]{0,9}[a-z])[a-z0-9]{1,10}(?![\w(])/gi;
+const NO_NAME = /[\s"'`\\/|<>*?:(),;[\]{}=]/;
+const LONGEST_NAME = 255;
+
+/**
+ * What looks like a file's name in a text, as far as one word goes: up to a quote, a slash or a space.
+ * `np.float64` looks like one as well, `math.sqrt(` does not.
+ */
+export function* fileNamesIn(text: string): Generator<{ start: number; name: string }> {
+  for (const { index, 0: extension } of text.matchAll(EXTENSION)) {
+    let start = index;
+    while (start > 0 && index - start < LONGEST_NAME && !NO_NAME.test(text[start - 1]!)) start--;
+    if (start < index) yield { start, name: text.slice(start, index + extension.length) };
+  }
+}

@@ -1,0 +1,152 @@
+/** A response in, the same with its missing citations out. */
+import { badInput, isRecord } from "../bad-input.js";
+import { type FileCitationsOptions, settingsOf } from "../options.js";
+import type { Annotation, ContainerFileCitation, PartPosition, Report } from "../types.js";
+import { type FileSource, listFilesFrom } from "./lookup.js";
+import { type RepairContext, ResponseRepair } from "./response-repair.js";
+
+/** The annotations of a part, whatever else a gateway may have put there. */
+export function annotationsOf(part: Record<string, unknown>): readonly Annotation[] {
+  return Array.isArray(part.annotations)
+    ? part.annotations.filter(isRecord).map((annotation) => annotation as unknown as Annotation)
+    : [];
+}
+
+/** Whether a part of a message is text that can be annotated. */
+export function isOutputText(part: unknown): part is Record<string, unknown> & { text: string } {
+  return isRecord(part) && part.type === "output_text" && typeof part.text === "string";
+}
+
+/** A copy with some properties changed: what else an SDK put on the object stays, enumerable or not. */
+export function copyWith<T extends object>(original: T, changes: Partial<T> | Record<string, unknown>): T {
+  const copy = Object.create(Object.getPrototypeOf(original), Object.getOwnPropertyDescriptors(original));
+  for (const [key, value] of Object.entries(changes)) {
+    Object.defineProperty(copy, key, { value, enumerable: true, writable: true, configurable: true });
+  }
+  return copy;
+}
+
+/** An item with its missing citations, at once where none can be missing; the very same object where none is. */
+export function repairItem(repair: ResponseRepair, item: unknown, outputIndex: number): unknown {
+  if (!isRecord(item) || item.type !== "message" || !Array.isArray(item.content)) return item;
+  const parts: unknown[] = item.content;
+  const content = parts.map((part, contentIndex) => {
+    if (!isOutputText(part)) return part;
+    return then(completeAnnotations(repair, { outputIndex, contentIndex }, part), (annotations) =>
+      annotations ? copyWith(part, { annotations }) : part,
+    );
+  });
+  return then(all(content), (repaired) =>
+    isSame(repaired, parts) ? item : copyWith(item, { content: repaired }),
+  );
+}
+
+/** A part's annotations with the missing ones behind them; `undefined` where none is missing. */
+export function completeAnnotations(
+  repair: ResponseRepair,
+  position: PartPosition,
+  part: Record<string, unknown> & { text: string },
+): unknown[] | undefined | Promise<unknown[] | undefined> {
+  const given = annotationsOf(part);
+  return then(repair.missingOf(position, part.text, given), (missing) => {
+    // What the part was given before, by an earlier repair, it has already.
+    const added = missing.filter(
+      (citation) => !given.some((annotation) => isSameCitation(annotation, citation)),
+    );
+    return added.length > 0
+      ? [...(Array.isArray(part.annotations) ? part.annotations : []), ...added]
+      : undefined;
+  });
+}
+
+function isSameCitation(annotation: Annotation, citation: ContainerFileCitation): boolean {
+  return (
+    annotation.file_id === citation.file_id &&
+    annotation.start_index === citation.start_index &&
+    annotation.end_index === citation.end_index
+  );
+}
+
+/** A response with its missing citations, at once where none can be missing; the very same object where none is. */
+export function repairOutput<Response extends Record<string, unknown>>(
+  repair: ResponseRepair,
+  response: Response,
+): Response | Promise<Response> {
+  repair.noteResponse(response);
+  const items: unknown = response.output;
+  if (!Array.isArray(items)) return response;
+  for (const [outputIndex, item] of items.entries()) repair.noteItem(outputIndex, item);
+  const output = items.map((item, outputIndex) => repairItem(repair, item, outputIndex));
+  return then(all(output), (repaired) =>
+    isSame(repaired, items) ? response : copyWith(response, { output: repaired }),
+  );
+}
+
+/** What follows from a value, at once where it is there: an answer with nothing to repair must not wait a turn. */
+export function then<Value, Result>(
+  value: Value | Promise<Value>,
+  next: (value: Value) => Result | Promise<Result>,
+): Result | Promise<Result> {
+  return value instanceof Promise ? value.then(next) : next(value);
+}
+
+function all(values: unknown[]): unknown[] | Promise<unknown[]> {
+  return values.some((value) => value instanceof Promise) ? Promise.all(values) : values;
+}
+
+function isSame(values: readonly unknown[], others: readonly unknown[]): boolean {
+  return values.every((value, position) => value === others[position]);
+}
+
+/** How to repair without a client around the request. */
+export interface RepairOptions extends FileCitationsOptions {
+  /** The parameters of the request: its tools and its input may name a container that the response does not. */
+  request?: object | undefined;
+  /** Stops the recovery; the response then comes back as it is. */
+  signal?: AbortSignal | undefined;
+}
+
+/** The context of a repair that somebody asked for by hand. */
+export function contextOf(source: FileSource, { request, signal, ...options }: RepairOptions): RepairContext {
+  return {
+    list: listFilesFrom(source),
+    settings: settingsOf(options),
+    otherContainers: Array.isArray(source)
+      ? [...new Set(source.map(({ container_id }) => container_id))]
+      : [],
+    request: isRecord(request) ? request : undefined,
+    signal,
+  };
+}
+
+/**
+ * Adds the citations that a response lacks. The response is not changed: what comes back is a copy, or the same
+ * object where nothing was missing. Whatever goes wrong is in the report, unless `onFailure` is `"throw"`.
+ *
+ * @param response a response as the API sends it, stored or fresh.
+ * @param source the container's files, a function that lists them, or an OpenAI client.
+ * @throws {TypeError} when `response` is none, `source` is none or an option is wrong.
+ * @throws {FileCitationsError} when a list fails and `onFailure` is `"throw"`.
+ * @example
+ * ```ts
+ * import OpenAI from "openai";
+ * import { repairResponse } from "openai-file-citations";
+ *
+ * const client = new OpenAI();
+ * const stored = await client.responses.retrieve("resp_123");
+ * const { response, report } = await repairResponse(stored, client);
+ * console.log(report.outcome, response.output);
+ * ```
+ */
+export async function repairResponse<Response extends { output: unknown }>(
+  response: Response,
+  source: FileSource,
+  options: RepairOptions = {},
+): Promise<{ response: Response; report: Report }> {
+  if (!isRecord(response) || !Array.isArray(response.output)) {
+    throw badInput("response", "a response of the Responses API, with an output array", response);
+  }
+  const repair = new ResponseRepair(contextOf(source, options));
+  const repaired = await repairOutput(repair, response);
+  return { response: repaired, report: repair.finish() };
+}

@@ -1,0 +1,400 @@
+/** What a response lacks: which of its parts need a citation, whose files they mean, what is to be added. */
+import pRetry from "p-retry";
+import { isRecord } from "../bad-input.js";
+import { FileIndex } from "../citations/file-index.js";
+import { type Resolution, resolveWithIndex } from "../citations/resolve.js";
+import { CitedText } from "../citations/uncited.js";
+import type { Settings } from "../options.js";
+import type {
+  Annotation,
+  ContainerFile,
+  ContainerFileCitation,
+  PartPosition,
+  Report,
+  UnresolvedMention,
+} from "../types.js";
+import {
+  type ContainerMemory,
+  containersOfAnnotations,
+  containersOfItems,
+  containersOfTools,
+  conversationId,
+} from "./containers.js";
+import { evidenceOf, fileNamesIn, isContainerCall } from "./evidence.js";
+import type { ListFiles } from "./lookup.js";
+
+/** What a recovery threw when `onFailure` is `"throw"`. `cause` is what went wrong, `report` all that is known. */
+export class FileCitationsError extends Error {
+  override name = "FileCitationsError";
+  readonly report: Report;
+  constructor(report: Report) {
+    super(`file citations could not be recovered: ${report.error?.message}`, { cause: report.error });
+    this.report = report;
+  }
+}
+
+/** All that a repair knows besides the response itself. */
+export interface RepairContext {
+  list: ListFiles;
+  settings: Settings;
+  /** The parameters of the request that led to the response, where they are known. */
+  request?: Record<string, unknown> | undefined;
+  memory?: ContainerMemory | undefined;
+  /** Containers to try when nothing names one. */
+  otherContainers?: readonly string[] | undefined;
+  /** The last resort: an earlier response, by its id. */
+  getResponse?: ((id: string, signal: AbortSignal) => Promise<unknown>) | undefined;
+  /** Aborts when nobody waits for the answer any more. */
+  signal?: AbortSignal | undefined;
+}
+
+/** What was found out about one part. */
+interface PartResult extends Resolution {
+  position: PartPosition;
+  text: string;
+  given: readonly Annotation[];
+}
+
+const NOTHING: Resolution = { annotations: [], citations: [], unresolved: [] };
+
+/**
+ * Repairs one response, whole or event by event: it is told of the items in their order, asked for the missing
+ * citations of each part, and tells in the end what became of them.
+ */
+export class ResponseRepair {
+  readonly #context: RepairContext;
+  readonly #items: unknown[] = [];
+  readonly #parts = new Map<string, PartResult>();
+  readonly #lists = new Map<string, Promise<ContainerFile[]>>();
+  readonly #listed = new Map<string, ContainerFile>();
+  readonly #containers = new Set<string>();
+  readonly #abort = new AbortController();
+  #response: Record<string, unknown> = {};
+  #previous: Promise<readonly string[]> | undefined;
+  #requests = 0;
+  #heldMs = 0;
+  #error: Error | undefined;
+
+  constructor(context: RepairContext) {
+    this.#context = context;
+  }
+
+  /** Takes note of what a response says besides its output: its id, its tools, what came before it. */
+  noteResponse(response: Record<string, unknown>): void {
+    this.#response = response;
+  }
+
+  /** Takes note of an item of the output. One that comes again, complete now, replaces the one before. */
+  noteItem(outputIndex: number, item: unknown): void {
+    this.#items[outputIndex] = item;
+  }
+
+  /**
+   * The citations that a part lacks. At once where none can be missing, so that nobody waits for nothing; the same
+   * ones each time it is asked about that part.
+   */
+  missingOf(
+    position: PartPosition,
+    text: string,
+    given: readonly Annotation[],
+  ): readonly ContainerFileCitation[] | Promise<readonly ContainerFileCitation[]> {
+    const key = `${position.outputIndex}/${position.contentIndex}`;
+    const known = this.#parts.get(key);
+    if (known) return known.annotations;
+    const keep = (resolution: Resolution): readonly ContainerFileCitation[] => {
+      this.#parts.set(key, { ...resolution, position, text, given });
+      return resolution.annotations;
+    };
+    const evidence = evidenceOf(this.#itemsBefore(position));
+    if (!this.#mayLack(text, given, evidence)) return keep(NOTHING);
+    return this.#resolve(position, text, given, evidence).then(keep);
+  }
+
+  /** What became of the response. Calls `onReport`, and fills the memory. Throws if a failure is to be thrown. */
+  finish(): Report {
+    const { settings, memory, request } = this.#context;
+    const parts = [...this.#parts.values()];
+    const report: Report = {
+      responseId: typeof this.#response.id === "string" ? this.#response.id : undefined,
+      outcome: "nothing-to-do",
+      citations: parts.flatMap(({ position, given, citations }) => [
+        ...given
+          .filter(isContainerCitation)
+          .map((annotation) => ({ origin: "api" as const, ...position, annotation })),
+        ...citations.map((citation) => ({ origin: "recovered" as const, ...position, ...citation })),
+      ]),
+      unresolved: parts.flatMap(({ position, unresolved }) =>
+        unresolved.map((left) => ({ ...position, ...left })),
+      ),
+      unmentioned: this.#unmentioned(parts),
+      containers: [...this.#containers],
+      listRequests: this.#requests,
+      heldMs: this.#heldMs,
+      ...(this.#error && { error: this.#error }),
+    };
+    if (report.citations.some(({ origin }) => origin === "recovered")) report.outcome = "recovered";
+    else if (report.error) report.outcome = "failed";
+    else if (report.unresolved.length > 0) report.outcome = "unchanged";
+
+    const known = [...containersOfItems(this.#items), ...this.#knownBefore()];
+    memory?.remember(report.responseId, known);
+    memory?.remember(conversationKey(this.#response.conversation ?? request?.conversation), known);
+    try {
+      settings.onReport?.(report);
+    } catch {
+      // A caller's callback that throws is no reason to lose the answer.
+    }
+    if (report.error && settings.onFailure === "throw") throw new FileCitationsError(report);
+    return report;
+  }
+
+  /** Nobody waits for the answer any more. */
+  cancel(reason?: unknown): void {
+    this.#abort.abort(reason);
+  }
+
+  #itemsBefore({ outputIndex }: PartPosition): unknown[] {
+    return this.#items.slice(0, outputIndex);
+  }
+
+  #mayLack(text: string, given: readonly Annotation[], evidence: string): boolean {
+    const { indexUnit, roots } = this.#context.settings;
+    const cited = new CitedText(text, given, indexUnit, roots);
+    if (cited.hasUncitedPath()) return true;
+    const written = new Set([...fileNamesIn(evidence)].map(({ name }) => name));
+    if (written.size === 0) return false;
+    for (const { start, name } of fileNamesIn(text)) {
+      if (!cited.isUncited(start)) continue;
+      // Where words are not spaced, the name is only the end of what looks like one.
+      for (let at = 0; at < name.length; at++) if (written.has(name.slice(at))) return true;
+    }
+    return false;
+  }
+
+  async #resolve(
+    position: PartPosition,
+    text: string,
+    given: readonly Annotation[],
+    evidence: string,
+  ): Promise<Resolution> {
+    const { settings } = this.#context;
+    const resolveWith = (files: readonly ContainerFile[]): Resolution =>
+      resolveWithIndex(text, new FileIndex(files, settings.roots), { ...settings, annotations: given });
+    const listed: ContainerFile[] = [];
+    let resolution: Resolution | undefined;
+    let isComplete = false;
+    await this.#inTime(async (signal) => {
+      for await (const containers of this.#candidates(position, given, signal)) {
+        isComplete = false;
+        await this.#list(containers, position, signal, listed);
+        isComplete = true;
+        resolution = resolveWith(listed);
+        if (!resolution.unresolved.some(isNotFound)) return;
+      }
+      const isLate = (mention: UnresolvedMention): boolean =>
+        isNotFound(mention) && wasWritten(mention, evidence);
+      if (!resolution?.unresolved.some(isLate)) return;
+      const near = containersOfItems(this.#itemsBefore(position));
+      const later = await this.#listUntil(near, position, signal, (files) => {
+        const again = resolveWith(files);
+        return again.unresolved.some(isLate) ? undefined : again;
+      });
+      if (later) resolution = later;
+    });
+    resolution ??= resolveWith(listed);
+    if (isComplete) return resolution;
+    const unresolved = resolution.unresolved.map((mention) =>
+      isNotFound(mention) ? { ...mention, reason: "container-unavailable" as const } : mention,
+    );
+    return { ...resolution, unresolved };
+  }
+
+  /** The containers that a part can mean, nearest first; the next ones only if those did not have its files. */
+  async *#candidates(
+    position: PartPosition,
+    given: readonly Annotation[],
+    signal: AbortSignal,
+  ): AsyncGenerator<readonly string[]> {
+    const near = containersOfItems(this.#itemsBefore(position));
+    const groups = [
+      [...near, ...containersOfAnnotations(given)],
+      this.#knownBefore(),
+      this.#context.otherContainers ?? [],
+    ];
+    const tried = new Set<string>();
+    for (const group of groups) {
+      const containers = [...new Set(group)].filter((id) => !tried.has(id));
+      for (const id of containers) tried.add(id);
+      if (containers.length > 0) yield containers;
+    }
+    if (tried.size === 0) {
+      const previous = await this.#ofPrevious(signal);
+      if (previous.length > 0) yield previous;
+    }
+  }
+
+  /** The containers that were there before this response: its tools', its input's, those of earlier responses. */
+  #knownBefore(): string[] {
+    const { request, memory } = this.#context;
+    const response = this.#response;
+    const input = Array.isArray(request?.input) ? request.input : [];
+    return [
+      ...containersOfTools(request?.tools ?? response.tools),
+      ...containersOfItems(input),
+      ...(memory?.recall(response.id) ?? []),
+      ...(memory?.recall(response.previous_response_id ?? request?.previous_response_id) ?? []),
+      ...(memory?.recall(conversationKey(response.conversation ?? request?.conversation)) ?? []),
+    ];
+  }
+
+  /** The containers of the response before this one, which has to be asked for. */
+  #ofPrevious(signal: AbortSignal): Promise<readonly string[]> {
+    const { getResponse, request } = this.#context;
+    const id = this.#response.previous_response_id ?? request?.previous_response_id;
+    if (!getResponse || typeof id !== "string") return Promise.resolve([]);
+    if (!this.#previous) {
+      this.#requests++;
+      this.#previous = getResponse(id, signal).then((previous) => {
+        if (!isRecord(previous) || !Array.isArray(previous.output)) return [];
+        return [...containersOfItems(previous.output), ...containersOfTools(previous.tools)];
+      });
+    }
+    return this.#previous;
+  }
+
+  /**
+   * Adds the files of `containers` to `listed`, in their order. Behind one that fails, the others are left out: of
+   * two files that fit, its own would have been the right one.
+   */
+  async #list(
+    containers: readonly string[],
+    position: PartPosition,
+    signal: AbortSignal,
+    listed: ContainerFile[],
+  ): Promise<void> {
+    const lists = containers.map((id) => this.#filesOf(id, position, signal));
+    for (const list of lists) listed.push(...(await list));
+  }
+
+  /** A container's files. They are asked for once, until another call may have written more. */
+  #filesOf(containerId: string, position: PartPosition, signal: AbortSignal): Promise<ContainerFile[]> {
+    const key = `${containerId}/${this.#itemsBefore(position).filter(isContainerCall).length}`;
+    let files = this.#lists.get(key);
+    if (!files) {
+      files = this.#askFor(containerId, signal);
+      files.catch(() => {}); // who waits for it hears of it
+      this.#lists.set(key, files);
+    }
+    return files;
+  }
+
+  async #askFor(containerId: string, signal: AbortSignal): Promise<ContainerFile[]> {
+    this.#containers.add(containerId);
+    const files = await this.#context.list(containerId, signal, () => this.#requests++);
+    for (const file of files) this.#listed.set(file.id, file);
+    return files;
+  }
+
+  /** Asks for the lists again, with growing pauses, until `accept` takes what they hold. */
+  async #listUntil<T>(
+    containers: readonly string[],
+    position: PartPosition,
+    signal: AbortSignal,
+    accept: (files: readonly ContainerFile[]) => T | undefined,
+  ): Promise<T | undefined> {
+    const { retries } = this.#context.settings;
+    if (retries === 0) return undefined;
+    const again = async (): Promise<T> => {
+      this.#lists.clear();
+      const listed: ContainerFile[] = [];
+      await this.#list(containers, position, signal, listed);
+      const accepted = accept(listed);
+      if (accepted === undefined) throw new Error("a file that a call wrote is not in its container's list");
+      return accepted;
+    };
+    await pause(FIRST_PAUSE_MS, signal);
+    return pRetry(again, { retries: retries - 1, minTimeout: 2 * FIRST_PAUSE_MS, signal }).catch(
+      (error: unknown) => {
+        if (signal.aborted) throw error;
+        return undefined;
+      },
+    );
+  }
+
+  /** Runs a recovery within the time that is left, and keeps what goes wrong in it for the report. */
+  async #inTime(recover: (signal: AbortSignal) => Promise<void>): Promise<void> {
+    const { timeoutMs } = this.#context.settings;
+    const started = performance.now();
+    const limit = new AbortController();
+    const timer = setTimeout(
+      () => limit.abort(new Error(`the files' list took longer than ${timeoutMs} ms`)),
+      Math.max(0, timeoutMs - this.#heldMs),
+    );
+    const signals = [limit.signal, this.#abort.signal];
+    if (this.#context.signal) signals.push(this.#context.signal);
+    const signal = AbortSignal.any(signals);
+    try {
+      const aborted = new Promise<never>((_, reject) => {
+        if (signal.aborted) reject(signal.reason);
+        signal.addEventListener("abort", () => reject(signal.reason), { once: true });
+      });
+      await Promise.race([recover(signal), aborted]);
+    } catch (error) {
+      this.#error ??= error instanceof Error ? error : new Error(String(error));
+    } finally {
+      clearTimeout(timer);
+      this.#heldMs += performance.now() - started;
+    }
+  }
+
+  #unmentioned(parts: readonly PartResult[]): ContainerFile[] {
+    const created = this.#response.created_at;
+    const since = typeof created === "number" ? created : Infinity;
+    const cited = new Set(
+      parts.flatMap(({ given, annotations }) =>
+        [...given, ...annotations].map((annotation) => annotation.file_id),
+      ),
+    );
+    return [...this.#listed.values()].filter(({ id, path, source, created_at }) => {
+      if (source === "user" || created_at < since || cited.has(id)) return false;
+      const filename = path.slice(path.lastIndexOf("/") + 1);
+      return !parts.some(({ text }) => text.includes(filename));
+    });
+  }
+}
+
+const FIRST_PAUSE_MS = 250;
+
+function pause(milliseconds: number, signal: AbortSignal): Promise<void> {
+  return new Promise((resolve, reject) => {
+    const timer = setTimeout(resolve, milliseconds);
+    signal.addEventListener(
+      "abort",
+      () => {
+        clearTimeout(timer);
+        reject(signal.reason);
+      },
+      { once: true },
+    );
+  });
+}
+
+function isNotFound({ reason }: UnresolvedMention): boolean {
+  return reason === "not-found";
+}
+
+/** Whether the calls speak of the file that a mention names: then it was written, and the list is late. */
+function wasWritten({ text }: UnresolvedMention, evidence: string): boolean {
+  const name = text.replace(/^.*\//s, "");
+  return name !== "" && evidence.includes(name);
+}
+
+function isContainerCitation(annotation: Annotation): annotation is ContainerFileCitation {
+  return annotation.type === "container_file_citation";
+}
+
+/** The memory's key of a conversation, so that no response's id is taken for one. */
+function conversationKey(conversation: unknown): string | undefined {
+  const id = conversationId(conversation);
+  return typeof id === "string" ? `conversation ${id}` : undefined;
+}
