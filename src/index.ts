@@ -1,2 +1,10 @@
 export { type Resolution, type ResolveOptions, resolveFileCitations } from "./citations/resolve.js";
+export { type OpenAIClient, withFileCitations } from "./client.js";
+export { createFileCitationsFetch, type FileCitationsFetchOptions } from "./http/fetch.js";
+export type { FileCitationsOptions, Instruction } from "./options.js";
+export { addLinkInstruction } from "./responses/instruction.js";
+export type { ContainerFilesClient, FileSource, FileSourceFunction } from "./responses/lookup.js";
+export { type RepairOptions, repairResponse } from "./responses/repair.js";
+export { FileCitationsError } from "./responses/response-repair.js";
+export { repairResponseStream } from "./responses/stream.js";
 export type * from "./types.js";

@@ -105,9 +105,18 @@ export class ResponseRepair {
       this.#parts.set(key, { ...resolution, position, text, given });
       return resolution.annotations;
     };
-    const evidence = evidenceOf(this.#itemsBefore(position));
-    if (!this.#mayLack(text, given, evidence)) return keep(NOTHING);
-    return this.#resolve(position, text, given, evidence).then(keep);
+    const giveUp = (error: unknown): readonly ContainerFileCitation[] => {
+      // A mistake of ours, or data that nobody thought of: the answer goes out as it came.
+      this.#error ??= asError(error);
+      return keep(NOTHING);
+    };
+    try {
+      const evidence = evidenceOf(this.#itemsBefore(position));
+      if (!this.#mayLack(text, given, evidence)) return keep(NOTHING);
+      return this.#resolve(position, text, given, evidence).then(keep).catch(giveUp);
+    } catch (error) {
+      return giveUp(error);
+    }
   }
 
   /** What became of the response. Calls `onReport`, and fills the memory. Throws if a failure is to be thrown. */
@@ -340,7 +349,7 @@ export class ResponseRepair {
       });
       await Promise.race([recover(signal), aborted]);
     } catch (error) {
-      this.#error ??= error instanceof Error ? error : new Error(String(error));
+      this.#error ??= asError(error);
     } finally {
       clearTimeout(timer);
       this.#heldMs += performance.now() - started;
@@ -361,6 +370,10 @@ export class ResponseRepair {
       return !parts.some(({ text }) => text.includes(filename));
     });
   }
+}
+
+function asError(error: unknown): Error {
+  return error instanceof Error ? error : new Error(String(error));
 }
 
 const FIRST_PAUSE_MS = 250;

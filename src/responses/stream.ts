@@ -49,9 +49,9 @@ export class StreamRepair {
 
   /**
    * The events to send in place of `event`: its own object alone where nothing is missing. At once then, so that a
-   * stream with nothing to repair never waits. `before` is the sequence number of the event before it.
+   * stream with nothing to repair never waits. `before` gives the sequence number of the event before it.
    */
-  take(event: Event, before?: unknown): readonly Event[] | Promise<readonly Event[]> {
+  take(event: Event, before: () => unknown): readonly Event[] | Promise<readonly Event[]> {
     const { type, output_index: outputIndex, response, item } = event;
     switch (type) {
       case "response.created":
@@ -103,7 +103,7 @@ export class StreamRepair {
     return sent;
   }
 
-  #takeText(event: Event, before: unknown): readonly Event[] | Promise<readonly Event[]> {
+  #takeText(event: Event, before: () => unknown): readonly Event[] | Promise<readonly Event[]> {
     const position = positionOf(event);
     if (!position || typeof event.text !== "string") return [event];
     const sent = this.#sentFor(event);
@@ -112,7 +112,7 @@ export class StreamRepair {
       ...citations.map((annotation, added) => ({
         type: "response.output_text.annotation.added",
         // The number of the event before it: whoever resumes behind an inserted event loses none of the API's.
-        ...("sequence_number" in event && { sequence_number: before ?? event.sequence_number }),
+        ...("sequence_number" in event && { sequence_number: before() ?? Number(event.sequence_number) - 1 }),
         item_id: event.item_id,
         output_index: event.output_index,
         content_index: event.content_index,
@@ -199,7 +199,7 @@ async function* repairEvents<StreamEvent extends { type: string }>(
   let isDone = false;
   try {
     for await (const event of events) {
-      const taken = isRead(event.type) ? stream.take(event, before) : [event];
+      const taken = isRead(event.type) ? stream.take(event, () => before) : [event];
       // What comes in place of an event is of its kind: the same union of events.
       for (const next of taken instanceof Promise ? await taken : taken) yield next as StreamEvent;
       before = "sequence_number" in event ? event.sequence_number : undefined;

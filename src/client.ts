@@ -1,0 +1,51 @@
+import { badInput } from "./bad-input.js";
+import { createFileCitationsFetch, isFileCitationsFetch } from "./http/fetch.js";
+import { type FileCitationsOptions, settingsOf } from "./options.js";
+import { type ContainerFilesClient, isContainerFilesClient } from "./responses/lookup.js";
+
+/** An OpenAI client of any version and class: one that lists container files and makes copies of itself. */
+export interface OpenAIClient extends ContainerFilesClient {
+  // biome-ignore lint/suspicious/noExplicitAny: each version of the SDK has its own options; `any` stays in here
+  withOptions(options: any): OpenAIClient;
+}
+
+/**
+ * A client of the same class, whose every call to the Responses API comes back with its file citations: the very
+ * same client in all else. Containers are listed through the client that was given.
+ *
+ * @param client an `OpenAI` or `AzureOpenAI` client, or one of a class of your own. It is not changed.
+ * @throws {TypeError} when `client` is none, or an option is wrong.
+ * @example
+ * ```ts
+ * import OpenAI from "openai";
+ * import { withFileCitations } from "openai-file-citations";
+ *
+ * const client = withFileCitations(new OpenAI());
+ * const response = await client.responses.create({
+ *   model: "gpt-5",
+ *   input: "Write a lesson plan as a Word file",
+ *   tools: [{ type: "code_interpreter", container: { type: "auto" } }],
+ * });
+ * ```
+ */
+export function withFileCitations<Client extends OpenAIClient>(
+  client: Client,
+  options: FileCitationsOptions = {},
+): Client {
+  if (!isContainerFilesClient(client) || typeof client.withOptions !== "function") {
+    throw badInput("client", "an OpenAI client, with withOptions and containers.files.list", client);
+  }
+  settingsOf(options); // a wrong option is an error, also where the client is wrapped already
+  const { fetch, apiVersion, deploymentName } = client as Client & {
+    fetch?: typeof globalThis.fetch;
+    apiVersion?: string;
+    deploymentName?: string;
+  };
+  if (isFileCitationsFetch(fetch)) return client;
+  return client.withOptions({
+    fetch: createFileCitationsFetch({ ...options, client, fetch }),
+    // AzureOpenAI does not hand these two on to its copies by itself, and throws without the first.
+    ...(apiVersion !== undefined && { apiVersion }),
+    ...(deploymentName !== undefined && { deployment: deploymentName }),
+  }) as Client;
+}

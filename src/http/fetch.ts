@@ -1,0 +1,253 @@
+/** The middleware: a `fetch` that asks for cited links and gives back responses that have them. */
+import { badInput, isRecord } from "../bad-input.js";
+import { type FileCitationsOptions, type Settings, settingsOf } from "../options.js";
+import { ContainerMemory, containerIds } from "../responses/containers.js";
+import { withLinkInstruction } from "../responses/instruction.js";
+import {
+  type ContainerFilesClient,
+  credentialsOf,
+  inPages,
+  isContainerFilesClient,
+  type ListFiles,
+  pagesOfClient,
+  pagesOfFetch,
+} from "../responses/lookup.js";
+import { repairOutput } from "../responses/repair.js";
+import { type RepairContext, ResponseRepair } from "../responses/response-repair.js";
+import { StreamRepair } from "../responses/stream.js";
+import { repairEventStream } from "./sse.js";
+
+type Fetch = typeof globalThis.fetch;
+
+/** Options of {@link createFileCitationsFetch}. */
+export interface FileCitationsFetchOptions extends FileCitationsOptions {
+  /** The `fetch` underneath. Default: the global one, as it is at each call. */
+  fetch?: Fetch | undefined;
+  /**
+   * An OpenAI client to read the containers' lists with. Default: none; they are then read with the credentials and
+   * the base URL of the request that the response answers.
+   */
+  client?: ContainerFilesClient | undefined;
+}
+
+const IS_WRAPPED: unique symbol = Symbol.for("openai-file-citations") as never;
+
+/** Whether a `fetch` came from here, or from another copy of this package. */
+export function isFileCitationsFetch(fetch: unknown): boolean {
+  return typeof fetch === "function" && IS_WRAPPED in fetch;
+}
+
+/**
+ * A `fetch` for any client of the Responses API. It adds the link sentence to requests that can make files, and to
+ * their responses, plain or streamed, the file citations that are missing. Everything else passes: what is no
+ * response of the Responses API is the very same `Response` object.
+ *
+ * @throws {TypeError} when an option is wrong; it names the option, what it got and what it takes.
+ * @example
+ * ```ts
+ * import OpenAI from "openai";
+ * import { createFileCitationsFetch } from "openai-file-citations";
+ *
+ * const client = new OpenAI({ fetch: createFileCitationsFetch() });
+ * ```
+ */
+export function createFileCitationsFetch({
+  fetch,
+  client,
+  ...options
+}: FileCitationsFetchOptions = {}): Fetch {
+  if (fetch !== undefined && typeof fetch !== "function")
+    throw badInput("options.fetch", "a fetch function", fetch);
+  if (client !== undefined && !isContainerFilesClient(client)) {
+    throw badInput("options.client", "an OpenAI client, with containers.files.list", client);
+  }
+  const settings = settingsOf(options);
+  const memory = new ContainerMemory();
+  const underneath: Fetch = (input, init) => (fetch ?? globalThis.fetch)(input, init);
+  if (fetch && isFileCitationsFetch(fetch)) return fetch;
+
+  const repairingFetch: Fetch = async (input, init) => {
+    const route = routeOf(input, init);
+    if (!route) return underneath(input, init);
+    const request = route.isCreate ? await withInstruction(input, init, settings) : { input, init };
+    const response = await underneath(request.input, request.init);
+    const type = response.headers.get("content-type") ?? "";
+    const isStream = type.startsWith("text/event-stream");
+    if (!response.ok || !response.body || !(isStream || type.startsWith("application/json"))) return response;
+
+    const headers = new Headers(init?.headers ?? (input instanceof Request ? input.headers : undefined));
+    const context: RepairContext = {
+      list: listFilesFor(route, headers, { fetch: underneath, client, settings }),
+      settings,
+      memory,
+      request: request.params,
+      getResponse: (id, signal) => getResponse(underneath, route, headers, id, signal),
+      signal: init?.signal ?? (input instanceof Request ? input.signal : undefined),
+    };
+    const repair = new ResponseRepair(context);
+    const body = isStream
+      ? repairEventStream(response.body, new StreamRepair(repair))
+      : repairJson(response.body, repair);
+    return withBody(response, body);
+  };
+  return Object.assign(repairingFetch, { [IS_WRAPPED]: true });
+}
+
+/** A request that a response of the Responses API answers. */
+interface Route {
+  /** It makes a response, rather than read one. */
+  isCreate: boolean;
+  /** The URL up to `/responses`: `https://api.openai.com/v1`. */
+  base: string;
+  /** The query that every request to this API needs: Azure's `api-version`. */
+  search: string;
+}
+
+const RESPONSES_PATH = /^(.*)\/responses(?:\/[^/]+(\/cancel)?)?\/?$/;
+
+function routeOf(input: Parameters<Fetch>[0], init: RequestInit | undefined): Route | undefined {
+  const method = (init?.method ?? (input instanceof Request ? input.method : "GET")).toUpperCase();
+  const href = input instanceof Request ? input.url : String(input);
+  if (!href.includes("/responses") || !URL.canParse(href)) return undefined;
+  const url = new URL(href);
+  const match = RESPONSES_PATH.exec(url.pathname);
+  if (!match) return undefined;
+  const isCreate = method === "POST" && /\/responses\/?$/.test(url.pathname);
+  const isCancel = method === "POST" && match[2] !== undefined;
+  const isRetrieve = method === "GET" && !/\/responses\/?$/.test(url.pathname) && match[2] === undefined;
+  if (!isCreate && !isCancel && !isRetrieve) return undefined;
+  const version = url.searchParams.get("api-version");
+  return {
+    isCreate,
+    base: url.origin + match[1],
+    search: version === null ? "" : `?${new URLSearchParams({ "api-version": version })}`,
+  };
+}
+
+/** A request as it goes out, and its parameters where they could be read. */
+interface PreparedRequest {
+  input: Parameters<Fetch>[0];
+  init: RequestInit | undefined;
+  params?: Record<string, unknown> | undefined;
+}
+
+/** The request with the link sentence. One whose body is a stream, or no JSON, goes out as it is. */
+async function withInstruction(
+  input: Parameters<Fetch>[0],
+  init: RequestInit | undefined,
+  settings: Settings,
+): Promise<PreparedRequest> {
+  const isRequest = input instanceof Request && init?.body == null;
+  const body = isRequest ? await input.clone().text() : textOf(init?.body);
+  const params = body === undefined ? undefined : parseObject(body);
+  const asking = params && withLinkInstruction(params, settings);
+  if (asking === params) return { input, init, params };
+  const headers = new Headers(init?.headers ?? (isRequest ? input.headers : undefined));
+  headers.delete("content-length");
+  const changed = { ...init, headers, body: JSON.stringify(asking) };
+  if (isRequest) return { input: new Request(input, changed), init: undefined, params: asking };
+  return { input, init: changed, params: asking };
+}
+
+function textOf(body: unknown): string | undefined {
+  if (typeof body === "string") return body;
+  return body instanceof Uint8Array || body instanceof ArrayBuffer
+    ? new TextDecoder().decode(body)
+    : undefined;
+}
+
+function parseObject(text: string): Record<string, unknown> | undefined {
+  try {
+    const value: unknown = JSON.parse(text);
+    return isRecord(value) ? value : undefined;
+  } catch {
+    return undefined;
+  }
+}
+
+/** How the files behind a response are listed: by the client if the request went where the client's go. */
+function listFilesFor(
+  { base, search }: Route,
+  requestHeaders: Headers,
+  { fetch, client, settings }: { fetch: Fetch; client: ContainerFilesClient | undefined; settings: Settings },
+): ListFiles {
+  const headers = credentialsOf(requestHeaders);
+  if (!client) return inPages(pagesOfFetch(fetch, { base, search, headers, retries: settings.retries }));
+  const { baseURL, apiKey } = client as { baseURL?: unknown; apiKey?: unknown };
+  // A copy of the client with another base URL: its credentials stay where its requests go.
+  if (typeof baseURL === "string" && baseURL.replace(/\/+$/, "") !== base) {
+    return inPages(pagesOfFetch(fetch, { base, search, headers, retries: settings.retries }));
+  }
+  // A copy of the client with another key sees other containers.
+  const isOwnKey = headers.authorization === `Bearer ${apiKey}` || headers["api-key"] === apiKey;
+  return inPages(pagesOfClient(client, isOwnKey ? undefined : headers));
+}
+
+/** An earlier response, by its id. */
+async function getResponse(
+  fetch: Fetch,
+  { base, search }: Route,
+  requestHeaders: Headers,
+  id: string,
+  signal: AbortSignal,
+): Promise<unknown> {
+  const [usable] = containerIds([id]);
+  if (usable === undefined) return undefined;
+  const headers = credentialsOf(requestHeaders);
+  const response = await fetch(`${base}/responses/${usable}${search}`, {
+    headers,
+    signal,
+    redirect: "manual",
+  });
+  if (response.ok) return response.json();
+  await response.body?.cancel();
+  throw new Error(`the response before this one answered ${response.status}`);
+}
+
+/** A JSON body, repaired once somebody reads it. One that is no response, or lacks nothing, is the same bytes. */
+function repairJson(
+  upstream: ReadableStream<Uint8Array>,
+  repair: ResponseRepair,
+): ReadableStream<Uint8Array> {
+  const reader = upstream.getReader();
+  let failure: { error: unknown } | undefined;
+  return new ReadableStream<Uint8Array>(
+    {
+      async pull(controller) {
+        if (failure) return controller.error(failure.error);
+        const chunks: Uint8Array<ArrayBuffer>[] = [];
+        try {
+          for (let read = await reader.read(); !read.done; read = await reader.read()) {
+            chunks.push(read.value as Uint8Array<ArrayBuffer>);
+          }
+        } catch (error) {
+          // What came before the break goes out first, as it would have.
+          failure = { error };
+          if (chunks.length === 0) return controller.error(error);
+          return controller.enqueue(new Uint8Array(await new Blob(chunks).arrayBuffer()));
+        }
+        const response = parseObject(await new Blob(chunks).text());
+        const isResponse = response && Array.isArray(response.output);
+        const repaired = isResponse ? await repairOutput(repair, response) : response;
+        if (isResponse) repair.finish();
+        if (repaired === response) for (const chunk of chunks) controller.enqueue(chunk);
+        else controller.enqueue(new TextEncoder().encode(JSON.stringify(repaired)));
+        controller.close();
+      },
+      cancel(reason) {
+        repair.cancel(reason);
+        return reader.cancel(reason);
+      },
+    },
+    { highWaterMark: 0 },
+  );
+}
+
+/** The same answer with another body, which may be of another length. */
+function withBody(response: Response, body: ReadableStream<Uint8Array>): Response {
+  const headers = new Headers(response.headers);
+  headers.delete("content-length");
+  const { status, statusText, url } = response;
+  // A Response that was constructed has no URL, and clients log it.
+  return Object.defineProperty(new Response(body, { status, statusText, headers }), "url", { value: url });
+}
