@@ -36,10 +36,11 @@ export function withFileCitations<Client extends OpenAIClient>(
     throw badInput("client", "an OpenAI client, with withOptions and containers.files.list", client);
   }
   settingsOf(options); // a wrong option is an error, also where the client is wrapped already
-  const { fetch, apiVersion, deploymentName } = client as Client & {
+  const { fetch, apiVersion, deploymentName, _options } = client as Client & {
     fetch?: typeof globalThis.fetch;
     apiVersion?: string;
     deploymentName?: string;
+    _options?: { apiKey?: unknown };
   };
   if (isFileCitationsFetch(fetch)) return client;
   return client.withOptions({
@@ -47,5 +48,7 @@ export function withFileCitations<Client extends OpenAIClient>(
     // AzureOpenAI does not hand these two on to its copies by itself, and throws without the first.
     ...(apiVersion !== undefined && { apiVersion }),
     ...(deploymentName !== undefined && { deployment: deploymentName }),
+    // openai 5 hands on the key that a function gave it last, or none, in place of the function.
+    ...(typeof _options?.apiKey === "function" && { apiKey: _options.apiKey }),
   }) as Client;
 }

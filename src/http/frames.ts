@@ -68,7 +68,7 @@ export function parseFrame(bytes: Uint8Array): Frame | undefined {
       name = message.event;
     },
   });
-  parser.feed(text);
+  parser.feed(`${text}\n`); // a CR at the end could be half of a line's end: now it is whole
   if (data === undefined) return undefined;
   try {
     const event: unknown = JSON.parse(data);

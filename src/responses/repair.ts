@@ -32,11 +32,11 @@ export function repairItem(repair: ResponseRepair, item: unknown, outputIndex: n
   const parts: unknown[] = item.content;
   const content = parts.map((part, contentIndex) => {
     if (!isOutputText(part)) return part;
-    return then(completeAnnotations(repair, { outputIndex, contentIndex }, part), (annotations) =>
+    return andThen(completeAnnotations(repair, { outputIndex, contentIndex }, part), (annotations) =>
       annotations ? copyWith(part, { annotations }) : part,
     );
   });
-  return then(all(content), (repaired) =>
+  return andThen(all(content), (repaired) =>
     isSame(repaired, parts) ? item : copyWith(item, { content: repaired }),
   );
 }
@@ -48,7 +48,7 @@ export function completeAnnotations(
   part: Record<string, unknown> & { text: string },
 ): unknown[] | undefined | Promise<unknown[] | undefined> {
   const given = annotationsOf(part);
-  return then(repair.missingOf(position, part.text, given), (missing) => {
+  return andThen(repair.missingOf(position, part.text, given), (missing) => {
     // What the part was given before, by an earlier repair, it has already.
     const added = missing.filter(
       (citation) => !given.some((annotation) => isSameCitation(annotation, citation)),
@@ -77,13 +77,13 @@ export function repairOutput<Response extends Record<string, unknown>>(
   if (!Array.isArray(items)) return response;
   for (const [outputIndex, item] of items.entries()) repair.noteItem(outputIndex, item);
   const output = items.map((item, outputIndex) => repairItem(repair, item, outputIndex));
-  return then(all(output), (repaired) =>
+  return andThen(all(output), (repaired) =>
     isSame(repaired, items) ? response : copyWith(response, { output: repaired }),
   );
 }
 
 /** What follows from a value, at once where it is there: an answer with nothing to repair must not wait a turn. */
-export function then<Value, Result>(
+export function andThen<Value, Result>(
   value: Value | Promise<Value>,
   next: (value: Value) => Result | Promise<Result>,
 ): Result | Promise<Result> {

@@ -3,6 +3,7 @@ import { badInput, isRecord } from "../bad-input.js";
 import type { Annotation, ContainerFileCitation, PartPosition } from "../types.js";
 import type { FileSource } from "./lookup.js";
 import {
+  andThen,
   completeAnnotations,
   contextOf,
   copyWith,
@@ -10,7 +11,6 @@ import {
   type RepairOptions,
   repairItem,
   repairOutput,
-  then,
 } from "./repair.js";
 import { ResponseRepair } from "./response-repair.js";
 
@@ -121,21 +121,21 @@ export class StreamRepair {
       })),
       event,
     ];
-    return then(missing, insert);
+    return andThen(missing, insert);
   }
 
   #takePart(event: Event): readonly Event[] | Promise<readonly Event[]> {
     const { part } = event;
     const position = positionOf(event);
     if (!position || !isOutputText(part)) return [event];
-    const repaired = then(completeAnnotations(this.#repair, position, part), (annotations) =>
+    const repaired = andThen(completeAnnotations(this.#repair, position, part), (annotations) =>
       annotations ? copyWith(part, { annotations }) : part,
     );
     return replace(event, "part", repaired);
   }
 
   #takeFinal(event: Event, response: Record<string, unknown>): readonly Event[] | Promise<readonly Event[]> {
-    return then(replace(event, "response", repairOutput(this.#repair, response)), (events) => {
+    return andThen(replace(event, "response", repairOutput(this.#repair, response)), (events) => {
       this.finish();
       return events;
     });
@@ -144,7 +144,7 @@ export class StreamRepair {
 
 /** The event with one property repaired; its own object where nothing was. */
 function replace(event: Event, key: string, repaired: unknown): readonly Event[] | Promise<readonly Event[]> {
-  return then(repaired, (value) => [value === event[key] ? event : { ...event, [key]: value }]);
+  return andThen(repaired, (value) => [value === event[key] ? event : { ...event, [key]: value }]);
 }
 
 function isIndex(value: unknown): value is number {

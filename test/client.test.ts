@@ -1,0 +1,240 @@
+import { createHash } from "node:crypto";
+import OpenAI, { AzureOpenAI } from "openai";
+import OpenAI5, { AzureOpenAI as AzureOpenAI5 } from "openai-5";
+import OpenAI7, { AzureOpenAI as AzureOpenAI7 } from "openai-7";
+import { afterEach, beforeEach, describe, expect, it } from "vitest";
+import { type Report, withFileCitations } from "../src/index.js";
+import {
+  createResponsesEmulator,
+  type ListeningServer,
+  type ResponsesEmulator,
+  structuredModel,
+  stubbornModel,
+} from "../src/testing/index.js";
+import { cited } from "./upstream.js";
+
+const BYTES = "day,total\n1,7\n";
+const REQUEST = {
+  model: "gpt-5",
+  input: "Write the totals to a CSV",
+  tools: [{ type: "code_interpreter" as const, container: { type: "auto" as const } }],
+};
+const FOUND = ["totals.csv@/mnt/data/totals.csv"];
+
+// The three SDKs have types of their own; the calls made here are the same in each.
+const SDKS = [
+  ["openai 5", OpenAI5 as unknown as typeof OpenAI, AzureOpenAI5 as unknown as typeof AzureOpenAI],
+  ["openai 6", OpenAI, AzureOpenAI],
+  ["openai 7", OpenAI7 as unknown as typeof OpenAI, AzureOpenAI7 as unknown as typeof AzureOpenAI],
+] as const;
+
+describe.each(SDKS)("%s over real HTTP", (_, Client, AzureClient) => {
+  let emulator: ResponsesEmulator;
+  let server: ListeningServer;
+  let bare: OpenAI;
+  let client: OpenAI;
+  let reports: Report[];
+
+  async function start(script = stubbornModel({ files: { "totals.csv": BYTES } })): Promise<void> {
+    emulator = createResponsesEmulator({ script, apiKey: "sk-test" });
+    server = await emulator.listen();
+    reports = [];
+    bare = new Client({ apiKey: "sk-test", baseURL: server.baseURL, maxRetries: 0 });
+    client = withFileCitations(bare, { onReport: (report) => reports.push(report) });
+  }
+
+  beforeEach(() => start());
+  afterEach(() => server.close());
+
+  const listRequests = (): number => emulator.requests.filter(({ path }) => path.endsWith("/files")).length;
+
+  it("has the bug without the wrapper", async () => {
+    expect(cited(await bare.responses.create(REQUEST))).toEqual([]);
+  });
+
+  it("create: the citation is there, and leads to the file", async () => {
+    const response = await client.responses.create(REQUEST);
+    expect(cited(response)).toEqual(FOUND);
+    const message = response.output.find((item) => item.type === "message");
+    const part = message?.content[0];
+    if (part?.type !== "output_text") throw new Error("no text");
+    const [annotation] = part.annotations;
+    if (annotation?.type !== "container_file_citation") throw new Error("no citation");
+    const content = await client.containers.files.content.retrieve(annotation.file_id, {
+      container_id: annotation.container_id,
+    });
+    const sha256 = (data: string | Uint8Array): string => createHash("sha256").update(data).digest("hex");
+    expect(sha256(new Uint8Array(await content.arrayBuffer()))).toBe(sha256(BYTES));
+    expect(reports).toMatchObject([{ outcome: "recovered", listRequests: 1, responseId: response.id }]);
+    expect(listRequests()).toBe(1);
+  });
+
+  it("create with stream: the event comes before response.output_text.done, and the others repeat it", async () => {
+    const stream = await client.responses.create({ ...REQUEST, stream: true });
+    const events = [];
+    for await (const event of stream) events.push(event);
+    const types = events.map(({ type }) => type);
+    expect(types.slice(-6)).toEqual([
+      "response.output_text.delta",
+      "response.output_text.annotation.added",
+      "response.output_text.done",
+      "response.content_part.done",
+      "response.output_item.done",
+      "response.completed",
+    ]);
+    const added = events.find((event) => event.type === "response.output_text.annotation.added");
+    const completed = events.find((event) => event.type === "response.completed");
+    if (!added || !completed) throw new Error("no events");
+    expect(cited(completed.response)).toEqual(FOUND);
+    const message = completed.response.output.find((item) => item.type === "message");
+    expect(message?.content).toMatchObject([{ annotations: [added.annotation] }]);
+    expect(listRequests()).toBe(1);
+  });
+
+  it("stream(): its events and finalResponse()", async () => {
+    const stream = client.responses.stream(REQUEST);
+    const annotations: unknown[] = [];
+    for await (const event of stream) {
+      if (event.type === "response.output_text.annotation.added") annotations.push(event.annotation);
+    }
+    const response = await stream.finalResponse();
+    expect(annotations).toMatchObject([{ filename: "totals.csv", start_index: 10, end_index: 30 }]);
+    expect(cited(response)).toEqual(FOUND);
+  });
+
+  it("parse(): structured output, cited in its raw text", async () => {
+    await server.close();
+    await start(structuredModel({ files: { "totals.csv": BYTES } }));
+    const response = await client.responses.parse({
+      ...REQUEST,
+      text: {
+        format: { type: "json_schema", name: "files", schema: { type: "object" } },
+      },
+    });
+    expect(cited(response)).toEqual(FOUND);
+    expect(JSON.parse(response.output_text)).toEqual({ files: [{ path: "/mnt/data/totals.csv" }] });
+  });
+
+  it("withResponse(), asResponse() and _request_id are the API's", async () => {
+    const { data, response } = await client.responses.create(REQUEST).withResponse();
+    expect(cited(data)).toEqual(FOUND);
+    const { _request_id } = data as { _request_id?: string };
+    expect(_request_id).toBe(response.headers.get("x-request-id"));
+    expect(_request_id).toMatch(/^req_/);
+    expect(response.url).toBe(`${server.baseURL}/responses`);
+    expect(cited(await (await client.responses.create(REQUEST).asResponse()).json())).toEqual(FOUND);
+  });
+
+  it("background: created, polled, repaired; and retrieved once more, as a stream", async () => {
+    const created = await client.responses.create({ ...REQUEST, background: true });
+    expect(created.status).toBe("queued");
+    let response = created;
+    while (response.status === "queued" || response.status === "in_progress") {
+      response = await client.responses.retrieve(created.id);
+    }
+    expect(cited(response)).toEqual(FOUND);
+    const stream = await client.responses.retrieve(created.id, { stream: true, starting_after: 3 });
+    let last: unknown;
+    for await (const event of stream) last = event;
+    expect(cited((last as { response: unknown }).response)).toEqual(FOUND);
+  });
+
+  it("is a client of the same class, with its options, and a copy of it is repaired too", async () => {
+    expect(client).toBeInstanceOf(Client);
+    expect(client).not.toBe(bare);
+    expect(client.baseURL).toBe(bare.baseURL);
+    expect(cited(await client.withOptions({ timeout: 1000 }).responses.create(REQUEST))).toEqual(FOUND);
+    expect(cited(await client.responses.create(REQUEST, { headers: { "x-mine": "1" } }))).toEqual(FOUND);
+    expect(emulator.requests.at(-2)!.headers["x-mine"]).toBe("1");
+    expect(cited(await bare.responses.create(REQUEST))).toEqual([]);
+  });
+
+  it("wrapped twice is wrapped once", async () => {
+    expect(withFileCitations(client)).toBe(client);
+    const copy = client.withOptions({ timeout: 1000 });
+    expect(withFileCitations(copy)).toBe(copy);
+  });
+
+  it("keeps the fetch that the client was given underneath", async () => {
+    const seen: string[] = [];
+    const proxied = new Client({
+      apiKey: "sk-test",
+      baseURL: "https://proxy.example/v1",
+      fetch: async (input, init) => {
+        seen.push(`${init?.method} ${new URL(String(input)).pathname}`);
+        return emulator.fetch(String(input), init);
+      },
+    });
+    expect(cited(await withFileCitations(proxied).responses.create(REQUEST))).toEqual(FOUND);
+    const [container] = emulator.containers.keys();
+    expect(seen).toEqual(["POST /v1/responses", `GET /v1/containers/${container}/files`]);
+  });
+
+  it("lists with the key of the copy that asked, not with the first client's", async () => {
+    const stranger = withFileCitations(
+      new Client({ apiKey: "sk-other", baseURL: server.baseURL, maxRetries: 0 }),
+    );
+    expect(cited(await stranger.withOptions({ apiKey: "sk-test" }).responses.create(REQUEST))).toEqual(FOUND);
+    expect(new Set(emulator.requests.map(({ headers }) => headers.authorization))).toEqual(
+      new Set(["Bearer sk-test"]),
+    );
+  });
+
+  it("a class of one's own stays that class", async () => {
+    class MyClient extends Client {
+      readonly mine = true;
+    }
+    const mine = withFileCitations(new MyClient({ apiKey: "sk-test", baseURL: server.baseURL }));
+    expect(mine).toBeInstanceOf(MyClient);
+    expect(mine.mine).toBe(true);
+    expect(cited(await mine.responses.create(REQUEST))).toEqual(FOUND);
+  });
+
+  it("an error of the API is the SDK's error", async () => {
+    const wrong = withFileCitations(
+      new Client({ apiKey: "sk-wrong", baseURL: server.baseURL, maxRetries: 0 }),
+    );
+    await expect(wrong.responses.create(REQUEST)).rejects.toThrow(Client.AuthenticationError);
+  });
+
+  it("AzureOpenAI: with a key and with a token provider", async () => {
+    for (const credentials of [{ apiKey: "sk-test" }, { azureADTokenProvider: async () => "sk-test" }]) {
+      const azure = withFileCitations(
+        new AzureClient({
+          ...credentials,
+          endpoint: server.url,
+          apiVersion: "2025-04-01-preview",
+          deployment: "mine",
+        }),
+      );
+      expect(azure).toBeInstanceOf(AzureClient);
+      expect(azure.apiVersion).toBe("2025-04-01-preview");
+      expect(azure.deploymentName).toBe("mine");
+      const before = emulator.requests.length;
+      expect(cited(await azure.responses.create(REQUEST))).toEqual(FOUND);
+      const asked = emulator.requests.slice(before);
+      expect(asked.map(({ url }) => new URL(url).searchParams.get("api-version"))).toEqual([
+        "2025-04-01-preview",
+        "2025-04-01-preview",
+      ]);
+      expect(asked.map(({ path }) => path.replace(/cntr_\w+/, "{id}"))).toEqual([
+        "/openai/responses",
+        "/openai/containers/{id}/files",
+      ]);
+    }
+  });
+});
+
+describe("what is no client", () => {
+  it.each([
+    [undefined, "undefined"],
+    ["sk-123", '"sk-123"'],
+    [{}, "{}"],
+    [{ withOptions: () => {} }, "an object with withOptions"],
+  ])("%j is a TypeError that says so", (value, shown) => {
+    expect(() => withFileCitations(value as never)).toThrow(TypeError);
+    expect(() => withFileCitations(value as never)).toThrow(
+      `client must be an OpenAI client, with withOptions and containers.files.list, got ${shown}`,
+    );
+  });
+});

@@ -1,0 +1,184 @@
+/** An API that answers what a test says, without a network, and remembers what it was asked. */
+import type { ContainerFile } from "../src/index.js";
+
+export const BASE = "https://api.openai.com/v1";
+
+export interface Asked {
+  method: string;
+  url: string;
+  headers: Headers;
+  body: string | undefined;
+  redirect: RequestRedirect | undefined;
+  signal: AbortSignal | null | undefined;
+}
+
+/** A `fetch` that answers lists of container files with `files`, and everything else with `answer`. */
+export function upstream({
+  answer,
+  files = [],
+  list = (containerId) => listPage(files.filter((file) => file.container_id === containerId)),
+}: {
+  answer: (asked: Asked) => Response | Promise<Response>;
+  files?: readonly ContainerFile[];
+  list?: (containerId: string, asked: Asked) => Response | Promise<Response>;
+}): { fetch: typeof fetch; asked: Asked[]; lists: () => Asked[] } {
+  const asked: Asked[] = [];
+  const isList = ({ url }: Asked): boolean => /\/containers\/[^/]+\/files/.test(url);
+  return {
+    asked,
+    lists: () => asked.filter(isList),
+    fetch: async (input, init) => {
+      const request: Asked = {
+        method: init?.method ?? (input instanceof Request ? input.method : "GET"),
+        url: input instanceof Request ? input.url : String(input),
+        headers: new Headers(init?.headers ?? (input instanceof Request ? input.headers : undefined)),
+        body:
+          typeof init?.body === "string"
+            ? init.body
+            : input instanceof Request
+              ? await input.text()
+              : undefined,
+        redirect: init?.redirect,
+        signal: init?.signal,
+      };
+      asked.push(request);
+      if (!isList(request)) return answer(request);
+      return list(decodeURIComponent(/containers\/([^/]+)\/files/.exec(request.url)![1]!), request);
+    },
+  };
+}
+
+export function listPage(data: readonly unknown[], hasMore = false): Response {
+  return Response.json({ object: "list", data, first_id: "a", last_id: "b", has_more: hasMore });
+}
+
+export function json(value: unknown): Response {
+  return new Response(typeof value === "string" ? value : JSON.stringify(value, null, 2), {
+    headers: { "content-type": "application/json", "x-request-id": "req_1" },
+  });
+}
+
+/** Bytes as an event stream, in chunks of `size` bytes, or cut at the given offsets. */
+export function sse(bytes: Uint8Array | string, cut: number | readonly number[] = Infinity): Response {
+  const whole = typeof bytes === "string" ? new TextEncoder().encode(bytes) : bytes;
+  const chunks: Uint8Array[] = [];
+  if (typeof cut === "number") {
+    const size = Math.min(cut, whole.length);
+    for (let at = 0; at < whole.length; at += size) chunks.push(whole.slice(at, at + size));
+  } else {
+    const edges = [0, ...[...cut].sort((a, b) => a - b), whole.length];
+    for (let at = 1; at < edges.length; at++) chunks.push(whole.slice(edges[at - 1], edges[at]));
+  }
+  let next = 0;
+  const body = new ReadableStream<Uint8Array>({
+    pull(controller) {
+      if (next === chunks.length) controller.close();
+      else controller.enqueue(chunks[next++]!);
+    },
+  });
+  return new Response(body, { headers: { "content-type": "text/event-stream; charset=utf-8" } });
+}
+
+export interface StreamEvent {
+  type: string;
+  sequence_number: number;
+  [key: string]: unknown;
+}
+
+/** Events as the API writes them. */
+export function frames(events: readonly { type: string }[], newline = "\n"): string {
+  return events
+    .map((event) => `event: ${event.type}${newline}data: ${JSON.stringify(event)}${newline}${newline}`)
+    .join("");
+}
+
+/** The events in a body that was written so. */
+export function eventsIn(text: string): StreamEvent[] {
+  return text
+    .split(/\r?\n\r?\n/)
+    .flatMap((frame) => frame.split(/\r?\n/).filter((line) => line.startsWith("data:")))
+    .map((line) => JSON.parse(line.slice(5)));
+}
+
+let counter = 0;
+
+/** A file of a container. */
+export function file(path: string, more: Partial<ContainerFile> = {}): ContainerFile {
+  counter += 1;
+  return {
+    id: `cfile_${counter}`,
+    object: "container.file",
+    container_id: "cntr_1",
+    created_at: 1_760_000_000,
+    bytes: 10,
+    path,
+    source: "assistant",
+    ...more,
+  };
+}
+
+/** An item of a call that ran in a container. */
+export function call(code = "", containerId = "cntr_1"): Record<string, unknown> {
+  return {
+    type: "code_interpreter_call",
+    id: "ci_1",
+    status: "completed",
+    code,
+    container_id: containerId,
+    outputs: null,
+  };
+}
+
+/** A message with these texts as its parts. */
+export function message(
+  ...texts: (string | { text: string; annotations: unknown[] })[]
+): Record<string, unknown> {
+  const content = texts.map((text) => ({
+    type: "output_text",
+    annotations: typeof text === "string" ? [] : text.annotations,
+    logprobs: [],
+    text: typeof text === "string" ? text : text.text,
+  }));
+  return { id: "msg_1", type: "message", status: "completed", content, role: "assistant" };
+}
+
+/** A response with this output. */
+export function response(
+  output: unknown[],
+  more: Record<string, unknown> = {},
+): Record<string, unknown> & { output: unknown[] } {
+  return {
+    id: "resp_1",
+    object: "response",
+    created_at: 1_760_000_000,
+    status: "completed",
+    error: null,
+    incomplete_details: null,
+    instructions: null,
+    model: "gpt-5",
+    output,
+    parallel_tool_calls: true,
+    previous_response_id: null,
+    temperature: 1,
+    tool_choice: "auto",
+    tools: [],
+    top_p: 1,
+    metadata: {},
+    ...more,
+  };
+}
+
+/** What the annotations of all parts cover, `filename@text`; the text is `""` for a range that is empty. */
+export function cited(value: unknown): string[] {
+  const { output } = value as {
+    output: { content?: { text: string; annotations: Record<string, number & string>[] }[] }[];
+  };
+  return output
+    .flatMap(({ content }) => content ?? [])
+    .flatMap(({ text, annotations }) =>
+      annotations.map(
+        ({ filename, start_index, end_index }) =>
+          `${filename}@${[...text].slice(start_index, end_index).join("")}`,
+      ),
+    );
+}
