@@ -59,6 +59,9 @@ const LINK_SENTENCE =
 const placement = z.enum(["last-user-message", "instructions"], {
   error: '"last-user-message" or "instructions"',
 });
+const absolutePath = z
+  .string({ error: "an absolute path" })
+  .regex(/^(?:\/[^/]+)+$/, "an absolute path without a slash at the end");
 const sentence = z.string().min(1);
 
 // Every message here ends the sentence "options.x must be …".
@@ -77,7 +80,7 @@ const schema = z.strictObject({
     .enum(["auto", "code-point", "utf-16"], { error: '"auto", "code-point" or "utf-16"' })
     .default("auto"),
   roots: z
-    .array(z.string().regex(/^(?:\/[^/]+)+$/), { error: "an array of absolute paths" })
+    .array(absolutePath, { error: "an array of absolute paths" })
     .min(1, "at least one absolute path")
     .default([...DEFAULT_ROOTS]),
   timeoutMs: z.number({ error: "a number of milliseconds" }).positive("above 0").finite().default(5000),

@@ -48,9 +48,10 @@ export type IndexUnit = "auto" | "code-point" | "utf-16";
 /**
  * How a mention led to its file: its very path (whatever its encoding), a path written with other dashes,
  * spaces, quotes or case, the only file of that name in another folder, an upload under the name it had before
- * the API prefixed it, or the bare name of a file that the model wrote.
+ * the API prefixed it, or the bare name of a file that the model wrote. `"unmentioned"`: no mention at all; see the
+ * option of that name.
  */
-export type MatchKind = "path" | "written-differently" | "moved" | "upload" | "filename";
+export type MatchKind = "path" | "written-differently" | "moved" | "upload" | "filename" | "unmentioned";
 
 /** A citation that was missing. */
 export interface RecoveredCitation {

@@ -12,9 +12,9 @@ import {
   pagesOfClient,
   pagesOfFetch,
 } from "../responses/lookup.js";
-import { repairOutput } from "../responses/repair.js";
+import { repairItemList, repairOutput } from "../responses/repair.js";
 import { type RepairContext, ResponseRepair } from "../responses/response-repair.js";
-import { StreamRepair } from "../responses/stream.js";
+import { streamRepairOf } from "../responses/stream.js";
 import { repairEventStream } from "./sse.js";
 
 type Fetch = typeof globalThis.fetch;
@@ -84,42 +84,49 @@ export function createFileCitationsFetch({
       getResponse: (id, signal) => getResponse(underneath, route, headers, id, signal),
       signal: init?.signal ?? (input instanceof Request ? input.signal : undefined),
     };
-    const repair = new ResponseRepair(context);
     const body = isStream
-      ? repairEventStream(response.body, new StreamRepair(repair))
-      : repairJson(response.body, repair);
+      ? repairEventStream(response.body, streamRepairOf(context))
+      : repairJson(response.body, new ResponseRepair(context), route);
     return withBody(response, body);
   };
   return Object.assign(repairingFetch, { [IS_WRAPPED]: true });
 }
 
-/** A request that a response of the Responses API answers. */
+/** A request that is answered with a response, or with a list of items that may hold messages. */
 interface Route {
   /** It makes a response, rather than read one. */
   isCreate: boolean;
+  /** It reads a list of items. */
+  isItemList: boolean;
+  isNewestFirst: boolean;
   /** The URL up to `/responses`: `https://api.openai.com/v1`. */
   base: string;
   /** The query that every request to this API needs: Azure's `api-version`. */
   search: string;
 }
 
-const RESPONSES_PATH = /^(.*)\/responses(?:\/[^/]+(\/cancel)?)?\/?$/;
+const RESPONSES_PATH = /^(.*)\/responses(?:\/([^/]+)(\/cancel|\/input_items)?)?\/?$/;
+const CONVERSATION_ITEMS_PATH = /^(.*)\/conversations\/[^/]+\/items\/?$/;
 
 function routeOf(input: Parameters<Fetch>[0], init: RequestInit | undefined): Route | undefined {
-  const method = (init?.method ?? (input instanceof Request ? input.method : "GET")).toUpperCase();
   const href = input instanceof Request ? input.url : String(input);
-  if (!href.includes("/responses") || !URL.canParse(href)) return undefined;
-  const url = new URL(href);
-  const match = RESPONSES_PATH.exec(url.pathname);
-  if (!match) return undefined;
-  const isCreate = method === "POST" && /\/responses\/?$/.test(url.pathname);
-  const isCancel = method === "POST" && match[2] !== undefined;
-  const isRetrieve = method === "GET" && !/\/responses\/?$/.test(url.pathname) && match[2] === undefined;
-  if (!isCreate && !isCancel && !isRetrieve) return undefined;
-  const version = url.searchParams.get("api-version");
+  if (!/\/responses|\/conversations/.test(href) || !URL.canParse(href)) return undefined;
+  const method = (init?.method ?? (input instanceof Request ? input.method : "GET")).toUpperCase();
+  const { pathname, origin, searchParams } = new URL(href);
+  const [, responsesBase, id, action] = RESPONSES_PATH.exec(pathname) ?? [];
+  const [, conversationsBase] = CONVERSATION_ITEMS_PATH.exec(pathname) ?? [];
+  const base = responsesBase ?? conversationsBase;
+  if (base === undefined) return undefined;
+  const isCreate = method === "POST" && conversationsBase === undefined && id === undefined;
+  const isCancel = method === "POST" && action === "/cancel";
+  const isRead = method === "GET" && action !== "/cancel" && (conversationsBase ?? id) !== undefined;
+  if (!isCreate && !isCancel && !isRead) return undefined;
+  const version = searchParams.get("api-version");
   return {
     isCreate,
-    base: url.origin + match[1],
+    isItemList: conversationsBase !== undefined || action === "/input_items",
+    isNewestFirst: searchParams.get("order") !== "asc",
+    base: origin + base,
     search: version === null ? "" : `?${new URLSearchParams({ "api-version": version })}`,
   };
 }
@@ -208,6 +215,7 @@ async function getResponse(
 function repairJson(
   upstream: ReadableStream<Uint8Array>,
   repair: ResponseRepair,
+  route: Route,
 ): ReadableStream<Uint8Array> {
   const reader = upstream.getReader();
   let failure: { error: unknown } | undefined;
@@ -226,11 +234,9 @@ function repairJson(
           if (chunks.length === 0) return controller.error(error);
           return controller.enqueue(new Uint8Array(await new Blob(chunks).arrayBuffer()));
         }
-        const response = parseObject(await new Blob(chunks).text());
-        const isResponse = response && Array.isArray(response.output);
-        const repaired = isResponse ? await repairOutput(repair, response) : response;
-        if (isResponse) repair.finish();
-        if (repaired === response) for (const chunk of chunks) controller.enqueue(chunk);
+        const answer = parseObject(await new Blob(chunks).text());
+        const repaired = answer && (await repairAnswer(repair, answer, route));
+        if (repaired === answer) for (const chunk of chunks) controller.enqueue(chunk);
         else controller.enqueue(new TextEncoder().encode(JSON.stringify(repaired)));
         controller.close();
       },
@@ -241,6 +247,20 @@ function repairJson(
     },
     { highWaterMark: 0 },
   );
+}
+
+/** A response, or a list of items, with what it lacks; anything else as it is. */
+async function repairAnswer(
+  repair: ResponseRepair,
+  answer: Record<string, unknown>,
+  { isItemList, isNewestFirst }: Route,
+): Promise<Record<string, unknown>> {
+  if (!Array.isArray(isItemList ? answer.data : answer.output)) return answer;
+  const repaired = isItemList
+    ? await repairItemList(repair, answer, isNewestFirst)
+    : await repairOutput(repair, answer);
+  repair.finish();
+  return repaired;
 }
 
 /** The same answer with another body, which may be of another length. */

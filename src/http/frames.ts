@@ -91,22 +91,28 @@ export function formatFrames(events: readonly Record<string, unknown>[], like: F
 }
 
 const EVENT = encoder.encode("event:");
+const TEXT_DELTA = encoder.encode("event: response.output_text.delta\n");
 const DELTA = encoder.encode("delta");
 const TYPE = /^\s*(?:data:\s*\{\s*"type"\s*:\s*"|event:\s*)([\w.]+)/;
 
 /**
- * The type of a frame's event as its beginning tells it, or `undefined`. Nearly every frame is a delta, and the
- * last bytes of its first line say so: no decoding for those.
+ * The type of a frame's event as its beginning tells it, or `undefined`. Nearly every frame is a delta, and its first
+ * bytes say so: no decoding for those. Deltas of other things than text are just `"delta"`.
  */
 export function typeOf(frame: Uint8Array): string | undefined {
+  if (startsWith(frame, TEXT_DELTA, 0)) return "response.output_text.delta";
   if (startsWith(frame, EVENT, 0)) {
-    let end = frame.indexOf(LF);
-    if (frame[end - 1] === CR) end--;
-    if (startsWith(frame, DELTA, end - DELTA.length)) return "delta";
+    const lineEnd = frame.indexOf(LF);
+    const end = frame[lineEnd - 1] === CR ? lineEnd - 1 : lineEnd;
+    if (startsWith(frame, DELTA, end - DELTA.length) && frame[end - 7] !== 0x74 /* text.delta */)
+      return "delta";
   }
   return TYPE.exec(decoder.decode(frame.subarray(0, 160)))?.[1];
 }
 
 function startsWith(bytes: Uint8Array, prefix: Uint8Array, at: number): boolean {
-  return at >= 0 && prefix.every((byte, offset) => bytes[at + offset] === byte);
+  if (at < 0) return false;
+  for (let offset = 0; offset < prefix.length; offset++)
+    if (bytes[at + offset] !== prefix[offset]) return false;
+  return true;
 }

@@ -3,7 +3,11 @@
  * not decoded, not parsed, not written again. `isRead` (responses/stream.ts) names the others.
  */
 import { isRead, type StreamRepair } from "../responses/stream.js";
-import { FrameSplitter, formatFrames, parseFrame, typeOf } from "./frames.js";
+import { type Frame, FrameSplitter, formatFrames, parseFrame, typeOf } from "./frames.js";
+
+const SLASH = 0x2f;
+/** How many deltas before a slash are read with it: `](sandbox:/` is about four. */
+const WATCHED_DELTAS = 12;
 
 /** The event stream with the missing citations in it. A chunk is read when one is asked for, and none ahead. */
 export function repairEventStream(
@@ -14,16 +18,33 @@ export function repairEventStream(
   const splitter = new FrameSplitter();
   /** The beginning of a frame whose end has not come yet. */
   let held: Uint8Array[] = [];
+  /** The latest deltas, not read yet. */
+  let deltas: Uint8Array[] = [];
   let last: Uint8Array | undefined;
+  let like: Frame | undefined;
+
+  /** Shows the stream the text around each slash, and leaves all other deltas unread. */
+  const watch = (delta: Uint8Array): void => {
+    deltas.push(delta);
+    if (deltas.length > WATCHED_DELTAS) deltas.shift();
+    if (!delta.includes(SLASH)) return;
+    for (const recent of deltas) {
+      const frame = parseFrame(recent);
+      if (frame) stream.watch(frame.event);
+    }
+    deltas = [];
+  };
 
   /** What goes out in place of a frame: itself where nothing is missing, and then at once. */
   const repaired = (bytes: Uint8Array): Uint8Array | Promise<Uint8Array> => {
     const before = last;
     last = bytes;
     const type = typeOf(bytes);
-    if (type !== undefined && !isRead(type)) return bytes;
+    if (type === "response.output_text.delta" && stream.isWatching) watch(bytes);
+    if (type !== undefined && !isRead(type) && !stream.isHolding) return bytes;
     const frame = parseFrame(bytes);
-    if (!frame || !isRead(frame.event.type)) return bytes;
+    if (!frame || !(isRead(frame.event.type) || stream.isHolding)) return bytes;
+    like = frame;
     // The event before is a delta nearly always, and its number is needed only where an event is inserted.
     const numberBefore = (): unknown => before && parseFrame(before)?.event.sequence_number;
     const taken = stream.take(frame.event, numberBefore);
@@ -39,7 +60,8 @@ export function repairEventStream(
           const { done, value: chunk } = await reader.read();
           if (done) {
             if (held.length > 0) controller.enqueue(concat(held));
-            stream.finish();
+            const events = await stream.end();
+            if (events.length > 0 && like) controller.enqueue(formatFrames(events, like));
             controller.close();
             return;
           }

@@ -47,28 +47,50 @@ export function containersOfTools(tools: unknown): string[] {
   );
 }
 
-/** How many responses and conversations are remembered. An entry is two short strings or so. */
+/** How many responses, conversations and lists are remembered: each is a few short strings. */
 const MEMORY_SIZE = 1000;
 
+/** A map of the latest entries: what was set or asked for last is forgotten last. */
+class BoundedMap<Value> {
+  readonly #entries = new Map<string, Value>();
+
+  set(key: string, value: Value): void {
+    this.#entries.delete(key);
+    this.#entries.set(key, value);
+    if (this.#entries.size > MEMORY_SIZE) this.#entries.delete(this.#entries.keys().next().value!);
+  }
+
+  get(key: string): Value | undefined {
+    const value = this.#entries.get(key);
+    if (value !== undefined) this.set(key, value);
+    return value;
+  }
+}
+
 /**
- * The containers of earlier responses and conversations, so that "send me that link again" finds its file. Holds
- * the latest thousand; what was asked for last is forgotten last.
+ * What a client saw: the containers of earlier responses and conversations, so that "send me that link again" finds
+ * its file, and the files that were there before a response.
  */
 export class ContainerMemory {
-  readonly #containers = new Map<string, readonly string[]>();
+  readonly #containers = new BoundedMap<readonly string[]>();
+  readonly #files = new BoundedMap<ReadonlySet<string>>();
 
+  /** `id` is that of a response, or the key of a conversation. */
   remember(id: unknown, containers: readonly string[]): void {
-    if (typeof id !== "string" || containers.length === 0) return;
-    this.#containers.delete(id);
-    this.#containers.set(id, containers);
-    if (this.#containers.size > MEMORY_SIZE) this.#containers.delete(this.#containers.keys().next().value!);
+    if (typeof id === "string" && containers.length > 0) this.#containers.set(id, containers);
   }
 
   recall(id: unknown): readonly string[] {
-    const containers = typeof id === "string" ? this.#containers.get(id) : undefined;
-    if (!containers) return [];
-    this.remember(id, containers);
-    return containers;
+    return (typeof id === "string" && this.#containers.get(id)) || [];
+  }
+
+  /** The ids of the files that a container's list held. */
+  rememberFiles(containerId: string, fileIds: ReadonlySet<string>): void {
+    this.#files.set(containerId, fileIds);
+  }
+
+  recallFiles(containerId: string): ReadonlySet<string> | undefined {
+    return this.#files.get(containerId);
   }
 }
 

@@ -76,9 +76,46 @@ export function repairOutput<Response extends Record<string, unknown>>(
   const items: unknown = response.output;
   if (!Array.isArray(items)) return response;
   for (const [outputIndex, item] of items.entries()) repair.noteItem(outputIndex, item);
-  const output = items.map((item, outputIndex) => repairItem(repair, item, outputIndex));
-  return andThen(all(output), (repaired) =>
-    isSame(repaired, items) ? response : copyWith(response, { output: repaired }),
+  return andThen(citeUnmentioned(repair, items), () => {
+    const output = items.map((item, outputIndex) => repairItem(repair, item, outputIndex));
+    return andThen(all(output), (repaired) =>
+      isSame(repaired, items) ? response : copyWith(response, { output: repaired }),
+    );
+  });
+}
+
+/** Gives the last part the citations of files that no text mentions, if they are wanted; the texts are read first. */
+function citeUnmentioned(repair: ResponseRepair, items: readonly unknown[]): undefined | Promise<void> {
+  if (!repair.mayCiteUnmentioned) return undefined;
+  const last = lastPartOf(items);
+  if (!last) return undefined;
+  const read = all(items.map((item, outputIndex) => repairItem(repair, item, outputIndex)));
+  return Promise.resolve(read).then(() => repair.citeUnmentioned(last));
+}
+
+/** The last text of the last message. */
+function lastPartOf(items: readonly unknown[]): PartPosition | undefined {
+  const outputIndex = items.findLastIndex((item) => isRecord(item) && item.type === "message");
+  const message = items[outputIndex];
+  if (!isRecord(message) || !Array.isArray(message.content)) return undefined;
+  const contentIndex = message.content.findLastIndex(isOutputText);
+  return contentIndex < 0 ? undefined : { outputIndex, contentIndex };
+}
+
+/**
+ * A list of items (a conversation's, a response's input), newest or oldest first, with the citations that are missing
+ * where the same list tells the container.
+ */
+export function repairItemList<List extends Record<string, unknown>>(
+  repair: ResponseRepair,
+  list: List,
+  isNewestFirst: boolean,
+): List | Promise<List> {
+  const data: unknown = list.data;
+  if (!Array.isArray(data)) return list;
+  const items = isNewestFirst ? data.toReversed() : data;
+  return andThen(repairOutput(repair, { output: items }), ({ output }) =>
+    output === items ? list : copyWith(list, { data: isNewestFirst ? output.toReversed() : output }),
   );
 }
 

@@ -10,6 +10,7 @@ import type {
   ContainerFile,
   ContainerFileCitation,
   PartPosition,
+  RecoveredCitation,
   Report,
   UnresolvedMention,
 } from "../types.js";
@@ -55,7 +56,9 @@ interface PartResult extends Resolution {
   given: readonly Annotation[];
 }
 
-const NOTHING: Resolution = { annotations: [], citations: [], unresolved: [] };
+function nothing(): Resolution {
+  return { annotations: [], citations: [], unresolved: [] };
+}
 
 /**
  * Repairs one response, whole or event by event: it is told of the items in their order, asked for the missing
@@ -68,6 +71,8 @@ export class ResponseRepair {
   readonly #lists = new Map<string, Promise<ContainerFile[]>>();
   readonly #listed = new Map<string, ContainerFile>();
   readonly #containers = new Set<string>();
+  /** The files that were there before this response, as far as an earlier list showed them. */
+  readonly #seenBefore = new Set<string>();
   readonly #abort = new AbortController();
   #response: Record<string, unknown> = {};
   #previous: Promise<readonly string[]> | undefined;
@@ -98,7 +103,7 @@ export class ResponseRepair {
     text: string,
     given: readonly Annotation[],
   ): readonly ContainerFileCitation[] | Promise<readonly ContainerFileCitation[]> {
-    const key = `${position.outputIndex}/${position.contentIndex}`;
+    const key = keyOf(position);
     const known = this.#parts.get(key);
     if (known) return known.annotations;
     const keep = (resolution: Resolution): readonly ContainerFileCitation[] => {
@@ -108,15 +113,63 @@ export class ResponseRepair {
     const giveUp = (error: unknown): readonly ContainerFileCitation[] => {
       // A mistake of ours, or data that nobody thought of: the answer goes out as it came.
       this.#error ??= asError(error);
-      return keep(NOTHING);
+      return keep(nothing());
     };
     try {
       const evidence = evidenceOf(this.#itemsBefore(position));
-      if (!this.#mayLack(text, given, evidence)) return keep(NOTHING);
+      if (!this.#mayLack(text, given, evidence)) return keep(nothing());
       return this.#resolve(position, text, given, evidence).then(keep).catch(giveUp);
     } catch (error) {
       return giveUp(error);
     }
+  }
+
+  /** Whether a container is known that a message can mean by now. */
+  get hasContainers(): boolean {
+    return this.#items.some(isContainerCall) || this.#knownBefore().length > 0;
+  }
+
+  /**
+   * Asks for the list that a part will need, before its text has ended. Nobody waits for it here: what fails is
+   * asked for again when it is needed.
+   */
+  lookAhead(position: PartPosition): void {
+    const near = containersOfItems(this.#itemsBefore(position));
+    for (const id of near.length > 0 ? near : this.#knownBefore()) {
+      this.#filesOf(id, position, this.#abort.signal);
+    }
+  }
+
+  /**
+   * Adds to the citations that a part lacks those of the files that the response wrote and no text mentions. To be
+   * called once all parts were asked about, for the last part of the last message.
+   */
+  async citeUnmentioned(position: PartPosition): Promise<void> {
+    const part = this.#parts.get(keyOf(position));
+    if (!part) return;
+    const afterAll = { ...position, outputIndex: this.#items.length };
+    await this.#inTime(async (signal) => {
+      for (const id of containersOfItems(this.#items)) await this.#filesOf(id, afterAll, signal);
+    });
+    const citations = this.#unmentioned().map((file): RecoveredCitation => {
+      const annotation: ContainerFileCitation = {
+        type: "container_file_citation",
+        container_id: file.container_id,
+        end_index: 0,
+        file_id: file.id,
+        filename: file.path.slice(file.path.lastIndexOf("/") + 1),
+        start_index: 0,
+      };
+      return { annotation, match: "unmentioned", text: "", start: 0, end: 0 };
+    });
+    // The API's citations that stand for no place come first as well.
+    part.citations.unshift(...citations);
+    part.annotations.unshift(...citations.map(({ annotation }) => annotation));
+  }
+
+  /** Whether files that no text mentions are to be cited, and a call ran that may have written some. */
+  get mayCiteUnmentioned(): boolean {
+    return this.#context.settings.unmentioned === "cite" && this.#items.some(isContainerCall);
   }
 
   /** What became of the response. Calls `onReport`, and fills the memory. Throws if a failure is to be thrown. */
@@ -135,7 +188,7 @@ export class ResponseRepair {
       unresolved: parts.flatMap(({ position, unresolved }) =>
         unresolved.map((left) => ({ ...position, ...left })),
       ),
-      unmentioned: this.#unmentioned(parts),
+      unmentioned: this.#unmentioned(),
       containers: [...this.#containers],
       listRequests: this.#requests,
       heldMs: this.#heldMs,
@@ -147,6 +200,10 @@ export class ResponseRepair {
 
     const known = [...containersOfItems(this.#items), ...this.#knownBefore()];
     memory?.remember(report.responseId, known);
+    for (const id of this.#containers) {
+      const files = [...this.#listed.values()].filter((file) => file.container_id === id);
+      memory?.rememberFiles(id, new Set(files.map((file) => file.id)));
+    }
     memory?.remember(conversationKey(this.#response.conversation ?? request?.conversation), known);
     try {
       settings.onReport?.(report);
@@ -291,14 +348,18 @@ export class ResponseRepair {
     let files = this.#lists.get(key);
     if (!files) {
       files = this.#askFor(containerId, signal);
-      files.catch(() => {}); // who waits for it hears of it
+      // Who waits for it hears of what went wrong; who needs it later asks again.
+      files.catch(() => this.#lists.delete(key));
       this.#lists.set(key, files);
     }
     return files;
   }
 
   async #askFor(containerId: string, signal: AbortSignal): Promise<ContainerFile[]> {
-    this.#containers.add(containerId);
+    if (!this.#containers.has(containerId)) {
+      this.#containers.add(containerId);
+      for (const id of this.#context.memory?.recallFiles(containerId) ?? []) this.#seenBefore.add(id);
+    }
     const files = await this.#context.list(containerId, signal, () => this.#requests++);
     for (const file of files) this.#listed.set(file.id, file);
     return files;
@@ -356,20 +417,24 @@ export class ResponseRepair {
     }
   }
 
-  #unmentioned(parts: readonly PartResult[]): ContainerFile[] {
+  /** The files that this response wrote and that no text mentions, as far as a list was asked for. */
+  #unmentioned(): ContainerFile[] {
+    const parts = [...this.#parts.values()];
     const created = this.#response.created_at;
     const since = typeof created === "number" ? created : Infinity;
     const cited = new Set(
-      parts.flatMap(({ given, annotations }) =>
-        [...given, ...annotations].map((annotation) => annotation.file_id),
-      ),
+      parts.flatMap(({ given, annotations }) => [...given, ...annotations].map(({ file_id }) => file_id)),
     );
     return [...this.#listed.values()].filter(({ id, path, source, created_at }) => {
-      if (source === "user" || created_at < since || cited.has(id)) return false;
+      if (source === "user" || created_at < since || cited.has(id) || this.#seenBefore.has(id)) return false;
       const filename = path.slice(path.lastIndexOf("/") + 1);
       return !parts.some(({ text }) => text.includes(filename));
     });
   }
+}
+
+function keyOf({ outputIndex, contentIndex }: PartPosition): string {
+  return `${outputIndex}/${contentIndex}`;
 }
 
 function asError(error: unknown): Error {

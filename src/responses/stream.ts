@@ -1,5 +1,6 @@
 /** A stream of events in, the same with the missing citations out, where the API would have sent them. */
 import { badInput, isRecord } from "../bad-input.js";
+import { finderOf, type MentionFinder } from "../citations/mentions.js";
 import type { Annotation, ContainerFileCitation, PartPosition } from "../types.js";
 import type { FileSource } from "./lookup.js";
 import {
@@ -12,9 +13,11 @@ import {
   repairItem,
   repairOutput,
 } from "./repair.js";
-import { ResponseRepair } from "./response-repair.js";
+import { type RepairContext, ResponseRepair } from "./response-repair.js";
 
 type Event = Record<string, unknown>;
+/** What goes out in place of an event. A promise only where somebody has to wait. */
+type Taken = readonly Event[] | Promise<readonly Event[]>;
 
 /** The events that can carry a citation, or tell which container one may mean. All others pass unread. */
 const READ = new Set([
@@ -31,6 +34,16 @@ const READ = new Set([
   "response.failed",
 ]);
 
+const ENDS_OF_MESSAGE = new Set([
+  "response.output_text.done",
+  "response.content_part.done",
+  "response.output_item.done",
+]);
+const FINAL = new Set(["response.completed", "response.incomplete", "response.failed"]);
+
+/** How much of the text before a path tells what form it has: `[a label](sandbox:` at the most matters. */
+const LONGEST_LEAD = 240;
+
 /** Whether events of a type have to be read. */
 export function isRead(type: string): boolean {
   return READ.has(type);
@@ -41,18 +54,99 @@ export class StreamRepair {
   readonly #repair: ResponseRepair;
   /** The annotations that the API sent for each part, in its events. */
   readonly #sent = new Map<string, Annotation[]>();
+  readonly #held: { event: Event; before: unknown }[] = [];
+  readonly #finder: MentionFinder;
+  /** The end of the text so far, of the item whose deltas come: a path may be cut between two. */
+  #watched: { item: unknown; text: string } = { item: undefined, text: "" };
+  #hasContainers = false;
+  #hasAsked = false;
   #isFinished = false;
 
-  constructor(repair: ResponseRepair) {
+  /** `roots` are the folders whose paths the text is watched for. */
+  constructor(repair: ResponseRepair, roots: readonly string[]) {
     this.#repair = repair;
+    this.#finder = finderOf(roots);
   }
 
   /**
    * The events to send in place of `event`: its own object alone where nothing is missing. At once then, so that a
    * stream with nothing to repair never waits. `before` gives the sequence number of the event before it.
    */
-  take(event: Event, before: () => unknown): readonly Event[] | Promise<readonly Event[]> {
+  take(event: Event, before: () => unknown): Taken {
+    const isEnd = ENDS_OF_MESSAGE.has(String(event.type));
+    if (
+      isEnd &&
+      (this.isHolding || (event.type === "response.output_text.done" && this.#repair.mayCiteUnmentioned))
+    ) {
+      this.#held.push({ event, before: before() });
+      return [];
+    }
+    return this.isHolding ? this.#release(event) : this.#take(event, before);
+  }
+
+  /**
+   * The ends of a message are being held, since only the event after them tells whether it was the last one, which
+   * cites the files that no text mentions. Every event must be taken now, to keep their order.
+   */
+  get isHolding(): boolean {
+    return this.#held.length > 0;
+  }
+
+  /** Whether the deltas of the text still have something to tell. */
+  get isWatching(): boolean {
+    this.#hasContainers ||= this.#repair.hasContainers;
+    return this.#hasContainers && !this.#hasAsked;
+  }
+
+  /**
+   * Looks at a delta of the text: a path that is not in the form that the API cites by itself will lack its citation,
+   * so the list is asked for while the text goes on. The form that it cites by itself costs nothing.
+   */
+  watch(event: Event): void {
+    const position = positionOf(event);
+    if (!position || typeof event.delta !== "string") return;
+    if (event.item_id !== this.#watched.item) this.#watched = { item: event.item_id, text: "" };
+    const text = this.#watched.text + event.delta;
+    let from = 0;
+    for (let mention = this.#finder.next(text, 0); mention; mention = this.#finder.next(text, from)) {
+      from = mention.relativeStart;
+      if (!mention.hasSlash) break; // the path may go on in the next delta
+      const isCitedByApi =
+        mention.place.kind === "destination" && text.startsWith("sandbox:/", mention.start);
+      if (isCitedByApi) continue;
+      this.#hasAsked = true;
+      this.#repair.lookAhead(position);
+      return;
+    }
+    this.#watched.text = text.slice(Math.max(from, text.length - LONGEST_LEAD));
+  }
+
+  /** The stream has ended, with its final event or without: what is still to be sent. */
+  end(): Taken {
+    return andThen(this.isHolding ? this.#release() : [], (events) => {
+      this.#finish();
+      return events;
+    });
+  }
+
+  async #release(event?: Event): Promise<readonly Event[]> {
+    const held = this.#held.splice(0);
+    const text = held[0]!.event;
+    const position = positionOf(text);
+    if (event && FINAL.has(String(event.type)) && position && typeof text.text === "string") {
+      await this.#repair.missingOf(position, text.text, this.#sentFor(text));
+      await this.#repair.citeUnmentioned(position);
+    }
+    const events: Event[] = [];
+    for (const { event: late, before } of held) events.push(...(await this.#take(late, () => before)));
+    if (event) events.push(...(await this.#take(event, () => held.at(-1)!.event.sequence_number)));
+    return events;
+  }
+
+  #take(event: Event, before: () => unknown): Taken {
     const { type, output_index: outputIndex, response, item } = event;
+    // What comes now may be another message, after another call.
+    if (type === "response.output_item.added") this.#hasAsked = false;
     switch (type) {
       case "response.created":
       case "response.in_progress":
@@ -83,8 +177,8 @@ export class StreamRepair {
     }
   }
 
-  /** The stream has ended, with its final event or without. Throws if a failure is to be thrown. */
-  finish(): void {
+  /** Throws if a failure is to be thrown. */
+  #finish(): void {
     if (this.#isFinished) return;
     this.#isFinished = true;
     this.#repair.finish();
@@ -103,7 +197,7 @@ export class StreamRepair {
     return sent;
   }
 
-  #takeText(event: Event, before: () => unknown): readonly Event[] | Promise<readonly Event[]> {
+  #takeText(event: Event, before: () => unknown): Taken {
     const position = positionOf(event);
     if (!position || typeof event.text !== "string") return [event];
     const sent = this.#sentFor(event);
@@ -124,7 +218,7 @@ export class StreamRepair {
     return andThen(missing, insert);
   }
 
-  #takePart(event: Event): readonly Event[] | Promise<readonly Event[]> {
+  #takePart(event: Event): Taken {
     const { part } = event;
     const position = positionOf(event);
     if (!position || !isOutputText(part)) return [event];
@@ -134,16 +228,16 @@ export class StreamRepair {
     return replace(event, "part", repaired);
   }
 
-  #takeFinal(event: Event, response: Record<string, unknown>): readonly Event[] | Promise<readonly Event[]> {
+  #takeFinal(event: Event, response: Record<string, unknown>): Taken {
     return andThen(replace(event, "response", repairOutput(this.#repair, response)), (events) => {
-      this.finish();
+      this.#finish();
       return events;
     });
   }
 }
 
 /** The event with one property repaired; its own object where nothing was. */
-function replace(event: Event, key: string, repaired: unknown): readonly Event[] | Promise<readonly Event[]> {
+function replace(event: Event, key: string, repaired: unknown): Taken {
   return andThen(repaired, (value) => [value === event[key] ? event : { ...event, [key]: value }]);
 }
 
@@ -188,7 +282,12 @@ export function repairResponseStream<StreamEvent extends { type: string }>(
     events !== null &&
     (Symbol.asyncIterator in events || Symbol.iterator in events);
   if (!isIterable) throw badInput("events", "an iterable or async iterable of response events", events);
-  return repairEvents(events, new StreamRepair(new ResponseRepair(contextOf(source, options))));
+  return repairEvents(events, streamRepairOf(contextOf(source, options)));
+}
+
+/** A repair of events in a context. */
+export function streamRepairOf(context: RepairContext): StreamRepair {
+  return new StreamRepair(new ResponseRepair(context), context.settings.roots);
 }
 
 async function* repairEvents<StreamEvent extends { type: string }>(
@@ -199,14 +298,15 @@ async function* repairEvents<StreamEvent extends { type: string }>(
   let isDone = false;
   try {
     for await (const event of events) {
-      const taken = isRead(event.type) ? stream.take(event, () => before) : [event];
+      if (event.type === "response.output_text.delta" && stream.isWatching) stream.watch(event);
+      const taken = isRead(event.type) || stream.isHolding ? stream.take(event, () => before) : [event];
       // What comes in place of an event is of its kind: the same union of events.
       for (const next of taken instanceof Promise ? await taken : taken) yield next as StreamEvent;
       before = "sequence_number" in event ? event.sequence_number : undefined;
     }
+    for (const next of await stream.end()) yield next as StreamEvent;
     isDone = true;
   } finally {
     if (!isDone) stream.cancel();
   }
-  stream.finish();
 }

@@ -1,0 +1,89 @@
+import { describe, expect, it } from "vitest";
+import { createFileCitationsFetch, repairResponse, repairResponseStream } from "../src/index.js";
+import { response } from "./upstream.js";
+
+describe("a wrong option is a TypeError that names it, what it got and what it takes", () => {
+  it.each([
+    [{ timeoutMs: "5s" }, 'options.timeoutMs must be a number of milliseconds, got "5s"'],
+    [{ timeoutMs: 0 }, "options.timeoutMs must be above 0, got 0"],
+    [{ timeoutMs: Number.NaN }, "options.timeoutMs must be a number of milliseconds, got NaN"],
+    [{ retries: 1.5 }, "options.retries must be a whole number, got 1.5"],
+    [{ retries: -1 }, "options.retries must be 0 or more, got -1"],
+    [{ unmentioned: "drop" }, 'options.unmentioned must be "report" or "cite", got "drop"'],
+    [{ indexUnit: "bytes" }, 'options.indexUnit must be "auto", "code-point" or "utf-16", got "bytes"'],
+    [{ onFailure: null }, 'options.onFailure must be "pass-through" or "throw", got null'],
+    [{ onReport: console }, /^options\.onReport must be a function, got an object with /],
+    [{ includeOutputs: 1 }, "options.includeOutputs must be a boolean, got 1"],
+    [{ instruction: 7 }, "options.instruction must be a boolean, a sentence, or { text, placement }, got 7"],
+    [
+      { instruction: { placement: "system" } },
+      "options.instruction must be a boolean, a sentence, or { text, placement }, got an object with placement",
+    ],
+    [{ roots: "/mnt/data" }, 'options.roots must be an array of absolute paths, got "/mnt/data"'],
+    [
+      { roots: ["mnt/data"] },
+      'options.roots.0 must be an absolute path without a slash at the end, got "mnt/data"',
+    ],
+    [{ roots: [] }, "options.roots must be at least one absolute path, got an array of 0"],
+    [{ timeout: 5 }, /^options has no timeout; it takes instruction, includeOutputs, /],
+    [{ fetch: "x" }, 'options.fetch must be a fetch function, got "x"'],
+    [{ client: {} }, "options.client must be an OpenAI client, with containers.files.list, got {}"],
+  ])("%j", (options, message) => {
+    expect(() => createFileCitationsFetch(options as never)).toThrow(TypeError);
+    expect(() => createFileCitationsFetch(options as never)).toThrow(message);
+  });
+
+  it("undefined is the default, for each", () => {
+    expect(() =>
+      createFileCitationsFetch({
+        instruction: undefined,
+        includeOutputs: undefined,
+        unmentioned: undefined,
+        indexUnit: undefined,
+        roots: undefined,
+        timeoutMs: undefined,
+        retries: undefined,
+        onFailure: undefined,
+        onReport: undefined,
+      }),
+    ).not.toThrow();
+  });
+});
+
+describe("what is no response, no stream, no source", () => {
+  it.each([
+    [undefined, "undefined"],
+    ["resp_1", '"resp_1"'],
+    [{ id: "resp_1", object: "response" }, "an object with id, object"],
+    [{ output: "text" }, "an object with output"],
+    [[response([])], "an array of 1"],
+  ])("response %j", async (value, shown) => {
+    await expect(repairResponse(value as never, [])).rejects.toThrow(
+      new TypeError(`response must be a response of the Responses API, with an output array, got ${shown}`),
+    );
+  });
+
+  it.each([
+    [undefined, "undefined"],
+    ["events", '"events"'],
+    [{ type: "response.created" }, "an object with type"],
+  ])("events %j", (value, shown) => {
+    expect(() => repairResponseStream(value as never, [])).toThrow(
+      new TypeError(`events must be an iterable or async iterable of response events, got ${shown}`),
+    );
+  });
+
+  it.each([
+    [undefined, /^source must be container files, a function .*, got undefined$/],
+    ["cntr_1", /^source must be container files, .*, got "cntr_1"$/],
+    [["plan.docx"], /^source\[0\] must be a container file \(id, .*\), got "plan.docx"$/],
+    [
+      [{ id: "cfile_1", path: "/mnt/data/a" }],
+      /^source\[0\] must be a container file .*, got an object with id, path$/,
+    ],
+  ])("source %j", async (source, message) => {
+    await expect(repairResponse(response([]), source as never)).rejects.toThrow(message);
+    await expect(repairResponse(response([]), source as never)).rejects.toThrow(TypeError);
+    expect(() => repairResponseStream([], source as never)).toThrow(message);
+  });
+});
