@@ -1,8 +1,9 @@
 /** Whether a text may lack a citation, told without the container's files: only then is their list worth a request. */
 import type { Annotation, IndexUnit } from "../types.js";
 import { coveredRanges } from "./index-units.js";
-import { codeBlocks, isInside, labelsOf, type Range } from "./markdown.js";
+import { codeBlocks, labelsOf } from "./markdown.js";
 import { endOfUnknown, finderOf } from "./mentions.js";
+import { isInside, type Range } from "./ranges.js";
 import { decode, fold } from "./spelling.js";
 
 /** What is known of a text without its files. */
@@ -40,11 +41,16 @@ export class CitedText {
         if (!isInside(blocks, mention.start)) return true;
         const end = endOfUnknown(this.#text, mention, this.#text.length);
         const name = decode(this.#text.slice(mention.relativeStart, end)).replace(/^.*\//s, "");
-        if (!this.#citedNames.has(fold(name))) return true;
+        if (!this.isCitedName(name)) return true;
       }
       mention = finder.next(this.#text, mention.relativeStart);
     }
     return false;
+  }
+
+  /** Whether a citation hands over a file of that name. */
+  isCitedName(name: string): boolean {
+    return this.#citedNames.has(fold(name));
   }
 
   /** Whether what stands at `at` has no citation, and is not the label of a link that has one. */

@@ -67,7 +67,7 @@ export function listFilesFrom(source: FileSource): ListFiles {
   if (typeof source === "function") {
     return async (containerId, signal, onRequest) => {
       onRequest();
-      return [...(await source(containerId, { signal }))];
+      return filesIn({ data: await source(containerId, { signal }) }, containerId).files;
     };
   }
   if (!Array.isArray(source)) {
@@ -160,7 +160,20 @@ function isPassing(error: Error): boolean {
   return !(error instanceof ListError) || error.status === 429 || error.status >= 500;
 }
 
-/** All pages of a list, each entry checked; those that are no file of this container are left out. */
+/** The files in a page, whatever it is: what is no file of this container is left out. Throws where it is no page. */
+function filesIn(page: unknown, containerId: string): { files: ContainerFile[]; hasMore: boolean } {
+  const parsed = pageSchema.safeParse(page);
+  if (!parsed.success)
+    throw new Error(`the container's file list is no list: ${z.prettifyError(parsed.error)}`);
+  const files = parsed.data.data.flatMap((entry): ContainerFile[] => {
+    const file = fileSchema.safeParse(entry).data;
+    const isOfContainer = file && (file.container_id ?? containerId) === containerId;
+    return isOfContainer ? [{ ...file, container_id: containerId }] : [];
+  });
+  return { files, hasMore: parsed.data.has_more === true };
+}
+
+/** All pages of a list. */
 export function inPages(listPage: ListPage): ListFiles {
   return async (containerId, signal, onRequest) => {
     const files = new Map<string, ContainerFile>();
@@ -168,18 +181,12 @@ export function inPages(listPage: ListPage): ListFiles {
     for (let page = 0; page < MOST_PAGES; page++) {
       signal.throwIfAborted();
       onRequest();
-      const parsed = pageSchema.safeParse(await listPage(containerId, after, signal));
-      if (!parsed.success)
-        throw new Error(`the container's file list is no list: ${z.prettifyError(parsed.error)}`);
+      const { files: found, hasMore } = filesIn(await listPage(containerId, after, signal), containerId);
       const before = files.size;
-      for (const entry of parsed.data.data) {
-        const file = fileSchema.safeParse(entry).data;
-        if (!file || (file.container_id ?? containerId) !== containerId) continue;
-        files.set(file.id, { ...file, container_id: containerId });
-        after = file.id;
-      }
+      for (const file of found) files.set(file.id, file);
+      after = found.at(-1)?.id;
       // A page that brings nothing new would bring nothing new for ever.
-      if (!parsed.data.has_more || files.size === before) break;
+      if (!hasMore || files.size === before) break;
     }
     return [...files.values()];
   };

@@ -230,7 +230,7 @@ export class ResponseRepair {
     const written = new Set([...fileNamesIn(evidence)].map(({ name }) => name));
     if (written.size === 0) return false;
     for (const { start, name } of fileNamesIn(text)) {
-      if (!cited.isUncited(start)) continue;
+      if (!cited.isUncited(start) || cited.isCitedName(name)) continue;
       // Where words are not spaced, the name is only the end of what looks like one.
       for (let at = 0; at < name.length; at++) if (written.has(name.slice(at))) return true;
     }
