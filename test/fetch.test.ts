@@ -427,6 +427,21 @@ describe("what a client remembers", () => {
     expect(cited(await (await fetch(`${BASE}/responses`, { method: "POST", body })).json())).toEqual(FOUND);
   });
 
+  it("the items that the request's input refers to by id", async () => {
+    const { fetch } = conversation(
+      turn("resp_1", [call(), message("Here: /mnt/data/plan.docx")]),
+      turn("resp_2", [message("Again: /mnt/data/plan.docx")]),
+    );
+    await (await fetch(`${BASE}/responses`, POST)).json();
+    const body = JSON.stringify({
+      input: [
+        { type: "item_reference", id: "ci_1" },
+        { role: "user", content: "Again" },
+      ],
+    });
+    expect(cited(await (await fetch(`${BASE}/responses`, { method: "POST", body })).json())).toEqual(FOUND);
+  });
+
   it("else the previous response is asked for, once, and only where the text has a mention", async () => {
     for (const [text, gets] of [
       ["Again: /mnt/data/plan.docx", ["/v1/responses/resp_1", "/v1/containers/cntr_1/files"]],

@@ -47,8 +47,8 @@ export function containersOfTools(tools: unknown): string[] {
   );
 }
 
-/** How many responses, conversations and lists are remembered: each is a few short strings. */
-const MEMORY_SIZE = 1000;
+/** How many responses, items and conversations are remembered, and how many lists: each is a few short strings. */
+const MEMORY_SIZE = 5000;
 
 /** A map of the latest entries: what was set or asked for last is forgotten last. */
 class BoundedMap<Value> {
@@ -75,7 +75,7 @@ export class ContainerMemory {
   readonly #containers = new BoundedMap<readonly string[]>();
   readonly #files = new BoundedMap<ReadonlySet<string>>();
 
-  /** `id` is that of a response, or the key of a conversation. */
+  /** `id` is that of a response or one of its items, or the key of a conversation. */
   remember(id: unknown, containers: readonly string[]): void {
     if (typeof id === "string" && containers.length > 0) this.#containers.set(id, containers);
   }
@@ -92,6 +92,14 @@ export class ContainerMemory {
   recallFiles(containerId: string): ReadonlySet<string> | undefined {
     return this.#files.get(containerId);
   }
+}
+
+/** The items that a request's input refers to by their ids: the AI SDK replays earlier turns so. */
+export function referencesIn(items: readonly unknown[]): unknown[] {
+  return items
+    .filter(isRecord)
+    .flatMap(({ type, id }) => (type === "item_reference" ? [id] : []))
+    .reverse();
 }
 
 /** The id of a `conversation`, which is one, or an object that has one. */

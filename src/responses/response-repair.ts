@@ -20,6 +20,7 @@ import {
   containersOfItems,
   containersOfTools,
   conversationId,
+  referencesIn,
 } from "./containers.js";
 import { evidenceOf, fileNamesIn, isContainerCall } from "./evidence.js";
 import type { ListFiles } from "./lookup.js";
@@ -51,6 +52,7 @@ export interface RepairContext {
 
 /** What was found out about one part. */
 interface PartResult extends Resolution {
+  hadContainers: boolean;
   position: PartPosition;
   text: string;
   given: readonly Annotation[];
@@ -74,6 +76,8 @@ export class ResponseRepair {
   /** The files that were there before this response, as far as an earlier list showed them. */
   readonly #seenBefore = new Set<string>();
   readonly #abort = new AbortController();
+  /** Aborts when nobody waits for the answer any more, or the time for it is over. */
+  readonly #signal: AbortSignal;
   #response: Record<string, unknown> = {};
   #previous: Promise<readonly string[]> | undefined;
   #requests = 0;
@@ -82,6 +86,9 @@ export class ResponseRepair {
 
   constructor(context: RepairContext) {
     this.#context = context;
+    this.#signal = context.signal
+      ? AbortSignal.any([this.#abort.signal, context.signal])
+      : this.#abort.signal;
   }
 
   /** Takes note of what a response says besides its output: its id, its tools, what came before it. */
@@ -105,9 +112,10 @@ export class ResponseRepair {
   ): readonly ContainerFileCitation[] | Promise<readonly ContainerFileCitation[]> {
     const key = keyOf(position);
     const known = this.#parts.get(key);
-    if (known) return known.annotations;
+    // A resumed stream may tell only in the end which container its text means.
+    if (known && (known.hadContainers || !this.hasContainers)) return known.annotations;
     const keep = (resolution: Resolution): readonly ContainerFileCitation[] => {
-      this.#parts.set(key, { ...resolution, position, text, given });
+      this.#parts.set(key, { ...resolution, hadContainers: this.hasContainers, position, text, given });
       return resolution.annotations;
     };
     const giveUp = (error: unknown): readonly ContainerFileCitation[] => {
@@ -126,7 +134,7 @@ export class ResponseRepair {
 
   /** Whether a container is known that a message can mean by now. */
   get hasContainers(): boolean {
-    return this.#items.some(isContainerCall) || this.#knownBefore().length > 0;
+    return containersOfItems(this.#items).length > 0 || this.#knownBefore().length > 0;
   }
 
   /**
@@ -136,7 +144,7 @@ export class ResponseRepair {
   lookAhead(position: PartPosition): void {
     const near = containersOfItems(this.#itemsBefore(position));
     for (const id of near.length > 0 ? near : this.#knownBefore()) {
-      this.#filesOf(id, position, this.#abort.signal);
+      this.#filesOf(id, position, this.#signal);
     }
   }
 
@@ -200,6 +208,7 @@ export class ResponseRepair {
 
     const known = [...containersOfItems(this.#items), ...this.#knownBefore()];
     memory?.remember(report.responseId, known);
+    for (const item of this.#items) if (isRecord(item)) memory?.remember(item.id, known);
     for (const id of this.#containers) {
       const files = [...this.#listed.values()].filter((file) => file.container_id === id);
       memory?.rememberFiles(id, new Set(files.map((file) => file.id)));
@@ -307,6 +316,7 @@ export class ResponseRepair {
     return [
       ...containersOfTools(request?.tools ?? response.tools),
       ...containersOfItems(input),
+      ...referencesIn(input).flatMap((id) => memory?.recall(id) ?? []),
       ...(memory?.recall(response.id) ?? []),
       ...(memory?.recall(response.previous_response_id ?? request?.previous_response_id) ?? []),
       ...(memory?.recall(conversationKey(response.conversation ?? request?.conversation)) ?? []),
@@ -400,9 +410,7 @@ export class ResponseRepair {
       () => limit.abort(new Error(`the files' list took longer than ${timeoutMs} ms`)),
       Math.max(0, timeoutMs - this.#heldMs),
     );
-    const signals = [limit.signal, this.#abort.signal];
-    if (this.#context.signal) signals.push(this.#context.signal);
-    const signal = AbortSignal.any(signals);
+    const signal = AbortSignal.any([limit.signal, this.#signal]);
     try {
       const aborted = new Promise<never>((_, reject) => {
         if (signal.aborted) reject(signal.reason);
@@ -411,6 +419,7 @@ export class ResponseRepair {
       await Promise.race([recover(signal), aborted]);
     } catch (error) {
       this.#error ??= asError(error);
+      if (limit.signal.aborted) this.#abort.abort(limit.signal.reason); // there is no time left for anything
     } finally {
       clearTimeout(timer);
       this.#heldMs += performance.now() - started;

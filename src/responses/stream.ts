@@ -58,8 +58,8 @@ export class StreamRepair {
   readonly #finder: MentionFinder;
   /** The end of the text so far, of the item whose deltas come: a path may be cut between two. */
   #watched: { item: unknown; text: string } = { item: undefined, text: "" };
-  #hasContainers = false;
-  #hasAsked = false;
+  /** Unknown until the first delta of a message asks: no container, nothing to watch for. */
+  #isWatching: boolean | undefined;
   #isFinished = false;
 
   /** `roots` are the folders whose paths the text is watched for. */
@@ -94,8 +94,8 @@ export class StreamRepair {
 
   /** Whether the deltas of the text still have something to tell. */
   get isWatching(): boolean {
-    this.#hasContainers ||= this.#repair.hasContainers;
-    return this.#hasContainers && !this.#hasAsked;
+    this.#isWatching ??= this.#repair.hasContainers;
+    return this.#isWatching;
   }
 
   /**
@@ -109,12 +109,12 @@ export class StreamRepair {
     const text = this.#watched.text + event.delta;
     let from = 0;
     for (let mention = this.#finder.next(text, 0); mention; mention = this.#finder.next(text, from)) {
-      from = mention.relativeStart;
       if (!mention.hasSlash) break; // the path may go on in the next delta
+      from = mention.relativeStart;
       const isCitedByApi =
         mention.place.kind === "destination" && text.startsWith("sandbox:/", mention.start);
       if (isCitedByApi) continue;
-      this.#hasAsked = true;
+      this.#isWatching = false;
       this.#repair.lookAhead(position);
       return;
     }
@@ -146,7 +146,7 @@ export class StreamRepair {
   #take(event: Event, before: () => unknown): Taken {
     const { type, output_index: outputIndex, response, item } = event;
     // What comes now may be another message, after another call.
-    if (type === "response.output_item.added") this.#hasAsked = false;
+    if (type === "response.output_item.added") this.#isWatching = undefined;
     switch (type) {
       case "response.created":
       case "response.in_progress":
