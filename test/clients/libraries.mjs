@@ -1,0 +1,183 @@
+// The code of each page in docs/clients, run as the program a user would make of it: nothing but the key and the base
+// URL in its environment leads to the emulator.
+import assert from "node:assert/strict";
+import { mkdir, mkdtemp, readdir, readFile, rm, writeFile } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { ChatOpenAI } from "@langchain/openai";
+import { Agent, codeInterpreterTool, run, setDefaultOpenAIClient, setTracingDisabled } from "@openai/agents";
+import OpenAI from "openai";
+import { createFileCitationsFetch, withFileCitations } from "openai-file-citations";
+import { createResponsesEmulator, stubbornModel } from "openai-file-citations/testing";
+import { HERE, runProgram } from "./program.mjs";
+
+const PAGES = [
+  { page: "ai-sdk", packages: ["ai", "@ai-sdk/openai"], ours: "createFileCitationsFetch()", bare: "fetch" },
+  {
+    page: "langchain",
+    packages: ["@langchain/openai", "@langchain/core"],
+    ours: "createFileCitationsFetch()",
+    bare: "fetch",
+  },
+  {
+    page: "agents",
+    packages: ["@openai/agents"],
+    ours: "withFileCitations(new OpenAI())",
+    bare: "new OpenAI()",
+  },
+];
+
+const WRITTEN = join(HERE, ".pages");
+
+export const libraries = [
+  ["the pages' types", compilePages],
+  ...PAGES.flatMap((page) => [
+    [`${page.page}.md`, () => runWithPackage(page)],
+    [`${page.page}.md without the package`, () => runWithoutPackage(page)],
+  ]),
+  ["langchain, the answer as the next request's input", secondTurnOfLangChain],
+  ["agents, the answer as the next request's input", secondTurnOfAgents],
+];
+
+async function codeOf(page) {
+  const text = await readFile(join(HERE, "../../docs/clients", `${page}.md`), "utf8");
+  const [, code] = /^# [^\n]*\n\n```ts\n(.*?)^```$/ms.exec(text) ?? [];
+  if (!code) throw new Error(`${page}.md does not start with its code`);
+  return code;
+}
+
+async function writeOut(name, code) {
+  await mkdir(WRITTEN, { recursive: true });
+  const path = join(WRITTEN, `${name}.ts`);
+  await writeFile(path, code);
+  return path;
+}
+
+async function compilePages() {
+  const paths = [];
+  for (const { page } of PAGES) paths.push(await writeOut(page, await codeOf(page)));
+  // `skipLibCheck`: the libraries' own declarations have errors of their own.
+  const options =
+    "--noEmit --ignoreConfig --strict --skipLibCheck --module nodenext --target es2023 --types node";
+  const tsc = join(HERE, "../../node_modules/.bin/tsc");
+  await runProgram(tsc, [...options.split(" "), ...paths], { cwd: HERE });
+  return `${paths.length} pages`;
+}
+
+async function runWithPackage({ page, packages }) {
+  const { files, stdout, requests } = await runPage(page, await codeOf(page));
+  assert.deepEqual(files, { "plan.docx": "the plan", "slides.pptx": "the slides" });
+  assert.equal(stdout, "Download: /mnt/data/slides.pptx");
+  const turn = ["POST /v1/responses", "GET /v1/containers/*/files", "GET /v1/containers/*/files/*/content"];
+  assert.deepEqual(requests, [...turn, ...turn]);
+  const versions = [];
+  for (const name of packages) {
+    const { version } = JSON.parse(await readFile(join(HERE, "node_modules", name, "package.json"), "utf8"));
+    versions.push(`${name} ${version}`);
+  }
+  return `${versions.join(", ")}: both files cited, plain and streamed, and downloaded`;
+}
+
+/** The same code without the one expression that brings the package in: it shows that the citations come from there. */
+async function runWithoutPackage({ page, ours, bare }) {
+  const code = await codeOf(page);
+  assert.equal(code.split(ours).length, 2, `${page}.md has ${ours} once`);
+  const { files, stdout, requests } = await runPage(`${page}-bare`, code.replace(ours, bare));
+  assert.deepEqual(files, {});
+  assert.equal(stdout, "Download: /mnt/data/slides.pptx");
+  assert.deepEqual(requests, ["POST /v1/responses", "POST /v1/responses"]);
+  return "nothing cited";
+}
+
+async function runPage(name, code) {
+  const emulator = createResponsesEmulator({
+    apiKey: "test",
+    script: [
+      stubbornModel({ files: { "plan.docx": "the plan" } }),
+      stubbornModel({ files: { "slides.pptx": "the slides" } }),
+    ],
+  });
+  const server = await emulator.listen();
+  const cwd = await mkdtemp(join(tmpdir(), "clients-page-"));
+  try {
+    const { stdout } = await runProgram(process.execPath, [await writeOut(name, code)], {
+      cwd,
+      env: {
+        PATH: process.env.PATH,
+        OPENAI_API_KEY: "test",
+        OPENAI_BASE_URL: server.baseURL,
+        // The Agents SDK would send its traces to OpenAI, wherever the client's requests go.
+        OPENAI_AGENTS_DISABLE_TRACING: "1",
+      },
+    });
+    const files = {};
+    for (const file of (await readdir(cwd)).sort()) files[file] = await readFile(join(cwd, file), "utf8");
+    const requests = emulator.requests.map(({ method, path }) =>
+      `${method} ${path}`.replace(/(cntr|cfile)_\w+/g, "*"),
+    );
+    return { files, stdout, requests };
+  } finally {
+    await server.close();
+    await rm(cwd, { recursive: true, force: true });
+  }
+}
+
+/** A model that writes the file in its first turn and only speaks of it in its second. */
+function twoTurns() {
+  return createResponsesEmulator({
+    script: [
+      stubbornModel({ files: { "plan.docx": "the plan" } }),
+      () => [{ type: "message", text: "Again: /mnt/data/plan.docx" }],
+    ],
+  });
+}
+
+async function secondTurnOfLangChain() {
+  const emulator = twoTurns();
+  const model = new ChatOpenAI({
+    model: "gpt-5",
+    apiKey: "test",
+    useResponsesApi: true,
+    configuration: { fetch: createFileCitationsFetch({ fetch: emulator.fetch }) },
+  }).bindTools([{ type: "code_interpreter", container: { type: "auto" } }]);
+  const first = await model.invoke("Write a lesson plan.");
+  const second = await model.invoke([
+    { role: "user", content: "Write a lesson plan." },
+    first,
+    { role: "user", content: "Where is it?" },
+  ]);
+  expectRoundTrip(emulator);
+  const [cited] = second.contentBlocks.find(({ type }) => type === "text").annotations;
+  assert.equal(cited.file_id, first.contentBlocks.find(({ type }) => type === "text").annotations[0].file_id);
+  return "its citation goes back as the API wrote it, and the second answer is cited";
+}
+
+async function secondTurnOfAgents() {
+  const emulator = twoTurns();
+  setTracingDisabled(true);
+  setDefaultOpenAIClient(withFileCitations(new OpenAI({ apiKey: "test", fetch: emulator.fetch })));
+  const agent = new Agent({ name: "Teacher", model: "gpt-5", tools: [codeInterpreterTool()] });
+  const first = await run(agent, "Write a lesson plan.");
+  const second = await run(agent, [...first.history, { role: "user", content: "Where is it?" }]);
+  expectRoundTrip(emulator);
+  const [cited] = second.newItems.at(-1).rawItem.content[0].providerData.annotations;
+  assert.equal(cited.file_id, first.newItems.at(-1).rawItem.content[0].providerData.annotations[0].file_id);
+  return "its citation goes back as the API wrote it, and the second answer is cited";
+}
+
+/** The second request holds the first answer's citation, with the fields that OpenAI's schema has and no others. */
+function expectRoundTrip({ requests, containers }) {
+  const [container] = containers.values();
+  const { body } = requests.filter(({ method }) => method === "POST").at(-1);
+  const message = body.input.find(({ role }) => role === "assistant");
+  const [{ file_id, ...rest }, ...others] = message.content[0].annotations;
+  assert.match(file_id, /^cfile_/);
+  assert.deepEqual(rest, {
+    type: "container_file_citation",
+    container_id: container.id,
+    filename: "plan.docx",
+    start_index: 10,
+    end_index: 29,
+  });
+  assert.deepEqual(others, []);
+}
