@@ -1,7 +1,7 @@
 /** The middleware: a `fetch` that asks for cited links and gives back responses that have them. */
 import { badInput, isRecord } from "../bad-input.js";
 import { type FileCitationsOptions, type Settings, settingsOf } from "../options.js";
-import { ContainerMemory, containerIds } from "../responses/containers.js";
+import { containerIds } from "../responses/containers.js";
 import { withLinkInstruction } from "../responses/instruction.js";
 import {
   type ContainerFilesClient,
@@ -12,6 +12,7 @@ import {
   pagesOfClient,
   pagesOfFetch,
 } from "../responses/lookup.js";
+import { ContainerMemory } from "../responses/memory.js";
 import { repairItemList, repairOutput } from "../responses/repair.js";
 import { type RepairContext, ResponseRepair } from "../responses/response-repair.js";
 import { streamRepairOf } from "../responses/stream.js";

@@ -1,5 +1,6 @@
 /** Which containers a message can mean, nearest first. */
 import { isRecord } from "../bad-input.js";
+import type { ContainerMemory } from "./memory.js";
 
 /**
  * The ids that may stand in a URL. What a response names is data: an id of another form could lead a request
@@ -47,62 +48,44 @@ export function containersOfTools(tools: unknown): string[] {
   );
 }
 
-/** How many responses, items and conversations are remembered, and how many lists: each is a few short strings. */
-const MEMORY_SIZE = 5000;
-
-/** A map of the latest entries: what was set or asked for last is forgotten last. */
-class BoundedMap<Value> {
-  readonly #entries = new Map<string, Value>();
-
-  set(key: string, value: Value): void {
-    this.#entries.delete(key);
-    this.#entries.set(key, value);
-    if (this.#entries.size > MEMORY_SIZE) this.#entries.delete(this.#entries.keys().next().value!);
-  }
-
-  get(key: string): Value | undefined {
-    const value = this.#entries.get(key);
-    if (value !== undefined) this.set(key, value);
-    return value;
-  }
-}
-
-/**
- * What a client saw: the containers of earlier responses and conversations, so that "send me that link again" finds
- * its file, and the files that were there before a response.
- */
-export class ContainerMemory {
-  readonly #containers = new BoundedMap<readonly string[]>();
-  readonly #files = new BoundedMap<ReadonlySet<string>>();
-
-  /** `id` is that of a response or one of its items, or the key of a conversation. */
-  remember(id: unknown, containers: readonly string[]): void {
-    if (typeof id === "string" && containers.length > 0) this.#containers.set(id, containers);
-  }
-
-  recall(id: unknown): readonly string[] {
-    return (typeof id === "string" && this.#containers.get(id)) || [];
-  }
-
-  /** The ids of the files that a container's list held. */
-  rememberFiles(containerId: string, fileIds: ReadonlySet<string>): void {
-    this.#files.set(containerId, fileIds);
-  }
-
-  recallFiles(containerId: string): ReadonlySet<string> | undefined {
-    return this.#files.get(containerId);
-  }
-}
-
 /** The items that a request's input refers to by their ids: the AI SDK replays earlier turns so. */
-export function referencesIn(items: readonly unknown[]): unknown[] {
+function referencesIn(items: readonly unknown[]): unknown[] {
   return items
     .filter(isRecord)
     .flatMap(({ type, id }) => (type === "item_reference" ? [id] : []))
     .reverse();
 }
 
-/** The id of a `conversation`, which is one, or an object that has one. */
-export function conversationId(conversation: unknown): unknown {
-  return isRecord(conversation) ? conversation.id : conversation;
+/** All that can name a container besides the items and citations of the response itself. */
+export interface ContainerSources {
+  response: Record<string, unknown>;
+  request?: Record<string, unknown> | undefined;
+  memory?: ContainerMemory | undefined;
+}
+
+/** The containers that were there before a response: its tools', its input's, those of earlier responses. */
+export function containersBefore({ response, request, memory }: ContainerSources): string[] {
+  const input = Array.isArray(request?.input) ? request.input : [];
+  const recall = (id: unknown): readonly string[] => memory?.recall(id) ?? [];
+  return [
+    ...containersOfTools(request?.tools ?? response.tools),
+    ...containersOfItems(input),
+    ...referencesIn(input).flatMap(recall),
+    ...recall(response.id),
+    ...recall(previousId({ response, request })),
+    ...recall(conversationKey({ response, request })),
+  ];
+}
+
+/** The id of the response before this one. */
+export function previousId({ response, request }: ContainerSources): string | undefined {
+  const id = response.previous_response_id ?? request?.previous_response_id;
+  return typeof id === "string" ? id : undefined;
+}
+
+/** The memory's key of the conversation that a response belongs to: no response's id is taken for one. */
+export function conversationKey({ response, request }: ContainerSources): string | undefined {
+  const conversation = response.conversation ?? request?.conversation;
+  const id = isRecord(conversation) ? conversation.id : conversation;
+  return typeof id === "string" ? `conversation ${id}` : undefined;
 }

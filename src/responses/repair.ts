@@ -145,12 +145,13 @@ export interface RepairOptions extends FileCitationsOptions {
 
 /** The context of a repair that somebody asked for by hand. */
 export function contextOf(source: FileSource, { request, signal, ...options }: RepairOptions): RepairContext {
+  const settings = settingsOf(options);
+  const isFixed = Array.isArray(source);
   return {
     list: listFilesFrom(source),
-    settings: settingsOf(options),
-    otherContainers: Array.isArray(source)
-      ? [...new Set(source.map(({ container_id }) => container_id))]
-      : [],
+    // Files that were given do not come to be more by asking again.
+    settings: isFixed ? { ...settings, retries: 0 } : settings,
+    otherContainers: isFixed ? [...new Set(source.map(({ container_id }) => container_id))] : [],
     request: isRecord(request) ? request : undefined,
     signal,
   };

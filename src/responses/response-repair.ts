@@ -1,5 +1,4 @@
 /** What a response lacks: which of its parts need a citation, whose files they mean, what is to be added. */
-import pRetry from "p-retry";
 import { isRecord } from "../bad-input.js";
 import { FileIndex } from "../citations/file-index.js";
 import { type Resolution, resolveWithIndex } from "../citations/resolve.js";
@@ -14,16 +13,19 @@ import type {
   Report,
   UnresolvedMention,
 } from "../types.js";
+import { ContainerLists } from "./container-lists.js";
 import {
-  type ContainerMemory,
+  containersBefore,
   containersOfAnnotations,
   containersOfItems,
   containersOfTools,
-  conversationId,
-  referencesIn,
+  conversationKey,
+  previousId,
 } from "./containers.js";
 import { evidenceOf, fileNamesIn, isContainerCall } from "./evidence.js";
+import { HeldTime } from "./held-time.js";
 import type { ListFiles } from "./lookup.js";
+import type { ContainerMemory } from "./memory.js";
 
 /** What a recovery threw when `onFailure` is `"throw"`. `cause` is what went wrong, `report` all that is known. */
 export class FileCitationsError extends Error {
@@ -70,25 +72,19 @@ export class ResponseRepair {
   readonly #context: RepairContext;
   readonly #items: unknown[] = [];
   readonly #parts = new Map<string, PartResult>();
-  readonly #lists = new Map<string, Promise<ContainerFile[]>>();
-  readonly #listed = new Map<string, ContainerFile>();
-  readonly #containers = new Set<string>();
-  /** The files that were there before this response, as far as an earlier list showed them. */
-  readonly #seenBefore = new Set<string>();
-  readonly #abort = new AbortController();
-  /** Aborts when nobody waits for the answer any more, or the time for it is over. */
-  readonly #signal: AbortSignal;
+  readonly #lists: ContainerLists;
+  readonly #held: HeldTime;
+  readonly #cancelled = new AbortController();
   #response: Record<string, unknown> = {};
   #previous: Promise<readonly string[]> | undefined;
-  #requests = 0;
-  #heldMs = 0;
   #error: Error | undefined;
 
   constructor(context: RepairContext) {
+    const { list, memory, settings, signal } = context;
     this.#context = context;
-    this.#signal = context.signal
-      ? AbortSignal.any([this.#abort.signal, context.signal])
-      : this.#abort.signal;
+    this.#lists = new ContainerLists(list, memory);
+    const signals = signal ? [this.#cancelled.signal, signal] : [this.#cancelled.signal];
+    this.#held = new HeldTime(settings.timeoutMs, AbortSignal.any(signals));
   }
 
   /** Takes note of what a response says besides its output: its id, its tools, what came before it. */
@@ -124,9 +120,8 @@ export class ResponseRepair {
       return keep(nothing());
     };
     try {
-      const evidence = evidenceOf(this.#itemsBefore(position));
-      if (!this.#mayLack(text, given, evidence)) return keep(nothing());
-      return this.#resolve(position, text, given, evidence).then(keep).catch(giveUp);
+      if (!this.#mayLack(position, text, given)) return keep(nothing());
+      return this.#resolve(position, text, given).then(keep).catch(giveUp);
     } catch (error) {
       return giveUp(error);
     }
@@ -144,7 +139,7 @@ export class ResponseRepair {
   lookAhead(position: PartPosition): void {
     const near = containersOfItems(this.#itemsBefore(position));
     for (const id of near.length > 0 ? near : this.#knownBefore()) {
-      this.#filesOf(id, position, this.#signal);
+      this.#lists.of(id, this.#callsBefore(position), this.#held.signal);
     }
   }
 
@@ -155,10 +150,8 @@ export class ResponseRepair {
   async citeUnmentioned(position: PartPosition): Promise<void> {
     const part = this.#parts.get(keyOf(position));
     if (!part) return;
-    const afterAll = { ...position, outputIndex: this.#items.length };
-    await this.#inTime(async (signal) => {
-      for (const id of containersOfItems(this.#items)) await this.#filesOf(id, afterAll, signal);
-    });
+    const callCount = this.#items.filter(isContainerCall).length;
+    await this.#inTime((signal) => this.#lists.add([], containersOfItems(this.#items), callCount, signal));
     const citations = this.#unmentioned().map((file): RecoveredCitation => {
       const annotation: ContainerFileCitation = {
         type: "container_file_citation",
@@ -182,7 +175,7 @@ export class ResponseRepair {
 
   /** What became of the response. Calls `onReport`, and fills the memory. Throws if a failure is to be thrown. */
   finish(): Report {
-    const { settings, memory, request } = this.#context;
+    const { settings } = this.#context;
     const parts = [...this.#parts.values()];
     const report: Report = {
       responseId: typeof this.#response.id === "string" ? this.#response.id : undefined,
@@ -197,23 +190,17 @@ export class ResponseRepair {
         unresolved.map((left) => ({ ...position, ...left })),
       ),
       unmentioned: this.#unmentioned(),
-      containers: [...this.#containers],
-      listRequests: this.#requests,
-      heldMs: this.#heldMs,
+      containers: [...this.#lists.containers],
+      listRequests: this.#lists.requests,
+      heldMs: this.#held.ms,
       ...(this.#error && { error: this.#error }),
     };
     if (report.citations.some(({ origin }) => origin === "recovered")) report.outcome = "recovered";
     else if (report.error) report.outcome = "failed";
     else if (report.unresolved.length > 0) report.outcome = "unchanged";
 
-    const known = [...containersOfItems(this.#items), ...this.#knownBefore()];
-    memory?.remember(report.responseId, known);
-    for (const item of this.#items) if (isRecord(item)) memory?.remember(item.id, known);
-    for (const id of this.#containers) {
-      const files = [...this.#listed.values()].filter((file) => file.container_id === id);
-      memory?.rememberFiles(id, new Set(files.map((file) => file.id)));
-    }
-    memory?.remember(conversationKey(this.#response.conversation ?? request?.conversation), known);
+    this.#held.end();
+    this.#remember();
     try {
       settings.onReport?.(report);
     } catch {
@@ -225,17 +212,33 @@ export class ResponseRepair {
 
   /** Nobody waits for the answer any more. */
   cancel(reason?: unknown): void {
-    this.#abort.abort(reason);
+    this.#cancelled.abort(reason);
   }
 
   #itemsBefore({ outputIndex }: PartPosition): unknown[] {
     return this.#items.slice(0, outputIndex);
   }
 
-  #mayLack(text: string, given: readonly Annotation[], evidence: string): boolean {
+  #callsBefore(position: PartPosition): number {
+    return this.#itemsBefore(position).filter(isContainerCall).length;
+  }
+
+  /** Hands on which containers this response can mean: a later one may mean them too. */
+  #remember(): void {
+    const { memory } = this.#context;
+    const known = [...containersOfItems(this.#items), ...this.#knownBefore()];
+    memory?.remember(this.#response.id, known);
+    memory?.remember(conversationKey({ ...this.#context, response: this.#response }), known);
+    for (const item of this.#items) if (isRecord(item)) memory?.remember(item.id, known);
+    this.#lists.remember();
+  }
+
+  /** Whether a citation may be missing: told from the text and what the calls wrote, without a list. */
+  #mayLack(position: PartPosition, text: string, given: readonly Annotation[]): boolean {
     const { indexUnit, roots } = this.#context.settings;
     const cited = new CitedText(text, given, indexUnit, roots);
     if (cited.hasUncitedPath()) return true;
+    const evidence = evidenceOf(this.#itemsBefore(position));
     const written = new Set([...fileNamesIn(evidence)].map(({ name }) => name));
     if (written.size === 0) return false;
     for (const { start, name } of fileNamesIn(text)) {
@@ -246,12 +249,7 @@ export class ResponseRepair {
     return false;
   }
 
-  async #resolve(
-    position: PartPosition,
-    text: string,
-    given: readonly Annotation[],
-    evidence: string,
-  ): Promise<Resolution> {
+  async #resolve(position: PartPosition, text: string, given: readonly Annotation[]): Promise<Resolution> {
     const { settings } = this.#context;
     const resolveWith = (files: readonly ContainerFile[]): Resolution =>
       resolveWithIndex(text, new FileIndex(files, settings.roots), { ...settings, annotations: given });
@@ -261,18 +259,22 @@ export class ResponseRepair {
     await this.#inTime(async (signal) => {
       for await (const containers of this.#candidates(position, given, signal)) {
         isComplete = false;
-        await this.#list(containers, position, signal, listed);
+        await this.#lists.add(listed, containers, this.#callsBefore(position), signal);
         isComplete = true;
         resolution = resolveWith(listed);
         if (!resolution.unresolved.some(isNotFound)) return;
       }
+      const evidence = evidenceOf(this.#itemsBefore(position));
       const isLate = (mention: UnresolvedMention): boolean =>
         isNotFound(mention) && wasWritten(mention, evidence);
       if (!resolution?.unresolved.some(isLate)) return;
       const near = containersOfItems(this.#itemsBefore(position));
-      const later = await this.#listUntil(near, position, signal, (files) => {
-        const again = resolveWith(files);
-        return again.unresolved.some(isLate) ? undefined : again;
+      const later = await this.#lists.again(near, this.#callsBefore(position), signal, {
+        retries: settings.retries,
+        accept: (files) => {
+          const again = resolveWith(files);
+          return again.unresolved.some(isLate) ? undefined : again;
+        },
       });
       if (later) resolution = later;
     });
@@ -290,46 +292,29 @@ export class ResponseRepair {
     given: readonly Annotation[],
     signal: AbortSignal,
   ): AsyncGenerator<readonly string[]> {
-    const near = containersOfItems(this.#itemsBefore(position));
-    const groups = [
-      [...near, ...containersOfAnnotations(given)],
-      this.#knownBefore(),
-      this.#context.otherContainers ?? [],
-    ];
+    const near = [...containersOfItems(this.#itemsBefore(position)), ...containersOfAnnotations(given)];
     const tried = new Set<string>();
-    for (const group of groups) {
+    for (const group of [near, this.#knownBefore(), this.#context.otherContainers ?? []]) {
       const containers = [...new Set(group)].filter((id) => !tried.has(id));
       for (const id of containers) tried.add(id);
       if (containers.length > 0) yield containers;
     }
-    if (tried.size === 0) {
-      const previous = await this.#ofPrevious(signal);
-      if (previous.length > 0) yield previous;
-    }
+    if (tried.size > 0) return;
+    const previous = await this.#ofPrevious(signal);
+    if (previous.length > 0) yield previous;
   }
 
-  /** The containers that were there before this response: its tools', its input's, those of earlier responses. */
   #knownBefore(): string[] {
-    const { request, memory } = this.#context;
-    const response = this.#response;
-    const input = Array.isArray(request?.input) ? request.input : [];
-    return [
-      ...containersOfTools(request?.tools ?? response.tools),
-      ...containersOfItems(input),
-      ...referencesIn(input).flatMap((id) => memory?.recall(id) ?? []),
-      ...(memory?.recall(response.id) ?? []),
-      ...(memory?.recall(response.previous_response_id ?? request?.previous_response_id) ?? []),
-      ...(memory?.recall(conversationKey(response.conversation ?? request?.conversation)) ?? []),
-    ];
+    return containersBefore({ ...this.#context, response: this.#response });
   }
 
   /** The containers of the response before this one, which has to be asked for. */
   #ofPrevious(signal: AbortSignal): Promise<readonly string[]> {
-    const { getResponse, request } = this.#context;
-    const id = this.#response.previous_response_id ?? request?.previous_response_id;
-    if (!getResponse || typeof id !== "string") return Promise.resolve([]);
+    const { getResponse } = this.#context;
+    const id = previousId({ ...this.#context, response: this.#response });
+    if (!getResponse || id === undefined) return Promise.resolve([]);
     if (!this.#previous) {
-      this.#requests++;
+      this.#lists.requests++;
       this.#previous = getResponse(id, signal).then((previous) => {
         if (!isRecord(previous) || !Array.isArray(previous.output)) return [];
         return [...containersOfItems(previous.output), ...containersOfTools(previous.tools)];
@@ -338,91 +323,12 @@ export class ResponseRepair {
     return this.#previous;
   }
 
-  /**
-   * Adds the files of `containers` to `listed`, in their order. Behind one that fails, the others are left out: of
-   * two files that fit, its own would have been the right one.
-   */
-  async #list(
-    containers: readonly string[],
-    position: PartPosition,
-    signal: AbortSignal,
-    listed: ContainerFile[],
-  ): Promise<void> {
-    const lists = containers.map((id) => this.#filesOf(id, position, signal));
-    for (const list of lists) listed.push(...(await list));
-  }
-
-  /** A container's files. They are asked for once, until another call may have written more. */
-  #filesOf(containerId: string, position: PartPosition, signal: AbortSignal): Promise<ContainerFile[]> {
-    const key = `${containerId}/${this.#itemsBefore(position).filter(isContainerCall).length}`;
-    let files = this.#lists.get(key);
-    if (!files) {
-      files = this.#askFor(containerId, signal);
-      // Who waits for it hears of what went wrong; who needs it later asks again.
-      files.catch(() => this.#lists.delete(key));
-      this.#lists.set(key, files);
-    }
-    return files;
-  }
-
-  async #askFor(containerId: string, signal: AbortSignal): Promise<ContainerFile[]> {
-    if (!this.#containers.has(containerId)) {
-      this.#containers.add(containerId);
-      for (const id of this.#context.memory?.recallFiles(containerId) ?? []) this.#seenBefore.add(id);
-    }
-    const files = await this.#context.list(containerId, signal, () => this.#requests++);
-    for (const file of files) this.#listed.set(file.id, file);
-    return files;
-  }
-
-  /** Asks for the lists again, with growing pauses, until `accept` takes what they hold. */
-  async #listUntil<T>(
-    containers: readonly string[],
-    position: PartPosition,
-    signal: AbortSignal,
-    accept: (files: readonly ContainerFile[]) => T | undefined,
-  ): Promise<T | undefined> {
-    const { retries } = this.#context.settings;
-    if (retries === 0) return undefined;
-    const again = async (): Promise<T> => {
-      this.#lists.clear();
-      const listed: ContainerFile[] = [];
-      await this.#list(containers, position, signal, listed);
-      const accepted = accept(listed);
-      if (accepted === undefined) throw new Error("a file that a call wrote is not in its container's list");
-      return accepted;
-    };
-    await pause(FIRST_PAUSE_MS, signal);
-    return pRetry(again, { retries: retries - 1, minTimeout: 2 * FIRST_PAUSE_MS, signal }).catch(
-      (error: unknown) => {
-        if (signal.aborted) throw error;
-        return undefined;
-      },
-    );
-  }
-
   /** Runs a recovery within the time that is left, and keeps what goes wrong in it for the report. */
   async #inTime(recover: (signal: AbortSignal) => Promise<void>): Promise<void> {
-    const { timeoutMs } = this.#context.settings;
-    const started = performance.now();
-    const limit = new AbortController();
-    const timer = setTimeout(
-      () => limit.abort(new Error(`the files' list took longer than ${timeoutMs} ms`)),
-      Math.max(0, timeoutMs - this.#heldMs),
-    );
-    const signal = AbortSignal.any([limit.signal, this.#signal]);
     try {
-      const aborted = new Promise<never>((_, reject) => {
-        if (signal.aborted) reject(signal.reason);
-        signal.addEventListener("abort", () => reject(signal.reason), { once: true });
-      });
-      await Promise.race([recover(signal), aborted]);
+      await this.#held.wait(recover);
     } catch (error) {
       this.#error ??= asError(error);
-      if (limit.signal.aborted) this.#abort.abort(limit.signal.reason); // there is no time left for anything
-    } finally {
-      clearTimeout(timer);
-      this.#heldMs += performance.now() - started;
     }
   }
 
@@ -434,9 +340,10 @@ export class ResponseRepair {
     const cited = new Set(
       parts.flatMap(({ given, annotations }) => [...given, ...annotations].map(({ file_id }) => file_id)),
     );
-    return [...this.#listed.values()].filter(({ id, path, source, created_at }) => {
-      if (source === "user" || created_at < since || cited.has(id) || this.#seenBefore.has(id)) return false;
-      const filename = path.slice(path.lastIndexOf("/") + 1);
+    return [...this.#lists.files.values()].filter((file) => {
+      if (file.source === "user" || file.created_at < since) return false;
+      if (cited.has(file.id) || this.#lists.wasSeenBefore(file)) return false;
+      const filename = file.path.slice(file.path.lastIndexOf("/") + 1);
       return !parts.some(({ text }) => text.includes(filename));
     });
   }
@@ -448,22 +355,6 @@ function keyOf({ outputIndex, contentIndex }: PartPosition): string {
 
 function asError(error: unknown): Error {
   return error instanceof Error ? error : new Error(String(error));
-}
-
-const FIRST_PAUSE_MS = 250;
-
-function pause(milliseconds: number, signal: AbortSignal): Promise<void> {
-  return new Promise((resolve, reject) => {
-    const timer = setTimeout(resolve, milliseconds);
-    signal.addEventListener(
-      "abort",
-      () => {
-        clearTimeout(timer);
-        reject(signal.reason);
-      },
-      { once: true },
-    );
-  });
 }
 
 function isNotFound({ reason }: UnresolvedMention): boolean {
@@ -478,10 +369,4 @@ function wasWritten({ text }: UnresolvedMention, evidence: string): boolean {
 
 function isContainerCitation(annotation: Annotation): annotation is ContainerFileCitation {
   return annotation.type === "container_file_citation";
-}
-
-/** The memory's key of a conversation, so that no response's id is taken for one. */
-function conversationKey(conversation: unknown): string | undefined {
-  const id = conversationId(conversation);
-  return typeof id === "string" ? `conversation ${id}` : undefined;
 }
