@@ -16,6 +16,11 @@ export class FrameSplitter {
   /** The chunk before ended with a CR: an LF now is the rest of that line's end. */
   #isAfterCr = false;
 
+  /** No frame has begun: a chunk that is a whole frame can be told by itself. */
+  get isBetweenFrames(): boolean {
+    return this.#isLineEmpty && !this.#hasLines && !this.#isAfterCr;
+  }
+
   /** The offsets in `chunk` behind the end of each frame. */
   endsIn(chunk: Uint8Array): number[] {
     const ends: number[] = [];
@@ -90,29 +95,81 @@ export function formatFrames(events: readonly Record<string, unknown>[], like: F
   return encoder.encode(frames.join(""));
 }
 
+export const TEXT_DELTA = "response.output_text.delta";
+const TEXT_DELTA_LINE = encoder.encode(`event: ${TEXT_DELTA}\n`);
 const EVENT = encoder.encode("event:");
-const TEXT_DELTA = encoder.encode("event: response.output_text.delta\n");
-const DELTA = encoder.encode("delta");
+const DELTA = encoder.encode(".delta");
 const TYPE = /^\s*(?:data:\s*\{\s*"type"\s*:\s*"|event:\s*)([\w.]+)/;
 
 /**
  * The type of a frame's event as its beginning tells it, or `undefined`. Nearly every frame is a delta, and its first
- * bytes say so: no decoding for those. Deltas of other things than text are just `"delta"`.
+ * line says so in bytes: no decoding for those.
  */
 export function typeOf(frame: Uint8Array): string | undefined {
-  if (startsWith(frame, TEXT_DELTA, 0)) return "response.output_text.delta";
-  if (startsWith(frame, EVENT, 0)) {
+  if (hasAt(frame, TEXT_DELTA_LINE, 0)) return TEXT_DELTA;
+  if (hasAt(frame, EVENT, 0)) {
     const lineEnd = frame.indexOf(LF);
-    const end = frame[lineEnd - 1] === CR ? lineEnd - 1 : lineEnd;
-    if (startsWith(frame, DELTA, end - DELTA.length) && frame[end - 7] !== 0x74 /* text.delta */)
-      return "delta";
+    if (hasAt(frame, DELTA, lineEnd - DELTA.length)) return "another delta";
   }
   return TYPE.exec(decoder.decode(frame.subarray(0, 160)))?.[1];
 }
 
-function startsWith(bytes: Uint8Array, prefix: Uint8Array, at: number): boolean {
+/**
+ * Whether a chunk is one delta of the text, whole, as a service writes it: what nearly every chunk of every stream is.
+ * (A CR alone would end a line as well, but no JSON holds one; and what passes here unread passes as it came.)
+ */
+export function isSingleDelta(chunk: Uint8Array): boolean {
+  if (!hasAt(chunk, TEXT_DELTA_LINE, 0)) return false;
+  const end = chunk.length - 2;
+  return chunk[end + 1] === LF && chunk.indexOf(LF, TEXT_DELTA_LINE.length) === end;
+}
+
+const DELTA_KEY = encoder.encode('"delta":"');
+const SLASH = 0x2f;
+const QUOTE = 0x22;
+const BACKSLASH = 0x5c;
+
+/** Looks for the beginnings of the roots in deltas, in their bytes. */
+export class RootWatch {
+  /** The first letters of the roots' folders, in either case. */
+  readonly #folderLetters: ReadonlySet<number>;
+  /** Where the text stood in the delta before. It mostly stands there again. */
+  #textAt = 0;
+
+  constructor(roots: readonly string[]) {
+    const letters = roots.flatMap((root) => root.split("/").map((folder) => folder.slice(0, 1)));
+    this.#folderLetters = new Set(
+      letters.flatMap((letter) => [...encoder.encode(letter.toLowerCase() + letter.toUpperCase())]),
+    );
+  }
+
+  /** Whether a delta's text may begin a root: a slash that it ends with, or one before the first letter of a folder. */
+  mayBegin(delta: Uint8Array): boolean {
+    if (!hasAt(delta, DELTA_KEY, this.#textAt - DELTA_KEY.length)) this.#textAt = textStart(delta);
+    for (let at = this.#textAt; at < delta.length; at++) {
+      const byte = delta[at];
+      if (byte === QUOTE) return false;
+      if (byte === BACKSLASH && delta[at + 1] !== SLASH) at++;
+      if (byte !== SLASH) continue;
+      const next = delta[at + 1]!;
+      if (next === QUOTE || this.#folderLetters.has(next)) return true;
+    }
+    return false;
+  }
+}
+
+/** Where the text of a delta starts, behind its key and its quote. */
+function textStart(delta: Uint8Array): number {
+  for (let at = delta.indexOf(QUOTE); at >= 0; at = delta.indexOf(QUOTE, at + 1)) {
+    if (hasAt(delta, DELTA_KEY, at)) return at + DELTA_KEY.length;
+  }
+  return delta.length;
+}
+
+function hasAt(bytes: Uint8Array, expected: Uint8Array, at: number): boolean {
   if (at < 0) return false;
-  for (let offset = 0; offset < prefix.length; offset++)
-    if (bytes[at + offset] !== prefix[offset]) return false;
+  for (let offset = 0; offset < expected.length; offset++) {
+    if (bytes[at + offset] !== expected[offset]) return false;
+  }
   return true;
 }

@@ -3,11 +3,21 @@
  * not decoded, not parsed, not written again. `isRead` (responses/stream.ts) names the others.
  */
 import { isRead, type StreamRepair } from "../responses/stream.js";
-import { type Frame, FrameSplitter, formatFrames, parseFrame, typeOf } from "./frames.js";
+import {
+  type Frame,
+  FrameSplitter,
+  formatFrames,
+  isSingleDelta,
+  parseFrame,
+  RootWatch,
+  TEXT_DELTA,
+  typeOf,
+} from "./frames.js";
 
-const SLASH = 0x2f;
 /** How many deltas before a slash are read with it: `](sandbox:/` is about four. */
-const WATCHED_DELTAS = 12;
+const WATCHED_DELTAS = 16;
+/** How many after it are: `/mnt`, `/data`, `/report` come one by one. */
+const WATCHED_AFTER = 4;
 
 /** The event stream with the missing citations in it. A chunk is read when one is asked for, and none ahead. */
 export function repairEventStream(
@@ -15,80 +25,21 @@ export function repairEventStream(
   stream: StreamRepair,
 ): ReadableStream<Uint8Array> {
   const reader = upstream.getReader();
-  const splitter = new FrameSplitter();
-  /** The beginning of a frame whose end has not come yet. */
-  let held: Uint8Array[] = [];
-  /** The latest deltas, not read yet. */
-  let deltas: Uint8Array[] = [];
-  let last: Uint8Array | undefined;
-  let like: Frame | undefined;
-
-  /** Shows the stream the text around each slash, and leaves all other deltas unread. */
-  const watch = (delta: Uint8Array): void => {
-    deltas.push(delta);
-    if (deltas.length > WATCHED_DELTAS) deltas.shift();
-    if (!delta.includes(SLASH)) return;
-    for (const recent of deltas) {
-      const frame = parseFrame(recent);
-      if (frame) stream.watch(frame.event);
-    }
-    deltas = [];
-  };
-
-  /** What goes out in place of a frame: itself where nothing is missing, and then at once. */
-  const repaired = (bytes: Uint8Array): Uint8Array | Promise<Uint8Array> => {
-    const before = last;
-    last = bytes;
-    const type = typeOf(bytes);
-    if (type === "response.output_text.delta" && stream.isWatching) watch(bytes);
-    if (type !== undefined && !isRead(type) && !stream.isHolding) return bytes;
-    const frame = parseFrame(bytes);
-    if (!frame || !(isRead(frame.event.type) || stream.isHolding)) return bytes;
-    like = frame;
-    // The event before is a delta nearly always, and its number is needed only where an event is inserted.
-    const numberBefore = (): unknown => before && parseFrame(before)?.event.sequence_number;
-    const taken = stream.take(frame.event, numberBefore);
-    const write = (events: readonly Record<string, unknown>[]): Uint8Array =>
-      events.length === 1 && events[0] === frame.event ? bytes : formatFrames(events, frame);
-    return taken instanceof Promise ? taken.then(write) : write(taken);
-  };
-
+  const frames = new FrameRepair(stream);
+  let send: Send;
   return new ReadableStream<Uint8Array>(
     {
+      start(controller) {
+        send = (bytes) => controller.enqueue(bytes);
+      },
       async pull(controller) {
-        for (let isSent = false; !isSent; ) {
-          const { done, value: chunk } = await reader.read();
-          if (done) {
-            if (held.length > 0) controller.enqueue(concat(held));
-            const events = await stream.end();
-            if (events.length > 0 && like) controller.enqueue(formatFrames(events, like));
-            controller.close();
-            return;
-          }
-          const send = (bytes: Uint8Array): void => {
-            if (bytes.length === 0) return;
-            controller.enqueue(bytes);
-            isSent = true;
-          };
-          let sent = 0;
-          let start = 0;
-          for (const end of splitter.endsIn(chunk)) {
-            const isWhole = held.length === 0;
-            const bytes = concat([...held, chunk.subarray(start, end)]);
-            held = [];
-            let out = repaired(bytes);
-            if (!isWhole || out !== bytes) {
-              // The frames before it, as one piece; they must not wait for this one's citations.
-              send(chunk.subarray(sent, start));
-              sent = start;
-              if (out instanceof Promise) out = await out;
-              send(out);
-              sent = end;
-            }
-            start = end;
-          }
-          send(chunk.subarray(sent, start));
-          if (start < chunk.length) held.push(chunk.subarray(start));
+        // A chunk that completes no frame sends nothing, and then nobody would ask again.
+        for (;;) {
+          const { done, value } = await reader.read();
+          const sending = done ? frames.end(send) : frames.push(value, send);
+          const isSent = sending instanceof Promise ? await sending : sending;
+          if (done) return controller.close();
+          if (isSent) return;
         }
       },
       cancel(reason) {
@@ -98,6 +49,123 @@ export function repairEventStream(
     },
     { highWaterMark: 0 },
   );
+}
+
+type Send = (bytes: Uint8Array) => void;
+
+/** Chunks in, whole frames out, repaired. */
+class FrameRepair {
+  readonly #stream: StreamRepair;
+  readonly #splitter = new FrameSplitter();
+  /** The beginning of a frame whose end has not come yet. */
+  #held: Uint8Array[] = [];
+  /** The latest deltas of the text, in a ring; none of them was read. */
+  readonly #deltas: Uint8Array[] = [];
+  #deltaCount = 0;
+  #watchNext = 0;
+  readonly #roots: RootWatch;
+  #last: Uint8Array | undefined;
+  /** The latest frame that was read: what is still to be written in the end looks like it. */
+  #like: Frame | undefined;
+
+  constructor(stream: StreamRepair) {
+    this.#stream = stream;
+    this.#roots = new RootWatch(stream.roots);
+  }
+
+  /** Sends on the frames that a chunk completes; whether there were any. A promise only where one has to wait. */
+  push(chunk: Uint8Array, send: Send): boolean | Promise<boolean> {
+    // The shortest way for what nearly every chunk is.
+    if (this.#splitter.isBetweenFrames && !this.#stream.isHolding && isSingleDelta(chunk)) {
+      this.#last = chunk;
+      if (this.#stream.isWatching) this.#watch(chunk);
+      send(chunk);
+      return true;
+    }
+    return this.#pass(chunk, this.#splitter.endsIn(chunk), 0, send);
+  }
+
+  /** Sends what is left: half a frame, or events that were held for the one after them. */
+  async end(send: Send): Promise<boolean> {
+    if (this.#held.length > 0) send(concat(this.#held));
+    const events = await this.#stream.end();
+    if (events.length > 0 && this.#like) send(formatFrames(events, this.#like));
+    return true;
+  }
+
+  /** The frames of a chunk that end at `ends`, from the one numbered `from` on. */
+  #pass(chunk: Uint8Array, ends: readonly number[], from: number, send: Send): boolean | Promise<boolean> {
+    // Frames that need no change go out together, as one piece of the chunk.
+    let start = from === 0 ? 0 : ends[from - 1]!;
+    let sent = start;
+    for (let at = from; at < ends.length; at++) {
+      const end = ends[at]!;
+      const piece = slice(chunk, start, end);
+      const bytes = this.#held.length === 0 ? piece : concat([...this.#held, piece]);
+      this.#held = this.#held.length === 0 ? this.#held : [];
+      const out = this.#repaired(bytes);
+      if (out !== piece) {
+        // What came before must not wait for this frame's citations.
+        if (sent < start) send(slice(chunk, sent, start));
+        if (out instanceof Promise) return this.#passAfter(out, chunk, ends, at + 1, send);
+        if (out.length > 0) send(out);
+        sent = end;
+      }
+      start = end;
+    }
+    if (sent < start) send(slice(chunk, sent, start));
+    if (start < chunk.length) this.#held.push(slice(chunk, start, chunk.length));
+    return ends.length > 0;
+  }
+
+  async #passAfter(
+    out: Promise<Uint8Array>,
+    chunk: Uint8Array,
+    ends: readonly number[],
+    from: number,
+    send: Send,
+  ): Promise<boolean> {
+    const bytes = await out;
+    if (bytes.length > 0) send(bytes);
+    return this.#pass(chunk, ends, from, send);
+  }
+
+  /** What goes out in place of a frame: itself where nothing is missing, and then at once. */
+  #repaired(bytes: Uint8Array): Uint8Array | Promise<Uint8Array> {
+    const before = this.#last;
+    this.#last = bytes;
+    const stream = this.#stream;
+    const type = typeOf(bytes);
+    if (type === TEXT_DELTA && stream.isWatching) this.#watch(bytes);
+    if (type !== undefined && !isRead(type) && !stream.isHolding) return bytes;
+    const frame = parseFrame(bytes);
+    if (!frame || !(isRead(frame.event.type) || stream.isHolding)) return bytes;
+    this.#like = frame;
+    // The event before is a delta nearly always, and its number is needed only where an event is inserted.
+    const numberBefore = (): unknown => before && parseFrame(before)?.event.sequence_number;
+    const taken = stream.take(frame.event, numberBefore);
+    const write = (events: readonly Record<string, unknown>[]): Uint8Array =>
+      events.length === 1 && events[0] === frame.event ? bytes : formatFrames(events, frame);
+    return taken instanceof Promise ? taken.then(write) : write(taken);
+  }
+
+  /** Shows the stream the text around each slash that may begin a root; all other deltas stay unread. */
+  #watch(delta: Uint8Array): void {
+    this.#deltas[this.#deltaCount++ % WATCHED_DELTAS] = delta;
+    if (this.#roots.mayBegin(delta)) this.#watchNext = WATCHED_AFTER;
+    else if (this.#watchNext === 0) return;
+    else this.#watchNext--;
+    for (let at = Math.max(0, this.#deltaCount - WATCHED_DELTAS); at < this.#deltaCount; at++) {
+      const frame = parseFrame(this.#deltas[at % WATCHED_DELTAS]!);
+      if (frame) this.#stream.watch(frame.event);
+    }
+    this.#deltaCount = 0;
+  }
+}
+
+/** A piece of a chunk; the chunk itself where it is all of it, which is how most chunks come. */
+function slice(chunk: Uint8Array, start: number, end: number): Uint8Array {
+  return start === 0 && end === chunk.length ? chunk : chunk.subarray(start, end);
 }
 
 /** The pieces as one; a single one as it is, not copied. */

@@ -51,6 +51,8 @@ export function isRead(type: string): boolean {
 
 /** Repairs one response's events, one after the other. */
 export class StreamRepair {
+  /** The folders whose paths the text is watched for. */
+  readonly roots: readonly string[];
   readonly #repair: ResponseRepair;
   /** The annotations that the API sent for each part, in its events. */
   readonly #sent = new Map<string, Annotation[]>();
@@ -62,8 +64,8 @@ export class StreamRepair {
   #isWatching: boolean | undefined;
   #isFinished = false;
 
-  /** `roots` are the folders whose paths the text is watched for. */
   constructor(repair: ResponseRepair, roots: readonly string[]) {
+    this.roots = roots;
     this.#repair = repair;
     this.#finder = finderOf(roots);
   }
