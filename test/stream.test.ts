@@ -1,0 +1,597 @@
+import fc from "fast-check";
+import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
+import { FrameSplitter } from "../src/http/frames.js";
+import {
+  type ContainerFile,
+  createFileCitationsFetch,
+  FileCitationsError,
+  type RepairOptions,
+  type Report,
+  repairResponseStream,
+} from "../src/index.js";
+import { createResponsesEmulator, type Script } from "../src/testing/index.js";
+import { describeShared, expectValid } from "./shared.js";
+import {
+  BASE,
+  call,
+  cited,
+  eventsIn,
+  file,
+  frames,
+  listPage,
+  message,
+  response,
+  type StreamEvent,
+  upstream,
+} from "./upstream.js";
+
+const POST = { method: "POST", body: "{}" };
+const PLAN = file("/mnt/data/plan.docx");
+
+/** The events of a response with this output, as the API sends them, its texts in deltas of a word each. */
+function streamOf(output: Record<string, unknown>[], final = "response.completed"): StreamEvent[] {
+  const events: Record<string, unknown>[] = [{ type: "response.created", response: response([]) }];
+  for (const [output_index, item] of output.entries()) {
+    const content = (item.content ?? []) as { type: string; text: string; annotations: unknown[] }[];
+    const at = { item_id: item.id, output_index };
+    events.push({ type: "response.output_item.added", output_index, item: { ...item, content: [] } });
+    for (const [content_index, part] of content.entries()) {
+      events.push({
+        type: "response.content_part.added",
+        ...at,
+        content_index,
+        part: { ...part, text: "", annotations: [] },
+      });
+      if (part.type !== "output_text") continue;
+      for (const delta of part.text.match(/\s*\S+/g) ?? []) {
+        events.push({ type: "response.output_text.delta", ...at, content_index, delta, logprobs: [] });
+      }
+      for (const [annotation_index, annotation] of part.annotations.entries()) {
+        events.push({
+          type: "response.output_text.annotation.added",
+          ...at,
+          content_index,
+          annotation_index,
+          annotation,
+        });
+      }
+      events.push({ type: "response.output_text.done", ...at, content_index, text: part.text, logprobs: [] });
+      events.push({ type: "response.content_part.done", ...at, content_index, part });
+    }
+    events.push({ type: "response.output_item.done", output_index, item });
+  }
+  events.push({ type: final, response: response(output) });
+  return events.map((event, sequence_number) => ({ ...event, sequence_number }) as unknown as StreamEvent);
+}
+
+async function repaired(
+  events: readonly StreamEvent[],
+  source: Parameters<typeof repairResponseStream>[1] = [PLAN],
+  options: RepairOptions = {},
+): Promise<StreamEvent[]> {
+  const out: StreamEvent[] = [];
+  const copy = structuredClone(events);
+  for await (const event of repairResponseStream(events, source, options)) out.push(event);
+  expect(events, "the caller's events").toEqual(copy);
+  return out;
+}
+
+/** The same events through the middleware, as bytes. */
+async function throughFetch(events: readonly StreamEvent[], files = [PLAN], options: RepairOptions = {}) {
+  const { fetch, lists } = upstream({ answer: () => sseOf(frames(events)), files });
+  const answer = await createFileCitationsFetch({ fetch, ...options })(`${BASE}/responses`, POST);
+  const text = await answer.text();
+  return { text, events: eventsIn(text), lists: lists() };
+}
+
+function sseOf(body: BodyInit): Response {
+  return new Response(body, { headers: { "content-type": "text/event-stream" } });
+}
+
+/** `added@sequence_number` for each citation event, and which item and part it is of. */
+function added(events: readonly StreamEvent[]): string[] {
+  return events
+    .filter(({ type }) => type === "response.output_text.annotation.added")
+    .map(
+      ({ annotation, sequence_number, output_index, content_index, annotation_index }) =>
+        `${(annotation as { filename: string }).filename}@${sequence_number} ${output_index}/${content_index}/${annotation_index}`,
+    );
+}
+
+const last = (events: readonly StreamEvent[]): unknown => events.at(-1)!.response;
+
+describe("a stream", () => {
+  it("gets the event before output_text.done, and the same citation in the three that repeat it", async () => {
+    const events = streamOf([call(), message("Here: /mnt/data/plan.docx")]);
+    const out = await repaired(events);
+    expect(out.map(({ type }) => type)).toEqual([
+      ...events.slice(0, -4).map(({ type }) => type),
+      "response.output_text.annotation.added",
+      "response.output_text.done",
+      "response.content_part.done",
+      "response.output_item.done",
+      "response.completed",
+    ]);
+    const at = out.findIndex(({ type }) => type.endsWith("annotation.added"));
+    expect(out[at]!.sequence_number).toBe(out[at - 1]!.sequence_number);
+    expect(out.filter((event) => event !== out[at]).map(({ sequence_number }) => sequence_number)).toEqual(
+      events.map(({ sequence_number }) => sequence_number),
+    );
+    const { annotation } = out[at]!;
+    expect(out[at + 2]!.part).toMatchObject({ annotations: [annotation] });
+    expect(out[at + 3]!.item).toMatchObject({ content: [{ annotations: [annotation] }] });
+    expect(cited(last(out))).toEqual(["plan.docx@/mnt/data/plan.docx"]);
+    // What nothing was added to are the very objects that came in.
+    for (const event of out.slice(0, at)) expect(events).toContain(event);
+    expect(events).toContain(out[at + 1]);
+  });
+
+  it("counts annotation_index on from the API's", async () => {
+    const text = "[x](sandbox:/mnt/data/x.csv) and /mnt/data/plan.docx";
+    const annotations = [
+      {
+        type: "container_file_citation",
+        container_id: "cntr_1",
+        file_id: "cfile_x",
+        filename: "x.csv",
+        start_index: 4,
+        end_index: 27,
+      },
+    ];
+    const out = await repaired(streamOf([call(), message({ text, annotations })]));
+    expect(added(out).map((event) => event.split(" ")[1])).toEqual(["1/0/0", "1/0/1"]);
+    expect(cited(last(out))).toEqual(["x.csv@sandbox:/mnt/data/x.csv", "plan.docx@/mnt/data/plan.docx"]);
+  });
+
+  it("with several messages, parts, and calls between them, in two containers", async () => {
+    const other = file("/mnt/data/plan.docx", { container_id: "cntr_2" });
+    const output = [
+      call("", "cntr_1"),
+      { ...message("One /mnt/data/plan.docx", "no", "Two /mnt/data/plan.docx"), id: "msg_a" },
+      { id: "rs_1", type: "reasoning", summary: [] },
+      { ...call("", "cntr_2"), id: "ci_2" },
+      { id: "ig_1", type: "image_generation_call", status: "completed", result: "AAAA" },
+      { ...message("Three /mnt/data/plan.docx"), id: "msg_b" },
+    ];
+    const out = await repaired(streamOf(output), [PLAN, other]);
+    expect(added(out).map((event) => event.split(" ")[1])).toEqual(["1/0/0", "1/2/0", "5/0/0"]);
+    const ids = out
+      .filter(({ type }) => type.endsWith("annotation.added"))
+      .map(({ annotation }) => (annotation as { file_id: string }).file_id);
+    expect(ids).toEqual([PLAN.id, PLAN.id, other.id]);
+    expect(cited(last(out))).toHaveLength(3);
+  });
+
+  it.each(["response.completed", "response.incomplete", "response.failed"])(
+    "that ends with %s",
+    async (final) => {
+      const out = await repaired(streamOf([call(), message("Here: /mnt/data/plan.docx")], final));
+      expect(cited(last(out))).toEqual(["plan.docx@/mnt/data/plan.docx"]);
+    },
+  );
+
+  it("whose final event has an empty output, as some gateways send it: it stays empty", async () => {
+    const events = streamOf([call(), message("Here: /mnt/data/plan.docx")]);
+    events.at(-1)!.response = response([]);
+    const out = await repaired(events);
+    expect(added(out)).toHaveLength(1);
+    expect(out.at(-1)).toBe(events.at(-1));
+  });
+
+  it("that just ends, or ends with an error: what came is repaired, and reported", async () => {
+    const events = streamOf([call(), message("Here: /mnt/data/plan.docx")]);
+    const error = { type: "error", code: "server_error", message: "no", param: null, sequence_number: 99 };
+    for (const tail of [[], [error]]) {
+      const reports: Report[] = [];
+      const out = await repaired([...events.slice(0, -2), ...tail], [PLAN], {
+        onReport: (report) => reports.push(report),
+      });
+      expect(added(out)).toHaveLength(1);
+      expect(reports).toMatchObject([{ outcome: "recovered", responseId: "resp_1" }]);
+      if (tail.length > 0) expect(out.at(-1)).toBe(error);
+    }
+  });
+
+  it("that is resumed behind its text: no event is made up, the whole part has its citation", async () => {
+    const events = streamOf([call(), message("Here: /mnt/data/plan.docx")]);
+    const tail = events.slice(events.findIndex(({ type }) => type === "response.content_part.done"));
+    const out = await repaired(tail, [PLAN]);
+    expect(out.map(({ type }) => type)).toEqual(tail.map(({ type }) => type));
+    expect(out[0]!.part).toMatchObject({ annotations: [{ filename: "plan.docx" }] });
+    expect(cited(last(out))).toEqual(["plan.docx@/mnt/data/plan.docx"]);
+  });
+
+  it("that is resumed behind its call: the container is known at the end, and the citation then", async () => {
+    const events = streamOf([call(), message("Here: /mnt/data/plan.docx")]);
+    const tail = events.slice(events.findIndex(({ type }) => type === "response.output_text.delta"));
+    const out = await repaired(tail, async (id) => (id === "cntr_1" ? [PLAN] : []));
+    expect(cited(last(out))).toEqual(["plan.docx@/mnt/data/plan.docx"]);
+  });
+
+  it("resumed from an inserted event loses none of the API's", async () => {
+    const script: Script = () => [
+      { type: "python", code: "", files: { "plan.docx": "x" } },
+      { type: "message", text: "Here: /mnt/data/plan.docx" },
+    ];
+    const emulator = createResponsesEmulator({ script });
+    const fetch = createFileCitationsFetch({ fetch: emulator.fetch });
+    const headers = { authorization: "Bearer k" };
+    const tools = [{ type: "code_interpreter", container: { type: "auto" } }];
+    const body = JSON.stringify({ model: "gpt-5", input: "x", stream: true, tools });
+    const whole = eventsIn(
+      await (await fetch(`${BASE}/responses`, { method: "POST", headers, body })).text(),
+    );
+    const id = (whole[0]!.response as { id: string }).id;
+    for (const [at, { sequence_number }] of whole.entries()) {
+      const url = `${BASE}/responses/${id}?stream=true&starting_after=${sequence_number}`;
+      const rest = eventsIn(await (await fetch(url, { headers })).text());
+      const missed = whole
+        .slice(at + 1)
+        .filter(
+          (event) =>
+            !rest.some(
+              (other) => other.sequence_number === event.sequence_number && other.type === event.type,
+            ),
+        );
+      expect(missed.filter(({ type }) => !type.endsWith("annotation.added"))).toEqual([]);
+      if (at < whole.length - 1) expect(cited(last(rest))).toEqual(["plan.docx@/mnt/data/plan.docx"]);
+    }
+  });
+
+  it("with nothing missing: the very same objects, and nothing is asked for", async () => {
+    const refusal = { ...message(), content: [{ type: "refusal", refusal: "/mnt/data/plan.docx" }] };
+    const events = streamOf([call(), message("Done."), refusal]);
+    const source = vi.fn();
+    const out = await repaired(events, source);
+    expect(out.every((event, at) => event === events[at])).toBe(true);
+    expect(source).not.toHaveBeenCalled();
+  });
+
+  it("throws a failure where that is wanted", async () => {
+    const events = streamOf([call(), message("/mnt/data/plan.docx")]);
+    const source = (): never => {
+      throw new Error("down");
+    };
+    await expect(repaired(events, source, { onFailure: "throw" })).rejects.toThrow(FileCitationsError);
+    expect(await repaired(events, source)).toEqual(events);
+  });
+
+  it("that breaks: the same error, behind all that came before it", async () => {
+    const events = streamOf([call(), message("Here: /mnt/data/plan.docx")]);
+    for (let at = 0; at < events.length; at++) {
+      async function* broken(): AsyncGenerator<StreamEvent> {
+        yield* events.slice(0, at);
+        throw new Error("reset");
+      }
+      const out: StreamEvent[] = [];
+      const read = async (): Promise<void> => {
+        for await (const event of repairResponseStream(broken(), [PLAN])) out.push(event);
+      };
+      await expect(read()).rejects.toThrow("reset");
+      expect(out.filter(({ type }) => !type.endsWith("annotation.added"))).toHaveLength(at);
+    }
+  });
+});
+
+describe("files that no text mentions, cited", () => {
+  const chart = file("/mnt/data/chart.png");
+
+  it("in the last message alone, before its other citations; every event in its place", async () => {
+    const output = [
+      call(),
+      { ...message("First."), id: "msg_a" },
+      call(),
+      { ...message("See /mnt/data/plan.docx"), id: "msg_b" },
+    ];
+    const events = streamOf(output);
+    for (const out of [
+      await repaired(events, [PLAN, chart], { unmentioned: "cite" }),
+      (await throughFetch(events, [PLAN, chart], { unmentioned: "cite" })).events,
+    ]) {
+      expect(added(out).map((event) => event.replace(/@\d+/, ""))).toEqual([
+        "chart.png 3/0/0",
+        "plan.docx 3/0/1",
+      ]);
+      expect(cited(last(out))).toEqual(["chart.png@", "plan.docx@/mnt/data/plan.docx"]);
+      expect(
+        out
+          .filter(({ type }) => !type.endsWith("annotation.added"))
+          .map(({ sequence_number }) => sequence_number),
+      ).toEqual(events.map(({ sequence_number }) => sequence_number));
+    }
+  });
+
+  it("not where the stream ends without its end", async () => {
+    const events = streamOf([call(), message("First.")]).slice(0, -1);
+    expect(await repaired(events, [chart], { unmentioned: "cite" })).toEqual(events);
+    expect((await throughFetch(events, [chart], { unmentioned: "cite" })).events).toEqual(events);
+  });
+});
+
+describe("bytes", () => {
+  it("of a malformed stream pass as they are", async () => {
+    const events = frames(streamOf([call(), message("/mnt/data/plan.docx")]));
+    const garbage = [
+      "data: {not json}\n\n",
+      "event: response.completed\ndata: [1]\n\n",
+      "data: null\n\n",
+      "data: [DONE]\n\n",
+      ": ping\n\n",
+      "event: response.output_text.done\n\n",
+      'event: response.output_text.done\ndata: {"type":"response.output_text.done","output_index":"x"}\n\n',
+      'data: {"type":"response.output_item.done","output_index":-1,"item":null}\n\n',
+      'data: {"type":"response.completed","response":null}\n\n',
+      "data",
+      "\n\n\n",
+      events.slice(0, events.length / 2),
+      'event: response.completed\ndata: {"type":',
+      "\u0000\ufffd",
+    ];
+    for (const text of garbage) {
+      const { fetch } = upstream({ answer: () => sseOf(text), files: [] });
+      expect(await (await createFileCitationsFetch({ fetch })(`${BASE}/responses`, POST)).text()).toBe(text);
+    }
+  });
+
+  it("are split into the same frames, however they are cut and whatever ends their lines", () => {
+    const line = fc.constantFrom("data: a", "event: b", ":", "", "é🎉", "id: 1");
+    const text = fc
+      .array(fc.tuple(line, fc.constantFrom("\n", "\r\n", "\r")))
+      .map((lines) => lines.map((pair) => pair.join("")).join(""));
+    fc.assert(
+      fc.property(text, fc.array(fc.nat(200)), (body, cuts) => {
+        const bytes = new TextEncoder().encode(body);
+        const whole = new FrameSplitter().endsIn(bytes);
+        const splitter = new FrameSplitter();
+        const edges = [0, ...cuts.filter((cut) => cut <= bytes.length).sort((a, b) => a - b), bytes.length];
+        const ends: number[] = [];
+        for (let at = 1; at < edges.length; at++) {
+          ends.push(
+            ...splitter.endsIn(bytes.slice(edges[at - 1], edges[at])).map((end) => end + edges[at - 1]!),
+          );
+        }
+        // A CR at the end of a chunk ends its line; an LF that then follows comes with the next frame.
+        expect(ends.length).toBe(whole.length);
+        for (const [at, end] of ends.entries()) expect([end, end + 1]).toContain(whole[at]);
+      }),
+      { numRuns: 2000 },
+    );
+  });
+});
+
+describe("no delta waits", () => {
+  beforeEach(() => void vi.useFakeTimers());
+  afterEach(() => void vi.useRealTimers());
+
+  /** Reads a stream to its end, and notes when each event came. */
+  function reading(body: ReadableStream<Uint8Array>) {
+    const came: { type: string; at: number }[] = [];
+    const started = Date.now();
+    const done = (async () => {
+      const decoder = new TextDecoder();
+      for await (const chunk of body) {
+        for (const { type } of eventsIn(decoder.decode(chunk))) came.push({ type, at: Date.now() - started });
+      }
+    })();
+    return { came, done };
+  }
+
+  /** A stream that sends one event each 10 milliseconds. */
+  function slowly(events: readonly StreamEvent[]): ReadableStream<Uint8Array> {
+    let next = 0;
+    return new ReadableStream<Uint8Array>({
+      async pull(controller) {
+        await new Promise((resolve) => setTimeout(resolve, 10));
+        const event = events[next++];
+        if (event) controller.enqueue(new TextEncoder().encode(frames([event])));
+        else controller.close();
+      },
+    });
+  }
+
+  const words = " and so on".repeat(20);
+  const slowList = async (): Promise<Response> => {
+    await new Promise((resolve) => setTimeout(resolve, 200));
+    return listPage([PLAN]);
+  };
+
+  it("with a bare path early in the text, the list is there when the text ends: nobody waits for it", async () => {
+    const events = streamOf([call(), message(`First /mnt/data/plan.docx ${words}`)]);
+    const { fetch, lists } = upstream({ answer: () => sseOf(slowly(events)), list: slowList });
+    const reports: Report[] = [];
+    const repairing = createFileCitationsFetch({ fetch, onReport: (report) => reports.push(report) });
+    const { came, done } = reading((await repairing(`${BASE}/responses`, POST)).body!);
+    await vi.advanceTimersByTimeAsync(10 * (events.length + 1));
+    await done;
+    expect(came).toHaveLength(events.length + 1);
+    expect(came.at(-1)!.at).toBe(10 * events.length);
+    expect(reports).toMatchObject([{ outcome: "recovered", heldMs: 0, listRequests: 1 }]);
+    expect(lists()).toHaveLength(1);
+  });
+
+  it("with one at its end, only what comes behind output_text.done does", async () => {
+    const events = streamOf([call(), message(`${words} at last /mnt/data/plan.docx`)]);
+    const { fetch } = upstream({ answer: () => sseOf(slowly(events)), list: slowList });
+    const { came, done } = reading(
+      (await createFileCitationsFetch({ fetch })(`${BASE}/responses`, POST)).body!,
+    );
+    await vi.advanceTimersByTimeAsync(10 * (events.length + 1) + 200);
+    await done;
+    const text = events.findIndex(({ type }) => type === "response.output_text.done");
+    expect(came.slice(0, text).map(({ at }) => at)).toEqual(
+      events.slice(0, text).map((_, at) => 10 * (at + 1)),
+    );
+    // The last delta shows the path, so the list was asked for ten milliseconds earlier.
+    expect(came[text]).toEqual({ type: "response.output_text.annotation.added", at: 10 * text + 200 });
+  });
+
+  it("a link in the form that the API cites is no reason to ask", async () => {
+    const text = `[plan](sandbox:/mnt/data/plan.docx) and https://example.com/mnt/data/x ${words}`;
+    const annotations = [
+      {
+        type: "container_file_citation",
+        container_id: "cntr_1",
+        file_id: PLAN.id,
+        filename: "plan.docx",
+        start_index: 7,
+        end_index: 34,
+      },
+    ];
+    const { lists } = await throughFetch(streamOf([call(), message({ text, annotations })]));
+    expect(lists).toEqual([]);
+  });
+
+  it("a text whose pieces are cut anywhere is watched the same", async () => {
+    const text = "Saved: /mnt/data/plan.docx, and more words behind it";
+    for (let size = 1; size < 30; size++) {
+      const events = streamOf([call(), message(text)]);
+      const first = events.findIndex(({ type }) => type === "response.output_text.delta");
+      const { type, item_id, output_index, content_index } = events[first]!;
+      const pieces = text.match(new RegExp(`.{1,${size}}`, "gs"))!;
+      const deltas = pieces.map((delta) => ({
+        type,
+        item_id,
+        output_index,
+        content_index,
+        delta,
+        sequence_number: first,
+      }));
+      const rest = events.slice(events.findIndex((event) => event.type === "response.output_text.done"));
+      let askedAfter = -1;
+      let sent = 0;
+      async function* upstreamEvents(): AsyncGenerator<StreamEvent> {
+        for (const event of [...events.slice(0, first), ...deltas, ...rest]) {
+          sent++;
+          yield event;
+        }
+      }
+      const source = async (): Promise<ContainerFile[]> => {
+        askedAfter = sent;
+        return [PLAN];
+      };
+      const out: StreamEvent[] = [];
+      for await (const event of repairResponseStream(upstreamEvents(), source)) out.push(event);
+      expect(added(out)).toHaveLength(1);
+      expect(askedAfter, `pieces of ${size}`).toBe(
+        first +
+          pieces.findIndex((_, at) =>
+            pieces
+              .slice(0, at + 1)
+              .join("")
+              .includes("/mnt/data/"),
+          ) +
+          1,
+      );
+    }
+  });
+});
+
+describe("whoever stops reading", () => {
+  it("cancels the upstream and the list at once", async () => {
+    const events = streamOf([call(), message("Here: /mnt/data/plan.docx")]);
+    let cancelled: unknown;
+    let next = 0;
+    const body = new ReadableStream<Uint8Array>({
+      pull: (controller) => controller.enqueue(new TextEncoder().encode(frames([events[next++]!]))),
+      cancel: (reason) => {
+        cancelled = reason;
+      },
+    });
+    let listSignal: AbortSignal | null | undefined;
+    let isAsked: () => void;
+    const asked = new Promise<void>((resolve) => {
+      isAsked = resolve;
+    });
+    const { fetch } = upstream({
+      answer: () => sseOf(body),
+      list: (_, { signal }) => {
+        listSignal = signal;
+        isAsked();
+        return new Promise<Response>(() => {});
+      },
+    });
+    const reports: Report[] = [];
+    const repairing = createFileCitationsFetch({ fetch, onReport: (report) => reports.push(report) });
+    const reader = (await repairing(`${BASE}/responses`, POST)).body!.getReader();
+    void (async () => {
+      while (!(await reader.read()).done);
+    })();
+    await asked;
+    await reader.cancel("enough");
+    expect(cancelled).toBe("enough");
+    expect(listSignal?.aborted).toBe(true);
+    expect(reports).toEqual([]);
+  });
+
+  it("by an abort signal, as well", async () => {
+    const events = streamOf([call(), message("Here: /mnt/data/plan.docx")]);
+    const controller = new AbortController();
+    let listSignal: AbortSignal | null | undefined;
+    const { fetch } = upstream({
+      answer: () => sseOf(frames(events)),
+      list: (_, { signal }) => {
+        listSignal = signal;
+        controller.abort(new Error("enough"));
+        return new Promise<Response>(() => {});
+      },
+    });
+    const answer = await createFileCitationsFetch({ fetch })(`${BASE}/responses`, {
+      ...POST,
+      signal: controller.signal,
+    });
+    expect(await answer.text()).toBe(frames(events));
+    expect(listSignal?.aborted).toBe(true);
+  });
+
+  it("ends the events that came by another way", async () => {
+    const events = streamOf([call(), message("Here: /mnt/data/plan.docx")]);
+    let isReturned = false;
+    async function* upstreamEvents(): AsyncGenerator<StreamEvent> {
+      try {
+        yield* events;
+      } finally {
+        isReturned = true;
+      }
+    }
+    for await (const _ of repairResponseStream(upstreamEvents(), [PLAN])) break;
+    expect(isReturned).toBe(true);
+  });
+
+  it("is not read ahead of: one chunk is read for each that is asked for", async () => {
+    const events = streamOf([call(), message("one two three four five")]);
+    let pulled = 0;
+    const body = new ReadableStream<Uint8Array>(
+      {
+        pull: (controller) => {
+          const event = events[pulled++];
+          if (event) controller.enqueue(new TextEncoder().encode(frames([event])));
+          else controller.close();
+        },
+      },
+      { highWaterMark: 0 },
+    );
+    const { fetch } = upstream({ answer: () => sseOf(body) });
+    const reader = (await createFileCitationsFetch({ fetch })(`${BASE}/responses`, POST)).body!.getReader();
+    for (let read = 1; read <= 5; read++) {
+      await reader.read();
+      expect(pulled).toBeLessThanOrEqual(read + 1);
+    }
+  });
+});
+
+describeShared("OpenAI's schema", () => {
+  it("takes every event that comes out", async () => {
+    const shell = {
+      type: "shell_call",
+      id: "sh_1",
+      call_id: "call_1",
+      status: "completed",
+      action: { commands: ["ls"], timeout_ms: null, max_output_length: null },
+      environment: { type: "container_reference", container_id: "cntr_1" },
+    };
+    const events = streamOf([shell, message("Here: /mnt/data/plan.docx", "and /mnt/data/plan.docx")]);
+    const out = await repaired(events.filter(({ type }) => type !== "response.output_item.added"));
+    expect(added(out)).toHaveLength(2);
+    for (const event of out) expectValid("ResponseStreamEvent", event);
+  });
+});
