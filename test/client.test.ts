@@ -28,7 +28,7 @@ const SDKS = [
   ["openai 7", OpenAI7 as unknown as typeof OpenAI, AzureOpenAI7 as unknown as typeof AzureOpenAI],
 ] as const;
 
-describe.each(SDKS)("%s over real HTTP", (_, Client, AzureClient) => {
+describe.each(SDKS)("%s over real HTTP", (name, Client, AzureClient) => {
   let emulator: ResponsesEmulator;
   let server: ListeningServer;
   let bare: OpenAI;
@@ -137,6 +137,57 @@ describe.each(SDKS)("%s over real HTTP", (_, Client, AzureClient) => {
     let last: unknown;
     for await (const event of stream) last = event;
     expect(cited((last as { response: unknown }).response)).toEqual(FOUND);
+  });
+
+  it("stream() of a response that runs already, from some event on", async () => {
+    const created = await client.responses.create({ ...REQUEST, background: true, stream: true });
+    let id = "";
+    for await (const event of created) {
+      if (event.type === "response.created") id = event.response.id;
+      if (event.sequence_number === 4) break;
+    }
+    const stream = client.responses.stream({ response_id: id, starting_after: 4 });
+    const added: unknown[] = [];
+    for await (const event of stream) {
+      if (event.type === "response.output_text.annotation.added") added.push(event.annotation);
+    }
+    expect(added).toMatchObject([{ filename: "totals.csv" }]);
+    expect(cited(await stream.finalResponse())).toEqual(FOUND);
+  });
+
+  it("cancel(): what there is comes back, repaired", async () => {
+    const created = await client.responses.create({ ...REQUEST, background: true });
+    while ((await bare.responses.retrieve(created.id)).status !== "completed");
+    expect(cited(await client.responses.cancel(created.id))).toEqual(FOUND);
+  });
+
+  it("beta.responses, where the SDK has it", async () => {
+    const { beta } = client as unknown as { beta: { responses?: OpenAI["responses"] } };
+    expect("responses" in beta).toBe(name !== "openai 5");
+    if (beta.responses) expect(cited(await beta.responses.create(REQUEST))).toEqual(FOUND);
+  });
+
+  it("the items of a conversation, and those that a response came from", async () => {
+    const conversation = await client.conversations.create({});
+    await client.responses.create({ ...REQUEST, conversation: conversation.id });
+    const items: unknown[] = [];
+    for await (const item of client.conversations.items.list(conversation.id)) items.push(item);
+    expect(cited({ output: items })).toEqual(FOUND);
+
+    const first = await bare.responses.create(REQUEST);
+    const replayed = first.output as OpenAI.Responses.ResponseInputItem[];
+    const second = await bare.responses.create({
+      ...REQUEST,
+      input: [...replayed, { role: "user", content: "And?" }],
+    });
+    for (const [reader, expected] of [
+      [bare, []],
+      [client, FOUND],
+    ] as const) {
+      const inputs: unknown[] = [];
+      for await (const item of reader.responses.inputItems.list(second.id)) inputs.push(item);
+      expect(cited({ output: inputs })).toEqual(expected);
+    }
   });
 
   it("is a client of the same class, with its options, and a copy of it is repaired too", async () => {

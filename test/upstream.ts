@@ -171,12 +171,12 @@ export function response(
 /** What the annotations of all parts cover, `filename@text`; the text is `""` for a range that is empty. */
 export function cited(value: unknown): string[] {
   const { output } = value as {
-    output: { content?: { text: string; annotations: Record<string, number & string>[] }[] }[];
+    output: { content?: { text: string; annotations?: Record<string, number & string>[] }[] }[];
   };
   return output
     .flatMap(({ content }) => content ?? [])
     .flatMap(({ text, annotations }) =>
-      annotations.map(
+      (annotations ?? []).map(
         ({ filename, start_index, end_index }) =>
           `${filename}@${[...text].slice(start_index, end_index).join("")}`,
       ),
