@@ -4,8 +4,10 @@ import assert from "node:assert/strict";
 import { mkdir, mkdtemp, readdir, readFile, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { createOpenAI } from "@ai-sdk/openai";
 import { ChatOpenAI } from "@langchain/openai";
 import { Agent, codeInterpreterTool, run, setDefaultOpenAIClient, setTracingDisabled } from "@openai/agents";
+import { generateText } from "ai";
 import OpenAI from "openai";
 import { createFileCitationsFetch, withFileCitations } from "openai-file-citations";
 import { createResponsesEmulator, stubbornModel } from "openai-file-citations/testing";
@@ -35,6 +37,7 @@ export const libraries = [
     [`${page.page}.md`, () => runWithPackage(page)],
     [`${page.page}.md without the package`, () => runWithoutPackage(page)],
   ]),
+  ["ai-sdk, the answer as the next request's input", secondTurnOfAiSdk],
   ["langchain, the answer as the next request's input", secondTurnOfLangChain],
   ["agents, the answer as the next request's input", secondTurnOfAgents],
 ];
@@ -130,6 +133,29 @@ function twoTurns() {
       () => [{ type: "message", text: "Again: /mnt/data/plan.docx" }],
     ],
   });
+}
+
+/** It sends the items of earlier turns as references by id, and no `previous_response_id`. */
+async function secondTurnOfAiSdk() {
+  const emulator = twoTurns();
+  const openai = createOpenAI({ apiKey: "test", fetch: createFileCitationsFetch({ fetch: emulator.fetch }) });
+  const ask = { model: openai("gpt-5"), tools: { code_interpreter: openai.tools.codeInterpreter() } };
+  const first = await generateText({ ...ask, prompt: "Write a lesson plan." });
+  const second = await generateText({
+    ...ask,
+    messages: [
+      { role: "user", content: "Write a lesson plan." },
+      ...first.response.messages,
+      { role: "user", content: "Where is it?" },
+    ],
+  });
+  const types = emulator.requests
+    .filter(({ method }) => method === "POST")
+    .at(-1)
+    .body.input.map(({ type }) => type);
+  assert.ok(types.includes("item_reference"), `the input refers to items: ${types}`);
+  assert.equal(second.sources.length, 1);
+  return "its items go back by reference, and the second answer is cited";
 }
 
 async function secondTurnOfLangChain() {
