@@ -62,7 +62,7 @@ describe("the door", () => {
     [
       "an unknown previous response",
       { input: "x", previous_response_id: "resp_1" },
-      404,
+      400,
       "previous_response_id",
     ],
     ["an unknown conversation", { input: "x", conversation: "conv_1" }, 404, null],

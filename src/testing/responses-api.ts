@@ -199,7 +199,8 @@ export class ResponsesApi {
     if (id === null) return [];
     const played = this.#played.get(id);
     if (played !== undefined) return [...played.previous, played];
-    throw new ApiError(404, `Previous response with id '${id}' not found.`, {
+    // The one thing that is not there and answers 400: so users of the service report it.
+    throw new ApiError(400, `Previous response with id '${id}' not found.`, {
       param: "previous_response_id",
       code: "previous_response_not_found",
     });
