@@ -9,15 +9,20 @@ import { matchAt, readEncoded } from "./spelling.js";
 /** Letters of the scripts that put no space between words: a particle may follow a file name at once. */
 const UNSPACED =
   /[\p{Script=Han}\p{Script=Hiragana}\p{Script=Katakana}\p{Script=Hangul}\p{Script=Bopomofo}\p{Script=Thai}\p{Script=Lao}\p{Script=Khmer}\p{Script=Myanmar}ー々〆]/u;
-const WORD = /[\p{L}\p{N}\p{M}_]/u;
+/** What words are made of. Not what only says how the emoji before it is drawn. */
+const WORD = /[\p{L}\p{N}\p{Mn}\p{Mc}_](?<![\ufe00-\ufe0f])/u;
 /** How far back a URL's `://` is looked for. A bound, so that no text is read twice for each of its mentions. */
 const URL_LOOKBACK = 256;
 
 /** Whether a path or a name may start at `at`: not where something before it makes it a part of something else. */
 export function canStart(text: string, at: number): boolean {
   if (at === 0) return true;
+  const code = text.charCodeAt(at - 1);
+  // The quick answers: a space, a line break, `(`, `"`, a backtick; a slash.
+  if (code === 0x20 || code === 0x0a || code === 0x28 || code === 0x22 || code === 0x60) return true;
+  if (code === 0x2f) return false;
   const before = characterBefore(text, at);
-  if (/[\s"'`“”‘’«»「『([<|>]/.test(before)) return true;
+  if (/[\s'“”‘’«»「『[<|>]/.test(before)) return true;
   if (isJsonEscapedBreak(text, at)) return true;
   return !attaches(text, at, before) && !isInUrl(text, at);
 }
@@ -29,7 +34,10 @@ function attaches(text: string, at: number, before: string): boolean {
     case "_": {
       let first = at;
       while (first > 0 && at - first < 4 && text[first - 1] === "_") first--;
-      return first > 0 && WORD.test(characterBefore(text, first));
+      if (first === 0) return false;
+      const word = characterBefore(text, first);
+      // 报告_a.csv is one name, 报告__a.csv__ bold type in a script that puts no space before it.
+      return WORD.test(word) && !(at - first > 1 && UNSPACED.test(word));
     }
     case "~":
       return text[at - 2] !== "~";
@@ -60,33 +68,39 @@ function isJsonEscapedBreak(text: string, at: number): boolean {
   return (at - 1 - first) % 2 === 1;
 }
 
+/** The ASCII that no URL goes on over. */
+const URL_ENDS = Uint8Array.from({ length: 128 }, (_, code) =>
+  /[\s"'`<>()[\]{}|]/.test(String.fromCharCode(code)) ? 1 : 0,
+);
+
 /** Whether a URL with an authority (`https://host…`) runs up to `at`. */
 function isInUrl(text: string, at: number): boolean {
   const from = Math.max(0, at - URL_LOOKBACK);
   for (let back = at - 1; back > from; back--) {
-    const character = text[back]!;
-    if (/[\s"'`<>()[\]{}|，。；、]/.test(character)) return false;
-    if (character === ":" && text[back + 1] === "/" && text[back + 2] === "/") return true;
+    const code = text.charCodeAt(back);
+    if (code < 0x80 ? URL_ENDS[code] === 1 : /[\s，。；、]/.test(text[back]!)) return false;
+    if (code === 0x3a && text.startsWith("://", back)) return true;
   }
   return false;
 }
 
-/** What always ends a name, whatever follows. */
-const CLOSING = /["'`)|\]}>»”’」』】》〉，。、；：！？]/;
+/** What ends a name that has an extension, and one without only where none follows; see {@link goesOn}. */
+const ENDING = /["'`“”‘’)|\]}>»」』）】》〉，。、；：！？,;:!?…—¹²³⁰-⁹]/;
 /** What ends a name that has an extension, and one without only before something that is no name. */
-const PUNCTUATION = /[,;:!?#([{<…–—]/;
+const OPENING = /[#([{<（【–]/;
 
 /**
  * Whether a path or a name spelled up to `end` stops there: `report.csv` does in `report.csv.` and `report.csvに`,
  * not in `report.csv2` or `report.csv.bak`. `name` is the file's; one without an extension is easily the beginning
- * of another, so it must be followed by more. `opener` is the character before the mention.
+ * of another, so no more of a name may follow. `opener` is the character before the mention.
  */
 export function canEnd(text: string, end: number, name: string, opener = ""): boolean {
   if (end >= text.length) return true;
-  const hasExtension = /\.[a-z0-9]{1,10}$/i.test(name);
+  const hasExtension = extensionOf(name) !== "";
   const next = String.fromCodePoint(text.codePointAt(end)!);
-  if (/\s/.test(next)) return hasExtension || !goesOnAfterSpace(text, end, opener);
-  if (CLOSING.test(next)) return hasExtension || !isNamePart(text, end + next.length);
+  if (/[\r\n\u2028]/.test(next)) return true;
+  if (/\s/.test(next)) return hasExtension || !(/["'`“‘«「『]/.test(opener) || goesOn(text, end));
+  if (ENDING.test(next)) return hasExtension || !goesOn(text, end + 1);
   switch (next) {
     case "/":
     case "@":
@@ -116,14 +130,12 @@ export function canEnd(text: string, end: number, name: string, opener = ""): bo
       return hasExtension || /<(?:\/|br\b)/y.test(text.slice(end, end + 4));
     case "{":
     case "[":
-      return hasExtension && !isNamePart(text, text.indexOf(next === "{" ? "}" : "]", end) + 1);
+      return hasExtension && !isFilledIn(text, end, next === "{" ? "}" : "]");
     default:
   }
-  if (UNSPACED.test(next)) return endsAtParticle(text, end, hasExtension);
+  if (UNSPACED.test(next)) return endsAtParticle(text, end, name);
   if (WORD.test(next)) return false;
-  if (PUNCTUATION.test(next)) {
-    return hasExtension || (next === ":" && /\d/.test(text[end + 1] ?? "")) || !isNamePart(text, end + 1);
-  }
+  if (OPENING.test(next)) return hasExtension || !isNamePart(text, end + 1);
   return hasExtension || !isNamePart(text, end + next.length); // a symbol, an emoji
 }
 
@@ -132,11 +144,21 @@ function isNamePart(text: string, at: number): boolean {
   return at < text.length && /[\p{L}\p{N}\p{M}_.\-/]/u.test(String.fromCodePoint(text.codePointAt(at)!));
 }
 
-/** `Q3` in `Q3 report.pdf`, or in a quotation or a code span that goes on. */
-function goesOnAfterSpace(text: string, end: number, opener: string): boolean {
-  if (/["'`“‘«「『]/.test(opener)) return true;
-  const next = /^\s([^\s]{1,64})/.exec(text.slice(end, end + 66))?.[1];
-  return next !== undefined && extensionOf(next.replace(/[^a-z0-9]+$/i, "")) !== "";
+/** `{date}` or `[id]` in a name: a template, where more of the name follows. */
+function isFilledIn(text: string, at: number, closer: string): boolean {
+  const close = text.slice(at, at + 100).indexOf(closer);
+  return close >= 0 && isNamePart(text, at + close + 1);
+}
+
+const REST = /[\p{L}\p{N}\p{M}_.-]{0,64}(?:[^\S\r\n](?![a-z]+:|[*[|<])[^\s/\]["'`]{1,64})?/iuy;
+
+/**
+ * Whether a name without an extension goes on at `at`, to one that has it: `Q3` in `Q3 report.pdf`, `Q3, final.pdf`.
+ * A sentence that goes on has none in its next word.
+ */
+function goesOn(text: string, at: number): boolean {
+  const [rest] = matchAt(REST, text, at)!;
+  return rest.split(/\s/).some((word) => extensionOf(word.replace(/[^a-z0-9]+$/i, "")) !== "");
 }
 
 /** In raw JSON `\n` and `\"` end a name; before Markdown's punctuation the backslash is not there. */
@@ -175,7 +197,7 @@ function endsAtRun(text: string, end: number, character: string): boolean {
 function endsAtAsterisk(text: string, end: number): boolean {
   let after = end;
   while (text[after] === "*") after++;
-  if (/[/.\w{]/.test(text[after] ?? " ")) return false;
+  if (/[/\w{]|\.\w/y.test(text.slice(after, after + 2).replace(/^_+/, ""))) return false;
   if (after - end > 1) return true;
   const line = text.slice(Math.max(0, end - 500), end);
   return line.slice(line.lastIndexOf("\n") + 1).includes("*");
@@ -184,10 +206,11 @@ function endsAtAsterisk(text: string, end: number): boolean {
 const PARTICLES = new RegExp(`${UNSPACED.source}{1,64}`, "uy");
 
 /** A particle (`を`, `에`, `的`) follows a name at once, but so does the rest of a longer name. */
-function endsAtParticle(text: string, end: number, hasExtension: boolean): boolean {
+function endsAtParticle(text: string, end: number, name: string): boolean {
   const after = end + matchAt(PARTICLES, text, end)![0].length;
-  if (hasExtension) return !/[_-]|\.[a-z0-9]/iy.test(text.slice(after, after + 2));
-  return !isNamePart(text, after) || text[after] === "/";
+  if (/[_-]|\.[a-z0-9]/iy.test(text.slice(after, after + 2))) return false;
+  // 报告 in 报告最终版: without an extension, nothing tells a particle from more of such a name.
+  return extensionOf(name) !== "" || !(UNSPACED.test(name.at(-1)!) || goesOn(text, after));
 }
 
 const QUERY = /[?#][^\s)>"'\\|<]*/y;
@@ -205,6 +228,7 @@ export function endOfCitation(
   if (place.kind === "text") return canEnd(text, end, name, text[start - 1]) ? end : undefined;
   const query = hasScheme ? matchAt(QUERY, text, end) : null;
   if (query) return end + query[0].length;
+  if (place.closer !== "" && text.startsWith(place.closer, end)) return end;
   if (/\s/.test(text[end] ?? "")) return closesAfterSpace(text, end, place) ? end : undefined;
   return canEnd(text, end, name) ? end : undefined;
 }

@@ -1,6 +1,6 @@
 /** Code points and UTF-16 units: the API counts the former, JavaScript the latter. */
 import type { Annotation, IndexUnit } from "../types.js";
-import { merge, type Range } from "./markdown.js";
+import { merge, type Range } from "./ranges.js";
 import { decode, fold } from "./spelling.js";
 
 const ASTRAL = /[\ud800-\udbff][\udc00-\udfff]/;
@@ -50,6 +50,7 @@ export function coveredRanges(
   roots: readonly string[],
 ): { ranges: Range[]; unit: Exclude<IndexUnit, "auto"> } {
   const ranged = annotations.filter(isRanged);
+  if (ranged.length === 0) return { ranges: [], unit: indexUnit === "utf-16" ? "utf-16" : "code-point" };
   const ends = ranged.flatMap(({ start_index, end_index }) => [start_index, end_index]).sort((a, b) => a - b);
   const utf16 = toUtf16(text, ends);
   const utf16Of = new Map(ends.map((end, position) => [end, utf16[position]!]));
@@ -84,6 +85,9 @@ function spellsItsFile(covered: string, { type, filename }: Annotation, roots: r
   if (type !== "container_file_citation" || covered.length > LONGEST_PATH) return false;
   const meant = fold(decode(covered));
   if (filename && meant === fold(filename)) return true;
-  const path = meant.replace(/^[a-z]+:/, "").replace(/^\/*/, "/");
-  return roots.some((root) => path.startsWith(fold(`${root}/`)));
+  // Exactly from its first character: in the other unit, one emoji before it leaves "andbox:/mnt/data/…".
+  const start = /^(?:(?:sandbox|https?|file|attachment):\/{0,3}|\/)/.exec(meant)?.[0];
+  return (
+    start !== undefined && roots.some((root) => meant.startsWith(fold(`${root}/`).slice(1), start.length))
+  );
 }

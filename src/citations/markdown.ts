@@ -3,13 +3,8 @@
  * in the label of a link. Models write Markdown that no parser accepts (destinations with spaces, links in JSON
  * strings), so this looks at what is around a place, not at a tree.
  */
+import { merge, type Range } from "./ranges.js";
 import { matchAt } from "./spelling.js";
-
-/** UTF-16 offsets, `end` exclusive. */
-export interface Range {
-  start: number;
-  end: number;
-}
 
 /** What surrounds a place in a text. `"text"` is everything that is no link. */
 export interface Place {
@@ -19,28 +14,58 @@ export interface Place {
 }
 
 const TEXT: Place = { kind: "text", closer: "" };
-const DESTINATION = /\]\(\s{0,8}(<?)$/;
-const ATTRIBUTE = /\b(?:href|src|poster)\s{0,8}=\s{0,8}\\?(["']?)$/i;
-const DEFINITION = /(?:^|\n|\\n)[ \t>]{0,16}\[[^\]\n]{1,200}\]:\s{0,8}(<?)$/;
+const ATTRIBUTE = /\b(?:href|src|poster)\s{0,8}=\s{0,8}\\?["']?$/i;
+const DEFINITION = /(?:^|\n|\\n)[ \t>]{0,16}\[[^\]\n]{1,200}\]:\s{0,8}<?$/;
 
 /** What surrounds a mention that starts at `at`. `hasScheme`: only a URL makes `<…>` a link. */
 export function placeOf(text: string, at: number, hasScheme: boolean): Place {
-  let before = at - 1;
-  while (before >= 0 && at - before < 9 && /\s/.test(text[before]!)) before--;
-  // All that makes a link ends in one of these: the quick answer for nearly every place.
-  if (before < 0 || !`(<"'=:`.includes(text[before]!)) return TEXT;
-  const context = text.slice(Math.max(0, at - 240), at);
-  const destination = DESTINATION.exec(context);
-  if (destination) return { kind: "destination", closer: destination[1] ? ">" : ")" };
-  const attribute = ATTRIBUTE.exec(context);
-  if (attribute) return { kind: "attribute", closer: attribute[1]! };
-  const definition = DEFINITION.exec(context);
-  if (definition) return { kind: "definition", closer: definition[1] ? ">" : "" };
-  if (context.endsWith("<") && hasScheme) return { kind: "autolink", closer: ">" };
-  return TEXT;
+  const before = beforeBlanks(text, at);
+  const character = text[before];
+  switch (character) {
+    case "(":
+      return text[before - 1] === "]" ? { kind: "destination", closer: ")" } : TEXT;
+    case "<": {
+      const outer = beforeBlanks(text, before);
+      if (text[outer] === "(" && text[outer - 1] === "]") return { kind: "destination", closer: ">" };
+      if (text[outer] === ":" && isAfter(DEFINITION, text, at)) return { kind: "definition", closer: ">" };
+      return hasScheme && before === at - 1 ? { kind: "autolink", closer: ">" } : TEXT;
+    }
+    case ":":
+      return text[before - 1] === "]" && isAfter(DEFINITION, text, at)
+        ? { kind: "definition", closer: "" }
+        : TEXT;
+    case '"':
+    case "'": {
+      const outer = beforeBlanks(text, text[before - 1] === "\\" ? before - 1 : before);
+      return text[outer] === "=" && isAfter(ATTRIBUTE, text, at)
+        ? { kind: "attribute", closer: character }
+        : TEXT;
+    }
+    case "=":
+      return isAfter(ATTRIBUTE, text, at) ? { kind: "attribute", closer: "" } : TEXT;
+    default:
+      return TEXT;
+  }
 }
 
-const CLOSED_DESTINATION = /\s{0,8}(?:\\?["'(][^\n]{0,300})?\)/y;
+/** Where the character before `at` stands that is no white space: a few spaces may pad a link's destination. */
+function beforeBlanks(text: string, at: number): number {
+  let before = at - 1;
+  while (before >= 0 && at - before < 9 && isBlank(text.charCodeAt(before))) before--;
+  return before;
+}
+
+/** Whether what stands before `at` ends in `pattern`, none of which is longer than the slice. */
+function isAfter(pattern: RegExp, text: string, at: number): boolean {
+  return pattern.test(text.slice(Math.max(0, at - 240), at));
+}
+
+/** White space, without a regular expression. */
+function isBlank(code: number): boolean {
+  return code === 0x20 || (code >= 0x09 && code <= 0x0d) || code === 0xa0;
+}
+
+const CLOSED_DESTINATION = /\s{0,8}(?:(?:\\?"[^\n]{0,300}?"|'[^\n]{0,300}?'|\([^()\n]{0,300}\))\s{0,8})?\)/y;
 const CLOSED_DEFINITION = /[ \t]{0,8}(?:\r?\n|$|\\[nr"]|["'(])/y;
 
 /** Whether the white space at `at` ends a link's destination: only its title and its closer may follow. */
@@ -68,7 +93,11 @@ export function codeBlocks(text: string): Range[] {
   for (let at = 0; at < text.length; ) {
     const newline = text.indexOf("\n", at);
     const end = newline < 0 ? text.length : newline + 1;
-    const mark = matchAt(FENCE, text, at);
+    // Most lines begin with a letter or are empty, and are no code: they need no regular expression.
+    const first = text.charCodeAt(at);
+    const isProse = (first | 0x20) >= 0x61 && (first | 0x20) <= 0x7a;
+    const isEmpty = first === 0x0a;
+    const mark = isProse || isEmpty ? null : matchAt(FENCE, text, at);
     if (fence) {
       const isClosed = mark !== null && mark[1]!.startsWith(fence.mark) && mark[2]!.trim() === "";
       if (isClosed || end === text.length) blocks.push({ start: fence.start, end });
@@ -78,8 +107,8 @@ export function codeBlocks(text: string): Range[] {
       if (end === text.length) blocks.push({ start: at, end });
       indented = undefined;
     } else {
-      const isBlank = text.slice(at, end).trim() === "";
-      const isIndented = matchAt(INDENTED, text, at) !== null;
+      const isBlank = isEmpty || (!isProse && text.slice(at, end).trim() === "");
+      const isIndented = !isBlank && !isProse && matchAt(INDENTED, text, at) !== null;
       if (isIndented && indented) {
         indented.end = end;
       } else if (isIndented && isAfterBlank && !isInList) {
@@ -87,7 +116,7 @@ export function codeBlocks(text: string): Range[] {
         blocks.push(indented);
       } else if (!isBlank) {
         indented = undefined;
-        if (matchAt(LIST_ITEM, text, at)) isInList = true;
+        if (!isProse && matchAt(LIST_ITEM, text, at)) isInList = true;
         else if (isAfterBlank && !isIndented) isInList = false;
       }
       isAfterBlank = isBlank;
@@ -95,18 +124,6 @@ export function codeBlocks(text: string): Range[] {
     at = end;
   }
   return blocks;
-}
-
-/** Whether `at` is inside one of `ranges`, which are in order and apart from each other. */
-export function isInside(ranges: readonly Range[], at: number): boolean {
-  let low = 0;
-  let high = ranges.length;
-  while (low < high) {
-    const middle = (low + high) >> 1;
-    if (ranges[middle]!.end <= at) low = middle + 1;
-    else high = middle;
-  }
-  return low < ranges.length && ranges[low]!.start <= at;
 }
 
 /** A label longer than this is not looked for: without a bound, unclosed brackets would be read again and again. */
@@ -134,17 +151,6 @@ export function labelsOf(text: string, starts: readonly number[]): Range[] {
   }
   if (definitions.size > 0) labels.push(...referencesTo(text, definitions));
   return merge(labels);
-}
-
-/** Ranges in order, those that touch or overlap as one. */
-export function merge(ranges: Range[]): Range[] {
-  const merged: Range[] = [];
-  for (const { start, end } of ranges.sort((a, b) => a.start - b.start)) {
-    const last = merged.at(-1);
-    if (last && start <= last.end) last.end = Math.max(last.end, end);
-    else merged.push({ start, end });
-  }
-  return merged;
 }
 
 /** The label whose closing bracket stands at `close`, brackets inside it balanced. */

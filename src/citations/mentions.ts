@@ -1,7 +1,7 @@
 /** Where a text speaks of the container's files by a path: `/mnt/data/…` in any form that models write it. */
 import { canStart } from "./boundaries.js";
 import { type Place, placeOf } from "./markdown.js";
-import { decode, matchAt } from "./spelling.js";
+import { decode, endOfMatch } from "./spelling.js";
 
 /** The folder that a container's files are handed over from. */
 export const DEFAULT_ROOTS: readonly string[] = ["/mnt/data"];
@@ -33,58 +33,96 @@ const LONGEST_LEAD = 48;
 /** Finds the mentions of one set of roots. */
 export class MentionFinder {
   readonly #roots: readonly string[];
+  /** The roots without their first slash. */
+  readonly #plain: readonly string[];
   readonly #pattern: RegExp;
 
   /** `roots` are absolute paths without a slash at the end. */
   constructor(roots: readonly string[]) {
     // The longest first: of two roots, one inside the other, the inner one is meant.
     this.#roots = [...roots].sort((a, b) => b.length - a.length);
-    const alternatives = this.#roots.map((root) => {
-      const segments = root.split("/").slice(1);
-      return `(${segments.map((segment) => segment.replace(/[.*+?^${}()|[\]\\]/g, "\\$&")).join(`${SLASH}+`)})`;
+    this.#plain = this.#roots.map((root) => root.slice(1));
+    const alternatives = this.#plain.map((root) => {
+      const segments = root.split("/").map((segment) => segment.replace(/[.*+?^${}()|[\]\\]/g, "\\$&"));
+      return `(${segments.join(`${SLASH}+`)})`;
     });
-    this.#pattern = new RegExp(alternatives.join("|"), "gi");
+    // Without a root, what never matches: an empty pattern would match everywhere.
+    this.#pattern = new RegExp(alternatives.join("|") || "(?!)", "gi");
   }
 
   /** The next mention at or after `from`, if there is one. */
   next(text: string, from: number): PathMention | undefined {
-    this.#pattern.lastIndex = from;
-    for (let match = this.#pattern.exec(text); match; match = this.#pattern.exec(text)) {
-      const mention = this.#mentionAt(text, match, from);
+    const pattern = this.#pattern;
+    pattern.lastIndex = from;
+    // `test` makes no array, as `exec` does: a text may be full of what is no mention.
+    while (pattern.test(text)) {
+      const end = pattern.lastIndex;
+      let which = 0;
+      let at = 0;
+      for (; which < this.#plain.length; which++) {
+        at = end - this.#plain[which]!.length;
+        if (at >= from && text.startsWith(this.#plain[which]!, at)) break;
+      }
+      if (which === this.#plain.length) {
+        pattern.lastIndex = from;
+        const match = pattern.exec(text)!;
+        which = match.findIndex((group, position) => position > 0 && group !== undefined) - 1;
+        at = match.index;
+      }
+      const mention = this.#mentionAt(text, at, end, this.#roots[which]!, from);
       if (mention) return mention;
+      pattern.lastIndex = from = end;
     }
     return undefined;
   }
 
-  #mentionAt(text: string, match: RegExpExecArray, from: number): PathMention | undefined {
-    if (isInsidePath(text, match.index)) return undefined;
-    const end = match.index + match[0].length;
-    const slash = matchAt(SLASH_AT, text, end);
+  /** The mention whose root is written, without its first slash, from `at` to `end`. */
+  #mentionAt(text: string, at: number, end: number, root: string, from: number): PathMention | undefined {
+    if (isInsidePath(text, at)) return undefined;
+    const relativeStart = behindSlashes(text, end);
+    const hasSlash = relativeStart > end;
     // The root itself may be meant ("it is in /mnt/data."), a longer name (/mnt/database) not.
-    if (!slash && /[\p{L}\p{N}_\-.](?=[\p{L}\p{N}_-])|[\p{L}\p{N}_-]/uy.test(text.slice(end, end + 2)))
-      return undefined;
-    const lead = text.slice(Math.max(from, match.index - LONGEST_LEAD), match.index);
-    const [whole, scheme, slashes] = SLASHES_BEFORE.exec(lead)!;
-    const slashCount = slashes!.match(ONE_SLASH)?.length ?? 0;
-    let hasScheme = scheme !== undefined && slashCount <= 3;
-    let start = match.index - (hasScheme ? whole!.length : slashes!.length);
-    if (hasScheme && !canStart(text, start)) {
-      // "xsandbox:/mnt/data": no scheme that is known, still a path.
-      hasScheme = false;
-      start = match.index - slashes!.length;
-    }
-    if (!hasScheme && (slashCount !== 1 || !canStart(text, start))) return undefined;
-    const root = this.#roots[match.slice(1).findIndex((group) => group !== undefined)]!;
-    return {
-      start,
-      relativeStart: slash ? end + slash[0].length : end,
-      root,
-      hasSlash: slash !== null,
-      isDifferent: !`/${decode(match[0])}`.replace(/\/{2,}/g, "/").startsWith(root),
-      hasScheme,
-      place: placeOf(text, start, hasScheme),
-    };
+    if (!hasSlash && LONGER_NAME.test(text.slice(end, end + 2))) return undefined;
+    const start = startOf(text, at, from);
+    if (start < 0) return undefined;
+    // Only a scheme starts with a letter: an encoded slash does not.
+    const hasScheme = isAsciiWord(text.charCodeAt(start));
+    const isDifferent = !text.startsWith(root, at - 1) && !spellsRoot(text.slice(at, end), root);
+    const place = placeOf(text, start, hasScheme);
+    return { start, relativeStart, root, hasSlash, isDifferent, hasScheme, place };
   }
+}
+
+const LONGER_NAME = /^(?:[\p{L}\p{N}_\-.](?=[\p{L}\p{N}_-])|[\p{L}\p{N}_-])/u;
+
+/** Whether a root is written as it was given, whatever its slashes look like. */
+function spellsRoot(written: string, root: string): boolean {
+  return `/${decode(written)}`.replace(/\/{2,}/g, "/").startsWith(root);
+}
+
+/** Where the slashes at `at` end. */
+function behindSlashes(text: string, at: number): number {
+  const code = text.charCodeAt(at);
+  if (isAsciiWord(code) || isSpace(code)) return at;
+  // One plain slash, before what can be no other: the quick answer for nearly every mention.
+  const next = text.charCodeAt(at + 1);
+  if (code === 0x2f && (isAsciiWord(next) || isSpace(next))) return at + 1;
+  return endOfMatch(SLASH_AT, text, at);
+}
+
+/** Where the mention starts whose root has its first letter at `at`, its scheme included; -1 where none can start. */
+function startOf(text: string, at: number, from: number): number {
+  if (text.charCodeAt(at - 1) === 0x2f && at > from) {
+    if (at - 1 === from || isSpace(text.charCodeAt(at - 2))) return canStart(text, at - 1) ? at - 1 : -1;
+    if (at - 9 >= from && text.startsWith("sandbox:", at - 9) && canStart(text, at - 9)) return at - 9;
+  }
+  const [whole, scheme, slashes] = SLASHES_BEFORE.exec(text.slice(Math.max(from, at - LONGEST_LEAD), at))!;
+  const slashCount = slashes!.match(ONE_SLASH)?.length ?? 0;
+  if (scheme !== undefined && slashCount <= 3 && canStart(text, at - whole!.length))
+    return at - whole!.length;
+  // "xsandbox:/mnt/data": no scheme that is known, still a path.
+  const start = at - slashes!.length;
+  return slashCount === 1 && canStart(text, start) ? start : -1;
 }
 
 const finders = new WeakMap<readonly string[], MentionFinder>();
@@ -102,14 +140,29 @@ export function finderOf(roots: readonly string[]): MentionFinder {
 /** The quick answer for `/home/me/mnt/data` and its like: a path or a word runs right up to the root's slash. */
 function isInsidePath(text: string, at: number): boolean {
   if (text.charCodeAt(at - 1) !== 0x2f) return false;
-  const before = text.charCodeAt(at - 2) | 0x20;
-  const isWord = (before >= 0x61 && before <= 0x7a) || (before >= 0x30 && before <= 0x39);
-  if (isWord) return text.charCodeAt(at - 3) !== 0x5c;
-  return text.charCodeAt(at - 2) === 0x2f && !/[:/]/.test(text[at - 3] ?? "");
+  const before = text.charCodeAt(at - 2);
+  if (isAsciiWord(before)) return text.charCodeAt(at - 3) !== 0x5c;
+  if (before !== 0x2f) return false;
+  const first = text.charCodeAt(at - 3);
+  return first >= 0 && first !== 0x2f && first !== 0x3a;
 }
 
+/** ASCII letters and digits. */
+function isAsciiWord(code: number): boolean {
+  return (code >= 0x30 && code <= 0x39) || ((code | 0x20) >= 0x61 && (code | 0x20) <= 0x7a);
+}
+
+function isSpace(code: number): boolean {
+  return code === 0x20 || (code >= 0x09 && code <= 0x0d);
+}
+
+/** No path is longer, however it is encoded: what goes on and on is not read to its end for each mention in it. */
+const LONGEST_PATH = 4096;
+
+const QUOTES = "\"'`";
 const ENDS: Record<string, RegExp> = {
-  ")": /[^\s()\\"]*(?:(?:[ ](?=[^\s)"'(\\])|\([^\s()]*\))[^\s()\\"]*)*/y,
+  // " (2)" is more of a name, unless the link ends behind it: then it is a title.
+  ")": /[^\s()\\"]*(?:(?:[ ](?=[^\s)"'(\\])|\([^\s()]*\)|[ ]\([^()\n]{0,100}\)(?![ ]*\)))[^\s()\\"]*)*/y,
   ">": /[^>\n]*/y,
   '"': /[^"\n\\]*/y,
   "'": /[^'\n\\]*/y,
@@ -130,32 +183,39 @@ export function endOfUnknown(
   limit: number,
 ): number {
   const quote = place.kind === "text" ? text[start - 1] : undefined;
-  if (quote && /["'`]/.test(quote)) {
+  if (quote && QUOTES.includes(quote)) {
     const line = text.slice(relativeStart, relativeStart + 300);
     const close = line.indexOf(quote);
     if (close >= 0 && !line.slice(0, close).includes("\n")) return relativeStart + close;
   }
-  const known = ENDS[place.closer];
-  if (place.kind !== "text" && known)
-    return relativeStart + matchAt(known, text, relativeStart)![0].trimEnd().length;
-  const bare = matchAt(BARE, text, relativeStart)![0];
-  return relativeStart + trimPunctuation(bare.slice(0, Math.max(0, limit - relativeStart))).length;
+  const known = place.kind === "text" ? undefined : ENDS[place.closer];
+  if (known) {
+    const rest = text.slice(relativeStart, relativeStart + LONGEST_PATH);
+    return relativeStart + rest.slice(0, endOfMatch(known, rest, 0)).trimEnd().length;
+  }
+  const bound = Math.max(relativeStart, Math.min(limit, relativeStart + LONGEST_PATH));
+  const rest = text.slice(relativeStart, bound);
+  return relativeStart + trimPunctuation(rest.slice(0, endOfMatch(BARE, rest, 0))).length;
 }
 
 /** Without the sentence's punctuation, the emphasis, and the brackets that close what opened before. */
 function trimPunctuation(path: string): string {
   let end = path.length;
-  let closers = count(path, ")") + count(path, "]") + count(path, "}");
-  let openers = count(path, "(") + count(path, "[") + count(path, "{");
+  let unopened: number | undefined;
   for (; end > 0; end--) {
     const last = path[end - 1]!;
-    if (")]}".includes(last) && closers > openers) closers--;
-    else if ("([{".includes(last)) openers--;
-    else if (!".,;:!?~_".includes(last) && !path.slice(0, end).endsWith("**")) break;
+    if (")]}".includes(last)) {
+      unopened ??= count(path, /[)\]}]/g) - count(path, /[([{]/g);
+      if (unopened-- <= 0) break;
+    } else if ("([{".includes(last)) {
+      if (unopened !== undefined) unopened++;
+    } else if (!".,;:!?~_".includes(last) && !(last === "*" && path[end - 2] === "*")) {
+      break;
+    }
   }
   return path.slice(0, end);
 }
 
-function count(text: string, character: string): number {
-  return text.split(character).length - 1;
+function count(path: string, brackets: RegExp): number {
+  return path.match(brackets)?.length ?? 0;
 }

@@ -1,7 +1,9 @@
 /** Where a text names a file without its path: `summary.docx`. */
 import { canStart, endOfCitation } from "./boundaries.js";
 import { extensionOf, type FileIndex, type Fit, fitOf } from "./file-index.js";
-import { isInside, type Place, placeOf, type Range } from "./markdown.js";
+import { type Place, placeOf } from "./markdown.js";
+import { isInside, overlaps, type Range } from "./ranges.js";
+import { isPlain } from "./trie.js";
 
 /** A file's name, standing alone. */
 export interface NameMention extends Range {
@@ -14,27 +16,52 @@ export interface NameMention extends Range {
 const LEAD = /(?:(?:attachment|sandbox):)?(?:\.\/)?$/i;
 
 /**
- * The names in `text` of files that the model wrote, outside of `taken`, in order. Only what comes before the dot
- * of an extension that some file has is looked at, so a text without one is only searched for dots.
+ * The names in `text` of files that the model wrote, outside of what is taken and covered, in order. Only what comes
+ * before an extension that some file has is looked at, so a text without one is read by the pattern and no more.
  */
-export function nameMentions(text: string, index: FileIndex, taken: readonly Range[]): NameMention[] {
+export function nameMentions(
+  text: string,
+  index: FileIndex,
+  taken: readonly Range[],
+  covered: readonly Range[],
+): NameMention[] {
   const mentions: NameMention[] = [];
-  if (index.extensions.size === 0) return mentions;
+  const pattern = index.extensionPattern;
+  if (!pattern) return mentions;
   // A character is nine at most, percent-encoded; a file's name has no more than 255 bytes, three each.
   const reach = Math.min(index.longestName * 9, 3 * 255);
-  let from = 0;
-  for (let dot = text.indexOf("."); dot >= 0; dot = text.indexOf(".", dot + 1)) {
-    if (!index.extensions.has(extensionAt(text, dot))) continue;
-    for (let at = Math.max(from, dot - reach); at < dot; at++) {
-      if (isWordCharacter(text, at - 1) && text[at - 2] !== "\\") continue;
+  /** Where the last mention ends, the last dot that was looked at, and the last character that is not plain. */
+  let free = 0;
+  let looked = 0;
+  let special = -1;
+  let scanned = 0;
+  pattern.lastIndex = 0;
+  while (pattern.test(text)) {
+    const end = pattern.lastIndex;
+    const dot = text.lastIndexOf(".", end - 1);
+    if (isInside(taken, dot) || isInside(covered, dot)) continue;
+    for (let at = Math.max(scanned, dot - reach); at < end; at++) if (!isPlain(text, at)) special = at;
+    scanned = end;
+    const first = Math.max(free, dot - reach);
+    // Where nothing is encoded, a name is found by its end: each place before it need not be tried.
+    const starts =
+      special < first ? index.nameStartsBefore(text, end) : placesIn(Math.max(first, looked), dot);
+    for (const at of starts) {
+      if (at < free || (isWordCharacter(text, at - 1) && text[at - 2] !== "\\")) continue;
       const mention = nameAt(text, at, index);
-      if (!mention || isInside(taken, mention.start)) continue;
+      if (!mention) continue;
+      if (overlaps(taken, mention.start, mention.end) || overlaps(covered, mention.start, mention.end))
+        continue;
       mentions.push(mention);
-      at = mention.end - 1;
+      free = mention.end;
     }
-    from = Math.max(from, dot + 1, mentions.at(-1)?.end ?? 0);
+    looked = dot + 1;
   }
   return mentions;
+}
+
+function* placesIn(start: number, end: number): Generator<number> {
+  for (let at = start; at < end; at++) yield at;
 }
 
 function nameAt(text: string, at: number, index: FileIndex): NameMention | undefined {
@@ -50,13 +77,6 @@ function nameAt(text: string, at: number, index: FileIndex): NameMention | undef
     if (end !== undefined) return { text: text.slice(start, end), start, end, fit, place };
   }
   return undefined;
-}
-
-/** The extension that starts with the dot at `dot`, lower case, or `""` if what follows is longer than one. */
-function extensionAt(text: string, dot: number): string {
-  let end = dot + 1;
-  while (isWordCharacter(text, end) && end - dot < 12) end++;
-  return text.slice(dot + 1, end).toLowerCase();
 }
 
 /** ASCII letters and digits: the quick half of the question whether a name may start or end here. */

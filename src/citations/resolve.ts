@@ -5,18 +5,16 @@ import type {
   ContainerFile,
   ContainerFileCitation,
   IndexUnit,
-  MatchKind,
   RecoveredCitation,
   UnresolvedMention,
-  UnresolvedReason,
 } from "../types.js";
-import { endOfCitation } from "./boundaries.js";
-import { FileIndex, type Fit, fitOf, type IndexedFile } from "./file-index.js";
+import { FileIndex } from "./file-index.js";
 import { coveredRanges, isRanged, toCodePoints } from "./index-units.js";
-import { codeBlocks, isInside, labelsOf, merge, type Range } from "./markdown.js";
-import { DEFAULT_ROOTS, endOfUnknown, finderOf, type MentionFinder, type PathMention } from "./mentions.js";
+import { codeBlocks, labelsOf } from "./markdown.js";
+import { DEFAULT_ROOTS, finderOf } from "./mentions.js";
 import { type NameMention, nameMentions } from "./names.js";
-import { decode, fold } from "./spelling.js";
+import { type Found, outcomeOfFit, pathMentions, toUnresolved } from "./paths.js";
+import { isInside, type Range } from "./ranges.js";
 
 /** Options of {@link resolveFileCitations}. */
 export interface ResolveOptions {
@@ -82,19 +80,6 @@ function isArrayOfObjects(value: unknown): boolean {
   return Array.isArray(value) && value.every(isRecord);
 }
 
-/** A mention and the file it means. */
-interface Found extends Range {
-  indexed: IndexedFile;
-  match: MatchKind;
-  /** In a link's destination. */
-  isLink: boolean;
-  /** With a scheme, or in a link: it hands the file over, rather than speak of it. */
-  isHandedOver: boolean;
-}
-
-/** A mention without a file. */
-type Missed = UnresolvedMention & { isLink: boolean };
-
 /** {@link resolveFileCitations} on input that was checked, with an index that can serve many texts. */
 export function resolveWithIndex(
   text: string,
@@ -104,7 +89,7 @@ export function resolveWithIndex(
   const given = annotations ?? [];
   const { ranges: covered, unit } = coveredRanges(text, given, indexUnit, roots);
   const paths = pathMentions(text, index, finderOf(roots), covered);
-  const names = nameMentions(text, index, merge([...paths.taken, ...covered]));
+  const names = nameMentions(text, index, paths.taken, covered);
   if (paths.found.length + paths.missed.length + names.length === 0) {
     return { annotations: [], citations: [], unresolved: [] };
   }
@@ -119,7 +104,7 @@ export function resolveWithIndex(
     !mention.isLink && isInside(labels, mention.start);
   const isCode = ({ start }: Range): boolean => isInside(blocks, start);
 
-  const named = fromNames(names, (mention) => !isCode(mention) && !isLabel(mention), [
+  const named = fromNames(text, names, (mention) => !isCode(mention) && !isLabel(mention), [
     ...paths.coveredIds,
     ...given.filter(isRanged).map((annotation) => annotation.file_id),
     ...paths.found.map(({ indexed }) => indexed.file.id),
@@ -141,10 +126,11 @@ export function resolveWithIndex(
   }
 
   const citations = toCitations(text, cited, unit);
-  const unresolved = [...paths.missed, ...named.missed]
-    .filter((mention) => !isCode(mention) && !isLabel(mention))
-    .sort((a, b) => a.start - b.start)
-    .map(({ isLink: _, ...mention }) => mention);
+  const unresolved = paths.missed.filter(
+    ({ start, end }) => !isCode({ start, end }) && !isLabel({ start, isLink: paths.missedLinks.has(start) }),
+  );
+  if (named.missed.length > 0) unresolved.push(...named.missed);
+  unresolved.sort((a, b) => a.start - b.start);
   return { annotations: citations.map(({ annotation }) => annotation), citations, unresolved };
 }
 
@@ -169,138 +155,13 @@ function toCitations(text: string, cited: Found[], unit: "code-point" | "utf-16"
   }));
 }
 
-/** What became of a mention by path: a file, the reason why none, or nothing for what is no mention at all. */
-type Outcome =
-  | { end: number; indexed: IndexedFile; match: MatchKind }
-  | { end: number; reason: UnresolvedReason; candidates?: ContainerFile[] }
-  | { end: number; isNoMention: true };
-
-/** Every mention by path, in order, each read once. */
-function pathMentions(
-  text: string,
-  index: FileIndex,
-  finder: MentionFinder,
-  covered: readonly Range[],
-): { found: Found[]; missed: Missed[]; taken: Range[]; coveredIds: string[] } {
-  const found: Found[] = [];
-  const missed: Missed[] = [];
-  const taken: Range[] = [];
-  const coveredIds: string[] = [];
-  let mention = finder.next(text, 0);
-  while (mention) {
-    let following = finder.next(text, mention.relativeStart);
-    const outcome = outcomeOf(text, mention, index, following?.start ?? text.length);
-    const { start, place, hasScheme } = mention;
-    const { end } = outcome;
-    if (!("isNoMention" in outcome)) {
-      taken.push({ start, end });
-      const isLink = place.kind !== "text";
-      if (overlaps(covered, start, end)) {
-        if ("indexed" in outcome) coveredIds.push(outcome.indexed.file.id);
-      } else if ("indexed" in outcome) {
-        found.push({ start, isLink, isHandedOver: isLink || hasScheme, ...outcome });
-      } else {
-        missed.push({ text: text.slice(start, end), start, isLink, ...outcome });
-      }
-    }
-    while (following && following.start < end) following = finder.next(text, end);
-    mention = following;
-  }
-  return { found, missed, taken, coveredIds };
-}
-
-function overlaps(ranges: readonly Range[], start: number, end: number): boolean {
-  return isInside(ranges, start) || isInside(ranges, end - 1);
-}
-
-/** `limit` is where the next mention starts: no path goes on over it. */
-function outcomeOf(text: string, mention: PathMention, index: FileIndex, limit: number): Outcome {
-  const { relativeStart, root, hasSlash, isDifferent } = mention;
-  if (!hasSlash) return { end: relativeStart, reason: "directory" };
-  for (const spelled of index.pathsAt(text, relativeStart, root)) {
-    const end = endOfCitation(text, mention, spelled.end, spelled.entries[0]!.indexed.filename);
-    if (end === undefined) continue;
-    const fit = fitOf(spelled)!;
-    return outcomeOfFit(fit, end, fit.isDifferent || isDifferent ? "written-differently" : "path");
-  }
-  const end = endOfUnknown(text, mention, limit);
-  const path = text.slice(relativeStart, end);
-  if (/(?:\.|%2e){2}|\.\//i.test(path)) {
-    const relative = withoutDots(decode(path));
-    if (relative === undefined) return { end: Math.max(end, relativeStart), isNoMention: true };
-    const fit = index.fitOfPath(root, relative);
-    if (fit) return outcomeOfFit(fit, end, fit.isDifferent || isDifferent ? "written-differently" : "path");
-  }
-  if (isPattern(path)) return { end, reason: "pattern" };
-  const meant = decode(path);
-  if (meant === "" || meant.endsWith("/") || index.hasFolder(root, meant))
-    return { end, reason: "directory" };
-  return outcomeOfName(text, mention, index, end) ?? { end, reason: "not-found" };
-}
-
-function outcomeOfFit({ entries }: Fit, end: number, match: MatchKind): Outcome {
-  if (entries.length === 1) return { end, indexed: entries[0]!.indexed, match };
-  return { end, reason: "ambiguous", candidates: entries.map(({ indexed }) => indexed.file) };
-}
-
-/** A path that no file has, whose last segment is the name of a file elsewhere, or an upload's before its prefix. */
-function outcomeOfName(
-  text: string,
-  mention: PathMention,
-  index: FileIndex,
-  unknownEnd: number,
-): Outcome | undefined {
-  const { relativeStart, place, hasScheme } = mention;
-  const nameStart = lastSegment(text, relativeStart, unknownEnd);
-  const folder = fold(decode(text.slice(relativeStart, nameStart))).replace(/\/{2,}/g, "/");
-  const isHandedOver = hasScheme || place.kind !== "text";
-  for (const spelled of index.namesAt(text, nameStart)) {
-    const end = endOfCitation(text, mention, spelled.end, spelled.entries[0]!.key);
-    const fit =
-      end === undefined ? undefined : fitOf(spelled, ({ isUploadAlias }) => isHandedOver || !isUploadAlias);
-    if (end === undefined || !fit) continue;
-    const { indexed, isUploadAlias } = fit.entries[0]!;
-    if (fit.entries.length > 1) return outcomeOfFit(fit, end, "moved");
-    if (isUploadAlias) return folder === indexed.folder ? outcomeOfFit(fit, end, "upload") : undefined;
-    // Moved up or down the same branch of folders. In another branch, another file may be meant.
-    const isNear = folder.startsWith(indexed.folder) || indexed.folder.startsWith(folder);
-    return isNear ? outcomeOfFit(fit, end, "moved") : undefined;
-  }
-  return undefined;
-}
-
-/** Where the last segment of the path in `text` from `start` to `end` starts, whatever its slashes look like. */
-function lastSegment(text: string, start: number, end: number): number {
-  let last = start;
-  for (const slash of text.slice(start, end).matchAll(/\/|%2f|&#47;|&#x2f;/gi))
-    last = start + slash.index + slash[0].length;
-  return last;
-}
-
-/** A path with `.` and `..` resolved; `undefined` where it leads out of the root. */
-function withoutDots(path: string): string | undefined {
-  const segments: string[] = [];
-  for (const segment of path.split("/")) {
-    if (segment === "..") {
-      if (segments.pop() === undefined) return undefined;
-    } else if (segment !== "." && segment !== "") {
-      segments.push(segment);
-    }
-  }
-  return segments.join("/");
-}
-
-/** `*`, `{}` and `<n>` stand for more than one file. */
-function isPattern(path: string): boolean {
-  return /\*|\{[^{}]*\}|<[^<>]+>/.test(path);
-}
-
 /** The names that are mentions: each link's destination, else the first place; and those that fit two files. */
 function fromNames(
+  text: string,
   names: readonly NameMention[],
   isEligible: (mention: Range & { isLink: boolean }) => boolean,
   pathIds: readonly unknown[],
-): { found: Found[]; missed: Missed[] } {
+): { found: Found[]; missed: UnresolvedMention[] } {
   const withPath = new Set(pathIds);
   const byFile = new Map<string, (NameMention & { isLink: boolean })[]>();
   for (const name of names) {
@@ -312,13 +173,13 @@ function fromNames(
     byFile.set(key, [...(byFile.get(key) ?? []), mention]);
   }
   const found: Found[] = [];
-  const missed: Missed[] = [];
+  const missed: UnresolvedMention[] = [];
   for (const mentions of byFile.values()) {
     const links = mentions.filter(({ isLink }) => isLink);
-    for (const { start, end, isLink, fit, text } of links.length > 0 ? links : mentions.slice(0, 1)) {
+    for (const { start, end, isLink, fit } of links.length > 0 ? links : mentions.slice(0, 1)) {
       const outcome = outcomeOfFit(fit, end, "filename");
       if ("indexed" in outcome) found.push({ start, isLink, isHandedOver: isLink, ...outcome });
-      else if ("reason" in outcome) missed.push({ text, start, isLink, ...outcome });
+      else missed.push(toUnresolved(text, start, outcome));
     }
   }
   return { found, missed };

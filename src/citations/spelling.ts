@@ -8,6 +8,8 @@
 export interface Reading {
   meant: string;
   end: number;
+  /** It means the characters that stand there. */
+  isLiteral: boolean;
 }
 
 const COMBINING = /^\p{M}/u;
@@ -25,7 +27,7 @@ export function readLiteral(text: string, at: number): Reading {
     if (!COMBINING.test(String.fromCodePoint(next))) break;
     end += next > 0xffff ? 2 : 1;
   }
-  return { meant: text.slice(at, end).normalize("NFD"), end };
+  return { meant: text.slice(at, end).normalize("NFD"), end, isLiteral: true };
 }
 
 const ESCAPE = /\\{1,4}([!-/:-@[-`{-~])/y;
@@ -41,7 +43,7 @@ export function readEncoded(text: string, at: number): Reading | undefined {
     case 0x5c /* \ */:
       {
         const escaped = matchAt(ESCAPE, text, at);
-        if (escaped) return { meant: escaped[1]!, end: at + escaped[0].length };
+        if (escaped) return { meant: escaped[1]!, end: at + escaped[0].length, isLiteral: false };
         const unicode = matchAt(JSON_UNICODE, text, at);
         if (!unicode) return undefined;
         const units = unicode[0].match(/[\da-f]{4}/gi)!.map((hex) => Number.parseInt(hex, 16));
@@ -51,6 +53,7 @@ export function readEncoded(text: string, at: number): Reading | undefined {
         return {
           meant: String.fromCharCode(...units.slice(0, isPair ? 2 : 1)).normalize("NFD"),
           end: at + length,
+          isLiteral: false,
         };
       }
     case 0x25 /* % */:
@@ -58,7 +61,8 @@ export function readEncoded(text: string, at: number): Reading | undefined {
         const bytes = matchAt(PERCENT, text, at)?.[0];
         if (!bytes) return undefined;
         try {
-          return { meant: decodeURIComponent(bytes).normalize("NFD"), end: at + bytes.length };
+          const meant = decodeURIComponent(bytes).normalize("NFD");
+          return { meant, end: at + bytes.length, isLiteral: false };
         } catch {
           return undefined; // an overlong form or a lone surrogate: not UTF-8
         }
@@ -73,6 +77,7 @@ export function readEncoded(text: string, at: number): Reading | undefined {
         return {
           meant: name ? NAMED[name.toLowerCase()]! : String.fromCodePoint(code).normalize("NFD"),
           end: at + whole.length,
+          isLiteral: false,
         };
       }
     default:
@@ -86,8 +91,15 @@ export function matchAt(pattern: RegExp, text: string, at: number): RegExpExecAr
   return pattern.exec(text);
 }
 
+/** Where what `pattern`, which is sticky, matches at `at` ends; `at` if it does not. Costs no array, as a match does. */
+export function endOfMatch(pattern: RegExp, text: string, at: number): number {
+  pattern.lastIndex = at;
+  return pattern.test(text) ? pattern.lastIndex : at;
+}
+
 /** A whole run of text as it is meant, every escape in it decoded. */
 export function decode(text: string): string {
+  if (!/[\\%&]/.test(text)) return text.normalize("NFD");
   let meant = "";
   for (let at = 0; at < text.length; ) {
     const reading = readEncoded(text, at) ?? readLiteral(text, at);
@@ -104,9 +116,10 @@ const DOUBLE_QUOTES = /[\u201c-\u201f\u2033]/g;
 
 /** The form in which a name written with other dashes, spaces, quotes or case equals the file's own. */
 export function fold(text: string): string {
-  const decomposed = text.normalize("NFD").toLowerCase();
-  if (!/[^\0-\x7f]/.test(decomposed)) return decomposed;
-  return decomposed
+  if (!/[^\0-\x7f]/.test(text)) return text.toLowerCase();
+  return text
+    .normalize("NFD")
+    .toLowerCase()
     .replace(DASHES, "-")
     .replace(SPACES, " ")
     .replace(SINGLE_QUOTES, "'")

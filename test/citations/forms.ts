@@ -18,41 +18,37 @@ export function file(path: string, more: Partial<ContainerFile> = {}): Container
   };
 }
 
-/**
- * A text with its citations marked: `⟦…⟧` around what is cited, the file's path below `/mnt/data` behind a `→` in
- * it where it is not what the text spells. `⟪reason:…⟫` marks what is reported as unresolved.
- */
-export interface Marked {
-  text: string;
-  cited: [start: number, end: number][];
+/** Where a text is cited and what for, in UTF-16 offsets; and what is reported as unresolved, and why. */
+export interface Outcome {
+  cited: [start: number, end: number, fileId: string][];
   missed: [start: number, end: number, reason: string][];
 }
 
-export function marked(source: string): Marked {
-  const result: Marked = { text: "", cited: [], missed: [] };
+/**
+ * A text with its outcome marked in it: `⟦/mnt/data/a.csv⟧` is a citation of `only`, `⟦b.csv‖/mnt/data/B.csv⟧` one
+ * of `/mnt/data/b.csv`, and `⟪not-found:/mnt/data/c.csv⟫` a mention that is reported with that reason.
+ */
+export function marked(source: string, only?: string): { text: string; outcome: Outcome } {
+  const outcome: Outcome = { cited: [], missed: [] };
+  let text = "";
   for (const piece of source.split(/(⟦[^⟦⟧]*⟧|⟪[a-z-]+:[^⟪⟫]*⟫)/)) {
-    const start = result.text.length;
-    if (piece.startsWith("⟦")) {
-      result.text += piece.slice(1, -1);
-      result.cited.push([start, result.text.length]);
-    } else if (piece.startsWith("⟪")) {
-      const colon = piece.indexOf(":");
-      result.text += piece.slice(colon + 1, -1);
-      result.missed.push([start, result.text.length, piece.slice(1, colon)]);
-    } else {
-      result.text += piece;
-    }
+    const start = text.length;
+    const citation = /^⟦(?:([^‖]*)‖)?(.*)⟧$/s.exec(piece);
+    const miss = /^⟪([a-z-]+):(.*)⟫$/s.exec(piece);
+    text += citation?.[2] ?? miss?.[2] ?? piece;
+    if (citation) outcome.cited.push([start, text.length, `cfile_${citation[1] ?? only}`]);
+    if (miss) outcome.missed.push([start, text.length, miss[1]!]);
   }
-  return result;
+  return { text, outcome };
 }
 
-/** What the resolver says of a text, as readable as {@link marked}. */
+/** What the resolver makes of a text. */
 export function resolved(
   text: string,
   files: readonly ContainerFile[],
   annotations: readonly Annotation[] = [],
   indexUnit: IndexUnit = "utf-16",
-): { cited: [number, number, string][]; missed: [number, number, string][] } {
+): Outcome {
   const { citations, unresolved } = resolveFileCitations(text, files, { annotations, indexUnit });
   return {
     cited: citations.map(({ start, end, annotation }) => [start, end, annotation.file_id]),
@@ -115,7 +111,20 @@ export const NAMES = [
 ];
 
 /** Other files of the container, near what {@link NAMES} spell, that must never be taken for them. */
-export const DECOYS = ["report.csv.gz", "Q3", "notes", "model-v1.2.bin.sha256", "data.csv", "port.csv", "archive.tar", "x.json", "plot.pn", "out/figures/plot.png.bak", "Makefile.am", "rt.csv"];
+export const DECOYS = [
+  "report.csv.gz",
+  "Q3",
+  "notes",
+  "model-v1.2.bin.sha256",
+  "data.csv",
+  "port.csv",
+  "archive.tar",
+  "x.json",
+  "plot.pn",
+  "out/figures/plot.png.bak",
+  "Makefile.am",
+  "rt.csv",
+];
 
 /** Each segment percent-encoded, as `encodeURIComponent` does. */
 export const encoded = (name: string): string => name.split("/").map(encodeURIComponent).join("/");
@@ -168,8 +177,16 @@ export const LINK_FORMS: Record<string, Form> = {
   "reference-title": inLink((name) => sandbox(encoded(name)), "[file][1]\n\n[1]: ", ' "Title"\n'),
   "reference-angle": inLink(sandbox, "[file][a b]\n\n[a b]: <", ">\n"),
   "html-href": inLink(sandbox, '<a href="', '" download>Download</a>'),
-  "html-href-single": inLink((name) => sandbox(encoded(name).replace(/'/g, "%27")), "<a href='", "'>Download</a>"),
-  "html-entities": inLink((name) => sandbox(name.replace(/&/g, "&amp;").replace(/"/g, "&quot;")), '<a class="x" href="', '">Download</a>'),
+  "html-href-single": inLink(
+    (name) => sandbox(encoded(name).replace(/'/g, "%27")),
+    "<a href='",
+    "'>Download</a>",
+  ),
+  "html-entities": inLink(
+    (name) => sandbox(name.replace(/&/g, "&amp;").replace(/"/g, "&quot;")),
+    '<a class="x" href="',
+    '">Download</a>',
+  ),
   "html-src": inLink(bare, '<img src="', '" alt="chart">'),
   autolink: inLink((name) => sandbox(encoded(name)), "<", ">"),
   "json-link": inLink((name) => inJson(sandbox(name)), '{"answer": "[Download](', ')\\n"}'),
@@ -245,4 +262,6 @@ export const SENTENCES = [
   "ファイルは次のとおりです： % \nご確認ください。",
   "파일을 저장했습니다: % (12 KB)",
   "تم حفظ الملف في % بنجاح.",
+  "文件已保存到%，请下载。",
+  "レポートは%に保存しました。",
 ];

@@ -1,0 +1,195 @@
+/**
+ * How long the resolver takes, as ratios within one run, so that they hold on any machine.
+ *
+ *     npm run build && node --expose-gc bench/resolve.bench.mjs
+ *
+ * Prints a Markdown table and fails when a limit is exceeded.
+ */
+import { cpus } from "node:os";
+import { GCProfiler } from "node:v8";
+import { measure } from "mitata";
+import { FileIndex } from "../dist/citations/file-index.js";
+import { resolveWithIndex } from "../dist/citations/resolve.js";
+
+const ROOTS = ["/mnt/data"];
+const MB = 1_000_000;
+const PROSE =
+  "The quarterly numbers look good: revenue grew by 12.5% (see the table below, e.g. row 3), and costs fell.\n\n";
+const LONG_NAME = `${"quarterly_summary_".repeat(12)}.csv`;
+const SPACED_NAME = `${"all of it ".repeat(20)}x.csv`;
+
+/** `piece` again and again up to `size`, as one flat string: as if it came from the network. */
+function fill(piece, size = MB) {
+  return Buffer.alloc(size, piece).toString("latin1");
+}
+
+function file(path, number) {
+  return {
+    id: `cfile_${number}`,
+    container_id: "cntr_1",
+    created_at: number,
+    path: `/mnt/data/${path}`,
+    source: "assistant",
+  };
+}
+
+function manyFiles(count) {
+  return Array.from({ length: count }, (_, number) =>
+    file(`reports/2024/region ${number % 97}/summary_${number}.csv`, number),
+  );
+}
+
+const usual = new FileIndex(
+  ["report.csv", "plan.docx", "out/plot.png", LONG_NAME, SPACED_NAME, `deep/er/${SPACED_NAME}`].map(file),
+  ROOTS,
+);
+const resolve = (text, index = usual) => resolveWithIndex(text, index, { roots: ROOTS });
+
+/** The median time of `run` in milliseconds. */
+async function time(run) {
+  globalThis.gc?.();
+  const { p50 } = await measure(run, { min_cpu_time: 150e6, min_samples: 7 });
+  return p50 / 1e6;
+}
+
+const rows = [];
+let failures = 0;
+
+/** Notes what was measured; with a limit, whether it held. */
+function note(what, milliseconds, ratio, than, limit) {
+  const isOver = limit !== undefined && ratio > limit;
+  if (isOver) failures++;
+  const shown = milliseconds === undefined ? "" : `${milliseconds.toPrecision(3)} ms`;
+  const bound = limit === undefined ? "" : `≤ ${limit}${isOver ? " **exceeded**" : ""}`;
+  rows.push(`| ${what} | ${shown} | ${ratio.toPrecision(3)} × ${than} | ${bound} |`);
+}
+
+const plainText = fill(PROSE);
+const longText = fill(PROSE, 10 * MB);
+const plain = await time(() => resolve(plainText));
+note(
+  "plain text, 1 MB",
+  plain,
+  plain / (await time(() => plainText.indexOf("report.csv"))),
+  "`indexOf(name)`",
+  3,
+);
+note(
+  "the same",
+  plain,
+  plain / (await time(() => plainText.indexOf("/mnt/data/"))),
+  '`indexOf("/mnt/data/")`',
+);
+const long = await time(() => resolve(longText));
+note("plain text, 10 MB", long, long / plain, "1 MB", 11);
+
+const mentions = Array.from({ length: 1000 }, (_, number) => {
+  const link = `[file](sandbox:/mnt/data/reports/2024/region%20${(number % 100) % 97}/summary_${number % 100}.csv)\n`;
+  return PROSE.repeat(10)
+    .slice(0, 1000 - link.length - 1)
+    .concat("\n", link);
+});
+const mentionsText = Buffer.from(mentions.join("")).toString();
+const few = manyFiles(100);
+const many = manyFiles(10_000);
+const fewIndex = new FileIndex(few, ROOTS);
+const manyIndex = new FileIndex(many, ROOTS);
+const withFew = await time(() => resolve(mentionsText, fewIndex));
+const withMany = await time(() => resolve(mentionsText, manyIndex));
+note("1,000 mentions in 1 MB, 100 files", withFew, withFew / plain, "plain text");
+note("1,000 mentions in 1 MB, 10,000 files", withMany, withMany / withFew, "100 files", 1.5);
+
+/** What one would write first: one regular expression for each file. */
+function onePatternEach(files) {
+  for (const { path } of files) {
+    const pattern = new RegExp(`(?:sandbox:)?${path.replace(/[.*+?^${}()|[\]\\]/g, "\\$&")}`, "g");
+    for (const _ of mentionsText.matchAll(pattern));
+  }
+}
+const patternsFew = await time(() => onePatternEach(few));
+const started = performance.now();
+onePatternEach(many);
+const patternsMany = performance.now() - started;
+note("one regular expression for each of 100 files", patternsFew, patternsFew / withFew, "the resolver");
+note(
+  "one regular expression for each of 10,000 files",
+  patternsMany,
+  patternsMany / withMany,
+  "the resolver",
+);
+
+const thousand = manyFiles(1000);
+const buildFew = await time(() => new FileIndex(thousand, ROOTS));
+const buildMany = await time(() => new FileIndex(many, ROOTS));
+note("building the index, 1,000 files", buildFew, buildFew / plain, "plain text");
+// Ten times as much, and what the garbage collector adds to what no longer fits its nursery; quadratic would be 100.
+note("building the index, 10,000 files", buildMany, buildMany / buildFew, "1,000 files", 20);
+
+/** 1 MB each of what a careless scanner reads again and again. */
+const HOSTILE = { "`/mnt/data/`": fill("/mnt/data/") };
+for (const character of "[(\\%&`") {
+  const shown = character === "`" ? "backtick" : `\`${character}\``;
+  HOSTILE[shown] = fill(character);
+  HOSTILE[`\`/mnt/data/\`, then ${shown}`] = `/mnt/data/${fill(character)}`;
+}
+for (const [what, name] of Object.entries({
+  "a long path": LONG_NAME,
+  "a long path with spaces": SPACED_NAME,
+})) {
+  HOSTILE[`the beginning of ${what}`] = fill(`/mnt/data/${name.slice(0, -6)}`);
+  HOSTILE[`the beginning of ${what}, and a space`] = fill(`/mnt/data/${name.slice(0, -6)} `);
+}
+HOSTILE["a line of almost a long name"] = fill(LONG_NAME.slice(0, 18));
+HOSTILE["a line of almost a long name with spaces"] = fill(SPACED_NAME.slice(0, 10));
+HOSTILE["almost a long name, its end too"] = fill(`${LONG_NAME.slice(18, -5)}x.csv `);
+HOSTILE["almost a long name with spaces, its end too"] = fill(`${SPACED_NAME.slice(10)} `);
+HOSTILE["almost a long path at each position"] = `/mnt/data/${fill(SPACED_NAME.slice(0, 10))}`;
+/** Each is thousands of mentions that are looked up and reported: no scan of a text, however careless. */
+const DENSE = new Set(Object.keys(HOSTILE).filter((what) => what.endsWith(", and a space")));
+for (const [what, text] of Object.entries(HOSTILE)) {
+  const spent = await time(() => resolve(text));
+  note(`1 MB of ${what}`, spent, spent / plain, "plain text", DENSE.has(what) ? 80 : 20);
+}
+const short = fill("/mnt/data/out/plo ");
+const shortTime = await time(() => resolve(short));
+note(
+  "1 MB of the beginning of a short path, and a space: 55,000 unresolved",
+  shortTime,
+  shortTime / plain,
+  "plain text",
+  250,
+);
+
+/** How far the heap grows over what is in it before, in bytes, at its worst. */
+function peakOf(run) {
+  run(); // what is compiled stays
+  globalThis.gc?.();
+  const profiler = new GCProfiler();
+  const before = process.memoryUsage().heapUsed;
+  profiler.start();
+  run();
+  const after = process.memoryUsage().heapUsed;
+  const { statistics } = profiler.stop();
+  return Math.max(after, ...statistics.map(({ beforeGC }) => beforeGC.heapStatistics.usedHeapSize)) - before;
+}
+const mentionsLong = Buffer.from(mentionsText.repeat(10)).toString();
+for (const [what, text] of Object.entries({
+  "without a mention": longText,
+  "with 10,000 mentions": mentionsLong,
+})) {
+  note(
+    `peak heap, 10 MB ${what}`,
+    undefined,
+    peakOf(() => resolve(text, manyIndex)) / text.length,
+    "the text",
+    3,
+  );
+}
+
+console.log(`Node.js ${process.version}, ${cpus().length} cores (${cpus()[0]?.model ?? "unknown"})\n`);
+console.log("| what | median | ratio | limit |\n|---|---|---|---|");
+console.log(rows.join("\n"));
+if (failures > 0) {
+  console.error(`\n${failures} of the limits exceeded`);
+  process.exitCode = 1;
+}

@@ -1,0 +1,311 @@
+/** Names with whatever a file system takes, the units that ranges count in, and what is no input at all. */
+import { readFileSync } from "node:fs";
+import { describe, expect, test } from "vitest";
+import { resolveFileCitations } from "../../src/index.js";
+import type { Annotation } from "../../src/types.js";
+import { encoded, file, marked, resolved } from "./forms.js";
+
+const PRINTABLE = Array.from({ length: 0x7f - 0x20 }, (_, code) => String.fromCharCode(0x20 + code)).filter(
+  (character) => character !== "/",
+);
+
+/** A text with one mention of a file, and the file's own decoy: the name without what is being tested. */
+function expectFound(name: string, before: string, cited: string, after: string): void {
+  const files = [file(name), file("zzz.csv")];
+  const start = before.length;
+  expect(resolved(before + cited + after, files)).toEqual({
+    cited: [[start, start + cited.length, `cfile_${name}`]],
+    missed: [],
+  });
+}
+
+describe("a name with", () => {
+  test.each(PRINTABLE)("%j in the middle, at the beginning and before the extension", (character) => {
+    for (const name of [`a${character}b.csv`, `${character}b.csv`, `a${character}.csv`]) {
+      expectFound(name, "See [x](", `sandbox:/mnt/data/${encoded(name)}`, ") there");
+      expectFound(name, "See [x](", `sandbox:/mnt/data/${name}`, ") there");
+      expectFound(name, "Saved: ", `/mnt/data/${name}`, "\n\nBye.");
+      expectFound(name, 'In <a href="', `sandbox:/mnt/data/${entities(name)}`, '">it</a>');
+      const json = JSON.stringify(`/mnt/data/${name}`).slice(1, -1);
+      expectFound(name, '{"file": "', json, '"}');
+      expectFound(name, '{"file": "', json.replaceAll("/", "\\/"), '"}');
+    }
+  });
+
+  test("every printable ASCII character at once", () => {
+    const name = `${PRINTABLE.join("")}.csv`;
+    expectFound(name, "Saved: ", `/mnt/data/${name}`, "\n");
+    expectFound(name, "[x](", `sandbox:/mnt/data/${encoded(name)}`, ")");
+  });
+
+  test.each(
+    Object.entries({
+      Arabic: "تقرير المبيعات",
+      Armenian: "զեկույց",
+      Bengali: "প্রতিবেদন",
+      Cherokee: "ᎪᏪᎵ",
+      Cyrillic: "отчёт й",
+      Devanagari: "रिपोर्ट",
+      Ethiopic: "ሪፖርት",
+      Georgian: "ანგარიში",
+      Greek: "αναφορά ς",
+      Gujarati: "અહેવાલ",
+      Han: "报告最终版",
+      Hangul: "보고서",
+      Hebrew: "דוח",
+      Hiragana: "ほうこく",
+      Kannada: "ವರದಿ",
+      Katakana: "レポート",
+      Khmer: "របាយការណ៍",
+      Lao: "ລາຍງານ",
+      Latin: "Straße Łódź İstanbul ﬁn",
+      Malayalam: "റിപ്പോർട്ട്",
+      Mongolian: "ᠲᠠᠢᠯᠠᠨ",
+      Myanmar: "အစီရင်ခံစာ",
+      Sinhala: "වාර්තාව",
+      Tamil: "அறிக்கை",
+      Telugu: "నివేదిక",
+      Thai: "รายงาน",
+      Tibetan: "སྙན་ཞུ",
+      Vietnamese: "Báo cáo tài chính",
+      emoji: "🎉 party 👩‍👩‍👧 🇫🇷 1️⃣",
+      mathematics: "𝒳 ∑ ²",
+      "right-to-left marks": "\u200freport\u200e",
+      "zero-width joiners": "a\u200db\u200cc",
+    }),
+  )("%s letters", (_, letters) => {
+    for (const name of [`${letters}.csv`, `${letters}/${letters}_1.tar.gz`, `x ${letters}.csv`]) {
+      for (const form of [name, name.normalize("NFC"), name.normalize("NFD"), encoded(name)]) {
+        expectFound(name, "[x](", `sandbox:/mnt/data/${form}`, ")");
+        expectFound(name, "`", `/mnt/data/${form}`, "`.");
+        expectFound(name, "已保存到", `/mnt/data/${form}`, "，请下载");
+      }
+      const last = name.slice(name.lastIndexOf("/") + 1);
+      expectFound(name, "Saved as **", last, "**.");
+    }
+  });
+
+  test.each([
+    `${"a".repeat(251)}.csv`,
+    `${"é".repeat(125)}.csv`,
+    `${"报".repeat(83)}.csv`,
+    `${"🎉".repeat(62)}.csv`,
+    `${"a ".repeat(125)}.csv`,
+    `${"%".repeat(251)}.csv`,
+    `${"%20".repeat(83)}.csv`,
+  ])("255 bytes: %s", (name) => {
+    expect(Buffer.byteLength(name)).toBeGreaterThan(250);
+    expectFound(name, "[x](", `sandbox:/mnt/data/${name}`, ")");
+    expectFound(name, "[x](", `sandbox:/mnt/data/${encoded(name)}`, ")");
+    expectFound(name, "Saved: ", `/mnt/data/${name}`, ".");
+    expectFound(name, "Saved: ", name, ".");
+  });
+
+  test("twenty folders above it", () => {
+    const name = `${"folder with space/".repeat(20)}a.csv`;
+    expectFound(name, "[x](", `sandbox:/mnt/data/${encoded(name)}`, ")");
+    expectFound(name, "Saved: ", `/mnt/data/${name}`, ".");
+  });
+});
+
+/** As it stands in an HTML attribute. */
+function entities(name: string): string {
+  return name.replace(/[&<>"']/g, (character) => `&#${character.charCodeAt(0)};`);
+}
+
+describe("ranges count in", () => {
+  const files = [file("a.csv"), file("b.csv")];
+  const text = "🎉 [a](sandbox:/mnt/data/a.csv) 👩‍👩‍👧 [b](sandbox:/mnt/data/b.csv)";
+  const at = text.indexOf("sandbox:/mnt/data/b.csv");
+  const astral = (until: number): number => [...text.slice(0, until)].length;
+
+  /** What the API says of a.csv, in one unit or the other. */
+  function given(unit: "code-point" | "utf-16"): Annotation {
+    const start = text.indexOf("sandbox:");
+    return {
+      type: "container_file_citation",
+      file_id: "cfile_a.csv",
+      container_id: "cntr_1",
+      filename: "a.csv",
+      start_index: unit === "utf-16" ? start : astral(start),
+      end_index: (unit === "utf-16" ? start : astral(start)) + "sandbox:/mnt/data/a.csv".length,
+    };
+  }
+
+  test.each([
+    ["code points, where nothing proves another unit", undefined, undefined, astral(at)],
+    ["code points, where an annotation proves it", given("code-point"), "auto", astral(at)],
+    ["UTF-16 units, where an annotation proves it", given("utf-16"), "auto", at],
+    ["code points, where that is asked for", given("code-point"), "code-point", astral(at)],
+    ["UTF-16 units, where that is asked for", given("utf-16"), "utf-16", at],
+  ] as const)("%s", (_, annotation, indexUnit, start) => {
+    const annotations = annotation ? [annotation] : [];
+    const resolution = resolveFileCitations(text, files, { annotations, indexUnit });
+    const found = resolution.citations.find(({ annotation: { filename } }) => filename === "b.csv")!;
+    expect(found.annotation.start_index).toBe(start);
+    expect(found.annotation.end_index).toBe(start + "sandbox:/mnt/data/b.csv".length);
+    expect(found.start).toBe(at);
+    expect(resolution.citations).toHaveLength(annotation ? 1 : 2);
+  });
+
+  test("no unit where a citation stands for no place: 0..0 covers nothing and proves nothing", () => {
+    const chart = { type: "container_file_citation", file_id: "cfile_a.csv", start_index: 0, end_index: 0 };
+    const { annotations } = resolveFileCitations(text, files, { annotations: [chart] });
+    expect(annotations.map(({ start_index }) => start_index)).toEqual([
+      astral(text.indexOf("sandbox:")),
+      astral(at),
+    ]);
+    expect(resolved("/mnt/data/a.csv", files, [chart]).cited).toEqual([[0, 15, "cfile_a.csv"]]);
+  });
+
+  test.each([
+    { start_index: null, end_index: null },
+    { start_index: 3, end_index: 3 },
+    { start_index: 9, end_index: 4 },
+    { start_index: -4, end_index: 9 },
+    { start_index: 500, end_index: 900 },
+    {},
+  ])("nothing an annotation covers: %j", (range) => {
+    const annotation = { type: "container_file_citation", file_id: "cfile_b.csv", ...range };
+    expect(resolved("/mnt/data/a.csv", files, [annotation]).cited).toEqual([[0, 15, "cfile_a.csv"]]);
+  });
+});
+
+describe("of several files", () => {
+  test("with one path, the newest is meant", () => {
+    const files = [
+      file("a.csv", { id: "old", created_at: 1 }),
+      file("a.csv", { id: "new", created_at: 3 }),
+      file("a.csv", { id: "older", created_at: 2 }),
+    ];
+    expect(resolved("/mnt/data/a.csv", files).cited).toEqual([[0, 15, "new"]]);
+  });
+
+  test("in several containers, the container listed first wins, however new the others are", () => {
+    const files = [
+      file("b.csv", { container_id: "near", created_at: 1 }),
+      file("a.csv", { id: "far", container_id: "far", created_at: 9 }),
+      file("a.csv", { id: "near", container_id: "near", created_at: 1 }),
+    ];
+    expect(resolved("/mnt/data/a.csv", files).cited).toEqual([[0, 15, "near"]]);
+  });
+
+  test("each citation says how it matched, and an ambiguous one lists what fits", () => {
+    const files = [
+      file("a.csv"),
+      file("B.csv"),
+      file("x/c.csv"),
+      file("e.csv"),
+      file("y/f.csv"),
+      file("z/f.csv"),
+    ];
+    files.push(file("file-Ab12-d.csv", { source: "user" }));
+    const { text } = marked(
+      "/mnt/data/a.csv /mnt/data/b.csv /mnt/data/c.csv [x](/mnt/data/d.csv) e.csv /mnt/data/f.csv",
+    );
+    const { citations, unresolved } = resolveFileCitations(text, files);
+    expect(citations.map(({ match }) => match)).toEqual([
+      "path",
+      "written-differently",
+      "moved",
+      "upload",
+      "filename",
+    ]);
+    expect(unresolved.map(({ candidates }) => candidates?.map(({ path }) => path))).toEqual([
+      ["/mnt/data/y/f.csv", "/mnt/data/z/f.csv"],
+    ]);
+  });
+
+  test("other roots are searched where they are given", () => {
+    const files = [file("a.csv", { path: "/home/oai/share/a.csv", id: "share" }), file("b.csv")];
+    const text = "[a](sandbox:/home/oai/share/a.csv) /mnt/data/b.csv";
+    const { citations } = resolveFileCitations(text, files, { roots: ["/home/oai/share"] });
+    expect(citations.map(({ annotation }) => annotation.file_id)).toEqual(["share"]);
+    const two = { roots: ["/data", "/mnt/data"] };
+    expect(
+      resolveFileCitations(text, files, two).citations.map(({ annotation }) => annotation.filename),
+    ).toEqual(["b.csv"]);
+    expect(resolveFileCitations(text, files, { roots: [] })).toEqual({
+      annotations: [],
+      citations: [],
+      unresolved: [],
+    });
+  });
+});
+
+describe("a TypeError names what is wrong", () => {
+  const a = file("a.csv");
+  test.each<[string, unknown[], string]>([
+    ["no text", [undefined, []], "text must be a string, got undefined"],
+    ["no list", ["", {}], "files must be an array of container files, got {}"],
+    ["a file that is none", ["", [a, null]], "files[1] must be a container file object, got null"],
+    [
+      "a file without a path",
+      ["", [{ ...a, path: undefined }]],
+      "files[0].path must be a string, got undefined",
+    ],
+    ["a file without an id", ["", [{ ...a, id: 7 }]], "files[0].id must be a string, got 7"],
+    [
+      "a date that is no number",
+      ["", [{ ...a, created_at: "now" }]],
+      'files[0].created_at must be a number of seconds, got "now"',
+    ],
+    [
+      "annotations that are none",
+      ["", [], { annotations: [1] }],
+      "annotations must be an array of annotation objects, got an array of 1",
+    ],
+    [
+      "another unit",
+      ["", [], { indexUnit: "bytes" }],
+      'indexUnit must be "auto", "code-point" or "utf-16", got "bytes"',
+    ],
+    [
+      "a root with a slash at its end",
+      ["", [], { roots: ["/mnt/data/"] }],
+      "roots must be an array of absolute paths without a slash at the end, got an array of 1",
+    ],
+    [
+      "a root that is no list",
+      ["", [], { roots: "/mnt/data" }],
+      'roots must be an array of absolute paths without a slash at the end, got "/mnt/data"',
+    ],
+  ])("%s", (_, input, message) => {
+    const resolve = resolveFileCitations as (...input: unknown[]) => unknown;
+    expect(() => resolve(...input)).toThrow(new TypeError(message));
+  });
+});
+
+interface Case {
+  id: string;
+  text: string;
+  files: Parameters<typeof resolveFileCitations>[1];
+  annotations: Annotation[];
+  expected: unknown[];
+  unresolved: { start: number; end: number; reason: string }[];
+}
+
+describe("the shared cases", () => {
+  let cases: Case[] | undefined;
+  try {
+    cases = JSON.parse(readFileSync(new URL("../../../shared/eval/cases.json", import.meta.url), "utf8"));
+  } catch (error) {
+    if (process.env.CI) throw error;
+  }
+
+  test.skipIf(cases === undefined)(`are exact${cases ? "" : " (skipped: ../shared is not here)"}`, () => {
+    const wrong = cases!.filter(({ text, files, annotations, expected, unresolved }) => {
+      const got = resolveFileCitations(text, files, { annotations, indexUnit: "utf-16" });
+      const isReported = unresolved.every(({ start, end, reason }) =>
+        got.unresolved.some((miss) => miss.reason === reason && miss.start < end && start < miss.end),
+      );
+      return !isReported || JSON.stringify(sorted(got.annotations)) !== JSON.stringify(sorted(expected));
+    });
+    expect(wrong.map(({ id }) => id)).toEqual([]);
+  });
+});
+
+/** The same objects, the properties of each in alphabetical order. */
+function sorted(values: readonly unknown[]): unknown[] {
+  return values.map((value) => Object.entries(value as object).sort(([a], [b]) => (a < b ? -1 : 1)));
+}
