@@ -170,7 +170,9 @@ function fromNames(
     if (!isEligible(mention) || files.some(({ id }) => withPath.has(id))) continue;
     if (files.length === 1 && files[0]!.source === "user") continue;
     const key = files.map(({ id }) => id).join();
-    byFile.set(key, [...(byFile.get(key) ?? []), mention]);
+    const others = byFile.get(key);
+    if (others) others.push(mention);
+    else byFile.set(key, [mention]);
   }
   const found: Found[] = [];
   const missed: UnresolvedMention[] = [];

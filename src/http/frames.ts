@@ -24,15 +24,22 @@ export class FrameSplitter {
   /** The offsets in `chunk` behind the end of each frame. */
   endsIn(chunk: Uint8Array): number[] {
     const ends: number[] = [];
-    let at = 0;
-    if (this.#isAfterCr && chunk[0] === LF) at = 1;
+    let at = this.#isAfterCr && chunk[0] === LF ? 1 : 0;
     if (chunk.length > 0) this.#isAfterCr = false;
-    // Most streams have no CR at all: it is looked for once, not once a line.
-    let cr = chunk.indexOf(CR, at);
+    /** The next CR. Most streams have none: it is looked for where a line is, and then once. */
+    let cr = -1;
+    let crFrom = at;
     while (at < chunk.length) {
-      if (cr >= 0 && cr < at) cr = chunk.indexOf(CR, at);
+      const deltaEnd = this.isBetweenFrames ? endOfDelta(chunk, at) : -1;
+      if (deltaEnd > 0) {
+        ends.push(deltaEnd);
+        at = deltaEnd;
+        continue;
+      }
+      if (cr < at && crFrom >= 0) cr = chunk.indexOf(CR, at);
+      crFrom = cr;
       const lf = chunk.indexOf(LF, at);
-      const lineEnd = cr >= 0 && (lf < 0 || cr < lf) ? cr : lf;
+      const lineEnd = cr >= at && (lf < 0 || cr < lf) ? cr : lf;
       if (lineEnd < 0) {
         this.#isLineEmpty = false;
         return ends;
@@ -115,13 +122,13 @@ export function typeOf(frame: Uint8Array): string | undefined {
 }
 
 /**
- * Whether a chunk is one delta of the text, whole, as a service writes it: what nearly every chunk of every stream is.
- * (A CR alone would end a line as well, but no JSON holds one; and what passes here unread passes as it came.)
+ * Where the frame ends that starts at `at`, if it is a delta of the text as the service writes it, which nearly every
+ * frame of every stream is; else -1. (A CR alone would end a line as well, but no JSON holds one.)
  */
-export function isSingleDelta(chunk: Uint8Array): boolean {
-  if (!hasAt(chunk, TEXT_DELTA_LINE, 0)) return false;
-  const end = chunk.length - 2;
-  return chunk[end + 1] === LF && chunk.indexOf(LF, TEXT_DELTA_LINE.length) === end;
+export function endOfDelta(chunk: Uint8Array, at: number): number {
+  if (!hasAt(chunk, TEXT_DELTA_LINE, at)) return -1;
+  const lineEnd = chunk.indexOf(LF, at + TEXT_DELTA_LINE.length);
+  return lineEnd >= 0 && chunk[lineEnd + 1] === LF ? lineEnd + 2 : -1;
 }
 
 const DELTA_KEY = encoder.encode('"delta":"');

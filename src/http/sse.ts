@@ -4,10 +4,10 @@
  */
 import { isRead, type StreamRepair } from "../responses/stream.js";
 import {
+  endOfDelta,
   type Frame,
   FrameSplitter,
   formatFrames,
-  isSingleDelta,
   parseFrame,
   RootWatch,
   TEXT_DELTA,
@@ -76,7 +76,7 @@ class FrameRepair {
   /** Sends on the frames that a chunk completes; whether there were any. A promise only where one has to wait. */
   push(chunk: Uint8Array, send: Send): boolean | Promise<boolean> {
     // The shortest way for what nearly every chunk is.
-    if (this.#splitter.isBetweenFrames && !this.#stream.isHolding && isSingleDelta(chunk)) {
+    if (this.#splitter.isBetweenFrames && !this.#stream.isHolding && endOfDelta(chunk, 0) === chunk.length) {
       this.#last = chunk;
       if (this.#stream.isWatching) this.#watch(chunk);
       send(chunk);
