@@ -8,6 +8,8 @@ import { createFileCitationsFetch } from "../dist/index.js";
 import { createResponsesEmulator } from "../dist/testing/index.js";
 
 const DELTAS = 20_000;
+/** As long as the service's. */
+const MESSAGE_ID = "msg_68c2e7054ae481938354ab3e4e77abad02d3a5742c7ddae9";
 const encoder = new TextEncoder();
 
 /** The frames of a stream with so many deltas: a call, then a text that the API has nothing to cite in. */
@@ -39,11 +41,11 @@ function framesOf(deltas) {
   add({ type: "response.created", response: { ...base, output: [] } });
   add({ type: "response.output_item.added", output_index: 0, item: call });
   add({ type: "response.output_item.done", output_index: 0, item: call });
-  const at = { item_id: "msg_1", output_index: 1, content_index: 0 };
+  const at = { item_id: MESSAGE_ID, output_index: 1, content_index: 0 };
   add({
     type: "response.output_item.added",
     output_index: 1,
-    item: { id: "msg_1", type: "message", status: "in_progress", role: "assistant", content: [] },
+    item: { id: MESSAGE_ID, type: "message", status: "in_progress", role: "assistant", content: [] },
   });
   add({
     type: "response.content_part.added",
@@ -64,7 +66,7 @@ function framesOf(deltas) {
     });
   }
   const part = { type: "output_text", text, annotations: [], logprobs: [] };
-  const item = { id: "msg_1", type: "message", status: "completed", role: "assistant", content: [part] };
+  const item = { id: MESSAGE_ID, type: "message", status: "completed", role: "assistant", content: [part] };
   add({ type: "response.output_text.done", ...at, text, logprobs: [] });
   add({ type: "response.content_part.done", ...at, part });
   add({ type: "response.output_item.done", output_index: 1, item });

@@ -26,22 +26,28 @@ export function repairEventStream(
 ): ReadableStream<Uint8Array> {
   const reader = upstream.getReader();
   const frames = new FrameRepair(stream);
-  let send: Send;
+  let controller: ReadableStreamDefaultController<Uint8Array>;
+  const send: Send = (bytes) => controller.enqueue(bytes);
+  // Chained by hand, not awaited: this runs once for each delta there is, and mostly has nothing to wait for.
+  const pass = ({ done, value }: ReadableStreamReadResult<Uint8Array>): undefined | Promise<void> => {
+    if (done) return frames.end(send).then(() => controller.close());
+    const isSent = frames.push(value, send);
+    return isSent === true ? undefined : goOn(isSent);
+  };
+  // A chunk that completes no frame sends nothing, and then nobody would ask again.
+  const goOn = async (isSent: boolean | Promise<boolean>): Promise<void> => {
+    while (!(await isSent)) {
+      const read = await reader.read();
+      if (read.done) return pass(read);
+      isSent = frames.push(read.value, send);
+    }
+  };
   return new ReadableStream<Uint8Array>(
     {
-      start(controller) {
-        send = (bytes) => controller.enqueue(bytes);
+      start(given) {
+        controller = given;
       },
-      async pull(controller) {
-        // A chunk that completes no frame sends nothing, and then nobody would ask again.
-        for (;;) {
-          const { done, value } = await reader.read();
-          const sending = done ? frames.end(send) : frames.push(value, send);
-          const isSent = sending instanceof Promise ? await sending : sending;
-          if (done) return controller.close();
-          if (isSent) return;
-        }
-      },
+      pull: () => reader.read().then(pass),
       cancel(reason) {
         stream.cancel(reason);
         return reader.cancel(reason);
@@ -86,11 +92,10 @@ class FrameRepair {
   }
 
   /** Sends what is left: half a frame, or events that were held for the one after them. */
-  async end(send: Send): Promise<boolean> {
+  async end(send: Send): Promise<void> {
     if (this.#held.length > 0) send(concat(this.#held));
     const events = await this.#stream.end();
     if (events.length > 0 && this.#like) send(formatFrames(events, this.#like));
-    return true;
   }
 
   /** The frames of a chunk that end at `ends`, from the one numbered `from` on. */
