@@ -1,6 +1,4 @@
-import { existsSync, readFileSync } from "node:fs";
-import { Ajv2020 } from "ajv/dist/2020.js";
-import { beforeAll, describe, expect, it } from "vitest";
+import { expect, it } from "vitest";
 import {
   chartModel,
   compliantModel,
@@ -14,14 +12,7 @@ import {
   twoFilesModel,
 } from "../src/testing/index.js";
 
-// OpenAI's schema and two recordings lie beside the repository, not in it.
-const shared = new URL("../../shared/", import.meta.url);
-const present = existsSync(shared);
-
-it.runIf(!present)("has OpenAI's schema and the recordings at hand", (context) => {
-  if (process.env.CI) expect.fail(`CI must have ${shared.pathname}`);
-  context.skip(`no ${shared.pathname}: the emulator is not compared with OpenAI's schema and recordings`);
-});
+import { describeShared, expectValid, readShared } from "./shared.js";
 
 type Json = Record<string, unknown>;
 
@@ -116,23 +107,7 @@ async function events(response: Response): Promise<Json[]> {
   });
 }
 
-describe.runIf(present)("OpenAI's schema", () => {
-  const ajv = new Ajv2020({ strict: false, validateFormats: false });
-
-  beforeAll(() => {
-    ajv.addSchema(
-      JSON.parse(readFileSync(new URL("openai/responses.schema.json", shared), "utf8")),
-      "openai",
-    );
-  });
-
-  function expectValid(name: string, value: unknown): void {
-    const validate = ajv.getSchema(`openai#/$defs/${name}`);
-    if (validate === undefined) throw new Error(`no schema for ${name}`);
-    const errors = validate(value) ? [] : validate.errors;
-    expect(errors, JSON.stringify(value)).toEqual([]);
-  }
-
+describeShared("OpenAI's schema", () => {
   for (const [script, model] of Object.entries(SCRIPTS)) {
     for (const [request, body] of Object.entries(REQUESTS)) {
       it(`holds for ${script}, asked by a ${request} request`, async () => {
@@ -190,9 +165,9 @@ describe.runIf(present)("OpenAI's schema", () => {
   });
 });
 
-describe.runIf(present)("the recordings", () => {
+describeShared("the recordings", () => {
   it("stream what the emulator streams: the same events, fields and order", async () => {
-    const text = readFileSync(new URL("recordings/stream.jsonl", shared), "utf8");
+    const text = readShared("recordings/stream.jsonl");
     const recorded: Json[] = text
       .trim()
       .split("\n")
@@ -209,7 +184,7 @@ describe.runIf(present)("the recordings", () => {
   });
 
   it("hold the response that the emulator answers", async () => {
-    const recorded: Json = JSON.parse(readFileSync(new URL("recordings/response.json", shared), "utf8"));
+    const recorded: Json = JSON.parse(readShared("recordings/response.json"));
     const done = (recorded.output as Json[]).map((item) => ({ type: "response.output_item.done", item }));
     const emulator = createResponsesEmulator({ script: () => stepsOf(done) });
     const response = await post(emulator, "responses", {
