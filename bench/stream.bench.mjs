@@ -185,7 +185,7 @@ console.log("| what | measured | limit | |\n|---|---|---|---|");
   const { ratio, ours, theirs } = await ratioOf(
     () => readAll(repairing, server.baseURL),
     () => readAll(undefined, server.baseURL),
-    21,
+    41,
   );
   report(
     `5,000 deltas over loopback HTTP, CPU of client and server (${ours.toFixed(0)} ms against ${theirs.toFixed(0)} ms)`,

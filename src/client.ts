@@ -5,8 +5,8 @@ import { type ContainerFilesClient, isContainerFilesClient } from "./responses/l
 
 /** An OpenAI client of any version and class: one that lists container files and makes copies of itself. */
 export interface OpenAIClient extends ContainerFilesClient {
-  // biome-ignore lint/suspicious/noExplicitAny: each version of the SDK has its own options; `any` stays in here
-  withOptions(options: any): OpenAIClient;
+  // Each version of the SDK has options of its own, and takes what is none of them for an error: all accept `never`.
+  withOptions(options: never): OpenAIClient;
 }
 
 /**
@@ -43,12 +43,13 @@ export function withFileCitations<Client extends OpenAIClient>(
     _options?: { apiKey?: unknown };
   };
   if (isFileCitationsFetch(fetch)) return client;
-  return client.withOptions({
+  const copyOptions = {
     fetch: createFileCitationsFetch({ ...options, client, fetch }),
     // AzureOpenAI does not hand these two on to its copies by itself, and throws without the first.
     ...(apiVersion !== undefined && { apiVersion }),
     ...(deploymentName !== undefined && { deployment: deploymentName }),
     // openai 5 hands on the key that a function gave it last, or none, in place of the function.
     ...(typeof _options?.apiKey === "function" && { apiKey: _options.apiKey }),
-  }) as Client;
+  };
+  return client.withOptions(copyOptions as never) as Client;
 }
