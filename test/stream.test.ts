@@ -1,6 +1,6 @@
 import fc from "fast-check";
 import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
-import { FrameSplitter } from "../src/http/frames.js";
+import { FrameSplitter, TextDeltas } from "../src/http/frames.js";
 import {
   type ContainerFile,
   createFileCitationsFetch,
@@ -341,8 +341,8 @@ describe("bytes", () => {
     fc.assert(
       fc.property(text, fc.array(fc.nat(200)), (body, cuts) => {
         const bytes = new TextEncoder().encode(body);
-        const whole = new FrameSplitter().endsIn(bytes);
-        const splitter = new FrameSplitter();
+        const whole = new FrameSplitter(new TextDeltas(["/mnt/data"])).endsIn(bytes);
+        const splitter = new FrameSplitter(new TextDeltas(["/mnt/data"]));
         const edges = [0, ...cuts.filter((cut) => cut <= bytes.length).sort((a, b) => a - b), bytes.length];
         const ends: number[] = [];
         for (let at = 1; at < edges.length; at++) {

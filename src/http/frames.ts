@@ -15,6 +15,11 @@ export class FrameSplitter {
   #hasLines = false;
   /** The chunk before ended with a CR: an LF now is the rest of that line's end. */
   #isAfterCr = false;
+  readonly #deltas: TextDeltas;
+
+  constructor(deltas: TextDeltas) {
+    this.#deltas = deltas;
+  }
 
   /** No frame has begun: a chunk that is a whole frame can be told by itself. */
   get isBetweenFrames(): boolean {
@@ -30,7 +35,7 @@ export class FrameSplitter {
     let cr = -1;
     let crFrom = at;
     while (at < chunk.length) {
-      const deltaEnd = this.isBetweenFrames ? endOfDelta(chunk, at) : -1;
+      const deltaEnd = this.isBetweenFrames ? this.#deltas.endOf(chunk, at) : -1;
       if (deltaEnd > 0) {
         ends.push(deltaEnd);
         at = deltaEnd;
@@ -121,26 +126,16 @@ export function typeOf(frame: Uint8Array): string | undefined {
   return TYPE.exec(decoder.decode(frame.subarray(0, 160)))?.[1];
 }
 
-/**
- * Where the frame ends that starts at `at`, if it is a delta of the text as the service writes it, which nearly every
- * frame of every stream is; else -1. (A CR alone would end a line as well, but no JSON holds one.)
- */
-export function endOfDelta(chunk: Uint8Array, at: number): number {
-  if (!hasAt(chunk, TEXT_DELTA_LINE, at)) return -1;
-  const lineEnd = chunk.indexOf(LF, at + TEXT_DELTA_LINE.length);
-  return lineEnd >= 0 && chunk[lineEnd + 1] === LF ? lineEnd + 2 : -1;
-}
-
 const DELTA_KEY = encoder.encode('"delta":"');
 const SLASH = 0x2f;
 const QUOTE = 0x22;
 const BACKSLASH = 0x5c;
 
-/** Looks for the beginnings of the roots in deltas, in their bytes. */
-export class RootWatch {
+/** Looks at the deltas of a text in their bytes, since they are nearly all of every stream. */
+export class TextDeltas {
   /** The first letters of the roots' folders, in either case. */
   readonly #folderLetters: ReadonlySet<number>;
-  /** Where the text stood in the delta before. It mostly stands there again. */
+  /** How far into the latest delta's frame its text starts. It mostly starts there again. */
   #textAt = 0;
 
   constructor(roots: readonly string[]) {
@@ -150,9 +145,27 @@ export class RootWatch {
     );
   }
 
-  /** Whether a delta's text may begin a root: a slash that it ends with, or one before the first letter of a folder. */
-  mayBegin(delta: Uint8Array): boolean {
-    if (!hasAt(delta, DELTA_KEY, this.#textAt - DELTA_KEY.length)) this.#textAt = textStart(delta);
+  /**
+   * Where the frame ends that starts at `at`, if it is a delta of the text as the service writes it; else -1. (A CR
+   * alone would end a line as well, but no JSON holds one.)
+   */
+  endOf(chunk: Uint8Array, at: number): number {
+    if (!hasAt(chunk, TEXT_DELTA_LINE, at)) return -1;
+    let from = at + this.#textAt;
+    if (!hasAt(chunk, DELTA_KEY, from - DELTA_KEY.length)) {
+      // Not where it was: then it may be anywhere behind the first line, and so may the line's end.
+      from = at + TEXT_DELTA_LINE.length;
+      this.#textAt = indexOf(chunk, DELTA_KEY, from) + DELTA_KEY.length - at;
+    }
+    const lineEnd = chunk.indexOf(LF, from);
+    return lineEnd >= 0 && chunk[lineEnd + 1] === LF ? lineEnd + 2 : -1;
+  }
+
+  /**
+   * Whether the text of the delta that `endOf` saw last may begin a root: by a slash that it ends with, or that stands
+   * before the first letter of a folder.
+   */
+  mayBeginRoot(delta: Uint8Array): boolean {
     for (let at = this.#textAt; at < delta.length; at++) {
       const byte = delta[at];
       if (byte === QUOTE) return false;
@@ -165,12 +178,12 @@ export class RootWatch {
   }
 }
 
-/** Where the text of a delta starts, behind its key and its quote. */
-function textStart(delta: Uint8Array): number {
-  for (let at = delta.indexOf(QUOTE); at >= 0; at = delta.indexOf(QUOTE, at + 1)) {
-    if (hasAt(delta, DELTA_KEY, at)) return at + DELTA_KEY.length;
+/** Where `expected` stands in `bytes`, from `from` on; the end of `bytes` where it does not. */
+function indexOf(bytes: Uint8Array, expected: Uint8Array, from: number): number {
+  for (let at = bytes.indexOf(expected[0]!, from); at >= 0; at = bytes.indexOf(expected[0]!, at + 1)) {
+    if (hasAt(bytes, expected, at)) return at;
   }
-  return delta.length;
+  return bytes.length;
 }
 
 function hasAt(bytes: Uint8Array, expected: Uint8Array, at: number): boolean {

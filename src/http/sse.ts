@@ -4,13 +4,12 @@
  */
 import { isRead, type StreamRepair } from "../responses/stream.js";
 import {
-  endOfDelta,
   type Frame,
   FrameSplitter,
   formatFrames,
   parseFrame,
-  RootWatch,
   TEXT_DELTA,
+  TextDeltas,
   typeOf,
 } from "./frames.js";
 
@@ -62,27 +61,32 @@ type Send = (bytes: Uint8Array) => void;
 /** Chunks in, whole frames out, repaired. */
 class FrameRepair {
   readonly #stream: StreamRepair;
-  readonly #splitter = new FrameSplitter();
+  readonly #text: TextDeltas;
+  readonly #splitter: FrameSplitter;
   /** The beginning of a frame whose end has not come yet. */
   #held: Uint8Array[] = [];
   /** The latest deltas of the text, in a ring; none of them was read. */
   readonly #deltas: Uint8Array[] = [];
   #deltaCount = 0;
   #watchNext = 0;
-  readonly #roots: RootWatch;
   #last: Uint8Array | undefined;
   /** The latest frame that was read: what is still to be written in the end looks like it. */
   #like: Frame | undefined;
 
   constructor(stream: StreamRepair) {
     this.#stream = stream;
-    this.#roots = new RootWatch(stream.roots);
+    this.#text = new TextDeltas(stream.roots);
+    this.#splitter = new FrameSplitter(this.#text);
   }
 
   /** Sends on the frames that a chunk completes; whether there were any. A promise only where one has to wait. */
   push(chunk: Uint8Array, send: Send): boolean | Promise<boolean> {
     // The shortest way for what nearly every chunk is.
-    if (this.#splitter.isBetweenFrames && !this.#stream.isHolding && endOfDelta(chunk, 0) === chunk.length) {
+    if (
+      this.#splitter.isBetweenFrames &&
+      !this.#stream.isHolding &&
+      this.#text.endOf(chunk, 0) === chunk.length
+    ) {
       this.#last = chunk;
       if (this.#stream.isWatching) this.#watch(chunk);
       send(chunk);
@@ -141,7 +145,7 @@ class FrameRepair {
     this.#last = bytes;
     const stream = this.#stream;
     const type = typeOf(bytes);
-    if (type === TEXT_DELTA && stream.isWatching) this.#watch(bytes);
+    if (type === TEXT_DELTA && stream.isWatching && this.#text.endOf(bytes, 0) > 0) this.#watch(bytes);
     if (type !== undefined && !isRead(type) && !stream.isHolding) return bytes;
     const frame = parseFrame(bytes);
     if (!frame || !(isRead(frame.event.type) || stream.isHolding)) return bytes;
@@ -157,7 +161,7 @@ class FrameRepair {
   /** Shows the stream the text around each slash that may begin a root; all other deltas stay unread. */
   #watch(delta: Uint8Array): void {
     this.#deltas[this.#deltaCount++ % WATCHED_DELTAS] = delta;
-    if (this.#roots.mayBegin(delta)) this.#watchNext = WATCHED_AFTER;
+    if (this.#text.mayBeginRoot(delta)) this.#watchNext = WATCHED_AFTER;
     else if (this.#watchNext === 0) return;
     else this.#watchNext--;
     for (let at = Math.max(0, this.#deltaCount - WATCHED_DELTAS); at < this.#deltaCount; at++) {
