@@ -1,5 +1,12 @@
 export { type Resolution, type ResolveOptions, resolveFileCitations } from "./citations/resolve.js";
 export { type OpenAIClient, withFileCitations } from "./client.js";
+export {
+  type CitedFile,
+  type CodeImage,
+  type CollectedFile,
+  collectFiles,
+  type GeneratedImage,
+} from "./files/collect.js";
 export { createFileCitationsFetch, type FileCitationsFetchOptions } from "./http/fetch.js";
 export type { FileCitationsOptions, Instruction } from "./options.js";
 export { addLinkInstruction } from "./responses/instruction.js";

@@ -1,0 +1,194 @@
+import fc from "fast-check";
+import { describe, expect, it } from "vitest";
+import { collectFiles } from "../src/index.js";
+import { chartModel, createResponsesEmulator, type Script } from "../src/testing/index.js";
+import { BASE, call, message, response } from "./upstream.js";
+
+const base64 = (...bytes: (number | string)[]): string =>
+  Buffer.concat(
+    bytes.map((part) => (typeof part === "string" ? Buffer.from(part) : Buffer.from([part]))),
+  ).toString("base64");
+const PNG = base64(0x89, "PNG\r\n", 0x1a, "\nand more");
+const JPEG = base64(0xff, 0xd8, 0xff, 0xe0, "and more");
+const GIF = base64("GIF89a and more");
+
+function citation(
+  fileId: string,
+  range: [number, number] = [0, 0],
+  containerId = "cntr_1",
+): Record<string, unknown> {
+  const [start_index, end_index] = range;
+  return {
+    type: "container_file_citation",
+    container_id: containerId,
+    file_id: fileId,
+    filename: `${fileId}.csv`,
+    start_index,
+    end_index,
+  };
+}
+
+function cited(fileId: string, containerId = "cntr_1"): unknown {
+  return { kind: "container-file", containerId, fileId, filename: `${fileId}.csv` };
+}
+
+describe("container files", () => {
+  it("of every part of every message, in order, ranged or not, once each", () => {
+    const output = [
+      message(
+        { text: "x", annotations: [citation("b", [0, 1]), { type: "url_citation" }] },
+        { text: "y", annotations: [citation("a")] },
+      ),
+      message({
+        text: "z",
+        annotations: [citation("a", [0, 1]), citation("c"), citation("a", [0, 0], "cntr_2")],
+      }),
+    ];
+    expect(collectFiles(response(output))).toEqual([
+      cited("b"),
+      cited("a"),
+      cited("c"),
+      cited("a", "cntr_2"),
+    ]);
+  });
+
+  it("without a name have their id for one; without an id they are none", () => {
+    const { filename: _, ...nameless } = citation("a");
+    const { file_id: __, ...idless } = citation("b");
+    const [file, ...others] = collectFiles(
+      response([message({ text: "x", annotations: [nameless, idless] })]),
+    );
+    expect(file).toMatchObject({ fileId: "a", filename: "a" });
+    expect(others).toEqual([]);
+  });
+});
+
+describe("generated images", () => {
+  it.each([
+    ["PNG", PNG, undefined, "ig_1.png", "image/png"],
+    ["JPEG, whatever it says it is", JPEG, "png", "ig_1.jpg", "image/jpeg"],
+    ["WebP", base64("RIFF", 1, 2, 3, 4, "WEBPVP8 "), undefined, "ig_1.webp", "image/webp"],
+    ["WebP, larger", base64("RIFF", 255, 255, 255, 1, "WEBPVP8L"), undefined, "ig_1.webp", "image/webp"],
+    ["GIF", GIF, undefined, "ig_1.gif", "image/gif"],
+    [
+      "bytes that nobody knows, by their output_format",
+      base64("something"),
+      "webp",
+      "ig_1.webp",
+      "image/webp",
+    ],
+    ["bytes that nobody knows", base64("something"), "tiff", "ig_1.png", "image/png"],
+  ])("%s", (_, result, output_format, filename, mediaType) => {
+    const item = { type: "image_generation_call", id: "ig_1", status: "completed", result, output_format };
+    expect(collectFiles(response([item]))).toEqual([
+      { kind: "generated-image", itemId: "ig_1", filename, mediaType, base64: result },
+    ]);
+  });
+
+  it("that are not there are none", () => {
+    const items = [null, ""].map((result) => ({
+      type: "image_generation_call",
+      id: "ig_1",
+      status: "failed",
+      result,
+    }));
+    expect(collectFiles(response(items))).toEqual([]);
+  });
+});
+
+describe("images of code", () => {
+  it("are those among the outputs, by data: and https: URLs", () => {
+    const outputs = [
+      { type: "logs", logs: "x" },
+      { type: "image", url: `data:image/jpeg;base64,${JPEG}` },
+      { type: "image", url: "https://example.com/chart" },
+      { type: "image", url: "javascript:alert(1)" },
+      { type: "image", url: 7 },
+    ];
+    expect(
+      collectFiles(
+        response([
+          { ...call(), outputs },
+          { ...call(), id: "ci_2", outputs: null },
+        ]),
+      ),
+    ).toEqual([
+      {
+        kind: "code-image",
+        itemId: "ci_1",
+        filename: "ci_1-2.jpg",
+        mediaType: "image/jpeg",
+        url: outputs[1]!.url,
+      },
+      {
+        kind: "code-image",
+        itemId: "ci_1",
+        filename: "ci_1-3.png",
+        mediaType: undefined,
+        url: "https://example.com/chart",
+      },
+    ]);
+  });
+});
+
+describe("a whole turn", () => {
+  const script: Script = async (request) => [
+    ...(await chartModel({ files: { "totals.csv": "1" } })(request)),
+    { type: "image", bytes: Buffer.from(PNG, "base64") },
+  ];
+  const body = {
+    model: "gpt-5",
+    input: "x",
+    include: ["code_interpreter_call.outputs"],
+    tools: [{ type: "code_interpreter", container: { type: "auto" } }, { type: "image_generation" }],
+  };
+  const headers = { authorization: "Bearer k" };
+
+  it.each([false, true])("has it all, streamed: %s", async (stream) => {
+    const emulator = createResponsesEmulator({ script });
+    const answer = await emulator.fetch(`${BASE}/responses`, {
+      method: "POST",
+      headers,
+      body: JSON.stringify({ ...body, stream }),
+    });
+    const text = await answer.text();
+    const final = stream ? JSON.parse(text.trim().split("data: ").at(-1)!).response : JSON.parse(text);
+    expect(collectFiles(final).map(({ kind }) => kind)).toEqual([
+      "code-image",
+      "container-file",
+      "generated-image",
+    ]);
+  });
+});
+
+it("what is no response is a TypeError that says so", () => {
+  for (const value of [undefined, null, "resp_1", [], { output: {} }]) {
+    expect(() => collectFiles(value as never)).toThrow(
+      /^response must be a response of the Responses API, with an output array, got /,
+    );
+  }
+});
+
+it("nothing in an output throws, and nothing comes twice", () => {
+  const type = fc.constantFrom("message", "image_generation_call", "code_interpreter_call", "reasoning");
+  const odd = fc.oneof(
+    fc.anything(),
+    fc.constantFrom<unknown>(
+      "a",
+      [citation("a")],
+      [{ annotations: [citation("a"), null] }],
+      [{ type: "image", url: "https://a" }],
+    ),
+  );
+  const item = fc.oneof(
+    fc.anything(),
+    fc.record({ type, id: odd, content: odd, outputs: odd, result: odd, output_format: odd }),
+  );
+  fc.assert(
+    fc.property(fc.array(item), (output) => {
+      const files = collectFiles({ output }).map((file) => JSON.stringify(file));
+      expect(new Set(files).size).toBe(files.length);
+    }),
+    { numRuns: 2000 },
+  );
+});
