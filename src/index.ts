@@ -7,6 +7,15 @@ export {
   collectFiles,
   type GeneratedImage,
 } from "./files/collect.js";
+export {
+  type ContainerContentClient,
+  type FailedFile,
+  type SavedFile,
+  type SaveOptions,
+  type SaveResult,
+  type Sink,
+  saveFiles,
+} from "./files/save.js";
 export { createFileCitationsFetch, type FileCitationsFetchOptions } from "./http/fetch.js";
 export type { FileCitationsOptions, Instruction } from "./options.js";
 export { addLinkInstruction } from "./responses/instruction.js";

@@ -60,6 +60,7 @@ it("compiles", { timeout: 60_000 }, async () => {
     compilerOptions: {
       paths: {
         "openai-file-citations": ["../../src/index.ts"],
+        "openai-file-citations/node": ["../../src/node.ts"],
         "openai-file-citations/testing": ["../../src/testing/index.ts"],
       },
     },
