@@ -301,6 +301,22 @@ describe("files that no text mentions, cited", () => {
     }
   });
 
+  it("also where each event comes in a chunk of its own: what is held does not stop the stream", async () => {
+    const events = streamOf([call(), message("First."), call(), message("Last.")]);
+    let next = 0;
+    const body = new ReadableStream<Uint8Array>({
+      pull(controller) {
+        const event = events[next++];
+        if (event) controller.enqueue(new TextEncoder().encode(frames([event])));
+        else controller.close();
+      },
+    });
+    const { fetch } = upstream({ answer: () => sseOf(body), files: [chart] });
+    const repairing = createFileCitationsFetch({ fetch, unmentioned: "cite" });
+    const out = eventsIn(await (await repairing(`${BASE}/responses`, POST)).text());
+    expect(added(out).map((event) => event.replace(/@\d+/, ""))).toEqual(["chart.png 3/0/0"]);
+  });
+
   it("not where the stream ends without its end", async () => {
     const events = streamOf([call(), message("First.")]).slice(0, -1);
     expect(await repaired(events, [chart], { unmentioned: "cite" })).toEqual(events);

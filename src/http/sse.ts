@@ -33,7 +33,7 @@ export function repairEventStream(
     const isSent = frames.push(value, send);
     return isSent === true ? undefined : goOn(isSent);
   };
-  // A chunk that completes no frame sends nothing, and then nobody would ask again.
+  // A chunk that ends no frame, or frames that are held, sends nothing: then nobody would ask again.
   const goOn = async (isSent: boolean | Promise<boolean>): Promise<void> => {
     while (!(await isSent)) {
       const read = await reader.read();
@@ -79,7 +79,7 @@ class FrameRepair {
     this.#splitter = new FrameSplitter(this.#text);
   }
 
-  /** Sends on the frames that a chunk completes; whether there were any. A promise only where one has to wait. */
+  /** Sends on the frames that a chunk completes; whether it sent any. A promise only where one has to wait. */
   push(chunk: Uint8Array, send: Send): boolean | Promise<boolean> {
     // The shortest way for what nearly every chunk is.
     if (
@@ -92,7 +92,14 @@ class FrameRepair {
       send(chunk);
       return true;
     }
-    return this.#pass(chunk, this.#splitter.endsIn(chunk), 0, send);
+    let isSent = false;
+    const noting: Send = (bytes) => {
+      if (bytes.length === 0) return;
+      isSent = true;
+      send(bytes);
+    };
+    const passed = this.#pass(chunk, this.#splitter.endsIn(chunk), 0, noting);
+    return passed ? passed.then(() => isSent) : isSent;
   }
 
   /** Sends what is left: half a frame, or events that were held for the one after them. */
@@ -103,40 +110,33 @@ class FrameRepair {
   }
 
   /** The frames of a chunk that end at `ends`, from the one numbered `from` on. */
-  #pass(chunk: Uint8Array, ends: readonly number[], from: number, send: Send): boolean | Promise<boolean> {
+  #pass(chunk: Uint8Array, ends: readonly number[], from: number, send: Send): undefined | Promise<void> {
     // Frames that need no change go out together, as one piece of the chunk.
     let start = from === 0 ? 0 : ends[from - 1]!;
     let sent = start;
     for (let at = from; at < ends.length; at++) {
       const end = ends[at]!;
       const piece = slice(chunk, start, end);
-      const bytes = this.#held.length === 0 ? piece : concat([...this.#held, piece]);
-      this.#held = this.#held.length === 0 ? this.#held : [];
+      const bytes = concat([...this.#held, piece]);
+      this.#held = [];
       const out = this.#repaired(bytes);
       if (out !== piece) {
         // What came before must not wait for this frame's citations.
-        if (sent < start) send(slice(chunk, sent, start));
-        if (out instanceof Promise) return this.#passAfter(out, chunk, ends, at + 1, send);
-        if (out.length > 0) send(out);
+        send(slice(chunk, sent, start));
+        if (out instanceof Promise) {
+          return out.then((later) => {
+            send(later);
+            return this.#pass(chunk, ends, at + 1, send);
+          });
+        }
+        send(out);
         sent = end;
       }
       start = end;
     }
-    if (sent < start) send(slice(chunk, sent, start));
+    send(slice(chunk, sent, start));
     if (start < chunk.length) this.#held.push(slice(chunk, start, chunk.length));
-    return ends.length > 0;
-  }
-
-  async #passAfter(
-    out: Promise<Uint8Array>,
-    chunk: Uint8Array,
-    ends: readonly number[],
-    from: number,
-    send: Send,
-  ): Promise<boolean> {
-    const bytes = await out;
-    if (bytes.length > 0) send(bytes);
-    return this.#pass(chunk, ends, from, send);
+    return undefined;
   }
 
   /** What goes out in place of a frame: itself where nothing is missing, and then at once. */
