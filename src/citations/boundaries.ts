@@ -33,7 +33,7 @@ function attaches(text: string, at: number, before: string): boolean {
   switch (before) {
     case "_": {
       let first = at;
-      while (first > 0 && at - first < 4 && text[first - 1] === "_") first--;
+      while (first > 0 && at - first < 4 && /[_\\]/.test(text[first - 1]!)) first--;
       if (first === 0) return false;
       const word = characterBefore(text, first);
       // 报告_a.csv is one name, 报告__a.csv__ bold type in a script that puts no space before it.
@@ -46,11 +46,17 @@ function attaches(text: string, at: number, before: string): boolean {
     case ":": {
       // A drive's letter, or the host of `user@host:`.
       const word = /(\S{0,64}):$/.exec(text.slice(Math.max(0, at - 65), at))![1]!;
-      return /^[a-z]$/i.test(word) || word.includes("@");
+      return /(?<![a-z\d_])[a-z]$/i.test(word) || word.includes("@");
     }
     default:
       return /[/\\.%+@$^#&})\]\u2010\u2011]/.test(before) || WORD.test(before);
   }
+}
+
+/** ASCII letters and digits: the quick half of the question whether a name may start or end here. */
+export function isWordCharacter(text: string, at: number): boolean {
+  const code = text.charCodeAt(at);
+  return (code >= 0x30 && code <= 0x39) || ((code | 0x20) >= 0x61 && (code | 0x20) <= 0x7a);
 }
 
 /** The character before `at`, both halves of it where it is a surrogate pair. */
@@ -60,12 +66,16 @@ function characterBefore(text: string, at: number): string {
   return isLow ? text.slice(at - 2, at) : text[at - 1]!;
 }
 
-/** In raw JSON a line break is the two characters `\n`: the `n` is no letter of what follows. */
+/**
+ * In raw JSON a line break is the two characters `\n`: the `n` is no letter of what follows. In JSON inside a JSON
+ * string it is `\\n`, but so begins a file of a Windows folder: there, only a path is sure to start behind it.
+ */
 function isJsonEscapedBreak(text: string, at: number): boolean {
   if (!/[nrt]/.test(text[at - 1]!)) return false;
   let first = at - 1;
   while (first > 0 && text[first - 1] === "\\") first--;
-  return (at - 1 - first) % 2 === 1;
+  const backslashes = at - 1 - first;
+  return backslashes % 2 === 1 || (backslashes > 0 && /[/\\]/.test(text[at]!));
 }
 
 /** The ASCII that no URL goes on over. */
@@ -85,7 +95,7 @@ function isInUrl(text: string, at: number): boolean {
 }
 
 /** What ends a name that has an extension, and one without only where none follows; see {@link goesOn}. */
-const ENDING = /["'`“”‘’)|\]}>»」』）】》〉，。、；：！？,;:!?…—¹²³⁰-⁹]/;
+const ENDING = /["'`“”‘’)|\]}>»」』）】》〉，。、；：！？．｡､,;:!?…—،؛؟۔।॥።։¹²³⁰-⁹]/;
 /** What ends a name that has an extension, and one without only before something that is no name. */
 const OPENING = /[#([{<（【–]/;
 
@@ -139,15 +149,30 @@ export function canEnd(text: string, end: number, name: string, opener = ""): bo
   return hasExtension || !isNamePart(text, end + next.length); // a symbol, an emoji
 }
 
+/** What may stand right behind a folder's slash. In Hiragana are particles; any other word may be a file's name. */
+const BEHIND_FOLDER = /$|[\s\p{Script=Hiragana}]|\.(?:\s|$)|\*\*(?![\w*/.{])/uy;
+
+/** Whether a folder spelled up to `end`, with its slash or without, stops there. */
+export function canFolderEnd(text: string, end: number): boolean {
+  if (isWordCharacter(text, end)) return false;
+  if (text[end - 1] !== "/") return canEnd(text, end, "a.b"); // a space or a particle ends it, as it does an extension
+  return matchAt(BEHIND_FOLDER, text, end) !== null || ENDING.test(text[end]!);
+}
+
 /** Whether a character that names are made of stands at `at`. */
 function isNamePart(text: string, at: number): boolean {
   return at < text.length && /[\p{L}\p{N}\p{M}_.\-/]/u.test(String.fromCodePoint(text.codePointAt(at)!));
 }
 
-/** `{date}` or `[id]` in a name: a template, where more of the name follows. */
+/** Dots and dashes that end a sentence are followed by no word. */
+const BEHIND_FILLED_IN = /[_.-]{0,4}([^_.-])/suy;
+
+/** `{date}` or `[id]` in a name: a template, where more of the name follows. Not `[^1]`, a footnote's mark. */
 function isFilledIn(text: string, at: number, closer: string): boolean {
   const close = text.slice(at, at + 100).indexOf(closer);
-  return close >= 0 && isNamePart(text, at + close + 1);
+  if (close < 0 || text[at + 1] === "^") return false;
+  const next = matchAt(BEHIND_FILLED_IN, text, at + close + 1)?.[1] ?? "";
+  return next === "/" || (WORD.test(next) && !UNSPACED.test(next));
 }
 
 const REST = /[\p{L}\p{N}\p{M}_.-]{0,64}(?:[^\S\r\n](?![a-z]+:|[*[|<])[^\s/\]["'`]{1,64})?/iuy;

@@ -56,9 +56,9 @@ export class FileIndex {
   /** The names with an extension of files that the model wrote, and their trie once one is looked for. */
   readonly #writtenNames: string[] = [];
   #nameEnds: EndTrie | undefined;
-  /** For each root, the folders that hold files, folded. */
+  /** For each root, the folders that hold files, folded, and their trie once one is looked for. */
   readonly #folders = new Map<string, Set<string>>();
-  #longestFolder = 0;
+  readonly #folderTries = new Map<string, Trie<{ key: string }>>();
 
   /** Files outside the roots are not indexed. Throws a `TypeError` for what is not a container file. */
   constructor(files: readonly ContainerFile[], roots: readonly string[]) {
@@ -107,7 +107,6 @@ export class FileIndex {
       let folder = indexed.folder.slice(0, -1);
       while (folder !== "" && !folders.has(folder)) {
         folders.add(folder);
-        if (folder.length > this.#longestFolder) this.#longestFolder = folder.length;
         folder = folder.slice(0, Math.max(0, folder.lastIndexOf("/")));
       }
       if (indexed.file.source === "user") {
@@ -143,11 +142,17 @@ export class FileIndex {
     return this.#nameEnds.startsBefore(text, end);
   }
 
-  /** Whether some file is in the folder `relative`, a decoded path below `root` without a slash at its end. */
-  hasFolder(root: string, relative: string): boolean {
-    // Folded, a path is not half as long: what is too long for a folder need not be folded to know it.
-    if (relative.length > 2 * this.#longestFolder) return false;
-    return this.#folders.get(root)?.has(fold(relative)) ?? false;
+  /** Where the folders end that hold files and that `text` spells from `at`, as {@link pathsAt}; longest first. */
+  folderEndsAt(text: string, at: number, root: string): number[] {
+    const folders = this.#folders.get(root);
+    if (!folders || folders.size === 0) return [];
+    let trie = this.#folderTries.get(root);
+    if (!trie) {
+      trie = new Trie();
+      for (const key of folders) trie.add({ key });
+      this.#folderTries.set(root, trie);
+    }
+    return trie.spelledAt(text, at).map(({ end }) => end);
   }
 
   /** The file whose path below `root` is `relative`, decoded. */

@@ -48,6 +48,13 @@ export function placeOf(text: string, at: number, hasScheme: boolean): Place {
   }
 }
 
+const INSIDE = /(?:\]\(\s{0,8}<?|\b(?:href|src|poster)\s{0,8}=\s{0,8}\\?["'])[^)<>"'\n]{0,200}$/i;
+
+/** Whether `at` is in the midst of a link's destination: what stands there is a piece of another file's name. */
+export function isInDestination(text: string, at: number): boolean {
+  return isAfter(INSIDE, text, at);
+}
+
 /** Where the character before `at` stands that is no white space: a few spaces may pad a link's destination. */
 function beforeBlanks(text: string, at: number): number {
   let before = at - 1;
@@ -80,7 +87,7 @@ export function closesAfterSpace(text: string, at: number, { kind, closer }: Pla
 }
 
 const FENCE = /[ \t>]*(?:(?:[-*+]|\d{1,9}[.)])[ \t]+)*(`{3,}|~{3,})([^\n]*)/y;
-const INDENTED = /(?: {4}| {0,3}\t)[ \t]*[^\s]/y;
+const INDENT = /[ \t]*/y;
 const LIST_ITEM = /[ \t]*(?:[-*+]|\d{1,9}[.)])[ \t]/y;
 
 /** The fenced and indented code blocks of a text, in order. */
@@ -88,7 +95,8 @@ export function codeBlocks(text: string): Range[] {
   const blocks: Range[] = [];
   let fence: { start: number; mark: string } | undefined;
   let isAfterBlank = true;
-  let isInList = false;
+  /** Where the text of the list's items begins: code in them is indented from there. 0 outside of lists. */
+  let listIndent = 0;
   let indented: Range | undefined;
   for (let at = 0; at < text.length; ) {
     const newline = text.indexOf("\n", at);
@@ -108,22 +116,31 @@ export function codeBlocks(text: string): Range[] {
       indented = undefined;
     } else {
       const isBlank = isEmpty || (!isProse && text.slice(at, end).trim() === "");
-      const isIndented = !isBlank && !isProse && matchAt(INDENTED, text, at) !== null;
+      const indent = isBlank || isProse ? 0 : columns(matchAt(INDENT, text, at)![0]);
+      const item = isBlank || isProse ? null : matchAt(LIST_ITEM, text, at);
+      const isIndented = indent >= listIndent + 4 && !(item && listIndent > 0);
       if (isIndented && indented) {
         indented.end = end;
-      } else if (isIndented && isAfterBlank && !isInList) {
+      } else if (isIndented && isAfterBlank) {
         indented = { start: at, end };
         blocks.push(indented);
       } else if (!isBlank) {
         indented = undefined;
-        if (!isProse && matchAt(LIST_ITEM, text, at)) isInList = true;
-        else if (isAfterBlank && !isIndented) isInList = false;
+        if (item) listIndent = columns(item[0]);
+        else if (isAfterBlank) listIndent = Math.min(listIndent, indent);
       }
       isAfterBlank = isBlank;
     }
     at = end;
   }
   return blocks;
+}
+
+/** How wide white space and a list's mark are, a tab reaching to the next multiple of four. */
+function columns(lead: string): number {
+  let width = 0;
+  for (const character of lead) width += character === "\t" ? 4 - (width % 4) : 1;
+  return width;
 }
 
 /** A label longer than this is not looked for: without a bound, unclosed brackets would be read again and again. */

@@ -1,5 +1,5 @@
 /** Where a text speaks of the container's files by a path: `/mnt/data/…` in any form that models write it. */
-import { canStart } from "./boundaries.js";
+import { canFolderEnd, canStart } from "./boundaries.js";
 import { type Place, placeOf } from "./markdown.js";
 import { decode, endOfMatch } from "./spelling.js";
 
@@ -79,10 +79,10 @@ export class MentionFinder {
   /** The mention whose root is written, without its first slash, from `at` to `end`. */
   #mentionAt(text: string, at: number, end: number, root: string, from: number): PathMention | undefined {
     if (isInsidePath(text, at)) return undefined;
-    const relativeStart = behindSlashes(text, end);
+    const relativeStart = endOfSlashes(text, end);
     const hasSlash = relativeStart > end;
     // The root itself may be meant ("it is in /mnt/data."), a longer name (/mnt/database) not.
-    if (!hasSlash && LONGER_NAME.test(text.slice(end, end + 2))) return undefined;
+    if (!hasSlash && !canFolderEnd(text, end)) return undefined;
     const start = startOf(text, at, from);
     if (start < 0) return undefined;
     // Only a scheme starts with a letter: an encoded slash does not.
@@ -93,15 +93,13 @@ export class MentionFinder {
   }
 }
 
-const LONGER_NAME = /^(?:[\p{L}\p{N}_\-.](?=[\p{L}\p{N}_-])|[\p{L}\p{N}_-])/u;
-
 /** Whether a root is written as it was given, whatever its slashes look like. */
 function spellsRoot(written: string, root: string): boolean {
   return `/${decode(written)}`.replace(/\/{2,}/g, "/").startsWith(root);
 }
 
 /** Where the slashes at `at` end. */
-function behindSlashes(text: string, at: number): number {
+export function endOfSlashes(text: string, at: number): number {
   const code = text.charCodeAt(at);
   if (isAsciiWord(code) || isSpace(code)) return at;
   // One plain slash, before what can be no other: the quick answer for nearly every mention.
@@ -159,17 +157,20 @@ function isSpace(code: number): boolean {
 /** No path is longer, however it is encoded: what goes on and on is not read to its end for each mention in it. */
 const LONGEST_PATH = 4096;
 
-const QUOTES = "\"'`";
+/** What closes a path as it opened it. */
+export const QUOTES = "\"'`";
 const ENDS: Record<string, RegExp> = {
   // " (2)" is more of a name, unless the link ends behind it: then it is a title.
   ")": /[^\s()\\"]*(?:(?:[ ](?=[^\s)"'(\\])|\([^\s()]*\)|[ ]\([^()\n]{0,100}\)(?![ ]*\)))[^\s()\\"]*)*/y,
-  ">": /[^>\n]*/y,
+  ">": /(?:[^<>\n]|<[^<>\n]{0,32}>)*/y,
   '"': /[^"\n\\]*/y,
   "'": /[^'\n\\]*/y,
 };
+/** Behind a folder's slash, these are HTML; any other word in `<>` stands for a name. */
+const TAGS = "(?:br|p|hr|b|i|li|ul|ol|td|th|tr|div|span|sup|code)\\b";
 const BARE_CHARACTERS = "[^\\s\"'`|<>\\\\“”‘’«»「」『』【】《》〈〉，。、；：！？…]*";
 const BARE = new RegExp(
-  `${BARE_CHARACTERS}(?:(?:\\\\{1,4}[!#-&(-/:-@[-_{-~]|<[a-z][\\w ]{0,30}>(?=[\\w.-]))${BARE_CHARACTERS})*`,
+  `${BARE_CHARACTERS}(?:(?:\\\\{1,4}[!#-&(-/:-@[-_{-~]|<\\w[\\w -]{0,30}>(?=[\\w.-])|(?<=^|[/_-])<(?!${TAGS})[a-z][\\w -]{0,30}>)${BARE_CHARACTERS})*`,
   "iy",
 );
 
@@ -195,10 +196,26 @@ export function endOfUnknown(
   }
   const bound = Math.max(relativeStart, Math.min(limit, relativeStart + LONGEST_PATH));
   const rest = text.slice(relativeStart, bound);
-  return relativeStart + trimPunctuation(rest.slice(0, endOfMatch(BARE, rest, 0))).length;
+  const path = rest.slice(0, endOfMatch(BARE, rest, 0));
+  const emphasized = path.includes("*") ? endOfEmphasis(text, start, path) : path.length;
+  return relativeStart + trimPunctuation(path.slice(0, emphasized)).length;
 }
 
-/** Without the sentence's punctuation, the emphasis, and the brackets that close what opened before. */
+/** Where the `*` or `**` in `path` stands that closes one opened on the line before `start`; else the path's length. */
+function endOfEmphasis(text: string, start: number, path: string): number {
+  const line = text.slice(Math.max(0, start - 500), start).replace(/^.*\n/s, "");
+  const open: string[] = [];
+  for (const { 0: mark, index } of line.matchAll(/\*+/g)) {
+    if (open.at(-1) === mark) open.pop();
+    else if (!/[\s.]/.test(line[index + mark.length] ?? "/")) open.push(mark);
+  }
+  const mark = open.at(-1);
+  if (mark === undefined) return path.length;
+  const closer = new RegExp(`\\*{${mark.length}}(?![\\w*/{<]|\\.\\w)`).exec(path);
+  return closer ? closer.index : path.length;
+}
+
+/** Without the sentence's punctuation and the brackets that close what opened before. */
 function trimPunctuation(path: string): string {
   let end = path.length;
   let unopened: number | undefined;
@@ -209,7 +226,7 @@ function trimPunctuation(path: string): string {
       if (unopened-- <= 0) break;
     } else if ("([{".includes(last)) {
       if (unopened !== undefined) unopened++;
-    } else if (!".,;:!?~_".includes(last) && !(last === "*" && path[end - 2] === "*")) {
+    } else if (!".,;:!?~_".includes(last)) {
       break;
     }
   }

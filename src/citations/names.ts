@@ -1,8 +1,9 @@
 /** Where a text names a file without its path: `summary.docx`. */
-import { canStart, endOfCitation } from "./boundaries.js";
+import { canStart, endOfCitation, isWordCharacter } from "./boundaries.js";
 import { extensionOf, type FileIndex, type Fit, fitOf } from "./file-index.js";
-import { type Place, placeOf } from "./markdown.js";
+import { isInDestination, type Place, placeOf } from "./markdown.js";
 import { isInside, overlaps, type Range } from "./ranges.js";
+import { matchAt } from "./spelling.js";
 import { isPlain } from "./trie.js";
 
 /** A file's name, standing alone. */
@@ -74,13 +75,18 @@ function nameAt(text: string, at: number, index: FileIndex): NameMention | undef
     const hasScheme = lead.includes(":");
     const place = placeOf(text, start, hasScheme);
     const end = endOfCitation(text, { start, place, hasScheme }, spelled.end, fit.entries[0]!.key);
+    if (place.kind === "text" && (isInDestination(text, start) || isWildcard(text, start, spelled.end)))
+      return undefined;
     if (end !== undefined) return { text: text.slice(start, end), start, end, fit, place };
   }
   return undefined;
 }
 
-/** ASCII letters and digits: the quick half of the question whether a name may start or end here. */
-function isWordCharacter(text: string, at: number): boolean {
-  const code = text.charCodeAt(at);
-  return (code >= 0x30 && code <= 0x39) || ((code | 0x20) >= 0x61 && (code | 0x20) <= 0x7a);
+/** `*report.csv`, `{x}_report.csv`: what stands for more than one file, where no emphasis ends behind the name. */
+function isWildcard(text: string, start: number, end: number): boolean {
+  const lead = text.slice(Math.max(0, start - 8), start);
+  if (/[}>)\]]_+$/.test(lead)) return text[end] !== "_";
+  return /[^\n*_]\*_*$/.test(lead) && !matchAt(ASTERISK_ON_LINE, text, end);
 }
+
+const ASTERISK_ON_LINE = /[^\n*]{0,500}\*/y;

@@ -1,10 +1,10 @@
 /** What the mentions by path mean: which file each is, or why none. */
 import type { ContainerFile, MatchKind, UnresolvedMention, UnresolvedReason } from "../types.js";
-import { endOfCitation } from "./boundaries.js";
-import { type FileIndex, type Fit, fitOf, type IndexedFile } from "./file-index.js";
-import { endOfUnknown, type MentionFinder, type PathMention } from "./mentions.js";
+import { canFolderEnd, endOfCitation } from "./boundaries.js";
+import { extensionOf, type FileIndex, type Fit, fitOf, type IndexedFile } from "./file-index.js";
+import { endOfSlashes, endOfUnknown, type MentionFinder, type PathMention, QUOTES } from "./mentions.js";
 import { overlaps, type Range } from "./ranges.js";
-import { decode, fold } from "./spelling.js";
+import { decode, endOfMatch, fold } from "./spelling.js";
 
 /** A mention and the file it means. */
 export interface Found extends Range {
@@ -88,9 +88,18 @@ function note(
   } else {
     const mention = toUnresolved(text, start, outcome);
     missed.push(mention);
-    taken.push(mention);
+    taken.push({ start, end: isLink ? outcome.end : endOfRest(text, mention) });
     if (isLink) missedLinks.add(start);
   }
+}
+
+const REST_OF_NAME =
+  /(?:[^\S\r\n][^\s/.,;:!?…"'`|<>[\]]+){0,2}[^\S\r\n][^\s/,;:!?…"'`|<>[\]]*\.[a-z]\w{0,9}/iy;
+
+/** `report.pdf` behind `/mnt/data/Q3`, which is not there: most likely the rest of its name, and no other file's. */
+function endOfRest(text: string, { text: path, end, reason }: UnresolvedMention): number {
+  const mayGoOn = reason === "not-found" && /[^\S\r\n]/.test(text[end] ?? "") && extensionOf(path) === "";
+  return mayGoOn ? endOfMatch(REST_OF_NAME, text, end) : end;
 }
 
 /** What is reported of a mention without a file. */
@@ -124,10 +133,27 @@ function outcomeOf(text: string, mention: PathMention, index: FileIndex, limit: 
     const fit = index.fitOfPath(root, relative);
     if (fit) return outcomeOfFit(fit, end, fit.isDifferent || isDifferent ? "written-differently" : "path");
   }
-  if (!isPlain && isPattern(path)) return { end, reason: "pattern" };
   const meant = isPlain ? path : decode(path);
-  if (meant.endsWith("/") || index.hasFolder(root, meant)) return { end, reason: "directory" };
+  if (!isPlain && isPattern(meant)) return { end, reason: "pattern" };
+  const folderEnd = meant.endsWith("/") ? end : endOfFolder(text, mention, index, end);
+  if (folderEnd !== undefined) return { end: folderEnd, reason: "directory" };
   return outcomeOfName(text, mention, index, end, isPlain) ?? { end, reason: "not-found" };
+}
+
+/** Where the folder ends that a mention means, if it is one. Between quotes and in a link it is what stands there, whole. */
+function endOfFolder(
+  text: string,
+  { start, relativeStart, root, place }: PathMention,
+  index: FileIndex,
+  unknownEnd: number,
+): number | undefined {
+  const isClosed = place.kind !== "text" || QUOTES.includes(text[start - 1] ?? " ");
+  for (const folderEnd of index.folderEndsAt(text, relativeStart, root)) {
+    const end = endOfSlashes(text, folderEnd);
+    if (folderEnd === unknownEnd || end === unknownEnd) return unknownEnd;
+    if (!isClosed && canFolderEnd(text, end)) return end;
+  }
+  return !isClosed && canFolderEnd(text, relativeStart) ? relativeStart : undefined;
 }
 
 /** The one file that fits, or that more than one does. */
@@ -144,7 +170,7 @@ function outcomeOfName(
   unknownEnd: number,
   isPlain: boolean,
 ): Outcome | undefined {
-  const { relativeStart, place, hasScheme } = mention;
+  const { relativeStart, root, place, hasScheme } = mention;
   const nameStart = lastSegment(text, relativeStart, unknownEnd, isPlain);
   const isHandedOver = hasScheme || place.kind !== "text";
   for (const spelled of index.namesAt(text, nameStart)) {
@@ -155,6 +181,7 @@ function outcomeOfName(
     const { indexed, isUploadAlias } = fit.entries[0]!;
     if (fit.entries.length > 1) return outcomeOfFit(fit, end, "moved");
     const folder = fold(decode(text.slice(relativeStart, nameStart))).replace(/\/{2,}/g, "/");
+    if (folder.includes(fold(`${root}/`))) return undefined; // two paths that nothing parts
     if (isUploadAlias) return folder === indexed.folder ? outcomeOfFit(fit, end, "upload") : undefined;
     // Moved up or down the same branch of folders. In another branch, another file may be meant.
     const isNear = folder.startsWith(indexed.folder) || indexed.folder.startsWith(folder);
