@@ -56,6 +56,8 @@ const LINK_SENTENCE =
   "If you made a file for me in /mnt/data, link to it in Markdown with a destination that starts with sandbox:, " +
   "like this: [report.csv](sandbox:/mnt/data/report.csv)";
 
+const LONGEST_TIMER_MS = 2 ** 31 - 1;
+
 const placement = z.enum(["last-user-message", "instructions"], {
   error: '"last-user-message" or "instructions"',
 });
@@ -83,7 +85,12 @@ const schema = z.strictObject({
     .array(absolutePath, { error: "an array of absolute paths" })
     .min(1, "at least one absolute path")
     .default([...DEFAULT_ROOTS]),
-  timeoutMs: z.number({ error: "a number of milliseconds" }).positive("above 0").finite().default(5000),
+  // A timer that is set for longer goes off at once.
+  timeoutMs: z
+    .number({ error: "a number of milliseconds" })
+    .positive("above 0")
+    .max(LONGEST_TIMER_MS, `${LONGEST_TIMER_MS} or less`)
+    .default(5000),
   retries: z.int({ error: "a whole number" }).min(0, "0 or more").max(100, "100 or less").default(2),
   onFailure: z
     .enum(["pass-through", "throw"], { error: '"pass-through" or "throw"' })

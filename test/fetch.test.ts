@@ -1,3 +1,4 @@
+import { Readable } from "node:stream";
 import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
 import {
   createFileCitationsFetch,
@@ -5,6 +6,7 @@ import {
   type FileCitationsFetchOptions,
   type Report,
 } from "../src/index.js";
+import { ContainerMemory } from "../src/responses/memory.js";
 import {
   BASE,
   call,
@@ -88,6 +90,21 @@ describe("what passes untouched, as the very same Response", () => {
 });
 
 describe("an answer in JSON", () => {
+  it("that cannot be written again is the same bytes", async () => {
+    const deep = "[".repeat(200_000) + "]".repeat(200_000);
+    const body = JSON.stringify(ANSWER).replace('"metadata":{}', `"metadata":${deep}`);
+    const { fetch } = setUp({ answer: () => json(body) });
+    expect((await (await fetch(`${BASE}/responses`, POST)).text()) === body).toBe(true);
+  });
+
+  it("whose body is a stream of Node's, as node-fetch gives it", async () => {
+    const body = Readable.from([Buffer.from(JSON.stringify(ANSWER))]);
+    const headers = new Headers({ "content-type": "application/json" });
+    const answer = { ok: true, status: 200, statusText: "OK", url: BASE, headers, body };
+    const { fetch } = setUp({ answer: () => answer as unknown as Response });
+    expect(cited(await (await fetch(`${BASE}/responses`, POST)).json())).toEqual(FOUND);
+  });
+
   it("gets its citations; the status, the headers and the URL stay, the length does not", async () => {
     const { fetch } = setUp({
       answer: () => {
@@ -207,6 +224,14 @@ describe("the request", () => {
     });
     expect(cited(await (await fetch(request)).json())).toEqual(FOUND);
     expect(JSON.parse(asked[0]!.body!).input).toContain("sandbox:");
+    expect(asked[0]!.headers.get("authorization")).toBe("Bearer sk-1");
+    expect(lists()[0]!.headers.get("authorization")).toBe("Bearer sk-1");
+  });
+
+  it("that is a Request with another body keeps the Request's headers", async () => {
+    const { fetch, asked, lists } = setUp();
+    const request = new Request(`${BASE}/responses`, { method: "POST", body: "x", headers: HEADERS });
+    await (await fetch(request, { body: JSON.stringify(params) })).json();
     expect(asked[0]!.headers.get("authorization")).toBe("Bearer sk-1");
     expect(lists()[0]!.headers.get("authorization")).toBe("Bearer sk-1");
   });
@@ -474,7 +499,11 @@ describe("what a client remembers", () => {
     const old = file("/mnt/data/old.csv");
     const fresh = file("/mnt/data/fresh.csv");
     let files = [PLAN, old];
-    const { fetch, reports } = setUp({ list: () => listPage(files) });
+    let turns = 0;
+    const { fetch, reports } = setUp({
+      answer: () => json({ ...ANSWER, id: `resp_${++turns}` }),
+      list: () => listPage(files),
+    });
     await (await fetch(`${BASE}/responses`, POST)).json();
     files = [...files, fresh];
     await (await fetch(`${BASE}/responses`, POST)).json();
@@ -482,5 +511,35 @@ describe("what a client remembers", () => {
       ["/mnt/data/old.csv"],
       ["/mnt/data/fresh.csv"],
     ]);
+  });
+
+  it("a response's own files are new each time it is read", async () => {
+    const { fetch } = setUp(
+      { answer: () => json(response([call(), message("Done.")])) },
+      { unmentioned: "cite" },
+    );
+    const read = async () => (await fetch(`${BASE}/responses/resp_1`)).json();
+    const first = await read();
+    expect(cited(first)).toEqual(["plan.docx@"]);
+    expect(await read()).toEqual(first);
+  });
+
+  it("each container once, however often a response is read, and the latest of many", async () => {
+    const remember = vi.spyOn(ContainerMemory.prototype, "remember");
+    const { fetch } = setUp({
+      answer: () => json(response([call()], { conversation: { id: "conv_1" } })),
+    });
+    for (let at = 0; at < 5; at++) await (await fetch(`${BASE}/responses/resp_1`)).text();
+    expect(remember.mock.calls.map(([, containers]) => [...new Set(containers)])).toContainEqual(["cntr_1"]);
+    for (const [, containers] of remember.mock.calls) expect(containers.length).toBeLessThanOrEqual(2);
+    remember.mockRestore();
+
+    const memory = new ContainerMemory();
+    memory.remember(
+      "resp_1",
+      Array.from({ length: 100 }, (_, at) => `cntr_${at}`),
+    );
+    expect(memory.recall("resp_1")).toHaveLength(32);
+    expect(memory.recall("resp_1")[0]).toBe("cntr_0");
   });
 });

@@ -6,6 +6,7 @@ describe("a wrong option is a TypeError that names it, what it got and what it t
   it.each([
     [{ timeoutMs: "5s" }, 'options.timeoutMs must be a number of milliseconds, got "5s"'],
     [{ timeoutMs: 0 }, "options.timeoutMs must be above 0, got 0"],
+    [{ timeoutMs: 1e12 }, "options.timeoutMs must be 2147483647 or less, got 1000000000000"],
     [{ timeoutMs: Number.NaN }, "options.timeoutMs must be a number of milliseconds, got NaN"],
     [{ retries: 1.5 }, "options.retries must be a whole number, got 1.5"],
     [{ retries: -1 }, "options.retries must be 0 or more, got -1"],
@@ -80,6 +81,10 @@ describe("what is no response, no stream, no source", () => {
     [
       [{ id: "cfile_1", path: "/mnt/data/a" }],
       /^source\[0\] must be a container file .*, got an object with id, path$/,
+    ],
+    [
+      [{ id: "cfile_1", path: "/mnt/data/a", source: "assistant", created_at: 1 }],
+      /^source\[0\] must be a container file \(id, container_id, .*, got an object with id, path, source, created_at$/,
     ],
   ])("source %j", async (source, message) => {
     await expect(repairResponse(response([]), source as never)).rejects.toThrow(message);

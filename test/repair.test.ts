@@ -6,6 +6,7 @@ import {
   type Report,
   repairResponse,
 } from "../src/index.js";
+import { fileNamesIn } from "../src/responses/evidence.js";
 import { describeShared, expectValid } from "./shared.js";
 import { call, cited, file, message, response } from "./upstream.js";
 
@@ -33,6 +34,11 @@ async function repair(
   const { response: repaired, report } = await repairResponse(given, list, options);
   expect(given, "the caller's object").toEqual(copy);
   return { given, repaired, report, asked };
+}
+
+function frozen<T>(value: T): T {
+  if (typeof value === "object" && value !== null) Object.values(Object.freeze(value)).forEach(frozen);
+  return value;
 }
 
 describe("a response", () => {
@@ -150,6 +156,28 @@ describe("a response", () => {
     expect(cited(repaired)).toEqual(["plan.docx@/mnt/data/plan.docx"]);
     expect(fetch).not.toHaveBeenCalled();
     fetch.mockRestore();
+  });
+});
+
+describe("what a caller gives", () => {
+  it("may be frozen to its depth", async () => {
+    const given = frozen(response([call(), message("Here: /mnt/data/plan.docx")]));
+    const { response: repaired } = await repairResponse(given, frozen([PLAN]));
+    expect(cited(repaired)).toEqual(["plan.docx@/mnt/data/plan.docx"]);
+  });
+
+  it("may report to an async function, whose failure is no one's", async () => {
+    const rejections: unknown[] = [];
+    const note = (reason: unknown): void => void rejections.push(reason);
+    process.on("unhandledRejection", note);
+    await repair([call(), message("Here: /mnt/data/plan.docx")], [PLAN], {
+      onReport: async () => {
+        throw new Error("the log is full");
+      },
+    });
+    await new Promise((resolve) => setImmediate(resolve));
+    process.off("unhandledRejection", note);
+    expect(rejections).toEqual([]);
   });
 });
 
@@ -560,6 +588,49 @@ describe("time", () => {
     expect(repaired).toBe(given);
     expect(report.error).toEqual(new Error("enough"));
     expect(vi.getTimerCount()).toBe(0);
+  });
+});
+
+describe("asking again", () => {
+  beforeEach(() => void vi.useFakeTimers());
+  afterEach(() => void vi.useRealTimers());
+
+  it("for a file that is late keeps what an earlier container had", async () => {
+    const old = file("/mnt/data/old.csv", { container_id: "cntr_0" });
+    let asked = 0;
+    const recovery = repairResponse(
+      response([
+        call("open('/mnt/data/plan.docx', 'w')"),
+        message("/mnt/data/plan.docx and /mnt/data/old.csv"),
+      ]),
+      (id) => (id === "cntr_0" ? [old] : asked++ === 0 ? [] : [PLAN]),
+      { request: { tools: [{ type: "code_interpreter", container: "cntr_0" }] } },
+    );
+    await vi.advanceTimersByTimeAsync(5000);
+    expect(cited((await recovery).response)).toEqual([
+      "plan.docx@/mnt/data/plan.docx",
+      "old.csv@/mnt/data/old.csv",
+    ]);
+  });
+});
+
+describe("files' names", () => {
+  it("are looked for once in a text that is all dots, not once for each dot", () => {
+    const text = "a.a.".repeat(100_000);
+    let looked = 0;
+    const counted = vi.spyOn(RegExp.prototype, "test").mockImplementation(function (this: RegExp, part) {
+      looked++;
+      return this.exec(part) !== null;
+    });
+    const names = [...fileNamesIn(text)];
+    counted.mockRestore();
+    expect(names.length).toBeGreaterThan(100_000);
+    expect(looked).toBeLessThan(text.length * 2);
+  });
+
+  it("begin behind the last character that no name has", () => {
+    const names = [...fileNamesIn('open("a.b.csv") x/y.txt, .env.local')].map(({ name }) => name);
+    expect(names).toEqual(["a.b", "a.b.csv", "y.txt", ".env.local"]);
   });
 });
 

@@ -9,6 +9,7 @@ import {
   type Report,
   repairResponseStream,
 } from "../src/index.js";
+import { ResponseRepair } from "../src/responses/response-repair.js";
 import { createResponsesEmulator, type Script } from "../src/testing/index.js";
 import { describeShared, expectValid } from "./shared.js";
 import {
@@ -270,6 +271,132 @@ describe("a stream", () => {
       await expect(read()).rejects.toThrow("reset");
       expect(out.filter(({ type }) => !type.endsWith("annotation.added"))).toHaveLength(at);
     }
+  });
+});
+
+describe("what a gateway does to a stream", () => {
+  it("frozen events, and what is no event", async () => {
+    const events = streamOf([call(), message("Here: /mnt/data/plan.docx")]);
+    const freeze = (value: unknown): void => {
+      if (typeof value === "object" && value !== null) Object.values(Object.freeze(value)).forEach(freeze);
+    };
+    freeze(events);
+    expect(cited(last(await repaired(events)))).toEqual(["plan.docx@/mnt/data/plan.docx"]);
+    const odd = [null, "x", undefined, { type: 5 }] as unknown as StreamEvent[];
+    expect(await repaired(odd)).toEqual(odd);
+  });
+
+  it("one response after the other: each has its own citations, and its own report", async () => {
+    const texts = [
+      "Here: /mnt/data/plan.docx",
+      "You are very welcome, dear user.",
+      "Or: /mnt/data/plan.docx",
+    ];
+    const events = texts.flatMap((text, at) =>
+      streamOf([call(), message(text)]).map((event) =>
+        "response" in event
+          ? { ...event, response: { ...(event.response as object), id: `resp_${at}` } }
+          : event,
+      ),
+    );
+    const reports: Report[] = [];
+    const out = await repaired(events, [PLAN], { onReport: (report) => reports.push(report) });
+    expect(
+      out.filter(({ type }) => type === "response.completed").map((event) => cited(event.response)),
+    ).toEqual([["plan.docx@/mnt/data/plan.docx"], [], ["plan.docx@/mnt/data/plan.docx"]]);
+    expect(added(out)).toHaveLength(2);
+    expect(reports.map(({ responseId, outcome }) => [responseId, outcome])).toEqual([
+      ["resp_0", "recovered"],
+      ["resp_1", "nothing-to-do"],
+      ["resp_2", "recovered"],
+    ]);
+  });
+
+  it("a final event that leaves items out: no part gets the citation of another", async () => {
+    const events = streamOf([call(), message("/mnt/data/plan.docx"), message("That is all there is.")]);
+    const final = { ...events.at(-1)!, response: response([call(), message("That is all there is.")]) };
+    expect(cited(last(await repaired([...events.slice(0, -1), final])))).toEqual([]);
+  });
+
+  it("an output_text.done without its text", async () => {
+    const events = streamOf([call(), message("/mnt/data/plan.docx")]).map((event) =>
+      event.type === "response.output_text.done" ? { ...event, text: "" } : event,
+    );
+    expect(cited(last(await repaired(events)))).toEqual(["plan.docx@/mnt/data/plan.docx"]);
+  });
+
+  it.each([100_000, 4e9, 1e15])("an index of %d", async (output_index) => {
+    const noteItem = vi.spyOn(ResponseRepair.prototype, "noteItem");
+    const events = streamOf([call(), message("/mnt/data/plan.docx")]).map((event) =>
+      "output_index" in event ? { ...event, output_index } : event,
+    );
+    expect(cited(last(await repaired(events)))).toEqual(["plan.docx@/mnt/data/plan.docx"]);
+    for (const [at] of noteItem.mock.calls) expect(at).toBeLessThan(2);
+    noteItem.mockRestore();
+  });
+
+  it("frames that are all named message", async () => {
+    const events = streamOf([call(), message("/mnt/data/plan.docx")]);
+    const body = frames(events).replace(/^event: .*$/gm, "event: message");
+    const { fetch } = upstream({ answer: () => sseOf(body), files: [PLAN] });
+    const answer = await createFileCitationsFetch({ fetch })(`${BASE}/responses`, POST);
+    expect(cited(last(eventsIn(await answer.text())))).toEqual(["plan.docx@/mnt/data/plan.docx"]);
+  });
+
+  it("a final event that cannot be written again: the same bytes", async () => {
+    const deep = "[".repeat(200_000) + "]".repeat(200_000);
+    const events = streamOf([call(), message("/mnt/data/plan.docx")]);
+    const body = frames(events).replaceAll('"metadata":{}', `"metadata":${deep}`);
+    const { fetch } = upstream({ answer: () => sseOf(body), files: [PLAN] });
+    const answer = await createFileCitationsFetch({ fetch })(`${BASE}/responses`, POST);
+    const final = body.slice(body.indexOf("event: response.completed"));
+    expect((await answer.text()).endsWith(final)).toBe(true);
+  });
+});
+
+describe("a stream that breaks", () => {
+  it("ends the list that was asked for ahead", async () => {
+    const events = streamOf([call(), message("/mnt/data/plan.docx is the plan, and more")]).slice(0, 7);
+    let next = 0;
+    const body = new ReadableStream<Uint8Array>({
+      pull(controller) {
+        const event = events[next++];
+        if (event) controller.enqueue(new TextEncoder().encode(frames([event])));
+        else controller.error(new Error("reset"));
+      },
+    });
+    let signal: AbortSignal | null | undefined;
+    const { fetch } = upstream({
+      answer: () => sseOf(body),
+      list: (_, asked) => {
+        signal = asked.signal;
+        return new Promise<Response>(() => {});
+      },
+    });
+    const answer = await createFileCitationsFetch({ fetch })(`${BASE}/responses`, POST);
+    await expect(answer.text()).rejects.toThrow("reset");
+    expect(signal?.aborted).toBe(true);
+  });
+
+  it("by an error of ours that was asked for ends the upstream", async () => {
+    let isCancelled = false;
+    const body = new ReadableStream<Uint8Array>({
+      start: (controller) =>
+        controller.enqueue(
+          new TextEncoder().encode(frames(streamOf([call(), message("/mnt/data/plan.docx")]))),
+        ),
+      cancel: () => {
+        isCancelled = true;
+      },
+    });
+    const { fetch } = upstream({
+      answer: () => sseOf(body),
+      list: () => new Response(null, { status: 404 }),
+    });
+    const repairing = createFileCitationsFetch({ fetch, onFailure: "throw" });
+    const answer = await repairing(`${BASE}/responses`, POST);
+    await expect(answer.text()).rejects.toThrow(FileCitationsError);
+    expect(isCancelled).toBe(true);
   });
 });
 

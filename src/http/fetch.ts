@@ -14,7 +14,7 @@ import {
 } from "../responses/lookup.js";
 import { ContainerMemory } from "../responses/memory.js";
 import { repairItemList, repairOutput } from "../responses/repair.js";
-import { type RepairContext, ResponseRepair } from "../responses/response-repair.js";
+import { FileCitationsError, type RepairContext, ResponseRepair } from "../responses/response-repair.js";
 import { streamRepairOf } from "../responses/stream.js";
 import { repairEventStream } from "./sse.js";
 
@@ -85,9 +85,10 @@ export function createFileCitationsFetch({
       getResponse: (id, signal) => getResponse(underneath, route, headers, id, signal),
       signal: init?.signal ?? (input instanceof Request ? input.signal : undefined),
     };
+    const upstream = webStreamOf(response.body);
     const body = isStream
-      ? repairEventStream(response.body, streamRepairOf(context))
-      : repairJson(response.body, new ResponseRepair(context), route);
+      ? repairEventStream(upstream, streamRepairOf(context))
+      : repairJson(upstream, new ResponseRepair(context), route);
     return withBody(response, body);
   };
   return Object.assign(repairingFetch, { [IS_WRAPPED]: true });
@@ -150,7 +151,7 @@ async function withInstruction(
   const params = body === undefined ? undefined : parseObject(body);
   const asking = params && withLinkInstruction(params, settings);
   if (asking === params) return { input, init, params };
-  const headers = new Headers(init?.headers ?? (isRequest ? input.headers : undefined));
+  const headers = new Headers(init?.headers ?? (input instanceof Request ? input.headers : undefined));
   headers.delete("content-length");
   const changed = { ...init, headers, body: JSON.stringify(asking) };
   if (isRequest) return { input: new Request(input, changed), init: undefined, params: asking };
@@ -237,8 +238,8 @@ function repairJson(
         }
         const answer = parseObject(await new Blob(chunks).text());
         const repaired = answer && (await repairAnswer(repair, answer, route));
-        if (repaired === answer) for (const chunk of chunks) controller.enqueue(chunk);
-        else controller.enqueue(new TextEncoder().encode(JSON.stringify(repaired)));
+        if (repaired === undefined) for (const chunk of chunks) controller.enqueue(chunk);
+        else controller.enqueue(new TextEncoder().encode(repaired));
         controller.close();
       },
       cancel(reason) {
@@ -250,18 +251,43 @@ function repairJson(
   );
 }
 
-/** A response, or a list of items, with what it lacks; anything else as it is. */
+/** A response, or a list of items, with what it lacks, as text; `undefined` for anything else, or where it lacks nothing. */
 async function repairAnswer(
   repair: ResponseRepair,
   answer: Record<string, unknown>,
   { isItemList, isNewestFirst }: Route,
-): Promise<Record<string, unknown>> {
-  if (!Array.isArray(isItemList ? answer.data : answer.output)) return answer;
-  const repaired = isItemList
-    ? await repairItemList(repair, answer, isNewestFirst)
-    : await repairOutput(repair, answer);
-  repair.finish();
-  return repaired;
+): Promise<string | undefined> {
+  if (!Array.isArray(isItemList ? answer.data : answer.output)) return undefined;
+  try {
+    const repaired = isItemList
+      ? await repairItemList(repair, answer, isNewestFirst)
+      : await repairOutput(repair, answer);
+    repair.finish();
+    return repaired === answer ? undefined : JSON.stringify(repaired);
+  } catch (error) {
+    // A mistake of ours, or an answer that cannot be written again, is no reason to lose it.
+    if (error instanceof FileCitationsError) throw error;
+    return undefined;
+  }
+}
+
+/** A body as a web stream. That of node-fetch, which the SDK takes as well, is one of Node's. */
+function webStreamOf(body: ReadableStream<Uint8Array>): ReadableStream<Uint8Array> {
+  if (typeof body.getReader === "function") return body;
+  const chunks = (body as AsyncIterable<Uint8Array>)[Symbol.asyncIterator]();
+  return new ReadableStream<Uint8Array>(
+    {
+      async pull(controller) {
+        const { done, value } = await chunks.next();
+        if (done) controller.close();
+        else controller.enqueue(value);
+      },
+      async cancel(reason) {
+        await chunks.return?.(reason);
+      },
+    },
+    { highWaterMark: 0 },
+  );
 }
 
 /** The same answer with another body, which may be of another length. */

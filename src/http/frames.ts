@@ -111,7 +111,8 @@ export const TEXT_DELTA = "response.output_text.delta";
 const TEXT_DELTA_LINE = encoder.encode(`event: ${TEXT_DELTA}\n`);
 const EVENT = encoder.encode("event:");
 const DELTA = encoder.encode(".delta");
-const TYPE = /^\s*(?:data:\s*\{\s*"type"\s*:\s*"|event:\s*)([\w.]+)/;
+// An event's name that is of no response (`message`) says nothing of the type that the data has.
+const TYPE = /^\s*(?:data:\s*\{\s*"type"\s*:\s*"|event:\s*(?=response\.))([\w.]+)/;
 
 /**
  * The type of a frame's event as its beginning tells it, or `undefined`. Nearly every frame is a delta, and its first

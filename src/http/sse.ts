@@ -2,6 +2,7 @@
  * A response's event stream. Frames that need no change pass as the bytes that came, in the pieces they came in:
  * not decoded, not parsed, not written again. `isRead` (responses/stream.ts) names the others.
  */
+import { FileCitationsError } from "../responses/response-repair.js";
 import { isRead, type StreamRepair } from "../responses/stream.js";
 import {
   type Frame,
@@ -29,9 +30,19 @@ export function repairEventStream(
   const send: Send = (bytes) => controller.enqueue(bytes);
   // Chained by hand, not awaited: this runs once for each delta there is, and mostly has nothing to wait for.
   const pass = ({ done, value }: ReadableStreamReadResult<Uint8Array>): undefined | Promise<void> => {
-    if (done) return frames.end(send).then(() => controller.close());
+    if (done)
+      return frames
+        .end(send)
+        .then(() => controller.close())
+        .catch(fail);
     const isSent = frames.push(value, send);
-    return isSent === true ? undefined : goOn(isSent);
+    return isSent === true ? undefined : goOn(isSent).catch(fail);
+  };
+  // The stream breaks: nobody cancels one that is broken, and what was begun for it has no one left to end it.
+  const fail = (error: unknown): never => {
+    stream.cancel(error);
+    reader.cancel(error).catch(() => {});
+    throw error;
   };
   // A chunk that ends no frame, or frames that are held, sends nothing: then nobody would ask again.
   const goOn = async (isSent: boolean | Promise<boolean>): Promise<void> => {
@@ -46,7 +57,7 @@ export function repairEventStream(
       start(given) {
         controller = given;
       },
-      pull: () => reader.read().then(pass),
+      pull: () => reader.read().then(pass, fail),
       cancel(reason) {
         stream.cancel(reason);
         return reader.cancel(reason);
@@ -152,10 +163,18 @@ class FrameRepair {
     this.#like = frame;
     // The event before is a delta nearly always, and its number is needed only where an event is inserted.
     const numberBefore = (): unknown => before && parseFrame(before)?.event.sequence_number;
-    const taken = stream.take(frame.event, numberBefore);
     const write = (events: readonly Record<string, unknown>[]): Uint8Array =>
       events.length === 1 && events[0] === frame.event ? bytes : formatFrames(events, frame);
-    return taken instanceof Promise ? taken.then(write) : write(taken);
+    const giveUp = (error: unknown): Uint8Array | Promise<never> => {
+      // A mistake of ours, or an event that cannot be written again, is no reason to lose it.
+      return error instanceof FileCitationsError ? Promise.reject(error) : bytes;
+    };
+    try {
+      const taken = stream.take(frame.event, numberBefore);
+      return taken instanceof Promise ? taken.then(write).catch(giveUp) : write(taken);
+    } catch (error) {
+      return giveUp(error);
+    }
   }
 
   /** Shows the stream the text around each slash that may begin a root; all other deltas stay unread. */

@@ -18,8 +18,6 @@ export class ContainerLists {
   readonly #list: ListFiles;
   readonly #memory: ContainerMemory | undefined;
   readonly #lists = new Map<string, Promise<ContainerFile[]>>();
-  /** The files that were there before this response, as far as an earlier list showed them. */
-  readonly #seenBefore = new Set<string>();
 
   constructor(list: ListFiles, memory: ContainerMemory | undefined) {
     this.#list = list;
@@ -82,23 +80,24 @@ export class ContainerLists {
   }
 
   /** Whether an earlier list showed a file, before this response. */
-  wasSeenBefore({ id }: ContainerFile): boolean {
-    return this.#seenBefore.has(id);
+  wasSeenBefore({ id, container_id }: ContainerFile, responseId: unknown): boolean {
+    return this.#memory?.sawFileBefore(container_id, id, responseId) ?? false;
   }
 
   /** Hands the lists on to the responses that come after this one. */
-  remember(): void {
+  remember(responseId: unknown): void {
     for (const containerId of this.containers) {
       const files = [...this.files.values()].filter((file) => file.container_id === containerId);
-      this.#memory?.rememberFiles(containerId, new Set(files.map(({ id }) => id)));
+      this.#memory?.rememberFiles(
+        containerId,
+        files.map(({ id }) => id),
+        responseId,
+      );
     }
   }
 
   async #askFor(containerId: string, signal: AbortSignal): Promise<ContainerFile[]> {
-    if (!this.containers.has(containerId)) {
-      this.containers.add(containerId);
-      for (const id of this.#memory?.recallFiles(containerId) ?? []) this.#seenBefore.add(id);
-    }
+    this.containers.add(containerId);
     const files = await this.#list(containerId, signal, () => this.requests++);
     for (const file of files) this.files.set(file.id, file);
     return files;

@@ -67,14 +67,14 @@ export interface ContainerSources {
 export function containersBefore({ response, request, memory }: ContainerSources): string[] {
   const input = Array.isArray(request?.input) ? request.input : [];
   const recall = (id: unknown): readonly string[] => memory?.recall(id) ?? [];
-  return [
+  return containerIds([
     ...containersOfTools(request?.tools ?? response.tools),
     ...containersOfItems(input),
     ...referencesIn(input).flatMap(recall),
     ...recall(response.id),
     ...recall(previousId({ response, request })),
     ...recall(conversationKey({ response, request })),
-  ];
+  ]);
 }
 
 /** The id of the response before this one. */

@@ -34,9 +34,15 @@ const LONGEST_NAME = 255;
  * `np.float64` looks like one as well, `math.sqrt(` does not.
  */
 export function* fileNamesIn(text: string): Generator<{ start: number; name: string }> {
+  /** Where the word starts that `seen` is in: what was looked at for one dot is not looked at for the next. */
+  let wordStart = 0;
+  let seen = 0;
   for (const { index, 0: extension } of text.matchAll(EXTENSION)) {
-    let start = index;
-    while (start > 0 && index - start < LONGEST_NAME && !NO_NAME.test(text[start - 1]!)) start--;
+    let at = index;
+    while (at > seen && !NO_NAME.test(text[at - 1]!)) at--;
+    if (at > seen) wordStart = at;
+    seen = index;
+    const start = Math.max(wordStart, index - LONGEST_NAME);
     if (start < index) yield { start, name: text.slice(start, index + extension.length) };
   }
 }

@@ -54,6 +54,9 @@ const fileSchema = z.looseObject({
   container_id: z.string().nullish(),
 });
 
+/** A file that a caller gives: nothing but itself tells whose it is. */
+const givenFileSchema = fileSchema.extend({ container_id: z.string() });
+
 /** Whether `value` can list container files: known by what it can do, since there are many copies of its class. */
 export function isContainerFilesClient(value: unknown): value is ContainerFilesClient {
   if (typeof value !== "object" || value === null) return false;
@@ -78,7 +81,7 @@ export function listFilesFrom(source: FileSource): ListFiles {
     );
   }
   for (const [position, file] of source.entries()) {
-    if (!isRecord(file) || !fileSchema.safeParse(file).success) {
+    if (!isRecord(file) || !givenFileSchema.safeParse(file).success) {
       throw badInput(
         `source[${position}]`,
         "a container file (id, container_id, path, source, created_at)",

@@ -2,6 +2,8 @@
 
 /** How many responses, items and conversations are remembered, and how many lists: each is a few short strings. */
 const MEMORY_SIZE = 5000;
+/** How many containers are remembered of each, the nearest ones: those before them have long expired. */
+const MOST_CONTAINERS = 32;
 
 /** A map of the latest entries: what was set or asked for last is forgotten last. */
 class BoundedMap<Value> {
@@ -26,23 +28,30 @@ class BoundedMap<Value> {
  */
 export class ContainerMemory {
   readonly #containers = new BoundedMap<readonly string[]>();
-  readonly #files = new BoundedMap<ReadonlySet<string>>();
+  readonly #files = new BoundedMap<ReadonlyMap<string, unknown>>();
 
   /** `id` is that of a response or one of its items, or the key of a conversation. */
   remember(id: unknown, containers: readonly string[]): void {
-    if (typeof id === "string" && containers.length > 0) this.#containers.set(id, containers);
+    if (typeof id !== "string" || containers.length === 0) return;
+    this.#containers.set(id, [...new Set(containers)].slice(0, MOST_CONTAINERS));
   }
 
   recall(id: unknown): readonly string[] {
     return (typeof id === "string" && this.#containers.get(id)) || [];
   }
 
-  /** The ids of the files that a container's list held. */
-  rememberFiles(containerId: string, fileIds: ReadonlySet<string>): void {
-    this.#files.set(containerId, fileIds);
+  /** The ids of the files that a container's list held when `responseId` was repaired. */
+  rememberFiles(containerId: string, fileIds: readonly string[], responseId: unknown): void {
+    const known = this.#files.get(containerId);
+    this.#files.set(
+      containerId,
+      new Map(fileIds.map((id) => [id, known?.has(id) ? known.get(id) : responseId])),
+    );
   }
 
-  recallFiles(containerId: string): ReadonlySet<string> | undefined {
-    return this.#files.get(containerId);
+  /** Whether a file was there before a response: one that is read again finds its own files as new as they were. */
+  sawFileBefore(containerId: string, fileId: string, responseId: unknown): boolean {
+    const files = this.#files.get(containerId);
+    return files?.has(fileId) === true && files.get(fileId) !== responseId;
   }
 }

@@ -19,11 +19,12 @@ export function isOutputText(part: unknown): part is Record<string, unknown> & {
 
 /** A copy with some properties changed: what else an SDK put on the object stays, enumerable or not. */
 export function copyWith<T extends object>(original: T, changes: Partial<T> | Record<string, unknown>): T {
-  const copy = Object.create(Object.getPrototypeOf(original), Object.getOwnPropertyDescriptors(original));
+  // Put together before the copy is made: what a frozen object's property became could not be changed any more.
+  const properties: PropertyDescriptorMap = Object.getOwnPropertyDescriptors(original);
   for (const [key, value] of Object.entries(changes)) {
-    Object.defineProperty(copy, key, { value, enumerable: true, writable: true, configurable: true });
+    properties[key] = { value, enumerable: true, writable: true, configurable: true };
   }
-  return copy;
+  return Object.create(Object.getPrototypeOf(original), properties);
 }
 
 /** An item with its missing citations, at once where none can be missing; the very same object where none is. */

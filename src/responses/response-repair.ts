@@ -108,8 +108,9 @@ export class ResponseRepair {
   ): readonly ContainerFileCitation[] | Promise<readonly ContainerFileCitation[]> {
     const key = keyOf(position);
     const known = this.#parts.get(key);
-    // A resumed stream may tell only in the end which container its text means.
-    if (known && (known.hadContainers || !this.hasContainers)) return known.annotations;
+    // A resumed stream may tell only in the end which container its text means. And a gateway may give another text
+    // in the end, or leave items out, so that another part stands in this place: ranges are not for another text.
+    if (known?.text === text && (known.hadContainers || !this.hasContainers)) return known.annotations;
     const keep = (resolution: Resolution): readonly ContainerFileCitation[] => {
       this.#parts.set(key, { ...resolution, hadContainers: this.hasContainers, position, text, given });
       return resolution.annotations;
@@ -202,10 +203,9 @@ export class ResponseRepair {
     this.#held.end();
     this.#remember();
     try {
-      settings.onReport?.(report);
-    } catch {
-      // A caller's callback that throws is no reason to lose the answer.
-    }
+      // A caller's callback that throws is no reason to lose the answer, nor is an async one that rejects.
+      Promise.resolve(settings.onReport?.(report)).catch(() => {});
+    } catch {}
     if (report.error && settings.onFailure === "throw") throw new FileCitationsError(report);
     return report;
   }
@@ -230,7 +230,7 @@ export class ResponseRepair {
     memory?.remember(this.#response.id, known);
     memory?.remember(conversationKey({ ...this.#context, response: this.#response }), known);
     for (const item of this.#items) if (isRecord(item)) memory?.remember(item.id, known);
-    this.#lists.remember();
+    this.#lists.remember(this.#response.id);
   }
 
   /** Whether a citation may be missing: told from the text and what the calls wrote, without a list. */
@@ -241,10 +241,11 @@ export class ResponseRepair {
     const evidence = evidenceOf(this.#itemsBefore(position));
     const written = new Set([...fileNamesIn(evidence)].map(({ name }) => name));
     if (written.size === 0) return false;
+    const lengths = new Set([...written].map(({ length }) => length));
     for (const { start, name } of fileNamesIn(text)) {
       if (!cited.isUncited(start) || cited.isCitedName(name)) continue;
       // Where words are not spaced, the name is only the end of what looks like one.
-      for (let at = 0; at < name.length; at++) if (written.has(name.slice(at))) return true;
+      for (const length of lengths) if (written.has(name.slice(-length))) return true;
     }
     return false;
   }
@@ -272,7 +273,9 @@ export class ResponseRepair {
       const later = await this.#lists.again(near, this.#callsBefore(position), signal, {
         retries: settings.retries,
         accept: (files) => {
-          const again = resolveWith(files);
+          // What was found in the other containers is still there.
+          const others = listed.filter(({ container_id }) => !near.includes(container_id));
+          const again = resolveWith([...files, ...others]);
           return again.unresolved.some(isLate) ? undefined : again;
         },
       });
@@ -342,7 +345,7 @@ export class ResponseRepair {
     );
     return [...this.#lists.files.values()].filter((file) => {
       if (file.source === "user" || file.created_at < since) return false;
-      if (cited.has(file.id) || this.#lists.wasSeenBefore(file)) return false;
+      if (cited.has(file.id) || this.#lists.wasSeenBefore(file, this.#response.id)) return false;
       const filename = file.path.slice(file.path.lastIndexOf("/") + 1);
       return !parts.some(({ text }) => text.includes(filename));
     });

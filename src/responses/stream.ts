@@ -49,11 +49,15 @@ export function isRead(type: string): boolean {
   return READ.has(type);
 }
 
-/** Repairs one response's events, one after the other. */
+/** More items than any response has: an index beyond is a mistake, and would make a list of that length. */
+const MOST_ITEMS = 100_000;
+
+/** Repairs the events of a response, one after the other, and those of the next one where the stream goes on. */
 export class StreamRepair {
   /** The folders whose paths the text is watched for. */
   readonly roots: readonly string[];
-  readonly #repair: ResponseRepair;
+  readonly #context: RepairContext;
+  #repair: ResponseRepair;
   /** The annotations that the API sent for each part, in its events. */
   readonly #sent = new Map<string, Annotation[]>();
   readonly #held: { event: Event; before: unknown }[] = [];
@@ -63,11 +67,13 @@ export class StreamRepair {
   /** Unknown until the first delta of a message asks: no container, nothing to watch for. */
   #isWatching: boolean | undefined;
   #isFinished = false;
+  #responseId: unknown;
 
-  constructor(repair: ResponseRepair, roots: readonly string[]) {
-    this.roots = roots;
-    this.#repair = repair;
-    this.#finder = finderOf(roots);
+  constructor(context: RepairContext) {
+    this.roots = context.settings.roots;
+    this.#context = context;
+    this.#repair = new ResponseRepair(context);
+    this.#finder = finderOf(this.roots);
   }
 
   /**
@@ -149,6 +155,7 @@ export class StreamRepair {
     const { type, output_index: outputIndex, response, item } = event;
     // What comes now may be another message, after another call.
     if (type === "response.output_item.added") this.#isWatching = undefined;
+    if (type === "response.created" && isRecord(response)) this.#begin(response.id);
     switch (type) {
       case "response.created":
       case "response.in_progress":
@@ -177,6 +184,19 @@ export class StreamRepair {
       default:
         return [event];
     }
+  }
+
+  /** A WebSocket brings one response after the other: what is known of one says nothing of the next. */
+  #begin(responseId: unknown): void {
+    if (this.#isFinished || (this.#responseId !== undefined && this.#responseId !== responseId)) {
+      this.#finish();
+      this.#repair = new ResponseRepair(this.#context);
+      this.#sent.clear();
+      this.#watched = { item: undefined, text: "" };
+      this.#isWatching = undefined;
+      this.#isFinished = false;
+    }
+    this.#responseId = responseId;
   }
 
   /** Throws if a failure is to be thrown. */
@@ -244,7 +264,7 @@ function replace(event: Event, key: string, repaired: unknown): Taken {
 }
 
 function isIndex(value: unknown): value is number {
-  return Number.isInteger(value) && (value as number) >= 0;
+  return Number.isInteger(value) && (value as number) >= 0 && (value as number) < MOST_ITEMS;
 }
 
 function positionOf({
@@ -289,7 +309,7 @@ export function repairResponseStream<StreamEvent extends { type: string }>(
 
 /** A repair of events in a context. */
 export function streamRepairOf(context: RepairContext): StreamRepair {
-  return new StreamRepair(new ResponseRepair(context), context.settings.roots);
+  return new StreamRepair(context);
 }
 
 async function* repairEvents<StreamEvent extends { type: string }>(
@@ -300,6 +320,10 @@ async function* repairEvents<StreamEvent extends { type: string }>(
   let isDone = false;
   try {
     for await (const event of events) {
+      if (!isRecord(event)) {
+        yield event; // no event, whatever it is: nothing to repair, nothing to fail for
+        continue;
+      }
       if (event.type === "response.output_text.delta" && stream.isWatching) stream.watch(event);
       const taken = isRead(event.type) || stream.isHolding ? stream.take(event, () => before) : [event];
       // What comes in place of an event is of its kind: the same union of events.
