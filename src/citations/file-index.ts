@@ -18,8 +18,6 @@ export interface IndexedFile {
   relative: string;
   /** The folder it is in, below the root, folded: `""`, or `out/figures/`. */
   folder: string;
-  /** The last segment of its path, as the API gives it in a citation. */
-  filename: string;
 }
 
 /** A name under which a file is found. `key` is that name in NFD, not folded. */
@@ -44,6 +42,11 @@ const EXTENSION = /\.([a-z0-9]{1,10})$/i;
 export function extensionOf(name: string): string {
   const extension = EXTENSION.exec(name)?.[1] ?? "";
   return /[a-z]/i.test(extension) ? extension.toLowerCase() : "";
+}
+
+/** The last segment of a file's path, as the API gives it in a citation. */
+export function filenameOf({ path }: ContainerFile): string {
+  return path.slice(path.lastIndexOf("/") + 1);
 }
 
 export class FileIndex {
@@ -91,9 +94,8 @@ export class FileIndex {
         root,
         relative,
         folder: folded.get(folder)!,
-        filename: file.path.slice(file.path.lastIndexOf("/") + 1),
       };
-      if (indexed.filename === "") continue; // a folder's own entry
+      if (file.path.endsWith("/")) continue; // a folder's own entry
       const other = newest[container]!.get(file.path);
       if (!other || file.created_at > other.file.created_at) newest[container]!.set(file.path, indexed);
     }

@@ -1,7 +1,7 @@
 /** What the mentions by path mean: which file each is, or why none. */
 import type { ContainerFile, MatchKind, UnresolvedMention, UnresolvedReason } from "../types.js";
 import { canFolderEnd, endOfCitation } from "./boundaries.js";
-import { extensionOf, type FileIndex, type Fit, fitOf, type IndexedFile } from "./file-index.js";
+import { extensionOf, type FileIndex, type Fit, filenameOf, fitOf, type IndexedFile } from "./file-index.js";
 import { endOfSlashes, endOfUnknown, type MentionFinder, type PathMention, QUOTES } from "./mentions.js";
 import { overlaps, type Range } from "./ranges.js";
 import { decode, endOfMatch, fold } from "./spelling.js";
@@ -118,7 +118,7 @@ function outcomeOf(text: string, mention: PathMention, index: FileIndex, limit: 
   const { relativeStart, root, hasSlash, isDifferent } = mention;
   if (!hasSlash) return { end: relativeStart, reason: "directory" };
   for (const spelled of index.pathsAt(text, relativeStart, root)) {
-    const end = endOfCitation(text, mention, spelled.end, spelled.entries[0]!.indexed.filename);
+    const end = endOfCitation(text, mention, spelled.end, filenameOf(spelled.entries[0]!.indexed.file));
     if (end === undefined) continue;
     const fit = fitOf(spelled)!;
     return outcomeOfFit(fit, end, fit.isDifferent || isDifferent ? "written-differently" : "path");

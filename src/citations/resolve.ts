@@ -8,7 +8,7 @@ import type {
   RecoveredCitation,
   UnresolvedMention,
 } from "../types.js";
-import { FileIndex } from "./file-index.js";
+import { FileIndex, filenameOf } from "./file-index.js";
 import { coveredRanges, isRanged, toCodePoints } from "./index-units.js";
 import { codeBlocks, labelsOf } from "./markdown.js";
 import { DEFAULT_ROOTS, finderOf } from "./mentions.js";
@@ -139,20 +139,24 @@ function toCitations(text: string, cited: Found[], unit: "code-point" | "utf-16"
   const offsets = cited.flatMap(({ start, end }) => [start, end]);
   const indices = unit === "utf-16" ? offsets : toCodePoints(text, offsets);
   return cited.map(({ start, end, indexed, match }, position) => ({
-    // The properties in the order in which the service sends them.
-    annotation: {
-      type: "container_file_citation",
-      container_id: indexed.file.container_id,
-      end_index: indices[2 * position + 1]!,
-      file_id: indexed.file.id,
-      filename: indexed.filename,
-      start_index: indices[2 * position]!,
-    },
+    annotation: citationOf(indexed.file, indices[2 * position]!, indices[2 * position + 1]!),
     match,
     text: text.slice(start, end),
     start,
     end,
   }));
+}
+
+/** A file's citation as the service writes it, its properties in the service's order. */
+export function citationOf(file: ContainerFile, start: number, end: number): ContainerFileCitation {
+  return {
+    type: "container_file_citation",
+    container_id: file.container_id,
+    end_index: end,
+    file_id: file.id,
+    filename: filenameOf(file),
+    start_index: start,
+  };
 }
 
 /** The names that are mentions: each link's destination, else the first place; and those that fit two files. */

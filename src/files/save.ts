@@ -2,7 +2,7 @@
 import { sha256 } from "@noble/hashes/sha2.js";
 import { bytesToHex } from "@noble/hashes/utils.js";
 import pRetry, { AbortError } from "p-retry";
-import { badInput } from "../bad-input.js";
+import { asError, badInput } from "../bad-input.js";
 import { type CollectedFile, collectFiles } from "./collect.js";
 
 /** Where a file goes. Reads `stream` to its end and says where that is now. Called again for a new try. */
@@ -246,10 +246,6 @@ function decoded(base64: string): Opened {
 function shouldRetry({ error }: { error: unknown }): boolean {
   const { status } = error as { status?: unknown };
   return typeof status !== "number" || status === 429 || status >= 500;
-}
-
-function asError(error: unknown): Error {
-  return error instanceof Error ? error : new Error(String(error));
 }
 
 /** An error that says what a 404 means here. */

@@ -1,7 +1,7 @@
 /** What a response lacks: which of its parts need a citation, whose files they mean, what is to be added. */
-import { isRecord } from "../bad-input.js";
-import { FileIndex } from "../citations/file-index.js";
-import { type Resolution, resolveWithIndex } from "../citations/resolve.js";
+import { asError, isRecord } from "../bad-input.js";
+import { FileIndex, filenameOf } from "../citations/file-index.js";
+import { citationOf, type Resolution, resolveWithIndex } from "../citations/resolve.js";
 import { CitedText } from "../citations/uncited.js";
 import type { Settings } from "../options.js";
 import type {
@@ -154,15 +154,7 @@ export class ResponseRepair {
     const callCount = this.#items.filter(isContainerCall).length;
     await this.#inTime((signal) => this.#lists.add([], containersOfItems(this.#items), callCount, signal));
     const citations = this.#unmentioned().map((file): RecoveredCitation => {
-      const annotation: ContainerFileCitation = {
-        type: "container_file_citation",
-        container_id: file.container_id,
-        end_index: 0,
-        file_id: file.id,
-        filename: file.path.slice(file.path.lastIndexOf("/") + 1),
-        start_index: 0,
-      };
-      return { annotation, match: "unmentioned", text: "", start: 0, end: 0 };
+      return { annotation: citationOf(file, 0, 0), match: "unmentioned", text: "", start: 0, end: 0 };
     });
     // The API's citations that stand for no place come first as well.
     part.citations.unshift(...citations);
@@ -346,18 +338,13 @@ export class ResponseRepair {
     return [...this.#lists.files.values()].filter((file) => {
       if (file.source === "user" || file.created_at < since) return false;
       if (cited.has(file.id) || this.#lists.wasSeenBefore(file, this.#response.id)) return false;
-      const filename = file.path.slice(file.path.lastIndexOf("/") + 1);
-      return !parts.some(({ text }) => text.includes(filename));
+      return !parts.some(({ text }) => text.includes(filenameOf(file)));
     });
   }
 }
 
 function keyOf({ outputIndex, contentIndex }: PartPosition): string {
   return `${outputIndex}/${contentIndex}`;
-}
-
-function asError(error: unknown): Error {
-  return error instanceof Error ? error : new Error(String(error));
 }
 
 function isNotFound({ reason }: UnresolvedMention): boolean {
