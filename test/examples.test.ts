@@ -62,6 +62,7 @@ it("compiles", { timeout: 60_000 }, async () => {
         "openai-file-citations": ["../../src/index.ts"],
         "openai-file-citations/node": ["../../src/node.ts"],
         "openai-file-citations/testing": ["../../src/testing/index.ts"],
+        "openai-file-citations/webhook": ["../../src/webhook.ts"],
       },
     },
     include: ["*.ts"],

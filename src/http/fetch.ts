@@ -16,6 +16,7 @@ import { ContainerMemory } from "../responses/memory.js";
 import { repairItemList, repairOutput } from "../responses/repair.js";
 import { FileCitationsError, type RepairContext, ResponseRepair } from "../responses/response-repair.js";
 import { streamRepairOf } from "../responses/stream.js";
+import type { Report } from "../types.js";
 import { repairEventStream } from "./sse.js";
 
 type Fetch = typeof globalThis.fetch;
@@ -36,6 +37,13 @@ const IS_WRAPPED: unique symbol = Symbol.for("openai-file-citations") as never;
 /** Whether a `fetch` came from here, or from another copy of this package. */
 export function isFileCitationsFetch(fetch: unknown): boolean {
   return typeof fetch === "function" && IS_WRAPPED in fetch;
+}
+
+const REPORT: unique symbol = Symbol.for("openai-file-citations.report") as never;
+
+/** What became of the response in an answer's JSON body, once that was read; `undefined` for any other answer. */
+export function reportOf(answer: Response): Report | undefined {
+  return (answer as Response & { [REPORT]?: () => Report | undefined })[REPORT]?.();
 }
 
 /**
@@ -86,10 +94,10 @@ export function createFileCitationsFetch({
       signal: init?.signal ?? (input instanceof Request ? input.signal : undefined),
     };
     const upstream = webStreamOf(response.body);
-    const body = isStream
-      ? repairEventStream(upstream, streamRepairOf(context))
-      : repairJson(upstream, new ResponseRepair(context), route);
-    return withBody(response, body);
+    if (isStream) return withBody(response, repairEventStream(upstream, streamRepairOf(context)));
+    const repair = new ResponseRepair(context);
+    const answer = withBody(response, repairJson(upstream, repair, route));
+    return Object.defineProperty(answer, REPORT, { value: () => repair.report });
   };
   return Object.assign(repairingFetch, { [IS_WRAPPED]: true });
 }

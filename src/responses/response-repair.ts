@@ -78,6 +78,8 @@ export class ResponseRepair {
   #response: Record<string, unknown> = {};
   #previous: Promise<readonly string[]> | undefined;
   #error: Error | undefined;
+  /** What became of the response, once that is known. */
+  report: Report | undefined;
 
   constructor(context: RepairContext) {
     const { list, memory, settings, signal } = context;
@@ -192,6 +194,7 @@ export class ResponseRepair {
     else if (report.error) report.outcome = "failed";
     else if (report.unresolved.length > 0) report.outcome = "unchanged";
 
+    this.report = report;
     this.#held.end();
     this.#remember();
     try {
