@@ -1,147 +1,26 @@
-/** The whole thing on one page: the bug, the repair, the file. Needs no key and no network beyond loopback. */
-import { createHash } from "node:crypto";
-import { mkdtemp, writeFile } from "node:fs/promises";
-import { tmpdir } from "node:os";
-import { basename, join } from "node:path";
-import OpenAI from "openai";
-import { type ContainerFileCitation, withFileCitations } from "../index.js";
-import {
-  createResponsesEmulator,
-  type FileContent,
-  type ListeningServer,
-  stubbornModel,
-} from "../testing/index.js";
+import { Command } from "commander";
 
-/** A file that the demo got back. */
-export interface DemoFile {
-  filename: string;
-  file_id: string;
-  container_id: string;
-  bytes: number;
-  sha256: string;
-  savedTo: string;
+/** `demo`: the bug, the repair and the file on one page. */
+export function demoCommand(): Command {
+  return new Command("demo")
+    .description("show the bug, the repair and the file, with an emulator of the API: no key, no network")
+    .option("--json", "one JSON object, for a program to read")
+    .addHelpText("after", "\nExample:\n  $ openai-file-citations demo")
+    .action(async ({ json }: { json?: true }) => {
+      const { runDemo, demoAsJson, demoAsText } = await importDemo();
+      const result = await runDemo();
+      console.log(json ? demoAsJson(result) : demoAsText(result));
+    });
 }
 
-/** An answer, and what the API says can be downloaded from it. */
-interface Answer {
-  text: string;
-  citations: ContainerFileCitation[];
-}
-
-/** What the demo found: the answers without and with the wrapper, and the files. */
-export interface DemoResult {
-  without: Answer;
-  with: Answer;
-  streamed: Answer;
-  files: DemoFile[];
-}
-
-/** What the model writes in the demo. */
-export const DEMO_FILES: Readonly<Record<string, FileContent>> = {
-  "/mnt/data/monthly_sales.csv": "month,sales\nJanuary,1200\nFebruary,1350\nMarch,1425\n",
-};
-
-const REQUEST = {
-  model: "gpt-5",
-  input: "Put the monthly sales into a CSV file and give it to me.",
-  tools: [{ type: "code_interpreter" as const, container: { type: "auto" as const } }],
-};
-
-/** Runs the demo. The files are saved into `folder`, by default a new one among the temporary files. */
-export async function runDemo(folder?: string): Promise<DemoResult> {
-  const emulator = createResponsesEmulator({ script: stubbornModel({ files: DEMO_FILES }) });
-  const server = await emulator.listen();
+/** The demo asks through the official client, which need not be installed for anything else here. */
+async function importDemo(): Promise<typeof import("./demo-page.js")> {
   try {
-    return await ask(server, folder ?? (await mkdtemp(join(tmpdir(), "openai-file-citations-"))));
-  } finally {
-    await server.close();
+    return await import("./demo-page.js");
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code !== "ERR_MODULE_NOT_FOUND") throw error;
+    throw new Error(
+      "the demo asks through the openai package, which is not installed: npx -p openai -p openai-file-citations openai-file-citations demo",
+    );
   }
-}
-
-async function ask(server: ListeningServer, folder: string): Promise<DemoResult> {
-  const bare = new OpenAI({ apiKey: "none-needed", baseURL: server.baseURL });
-  const client = withFileCitations(bare);
-
-  const without = answerOf(await bare.responses.create(REQUEST));
-  const recovered = answerOf(await client.responses.create(REQUEST));
-
-  const streamed: Answer = { text: "", citations: [] };
-  for await (const event of await client.responses.create({ ...REQUEST, stream: true })) {
-    if (event.type === "response.output_text.delta") streamed.text += event.delta;
-    if (event.type === "response.output_text.annotation.added") {
-      streamed.citations.push(event.annotation as ContainerFileCitation);
-    }
-  }
-
-  const files: DemoFile[] = [];
-  for (const { container_id, file_id, filename } of recovered.citations) {
-    const content = await client.containers.files.content.retrieve(file_id, { container_id });
-    const bytes = new Uint8Array(await content.arrayBuffer());
-    const savedTo = join(folder, basename(filename)); // a name from a response is no path
-    await writeFile(savedTo, bytes);
-    const sha256 = createHash("sha256").update(bytes).digest("hex");
-    files.push({ filename, file_id, container_id, bytes: bytes.length, sha256, savedTo });
-  }
-  return { without, with: recovered, streamed, files };
-}
-
-function answerOf(response: OpenAI.Responses.Response): Answer {
-  const parts = response.output.flatMap((item) => (item.type === "message" ? item.content : []));
-  const citations = parts
-    .flatMap((part) => (part.type === "output_text" ? part.annotations : []))
-    .filter((annotation) => annotation.type === "container_file_citation");
-  return { text: response.output_text, citations };
-}
-
-/** The result as one JSON object on one line. */
-export function demoAsJson(result: DemoResult): string {
-  const count = ({ citations }: Answer): { citations: number } => ({ citations: citations.length });
-  return JSON.stringify({
-    without: count(result.without),
-    with: count(result.with),
-    streamed: count(result.streamed),
-    files: result.files,
-  });
-}
-
-/** The result as a page to read. */
-export function demoAsText(result: DemoResult): string {
-  const columns: [string, Answer][] = [
-    ["new OpenAI()", result.without],
-    ["withFileCitations(new OpenAI())", result.with],
-    ["the same, streamed", result.streamed],
-  ];
-  const blocks = columns.map(([title, answer]) => [title, "-".repeat(title.length), ...linesOf(answer)]);
-  const width = Math.max(...blocks.flat().map((line) => line.length)) + 3;
-  const height = Math.max(...blocks.map((block) => block.length));
-  const rows = Array.from({ length: height }, (_, row) =>
-    blocks
-      .map((block) => (block[row] ?? "").padEnd(width))
-      .join("")
-      .trimEnd(),
-  );
-  const files = result.files.flatMap(({ filename, bytes, sha256, savedTo }) => [
-    `${filename}: ${bytes} bytes, downloaded through the recovered citation`,
-    `  saved to  ${savedTo}`,
-    `  SHA-256   ${sha256}`,
-  ]);
-  return [
-    "A model that answers with a bare path, asked through the official client:",
-    "",
-    ...rows,
-    "",
-    ...files,
-  ].join("\n");
-}
-
-function linesOf({ text, citations }: Answer): string[] {
-  return [
-    ...text.split("\n"),
-    "",
-    `citations: ${citations.length}`,
-    ...citations.flatMap(({ filename, file_id, start_index, end_index }) => [
-      `  ${filename} at ${start_index}..${end_index}`,
-      `  ${file_id}`,
-    ]),
-  ];
 }

@@ -1,26 +1,41 @@
 #!/usr/bin/env node
-import { parseArgs } from "node:util";
-import { demoAsJson, demoAsText, runDemo } from "./demo.js";
+/** The command: `openai-file-citations <command>`. Each command is a file of its own. */
+import { readFileSync } from "node:fs";
+import { Command, CommanderError } from "commander";
+import { demoCommand } from "./demo.js";
+import { colorsFor } from "./terminal.js";
 
-/** What was asked for: the demo, as JSON or to read. Anything else is an error with the usage in it. */
-function readArguments(): { json: boolean } | Error {
-  try {
-    const { values, positionals } = parseArgs({
-      options: { json: { type: "boolean" } },
-      allowPositionals: true,
-    });
-    if (positionals.join(" ") === "demo") return { json: values.json === true };
-    return new Error(`there is no command "${positionals.join(" ")}"`);
-  } catch (error) {
-    return error as Error;
-  }
+/** What the process ends with; 0 is done. `INCOMPLETE`: something could not be recovered, or failed. */
+const INCOMPLETE = 1;
+const WRONG_USE = 2;
+
+const { version } = JSON.parse(readFileSync(new URL("../../package.json", import.meta.url), "utf8"));
+
+const program = new Command("openai-file-citations")
+  .description("Gives OpenAI responses the container file citations that reasoning models leave out.")
+  .version(version)
+  .exitOverride()
+  .showHelpAfterError("(add --help for what it takes)");
+
+for (const command of [demoCommand()]) {
+  program.addCommand(command.copyInheritedSettings(program));
 }
 
-const asked = readArguments();
-if (asked instanceof Error) {
-  console.error(`${asked.message}\nusage: openai-file-citations demo [--json]`);
-  process.exitCode = 2;
-} else {
-  const result = await runDemo();
-  console.log(asked.json ? demoAsJson(result) : demoAsText(result));
+// Whoever reads the results has enough of them: `| head`.
+process.stdout.on("error", (error: NodeJS.ErrnoException) => {
+  if (error.code === "EPIPE") process.exit();
+  throw error;
+});
+
+try {
+  await program.parseAsync();
+} catch (error) {
+  if (error instanceof CommanderError) {
+    // It has said what is wrong; help and --version come here as well, with 0.
+    process.exitCode = error.exitCode === 0 ? 0 : WRONG_USE;
+  } else {
+    const { red } = colorsFor(process.stderr);
+    console.error(`${red("error:")} ${error instanceof Error ? error.message : error}`);
+    process.exitCode = INCOMPLETE;
+  }
 }

@@ -1,0 +1,32 @@
+/** Runs the command as a user would: as a process, without a terminal. */
+import { spawn } from "node:child_process";
+
+/** What `test/build-command.ts` made. */
+export const main = new URL("../node_modules/.command/dist/cli/main.js", import.meta.url).pathname;
+
+export interface Run {
+  code: number | null;
+  stdout: string;
+  stderr: string;
+}
+
+/** Runs it to its end. Of the environment it sees only `PATH`, `HOME` and what `env` says. */
+export function run(
+  args: readonly string[],
+  { input = "", env = {}, cwd }: { input?: string | Uint8Array; env?: NodeJS.ProcessEnv; cwd?: string } = {},
+): Promise<Run> {
+  const { PATH, HOME } = process.env;
+  const child = spawn(process.execPath, [main, ...args], { env: { PATH, HOME, ...env }, cwd });
+  const stdout: Buffer[] = [];
+  const stderr: Buffer[] = [];
+  child.stdout.on("data", (chunk) => stdout.push(chunk));
+  child.stderr.on("data", (chunk) => stderr.push(chunk));
+  child.stdin.on("error", () => {}); // it need not read its input
+  child.stdin.end(input);
+  return new Promise((resolve, reject) => {
+    child.on("error", reject);
+    child.on("close", (code) =>
+      resolve({ code, stdout: Buffer.concat(stdout).toString(), stderr: Buffer.concat(stderr).toString() }),
+    );
+  });
+}
