@@ -5,24 +5,28 @@ export class HeldTime {
   /** For how long the answer was held so far. Recoveries side by side count once. */
   ms = 0;
   readonly #limitMs: number;
-  readonly #cancelled: AbortSignal;
-  readonly #over = new AbortController();
-  /** Aborts when the time is over, or nobody waits for the answer any more. */
-  readonly signal: AbortSignal;
+  readonly #outer: AbortSignal | undefined;
+  /** Made when it is needed: of a million responses, most hold nothing back, and a signal costs more than they do. */
+  #stop: { controller: AbortController; signal: AbortSignal } | undefined;
   #running = 0;
   #since = 0;
 
-  constructor(limitMs: number, cancelled: AbortSignal) {
+  /** `outer` aborts when nobody waits for the answer any more. */
+  constructor(limitMs: number, outer: AbortSignal | undefined) {
     this.#limitMs = limitMs;
-    this.#cancelled = cancelled;
-    this.signal = AbortSignal.any([this.#over.signal, cancelled]);
+    this.#outer = outer;
+  }
+
+  /** Aborts when the time is over, or nobody waits for the answer any more. */
+  get signal(): AbortSignal {
+    return this.#stopping().signal;
   }
 
   /** Waits for `recover`, which is told when to stop; rejects when the time is over, whether it stops or not. */
   async wait(recover: (signal: AbortSignal) => Promise<void>): Promise<void> {
     if (this.#running++ === 0) this.#since = performance.now();
     const timeOver = new Error(`the files' list took longer than ${this.#limitMs} ms`);
-    const timer = setTimeout(() => this.#over.abort(timeOver), Math.max(0, this.#limitMs - this.ms));
+    const timer = setTimeout(() => this.cancel(timeOver), Math.max(0, this.#limitMs - this.ms));
     const { promise: stopped, reject } = withReject();
     const stop = (): void => reject(this.signal.reason);
     try {
@@ -38,7 +42,21 @@ export class HeldTime {
 
   /** The response is done with: what still runs has no one to run for. */
   end(): void {
-    if (!this.#cancelled.aborted) this.#over.abort(new Error("the response is complete"));
+    this.#stop?.controller.abort(new Error("the response is complete"));
+  }
+
+  /** Nobody waits any more, now or later. */
+  cancel(reason?: unknown): void {
+    this.#stopping().controller.abort(reason);
+  }
+
+  #stopping(): { controller: AbortController; signal: AbortSignal } {
+    if (!this.#stop) {
+      const controller = new AbortController();
+      const { signal } = controller;
+      this.#stop = { controller, signal: this.#outer ? AbortSignal.any([signal, this.#outer]) : signal };
+    }
+    return this.#stop;
   }
 }
 

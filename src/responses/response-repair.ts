@@ -74,7 +74,6 @@ export class ResponseRepair {
   readonly #parts = new Map<string, PartResult>();
   readonly #lists: ContainerLists;
   readonly #held: HeldTime;
-  readonly #cancelled = new AbortController();
   #response: Record<string, unknown> = {};
   #previous: Promise<readonly string[]> | undefined;
   #error: Error | undefined;
@@ -85,8 +84,7 @@ export class ResponseRepair {
     const { list, memory, settings, signal } = context;
     this.#context = context;
     this.#lists = new ContainerLists(list, memory);
-    const signals = signal ? [this.#cancelled.signal, signal] : [this.#cancelled.signal];
-    this.#held = new HeldTime(settings.timeoutMs, AbortSignal.any(signals));
+    this.#held = new HeldTime(settings.timeoutMs, signal);
   }
 
   /** Takes note of what a response says besides its output: its id, its tools, what came before it. */
@@ -207,7 +205,7 @@ export class ResponseRepair {
 
   /** Nobody waits for the answer any more. */
   cancel(reason?: unknown): void {
-    this.#cancelled.abort(reason);
+    this.#held.cancel(reason);
   }
 
   #itemsBefore({ outputIndex }: PartPosition): unknown[] {
