@@ -1,4 +1,4 @@
-import { z } from "zod";
+import * as z from "zod/mini";
 import { badInput } from "./bad-input.js";
 import { DEFAULT_ROOTS } from "./citations/mentions.js";
 import type { IndexUnit, Report } from "./types.js";
@@ -63,41 +63,52 @@ const placement = z.enum(["last-user-message", "instructions"], {
 });
 const absolutePath = z
   .string({ error: "an absolute path" })
-  .regex(/^(?:\/[^/]+)+$/, "an absolute path without a slash at the end");
-const sentence = z.string().min(1);
+  .check(z.regex(/^(?:\/[^/]+)+$/, "an absolute path without a slash at the end"));
+const sentence = z.string().check(z.minLength(1));
 
 // Every message here ends the sentence "options.x must be …".
 const schema = z.strictObject({
-  instruction: z
-    .union(
-      [z.boolean(), sentence, z.strictObject({ text: sentence.optional(), placement: placement.optional() })],
-      {
-        error: "a boolean, a sentence, or { text, placement }",
-      },
-    )
-    .default(true),
-  includeOutputs: z.boolean({ error: "a boolean" }).default(true),
-  unmentioned: z.enum(["report", "cite"], { error: '"report" or "cite"' }).default("report"),
-  indexUnit: z
-    .enum(["auto", "code-point", "utf-16"], { error: '"auto", "code-point" or "utf-16"' })
-    .default("auto"),
-  roots: z
-    .array(absolutePath, { error: "an array of absolute paths" })
-    .min(1, "at least one absolute path")
-    .default([...DEFAULT_ROOTS]),
+  instruction: z._default(
+    z.union(
+      [
+        z.boolean(),
+        sentence,
+        z.strictObject({ text: z.optional(sentence), placement: z.optional(placement) }),
+      ],
+      { error: "a boolean, a sentence, or { text, placement }" },
+    ),
+    true,
+  ),
+  includeOutputs: z._default(z.boolean({ error: "a boolean" }), true),
+  unmentioned: z._default(z.enum(["report", "cite"], { error: '"report" or "cite"' }), "report"),
+  indexUnit: z._default(
+    z.enum(["auto", "code-point", "utf-16"], { error: '"auto", "code-point" or "utf-16"' }),
+    "auto",
+  ),
+  roots: z._default(
+    z
+      .array(absolutePath, { error: "an array of absolute paths" })
+      .check(z.minLength(1, "at least one absolute path")),
+    [...DEFAULT_ROOTS],
+  ),
   // A timer that is set for longer goes off at once.
-  timeoutMs: z
-    .number({ error: "a number of milliseconds" })
-    .positive("above 0")
-    .max(LONGEST_TIMER_MS, `${LONGEST_TIMER_MS} or less`)
-    .default(5000),
-  retries: z.int({ error: "a whole number" }).min(0, "0 or more").max(100, "100 or less").default(2),
-  onFailure: z
-    .enum(["pass-through", "throw"], { error: '"pass-through" or "throw"' })
-    .default("pass-through"),
-  onReport: z
-    .custom<(report: Report) => void>((value) => typeof value === "function", { error: "a function" })
-    .optional(),
+  timeoutMs: z._default(
+    z
+      .number({ error: "a number of milliseconds" })
+      .check(z.positive("above 0"), z.maximum(LONGEST_TIMER_MS, `${LONGEST_TIMER_MS} or less`)),
+    5000,
+  ),
+  retries: z._default(
+    z.int({ error: "a whole number" }).check(z.minimum(0, "0 or more"), z.maximum(100, "100 or less")),
+    2,
+  ),
+  onFailure: z._default(
+    z.enum(["pass-through", "throw"], { error: '"pass-through" or "throw"' }),
+    "pass-through",
+  ),
+  onReport: z.optional(
+    z.custom<(report: Report) => void>((value) => typeof value === "function", { error: "a function" }),
+  ),
 });
 
 /** Checks options and fills in the defaults. Throws a `TypeError` that names the option, what it got and what it takes. */

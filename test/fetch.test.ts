@@ -353,8 +353,13 @@ describe("a list that fails: the answer is the API's, byte for byte, and the rep
       /answered 302/,
     ],
     ["HTML", () => new Response("<html>", { headers: { "content-type": "text/html" } }), /JSON|token/],
-    ["JSON of another shape", () => Response.json({ files: [] }), /is no list/],
-    ["JSON null", () => Response.json(null), /is no list/],
+    ["JSON of another shape", () => Response.json({ files: [] }), /is no list: its data is no array/],
+    ["JSON null", () => Response.json(null), /is no list: it is no object/],
+    [
+      "a list that does not say whether it goes on",
+      () => Response.json({ data: [], has_more: "no" }),
+      /is no list: its has_more is no boolean/,
+    ],
     ["a reset", () => Promise.reject(new TypeError("fetch failed")), /fetch failed/],
     [
       "a reset in the middle",

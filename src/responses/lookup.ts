@@ -1,6 +1,6 @@
 /** From a container's id to its files: page after page, in time, whatever the other side does. */
 import pRetry from "p-retry";
-import { z } from "zod";
+import * as z from "zod/mini";
 import { badInput, isRecord } from "../bad-input.js";
 import type { ContainerFile } from "../types.js";
 
@@ -45,17 +45,23 @@ const PAGE_SIZE = 100;
 /** More files than a container was ever seen to hold: a list that goes on after them has no end. */
 const MOST_PAGES = 1000;
 
-const pageSchema = z.object({ data: z.array(z.unknown()), has_more: z.boolean().nullish() });
+const pageSchema = z.object(
+  {
+    data: z.array(z.unknown(), { error: "its data is no array" }),
+    has_more: z.nullish(z.boolean({ error: "its has_more is no boolean" })),
+  },
+  { error: "it is no object" },
+);
 const fileSchema = z.looseObject({
-  id: z.string().min(1),
+  id: z.string().check(z.minLength(1)),
   path: z.string(),
   source: z.string(),
   created_at: z.number(),
-  container_id: z.string().nullish(),
+  container_id: z.nullish(z.string()),
 });
 
 /** A file that a caller gives: nothing but itself tells whose it is. */
-const givenFileSchema = fileSchema.extend({ container_id: z.string() });
+const givenFileSchema = z.extend(fileSchema, { container_id: z.string() });
 
 /** Whether `value` can list container files: known by what it can do, since there are many copies of its class. */
 export function isContainerFilesClient(value: unknown): value is ContainerFilesClient {
@@ -166,8 +172,9 @@ function isPassing(error: Error): boolean {
 /** The files in a page, whatever it is: what is no file of this container is left out. Throws where it is no page. */
 function filesIn(page: unknown, containerId: string): { files: ContainerFile[]; hasMore: boolean } {
   const parsed = pageSchema.safeParse(page);
-  if (!parsed.success)
-    throw new Error(`the container's file list is no list: ${z.prettifyError(parsed.error)}`);
+  if (!parsed.success) {
+    throw new Error(`the container's file list is no list: ${parsed.error.issues[0]!.message}`);
+  }
   const files = parsed.data.data.flatMap((entry): ContainerFile[] => {
     const file = fileSchema.safeParse(entry).data;
     const isOfContainer = file && (file.container_id ?? containerId) === containerId;
