@@ -3,7 +3,7 @@ import { badInput, isRecord } from "./bad-input.js";
 import { type OpenAIClient, withFileCitations } from "./client.js";
 import { reportOf } from "./http/fetch.js";
 import type { FileCitationsOptions } from "./options.js";
-import { containerIds } from "./responses/containers.js";
+import { isId } from "./responses/containers.js";
 import { repairResponse } from "./responses/repair.js";
 import type { Report } from "./types.js";
 
@@ -180,8 +180,8 @@ export function createWebhookHandler<Client extends WebhookClient>(
     }
     if (!isRecord(event) || typeof event.type !== "string") return answer(400, "no event");
     if (!ENDED.test(event.type)) return answer(200, "ignored");
-    const [responseId] = containerIds([isRecord(event.data) ? event.data.id : undefined]);
-    if (responseId === undefined) return answer(400, "an event of no response");
+    const responseId = isRecord(event.data) ? event.data.id : undefined;
+    if (!isId(responseId)) return answer(400, "an event of no response");
 
     const deliveryId = headers["webhook-id"];
     // The same delivery a second time while the first is under way: what becomes of that is true for this one too.

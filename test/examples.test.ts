@@ -61,6 +61,7 @@ it("compiles", { timeout: 60_000 }, async () => {
       paths: {
         "openai-file-citations": ["../../src/index.ts"],
         "openai-file-citations/node": ["../../src/node.ts"],
+        "openai-file-citations/route": ["../../src/files/route.ts"],
         "openai-file-citations/testing": ["../../src/testing/index.ts"],
         "openai-file-citations/webhook": ["../../src/webhook.ts"],
       },

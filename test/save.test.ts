@@ -5,7 +5,7 @@ import { join } from "node:path";
 import fc from "fast-check";
 import OpenAI from "openai";
 import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
-import { safeName } from "../src/files/directory.js";
+import { safeName } from "../src/files/safe-name.js";
 import { type CollectedFile, type Sink, saveFiles, withFileCitations } from "../src/index.js";
 import { directory } from "../src/node.js";
 import { createResponsesEmulator, type ResponsesEmulator, stubbornModel } from "../src/testing/index.js";

@@ -1,5 +1,6 @@
 /** What a response hands over: the files it cites and the images it carries. */
 import { badInput, isRecord } from "../bad-input.js";
+import { isPictureType, pictureExtension, pictureTypeOf } from "./pictures.js";
 
 /** A file in a container, cited in some part of the response. It is downloaded by its two ids. */
 export interface CitedFile {
@@ -106,35 +107,32 @@ function citedFilesOf(part: unknown): CitedFile[] {
   });
 }
 
-/** How the base64 of a picture's first bytes begins. */
-const SIGNATURES: readonly (readonly [start: RegExp, mediaType: string])[] = [
-  [/^iVBORw0KGgo/, "image/png"],
-  [/^\/9j\//, "image/jpeg"],
-  [/^UklGR.{7}RUJQ/, "image/webp"],
-  [/^R0lGOD/, "image/gif"],
-];
-const EXTENSIONS: Record<string, string> = {
-  "image/png": "png",
-  "image/jpeg": "jpg",
-  "image/webp": "webp",
-  "image/gif": "gif",
-};
+/** How much of a picture's base64 tells its type. */
+const START = 32;
 
 function generatedImageOf(item: Record<string, unknown>): GeneratedImage[] {
   const { id, result, output_format: format } = item;
   if (typeof id !== "string" || typeof result !== "string" || result === "") return [];
-  const said =
-    typeof format === "string" && `image/${format}` in EXTENSIONS ? `image/${format}` : "image/png";
-  const mediaType = SIGNATURES.find(([start]) => start.test(result))?.[1] ?? said;
+  const said = `image/${format}`;
+  const mediaType = pictureTypeOf(decodedStart(result)) ?? (isPictureType(said) ? said : "image/png");
   return [
     {
       kind: "generated-image",
       itemId: id,
-      filename: `${id}.${EXTENSIONS[mediaType]}`,
+      filename: `${id}.${pictureExtension(mediaType)}`,
       mediaType,
       base64: result,
     },
   ];
+}
+
+/** The first bytes that base64 stands for, one character each. */
+function decodedStart(base64: string): string {
+  try {
+    return atob(base64.slice(0, START));
+  } catch {
+    return ""; // it is none
+  }
 }
 
 function codeImagesOf(item: Record<string, unknown>): CodeImage[] {
@@ -144,7 +142,7 @@ function codeImagesOf(item: Record<string, unknown>): CodeImage[] {
     if (!isRecord(output) || output.type !== "image" || typeof output.url !== "string") return [];
     if (!/^(?:data|https):/i.test(output.url)) return [];
     const mediaType = /^data:([^;,]+)/i.exec(output.url)?.[1]?.toLowerCase();
-    const extension = EXTENSIONS[mediaType ?? "image/png"] ?? "png";
+    const extension = pictureExtension(mediaType);
     return [
       {
         kind: "code-image",

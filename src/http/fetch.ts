@@ -1,7 +1,7 @@
 /** The middleware: a `fetch` that asks for cited links and gives back responses that have them. */
 import { badInput, isRecord } from "../bad-input.js";
 import { type FileCitationsOptions, type Settings, settingsOf } from "../options.js";
-import { containerIds } from "../responses/containers.js";
+import { isId } from "../responses/containers.js";
 import { withLinkInstruction } from "../responses/instruction.js";
 import {
   type ContainerFilesClient,
@@ -208,10 +208,9 @@ async function getResponse(
   id: string,
   signal: AbortSignal,
 ): Promise<unknown> {
-  const [usable] = containerIds([id]);
-  if (usable === undefined) return undefined;
+  if (!isId(id)) return undefined;
   const headers = credentialsOf(requestHeaders);
-  const response = await fetch(`${base}/responses/${usable}${search}`, {
+  const response = await fetch(`${base}/responses/${id}${search}`, {
     headers,
     signal,
     redirect: "manual",

@@ -2,15 +2,19 @@
 import { isRecord } from "../bad-input.js";
 import type { ContainerMemory } from "./memory.js";
 
+const ID = /^[A-Za-z0-9][\w-]{0,255}$/;
+
 /**
- * The ids that may stand in a URL. What a response names is data: an id of another form could lead a request
- * elsewhere, and no container has one.
+ * Whether an id may stand in a URL. What a response names is data: an id of another form could lead a request
+ * elsewhere, and no container, file or response has one.
  */
-const CONTAINER_ID = /^[A-Za-z0-9][\w-]{0,255}$/;
+export function isId(id: unknown): id is string {
+  return typeof id === "string" && ID.test(id);
+}
 
 /** Distinct, usable ids in their order. */
 export function containerIds(ids: readonly unknown[]): string[] {
-  return [...new Set(ids.filter((id): id is string => typeof id === "string" && CONTAINER_ID.test(id)))];
+  return [...new Set(ids.filter(isId))];
 }
 
 /** The containers that calls and citations in `items` name, the last one first. */
