@@ -1,10 +1,10 @@
-// The package as a user gets it: packed, installed from the tarball into an empty project, without `openai`.
+// The package as a user gets it: packed, installed from the tarball into an empty project, first without `openai`.
 //
 //     npm run build && node test/package/check.mjs
 import { execFile } from "node:child_process";
+import { existsSync } from "node:fs";
 import { mkdtemp, readdir, readFile, realpath, rm, writeFile } from "node:fs/promises";
-import { isBuiltin } from "node:module";
-import { tmpdir } from "node:os";
+import { createRequire, isBuiltin } from "node:module";
 import { join, relative } from "node:path";
 import { fileURLToPath } from "node:url";
 import { promisify } from "node:util";
@@ -23,13 +23,19 @@ const NODES = [["node"], node("20.19"), node("24")];
 /** This repository's compiler, and the last one that has an API: most users have one of its line. */
 const COMPILERS = [[join(ROOT, "node_modules/.bin/tsc")], ["npx", "-y", "-p", "typescript@5.9", "tsc"]];
 
-const project = await realpath(await mkdtemp(join(tmpdir(), "package-")));
+// Not among the temporary files: a node_modules there would lend this project what it has not.
+const project = await realpath(await mkdtemp("/var/tmp/package-"));
 const installed = join(project, "node_modules", manifest.name);
 try {
   await install();
   await checkImports();
-  const used = new Set([...FOR_READERS, ...(await checkTypes()), ...(await checkBundles())]);
-  await checkFiles(used);
+  const used = [...FOR_READERS, ...(await checkBundles())];
+  // What the emulator tells a script of its request is typed by `openai`.
+  used.push(...(await checkTypes(specifiers.filter((specifier) => !specifier.endsWith("/testing")))));
+  await run(["npm", "install", "--no-audit", "--no-fund", "openai@7"]);
+  used.push(...(await checkTypes(specifiers)));
+  await checkFiles(new Set(used));
+  await checkCommands();
 } finally {
   await rm(project, { recursive: true, force: true });
 }
@@ -57,6 +63,10 @@ async function install() {
     project,
   ]);
   await run(["npm", "install", "--no-audit", "--no-fund", join(project, JSON.parse(packed)[0].filename)]);
+  const strange = createRequire(join(project, "package.json")).resolve.paths("openai");
+  for (const folder of strange) {
+    if (existsSync(join(folder, "openai"))) throw new Error(`there must be no ${folder}/openai`);
+  }
 }
 
 /** By `import` and by `require`, on every Node.js: the same names. */
@@ -79,14 +89,12 @@ async function checkImports() {
   }
 }
 
-/** The declarations themselves too, in a project without `openai` and `@types/node`. The files of the package that are read. */
-async function checkTypes() {
-  const imports = specifiers.map(
-    (specifier, position) => `import * as all${position} from "${specifier}";\n`,
-  );
-  const uses = specifiers.map((_, position) => `console.log(all${position});\n`);
-  for (const name of ["types.mts", "types.cts"]) {
-    await writeFile(join(project, name), [...imports, ...uses].join(""));
+/** The declarations themselves too, in a project without `@types/node`. Returns the package's files that were read. */
+async function checkTypes(names) {
+  const imports = names.map((name, position) => `import * as all${position} from "${name}";\n`);
+  const uses = names.map((_, position) => `console.log(all${position});\n`);
+  for (const file of ["types.mts", "types.cts"]) {
+    await writeFile(join(project, file), [...imports, ...uses].join(""));
   }
   const read = [];
   for (const command of COMPILERS) {
@@ -97,7 +105,7 @@ async function checkTypes() {
     const forBundler = ["--module", "esnext", "--moduleResolution", "bundler"];
     await run([...check, ...libraries, ...forBundler, "types.mts"]);
     read.push(...inNode.split("\n").map((path) => relative(installed, path)));
-    console.log(`TypeScript, ${version}: the types, from ESM, from CommonJS and for a bundler`);
+    console.log(`TypeScript, ${version}: ${names.length} imports, from ESM, from CommonJS and for a bundler`);
   }
   return read;
 }
@@ -135,4 +143,12 @@ async function checkFiles(used) {
   const unused = files.map((path) => relative(installed, path)).filter((path) => !used.has(path));
   if (unused.length > 0) throw new Error(`in the package, but of no use: ${unused.join(", ")}`);
   console.log(`files: ${files.length}, each of use`);
+}
+
+/** As `npx` starts it. */
+async function checkCommands() {
+  for (const name of Object.keys(manifest.bin)) {
+    await run([join(project, "node_modules/.bin", name), "demo", "--json"]);
+    console.log(`command: ${name}`);
+  }
 }
