@@ -6,7 +6,7 @@ import { type FileSource, listFilesFrom } from "./lookup.js";
 import { type RepairContext, ResponseRepair } from "./response-repair.js";
 
 /** The annotations of a part, whatever else a gateway may have put there. */
-export function annotationsOf(part: Record<string, unknown>): readonly Annotation[] {
+function annotationsOf(part: Record<string, unknown>): readonly Annotation[] {
   return Array.isArray(part.annotations)
     ? part.annotations.filter(isRecord).map((annotation) => annotation as unknown as Annotation)
     : [];

@@ -58,7 +58,7 @@ export interface EmulatedContainer {
 export type Clock = () => number;
 
 const IDLE_MINUTES = 20;
-export const ROOT = "/mnt/data/";
+const ROOT = "/mnt/data/";
 
 export function toBytes(content: FileContent): Uint8Array {
   return typeof content === "string" ? new TextEncoder().encode(content) : content;
