@@ -3,7 +3,9 @@
 import { readFileSync } from "node:fs";
 import { Command, CommanderError } from "commander";
 import { demoCommand } from "./demo.js";
+import { repairCommand } from "./repair.js";
 import { colorsFor } from "./terminal.js";
+import { WrongUse } from "./wrong-use.js";
 
 /** What the process ends with; 0 is done. `INCOMPLETE`: something could not be recovered, or failed. */
 const INCOMPLETE = 1;
@@ -17,7 +19,7 @@ const program = new Command("openai-file-citations")
   .exitOverride()
   .showHelpAfterError("(add --help for what it takes)");
 
-for (const command of [demoCommand()]) {
+for (const command of [repairCommand(), demoCommand()]) {
   program.addCommand(command.copyInheritedSettings(program));
 }
 
@@ -36,6 +38,6 @@ try {
   } else {
     const { red } = colorsFor(process.stderr);
     console.error(`${red("error:")} ${error instanceof Error ? error.message : error}`);
-    process.exitCode = INCOMPLETE;
+    process.exitCode = error instanceof WrongUse ? WRONG_USE : INCOMPLETE;
   }
 }

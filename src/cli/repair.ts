@@ -1,0 +1,198 @@
+/** `repair`: stored responses in, the same with the citations that they lack out. */
+import { createReadStream } from "node:fs";
+import { stat } from "node:fs/promises";
+import { resolve } from "node:path";
+import { Command } from "commander";
+import { contextOf } from "../responses/repair.js";
+import type { RepairContext } from "../responses/response-repair.js";
+import { apiOf } from "./api.js";
+import { bar, ProgressLine } from "./progress.js";
+import { readGivenFiles } from "./stored/given-files.js";
+import { Output } from "./stored/output.js";
+import { ProgressFile, type Task } from "./stored/progress-file.js";
+import { type Counts, type Others, type Read, Run, START } from "./stored/run.js";
+import { colorsFor } from "./terminal.js";
+import { WrongUse, wholeNumberFrom } from "./wrong-use.js";
+
+interface Options {
+  files?: string;
+  out?: string;
+  report?: string;
+  concurrency: number;
+  resume?: true;
+}
+
+/** Stands for stdin among the inputs. */
+const STDIN = "-";
+const CHUNK_BYTES = 256 * 1024;
+/** A run that is interrupted does this much again, at the most. */
+const MILESTONE_MS = 1000;
+
+/** `repair`: a filter from stdin to stdout, or from files to a file. */
+export function repairCommand(): Command {
+  return new Command("repair")
+    .description("repair stored responses: one, an array, JSON Lines, a Batch API's output, recorded events")
+    .argument("[input...]", "files to read, - for stdin", [])
+    .option("--files <list.json>", "the containers' files, instead of asking the API for them")
+    .option("--out <file>", "write there instead of to stdout")
+    .option("--report <file>", "write what became of each response, as JSON Lines")
+    .option("--concurrency <n>", "how many responses may wait for the API at once", wholeNumberFrom(1), 8)
+    .option("--resume", "go on where an interrupted run with the same --out was")
+    .addHelpText(
+      "after",
+      `
+What comes out has the shape of what came in, in its order. What lacks nothing keeps its bytes, and so does what is no
+response. The summary goes to stderr; the exit code is 1 if a citation is still missing or a line is no response.
+
+Examples:
+  $ openai-file-citations repair responses.jsonl --out repaired.jsonl
+  $ openai-file-citations repair --files list.json < response.json`,
+    )
+    .action(async (inputs: string[], options: Options) => {
+      const counts = await repair(inputs.length > 0 ? inputs : [STDIN], options);
+      if (counts.left + counts.failed + counts.others > 0) process.exitCode = 1;
+    });
+}
+
+async function repair(inputs: readonly string[], options: Options): Promise<Counts> {
+  const sizes = await sizesOf(inputs, options);
+  const total = sizes?.reduce((sum, size) => sum + size, 0);
+  const context = await contextFor(options);
+  const { out: outPath, report: reportPath, concurrency } = options;
+  const task: Task = {
+    inputs: inputs.map((input) => (input === STDIN ? STDIN : resolve(input))),
+    report: reportPath === undefined ? null : resolve(reportPath),
+  };
+  const progressFile = outPath === undefined ? undefined : new ProgressFile(outPath);
+  const start = (await progressFile?.read(task)) ?? START;
+  if (progressFile && start !== START && !options.resume) {
+    throw new WrongUse(
+      `a run that writes ${outPath} was interrupted: go on with --resume, or remove ${progressFile.path} to start again`,
+    );
+  }
+  const out = outPath === undefined ? Output.toStdout() : await Output.toFile(outPath, start.outLength);
+  const report = reportPath === undefined ? undefined : await Output.toFile(reportPath, start.reportLength);
+  out.endsLine = start.outEndsLine;
+
+  let bytesRead = (sizes ?? []).slice(0, start.input).reduce((sum, size) => sum + size, start.offset);
+  let milestoneAt = Number.NEGATIVE_INFINITY;
+  const startedAt = performance.now();
+  const line = new ProgressLine(process.stderr, () => {
+    const speed = (run.counts.responses - start.counts.responses) / ((performance.now() - startedAt) / 1000);
+    return `${bar(bytesRead, total)} ${inWords(run.counts)}, ${Math.round(speed).toLocaleString("en")} a second`;
+  });
+  const run: Run = new Run(
+    {
+      context,
+      out,
+      report,
+      concurrency,
+      onOthers: (others) => {
+        line.clear();
+        console.error(inWordsOf(others, inputs));
+      },
+      isMilestoneDue: () => progressFile !== undefined && performance.now() - milestoneAt > MILESTONE_MS,
+      onMilestone: async (milestone) => {
+        await progressFile?.write(task, milestone);
+        milestoneAt = performance.now();
+      },
+    },
+    start,
+  );
+  const onRead = (bytes: number): void => {
+    bytesRead += bytes;
+    line.update();
+  };
+  await run.of(inputs.map((input) => readerOf(input, onRead)));
+  await report?.close();
+  await out.close();
+  await progressFile?.remove();
+  line.clear();
+  console.error(inWords(run.counts));
+  return run.counts;
+}
+
+/** Checks what would end in a loss, or not at all. The inputs' sizes, where all of them have one. */
+async function sizesOf(
+  inputs: readonly string[],
+  { out, report, resume }: Options,
+): Promise<number[] | undefined> {
+  if (resume && out === undefined)
+    throw new WrongUse("--resume needs the --out that the interrupted run wrote");
+  if (inputs.filter((input) => input === STDIN).length > 1) throw new WrongUse("stdin can be read once only");
+  if (inputs.includes(STDIN) && process.stdin.isTTY) {
+    throw new WrongUse("nothing to read: name a file, or pipe responses in");
+  }
+  const written = [out, report].filter((path) => path !== undefined);
+  if (out !== undefined && report !== undefined && resolve(out) === resolve(report)) {
+    throw new WrongUse("--out and --report are the same file");
+  }
+  const targets = await Promise.all(written.map((path) => stat(path).catch(() => undefined)));
+  const sizes: (number | undefined)[] = [];
+  for (const input of inputs) {
+    if (input === STDIN) {
+      sizes.push(undefined);
+      continue;
+    }
+    const found = await stat(input).catch((error: Error) => {
+      throw new WrongUse(error.message);
+    });
+    if (found.isDirectory()) throw new WrongUse(`${input} is a folder`);
+    // A file that is read cannot be written at the same time: nothing of it would be left.
+    if (targets.some((target) => target?.isFile() && target.ino === found.ino && target.dev === found.dev)) {
+      throw new WrongUse(`${input} would be overwritten while it is read`);
+    }
+    sizes.push(found.isFile() ? found.size : undefined);
+  }
+  return sizes.every((size) => size !== undefined) ? sizes : undefined;
+}
+
+/** Where the containers' lists come from. */
+async function contextFor({ files }: Options): Promise<RepairContext> {
+  // A list in a file does not come to be longer by asking again.
+  if (files !== undefined) return contextOf(await readGivenFiles(files), { retries: 0 });
+  const api = apiOf(process.env);
+  if (!api) throw new WrongUse("no list of files: set OPENAI_API_KEY, or give the lists with --files");
+  return { ...contextOf(api, {}), getResponse: (id, signal) => api.getResponse(id, signal) };
+}
+
+function readerOf(input: string, onRead: (bytes: number) => void): Read {
+  return async function* read(offset) {
+    if (input !== STDIN) {
+      for await (const chunk of createReadStream(input, { start: offset, highWaterMark: CHUNK_BYTES })) {
+        onRead(chunk.length);
+        yield chunk;
+      }
+      return;
+    }
+    let toSkip = offset;
+    for await (const chunk of process.stdin) {
+      const rest = chunk.subarray(toSkip);
+      toSkip -= chunk.length - rest.length;
+      onRead(rest.length);
+      if (rest.length > 0) yield rest;
+    }
+  };
+}
+
+/** `1,204 responses: 310 citations recovered in 290, 2 still missing, 1 failed` */
+function inWords({ responses, repaired, citations, left, failed, others }: Counts): string {
+  const n = (count: number, one: string, more = `${one}s`): string =>
+    `${count.toLocaleString("en")} ${count === 1 ? one : more}`;
+  const parts = [
+    `${n(citations, "citation")} recovered in ${n(repaired, "response")}`,
+    left > 0 && `${left.toLocaleString("en")} still missing`,
+    failed > 0 && `${n(failed, "failure")}`,
+    others > 0 && `${others.toLocaleString("en")} no response`,
+  ];
+  return `${n(responses, "response")}: ${parts.filter((part) => part !== false).join(", ")}`;
+}
+
+/** `responses.jsonl: lines 17-19 are no responses (no JSON), passed as they are` */
+function inWordsOf({ input, shape, from, to, problem }: Others, inputs: readonly string[]): string {
+  const { yellow } = colorsFor(process.stderr);
+  const name = inputs[input] === STDIN ? "stdin" : inputs[input];
+  const kind = shape === "lines" ? "line" : "value";
+  const where = from === to ? `${kind} ${from} is no response` : `${kind}s ${from}-${to} are no responses`;
+  return `${yellow(`${name}: ${where}`)} (${problem}), passed as it came`;
+}

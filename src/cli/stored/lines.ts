@@ -1,0 +1,61 @@
+import { isSpace, joined, LF, LONGEST_RECORD, type Piece, type Position } from "./piece.js";
+
+/** Cuts an input into lines, whatever they hold: a broken one breaks no other. */
+export class LineSplitter {
+  /** The beginning of a line whose end has not come yet. */
+  #held: Uint8Array[] = [];
+  #heldLength = 0;
+  /** The line's beginning has gone out already: it is too long to be held. */
+  #isTooLong = false;
+  #number: number;
+
+  constructor({ lines }: Pick<Position, "lines">) {
+    this.#number = lines;
+  }
+
+  push(chunk: Uint8Array): Piece[] {
+    const pieces: Piece[] = [];
+    let from = 0;
+    for (let end = chunk.indexOf(LF) + 1; end > 0; end = chunk.indexOf(LF, from) + 1) {
+      pieces.push(this.#line(chunk.subarray(from, end)));
+      from = end;
+    }
+    if (from < chunk.length) this.#hold(chunk.subarray(from), pieces);
+    return pieces;
+  }
+
+  /** The input is over: the last line needs no newline. */
+  end(): Piece[] {
+    return this.#heldLength > 0 ? [this.#line(new Uint8Array())] : [];
+  }
+
+  #line(rest: Uint8Array): Piece {
+    const bytes = this.#heldLength > 0 ? joined([...this.#held, rest]) : rest;
+    this.#held = [];
+    this.#heldLength = 0;
+    const isRecord = !this.#isTooLong && !isBlank(bytes);
+    this.#isTooLong = false;
+    this.#number++;
+    return { bytes, shape: "lines", number: isRecord ? this.#number : 0, lines: this.#number };
+  }
+
+  #hold(beginning: Uint8Array, pieces: Piece[]): void {
+    this.#held.push(beginning);
+    this.#heldLength += beginning.length;
+    if (!this.#isTooLong && this.#heldLength <= LONGEST_RECORD) return;
+    const number = this.#isTooLong ? 0 : this.#number + 1;
+    for (const [position, bytes] of this.#held.entries()) {
+      const piece: Piece = { bytes, shape: "lines", number: 0, lines: this.#number };
+      pieces.push(position === 0 && number > 0 ? { ...piece, number, isTooLong: true } : piece);
+    }
+    this.#held = [];
+    this.#heldLength = 0;
+    this.#isTooLong = true;
+  }
+}
+
+function isBlank(bytes: Uint8Array): boolean {
+  let at = 0;
+  while (at < bytes.length && isSpace(bytes[at])) at++;
+  return at === bytes.length;
+}

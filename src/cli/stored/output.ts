@@ -1,0 +1,85 @@
+/** Where bytes go: gathered, since a write for each line would cost more than all else. */
+import { type FileHandle, open } from "node:fs/promises";
+import { WrongUse } from "../wrong-use.js";
+import { joined, LF } from "./piece.js";
+
+/** So much is gathered. */
+const FULL = 2 ** 20;
+
+export class Output {
+  /** How many bytes it was given, those before it went on included. */
+  length: number;
+  /** It holds nothing, or its last line is whole. */
+  endsLine = true;
+  readonly #send: (bytes: Uint8Array) => Promise<void>;
+  readonly #close: () => Promise<void>;
+  #gathered: Uint8Array[] = [];
+  #gatheredLength = 0;
+
+  private constructor(
+    length: number,
+    send: (bytes: Uint8Array) => Promise<void>,
+    close: () => Promise<void> = async () => {},
+  ) {
+    this.length = length;
+    this.#send = send;
+    this.#close = close;
+  }
+
+  static toStdout(): Output {
+    return new Output(
+      0,
+      (bytes) =>
+        new Promise((resolve, reject) => {
+          process.stdout.write(bytes, (error) => (error ? reject(error) : resolve()));
+        }),
+    );
+  }
+
+  /**
+   * A new file, or one that goes on behind its first `length` bytes.
+   *
+   * @throws WrongUse where it is shorter than that.
+   */
+  static async toFile(path: string, length = 0): Promise<Output> {
+    const file: FileHandle = await open(path, length > 0 ? "a" : "w");
+    if (length > 0) {
+      const { size } = await file.stat();
+      if (size < length) throw new WrongUse(`${path} is shorter than the interrupted run left it`);
+      await file.truncate(length); // half a line, and what was written after the last word on the progress
+    }
+    return new Output(
+      length,
+      async (bytes) => {
+        for (let at = 0; at < bytes.length; ) at += (await file.write(bytes, at)).bytesWritten;
+      },
+      () => file.close(),
+    );
+  }
+
+  get isFull(): boolean {
+    return this.#gatheredLength >= FULL;
+  }
+
+  write(bytes: Uint8Array): void {
+    if (bytes.length === 0) return;
+    this.#gathered.push(bytes);
+    this.#gatheredLength += bytes.length;
+    this.length += bytes.length;
+    this.endsLine = bytes.at(-1) === LF;
+  }
+
+  /** Sends on what is gathered. */
+  async flush(): Promise<void> {
+    if (this.#gatheredLength === 0) return;
+    const bytes = joined(this.#gathered);
+    this.#gathered = [];
+    this.#gatheredLength = 0;
+    await this.#send(bytes);
+  }
+
+  async close(): Promise<void> {
+    await this.flush();
+    await this.#close();
+  }
+}

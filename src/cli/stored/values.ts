@@ -1,0 +1,218 @@
+import { isSpace, joined, LF, LONGEST_RECORD, type Piece, type Position } from "./piece.js";
+
+const QUOTE = 0x22;
+const BACKSLASH = 0x5c;
+const COMMA = 0x2c;
+const COLON = 0x3a;
+const OPEN_ARRAY = 0x5b;
+const CLOSE_ARRAY = 0x5d;
+const OPEN_OBJECT = 0x7b;
+const CLOSE_OBJECT = 0x7d;
+
+/** What may come next. */
+type Expected =
+  | "value"
+  | "value or ]"
+  | "key"
+  | "key or }"
+  | "colon"
+  | "comma or end"
+  | "rest of string"
+  | "rest of key"
+  | "rest of scalar";
+
+/**
+ * Cuts an input into JSON values that go on over several lines, or into the elements of an array. It follows the
+ * grammar, so that it knows as soon as an input is no JSON: a value that lacks its end must not swallow all that
+ * comes after it. A record is what JSON.parse says it is, all the same.
+ */
+export class ValueSplitter {
+  /** What is left once the input broke the grammar: the bytes from the latest record's beginning on. */
+  broken: Uint8Array | undefined;
+  #held: Uint8Array[] = [];
+  #heldLength = 0;
+  #isTooLong = false;
+  #isInRecord = false;
+  #isEscaped = false;
+  #expected: Expected;
+  /** For each open array or object inside the record, and the one around it: whether it is an object. */
+  readonly #open: boolean[] = [];
+  /** How many are open around a record: the array whose elements the records are, or nothing. */
+  #around: 0 | 1;
+  #number: number;
+  #lines: number;
+
+  constructor({ shape, number, lines }: Position) {
+    this.#around = shape === "array" ? 1 : 0;
+    if (this.#around) this.#open.push(false);
+    this.#expected = this.#around ? "comma or end" : "value";
+    this.#number = number;
+    this.#lines = lines;
+  }
+
+  /** How many values were seen, if the last one is whole; undefined inside of one. */
+  get wholeValues(): number | undefined {
+    const isOutside = !this.#isInRecord && this.#open.length === 0;
+    return isOutside || this.#expected === "rest of scalar" ? this.#number : undefined;
+  }
+
+  push(chunk: Uint8Array): Piece[] {
+    const pieces: Piece[] = [];
+    let mark = 0;
+    let at = 0;
+    while (at < chunk.length) {
+      if (this.#expected === "rest of string" || this.#expected === "rest of key") {
+        at = this.#endOfString(chunk, at);
+        if (at < 0) break;
+        if (this.#isInString) continue; // the chunk is over
+      } else if (this.#expected === "rest of scalar") {
+        while (at < chunk.length && isScalar(chunk[at]!)) at++;
+        if (at === chunk.length) continue;
+        this.#expected = this.#afterValue();
+      } else if (isSpace(chunk[at])) {
+        at++;
+        continue;
+      } else {
+        const startsRecord = this.#expectsValue && this.#open.length === this.#around;
+        const isOuterArray = startsRecord && this.#around === 0 && chunk[at] === OPEN_ARRAY;
+        if (startsRecord && !isOuterArray && chunk[at] !== CLOSE_ARRAY) {
+          this.#cut(chunk.subarray(mark, at), pieces);
+          mark = at;
+          this.#isInRecord = true;
+        }
+        if (!this.#take(chunk[at]!)) {
+          at = -1;
+          break;
+        }
+        at++;
+        if (isOuterArray) this.#around = 1;
+        else if (this.#open.length < this.#around) this.#around = 0;
+      }
+      if (this.#isInRecord && this.#open.length === this.#around && this.#isBetweenTokens) {
+        this.#cut(chunk.subarray(mark, at), pieces);
+        mark = at;
+        this.#isInRecord = false;
+        this.#isTooLong = false;
+      }
+    }
+    const rest = chunk.subarray(mark);
+    if (at < 0) this.broken = joined([...this.#held, rest]);
+    else if (this.#isInRecord) this.#hold(rest, pieces);
+    else this.#cut(rest, pieces);
+    return pieces;
+  }
+
+  /** The input is over. */
+  end(): Piece[] {
+    const pieces: Piece[] = [];
+    if (this.#isInRecord && this.#expected !== "rest of scalar") this.broken = joined(this.#held);
+    else this.#cut(new Uint8Array(), pieces);
+    return pieces;
+  }
+
+  get #expectsValue(): boolean {
+    return this.#expected === "value" || this.#expected === "value or ]";
+  }
+
+  get #isInString(): boolean {
+    return this.#expected === "rest of string" || this.#expected === "rest of key";
+  }
+
+  get #isBetweenTokens(): boolean {
+    return !this.#isInString && this.#expected !== "rest of scalar";
+  }
+
+  #afterValue(): Expected {
+    return this.#open.length === 0 ? "value" : "comma or end";
+  }
+
+  /** Takes one byte outside of strings, scalars and spaces; whether it may stand there. */
+  #take(byte: number): boolean {
+    const expected = this.#expected;
+    switch (byte) {
+      case QUOTE:
+        if (this.#expectsValue) this.#expected = "rest of string";
+        else if (expected === "key" || expected === "key or }") this.#expected = "rest of key";
+        else return false;
+        return true;
+      case OPEN_OBJECT:
+      case OPEN_ARRAY:
+        if (!this.#expectsValue) return false;
+        this.#open.push(byte === OPEN_OBJECT);
+        this.#expected = byte === OPEN_OBJECT ? "key or }" : "value or ]";
+        return true;
+      case CLOSE_OBJECT:
+      case CLOSE_ARRAY: {
+        const isObject = byte === CLOSE_OBJECT;
+        const isEmpty = expected === (isObject ? "key or }" : "value or ]");
+        if (!isEmpty && (expected !== "comma or end" || this.#open.at(-1) !== isObject)) return false;
+        this.#open.pop();
+        this.#expected = this.#afterValue();
+        return true;
+      }
+      case COMMA:
+        if (expected !== "comma or end") return false;
+        this.#expected = this.#open.at(-1) ? "key" : "value";
+        return true;
+      case COLON:
+        if (expected !== "colon") return false;
+        this.#expected = "value";
+        return true;
+      default:
+        if (!this.#expectsValue || !isScalar(byte)) return false;
+        this.#expected = "rest of scalar";
+        return true;
+    }
+  }
+
+  /** Where a string ends that is open at `at`; the chunk's end if it goes on, -1 if it cannot. */
+  #endOfString(chunk: Uint8Array, at: number): number {
+    let end = at;
+    for (; end < chunk.length; end++) {
+      const byte = chunk[end]!;
+      if (this.#isEscaped) this.#isEscaped = false;
+      else if (byte === QUOTE) {
+        this.#expected = this.#expected === "rest of key" ? "colon" : this.#afterValue();
+        return end + 1;
+      } else if (byte === BACKSLASH) this.#isEscaped = true;
+      else if (byte < 0x20) return -1; // a line's end, above all: the string was cut off
+    }
+    return end;
+  }
+
+  #hold(beginning: Uint8Array, pieces: Piece[]): void {
+    this.#held.push(beginning);
+    this.#heldLength += beginning.length;
+    if (this.#heldLength <= LONGEST_RECORD && !this.#isTooLong) return;
+    const isFirst = !this.#isTooLong;
+    this.#isTooLong = true;
+    this.#cut(new Uint8Array(), pieces);
+    const first = pieces.at(-1)!;
+    if (isFirst) pieces[pieces.length - 1] = { ...first, number: ++this.#number, isTooLong: true };
+  }
+
+  /** Puts out what is held and `rest`, if that is anything: a record, or what stands between two. */
+  #cut(rest: Uint8Array, pieces: Piece[]): void {
+    if (this.#heldLength + rest.length === 0) return;
+    const bytes = joined([...this.#held, rest]);
+    this.#held = [];
+    this.#heldLength = 0;
+    for (let at = bytes.indexOf(LF); at >= 0; at = bytes.indexOf(LF, at + 1)) this.#lines++;
+    const isRecord = this.#isInRecord && !this.#isTooLong;
+    if (isRecord) this.#number++;
+    const shape = this.#around ? "array" : "values";
+    pieces.push({ bytes, shape, number: isRecord ? this.#number : 0, lines: this.#lines });
+  }
+}
+
+/** Whether a byte can be part of a number, `true`, `false` or `null`. What it spells, JSON.parse will tell. */
+function isScalar(byte: number): boolean {
+  return (
+    (byte >= 0x30 && byte <= 0x39) || // 0-9
+    (byte >= 0x61 && byte <= 0x7a) || // a-z
+    (byte >= 0x41 && byte <= 0x5a) || // A-Z
+    byte === 0x2b ||
+    byte === 0x2d ||
+    byte === 0x2e
+  );
+}
