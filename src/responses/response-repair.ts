@@ -219,10 +219,11 @@ export class ResponseRepair {
   /** Hands on which containers this response can mean: a later one may mean them too. */
   #remember(): void {
     const { memory } = this.#context;
+    if (!memory) return;
     const known = [...containersOfItems(this.#items), ...this.#knownBefore()];
-    memory?.remember(this.#response.id, known);
-    memory?.remember(conversationKey({ ...this.#context, response: this.#response }), known);
-    for (const item of this.#items) if (isRecord(item)) memory?.remember(item.id, known);
+    memory.remember(this.#response.id, known);
+    memory.remember(conversationKey({ ...this.#context, response: this.#response }), known);
+    for (const item of this.#items) if (isRecord(item)) memory.remember(item.id, known);
     this.#lists.remember(this.#response.id);
   }
 
@@ -330,6 +331,7 @@ export class ResponseRepair {
 
   /** The files that this response wrote and that no text mentions, as far as a list was asked for. */
   #unmentioned(): ContainerFile[] {
+    if (this.#lists.files.size === 0) return [];
     const parts = [...this.#parts.values()];
     const created = this.#response.created_at;
     const since = typeof created === "number" ? created : Infinity;

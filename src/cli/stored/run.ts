@@ -215,9 +215,10 @@ export class Run {
     if (recovered > 0) counts.repaired++;
     if (report.error) counts.failed++;
     counts.left += report.unresolved.filter(({ reason }) => !NAMES_NO_FILE.has(reason)).length;
+    if (!this.#options.report) return;
     const { error, ...rest } = report;
     const entry = { ...place, ...rest, ...(error && { error: error.message }) };
-    this.#options.report?.write(Buffer.from(`${JSON.stringify(entry)}\n`));
+    this.#options.report.write(Buffer.from(`${JSON.stringify(entry)}\n`));
   }
 
   #noteOther({ number, shape }: Piece, problem: string): void {
