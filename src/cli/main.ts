@@ -2,9 +2,10 @@
 /** The command: `openai-file-citations <command>`. Each command is a file of its own. */
 import { readFileSync } from "node:fs";
 import { Command, CommanderError } from "commander";
+import { askCommand } from "./ask.js";
 import { demoCommand } from "./demo.js";
 import { repairCommand } from "./repair.js";
-import { colorsFor } from "./terminal.js";
+import { colorsFor, shown } from "./terminal.js";
 import { WrongUse } from "./wrong-use.js";
 
 /** What the process ends with; 0 is done. `INCOMPLETE`: something could not be recovered, or failed. */
@@ -19,7 +20,7 @@ const program = new Command("openai-file-citations")
   .exitOverride()
   .showHelpAfterError("(add --help for what it takes)");
 
-for (const command of [repairCommand(), demoCommand()]) {
+for (const command of [askCommand(), repairCommand(), demoCommand()]) {
   program.addCommand(command.copyInheritedSettings(program));
 }
 
@@ -37,7 +38,13 @@ try {
     process.exitCode = error.exitCode === 0 ? 0 : WRONG_USE;
   } else {
     const { red } = colorsFor(process.stderr);
-    console.error(`${red("error:")} ${error instanceof Error ? error.message : error}`);
+    console.error(`${red("error:")} ${shown(inWords(error))}`);
     process.exitCode = error instanceof WrongUse ? WRONG_USE : INCOMPLETE;
   }
+}
+
+/** A failed `fetch` says what it failed of in its cause. */
+function inWords(error: unknown): string {
+  if (!(error instanceof Error)) return String(error);
+  return error.cause instanceof Error ? `${error.message}: ${inWords(error.cause)}` : error.message;
 }

@@ -4,17 +4,19 @@ import type { WriteStream } from "node:tty";
 /** So often it is drawn: 10 times a second at the most. */
 const PAUSE_MS = 100;
 const BAR_WIDTH = 24;
+/** Where a terminal does not know how wide it is. */
+const DEFAULT_COLUMNS = 80;
 const CLEAR_LINE = "\r\u001b[K";
 
 /** Draws on a terminal, and nowhere else. */
 export class ProgressLine {
   readonly #terminal: WriteStream;
-  readonly #text: (columns: number) => string;
+  readonly #text: () => string;
   #drawnAt = Number.NEGATIVE_INFINITY;
   #isDrawn = false;
 
   /** `text` is asked for what to draw, each time. */
-  constructor(terminal: WriteStream, text: (columns: number) => string) {
+  constructor(terminal: WriteStream, text: () => string) {
     this.#terminal = terminal;
     this.#text = text;
   }
@@ -26,8 +28,8 @@ export class ProgressLine {
     if (now - this.#drawnAt < PAUSE_MS) return;
     this.#drawnAt = now;
     this.#isDrawn = true;
-    const { columns = 80 } = this.#terminal;
-    this.#terminal.write(CLEAR_LINE + this.#text(columns).slice(0, columns - 1));
+    const columns = this.#terminal.columns || DEFAULT_COLUMNS;
+    this.#terminal.write(CLEAR_LINE + this.#text().slice(0, columns - 1));
   }
 
   /** Takes the line away, so that something else can be written. */

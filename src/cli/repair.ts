@@ -63,7 +63,8 @@ async function repair(inputs: readonly string[], options: Options): Promise<Coun
     inputs: inputs.map((input) => (input === STDIN ? STDIN : resolve(input))),
     report: reportPath === undefined ? null : resolve(reportPath),
   };
-  const progressFile = outPath === undefined ? undefined : new ProgressFile(outPath);
+  const progressFile =
+    outPath !== undefined && (await canGrow(outPath)) ? new ProgressFile(outPath) : undefined;
   const start = (await progressFile?.read(task)) ?? START;
   if (progressFile && start !== START && !options.resume) {
     throw new WrongUse(
@@ -93,6 +94,7 @@ async function repair(inputs: readonly string[], options: Options): Promise<Coun
       },
       isMilestoneDue: () => progressFile !== undefined && performance.now() - milestoneAt > MILESTONE_MS,
       onMilestone: async (milestone) => {
+        await Promise.all([out.sync(), report?.sync()]);
         await progressFile?.write(task, milestone);
         milestoneAt = performance.now();
       },
@@ -145,6 +147,12 @@ async function sizesOf(
     sizes.push(found.isFile() ? found.size : undefined);
   }
   return sizes.every((size) => size !== undefined) ? sizes : undefined;
+}
+
+/** Whether a path is, or will be, a file: a device or a pipe takes nothing back. */
+async function canGrow(path: string): Promise<boolean> {
+  const found = await stat(path).catch(() => undefined);
+  return found?.isFile() ?? true;
 }
 
 /** Where the containers' lists come from. */

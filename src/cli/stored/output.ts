@@ -11,29 +11,17 @@ export class Output {
   length: number;
   /** It holds nothing, or its last line is whole. */
   endsLine = true;
-  readonly #send: (bytes: Uint8Array) => Promise<void>;
-  readonly #close: () => Promise<void>;
+  readonly #file: FileHandle | undefined;
   #gathered: Uint8Array[] = [];
   #gatheredLength = 0;
 
-  private constructor(
-    length: number,
-    send: (bytes: Uint8Array) => Promise<void>,
-    close: () => Promise<void> = async () => {},
-  ) {
+  private constructor(length: number, file: FileHandle | undefined) {
     this.length = length;
-    this.#send = send;
-    this.#close = close;
+    this.#file = file;
   }
 
   static toStdout(): Output {
-    return new Output(
-      0,
-      (bytes) =>
-        new Promise((resolve, reject) => {
-          process.stdout.write(bytes, (error) => (error ? reject(error) : resolve()));
-        }),
-    );
+    return new Output(0, undefined);
   }
 
   /**
@@ -42,19 +30,13 @@ export class Output {
    * @throws WrongUse where it is shorter than that.
    */
   static async toFile(path: string, length = 0): Promise<Output> {
-    const file: FileHandle = await open(path, length > 0 ? "a" : "w");
+    const file = await open(path, length > 0 ? "a" : "w");
     if (length > 0) {
       const { size } = await file.stat();
       if (size < length) throw new WrongUse(`${path} is shorter than the interrupted run left it`);
-      await file.truncate(length); // half a line, and what was written after the last word on the progress
+      await file.truncate(length); // half a line, and what was written after the last milestone
     }
-    return new Output(
-      length,
-      async (bytes) => {
-        for (let at = 0; at < bytes.length; ) at += (await file.write(bytes, at)).bytesWritten;
-      },
-      () => file.close(),
-    );
+    return new Output(length, file);
   }
 
   get isFull(): boolean {
@@ -75,11 +57,22 @@ export class Output {
     const bytes = joined(this.#gathered);
     this.#gathered = [];
     this.#gatheredLength = 0;
-    await this.#send(bytes);
+    if (this.#file) {
+      for (let at = 0; at < bytes.length; ) at += (await this.#file.write(bytes, at)).bytesWritten;
+      return;
+    }
+    await new Promise<void>((resolve, reject) => {
+      process.stdout.write(bytes, (error) => (error ? reject(error) : resolve()));
+    });
+  }
+
+  /** What was sent on outlives the machine as well, where it goes to a disk. */
+  async sync(): Promise<void> {
+    await this.#file?.datasync().catch(() => {});
   }
 
   async close(): Promise<void> {
     await this.flush();
-    await this.#close();
+    await this.#file?.close();
   }
 }

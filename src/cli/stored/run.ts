@@ -5,6 +5,7 @@ import { andThen } from "../../responses/repair.js";
 import type { RepairContext } from "../../responses/response-repair.js";
 import { streamRepairOf } from "../../responses/stream.js";
 import type { Report } from "../../types.js";
+import { isMissing } from "../missing.js";
 import type { Output } from "./output.js";
 import type { Piece, Position, Shape } from "./piece.js";
 import { RecordRepair, type Repaired } from "./record.js";
@@ -214,7 +215,7 @@ export class Run {
     counts.citations += recovered;
     if (recovered > 0) counts.repaired++;
     if (report.error) counts.failed++;
-    counts.left += report.unresolved.filter(({ reason }) => !NAMES_NO_FILE.has(reason)).length;
+    counts.left += report.unresolved.filter(isMissing).length;
     if (!this.#options.report) return;
     const { error, ...rest } = report;
     const entry = { ...place, ...rest, ...(error && { error: error.message }) };
@@ -260,9 +261,6 @@ export class Run {
     if (milestone) await onMilestone(milestone);
   }
 }
-
-/** A folder, or a pattern, is no file that a citation could hand over. */
-const NAMES_NO_FILE: ReadonlySet<string> = new Set(["directory", "pattern"]);
 
 async function* startingWith(
   beginning: Uint8Array,

@@ -1,0 +1,87 @@
+/** An answer while it comes: its text as soon as it is there, and the response in the end. */
+import { isRecord } from "../bad-input.js";
+import { ProgressLine } from "./progress.js";
+import { shown } from "./terminal.js";
+
+type Event = Record<string, unknown>;
+
+export class Answer {
+  text = "";
+  /** Why the answer is not complete. */
+  problem: string | undefined;
+  #response: Event | undefined;
+  #status = "waiting for the answer";
+  readonly #out: NodeJS.WriteStream | undefined;
+  readonly #line: ProgressLine;
+
+  /** `out` gets the text; on a terminal without what it would take for commands. */
+  constructor(out: NodeJS.WriteStream | undefined) {
+    this.#out = out;
+    this.#line = new ProgressLine(process.stderr, () => `${this.#status} …`);
+  }
+
+  get responseId(): unknown {
+    return this.#response?.id;
+  }
+
+  get isComplete(): boolean {
+    return this.#response?.status === "completed";
+  }
+
+  take(event: Event): void {
+    const { type, delta, item, response } = event;
+    switch (type) {
+      case "response.output_text.delta":
+      case "response.refusal.delta":
+        if (typeof delta === "string") this.#write(delta);
+        return;
+      case "response.content_part.added":
+        if (this.text !== "") this.#write("\n\n"); // a part is a paragraph, at the least
+        return;
+      case "response.output_item.added":
+        this.#status =
+          isRecord(item) && item.type === "code_interpreter_call" ? "running Python" : "thinking";
+        this.#showStatus();
+        return;
+      case "response.completed":
+      case "response.incomplete":
+      case "response.failed":
+        if (isRecord(response)) this.#response = response;
+        return;
+      case "error":
+        this.problem = `the API reports: ${messageOf(event) ?? messageOf(event.error) ?? "an error"}`;
+        return;
+      default:
+        this.#showStatus();
+    }
+  }
+
+  /** The response, once all events were taken. Throws where it has not come to an end. */
+  end(): Event & { output: unknown } {
+    this.#line.clear();
+    if (this.text !== "" && !this.text.endsWith("\n")) this.#out?.write("\n");
+    const response = this.#response;
+    if (!response) throw new Error(this.problem ?? "the answer broke off before its end");
+    if (!this.isComplete) {
+      const { incomplete_details: details } = response;
+      const reason = messageOf(response.error) ?? (isRecord(details) ? details.reason : undefined);
+      this.problem ??= `the answer is ${response.status}${reason ? `: ${reason}` : ""}`;
+    }
+    return { ...response, output: Array.isArray(response.output) ? response.output : [] };
+  }
+
+  #write(text: string): void {
+    this.#line.clear();
+    this.text += text;
+    this.#out?.write(this.#out.isTTY ? shown(text) : text);
+  }
+
+  /** In the line below the text, so never while a line of it is open. */
+  #showStatus(): void {
+    if (this.text === "" || this.text.endsWith("\n")) this.#line.update();
+  }
+}
+
+function messageOf(value: unknown): string | undefined {
+  return isRecord(value) && typeof value.message === "string" ? value.message : undefined;
+}
