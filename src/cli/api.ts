@@ -22,7 +22,7 @@ const LONGEST_PAUSE_MS = 8000;
 const LONGEST_RETRY_AFTER_S = 60;
 
 /** What the API answers a request with that it refuses. */
-export class ApiError extends Error {
+class ApiError extends Error {
   override name = "ApiError";
   readonly status: number;
   readonly retryAfter: string | null;

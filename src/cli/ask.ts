@@ -16,7 +16,7 @@ import { WrongUse } from "./wrong-use.js";
 interface Options {
   model: string;
   out: string;
-  file: string[];
+  file?: string[];
   emulate?: true;
   json?: true;
 }
@@ -31,7 +31,7 @@ export function askCommand(): Command {
     .argument("[prompt...]", "what to ask")
     .option("--model <model>", "the model", "gpt-5")
     .option("--out <folder>", "where to save the files", ".")
-    .option("--file <path...>", "files to upload for the model's Python", [])
+    .option("--file <path...>", "files to upload for the model's Python")
     .option("--emulate", "let an emulator answer: no key, no network")
     .option("--json", "one JSON object in the end, for a program to read")
     .addHelpText(
@@ -61,7 +61,8 @@ Examples:
 }
 
 async function ask(prompt: string, options: Options, signal: AbortSignal): Promise<void> {
-  for (const path of options.file) {
+  const paths = options.file ?? [];
+  for (const path of paths) {
     const found = await stat(path).catch((error: Error) => {
       throw new WrongUse(error.message);
     });
@@ -69,7 +70,7 @@ async function ask(prompt: string, options: Options, signal: AbortSignal): Promi
   }
   const api = apiFor(options);
   const fileIds: string[] = [];
-  for (const path of options.file) fileIds.push(await api.upload(path, signal));
+  for (const path of paths) fileIds.push(await api.upload(path, signal));
 
   let report: Report | undefined;
   const answer = new Answer(options.json ? undefined : process.stdout);

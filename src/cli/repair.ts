@@ -32,7 +32,7 @@ const MILESTONE_MS = 1000;
 export function repairCommand(): Command {
   return new Command("repair")
     .description("repair stored responses: one, an array, JSON Lines, a Batch API's output, recorded events")
-    .argument("[input...]", "files to read, - for stdin", [])
+    .argument("[input...]", "files to read, - for stdin; stdin if there are none")
     .option("--files <list.json>", "the containers' files, instead of asking the API for them")
     .option("--out <file>", "write there instead of to stdout")
     .option("--report <file>", "write what became of each response, as JSON Lines")

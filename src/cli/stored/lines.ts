@@ -43,14 +43,13 @@ export class LineSplitter {
     this.#held.push(beginning);
     this.#heldLength += beginning.length;
     if (!this.#isTooLong && this.#heldLength <= LONGEST_RECORD) return;
-    const number = this.#isTooLong ? 0 : this.#number + 1;
-    for (const [position, bytes] of this.#held.entries()) {
+    for (const bytes of this.#held) {
       const piece: Piece = { bytes, shape: "lines", number: 0, lines: this.#number };
-      pieces.push(position === 0 && number > 0 ? { ...piece, number, isTooLong: true } : piece);
+      pieces.push(this.#isTooLong ? piece : { ...piece, number: this.#number + 1, isTooLong: true });
+      this.#isTooLong = true;
     }
     this.#held = [];
     this.#heldLength = 0;
-    this.#isTooLong = true;
   }
 }
 

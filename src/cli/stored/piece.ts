@@ -27,7 +27,7 @@ export type Position = Pick<Piece, "shape" | "number" | "lines">;
 export const LONGEST_RECORD = 256 * 2 ** 20;
 
 export const LF = 0x0a;
-export const CR = 0x0d;
+const CR = 0x0d;
 const SPACE = 0x20;
 const TAB = 0x09;
 

@@ -1,14 +1,16 @@
 /** How far an interrupted run came, in a file beside its output. */
 import { open, readFile, rename, rm } from "node:fs/promises";
-import { z } from "zod";
+import * as z from "zod/mini";
 import { WrongUse } from "../wrong-use.js";
 import type { Milestone } from "./run.js";
 
-const count = z.int().min(0);
+const count = z.int().check(z.minimum(0));
 const milestoneSchema = z.object({
   input: count,
   offset: count,
-  position: z.object({ shape: z.enum(["lines", "values", "array"]), number: count, lines: count }).optional(),
+  position: z.optional(
+    z.object({ shape: z.enum(["lines", "values", "array"]), number: count, lines: count }),
+  ),
   outLength: count,
   outEndsLine: z.boolean(),
   reportLength: count,
@@ -24,7 +26,7 @@ const milestoneSchema = z.object({
 const schema = z.object({
   version: z.literal(1),
   inputs: z.array(z.string()),
-  report: z.string().nullable(),
+  report: z.nullable(z.string()),
   milestone: milestoneSchema,
 });
 

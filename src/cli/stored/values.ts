@@ -62,8 +62,9 @@ export class ValueSplitter {
     let at = 0;
     while (at < chunk.length) {
       if (this.#expected === "rest of string" || this.#expected === "rest of key") {
-        at = this.#endOfString(chunk, at);
-        if (at < 0) break;
+        const end = this.#endOfString(chunk, at);
+        if (end < 0) return this.#break(chunk, mark, at, pieces);
+        at = end;
         if (this.#isInString) continue; // the chunk is over
       } else if (this.#expected === "rest of scalar") {
         while (at < chunk.length && isScalar(chunk[at]!)) at++;
@@ -80,10 +81,7 @@ export class ValueSplitter {
           mark = at;
           this.#isInRecord = true;
         }
-        if (!this.#take(chunk[at]!)) {
-          at = -1;
-          break;
-        }
+        if (!this.#take(chunk[at]!)) return this.#break(chunk, mark, at, pieces);
         at++;
         if (isOuterArray) this.#around = 1;
         else if (this.#open.length < this.#around) this.#around = 0;
@@ -96,8 +94,7 @@ export class ValueSplitter {
       }
     }
     const rest = chunk.subarray(mark);
-    if (at < 0) this.broken = joined([...this.#held, rest]);
-    else if (this.#isInRecord) this.#hold(rest, pieces);
+    if (this.#isInRecord) this.#hold(rest, pieces);
     else this.#cut(rest, pieces);
     return pieces;
   }
@@ -107,6 +104,13 @@ export class ValueSplitter {
     const pieces: Piece[] = [];
     if (this.#isInRecord && this.#expected !== "rest of scalar") this.broken = joined(this.#held);
     else this.#cut(new Uint8Array(), pieces);
+    return pieces;
+  }
+
+  /** What stands at `at` is no JSON. */
+  #break(chunk: Uint8Array, mark: number, at: number, pieces: Piece[]): Piece[] {
+    if (!this.#isInRecord) this.#cut(chunk.subarray(mark, at), pieces);
+    this.broken = joined([...this.#held, chunk.subarray(this.#isInRecord ? mark : at)]);
     return pieces;
   }
 
@@ -184,24 +188,27 @@ export class ValueSplitter {
     this.#held.push(beginning);
     this.#heldLength += beginning.length;
     if (this.#heldLength <= LONGEST_RECORD && !this.#isTooLong) return;
-    const isFirst = !this.#isTooLong;
-    this.#isTooLong = true;
-    this.#cut(new Uint8Array(), pieces);
-    const first = pieces.at(-1)!;
-    if (isFirst) pieces[pieces.length - 1] = { ...first, number: ++this.#number, isTooLong: true };
+    for (const bytes of this.#held) {
+      if (this.#isTooLong) pieces.push(this.#piece(bytes, 0));
+      else pieces.push({ ...this.#piece(bytes, ++this.#number), isTooLong: true });
+      this.#isTooLong = true;
+    }
+    this.#held = [];
+    this.#heldLength = 0;
   }
 
   /** Puts out what is held and `rest`, if that is anything: a record, or what stands between two. */
   #cut(rest: Uint8Array, pieces: Piece[]): void {
     if (this.#heldLength + rest.length === 0) return;
-    const bytes = joined([...this.#held, rest]);
+    const bytes = this.#heldLength > 0 ? joined([...this.#held, rest]) : rest;
     this.#held = [];
     this.#heldLength = 0;
+    pieces.push(this.#piece(bytes, this.#isInRecord && !this.#isTooLong ? ++this.#number : 0));
+  }
+
+  #piece(bytes: Uint8Array, number: number): Piece {
     for (let at = bytes.indexOf(LF); at >= 0; at = bytes.indexOf(LF, at + 1)) this.#lines++;
-    const isRecord = this.#isInRecord && !this.#isTooLong;
-    if (isRecord) this.#number++;
-    const shape = this.#around ? "array" : "values";
-    pieces.push({ bytes, shape, number: isRecord ? this.#number : 0, lines: this.#lines });
+    return { bytes, shape: this.#around ? "array" : "values", number, lines: this.#lines };
   }
 }
 

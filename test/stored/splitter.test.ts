@@ -1,0 +1,199 @@
+/** Inputs are cut where their records end, however they come, and no byte of them is lost. */
+import fc from "fast-check";
+import { describe, expect, it } from "vitest";
+import { LONGEST_RECORD, type Piece } from "../../src/cli/stored/piece.js";
+import { type InputShape, Sniffer } from "../../src/cli/stored/sniffer.js";
+import { Splitter } from "../../src/cli/stored/splitter.js";
+
+function cut(bytes: Uint8Array, at: readonly number[]): Uint8Array[] {
+  const places = [...new Set(at.map((place) => place % (bytes.length + 1)))].sort((a, b) => a - b);
+  return [0, ...places].map((from, index) => bytes.subarray(from, places[index] ?? bytes.length));
+}
+
+/** What an input is taken for, and what it is cut into, in whatever chunks it comes. */
+function read(bytes: Uint8Array, cuts: readonly number[] = []): { shape: InputShape; pieces: Piece[] } {
+  const chunks = cut(bytes, cuts);
+  const sniffer = new Sniffer();
+  let shape: InputShape | undefined;
+  let next = 0;
+  while (shape === undefined && next < chunks.length) shape = sniffer.take(chunks[next++]!);
+  shape ??= "lines";
+  if (shape === "events") return { shape, pieces: [] };
+  const splitter = new Splitter({ shape, number: 0, lines: 0 });
+  const rest = [sniffer.beginning.subarray(sniffer.markLength), ...chunks.slice(next)];
+  return { shape, pieces: [...rest.flatMap((chunk) => splitter.push(chunk)), ...splitter.end()] };
+}
+
+const textOf = (pieces: readonly Piece[]): string =>
+  Buffer.concat(pieces.map(({ bytes }) => bytes)).toString("latin1");
+const records = (pieces: readonly Piece[]): string[] =>
+  pieces.filter(({ number }) => number > 0).map(({ bytes }) => Buffer.from(bytes).toString().trim());
+const cuts = fc.array(fc.nat(500), { maxLength: 8 });
+/** What no grammar was made for, but of what JSON is made of. */
+const junk = fc.array(
+  fc.constantFrom(...'{}[]:,"\\ \n\r1-a', "true", '{"a":', '"b"', "[1,", '{"output":[]}', "é", "\n{", "\n["),
+  { maxLength: 40 },
+);
+
+describe("any bytes", () => {
+  const bytes = fc.oneof(
+    junk.map((words) => Buffer.from(words.join(""))),
+    fc.uint8Array({ maxLength: 200 }).map((array) => Buffer.from(array)),
+  );
+
+  it("come out as they are", () => {
+    fc.assert(
+      fc.property(bytes, cuts, (input, at) => {
+        const { shape, pieces } = read(input, at);
+        const mark = input.subarray(0, 3).equals(Buffer.from([0xef, 0xbb, 0xbf])) ? 3 : 0;
+        if (shape !== "events") expect(textOf(pieces)).toBe(input.subarray(mark).toString("latin1"));
+      }),
+      { numRuns: 2000 },
+    );
+  });
+
+  it("are cut into the same records in whatever chunks they come, and the lines are counted", () => {
+    fc.assert(
+      fc.property(bytes, cuts, (input, at) => {
+        const whole = read(input);
+        const inChunks = read(input, at);
+        expect(inChunks.shape).toBe(whole.shape);
+        expect(records(inChunks.pieces)).toEqual(records(whole.pieces));
+        for (const { pieces } of [whole, inChunks]) {
+          let lines = 0;
+          for (const piece of pieces) {
+            lines += piece.bytes.filter((byte) => byte === 0x0a).length;
+            const isUnended = piece.shape === "lines" && piece.bytes.at(-1) !== 0x0a;
+            expect(piece.lines).toBe(lines + (isUnended ? 1 : 0));
+          }
+        }
+      }),
+      { numRuns: 2000 },
+    );
+  });
+});
+
+describe("any values", () => {
+  const values = fc.array(fc.oneof(fc.jsonValue(), fc.dictionary(fc.string(), fc.jsonValue())), {
+    minLength: 1,
+    maxLength: 6,
+  });
+  const spaces = fc.constantFrom(undefined, 1, "\t");
+
+  it("are told apart in an array", () => {
+    fc.assert(
+      fc.property(values, spaces, cuts, (list, space, at) => {
+        const { shape, pieces } = read(Buffer.from(JSON.stringify(list, null, space)), at);
+        expect(shape).toBe("values");
+        expect(records(pieces).map((text) => JSON.parse(text))).toEqual(JSON.parse(JSON.stringify(list)));
+        expect(pieces.filter(({ number }) => number > 0).every((piece) => piece.shape === "array")).toBe(
+          true,
+        );
+      }),
+    );
+  });
+
+  it("are told apart as objects one after the other, over several lines each, and as lines", () => {
+    fc.assert(
+      fc.property(
+        fc.array(fc.dictionary(fc.string(), fc.jsonValue(), { minKeys: 1 }), { minLength: 1, maxLength: 6 }),
+        spaces,
+        cuts,
+        (list, space, at) => {
+          const text = list.map((value) => `${JSON.stringify(value, null, space)}\n`).join("");
+          const { pieces } = read(Buffer.from(text), at);
+          expect(records(pieces).map((record) => JSON.parse(record))).toEqual(
+            JSON.parse(JSON.stringify(list)),
+          );
+        },
+      ),
+    );
+  });
+
+  it("go on where a splitter stopped behind a record", () => {
+    fc.assert(
+      fc.property(values, fc.nat(5), fc.constantFrom("array", "lines"), (list, behind, form) => {
+        const text =
+          form === "array"
+            ? JSON.stringify(list, null, 1)
+            : list.map((value) => `${JSON.stringify(value)}\n`).join("");
+        const { pieces } = read(Buffer.from(text));
+        const last = pieces.findIndex(({ number }) => number === Math.min(behind + 1, list.length));
+        if (last < 0) return;
+        const splitter = new Splitter(pieces[last]!);
+        const rest = Buffer.concat(pieces.slice(last + 1).map(({ bytes }) => bytes));
+        const again = [...splitter.push(rest), ...splitter.end()];
+        expect(again.filter(({ number }) => number > 0)).toEqual(
+          pieces.slice(last + 1).filter(({ number }) => number > 0),
+        );
+      }),
+    );
+  });
+});
+
+describe("an input is told by its beginning", () => {
+  it.each([
+    ['{"id":1}\n{"id":2}\n', "lines", ['{"id":1}', '{"id":2}']],
+    ['{"id":1}', "lines", ['{"id":1}']],
+    ['\ufeff\n{"id":1}\n', "lines", ['{"id":1}']],
+    ["no JSON\n{}\n", "lines", ["no JSON", "{}"]],
+    ["", "lines", []],
+    ["\n \n", "lines", []],
+    ['{\n "id": 1\n}\n{\n "id": 2\n}\n', "values", ['{\n "id": 1\n}', '{\n "id": 2\n}']],
+    ['{"id":1}{"id":2}\n', "values", ['{"id":1}', '{"id":2}']],
+    ['\ufeff [ {"id":1},\n{"id":2} ]', "values", ['{"id":1}', '{"id":2}']],
+    ["[]", "values", []],
+    ["event: response.created\ndata: {}\n\n", "events", []],
+    ["data: {}\n\n", "events", []],
+    [": keep-alive\n\n", "events", []],
+  ])("%j", (text, shape, expected) => {
+    const found = read(Buffer.from(text));
+    expect(found.shape).toBe(shape);
+    expect(records(found.pieces)).toEqual(expected);
+  });
+
+  it.each([
+    ["cut off in a string", '{"id":"resp_1', '{"id":2}\n{"id":3}\n'],
+    ["cut off between two tokens", '{"id":1,"output":[', '{"id":2}\n{"id":3}\n'],
+    ["cut off there, and only one line behind it", '{"id":1,"output":[', '{"id":2}\n'],
+    ["no JSON at all", '{"id":nothing of it}', '{"id":2}\n{"id":3}\n'],
+    ["an array that was cut off", '[{"id":1}', '{"id":2}\n{"id":3}\n'],
+  ])("a first line that is %s swallows no other", (_, first, rest) => {
+    const { pieces } = read(Buffer.from(`${first}\n${rest}`));
+    expect(records(pieces).slice(-rest.split("\n").length + 1)).toEqual(rest.trim().split("\n"));
+  });
+
+  it("a value that is broken in the middle of others spoils its own lines only", () => {
+    const { pieces } = read(Buffer.from('{\n "id": 1\n}\n{\n "id":\n}\n{"id":3}\n'));
+    expect(records(pieces)).toEqual(['{\n "id": 1\n}', "{", '"id":', "}", '{"id":3}']);
+    expect(pieces.filter(({ number }) => number > 0).map(({ shape, number }) => [shape, number])).toEqual([
+      ["values", 1],
+      ["lines", 4],
+      ["lines", 5],
+      ["lines", 6],
+      ["lines", 7],
+    ]);
+  });
+});
+
+describe.each([
+  ["lines", '{"id":1}\n"', '"\n{"id":3}\n', 2],
+  ["array", ',{"id":1},"', '",{"id":3}]', 2],
+] as const)("a record that is too long to be read, of %s", (shape, before, behind, number) => {
+  it("passes in pieces, is counted once, and swallows no other", () => {
+    const splitter = new Splitter({ shape, number: 0, lines: 0 });
+    const chunk = Buffer.alloc(2 ** 24, "x"); // the same one again and again: a splitter does not copy
+    const pieces = splitter.push(Buffer.from(before));
+    let length = 0;
+    while (length <= LONGEST_RECORD + 2 * chunk.length) {
+      pieces.push(...splitter.push(chunk));
+      length += chunk.length;
+    }
+    pieces.push(...splitter.push(Buffer.from(behind)), ...splitter.end());
+    const all = pieces.reduce((sum, { bytes }) => sum + bytes.length, 0);
+    expect(all).toBe(before.length + length + behind.length);
+    expect(pieces.every(({ bytes }) => bytes.length <= chunk.length)).toBe(true);
+    expect(pieces.filter(({ isTooLong }) => isTooLong).map((piece) => piece.number)).toEqual([number]);
+    expect(pieces.filter((piece) => piece.number > 0).map((piece) => piece.number)).toEqual([1, number, 3]);
+  });
+});
