@@ -1,3 +1,4 @@
+export { type LinkUrl, type ReplaceOptions, replaceFileLinks } from "./citations/links.js";
 export { type Resolution, type ResolveOptions, resolveFileCitations } from "./citations/resolve.js";
 export { type OpenAIClient, withFileCitations } from "./client.js";
 export {

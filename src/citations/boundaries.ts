@@ -238,7 +238,8 @@ function endsAtParticle(text: string, end: number, name: string): boolean {
   return extensionOf(name) !== "" || !(UNSPACED.test(name.at(-1)!) || goesOn(text, after));
 }
 
-const QUERY = /[?#][^\s)>"'\\|<]*/y;
+/** What of a URL follows its path. */
+export const QUERY = /[?#][^\s)>"'\\|<]*/y;
 
 /**
  * Where the citation of a mention ends whose path or name is spelled up to `end`: there, or behind the query of a

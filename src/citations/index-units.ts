@@ -40,8 +40,7 @@ export function isRanged(annotation: Annotation): annotation is Ranged {
 }
 
 /**
- * The text that the annotations cover, in UTF-16 offsets and in order, and the unit they count in. With `"auto"`, a citation
- * that spells its link in one unit only proves that unit; where none does, they are code points, as the API's are.
+ * The text that the annotations cover, in UTF-16 offsets and in order, and the unit they count in.
  */
 export function coveredRanges(
   text: string,
@@ -49,7 +48,21 @@ export function coveredRanges(
   indexUnit: IndexUnit,
   roots: readonly string[],
 ): { ranges: Range[]; unit: Exclude<IndexUnit, "auto"> } {
-  const ranged = annotations.filter(isRanged);
+  const { ranges, unit } = rangesOf(text, annotations.filter(isRanged), indexUnit, roots);
+  return { ranges: merge(ranges.filter(({ start }) => start < text.length)), unit };
+}
+
+/**
+ * The range of each annotation, in UTF-16 offsets, and the unit they count in. With `"auto"`, a citation that spells its
+ * link in one unit only proves that unit; where none does, they are code points, as the API's are. A range may end
+ * behind the text.
+ */
+export function rangesOf(
+  text: string,
+  ranged: readonly Ranged[],
+  indexUnit: IndexUnit,
+  roots: readonly string[],
+): { ranges: Range[]; unit: Exclude<IndexUnit, "auto"> } {
   if (ranged.length === 0) return { ranges: [], unit: indexUnit === "utf-16" ? "utf-16" : "code-point" };
   const ends = ranged.flatMap(({ start_index, end_index }) => [start_index, end_index]).sort((a, b) => a - b);
   const utf16 = toUtf16(text, ends);
@@ -71,10 +84,11 @@ export function coveredRanges(
     if (proof && spellsAs(proof, asUtf16)) unit = "utf-16";
   }
   const convert = unit === "utf-16" ? asUtf16 : asCodePoints;
-  const ranges = ranged
-    .map(({ start_index, end_index }) => ({ start: convert(start_index), end: convert(end_index) }))
-    .filter(({ start }) => start < text.length);
-  return { ranges: merge(ranges), unit };
+  const ranges = ranged.map(({ start_index, end_index }) => ({
+    start: convert(start_index),
+    end: convert(end_index),
+  }));
+  return { ranges, unit };
 }
 
 /** Longer than any path: a range that long proves nothing, and need not be read. */

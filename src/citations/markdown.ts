@@ -4,7 +4,7 @@
  * strings), so this looks at what is around a place, not at a tree.
  */
 import { merge, type Range } from "./ranges.js";
-import { matchAt } from "./spelling.js";
+import { endOfMatch, matchAt } from "./spelling.js";
 
 /** What surrounds a place in a text. `"text"` is everything that is no link. */
 export interface Place {
@@ -144,7 +144,7 @@ function columns(lead: string): number {
 }
 
 /** A label longer than this is not looked for: without a bound, unclosed brackets would be read again and again. */
-const LONGEST_LABEL = 1000;
+export const LONGEST_LABEL = 1000;
 
 /** The labels of the links whose destinations start at `starts`: what they name is named by the destination. */
 export function labelsOf(text: string, starts: readonly number[]): Range[] {
@@ -171,12 +171,30 @@ export function labelsOf(text: string, starts: readonly number[]): Range[] {
 }
 
 /** The label whose closing bracket stands at `close`, brackets inside it balanced. */
-function labelBefore(text: string, close: number): Range | undefined {
+export function labelBefore(text: string, close: number): Range | undefined {
   for (let at = close - 1, depth = 1; at >= 0 && close - at < LONGEST_LABEL; at--) {
     if (text[at] === "]") depth++;
     else if (text[at] === "[" && --depth === 0) return { start: at + 1, end: close };
   }
   return undefined;
+}
+
+/** The whole link, or image, whose destination stands from `start` to `end`; `undefined` where it is none. */
+export function linkAround(text: string, { start, end }: Range): Range | undefined {
+  const opening = /\]\(\s{0,8}<?\s{0,8}$/.exec(text.slice(Math.max(0, start - 20), start));
+  const label = opening ? labelBefore(text, start - opening[0].length) : undefined;
+  const behind = text[end] === ">" ? end + 1 : end;
+  const close = endOfMatch(CLOSED_DESTINATION, text, behind);
+  if (!label || close === behind) return undefined;
+  const isImage = text[label.start - 2] === "!" && !isEscaped(text, label.start - 2);
+  return { start: label.start - (isImage ? 2 : 1), end: close };
+}
+
+/** Whether an odd number of backslashes stands before `at`. */
+export function isEscaped(text: string, at: number): boolean {
+  let first = at;
+  while (text[first - 1] === "\\") first--;
+  return (at - first) % 2 === 1;
 }
 
 /** The labels of `[label][id]`, `[id][]` and `[id]` for the ids that are defined. */

@@ -1,0 +1,237 @@
+/**
+ * Where a text has room for a link, and for which: one of its own in prose, a URL in what is a link already, none in a
+ * label. Like `markdown.ts` it looks at what is around a place, not at a tree.
+ */
+import { QUERY } from "./boundaries.js";
+import {
+  codeBlocks,
+  isEscaped,
+  isInDestination,
+  LONGEST_LABEL,
+  labelBefore,
+  linkAround,
+  placeOf,
+} from "./markdown.js";
+import { isInside, type Range } from "./ranges.js";
+import { endOfMatch } from "./spelling.js";
+
+/** What of a text a citation's URL takes the place of, and in which form. */
+export interface LinkPlace extends Range {
+  /**
+   * `link`: a Markdown link. `anchor`: one in HTML. `destination` and `attribute`: the URL, as it is written in a link's
+   * destination or an attribute's value. `code` and `json`: the URL alone.
+   */
+  form: "link" | "anchor" | "destination" | "attribute" | "code" | "json";
+  /** What is written before and behind it: what closes the code span that it stands in, and opens it again. */
+  before: string;
+  after: string;
+}
+
+interface CodeSpan extends Range {
+  ticks: string;
+}
+
+/** The places of one text. */
+export class LinkPlaces {
+  /** The text is JSON as a whole: an answer with a schema. */
+  readonly isJson: boolean;
+  readonly #text: string;
+  readonly #codeBlocks: Range[];
+  readonly #htmlBlocks: Range[];
+  readonly #spans: CodeSpan[];
+
+  constructor(text: string) {
+    this.#text = text;
+    this.isJson = isJson(text);
+    this.#codeBlocks = codeBlocks(text);
+    this.#htmlBlocks = htmlBlocks(text, this.#codeBlocks);
+    this.#spans = codeSpans(text, this.#codeBlocks);
+  }
+
+  /** Where the link goes for what stands from `start` to `end`; `undefined` where it has no place. */
+  placeFor({ start, end }: Range): LinkPlace | undefined {
+    const text = this.#text;
+    const before = text.slice(Math.max(0, start - LONGEST_LABEL), start);
+    const endOfUrl = endOfMatch(QUERY, text, end);
+    const tag = OPEN_TAG.exec(before);
+    if (tag) {
+      const value = /=\s*(\\?["'])?$/.exec(tag[0]);
+      if (!value) return undefined;
+      const quote = value[1] ? "" : "'"; // without quotes, a URL's `=` would end the tag
+      return { start, end: endOfUrl, form: "attribute", before: quote, after: quote };
+    }
+    const { kind } = placeOf(text, start, /^[a-z]/i.test(text.slice(start, start + 1)));
+    if (kind === "destination" || (kind === "definition" && !FOOTNOTE.test(before))) {
+      return { start, end: endOfUrl, form: "destination", before: "", after: "" };
+    }
+    if (isInside(this.#codeBlocks, start)) return { start, end, form: "code", before: "", after: "" };
+    if (this.#isJsonString(start, end)) return { start, end, form: "json", before: "", after: "" };
+    if (isInDestination(text, start)) return undefined;
+    const label = labelAround(text, { start, end });
+    if (label) return destinationToFill(text, label.end);
+    if (isInAnchor(before)) return undefined;
+    if (text[start - 1] === "<" && text[endOfUrl] === ">") {
+      return this.#linkFrom({ start: start - 1, end: endOfUrl + 1 });
+    }
+    return this.#linkFrom({ start, end });
+  }
+
+  /** Where a note goes for what stands from `start` to `end`: in place of the whole link, where it is in one. */
+  placeForNote(range: Range): LinkPlace | undefined {
+    const place = this.placeFor(range);
+    if (!place || place.form === "attribute") return undefined;
+    if (place.form !== "destination") return place;
+    const link = linkAround(this.#text, place);
+    return link && this.#linkFrom(link);
+  }
+
+  /** A link of its own, or a note. It is none inside a code span: what the span has besides stays one. */
+  #linkFrom({ start, end }: Range): LinkPlace | undefined {
+    const text = this.#text;
+    const form = isInside(this.#htmlBlocks, start) ? "anchor" : "link";
+    const place: LinkPlace = { start, end, form, before: "", after: "" };
+    const span = spanAround(this.#spans, start);
+    if (span) {
+      const { ticks } = span;
+      const close = span.end - ticks.length;
+      const head = text.slice(span.start + ticks.length, start);
+      const tail = text.slice(end, close);
+      // A backtick beside it would make the span's own ones longer.
+      if (head.endsWith("`") || tail.startsWith("`")) return undefined;
+      if (head.trim() === "") place.start = span.start;
+      else place.before = ticks;
+      if (end > close) {
+        // A backtick in a name ends the span, as Markdown reads it. It was meant to end where the name does.
+        if (place.before !== "" || !text.startsWith(ticks, end)) return undefined;
+        place.end = end + ticks.length;
+      } else if (tail.trim() === "") place.end = span.end;
+      else place.after = ticks;
+    }
+    if (place.before !== "") return place;
+    // "!" before a link makes it an image, a backslash makes its bracket one of the text.
+    if (isEscaped(text, place.start)) {
+      place.start--;
+    } else if (text[place.start - 1] === "!" && !isEscaped(text, place.start - 1)) {
+      place.start--;
+      place.before = "&#33;";
+    }
+    return place;
+  }
+
+  /** Whether it is a string of JSON, whole: the value of a member, or any string in a text that is all JSON. */
+  #isJsonString(start: number, end: number): boolean {
+    const text = this.#text;
+    const lead = /(\\{0,4})"$/.exec(text.slice(Math.max(0, start - 5), start));
+    if (!lead || !text.startsWith(lead[0], end)) return false;
+    if (this.isJson && lead[1] === "") return true;
+    const isMember = /"\s{0,40}:\s{0,40}\\{0,4}"$/.test(text.slice(Math.max(0, start - 96), start));
+    return isMember && /^\\{0,4}"\s{0,80}[,}\]]/.test(text.slice(end, end + 96));
+  }
+}
+
+/** A tag with attributes, as yet open. */
+const OPEN_TAG = /<[a-z][\w-]*\s[^<>]*$/i;
+/** `[^1]:` defines no link, but begins a footnote. */
+const FOOTNOTE = /\[\^[^\]\n]{1,200}\]:\s{0,8}<?$/;
+
+function isJson(text: string): boolean {
+  if (!/^\s*[[{]/.test(text)) return false;
+  try {
+    JSON.parse(text);
+    return true;
+  } catch {
+    return false;
+  }
+}
+
+const BLOCK_TAGS =
+  "address|article|aside|blockquote|body|center|dd|details|dialog|div|dl|dt|fieldset|figcaption|figure|footer|form|h[1-6]|head|header|html|legend|li|main|menu|nav|ol|p|pre|search|section|summary|table|tbody|td|tfoot|th|thead|title|tr|ul";
+/** HTML that starts a line, up to a blank one: Markdown is not read in there. */
+const HTML_BLOCK = new RegExp(
+  String.raw`^ {0,3}<\/?(?:${BLOCK_TAGS})(?:[\s/>]|$)[^]*?(?:\n[ \t\r]*(?=\n)|$(?![^]))`,
+  "gim",
+);
+
+function htmlBlocks(text: string, codeBlocks: readonly Range[]): Range[] {
+  return [...text.matchAll(HTML_BLOCK)]
+    .map(({ 0: block, index }) => ({ start: index, end: index + block.length }))
+    .filter(({ start }) => !isInside(codeBlocks, start));
+}
+
+/** A run of backticks, or what parts two paragraphs: no code span goes on over that. */
+const TICKS_OR_BREAK = /`+|\n(?=[ \t>]*(?:\r?\n|[-+*#|]|\d{1,9}[.)]))/g;
+
+/** The code spans of a text, in order. */
+function codeSpans(text: string, blocks: readonly Range[]): CodeSpan[] {
+  const spans: CodeSpan[] = [];
+  let runs: Range[] = [];
+  for (const { 0: found, index } of text.matchAll(TICKS_OR_BREAK)) {
+    if (found.startsWith("`") && !isInside(blocks, index)) {
+      runs.push({ start: index, end: index + found.length });
+    } else {
+      spans.push(...spansOf(text, runs));
+      runs = [];
+    }
+  }
+  return spans.concat(spansOf(text, runs));
+}
+
+/** The code spans that runs of backticks make: each is closed by the next that is as long. */
+function spansOf(text: string, runs: readonly Range[]): CodeSpan[] {
+  const closers = new Map<number, number[]>();
+  for (let at = runs.length - 1; at >= 0; at--) {
+    const length = runs[at]!.end - runs[at]!.start;
+    closers.set(length, closers.get(length) ?? []);
+    closers.get(length)!.push(at); // so the first one is the last of the list
+  }
+  const spans: CodeSpan[] = [];
+  for (let at = 0; at < runs.length; at++) {
+    const start = runs[at]!.start + (isEscaped(text, runs[at]!.start) ? 1 : 0);
+    const candidates = closers.get(runs[at]!.end - start) ?? [];
+    while (candidates.length > 0 && candidates.at(-1)! <= at) candidates.pop();
+    const closer = candidates.at(-1);
+    if (closer === undefined) continue;
+    spans.push({ start, end: runs[closer]!.end, ticks: text.slice(start, runs[at]!.end) });
+    at = closer;
+  }
+  return spans;
+}
+
+function spanAround(spans: readonly CodeSpan[], at: number): CodeSpan | undefined {
+  let low = 0;
+  let high = spans.length;
+  while (low < high) {
+    const middle = (low + high) >> 1;
+    if (spans[middle]!.end <= at) low = middle + 1;
+    else high = middle;
+  }
+  const span = spans[low];
+  return span && span.start < at ? span : undefined;
+}
+
+/** The label that what stands from `start` to `end` is in, or is: links do not nest. */
+function labelAround(text: string, { start, end }: Range): Range | undefined {
+  for (let at = end, depth = 0; at < text.length && at - end < LONGEST_LABEL; at++) {
+    if (text[at] === "[") depth++;
+    else if (text[at] === "]" && depth-- === 0) {
+      if (text[at + 1] !== "(" && text[at + 1] !== "[") return undefined;
+      const label = labelBefore(text, at);
+      return label && label.start <= start ? label : undefined;
+    } else if (text[at] === "\n" && /\n[ \t\r]*\n/y.test(text.slice(at, at + 9))) return undefined;
+  }
+  return undefined;
+}
+
+/** `[plan.docx](#)` and `[plan.docx]()` lead nowhere: there is where the URL belongs. */
+function destinationToFill(text: string, close: number): LinkPlace | undefined {
+  const nowhere = /^\]\(\s{0,8}(?:#|<#?>)?\s{0,8}\)/.exec(text.slice(close, close + 24));
+  if (!nowhere) return undefined;
+  const end = close + nowhere[0].length - 1;
+  return { start: close + 2, end, form: "destination", before: "", after: "" };
+}
+
+/** Whether the text before a place leaves an `<a …>` open. */
+function isInAnchor(before: string): boolean {
+  const html = before.toLowerCase();
+  return html.lastIndexOf("<a ") > Math.max(html.lastIndexOf("</a"), html.lastIndexOf("<\\/a"));
+}

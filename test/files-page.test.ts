@@ -1,0 +1,37 @@
+import { mkdtemp, readFile, realpath, rm } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { pathToFileURL } from "node:url";
+import { afterEach, beforeEach, expect, it } from "vitest";
+import { createResponsesEmulator, stubbornModel } from "../src/testing/index.js";
+import { codeOf, run } from "./run-page.js";
+
+let folder: string;
+beforeEach(async () => {
+  folder = await realpath(await mkdtemp(join(tmpdir(), "files-page-")));
+});
+afterEach(() => rm(folder, { recursive: true }));
+
+it("docs/files.md starts with code that runs: collected, saved, linked", async () => {
+  const emulator = createResponsesEmulator({ script: stubbornModel({ files: { "plan.docx": "a plan" } }) });
+  const server = await emulator.listen();
+  try {
+    const [code] = await codeOf("docs/files.md");
+    const env = { OPENAI_API_KEY: "any", OPENAI_BASE_URL: server.baseURL };
+    const printed = await run(code!, { cwd: folder, env });
+    const path = join(folder, "downloads", "plan.docx");
+    expect(printed).toBe(`container-file plan.docx\nDownload: [plan.docx](${pathToFileURL(path)})\n`);
+    expect(await readFile(path, "utf8")).toBe("a plan");
+  } finally {
+    await server.close();
+  }
+});
+
+it("its other code and the README's print what they say", async () => {
+  const [, note] = await codeOf("docs/files.md");
+  const links = (await codeOf("README.md")).find((code) => code.includes("replaceFileLinks("));
+  for (const code of [note!, links!]) {
+    const said = /^\/\/ (.*)$/m.exec(code)![1];
+    expect(await run(code, { cwd: folder, env: {} })).toBe(`${said}\n`);
+  }
+});
