@@ -9,7 +9,7 @@ const root = new URL("../", import.meta.url);
 const folder = new URL("node_modules/.examples/", root);
 
 /** The examples that need packages which only test/clients installs are compiled there, by .ci/clients. */
-const NEEDS_ANOTHER_LIBRARY = /from "(?:@ai-sdk|ai"|@langchain|@openai)/;
+const NEEDS_ANOTHER_LIBRARY = /from "(?:@ai-sdk|ai"|@langchain|@openai|@aws-sdk)/;
 
 /** What the one-liner that opens the README and the short ones in comments stand without. */
 const GLOBALS = `
