@@ -4,5 +4,10 @@ export default defineConfig({
   test: {
     include: ["test/**/*.test.ts"],
     globalSetup: ["test/build-command.ts"],
+    coverage: {
+      include: ["src/**"],
+      reporter: [["text", { skipFull: true }]],
+      thresholds: { lines: 95, branches: 95 },
+    },
   },
 });

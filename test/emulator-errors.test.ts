@@ -77,9 +77,47 @@ describe("the door", () => {
       null,
     ],
     ["a background that is not stored", { input: "x", background: true, store: false }, 400, "store"],
+    ["a message that is no text", { input: [{ role: "user", content: 1 }] }, 400, "input[].content"],
+    ["an item without a type", { input: [{ text: "x" }] }, 400, "input"],
+    ["a reference to no item", { input: [{ type: "item_reference", id: "msg_1" }] }, 404, null],
+    ["a wrong conversation", { input: "x", conversation: 5 }, 400, "conversation"],
   ])("rejects a request with %s", async (_, body, status, param) => {
     const answer = await call(createResponsesEmulator(), "POST", "responses", body);
     expect(answer).toMatchObject({ status, body: { error: { param, type: "invalid_request_error" } } });
+  });
+
+  it.each([
+    ["a wrong name", { name: 1 }, "name"],
+    ["wrong uploads", { file_ids: "file-1" }, "file_ids"],
+    ["a wrong life", { expires_after: 20 }, "expires_after.minutes"],
+    ["a life of no whole minutes", { expires_after: { minutes: "20" } }, "expires_after.minutes"],
+    ["a life that is too short", { expires_after: { minutes: 0 } }, "expires_after.minutes"],
+    ["a life that is too long", { expires_after: { minutes: 21 } }, "expires_after.minutes"],
+  ])("rejects a container with %s", async (_, body, param) => {
+    const answer = await call(createResponsesEmulator(), "POST", "containers", body);
+    expect(answer).toMatchObject({ status: 400, body: { error: { param, type: "invalid_request_error" } } });
+  });
+
+  it("rejects an upload that is no form, a broken one, or one without a file", async () => {
+    const emulator = createResponsesEmulator();
+    const upload = async (body: string | FormData, headers: Record<string, string> = {}) => {
+      const response = await emulator.fetch(`${BASE}/files`, {
+        method: "POST",
+        headers: { ...AUTH, ...headers },
+        body,
+      });
+      const { error } = (await response.json()) as { error: { message: string } };
+      return [response.status, error.message];
+    };
+    expect(await upload("{}")).toEqual([400, "Expected a multipart/form-data body."]);
+    expect(await upload("x", { "content-type": "multipart/form-data; boundary=b" })).toEqual([
+      400,
+      expect.stringContaining("Could not parse the multipart form"),
+    ]);
+    expect(await upload(new FormData())).toEqual([400, "'file' is a required property"]);
+    const { id } = emulator.createContainer();
+    const copied = await call(emulator, "POST", `containers/${id}/files`, {});
+    expect(copied).toMatchObject({ status: 400, body: { error: { param: "file_id" } } });
   });
 
   it("rejects what is no JSON", async () => {
@@ -156,6 +194,14 @@ describe("mistakes", () => {
     const { error } = body as { error: { message: string } };
     expect(error.message).toContain("The script failed for turn 0. TypeError: ");
     expect(error.message).toContain(message);
+  });
+
+  it("in a script are told, whatever it throws", async () => {
+    const script: Script = () => {
+      throw "no error";
+    };
+    const { body } = await call(createResponsesEmulator({ script }), "POST", "responses", { input: "Go." });
+    expect(body).toMatchObject({ error: { message: 'The script failed for turn 0. "no error"' } });
   });
 
   it("with a container's id are named", () => {

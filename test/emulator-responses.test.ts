@@ -116,4 +116,51 @@ describe("responses", () => {
     const { body } = await call(emulator, "GET", `responses/${id}/input_items?order=asc`);
     expect(body.data).toEqual([message, expect.objectContaining({ role: "user", type: "message" })]);
   });
+
+  it("give each item of their input an id, and fill in what it leaves out", async () => {
+    const emulator = createResponsesEmulator();
+    const { id } = await respond(emulator, {
+      input: [
+        { type: "function_call_output", call_id: "call_1", output: "7" },
+        { type: "compaction" },
+        {
+          id: "msg_own",
+          role: "user",
+          content: [{ type: "input_image", image_url: "https://example.com/a.png" }],
+        },
+        { role: "user", content: [] },
+      ],
+    });
+    const { body } = await call(emulator, "GET", `responses/${id}/input_items?order=asc`);
+    expect(body.data).toMatchObject([
+      { id: expect.stringMatching(/^fco_/), status: "completed", output: "7" },
+      { id: expect.stringMatching(/^item_/), type: "compaction" },
+      { id: "msg_own", content: [{ type: "input_image", detail: "auto" }] },
+      { id: expect.stringMatching(/^msg_/), content: [] },
+    ]);
+  });
+
+  it("put the uploads of a message into their container", async () => {
+    const emulator = createResponsesEmulator();
+    const form = new FormData();
+    form.set("file", new File(["1,2"], "data.csv"));
+    const uploaded = await emulator.fetch(`${BASE}/files`, { method: "POST", headers: AUTH, body: form });
+    const { id } = (await uploaded.json()) as { id: string };
+    await respond(emulator, {
+      input: [
+        {
+          role: "user",
+          content: [
+            { type: "input_file", file_id: id },
+            { type: "input_text", text: "Go." },
+          ],
+        },
+      ],
+    });
+    const [container] = emulator.containers.values();
+    expect(container?.files).toMatchObject([
+      { path: `/mnt/data/${id}-data.csv`, source: "user" },
+      { path: "/mnt/data/report.csv", source: "assistant" },
+    ]);
+  });
 });

@@ -1,5 +1,10 @@
 import { describe, expect, it } from "vitest";
-import { createFileCitationsFetch, repairResponse, repairResponseStream } from "../src/index.js";
+import {
+  addLinkInstruction,
+  createFileCitationsFetch,
+  repairResponse,
+  repairResponseStream,
+} from "../src/index.js";
 import { response } from "./upstream.js";
 
 describe("a wrong option is a TypeError that names it, what it got and what it takes", () => {
@@ -13,6 +18,11 @@ describe("a wrong option is a TypeError that names it, what it got and what it t
     [{ unmentioned: "drop" }, 'options.unmentioned must be "report" or "cite", got "drop"'],
     [{ indexUnit: "bytes" }, 'options.indexUnit must be "auto", "code-point" or "utf-16", got "bytes"'],
     [{ onFailure: null }, 'options.onFailure must be "pass-through" or "throw", got null'],
+    [{ timeoutMs: () => 5000 }, "options.timeoutMs must be a number of milliseconds, got a function"],
+    [
+      { unmentioned: "x".repeat(61) },
+      `options.unmentioned must be "report" or "cite", got "${"x".repeat(60)}…"`,
+    ],
     [{ onReport: console }, /^options\.onReport must be a function, got an object with /],
     [{ includeOutputs: 1 }, "options.includeOutputs must be a boolean, got 1"],
     [{ instruction: 7 }, "options.instruction must be a boolean, a sentence, or { text, placement }, got 7"],
@@ -32,6 +42,14 @@ describe("a wrong option is a TypeError that names it, what it got and what it t
   ])("%j", (options, message) => {
     expect(() => createFileCitationsFetch(options as never)).toThrow(TypeError);
     expect(() => createFileCitationsFetch(options as never)).toThrow(message);
+  });
+
+  it.each([
+    [7, "options must be an object, got 7"],
+    [null, "options must be an object, got null"],
+    [["timeoutMs"], "options must be an object, got an array of 1"],
+  ])("%j in place of options", (options, message) => {
+    expect(() => addLinkInstruction({}, options as never)).toThrow(new TypeError(message));
   });
 
   it("undefined is the default, for each", () => {

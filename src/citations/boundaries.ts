@@ -104,7 +104,7 @@ const OPENING = /[#([{<（【–]/;
  * not in `report.csv2` or `report.csv.bak`. `name` is the file's; one without an extension is easily the beginning
  * of another, so no more of a name may follow. `opener` is the character before the mention.
  */
-export function canEnd(text: string, end: number, name: string, opener = ""): boolean {
+function canEnd(text: string, end: number, name: string, opener = ""): boolean {
   if (end >= text.length) return true;
   const hasExtension = extensionOf(name) !== "";
   const next = String.fromCodePoint(text.codePointAt(end)!);
