@@ -2,7 +2,7 @@
 import { spawn } from "node:child_process";
 
 /** What `test/build-command.ts` made. */
-export const main = new URL("../node_modules/.command/dist/cli/main.js", import.meta.url).pathname;
+const main = new URL("../node_modules/.command/dist/cli/main.js", import.meta.url).pathname;
 
 export interface Run {
   code: number | null;
@@ -15,8 +15,9 @@ export function run(
   args: readonly string[],
   { input = "", env = {}, cwd }: { input?: string | Uint8Array; env?: NodeJS.ProcessEnv; cwd?: string } = {},
 ): Promise<Run> {
-  const { PATH, HOME } = process.env;
-  const child = spawn(process.execPath, [main, ...args], { env: { PATH, HOME, ...env }, cwd });
+  const { PATH, HOME, COMMAND_COVERAGE } = process.env;
+  const coverage = COMMAND_COVERAGE && { NODE_V8_COVERAGE: COMMAND_COVERAGE };
+  const child = spawn(process.execPath, [main, ...args], { env: { PATH, HOME, ...coverage, ...env }, cwd });
   const stdout: Buffer[] = [];
   const stderr: Buffer[] = [];
   child.stdout.on("data", (chunk) => stdout.push(chunk));

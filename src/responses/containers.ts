@@ -13,7 +13,7 @@ export function isId(id: unknown): id is string {
 }
 
 /** Distinct, usable ids in their order. */
-export function containerIds(ids: readonly unknown[]): string[] {
+function containerIds(ids: readonly unknown[]): string[] {
   return [...new Set(ids.filter(isId))];
 }
 
