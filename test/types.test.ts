@@ -14,9 +14,11 @@ import type OpenAI7 from "openai-7";
 import type { AzureOpenAI as AzureOpenAI7 } from "openai-7";
 import type { Stream as Stream7 } from "openai-7/core/streaming";
 import { describe, expect, expectTypeOf, it } from "vitest";
+import * as route from "../src/files/route.js";
 import * as main from "../src/index.js";
 import * as node from "../src/node.js";
 import * as testing from "../src/testing/index.js";
+import * as webhook from "../src/webhook.js";
 
 type Fetch = typeof globalThis.fetch;
 type Clients = OpenAI5 | OpenAI | OpenAI7 | AzureOpenAI5 | AzureOpenAI | AzureOpenAI7;
@@ -299,6 +301,54 @@ describe("collectFiles and saveFiles", () => {
   });
 });
 
+describe("createFileRoute", () => {
+  const { createFileRoute } = route;
+
+  it("takes each version's client and a secret", () => {
+    expectTypeOf<Clients>().toExtend<route.FileRouteClient>();
+    expectTypeOf(createFileRoute).parameter(1).toEqualTypeOf<route.FileRouteOptions>();
+    expectTypeOf<{ secret: Uint8Array[]; basePath: "/files" }>().toExtend<route.FileRouteOptions>();
+    // @ts-expect-error without a secret anybody could make links
+    () => createFileRoute(some<OpenAI>(), {});
+  });
+
+  it("answers requests, and links what each of the others calls a file", () => {
+    expectTypeOf(createFileRoute).returns.toEqualTypeOf<route.FileRoute>();
+    expectTypeOf<route.FileRoute["handler"]>().toEqualTypeOf<(request: Request) => Promise<Response>>();
+    expectTypeOf<main.ContainerFileCitation | main.CitedFile | main.ContainerFile>().toExtend<
+      Parameters<route.FileRoute["urlFor"]>[0]
+    >();
+    expectTypeOf<Text6["annotations"][number] & { type: "container_file_citation" }>().toExtend<
+      Parameters<route.FileRoute["urlFor"]>[0]
+    >();
+    // @ts-expect-error an image of the response itself has no link: it has its bytes
+    () => some<route.FileRoute>().urlFor(some<main.GeneratedImage>());
+  });
+});
+
+describe("createWebhookHandler", () => {
+  const { createWebhookHandler } = webhook;
+
+  it("takes each version's client, and hands over its own responses", () => {
+    expectTypeOf<Clients>().toExtend<webhook.WebhookClient>();
+    expectTypeOf<webhook.ResponseOf<OpenAI5>>().toExtend<Response5>();
+    expectTypeOf<webhook.ResponseOf<OpenAI>>().toExtend<Response6>();
+    expectTypeOf<webhook.ResponseOf<OpenAI7>>().toExtend<Response7>();
+    expectTypeOf<webhook.ResponseOf<AzureOpenAI>>().toExtend<Response6>();
+    // @ts-expect-error it is one response, not a stream of one
+    expectTypeOf<Stream<Event6>>().toExtend<webhook.ResponseOf<OpenAI>>();
+    expectTypeOf<webhook.WebhookOptions<Response7>["onResponse"]>().parameters.toEqualTypeOf<
+      [response: Response7, report: main.Report, deliveryId: string]
+    >();
+    const onResponse = ({ output_text }: Response7) => output_text;
+    expectTypeOf(() => createWebhookHandler(some<OpenAI7>(), { onResponse })).returns.toEqualTypeOf<
+      (request: Request) => Promise<Response>
+    >();
+    // @ts-expect-error the request was made long ago: there is nothing to instruct
+    () => createWebhookHandler(some<OpenAI>(), { onResponse: () => {}, instruction: true });
+  });
+});
+
 describe("the emulator", () => {
   it("has a fetch and a base URL for every version's client", () => {
     expectTypeOf(testing.createResponsesEmulator).returns.toEqualTypeOf<testing.ResponsesEmulator>();
@@ -377,6 +427,8 @@ async function namesOf(path: string): Promise<string[]> {
 it.each([
   ["main", "index.ts"],
   ["node", "node.ts"],
+  ["route", "files/route.ts"],
+  ["webhook", "webhook.ts"],
   ["testing", "testing/index.ts"],
 ])("each public name of %s is in here", async (module, path) => {
   const text = await readFile(new URL(import.meta.url), "utf8");
