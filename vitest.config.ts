@@ -3,6 +3,7 @@ import { defineConfig } from "vitest/config";
 export default defineConfig({
   test: {
     include: ["test/**/*.test.ts"],
+    testTimeout: 30_000, // thousands of runs of a property, counted for the coverage, on a machine that has other work
     globalSetup: ["test/build-command.ts"],
     coverage: {
       include: ["src/**"],
