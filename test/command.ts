@@ -2,7 +2,7 @@
 import { spawn } from "node:child_process";
 
 /** What `test/build-command.ts` made. */
-const main = new URL("../node_modules/.command/dist/cli/main.js", import.meta.url).pathname;
+export const main = new URL("../node_modules/.command/dist/cli/main.js", import.meta.url).pathname;
 
 export interface Run {
   code: number | null;
