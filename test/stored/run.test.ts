@@ -2,6 +2,7 @@
 import { appendFile, mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import fc from "fast-check";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { Output } from "../../src/cli/stored/output.js";
 import { type Counts, type Milestone, type Read, Run } from "../../src/cli/stored/run.js";
@@ -131,5 +132,58 @@ describe.each([
       expect(resumed.report).toEqual(whole.report);
       expect(resumed.counts).toEqual(whole.counts);
     }
+  });
+});
+
+describe("lines, whatever they hold", () => {
+  const line = fc.oneof(
+    fc.nat(11).map((n) => JSON.stringify(responseOf(n))),
+    fc.nat(11).map((n) => JSON.stringify(responseOf(n, { cited: true }))),
+    fc.nat(11).map((n) => JSON.stringify(responseOf(n), null, 1)),
+    fc.tuple(fc.nat(11), fc.nat(900)).map(([n, end]) => JSON.stringify(responseOf(n)).slice(0, end)),
+    fc.constantFrom(
+      "",
+      " ",
+      "[",
+      "[1,",
+      "[{},",
+      "]",
+      "}",
+      "{",
+      "null",
+      "1",
+      '"a"',
+      '{"a":',
+      '{"a":[1,',
+      "{}{}",
+      "no JSON",
+    ),
+  );
+
+  it("give the same bytes when they are split between two of them", { timeout: 60_000 }, async () => {
+    await fc.assert(
+      fc.asyncProperty(fc.array(line, { maxLength: 8 }), fc.nat(8), async (list, at) => {
+        const all = list.map((text) => `${text}\n`);
+        // What goes on over several lines is one thing only where nobody cuts it.
+        fc.pre(!all.some((text) => text.trim().includes("\n")) || at >= all.length);
+        const whole = await run([all.join("")]);
+        const parts = [await run([all.slice(0, at).join("")]), await run([all.slice(at).join("")])];
+        expect(parts.map(({ out }) => out).join("")).toBe(whole.out);
+      }),
+      { numRuns: 300 },
+    );
+  });
+
+  it("come out again in their order, and what is no response as it came", { timeout: 60_000 }, async () => {
+    await fc.assert(
+      fc.asyncProperty(fc.array(line, { maxLength: 8 }), async (list) => {
+        const { out, counts } = await run([list.join("\n")]);
+        const without = (text: string): string =>
+          text.replace(/\{"type":"container_file_citation".*?\}/g, "");
+        expect(without(out)).toBe(without(list.join("\n")));
+        expect(counts.left + counts.failed).toBe(0);
+      }),
+      { numRuns: 300 },
+    );
   });
 });

@@ -1,0 +1,57 @@
+/** `repair` as a filter among others: an input that is split over processes gives the bytes of one run. */
+import { execFile, execFileSync } from "node:child_process";
+import { mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { promisify } from "node:util";
+import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { main, run } from "./command.js";
+import { fileOf, lines, responseOf } from "./stored/responses.js";
+
+/** GNU's, which Debian's package `parallel` brings; moreutils has another one of that name. */
+function hasParallel(): boolean {
+  try {
+    return execFileSync("parallel", ["--version"], { encoding: "utf8", stdio: "pipe" }).startsWith(
+      "GNU parallel",
+    );
+  } catch {
+    return false;
+  }
+}
+const isThere = hasParallel();
+if (!isThere && !process.env.CI) console.warn("skipped: the test with GNU parallel, which is not installed");
+
+let folder: string;
+const at = (name: string): string => join(folder, name);
+beforeAll(async () => {
+  folder = await mkdtemp(join(tmpdir(), "filter-test-"));
+  await writeFile(at("list.json"), JSON.stringify(Array.from({ length: 100 }, (_, n) => fileOf(n))));
+});
+afterAll(() => rm(folder, { recursive: true }));
+
+/** Some lack their citation, some do not, some are no responses, and may come first in their part. */
+const stored = Array.from({ length: 700 }, (_, n) => {
+  if (n % 11 === 3) return `${JSON.stringify(responseOf(n)).slice(0, 40 + n)}\n`;
+  if (n % 13 === 5) return "\n";
+  if (n % 17 === 6) return `[{"id":${n}},\n`;
+  return lines([responseOf(n % 100, { cited: n % 3 === 0 })], n % 2 === 0 ? "\n" : "\r\n");
+});
+
+describe.skipIf(!isThere && !process.env.CI)("GNU parallel", () => {
+  it.each([
+    ["a few lines", "1k", 40],
+    ["all", "60k", stored.length],
+  ])("gives the bytes of one run, %s in blocks of %s", { timeout: 120_000 }, async (_, block, count) => {
+    const input = stored.slice(0, count).join("");
+    await writeFile(at("stored.jsonl"), input);
+    const whole = await run(["repair", "--files", at("list.json")], { input });
+    expect(whole.stdout).not.toBe(input);
+    // As docs/at-scale.md has it. A block with a line that is no response ends with 1, and that is no failure.
+    const script = `parallel --will-cite --pipe --keep-order --block ${block} -j 2 \\
+      '"${process.execPath}" "${main}" repair --files "${at("list.json")}" || [ $? -eq 1 ]' \\
+      < "${at("stored.jsonl")}" > "${at("repaired.jsonl")}"`;
+    const { PATH, HOME } = process.env;
+    await promisify(execFile)("bash", ["-c", script], { env: { PATH, HOME }, maxBuffer: 2 ** 26 });
+    expect(await readFile(at("repaired.jsonl"), "utf8")).toBe(whole.stdout);
+  });
+});
