@@ -31,3 +31,23 @@ export function run(
     );
   });
 }
+
+/** Runs it on a terminal, as `script` makes one: what that shows, stdout and stderr in one. */
+export async function runOnTerminal(
+  args: readonly string[],
+  { env = {}, cwd }: { env?: NodeJS.ProcessEnv; cwd?: string } = {},
+): Promise<{ code: number | null; shown: string }> {
+  const words = [process.execPath, main, ...args].map((word) => `'${word.replaceAll("'", "'\\''")}'`);
+  const { PATH, HOME } = process.env;
+  const child = spawn("script", ["--quiet", "--return", "--command", words.join(" "), "/dev/null"], {
+    env: { PATH, HOME, SHELL: "/bin/sh", TERM: "xterm", ...env },
+    cwd,
+    stdio: ["ignore", "pipe", "inherit"],
+  });
+  const shown: Buffer[] = [];
+  child.stdout.on("data", (chunk) => shown.push(chunk));
+  return new Promise((resolve, reject) => {
+    child.on("error", reject);
+    child.on("close", (code) => resolve({ code, shown: Buffer.concat(shown).toString() }));
+  });
+}

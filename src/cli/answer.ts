@@ -65,7 +65,8 @@ export class Answer {
     if (!this.isComplete) {
       const { incomplete_details: details } = response;
       const reason = messageOf(response.error) ?? (isRecord(details) ? details.reason : undefined);
-      this.problem ??= `the answer is ${response.status}${reason ? `: ${reason}` : ""}`;
+      const what = response.status === "failed" ? "the answer failed" : `the answer is ${response.status}`;
+      this.problem ??= reason ? `${what}: ${reason}` : what;
     }
     return { ...response, output: Array.isArray(response.output) ? response.output : [] };
   }

@@ -1,12 +1,12 @@
 /** The API, as far as the command needs it: by plain `fetch`, so that it runs where `openai` is not installed. */
 import { openAsBlob } from "node:fs";
 import { basename } from "node:path";
-import { setTimeout as pause } from "node:timers/promises";
 import { EventSourceParserStream } from "eventsource-parser/stream";
 import pRetry from "p-retry";
 import { isRecord } from "../bad-input.js";
 import type { ContainerContentClient } from "../files/save.js";
 import { createFileCitationsFetch } from "../http/fetch.js";
+import { pause } from "../responses/held-time.js";
 import type { ContainerFilesClient } from "../responses/lookup.js";
 import type { Report } from "../types.js";
 import { WrongUse } from "./wrong-use.js";
@@ -192,8 +192,7 @@ function isPassing(error: Error): boolean {
   return [408, 409, 429].includes(error.status) || error.status >= 500;
 }
 
-async function pauseFor({ retryAfter }: ApiError, signal: AbortSignal | undefined): Promise<void> {
+async function pauseFor({ retryAfter }: ApiError, signal = new AbortController().signal): Promise<void> {
   const seconds = Number(retryAfter);
-  if (!(seconds > 0 && seconds <= LONGEST_RETRY_AFTER_S)) return;
-  await pause(seconds * 1000, undefined, signal && { signal });
+  if (seconds > 0 && seconds <= LONGEST_RETRY_AFTER_S) await pause(seconds * 1000, signal);
 }

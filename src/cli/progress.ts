@@ -50,6 +50,7 @@ export function bar(done: number, total: number | undefined): string {
 
 /** `1.4 MB` */
 export function inBytes(bytes: number): string {
+  if (bytes === 1) return "1 byte";
   const units = ["bytes", "kB", "MB", "GB", "TB"];
   const power = bytes < 1000 ? 0 : Math.min(units.length - 1, Math.floor(Math.log10(bytes) / 3));
   const value = bytes / 1000 ** power;

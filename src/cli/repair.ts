@@ -24,6 +24,8 @@ interface Options {
 
 /** Stands for stdin among the inputs. */
 const STDIN = "-";
+/** Nobody waits for a single one of them: a server that is busy may take its time. */
+const LIST_TIMEOUT_MS = 60_000;
 const CHUNK_BYTES = 256 * 1024;
 /** A run that is interrupted does this much again, at the most. */
 const MILESTONE_MS = 1000;
@@ -101,9 +103,11 @@ async function repair(inputs: readonly string[], options: Options): Promise<Coun
     },
     start,
   );
+  // Where the responses go to the terminal, there is no place for it.
+  const hasPlace = outPath !== undefined || !process.stdout.isTTY;
   const onRead = (bytes: number): void => {
     bytesRead += bytes;
-    line.update();
+    if (hasPlace) line.update();
   };
   await run.of(inputs.map((input) => readerOf(input, onRead)));
   await report?.close();
@@ -161,7 +165,10 @@ async function contextFor({ files }: Options): Promise<RepairContext> {
   if (files !== undefined) return contextOf(await readGivenFiles(files), { retries: 0 });
   const api = apiOf(process.env);
   if (!api) throw new WrongUse("no list of files: set OPENAI_API_KEY, or give the lists with --files");
-  return { ...contextOf(api, {}), getResponse: (id, signal) => api.getResponse(id, signal) };
+  return {
+    ...contextOf(api, { timeoutMs: LIST_TIMEOUT_MS }),
+    getResponse: (id, signal) => api.getResponse(id, signal),
+  };
 }
 
 function readerOf(input: string, onRead: (bytes: number) => void): Read {

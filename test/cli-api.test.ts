@@ -1,0 +1,128 @@
+/** The command's own way to the API: the environment by the SDK's rules, requests sent again where that can help. */
+import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
+import { Api, apiOf } from "../src/cli/api.js";
+
+beforeEach(() => {
+  vi.useFakeTimers();
+});
+afterEach(() => {
+  vi.useRealTimers();
+  vi.unstubAllGlobals();
+});
+
+/** An API that answers with these, one after the other, and the requests it got. */
+function answering(...answers: (Response | Error)[]): { api: Api; requests: Request[]; times: number[] } {
+  const requests: Request[] = [];
+  const times: number[] = [];
+  const fetch: typeof globalThis.fetch = async (input, init) => {
+    requests.push(new Request(input, init));
+    times.push(Date.now());
+    const answer = answers.shift()!;
+    if (answer instanceof Error) throw answer;
+    return answer;
+  };
+  return { api: new Api({ key: "sk-secret", baseURL: "http://api.test/v1/", fetch }), requests, times };
+}
+
+const never = new AbortController().signal;
+const found = (): Response => Response.json({ id: "resp_1" });
+const refused = (status: number, headers = {}): Response =>
+  Response.json({ error: { message: "not with sk-secret" } }, { status, headers });
+
+/** What a promise comes to while the fake time runs. */
+async function settled<Value>(promise: Promise<Value>): Promise<Value | Error> {
+  const outcome = promise.catch((error: Error) => error);
+  await vi.runAllTimersAsync();
+  return outcome;
+}
+
+describe("a request", () => {
+  it.each([408, 409, 429, 500, 503])("is sent again after %s", async (status) => {
+    const { api, requests } = answering(refused(status), refused(status), found());
+    expect(await settled(api.getResponse("resp_1", never))).toEqual({ id: "resp_1" });
+    expect(requests.map(({ url }) => url)).toEqual(Array(3).fill("http://api.test/v1/responses/resp_1"));
+    expect(requests[2]!.headers.get("authorization")).toBe("Bearer sk-secret");
+  });
+
+  it("is sent again after a broken connection", async () => {
+    const { api } = answering(new TypeError("fetch failed"), found());
+    expect(await settled(api.getResponse("resp_1", never))).toEqual({ id: "resp_1" });
+  });
+
+  it.each([400, 401, 403, 404])("is not sent again after %s, and the key is not repeated", async (status) => {
+    const { api, requests } = answering(refused(status), found());
+    const error = await settled(api.getResponse("resp_1", never));
+    expect((error as Error).message).toBe(`the API answered ${status}: not with …`);
+    expect(requests).toHaveLength(1);
+  });
+
+  it("is given up in the end", async () => {
+    const { api, requests } = answering(refused(500), refused(500), refused(500), found());
+    expect(((await settled(api.getResponse("resp_1", never))) as Error).message).toMatch(/500/);
+    expect(requests).toHaveLength(3);
+  });
+
+  it("waits as long as the server asks for", async () => {
+    const { api, times } = answering(refused(429, { "retry-after": "20" }), found());
+    await settled(api.getResponse("resp_1", never));
+    expect(times[1]! - times[0]!).toBeGreaterThanOrEqual(20_000);
+  });
+
+  it("does not follow to another origin, where the key has no business", async () => {
+    const { api, requests } = answering(
+      new Response(null, { status: 302, headers: { location: "http://evil.test" } }),
+    );
+    expect(((await settled(api.getResponse("resp_1", never))) as Error).message).toMatch(/302/);
+    expect(requests[0]!.redirect).toBe("manual");
+  });
+
+  it("puts ids into its path as data", async () => {
+    const { api, requests } = answering(found(), found());
+    await settled(api.getResponse("../files?x", never));
+    await settled(
+      api.containers.files.content.retrieve("../a", { container_id: "b/c" }, {}) as Promise<Response>,
+    );
+    expect(requests.map(({ url }) => url)).toEqual([
+      "http://api.test/v1/responses/..%2Ffiles%3Fx",
+      "http://api.test/v1/containers/b%2Fc/files/..%2Fa/content",
+    ]);
+  });
+});
+
+describe("the environment", () => {
+  const headersOf = async (env: NodeJS.ProcessEnv): Promise<{ url: string; headers: Headers }> => {
+    let sent: Request | undefined;
+    vi.stubGlobal("fetch", async (input: string, init: RequestInit) => {
+      sent = new Request(input, init);
+      return found();
+    });
+    await settled(apiOf(env)!.getResponse("r", never));
+    return { url: sent!.url, headers: sent!.headers };
+  };
+
+  it("names the key, the server, the organization and the project", async () => {
+    const { url, headers } = await headersOf({
+      OPENAI_API_KEY: " sk-1\n",
+      OPENAI_BASE_URL: " http://gateway.test/openai/ ",
+      OPENAI_ORG_ID: "org_1",
+      OPENAI_PROJECT_ID: "proj_1",
+      OPENAI_CUSTOM_HEADERS: "x-team: a:b\nno header\nx-other:2",
+    });
+    expect(url).toBe("http://gateway.test/openai/responses/r");
+    expect(Object.fromEntries(headers)).toMatchObject({
+      authorization: "Bearer sk-1",
+      "openai-organization": "org_1",
+      "openai-project": "proj_1",
+      "x-team": "a:b",
+      "x-other": "2",
+    });
+  });
+
+  it("needs the key only", async () => {
+    expect((await headersOf({ OPENAI_API_KEY: "sk-1", OPENAI_BASE_URL: " " })).url).toBe(
+      "https://api.openai.com/v1/responses/r",
+    );
+    expect(apiOf({ OPENAI_BASE_URL: "http://gateway.test" })).toBeUndefined();
+    expect(apiOf({ OPENAI_API_KEY: "  " })).toBeUndefined();
+  });
+});

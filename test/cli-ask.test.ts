@@ -1,0 +1,282 @@
+/** `ask`, run as a user runs it: the answer, its files, what goes wrong. */
+import { spawn } from "node:child_process";
+import { mkdtemp, readdir, readFile, rm, writeFile } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { afterEach, beforeEach, describe, expect, it } from "vitest";
+import {
+  createResponsesEmulator,
+  type EmulatorOptions,
+  type ListeningServer,
+  type ResponsesEmulator,
+  type Script,
+  stubbornModel,
+  twoFilesModel,
+} from "../src/testing/index.js";
+import { main, run, runOnTerminal } from "./command.js";
+
+const ESCAPE = "\u001b";
+const CLEAR = `\r${ESCAPE}[K`;
+
+let folder: string;
+let server: ListeningServer | undefined;
+beforeEach(async () => {
+  folder = await mkdtemp(join(tmpdir(), "ask-test-"));
+  server = undefined;
+});
+afterEach(async () => {
+  await server?.close();
+  await rm(folder, { recursive: true });
+});
+
+/** An API on loopback, and the environment that leads there. */
+async function serve(
+  options: EmulatorOptions = {},
+): Promise<{ emulator: ResponsesEmulator; env: NodeJS.ProcessEnv }> {
+  const emulator = createResponsesEmulator({ apiKey: "sk-secret", ...options });
+  server = await emulator.listen();
+  return { emulator, env: { OPENAI_API_KEY: "sk-secret", OPENAI_BASE_URL: server.baseURL } };
+}
+
+const saying =
+  (text: string, files: Record<string, string> = {}): Script =>
+  () => [
+    { type: "python", code: "…", files },
+    { type: "message", text },
+  ];
+
+describe("ask", () => {
+  it("prints the answer, saves its files and says where they are", async () => {
+    const { emulator, env } = await serve({
+      script: twoFilesModel({ files: { "a.csv": "1,2\n", "b.txt": "b" } }),
+    });
+    const { code, stdout, stderr } = await run(
+      ["ask", "Two", "files", "--out", join(folder, "new"), "--model", "gpt-5-mini"],
+      { env },
+    );
+    expect({ code, stderr }).toEqual({ code: 0, stderr: "" });
+    expect(stdout).toBe(
+      `[Download a.csv](sandbox:/mnt/data/a.csv)\nIt is saved as /mnt/data/b.txt\n\n${folder}/new/a.csv (4 bytes)\n${folder}/new/b.txt (1 byte)\n`,
+    );
+    expect(await readFile(join(folder, "new/a.csv"), "utf8")).toBe("1,2\n");
+    expect(emulator.requests[0]!.body).toMatchObject({ model: "gpt-5-mini", stream: true });
+    expect(JSON.stringify(emulator.requests[0]!.body)).toContain("Two files");
+  });
+
+  it("prints one JSON object for a program", async () => {
+    const { env } = await serve({ script: stubbornModel({ files: { "a.csv": "1,2\n" } }) });
+    const { code, stdout } = await run(["ask", "A file", "--json"], { env, cwd: folder });
+    expect(code).toBe(0);
+    expect(stdout.trim()).not.toContain("\n");
+    expect(JSON.parse(stdout)).toEqual({
+      responseId: expect.stringMatching(/^resp_/),
+      text: "Download: /mnt/data/a.csv",
+      files: [
+        {
+          filename: "a.csv",
+          path: `${folder}/a.csv`,
+          bytes: 4,
+          sha256: expect.stringMatching(/^[0-9a-f]{64}$/),
+          containerId: expect.stringMatching(/^cntr_/),
+          fileId: expect.stringMatching(/^cfile_/),
+        },
+      ],
+      failed: [],
+      unresolved: [],
+    });
+  });
+
+  it("prints the text as it comes", async () => {
+    let goOn: () => void = () => {};
+    const isHeld = new Promise<void>((resolve) => {
+      goOn = resolve;
+    });
+    let deltas = 0;
+    const { env } = await serve({
+      script: () => [{ type: "message", text: "first second", chunks: ["first ", "second"] }],
+      beforeEvent: ({ type }) =>
+        type === "response.output_text.delta" && ++deltas === 2 ? isHeld : undefined,
+    });
+    const child = spawn(process.execPath, [main, "ask", "Count"], {
+      env: { ...process.env, ...env },
+      cwd: folder,
+    });
+    child.stdout.setEncoding("utf8");
+    const pieces = child.stdout[Symbol.asyncIterator]();
+    expect((await pieces.next()).value).toBe("first ");
+    goOn();
+    let rest = "";
+    for (let piece = await pieces.next(); !piece.done; piece = await pieces.next()) rest += piece.value;
+    expect(rest).toBe("second\n");
+  });
+
+  it("uploads files for the model's Python", async () => {
+    const { emulator, env } = await serve({ script: saying("Done.") });
+    await writeFile(join(folder, "sales.csv"), "month,sum\n");
+    await writeFile(join(folder, "more.csv"), "more\n");
+    const { code } = await run(["ask", "Which month?", "--file", "sales.csv", "more.csv"], {
+      env,
+      cwd: folder,
+    });
+    expect(code).toBe(0);
+    const [container] = emulator.containers.values();
+    expect(
+      container!.files.map(({ path, source, bytes }) => [
+        path.replace(/.*-/, ""),
+        source,
+        Buffer.from(bytes).toString(),
+      ]),
+    ).toEqual([
+      ["sales.csv", "user", "month,sum\n"],
+      ["more.csv", "user", "more\n"],
+    ]);
+  });
+
+  it.each([
+    ["with --emulate", ["--emulate"], { OPENAI_API_KEY: "sk-1", OPENAI_BASE_URL: "http://127.0.0.1:9" }, ""],
+    [
+      "without a key",
+      [],
+      {},
+      "OPENAI_API_KEY is not set: an emulator of the API answers, as with --emulate\n",
+    ],
+  ])("works on a fresh machine %s", async (_, args, env, stderr) => {
+    await writeFile(join(folder, "in.txt"), "in");
+    const result = await run(["ask", "A report, please", ...args, "--file", "in.txt"], { env, cwd: folder });
+    expect(result).toEqual({
+      code: 0,
+      stdout: `Download: /mnt/data/report.csv\n\n${folder}/report.csv (18 bytes)\n`,
+      stderr,
+    });
+  });
+});
+
+describe("on a terminal", () => {
+  it("shows a bar, and paths to click on", async () => {
+    const { env } = await serve({ script: stubbornModel({ files: { "a b.csv": "x".repeat(300_000) } }) });
+    const { code, shown } = await runOnTerminal(["ask", "A file"], { env, cwd: folder });
+    expect(code).toBe(0);
+    expect(shown.split(CLEAR)).toContainEqual(expect.stringMatching(/^\[=+ *\] +\d+% [\d.]+ kB of 1 file$/));
+    expect(shown).toContain(
+      `${ESCAPE}]8;;file://${folder}/a%20b.csv${ESCAPE}\\${folder}/a b.csv${ESCAPE}]8;;${ESCAPE}\\`,
+    );
+  });
+
+  it("lets neither a text nor a name command it", async () => {
+    const name = `a${ESCAPE}]0;owned\u0007\u202e.csv`;
+    const text = `${ESCAPE}[2Jfirst\rover /mnt/data/gone${ESCAPE}[31m.csv ${name}`;
+    const { env } = await serve({
+      script: saying(`${text}\n[it](<sandbox:/mnt/data/${name}>)`, { [`/mnt/data/${name}`]: "1" }),
+    });
+    const { shown } = await runOnTerminal(["ask", "A file"], { env: { ...env, NO_COLOR: "1" }, cwd: folder });
+    expect(shown.replaceAll(CLEAR, "")).not.toContain(ESCAPE);
+    expect(shown).toContain("␛[2Jfirst␍over");
+    expect(await readdir(folder)).toHaveLength(1);
+    // Whoever reads it from a pipe gets what the model wrote.
+    const { stdout } = await run(["ask", "A file"], { env, cwd: folder });
+    expect(stdout).toContain(text);
+  });
+});
+
+describe("what goes wrong", () => {
+  it.each([
+    ["nothing asked", [], /nothing was asked/],
+    [
+      "nothing asked, since --file took it all",
+      ["--file", "package.json", "What is it?"],
+      /nothing was asked/,
+    ],
+    ["a file that is not there", ["What?", "--file", "nowhere"], /nowhere/],
+    ["a folder for a file", ["What?", "--file", "."], /is no file/],
+  ])("%s: wrong use", async (_, args, message) => {
+    const { code, stdout, stderr } = await run(["ask", ...args], { cwd: folder });
+    expect({ code, stdout }).toEqual({ code: 2, stdout: "" });
+    expect(stderr).toMatch(message);
+  });
+
+  it("a key that is wrong, which is not printed", async () => {
+    const { env } = await serve({
+      intercept: ({ headers }) =>
+        Response.json(
+          { error: { message: `wrong: ${new Headers(headers).get("authorization")}` } },
+          { status: 401 },
+        ),
+    });
+    const { code, stdout, stderr } = await run(["ask", "What?"], { env, cwd: folder });
+    expect({ code, stdout, stderr }).toEqual({
+      code: 1,
+      stdout: "",
+      stderr: "error: the API answered 401: wrong: Bearer …\n",
+    });
+  });
+
+  it("a file that cannot be had any more, and one that nobody wrote", async () => {
+    const { env } = await serve({
+      script: saying("/mnt/data/a.csv and /mnt/data/never.csv", { "a.csv": "1" }),
+      intercept: ({ path }) => (path.endsWith("/content") ? new Response(null, { status: 404 }) : undefined),
+    });
+    const { code, stdout, stderr } = await run(["ask", "What?"], { env, cwd: folder });
+    expect({ code, stdout }).toEqual({ code: 1, stdout: "/mnt/data/a.csv and /mnt/data/never.csv\n" });
+    expect(stderr).toContain("a.csv could not be saved: the container has expired");
+    expect(stderr).toContain("/mnt/data/never.csv could not be told to be a file: not-found");
+    expect(await readdir(folder)).toEqual([]);
+    const json = await run(["ask", "What?", "--json"], { env, cwd: folder });
+    expect(json.code).toBe(1);
+    expect(JSON.parse(json.stdout)).toMatchObject({
+      files: [],
+      failed: [{ filename: "a.csv" }],
+      unresolved: [{ text: "/mnt/data/never.csv", reason: "not-found" }],
+    });
+  });
+
+  it.each([
+    [
+      "an answer that is incomplete",
+      [{ type: "message", text: "It is" }, { type: "incomplete" }] as const,
+      /the answer is incomplete: max_output_tokens/,
+    ],
+    ["an answer that failed", [{ type: "fail" }] as const, /the answer failed: /],
+  ])("%s", async (_, steps, message) => {
+    const { env } = await serve({ script: () => [...steps] });
+    const { code, stderr } = await run(["ask", "What?"], { env, cwd: folder });
+    expect(code).toBe(1);
+    expect(stderr).toMatch(message);
+  });
+
+  it("a connection that breaks", async () => {
+    const { env } = await serve({
+      beforeEvent: ({ type }) => {
+        if (type === "response.output_text.done") throw new Error("broken");
+      },
+    });
+    const { code, stderr } = await run(["ask", "What?"], { env, cwd: folder });
+    expect(code).toBe(1);
+    expect(stderr).toMatch(/error: /);
+  });
+
+  it("an interruption from the keyboard, which leaves no half file", async () => {
+    let isAsked: () => void = () => {};
+    const asked = new Promise<void>((resolve) => {
+      isAsked = resolve;
+    });
+    const body = new ReadableStream({
+      start(controller) {
+        controller.enqueue(new Uint8Array(1000)); // and no more of it
+      },
+      pull: () => isAsked(),
+    });
+    const { env } = await serve({
+      script: stubbornModel(),
+      intercept: ({ path }) => (path.endsWith("/content") ? new Response(body) : undefined),
+    });
+    const child = spawn(process.execPath, [main, "ask", "What?"], {
+      env: { ...process.env, ...env },
+      cwd: folder,
+    });
+    const closed = new Promise((resolve) => child.on("close", resolve));
+    await asked;
+    child.kill("SIGINT");
+    expect(await closed).toBe(130);
+    expect(await readdir(folder)).toEqual([]);
+  });
+});
