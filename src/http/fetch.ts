@@ -71,11 +71,22 @@ export function createFileCitationsFetch({
     throw badInput("options.client", "an OpenAI client, with containers.files.list", client);
   }
   const settings = settingsOf(options);
-  const memory = new ContainerMemory();
-  const underneath: Fetch = (input, init) => (fetch ?? globalThis.fetch)(input, init);
   if (fetch && isFileCitationsFetch(fetch)) return fetch;
+  const underneath: Fetch = (input, init) => (fetch ?? globalThis.fetch)(input, init);
+  const repairing = repairingFetch(underneath, { client, settings, memory: new ContainerMemory() });
+  return Object.assign(repairing, { [IS_WRAPPED]: true });
+}
 
-  const repairingFetch: Fetch = async (input, init) => {
+/** The middleware itself, for who has settings and a memory: the proxy, whose every request has a report of its own. */
+export function repairingFetch(
+  underneath: Fetch,
+  {
+    client,
+    settings,
+    memory,
+  }: { client?: ContainerFilesClient | undefined; settings: Settings; memory: ContainerMemory },
+): Fetch {
+  return async (input, init) => {
     const route = routeOf(input, init);
     if (!route) return underneath(input, init);
     const request = route.isCreate ? await withInstruction(input, init, settings) : { input, init };
@@ -99,7 +110,6 @@ export function createFileCitationsFetch({
     const answer = withBody(response, repairJson(upstream, repair, route));
     return Object.defineProperty(answer, REPORT, { value: () => repair.report });
   };
-  return Object.assign(repairingFetch, { [IS_WRAPPED]: true });
 }
 
 /** A request that is answered with a response, or with a list of items that may hold messages. */
