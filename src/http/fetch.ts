@@ -17,7 +17,7 @@ import { repairItemList, repairOutput } from "../responses/repair.js";
 import { FileCitationsError, type RepairContext, ResponseRepair } from "../responses/response-repair.js";
 import { streamRepairOf } from "../responses/stream.js";
 import type { Report } from "../types.js";
-import { repairEventStream } from "./sse.js";
+import { concat, repairEventStream } from "./sse.js";
 
 type Fetch = typeof globalThis.fetch;
 
@@ -242,18 +242,18 @@ function repairJson(
     {
       async pull(controller) {
         if (failure) return controller.error(failure.error);
-        const chunks: Uint8Array<ArrayBuffer>[] = [];
+        const chunks: Uint8Array[] = [];
         try {
           for (let read = await reader.read(); !read.done; read = await reader.read()) {
-            chunks.push(read.value as Uint8Array<ArrayBuffer>);
+            chunks.push(read.value);
           }
         } catch (error) {
           // What came before the break goes out first, as it would have.
           failure = { error };
           if (chunks.length === 0) return controller.error(error);
-          return controller.enqueue(new Uint8Array(await new Blob(chunks).arrayBuffer()));
+          return controller.enqueue(concat(chunks));
         }
-        const answer = parseObject(await new Blob(chunks).text());
+        const answer = parseObject(new TextDecoder().decode(concat(chunks)));
         const repaired = answer && (await repairAnswer(repair, answer, route));
         if (repaired === undefined) for (const chunk of chunks) controller.enqueue(chunk);
         else controller.enqueue(new TextEncoder().encode(repaired));

@@ -197,7 +197,7 @@ function slice(chunk: Uint8Array, start: number, end: number): Uint8Array {
 }
 
 /** The pieces as one; a single one as it is, not copied. */
-function concat(pieces: readonly Uint8Array[]): Uint8Array {
+export function concat(pieces: readonly Uint8Array[]): Uint8Array {
   if (pieces.length === 1) return pieces[0]!;
   const bytes = new Uint8Array(pieces.reduce((length, piece) => length + piece.length, 0));
   let at = 0;
