@@ -26,10 +26,10 @@ export class FrameSplitter {
     return this.#isLineEmpty && !this.#hasLines && !this.#isAfterCr;
   }
 
-  /** The offsets in `chunk` behind the end of each frame. */
-  endsIn(chunk: Uint8Array): number[] {
+  /** The offsets in `chunk` behind the end of each frame, from `from` on. */
+  endsIn(chunk: Uint8Array, from = 0): number[] {
     const ends: number[] = [];
-    let at = this.#isAfterCr && chunk[0] === LF ? 1 : 0;
+    let at = this.#isAfterCr && chunk[from] === LF ? from + 1 : from;
     if (chunk.length > 0) this.#isAfterCr = false;
     /** The next CR. Most streams have none: it is looked for where a line is, and then once. */
     let cr = -1;

@@ -92,14 +92,8 @@ class FrameRepair {
 
   /** Sends on the frames that a chunk completes; whether it sent any. A promise only where one has to wait. */
   push(chunk: Uint8Array, send: Send): boolean | Promise<boolean> {
-    // The shortest way for what nearly every chunk is.
-    if (
-      this.#splitter.isBetweenFrames &&
-      !this.#stream.isHolding &&
-      this.#text.endOf(chunk, 0) === chunk.length
-    ) {
-      this.#last = chunk;
-      if (this.#stream.isWatching) this.#watch(chunk);
+    const passed = this.#splitter.isBetweenFrames ? this.#passDeltas(chunk) : 0;
+    if (passed === chunk.length && passed > 0) {
       send(chunk);
       return true;
     }
@@ -109,8 +103,27 @@ class FrameRepair {
       isSent = true;
       send(bytes);
     };
-    const passed = this.#pass(chunk, this.#splitter.endsIn(chunk), 0, noting);
-    return passed ? passed.then(() => isSent) : isSent;
+    const ends = this.#splitter.endsIn(chunk, passed);
+    const rest = this.#pass(chunk, ends, noting, { from: 0, start: passed, sent: 0 });
+    return rest ? rest.then(() => isSent) : isSent;
+  }
+
+  /**
+   * The end of the deltas that a chunk begins with, if they need no change. The shortest way, for what nearly every
+   * chunk is: one delta, or some where the reader is behind.
+   */
+  #passDeltas(chunk: Uint8Array): number {
+    const stream = this.#stream;
+    if (stream.isHolding) return 0;
+    let start = 0;
+    let last = 0;
+    for (let end = this.#text.endOf(chunk, 0); end > 0; end = this.#text.endOf(chunk, start)) {
+      last = start;
+      start = end;
+      if (stream.isWatching) this.#watch(slice(chunk, last, end));
+    }
+    if (start > 0) this.#last = slice(chunk, last, start);
+    return start;
   }
 
   /** Sends what is left: half a frame, or events that were held for the one after them. */
@@ -120,11 +133,14 @@ class FrameRepair {
     if (events.length > 0 && this.#like) send(formatFrames(events, this.#like));
   }
 
-  /** The frames of a chunk that end at `ends`, from the one numbered `from` on. */
-  #pass(chunk: Uint8Array, ends: readonly number[], from: number, send: Send): undefined | Promise<void> {
+  /** The frames of a chunk that end at `ends`, from the one numbered `from` on, which begins at `start`. */
+  #pass(
+    chunk: Uint8Array,
+    ends: readonly number[],
+    send: Send,
+    { from, start, sent }: { from: number; start: number; sent: number },
+  ): undefined | Promise<void> {
     // Frames that need no change go out together, as one piece of the chunk.
-    let start = from === 0 ? 0 : ends[from - 1]!;
-    let sent = start;
     for (let at = from; at < ends.length; at++) {
       const end = ends[at]!;
       const piece = slice(chunk, start, end);
@@ -137,7 +153,7 @@ class FrameRepair {
         if (out instanceof Promise) {
           return out.then((later) => {
             send(later);
-            return this.#pass(chunk, ends, at + 1, send);
+            return this.#pass(chunk, ends, send, { from: at + 1, start: end, sent: end });
           });
         }
         send(out);
