@@ -105,6 +105,29 @@ describe("an answer in JSON", () => {
     expect(cited(await (await fetch(`${BASE}/responses`, POST)).json())).toEqual(FOUND);
   });
 
+  it("whose body is a stream of Node's, is ended when nobody reads it any more, although it is silent", async () => {
+    const body = new Readable({ read() {} });
+    const headers = new Headers({ "content-type": "text/event-stream" });
+    const answer = { ok: true, status: 200, statusText: "OK", url: BASE, headers, body };
+    const { fetch } = setUp({ answer: () => answer as unknown as Response });
+    const reader = (await fetch(`${BASE}/responses`, POST)).body!.getReader();
+    const closed = new Promise((resolve) => body.once("close", resolve));
+    reader.read().catch(() => {});
+    await reader.cancel();
+    await closed;
+  });
+
+  it("whose list is refused in node-fetch's way says what it was refused with", async () => {
+    const refused = { ok: false, status: 404, headers: new Headers(), body: Readable.from([]) };
+    const reports: Report[] = [];
+    const { fetch } = setUp(
+      { answer: () => json(ANSWER), list: () => refused as unknown as Response },
+      { onReport: (report) => reports.push(report) },
+    );
+    await (await fetch(`${BASE}/responses`, POST)).text();
+    expect(reports[0]?.error?.message).toMatch(/answered 404/);
+  });
+
   it("gets its citations; the status, the headers and the URL stay, the length does not", async () => {
     const { fetch } = setUp({
       answer: () => {

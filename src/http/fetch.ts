@@ -4,11 +4,13 @@ import { type FileCitationsOptions, type Settings, settingsOf } from "../options
 import { isId } from "../responses/containers.js";
 import { withLinkInstruction } from "../responses/instruction.js";
 import {
+  type Body,
   type ContainerFilesClient,
   credentialsOf,
   inPages,
   isContainerFilesClient,
   type ListFiles,
+  letGo,
   pagesOfClient,
   pagesOfFetch,
 } from "../responses/lookup.js";
@@ -73,42 +75,55 @@ export function createFileCitationsFetch({
   const settings = settingsOf(options);
   if (fetch && isFileCitationsFetch(fetch)) return fetch;
   const underneath: Fetch = (input, init) => (fetch ?? globalThis.fetch)(input, init);
-  const repairing = repairingFetch(underneath, { client, settings, memory: new ContainerMemory() });
-  return Object.assign(repairing, { [IS_WRAPPED]: true });
+  const ask = repairedAnswers(underneath, { client, settings, memory: new ContainerMemory() });
+  const repairingFetch: Fetch = async (input, init) => {
+    const { answer, body, report } = await ask(input, init);
+    return body ? Object.defineProperty(withBody(answer, body), REPORT, { value: report }) : answer;
+  };
+  return Object.assign(repairingFetch, { [IS_WRAPPED]: true });
+}
+
+/** An answer as it came, and the body that it has once it is repaired; none where it is the same. */
+interface RepairedAnswer {
+  answer: Response;
+  body?: ReadableStream<Uint8Array>;
+  /** What became of a JSON body, once it was read. */
+  report?: () => Report | undefined;
 }
 
 /** The middleware itself, for who has settings and a memory: the proxy, whose every request has a report of its own. */
-export function repairingFetch(
+export function repairedAnswers(
   underneath: Fetch,
   {
     client,
     settings,
     memory,
   }: { client?: ContainerFilesClient | undefined; settings: Settings; memory: ContainerMemory },
-): Fetch {
+): (...request: Parameters<Fetch>) => Promise<RepairedAnswer> {
   return async (input, init) => {
     const route = routeOf(input, init);
-    if (!route) return underneath(input, init);
+    if (!route) return { answer: await underneath(input, init) };
     const request = route.isCreate ? await withInstruction(input, init, settings) : { input, init };
-    const response = await underneath(request.input, request.init);
-    const type = response.headers.get("content-type") ?? "";
+    const answer = await underneath(request.input, request.init);
+    const type = answer.headers.get("content-type") ?? "";
     const isStream = type.startsWith("text/event-stream");
-    if (!response.ok || !response.body || !(isStream || type.startsWith("application/json"))) return response;
+    if (!answer.ok || !answer.body || !(isStream || type.startsWith("application/json"))) return { answer };
 
-    const headers = new Headers(init?.headers ?? (input instanceof Request ? input.headers : undefined));
+    const headers = (): Headers =>
+      new Headers(init?.headers ?? (input instanceof Request ? input.headers : undefined));
     const context: RepairContext = {
-      list: listFilesFor(route, headers, { fetch: underneath, client, settings }),
+      // Most answers need no list: what only a list needs is made for one.
+      list: (...asked) => listFilesFor(route, headers(), { fetch: underneath, client, settings })(...asked),
       settings,
       memory,
       request: request.params,
-      getResponse: (id, signal) => getResponse(underneath, route, headers, id, signal),
+      getResponse: (id, signal) => getResponse(underneath, route, headers(), id, signal),
       signal: init?.signal ?? (input instanceof Request ? input.signal : undefined),
     };
-    const upstream = webStreamOf(response.body);
-    if (isStream) return withBody(response, repairEventStream(upstream, streamRepairOf(context)));
+    const upstream = webStreamOf(answer.body);
+    if (isStream) return { answer, body: repairEventStream(upstream, streamRepairOf(context)) };
     const repair = new ResponseRepair(context);
-    const answer = withBody(response, repairJson(upstream, repair, route));
-    return Object.defineProperty(answer, REPORT, { value: () => repair.report });
+    return { answer, body: repairJson(upstream, repair, route), report: () => repair.report };
   };
 }
 
@@ -226,7 +241,7 @@ async function getResponse(
     redirect: "manual",
   });
   if (response.ok) return response.json();
-  await response.body?.cancel();
+  letGo(response.body);
   throw new Error(`the response before this one answered ${response.status}`);
 }
 
@@ -288,10 +303,10 @@ async function repairAnswer(
   }
 }
 
-/** A body as a web stream. That of node-fetch, which the SDK takes as well, is one of Node's. */
-function webStreamOf(body: ReadableStream<Uint8Array>): ReadableStream<Uint8Array> {
-  if (typeof body.getReader === "function") return body;
-  const chunks = (body as AsyncIterable<Uint8Array>)[Symbol.asyncIterator]();
+/** A body as a web stream. */
+export function webStreamOf(body: Body): ReadableStream<Uint8Array> {
+  if ("getReader" in body) return body;
+  const chunks = body[Symbol.asyncIterator]();
   return new ReadableStream<Uint8Array>(
     {
       async pull(controller) {
@@ -299,9 +314,8 @@ function webStreamOf(body: ReadableStream<Uint8Array>): ReadableStream<Uint8Arra
         if (done) controller.close();
         else controller.enqueue(value);
       },
-      async cancel(reason) {
-        await chunks.return?.(reason);
-      },
+      // Not by `chunks`, which would wait for the next one first.
+      cancel: () => letGo(body),
     },
     { highWaterMark: 0 },
   );

@@ -140,7 +140,7 @@ export function pagesOfFetch(
       // A redirect may lead to another origin, and the credentials are for this one.
       const response = await fetch(url.href, { headers, signal, redirect: "manual" });
       if (response.ok) return response.json();
-      await response.body?.cancel();
+      letGo(response.body);
       throw new ListError(response.status);
     };
     return pRetry(getPage, {
@@ -150,6 +150,18 @@ export function pagesOfFetch(
       shouldRetry: ({ error }) => isPassing(error),
     });
   };
+}
+
+/** A body as `fetch` gives it, or as node-fetch does, which the SDK takes as well: a stream of Node's. */
+export type Body =
+  | ReadableStream<Uint8Array>
+  | (AsyncIterable<Uint8Array> & { destroy(error?: Error): unknown });
+
+/** Ends a body that nobody reads, or reads any further. */
+export function letGo(body: Body | null, reason?: unknown): void {
+  if (body === null) return;
+  if ("destroy" in body) body.destroy();
+  else body.cancel(reason).catch(() => {}); // it broke before: that is an end, too
 }
 
 /** A list that was answered with an error's status. */
