@@ -1,116 +1,88 @@
-/** The code of docs/downloads.md, run as the programs that a user would make of it. */
+/** The code of docs/downloads.md, run as the programs that a user would make of it; and a browser that clicks. */
 import { spawn } from "node:child_process";
 import { createHash } from "node:crypto";
 import { once } from "node:events";
-import { mkdir, mkdtemp, readdir, readFile, rm } from "node:fs/promises";
-import { tmpdir } from "node:os";
-import { join } from "node:path";
+import { existsSync } from "node:fs";
+import { readFile } from "node:fs/promises";
 import { pathToFileURL } from "node:url";
-import { build } from "esbuild";
+import MarkdownIt from "markdown-it";
 import OpenAI from "openai";
-import { afterAll, afterEach, beforeAll, describe, expect, it, vi } from "vitest";
-import type { createFileRoute } from "../src/files/route.js";
-import { collectFiles, type Sink, saveFiles, withFileCitations } from "../src/index.js";
+import { chromium } from "playwright-core";
+import { afterEach, describe, expect, it, vi } from "vitest";
+import { createFileRoute, type FileRoute } from "../src/files/route.js";
+import { replaceFileLinks, withFileCitations } from "../src/index.js";
 import { createResponsesEmulator, stubbornModel } from "../src/testing/index.js";
+import { listen } from "../src/testing/listen.js";
+import { codeOf, programOf } from "./run-page.js";
 
-const root = new URL("../", import.meta.url).pathname;
-// Beside the repository's packages, so that the programs find them.
-const programs = join(root, "node_modules/.downloads");
 const BYTES = new Uint8Array(3_000_000).map((_, at) => (at * 7) % 251);
 const SECRET = "a secret that is long enough to sign with";
 const ENV = { OPENAI_API_KEY: "sk-secret", FILES_SECRET: SECRET, PORT: "0" };
+const CHROMIUM = process.env.CHROMIUM ?? "/usr/bin/chromium";
 
 const sha256 = (bytes: Uint8Array): string => createHash("sha256").update(bytes).digest("hex");
 
-beforeAll(async () => {
-  await rm(programs, { recursive: true, force: true });
-  await mkdir(programs, { recursive: true });
+/** What a test started, to be stopped in the other order. */
+const stops: (() => Promise<unknown>)[] = [];
+afterEach(async () => {
+  for (const stop of stops.splice(0).reverse()) await stop();
 });
-afterAll(() => rm(programs, { recursive: true, force: true }));
 
-/** The code below a heading, as a module that Node runs. */
-async function programOf(heading: string): Promise<string> {
-  const page = await readFile(join(root, "docs/downloads.md"), "utf8");
-  const [, code] = new RegExp(`^### ${heading}\\n.*?^\`\`\`ts\\n(.*?)^\`\`\`$`, "ms").exec(page) ?? [];
-  if (!code) throw new Error(`no code below ${heading}`);
-  const outfile = join(programs, `${heading.replaceAll(/\W/g, "")}.mjs`);
-  await build({
-    stdin: { contents: code, loader: "ts", resolveDir: root },
-    alias: {
-      "openai-file-citations": join(root, "src/index.ts"),
-      "openai-file-citations/route": join(root, "src/files/route.ts"),
-    },
-    bundle: true,
-    format: "esm",
-    platform: "node",
-    packages: "external",
-    outfile,
-    logLevel: "error",
-  });
-  return outfile;
-}
-
-/** An API with a model that names its files and cites none, on HTTP. */
-async function startApi({
-  files = { "plan.docx": BYTES },
-  content = (): Response | undefined => undefined,
-}: {
-  files?: Record<string, Uint8Array>;
-  content?: () => Response | undefined;
-} = {}) {
+/** An API with a model that names its file and cites none, on HTTP. */
+async function startApi(content = (): Response | undefined => undefined) {
   const emulator = createResponsesEmulator({
-    script: stubbornModel({ files }),
+    script: stubbornModel({ files: { "plan.docx": BYTES } }),
     apiKey: "sk-secret",
     intercept: ({ path }) => (path.endsWith("/content") ? content() : undefined),
   });
-  return { emulator, ...(await emulator.listen()) };
+  const server = await emulator.listen();
+  stops.push(server.close);
+  return { emulator, baseURL: server.baseURL };
 }
 
-/** Runs a program that prints the port it listens on. */
-function start(program: string, baseURL: string) {
-  const child = spawn(process.execPath, [program], {
-    env: { ...process.env, ...ENV, OPENAI_BASE_URL: baseURL },
+/** Starts a block of the page, and gives the URL at which it listens: it prints its port. */
+async function start(code: string, baseURL: string): Promise<string> {
+  const program = await programOf(code);
+  stops.push(program.remove);
+  const child = spawn(process.execPath, [program.path], {
+    env: { PATH: process.env.PATH, ...ENV, OPENAI_BASE_URL: baseURL },
     stdio: ["ignore", "pipe", "inherit"],
   });
   const exited = once(child, "exit");
-  return {
-    async url(): Promise<string> {
-      const [line] = await Promise.race([once(child.stdout, "data"), exited]);
-      const [, port] = /port (\d+)/.exec(String(line)) ?? [];
-      if (!port) throw new Error(`the program printed no port, but ${line}`);
-      return `http://127.0.0.1:${port}`;
-    },
-    async stop(): Promise<void> {
-      child.kill();
-      await exited;
-    },
-  };
+  stops.push(() => {
+    child.kill();
+    return exited;
+  });
+  const [line] = await Promise.race([once(child.stdout, "data"), exited]);
+  const [, port] = /port (\d+)/.exec(String(line)) ?? [];
+  if (!port) throw new Error(`the program printed no port, but ${line}`);
+  return `http://127.0.0.1:${port}`;
 }
 
-describe.each(["Hono", "Express"])("%s", (name) => {
-  const stops: (() => Promise<void>)[] = [];
-  afterEach(async () => {
-    for (const stop of stops.splice(0)) await stop();
-  });
+const [hono, express, next] = (await codeOf("docs/downloads.md")) as [string, string, string];
 
+describe.each([
+  ["Hono", hono],
+  ["Express", express],
+])("%s", (name, code) => {
   async function ask(content?: () => Response) {
-    const api = await startApi(content && { content });
-    const server = start(await programOf(name), api.baseURL);
-    stops.push(api.close, server.stop);
-    const url = await server.url();
-    const asked = await fetch(`${url}/ask`, {
-      method: "POST",
-      headers: { "content-type": "text/plain" },
-      body: "A plan, please",
-    });
-    const { text, links } = (await asked.json()) as { text: string; links: string[] };
-    return { ...api, text, links, link: url + links[0] };
+    const { emulator, baseURL } = await startApi(content);
+    const url = await start(code, baseURL);
+    const headers = { "content-type": "text/plain" };
+    const asked = await fetch(`${url}/ask`, { method: "POST", headers, body: "A plan, please" });
+    const text = await asked.text();
+    const [path] = /\/files\/[\w-]+\.[\w-]+\.[\w-]+/.exec(text) ?? [];
+    return { emulator, text, link: url + path };
   }
 
   it("asks, and its link opens: the whole file, its head, and no more than was signed", async () => {
-    const { text, links, link, emulator } = await ask();
-    expect(text).toBe("Download: /mnt/data/plan.docx");
-    expect(links).toHaveLength(1);
+    const { text, link, emulator } = await ask();
+    const { pathname } = new URL(link);
+    const expected = {
+      Hono: `Download: [plan.docx](${pathname})`,
+      Express: JSON.stringify({ text: "Download: /mnt/data/plan.docx", links: [pathname] }),
+    };
+    expect(text).toBe(expected[name as "Hono" | "Express"]);
 
     const answer = await fetch(link);
     expect(answer.status).toBe(200);
@@ -143,72 +115,68 @@ describe.each(["Hono", "Express"])("%s", (name) => {
   });
 });
 
-it("Next.js: its GET and HEAD answer links, in the process that made them or another", async () => {
-  const api = await startApi();
-  try {
-    for (const [key, value] of Object.entries({ ...ENV, OPENAI_BASE_URL: api.baseURL }))
-      vi.stubEnv(key, value);
-    const program = (await import(pathToFileURL(await programOf("Next.js")).href)) as Record<
-      "GET" | "HEAD",
-      ReturnType<typeof createFileRoute>["handler"]
-    >;
-    const { createFileRoute: create } = await import("../src/files/route.js");
-    const container = api.emulator.createContainer({ files: { "plan.docx": BYTES } });
-    const client = new OpenAI();
-    const { data } = await client.containers.files.list(container.id);
-    const url = await create(client, { secret: SECRET }).urlFor({ ...data[0]!, bytes: null });
-    const answer = await program.GET(new Request(`https://example.com${url}`));
-    expect(sha256(new Uint8Array(await answer.arrayBuffer()))).toBe(sha256(BYTES));
-    const head = await program.HEAD(new Request(`https://example.com${url}`, { method: "HEAD" }));
-    expect([head.status, head.body]).toEqual([200, null]);
-  } finally {
-    vi.unstubAllEnvs();
-    await api.close();
-  }
+it("Next.js: its GET and HEAD answer links that another process made", async () => {
+  const { emulator, baseURL } = await startApi();
+  for (const [key, value] of Object.entries({ ...ENV, OPENAI_BASE_URL: baseURL })) vi.stubEnv(key, value);
+  stops.push(async () => vi.unstubAllEnvs());
+  const program = await programOf(next);
+  stops.push(program.remove);
+  const route: Record<"GET" | "HEAD", FileRoute["handler"]> = await import(pathToFileURL(program.path).href);
+
+  const container = emulator.createContainer({ files: { "plan.docx": BYTES } });
+  const client = new OpenAI();
+  const { data } = await client.containers.files.list(container.id);
+  const url = await createFileRoute(client, { secret: SECRET }).urlFor(data[0]!);
+  const answer = await route.GET(new Request(`https://example.com${url}`));
+  expect(sha256(new Uint8Array(await answer.arrayBuffer()))).toBe(sha256(BYTES));
+  const head = await route.HEAD(new Request(`https://example.com${url}`, { method: "HEAD" }));
+  expect([head.status, head.body]).toEqual([200, null]);
 });
 
-it("unstorage, with its driver for folders: each file whole, and none outside", async () => {
-  const folder = await mkdtemp(join(tmpdir(), "downloads-test-"));
-  const api = await startApi({
-    files: { "plan.docx": BYTES, "notes.txt": new TextEncoder().encode("notes") },
-  });
-  const before = process.cwd();
-  try {
-    // The page's folder is a relative one.
-    process.chdir(folder);
-    const { store } = (await import(pathToFileURL(await programOf("Any driver of unstorage")).href)) as {
-      store: Sink<string>;
-    };
+it.skipIf(!existsSync(CHROMIUM) && !process.env.CI)(
+  "Chromium: a click on the link in an answer gets the file, and HTML of the model is no page",
+  { timeout: 30_000 },
+  async () => {
+    const emulator = createResponsesEmulator({
+      script: stubbornModel({
+        files: { "レッスン plan (1).docx": BYTES, "page.html": "<script>alert(1)</script>" },
+      }),
+      apiKey: "sk-secret",
+    });
+    const api = await emulator.listen();
+    stops.push(api.close);
     const client = withFileCitations(new OpenAI({ apiKey: "sk-secret", baseURL: api.baseURL }));
-    const response = await client.responses.create({
+    const files = createFileRoute(client, { secret: SECRET });
+    const { output } = await client.responses.create({
       model: "gpt-5",
-      input: "x",
+      input: "A plan, please",
       tools: [{ type: "code_interpreter", container: { type: "auto" } }],
     });
-    expect(collectFiles(response)).toHaveLength(2);
-    const { saved, failed } = await saveFiles(client, response, store);
-    expect(failed).toEqual([]);
-    for (const { location, sha256: hash } of saved) {
-      expect(sha256(await readFile(join(folder, "downloads", location.replaceAll(":", "/"))))).toBe(hash);
-    }
-    const hostile = { kind: "container-file", containerId: "c", fileId: "f" } as const;
-    for (const filename of [
-      "../../../evil",
-      "..\\..\\evil",
-      "..",
-      "a:..:..:evil",
-      "/etc/evil",
-      "$",
-      "%2e%2e%2fevil",
-    ]) {
-      await store({ ...hostile, filename }, new Response("x").body!).catch(() => {});
-    }
-    const all = await readdir(folder, { recursive: true });
-    for (const path of all) expect(path).toMatch(/^downloads/);
-    expect((await readdir(tmpdir())).filter((name) => name.includes("evil"))).toEqual([]);
-  } finally {
-    process.chdir(before);
-    await api.close();
-    await rm(folder, { recursive: true });
-  }
-});
+    const message = output.find((item) => item.type === "message");
+    const [part] = message!.content;
+    if (part?.type !== "output_text") throw new Error("no text");
+    const page = new MarkdownIt().render(await replaceFileLinks(part.text, part.annotations, files.urlFor));
+    const server = await listen(
+      async (request) =>
+        new URL(request.url).pathname === "/"
+          ? new Response(`<!doctype html>${page}`, { headers: { "content-type": "text/html" } })
+          : files.handler(request),
+      {},
+    );
+    stops.push(server.close);
+
+    // Root in a container has no sandbox; the rest keeps it from calling anyone but this page.
+    const args = ["--no-sandbox", "--disable-background-networking", "--disable-component-update"];
+    const browser = await chromium.launch({ executablePath: CHROMIUM, args });
+    stops.push(() => browser.close());
+    const tab = await browser.newPage();
+    await tab.goto(server.url);
+    const [download] = await Promise.all([tab.waitForEvent("download"), tab.click("text=plan")]);
+    expect(download.suggestedFilename()).toBe("レッスン plan (1).docx");
+    expect(sha256(await readFile(await download.path()))).toBe(sha256(BYTES));
+
+    const [html] = await Promise.all([tab.waitForEvent("download"), tab.click("text=page.html")]);
+    expect(html.suggestedFilename()).toBe("page.html");
+    expect(tab.url()).toBe(`${server.url}/`);
+  },
+);

@@ -15,19 +15,18 @@ export async function codeOf(path: string): Promise<string[]> {
 }
 
 /**
- * Runs code that imports the package by its name, with the package as it is in src.
+ * Code that imports the package by its name, as a program that Node.js runs, with the package as it is in src.
  *
- * @param cwd the folder it runs in.
- * @returns what it printed. Rejects, with all of that, where it fails.
+ * @returns its path, inside the repository, so that other packages resolve as they do for a user; and how it goes away.
  */
-export async function run(code: string, { cwd, env }: { cwd: string; env: Record<string, string> }) {
-  // Inside the repository, so that other packages resolve as they do for a user.
+export async function programOf(code: string): Promise<{ path: string; remove: () => Promise<void> }> {
   const folder = await mkdtemp(join(root, "node_modules", ".page-"));
+  const remove = () => rm(folder, { recursive: true });
+  const path = join(folder, "page.mjs");
   try {
-    const program = join(folder, "page.mjs");
     await build({
       stdin: { contents: code, loader: "ts", resolveDir: root },
-      outfile: program,
+      outfile: path,
       bundle: true,
       format: "esm",
       platform: "node",
@@ -36,15 +35,32 @@ export async function run(code: string, { cwd, env }: { cwd: string; env: Record
       alias: {
         "openai-file-citations": join(root, "src/index.ts"),
         "openai-file-citations/node": join(root, "src/node.ts"),
+        "openai-file-citations/route": join(root, "src/files/route.ts"),
       },
       logLevel: "silent",
     });
-    const { stdout } = await promisify(execFile)(process.execPath, [program], {
+  } catch (error) {
+    await remove();
+    throw error;
+  }
+  return { path, remove };
+}
+
+/**
+ * Runs such code to its end.
+ *
+ * @param cwd the folder it runs in.
+ * @returns what it printed. Rejects, with all of that, where it fails.
+ */
+export async function run(code: string, { cwd, env }: { cwd: string; env: Record<string, string> }) {
+  const program = await programOf(code);
+  try {
+    const { stdout } = await promisify(execFile)(process.execPath, [program.path], {
       cwd,
       env: { PATH: process.env.PATH, ...env },
     });
     return stdout;
   } finally {
-    await rm(folder, { recursive: true });
+    await program.remove();
   }
 }
