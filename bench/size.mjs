@@ -18,8 +18,8 @@ const KB = 1000;
 const BUNDLES = [
   { what: "`resolveFileCitations` alone", names: "{ resolveFileCitations }", limit: 11.3, aim: 5 },
   { what: "`withFileCitations` alone", names: "{ withFileCitations }", limit: 21.9 },
-  { what: "the whole main entry", names: "*", limit: 27.2, aim: 12 },
-  { what: "the whole main entry with its dependencies", names: "*", packages: "bundle", limit: 40.2 },
+  { what: "the whole main entry", names: "*", limit: 27.8, aim: 12 },
+  { what: "the whole main entry with its dependencies", names: "*", packages: "bundle", limit: 40.7 },
 ];
 
 async function gzippedSize({ names, packages = "external" }) {

@@ -8,8 +8,8 @@ export {
   collectFiles,
   type GeneratedImage,
 } from "./files/collect.js";
+export type { ContainerContentClient } from "./files/content.js";
 export {
-  type ContainerContentClient,
   type FailedFile,
   type SavedFile,
   type SaveOptions,

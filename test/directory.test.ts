@@ -1,15 +1,15 @@
-/** `directory` on a file system that has no hard links: a name is taken by copying, and still never twice. */
-import { link, mkdtemp, readdir, readFile, rm } from "node:fs/promises";
+/** `directory` on a file system that has no hard links: a name is taken by an empty file, and still never twice. */
+import { link, mkdtemp, readdir, readFile, rename, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, expect, it, vi } from "vitest";
 import type { CollectedFile } from "../src/index.js";
 import { directory } from "../src/node.js";
 
-vi.mock("node:fs/promises", async (original) => ({
-  ...(await original<typeof import("node:fs/promises")>()),
-  link: vi.fn(),
-}));
+vi.mock("node:fs/promises", async (original) => {
+  const real = await original<typeof import("node:fs/promises")>();
+  return { ...real, link: vi.fn(), rename: vi.fn(real.rename) };
+});
 
 const FILE: CollectedFile = {
   kind: "container-file",
@@ -45,9 +45,26 @@ it("another failure is told, and leaves nothing behind", async () => {
   expect(await readdir(folder)).toEqual([]);
 });
 
-it("so is one of the copying", async () => {
+it("no file is lost where several come at once", async () => {
+  vi.mocked(link).mockRejectedValue(failing("EPERM"));
+  await writeFile(join(folder, "plan.docx"), "mine");
+  const texts = ["one", "two", "three"];
+  const locations = await Promise.all(texts.map((text) => directory(folder)(FILE, saying(text))));
+  const contents = await Promise.all(locations.map((location) => readFile(location, "utf8")));
+  expect(contents).toEqual(texts);
+  expect(await readFile(join(folder, "plan.docx"), "utf8")).toBe("mine");
+});
+
+it("the empty file does not stay where the complete one cannot follow", async () => {
+  vi.mocked(link).mockRejectedValue(failing("EPERM"));
+  vi.mocked(rename).mockRejectedValueOnce(failing("EIO"));
+  await expect(directory(folder)(FILE, saying("one"))).rejects.toThrow("EIO");
+  expect(await readdir(folder)).toEqual([]);
+});
+
+it("a folder that is gone is told", async () => {
   vi.mocked(link).mockImplementation(async () => {
-    await rm(folder, { recursive: true, force: true }); // the folder is gone: no copy can be made
+    await rm(folder, { recursive: true, force: true });
     throw failing("EPERM");
   });
   await expect(directory(folder)(FILE, saying("one"))).rejects.toThrow("ENOENT");

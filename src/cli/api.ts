@@ -4,7 +4,7 @@ import { basename } from "node:path";
 import { EventSourceParserStream } from "eventsource-parser/stream";
 import pRetry from "p-retry";
 import { isRecord } from "../bad-input.js";
-import type { ContainerContentClient } from "../files/save.js";
+import type { ContainerContentClient } from "../files/content.js";
 import { createFileCitationsFetch } from "../http/fetch.js";
 import { pause } from "../responses/held-time.js";
 import type { ContainerFilesClient } from "../responses/lookup.js";

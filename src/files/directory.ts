@@ -1,7 +1,7 @@
 /** A sink that writes to disk: names made safe, no half file ever seen, no file lost. */
 import { randomUUID } from "node:crypto";
 import { createWriteStream } from "node:fs";
-import { constants, copyFile, link, mkdir, rename, rm } from "node:fs/promises";
+import { link, mkdir, open, rename, rm } from "node:fs/promises";
 import { join, resolve } from "node:path";
 import { Readable } from "node:stream";
 import { pipeline } from "node:stream/promises";
@@ -10,13 +10,17 @@ import { badInput } from "../bad-input.js";
 import { numberedName, safeName } from "./safe-name.js";
 import type { Sink } from "./save.js";
 
+/** What a file system says that has no links. */
+const NO_LINKS = new Set(["EPERM", "ENOTSUP", "EOPNOTSUPP", "ENOSYS", "EINVAL", "EMLINK"]);
+
 /**
  * A sink that writes each file into a folder, which is made if it is not there, and says its absolute path. A name from
  * a response is no path: what could lead out of the folder, or is no name on some system, is replaced. A file is
  * written under another name and renamed when it is complete.
  *
  * @param path the folder.
- * @param options `overwrite`: put a file in place of one of the same name. Default `false`: it gets a number, `plan (2).docx`.
+ * @param options `overwrite`: put a file in place of one of the same name, also of one that the same response hands over.
+ * Default `false`: it gets a number, `plan (2).docx`.
  * @throws {TypeError} when `path` is no string.
  * @example
  * ```ts
@@ -33,7 +37,7 @@ export function directory(path: string, { overwrite = false }: { overwrite?: boo
     const partial = join(folder, `.${randomUUID()}.part`);
     try {
       const source = Readable.fromWeb(stream as unknown as NodeReadableStream<Uint8Array>);
-      await pipeline(source, createWriteStream(partial, { flags: "wx" }));
+      await pipeline(source, createWriteStream(partial, { flags: "wx", flush: true }));
       const name = safeName(file.filename);
       if (overwrite) {
         await rename(partial, join(folder, name));
@@ -57,14 +61,20 @@ async function placeNew(partial: string, target: string): Promise<boolean> {
   } catch (error) {
     const { code } = error as NodeJS.ErrnoException;
     if (code === "EEXIST") return false;
-    if (code !== "EPERM" && code !== "ENOTSUP" && code !== "ENOSYS") throw error;
+    if (!NO_LINKS.has(code ?? "")) throw error;
   }
-  // A file system without links.
+  // A file system without links: the name is taken by an empty file, which then gives way to the complete one.
   try {
-    await copyFile(partial, target, constants.COPYFILE_EXCL);
-    return true;
+    await (await open(target, "wx")).close();
   } catch (error) {
     if ((error as NodeJS.ErrnoException).code === "EEXIST") return false;
+    throw error;
+  }
+  try {
+    await rename(partial, target);
+    return true;
+  } catch (error) {
+    await rm(target, { force: true });
     throw error;
   }
 }

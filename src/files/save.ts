@@ -1,27 +1,15 @@
 /** All that a response hands over, into a sink: streamed, side by side, tried again where that can help. */
-import { sha256 } from "@noble/hashes/sha2.js";
-import { bytesToHex } from "@noble/hashes/utils.js";
 import pRetry, { AbortError } from "p-retry";
 import { asError, badInput } from "../bad-input.js";
 import { type CollectedFile, collectFiles } from "./collect.js";
+import { type ContainerContentClient, isInline, openFile } from "./content.js";
+import { createSha256 } from "./sha256.js";
 
-/** Where a file goes. Reads `stream` to its end and says where that is now. Called again for a new try. */
+/**
+ * Where a file goes. Reads `stream` to its end and says where that is now. A stream that breaks was not a file: what was
+ * written of it must not stay. Called again for a new try.
+ */
 export type Sink<Location> = (file: CollectedFile, stream: ReadableStream<Uint8Array>) => Promise<Location>;
-
-/** As much of an OpenAI client as is needed to download a container's file. */
-export interface ContainerContentClient {
-  containers: {
-    files: {
-      content: {
-        retrieve(
-          fileId: string,
-          params: { container_id: string },
-          options: { signal?: AbortSignal; maxRetries?: number },
-        ): PromiseLike<Response>;
-      };
-    };
-  };
-}
 
 /** Options of {@link saveFiles}. */
 export interface SaveOptions {
@@ -91,14 +79,7 @@ export async function saveFiles<Location>(
     throw badInput("client", "an OpenAI client, with containers.files.content.retrieve", client);
   }
   if (typeof sink !== "function") throw badInput("sink", "a function of a file and its stream", sink);
-  const { concurrency = 4, retries = 3, signal, maxBytes = Number.POSITIVE_INFINITY } = options;
-  if (!(Number.isInteger(concurrency) && concurrency > 0)) {
-    throw badInput("options.concurrency", "a whole number above 0", concurrency);
-  }
-  if (!(Number.isInteger(retries) && retries >= 0))
-    throw badInput("options.retries", "a whole number", retries);
-  if (!(typeof maxBytes === "number" && maxBytes >= 0))
-    throw badInput("options.maxBytes", "a number of bytes", maxBytes);
+  const { concurrency, retries, signal, maxBytes } = checked(options);
 
   const outcomes: (SavedFile<Location> | FailedFile)[] = [];
   let next = 0;
@@ -108,13 +89,13 @@ export async function saveFiles<Location>(
       const save = (): Promise<SavedFile<Location>> => saveOnce(client, file, sink, { ...options, maxBytes });
       try {
         outcomes[at] = await pRetry(save, {
-          retries,
+          retries: isInline(file) ? 0 : retries,
           minTimeout: 500,
           ...(signal && { signal }),
-          shouldRetry,
+          shouldRetry: ({ error }) => mayHelp(error, signal),
         });
       } catch (error) {
-        outcomes[at] = { file, error: inWords(error) };
+        outcomes[at] = { file, error: inWords(error, file) };
       }
     }
   };
@@ -125,21 +106,54 @@ export async function saveFiles<Location>(
   };
 }
 
+/** The options with their defaults. */
+function checked(options: SaveOptions) {
+  if (typeof options !== "object" || options === null) throw badInput("options", "an object", options);
+  const { concurrency = 4, retries = 3, signal, maxBytes = Number.POSITIVE_INFINITY, onProgress } = options;
+  if (!(Number.isInteger(concurrency) && concurrency > 0)) {
+    throw badInput("options.concurrency", "a whole number above 0", concurrency);
+  }
+  if (!(Number.isInteger(retries) && retries >= 0)) {
+    throw badInput("options.retries", "a whole number", retries);
+  }
+  if (!(typeof maxBytes === "number" && maxBytes >= 0)) {
+    throw badInput("options.maxBytes", "a number of bytes", maxBytes);
+  }
+  if (signal !== undefined && !(signal instanceof AbortSignal)) {
+    throw badInput("options.signal", "an AbortSignal", signal);
+  }
+  if (onProgress !== undefined && typeof onProgress !== "function") {
+    throw badInput("options.onProgress", "a function", onProgress);
+  }
+  return { concurrency, retries, signal, maxBytes };
+}
+
+/** One try. What it throws another try may help with, unless it is an `AbortError`. */
 async function saveOnce<Location>(
   client: ContainerContentClient,
   file: CollectedFile,
   sink: Sink<Location>,
   { signal, maxBytes, onProgress }: SaveOptions & { maxBytes: number },
 ): Promise<SavedFile<Location>> {
-  const { body, total } = await open(client, file, signal);
+  const { body, total } = await openFile(client, file, signal).catch(throwPlain);
+  if (total !== undefined && total > maxBytes) {
+    await body.cancel();
+    throw new AbortError(`the file has ${total} bytes, more than ${maxBytes}`);
+  }
   const reader = body.getReader();
-  const hash = sha256.create();
+  const hash = createSha256();
   let bytes = 0;
+  let isWhole = false;
   let broken: Error | undefined;
   /** One chunk, counted and hashed; `undefined` at the end. */
   const read = async (): Promise<Uint8Array | undefined> => {
     const { done, value } = await reader.read();
-    if (done) return undefined;
+    if (done) {
+      if (total !== undefined && bytes !== total)
+        throw new Error(`the download ended after ${bytes} of ${total} bytes`);
+      isWhole = true;
+      return undefined;
+    }
     bytes += value.length;
     if (bytes > maxBytes) throw new AbortError(`the file has more than ${maxBytes} bytes`);
     hash.update(value);
@@ -155,7 +169,7 @@ async function saveOnce<Location>(
     {
       start(controller) {
         stop = () => {
-          broken = asError(signal?.reason);
+          broken ??= asError(signal?.reason);
           controller.error(broken);
         };
       },
@@ -165,7 +179,7 @@ async function saveOnce<Location>(
           if (chunk) controller.enqueue(chunk);
           else controller.close();
         } catch (error) {
-          broken = asError(error);
+          broken ??= asError(error);
           throw error;
         }
       },
@@ -174,83 +188,69 @@ async function saveOnce<Location>(
     { highWaterMark: 0 },
   );
   signal?.addEventListener("abort", stop);
+  if (signal?.aborted) stop(); // while the file was opened
   try {
     const location = await sink(file, measured);
-    return { file, location, bytes, sha256: bytesToHex(hash.digest()) };
+    // A sink that knows how long the file is may not ask for more behind its last byte.
+    if (!isWhole && bytes !== total) throw new Error("the sink stopped before the file's end");
+    return { file, location, bytes, sha256: hash.hex() };
   } catch (error) {
     reader.cancel(error).catch(() => {}); // nobody reads on
     // What the sink could not do, it cannot do a second time; what the connection could not, it may.
-    throw broken ?? new AbortError(asError(error));
+    if (!broken) throw new AbortError(asError(error));
+    return throwPlain(broken);
   } finally {
     signal?.removeEventListener("abort", stop);
   }
 }
 
-interface Opened {
-  body: ReadableStream<Uint8Array>;
-  /** How many bytes there will be, if that is known. */
-  total: number | undefined;
+/** Throws an error that p-retry leaves to `mayHelp`: of TypeErrors, it takes few for a broken connection. */
+function throwPlain(error: unknown): never {
+  throw error instanceof TypeError ? new Error(error.message, { cause: error }) : error;
 }
 
-/** The bytes of a file, from where it is. */
-async function open(
-  client: ContainerContentClient,
-  file: CollectedFile,
-  signal: AbortSignal | undefined,
-): Promise<Opened> {
-  if (file.kind === "generated-image") return decoded(file.base64);
-  if (file.kind === "code-image" && /^data:/i.test(file.url)) {
-    const comma = file.url.indexOf(",");
-    const data = file.url.slice(comma + 1);
-    if (/;base64$/i.test(file.url.slice(0, comma))) return decoded(data);
-    const bytes = new TextEncoder().encode(decodeURIComponent(data));
-    return { body: new Blob([bytes]).stream(), total: bytes.length };
-  }
-  const abort = signal && { signal };
-  // What fails is tried again by `saveFiles`, and not in there as well.
-  const response =
-    file.kind === "code-image"
-      ? await fetch(file.url, { ...abort, credentials: "omit" })
-      : await client.containers.files.content.retrieve(
-          file.fileId,
-          { container_id: file.containerId },
-          { ...abort, maxRetries: 0 },
-        );
-  if (!response.ok || !response.body) {
-    await response.body?.cancel();
-    throw Object.assign(new Error(`it was answered with ${response.status}`), { status: response.status });
-  }
-  const length = response.headers.get("content-length");
-  return { body: response.body, total: length === null ? undefined : Number(length) };
+/**
+ * Whether another try may help: too many requests, a server's error, a broken connection. It is known when the time has
+ * passed that the server asks for.
+ */
+async function mayHelp(error: unknown, signal: AbortSignal | undefined): Promise<boolean> {
+  const { status, headers } = Object(error) as { status?: unknown; headers?: unknown };
+  if (typeof status === "number" && status !== 429 && status < 500) return false;
+  if (headers instanceof Headers) await pause(retryAfterMs(headers), signal);
+  return true;
 }
 
-/** How much base64 is decoded at once: a multiple of 4 characters. */
-const BASE64_PIECE = 64 * 1024;
+/** A container does not live long enough for more. */
+const LONGEST_PAUSE_MS = 60_000;
 
-/** What base64 stands for, piece by piece. */
-function decoded(base64: string): Opened {
-  let at = 0;
-  const body = new ReadableStream<Uint8Array>({
-    pull(controller) {
-      if (at >= base64.length) return controller.close();
-      const piece = atob(base64.slice(at, at + BASE64_PIECE));
-      at += BASE64_PIECE;
-      controller.enqueue(Uint8Array.from(piece, (character) => character.charCodeAt(0)));
-    },
+/** For how long a server asks to be left alone, in seconds or until a date. */
+function retryAfterMs(headers: Headers): number {
+  const said = headers.get("retry-after") ?? "";
+  const ms = /^\d+$/.test(said) ? Number(said) * 1000 : Date.parse(said) - Date.now();
+  return ms > 0 ? Math.min(ms, LONGEST_PAUSE_MS) : 0;
+}
+
+/** Waits, or until the signal aborts. */
+function pause(ms: number, signal: AbortSignal | undefined): Promise<void> {
+  if (ms === 0 || signal?.aborted) return Promise.resolve();
+  return new Promise((resolve) => {
+    const timer = setTimeout(done, ms);
+    function done(): void {
+      clearTimeout(timer);
+      signal?.removeEventListener("abort", done);
+      resolve();
+    }
+    signal?.addEventListener("abort", done);
   });
-  const padding = base64.endsWith("==") ? 2 : base64.endsWith("=") ? 1 : 0;
-  return { body, total: Math.floor((base64.length * 3) / 4) - padding };
-}
-
-/** Whether another try may help: too many requests, a server's error, a broken connection. */
-function shouldRetry({ error }: { error: unknown }): boolean {
-  const { status } = error as { status?: unknown };
-  return typeof status !== "number" || status === 429 || status >= 500;
 }
 
 /** An error that says what a 404 means here. */
-function inWords(error: unknown): Error {
+function inWords(error: unknown, file: CollectedFile): Error {
   const { status } = Object(error) as { status?: unknown };
   if (status !== 404) return asError(error);
-  return new Error("the container has expired, or the file in it is gone", { cause: error });
+  const words =
+    file.kind === "container-file"
+      ? "the container has expired, or the file in it is gone"
+      : "the picture's URL has expired";
+  return new Error(words, { cause: error });
 }
