@@ -268,6 +268,31 @@ describe("addLinkInstruction", () => {
   });
 });
 
+describe("replaceFileLinks", () => {
+  const { replaceFileLinks } = main;
+
+  it("gives a text at once for URLs, and later for promises of them", () => {
+    const { annotations } = {} as Text6;
+    expectTypeOf(() =>
+      replaceFileLinks("", annotations, ({ file_id }) => `/${file_id}`),
+    ).returns.toEqualTypeOf<string>();
+    expectTypeOf(() => replaceFileLinks("", annotations, async () => "/")).returns.toEqualTypeOf<
+      string | Promise<string>
+    >();
+    expectTypeOf<main.LinkUrl>().toEqualTypeOf<string | null | undefined>();
+    // @ts-expect-error a number is no URL
+    () => replaceFileLinks("", annotations, () => 7);
+  });
+
+  it("takes each version's annotations, and what stays unresolved in a report", () => {
+    expectTypeOf<Text5["annotations"] | Text6["annotations"] | Text7["annotations"]>().toExtend<
+      Parameters<typeof replaceFileLinks>[1]
+    >();
+    expectTypeOf(replaceFileLinks).parameter(3).toEqualTypeOf<main.ReplaceOptions | undefined>();
+    expectTypeOf<main.Report["unresolved"]>().toExtend<main.ReplaceOptions["unresolved"]>();
+  });
+});
+
 describe("collectFiles and saveFiles", () => {
   const { collectFiles, saveFiles } = main;
 
