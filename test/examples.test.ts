@@ -1,8 +1,15 @@
-/** Every example compiles: the doc comments' and the documentation's, as a user would write them, each a module. */
+/**
+ * Every example compiles: the doc comments' and the documentation's, as a user would write them, each a module. Those
+ * marked as ```ts runnable run as well, with an emulator in OpenAI's place.
+ */
 import { execFile } from "node:child_process";
-import { mkdir, readdir, readFile, rm, writeFile } from "node:fs/promises";
+import { mkdir, mkdtemp, readdir, readFile, rm, writeFile } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
 import { promisify } from "node:util";
-import { afterAll, expect, it } from "vitest";
+import { afterAll, describe, expect, it } from "vitest";
+import { createResponsesEmulator, type ResponsesEmulator, stubbornModel } from "../src/testing/index.js";
+import { run } from "./run-page.js";
 
 const root = new URL("../", import.meta.url);
 // Inside the repository, so that `openai` and the package's own name resolve as they do for a user.
@@ -28,32 +35,38 @@ async function filesBelow(path: string, ending: string): Promise<string[]> {
   return names.filter((name) => name.endsWith(ending)).map((name) => path + name);
 }
 
-async function examples(): Promise<{ name: string; code: string }[]> {
-  const found: { name: string; code: string }[] = [];
-  for (const file of [
-    "README.md",
-    ...(await filesBelow("docs/", ".md")),
-    ...(await filesBelow("src/", ".ts")),
-  ]) {
+interface Example {
+  name: string;
+  code: string;
+  isRunnable: boolean;
+}
+
+const pages = ["README.md", ...(await filesBelow("docs/", ".md"))];
+
+async function readExamples(): Promise<Example[]> {
+  const found: Example[] = [];
+  for (const file of [...pages, ...(await filesBelow("src/", ".ts"))]) {
     const text = await readFile(new URL(file, root), "utf8");
     const plain = file.endsWith(".ts") ? text.replaceAll(/^ *\* ?/gm, "") : text;
-    for (const [position, match] of [...plain.matchAll(/^```ts\n(.*?)^```$/gms)].entries()) {
-      const code = match[1]!;
-      if (!NEEDS_ANOTHER_LIBRARY.test(code))
-        found.push({ name: `${file.replaceAll(/\W/g, "_")}_${position}`, code });
+    for (const [position, match] of [...plain.matchAll(/^```ts( runnable)?\n(.*?)^```$/gms)].entries()) {
+      found.push({ name: `${file}, ${position + 1}`, code: match[2]!, isRunnable: match[1] !== undefined });
     }
   }
   return found;
 }
 
+const examples = await readExamples();
+
 afterAll(() => rm(folder, { recursive: true, force: true }));
 
 it("compiles", { timeout: 60_000 }, async () => {
-  const all = await examples();
+  const all = examples.filter(({ code }) => !NEEDS_ANOTHER_LIBRARY.test(code));
   expect(all.length).toBeGreaterThan(12);
   await rm(folder, { recursive: true, force: true });
   await mkdir(folder, { recursive: true });
-  for (const { name, code } of all) await writeFile(new URL(`${name}.ts`, folder), `${code}\nexport {};\n`);
+  for (const { name, code } of all) {
+    await writeFile(new URL(`${name.replaceAll(/\W+/g, "_")}.ts`, folder), `${code}\nexport {};\n`);
+  }
   await writeFile(new URL("globals.d.ts", folder), GLOBALS);
   const config = {
     extends: "../../tsconfig.json",
@@ -74,3 +87,52 @@ it("compiles", { timeout: 60_000 }, async () => {
   const { stdout } = await promisify(execFile)(tsc, ["-p", folder.pathname]).catch((error) => error);
   expect(stdout).toBe("");
 });
+
+describe("runs", () => {
+  const runnable = examples.filter(({ isRunnable }) => isRunnable);
+
+  it.each(runnable)("$name", { timeout: 30_000 }, async ({ code }) => {
+    const emulator = createResponsesEmulator({
+      script: stubbornModel({ files: { "plan.docx": "a plan" } }),
+      intercept: ({ path }) => (path.endsWith("/resp_123") ? storedResponse(emulator) : undefined),
+    });
+    const server = await emulator.listen();
+    const cwd = await mkdtemp(join(tmpdir(), "example-"));
+    try {
+      await writeFile(join(cwd, "response.json"), await (await storedResponse(emulator)).text());
+      const env = {
+        OPENAI_API_KEY: "any",
+        OPENAI_BASE_URL: server.baseURL,
+        OPENAI_WEBHOOK_SECRET: `whsec_${btoa("x".repeat(32))}`,
+        FILES_SECRET: "x".repeat(32),
+      };
+      expect(await run(code, { cwd, env })).not.toMatch(/undefined|\bNaN\b|\[object Object\]/);
+    } finally {
+      await server.close();
+      await rm(cwd, { recursive: true });
+    }
+  });
+
+  // By .ci/clients, by tests that look at what the page's code does, by `npm run bench`.
+  const RUN_ELSEWHERE = /^docs\/(?:clients\/.*|downloads|sinks|accuracy-and-speed)\.md$/;
+
+  it.each(pages.filter((page) => !RUN_ELSEWHERE.test(page)))(
+    "%s starts with code that does",
+    async (page) => {
+      const text = await readFile(new URL(page, root), "utf8");
+      expect(/^```.*$/m.exec(text)?.[0]).toBe("```ts runnable");
+    },
+  );
+});
+
+/** A response that the emulator made a moment ago, as the API gives it. */
+async function storedResponse(emulator: ResponsesEmulator): Promise<Response> {
+  return emulator.fetch("https://api.openai.com/v1/responses", {
+    method: "POST",
+    headers: { authorization: "Bearer any" },
+    body: JSON.stringify({
+      input: "A plan",
+      tools: [{ type: "code_interpreter", container: { type: "auto" } }],
+    }),
+  });
+}

@@ -11,7 +11,7 @@ const root = fileURLToPath(new URL("../", import.meta.url));
 /** The blocks of TypeScript in a file, in order. */
 export async function codeOf(path: string): Promise<string[]> {
   const text = await readFile(join(root, path), "utf8");
-  return Array.from(text.matchAll(/^```ts\n(.*?)^```$/gms), ([, code]) => code!);
+  return Array.from(text.matchAll(/^```ts(?: runnable)?\n(.*?)^```$/gms), ([, code]) => code!);
 }
 
 /**
@@ -36,6 +36,8 @@ export async function programOf(code: string): Promise<{ path: string; remove: (
         "openai-file-citations": join(root, "src/index.ts"),
         "openai-file-citations/node": join(root, "src/node.ts"),
         "openai-file-citations/route": join(root, "src/files/route.ts"),
+        "openai-file-citations/testing": join(root, "src/testing/index.ts"),
+        "openai-file-citations/webhook": join(root, "src/webhook.ts"),
       },
       logLevel: "silent",
     });
