@@ -1,6 +1,6 @@
 /**
  * Every example compiles: the doc comments' and the documentation's, as a user would write them, each a module. Those
- * marked as ```ts runnable run as well, with an emulator in OpenAI's place.
+ * marked as ```ts runnable run as well, with an emulator in OpenAI's place, and print the ```text behind them.
  */
 import { execFile } from "node:child_process";
 import { mkdir, mkdtemp, readdir, readFile, rm, writeFile } from "node:fs/promises";
@@ -39,6 +39,8 @@ interface Example {
   name: string;
   code: string;
   isRunnable: boolean;
+  /** What it prints, where the page says so. */
+  printed: string | undefined;
 }
 
 const pages = ["README.md", ...(await filesBelow("docs/", ".md"))];
@@ -48,8 +50,14 @@ async function readExamples(): Promise<Example[]> {
   for (const file of [...pages, ...(await filesBelow("src/", ".ts"))]) {
     const text = await readFile(new URL(file, root), "utf8");
     const plain = file.endsWith(".ts") ? text.replaceAll(/^ *\* ?/gm, "") : text;
-    for (const [position, match] of [...plain.matchAll(/^```ts( runnable)?\n(.*?)^```$/gms)].entries()) {
-      found.push({ name: `${file}, ${position + 1}`, code: match[2]!, isRunnable: match[1] !== undefined });
+    const blocks = plain.matchAll(/^```ts( runnable)?\n(.*?)^```$(?:\n\n```text\n(.*?)^```$)?/gms);
+    for (const [position, [, mark, code, printed]] of [...blocks].entries()) {
+      found.push({
+        name: `${file}, ${position + 1}`,
+        code: code!,
+        isRunnable: mark !== undefined,
+        printed,
+      });
     }
   }
   return found;
@@ -91,7 +99,7 @@ it("compiles", { timeout: 60_000 }, async () => {
 describe("runs", () => {
   const runnable = examples.filter(({ isRunnable }) => isRunnable);
 
-  it.each(runnable)("$name", { timeout: 30_000 }, async ({ code }) => {
+  it.each(runnable)("$name", { timeout: 30_000 }, async ({ code, printed }) => {
     const emulator = createResponsesEmulator({
       script: stubbornModel({ files: { "plan.docx": "a plan" } }),
       intercept: ({ path }) => (path.endsWith("/resp_123") ? storedResponse(emulator) : undefined),
@@ -106,7 +114,9 @@ describe("runs", () => {
         OPENAI_WEBHOOK_SECRET: `whsec_${btoa("x".repeat(32))}`,
         FILES_SECRET: "x".repeat(32),
       };
-      expect(await run(code, { cwd, env })).not.toMatch(/undefined|\bNaN\b|\[object Object\]/);
+      const stdout = await run(code, { cwd, env });
+      expect(stdout).not.toMatch(/undefined|\bNaN\b|\[object Object\]/);
+      if (printed !== undefined) expect(stdout).toBe(printed);
     } finally {
       await server.close();
       await rm(cwd, { recursive: true });
