@@ -1,7 +1,15 @@
 // The built package as a program of any runtime uses it. No `node:` import: this file runs in browsers and workers.
 import OpenAI from "openai";
-import { createFileCitationsFetch, resolveFileCitations, withFileCitations } from "openai-file-citations";
+import {
+  collectFiles,
+  createFileCitationsFetch,
+  resolveFileCitations,
+  saveFiles,
+  withFileCitations,
+} from "openai-file-citations";
+import { createFileRoute } from "openai-file-citations/route";
 import { createResponsesEmulator, stubbornModel } from "openai-file-citations/testing";
+import { createWebhookHandler } from "openai-file-citations/webhook";
 
 const PATH = "/mnt/data/plan.docx";
 const TEXT = `Download: ${PATH}`;
@@ -73,14 +81,62 @@ const CHECKS = {
   },
 
   async "the official client"() {
-    const client = withFileCitations(
-      new OpenAI({ apiKey: "test", fetch: emulator().fetch, dangerouslyAllowBrowser: true }),
-    );
+    const client = withFileCitations(clientOf());
     expectCitation(annotationsOf(await client.responses.create(ASK)));
     const events = [];
     for await (const event of await client.responses.create({ ...ASK, stream: true })) events.push(event);
     expectCitation(addedIn(events));
     expectCitation(annotationsOf(await client.responses.stream(ASK).finalResponse()));
+  },
+
+  // The runtime's own SHA-256, or the one in JavaScript.
+  async "files saved"() {
+    const client = withFileCitations(clientOf());
+    const { saved, failed } = await saveFiles(client, await client.responses.create(ASK), (_, stream) =>
+      new Response(stream).text(),
+    );
+    if (failed.length > 0) throw failed[0].error;
+    const [{ location, bytes, sha256 }] = saved;
+    const hash = new Uint8Array(await crypto.subtle.digest("SHA-256", new TextEncoder().encode("plan")));
+    const expected = Array.from(hash, (byte) => byte.toString(16).padStart(2, "0")).join("");
+    if (location !== "plan" || bytes !== 4 || sha256 !== expected) throw new Error(JSON.stringify(saved));
+  },
+
+  // jose, mime, content-disposition.
+  async "a link"() {
+    const client = withFileCitations(clientOf());
+    const { urlFor, handler } = createFileRoute(client, { secret: "x".repeat(32) });
+    const [file] = collectFiles(await client.responses.create(ASK));
+    const url = `https://example.com${await urlFor(file)}`;
+    const answer = await handler(new Request(url));
+    if (answer.status !== 200 || (await answer.text()) !== "plan")
+      throw new Error(`answered ${answer.status}`);
+    const type = answer.headers.get("content-type");
+    if (!type.includes("wordprocessingml")) throw new Error(`the type is ${type}`);
+    const forged = await handler(new Request(`${url}x`));
+    if (forged.status !== 403) throw new Error(`forged, answered ${forged.status}`);
+  },
+
+  // The SDK's check of a signature, by what the runtime has for that.
+  async "a webhook"() {
+    const webhookSecret = `whsec_${btoa("a secret of 24 bytes, or so")}`;
+    const client = clientOf({ webhookSecret });
+    const { id } = await client.responses.create({ ...ASK, background: true });
+    const given = [];
+    const handler = createWebhookHandler(client, {
+      onResponse: (response) => given.push(response),
+      onError: (error) => given.push(error),
+    });
+    const init = await signed({ type: "response.completed", data: { id } }, webhookSecret);
+    for (let time = 0; time < 2; time++) {
+      const { status } = await handler(new Request("https://example.com/webhook", init));
+      if (status !== 200) throw new Error(`answered ${status}: ${given[0]?.stack}`);
+    }
+    if (given.length !== 1) throw new Error(`handled ${given.length} times`);
+    expectCitation(annotationsOf(given[0]));
+    const headers = { ...init.headers, "webhook-id": "wh_2" };
+    const forged = await handler(new Request("https://example.com/webhook", { ...init, headers }));
+    if (forged.status !== 400) throw new Error(`forged, answered ${forged.status}`);
   },
 
   async "plain, over the runtime's own fetch"(baseURL) {
@@ -96,6 +152,26 @@ const CHECKS = {
 
 function emulator(options = {}) {
   return createResponsesEmulator({ script: stubbornModel({ files: { "plan.docx": "plan" } }), ...options });
+}
+
+function clientOf(options = {}) {
+  const { fetch } = emulator({ pollsUntilDone: 1 });
+  return new OpenAI({ apiKey: "test", fetch, dangerouslyAllowBrowser: true, ...options });
+}
+
+/** A delivery as OpenAI signs it, by the rules of Standard Webhooks. */
+async function signed(event, secret) {
+  const [id, timestamp, body] = ["wh_1", String(Math.floor(Date.now() / 1000)), JSON.stringify(event)];
+  const bytes = Uint8Array.from(atob(secret.slice("whsec_".length)), (character) => character.charCodeAt(0));
+  const key = await crypto.subtle.importKey("raw", bytes, { name: "HMAC", hash: "SHA-256" }, false, ["sign"]);
+  const content = new TextEncoder().encode(`${id}.${timestamp}.${body}`);
+  const signature = new Uint8Array(await crypto.subtle.sign("HMAC", key, content));
+  const headers = {
+    "webhook-id": id,
+    "webhook-timestamp": timestamp,
+    "webhook-signature": `v1,${btoa(String.fromCharCode(...signature))}`,
+  };
+  return { method: "POST", headers, body };
 }
 
 async function post(fetch, baseURL, body) {
