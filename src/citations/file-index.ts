@@ -1,36 +1,31 @@
 /**
- * A container's files, found by what a model wrote. Two tries hold their paths and their names in folded form
- * (see trie.ts); walking one along the text finds every name that the text spells from a place, so nobody has to
- * guess where a name ends: names with spaces, dots or brackets are just longer walks.
+ * A container's files, found by what a model wrote. Lists of their folders and of their names, folded, are read along
+ * the text (see name-list.ts) and say what it spells from a place, so nobody has to guess where a name ends: names
+ * with spaces, dots or brackets are just longer.
  */
 import { badInput, isRecord } from "../bad-input.js";
 import type { ContainerFile } from "../types.js";
+import { NameList, type Spelled } from "./name-list.js";
 import { fold } from "./spelling.js";
-import { EndTrie, type Spelled, Trie } from "./trie.js";
 
-/** A file, and where it stands among the others. */
+/** A file under one of its names. */
 export interface IndexedFile {
   file: ContainerFile;
   /** The rank of its container: files of the container listed first win over those of the next. */
   container: number;
-  root: string;
-  /** Its path below the root, in NFD, as it is written in the list. */
-  relative: string;
-  /** The folder it is in, below the root, folded: `""`, or `out/figures/`. */
+  /** The folder it is in, below its root, in NFD: `""`, or `out/Figures/`. */
   folder: string;
-}
-
-/** A name under which a file is found. `key` is that name in NFD, not folded. */
-interface Entry {
-  key: string;
-  indexed: IndexedFile;
-  /** True where `key` is the name an upload had before the API put an id in front of it. */
+  /** The same, folded. */
+  foldedFolder: string;
+  /** The last segment of its path, in NFD. */
+  name: string;
+  /** True where `name` is the one an upload had before the API put an id in front of it. */
   isUploadAlias: boolean;
 }
 
 /** The files a spelling fits: of the nearest container, newest of each path. More than one is ambiguous. */
 export interface Fit {
-  entries: Entry[];
+  files: IndexedFile[];
   /** The text does not spell the name itself, only its folded form. */
   isDifferent: boolean;
 }
@@ -49,137 +44,130 @@ export function filenameOf({ path }: ContainerFile): string {
   return path.slice(path.lastIndexOf("/") + 1);
 }
 
+/** By their names, folded. */
+type FilesByName = Map<string, IndexedFile[]>;
+
+/** The folders below a root, folded and without a slash at the end, and the files in them; its own is `""`. */
+interface Root {
+  folders: Map<string, FilesByName>;
+  names: NameList;
+}
+
 export class FileIndex {
   /** Matches the extensions, with their dots, of the files that the model wrote; `undefined` without any. */
   readonly extensionPattern: RegExp | undefined;
   /** The length of the longest name of a file that the model wrote, in UTF-16 units of its NFD. */
   readonly longestName: number = 0;
-  readonly #paths = new Map<string, Trie<Entry>>();
-  readonly #names = new Trie<Entry>();
-  /** The names with an extension of files that the model wrote, and their trie once one is looked for. */
-  readonly #writtenNames: string[] = [];
-  #nameEnds: EndTrie | undefined;
-  /** For each root, the folders that hold files, folded, and their trie once one is looked for. */
-  readonly #folders = new Map<string, Set<string>>();
-  readonly #folderTries = new Map<string, Trie<{ key: string }>>();
+  readonly #roots = new Map<string, Root>();
+  readonly #files: FilesByName = new Map();
+  readonly #names: NameList;
+  /** The names with an extension of files that the model wrote, backwards. */
+  readonly #nameEnds: NameList;
 
   /** Files outside the roots are not indexed. Throws a `TypeError` for what is not a container file. */
   constructor(files: readonly ContainerFile[], roots: readonly string[]) {
-    const containers = new Map<string, number>();
-    const newest: Map<string, IndexedFile>[] = [];
+    const foldersOf = new Map(roots.map((root) => [root, new Map<string, FilesByName>([["", new Map()]])]));
     const extensions = new Set<string>();
-    /** Each folder's folded name once, not for each of its files. */
-    const folded = new Map<string, string>();
-    for (const root of roots) {
-      this.#paths.set(root, new Trie());
-      this.#folders.set(root, new Set());
-    }
-    for (const [position, file] of files.entries()) {
-      checkContainerFile(file, position);
-      let container = containers.get(file.container_id);
-      if (container === undefined) {
-        container = containers.size;
-        containers.set(file.container_id, container);
-        newest.push(new Map());
-      }
+    const nameEnds: string[] = [];
+    for (const { file, container } of newestOf(files)) {
       const root = roots.find((candidate) => file.path.startsWith(`${candidate}/`));
-      if (root === undefined) continue;
+      if (root === undefined || file.path.endsWith("/")) continue; // not below a root, or a folder's own entry
       const relative = file.path.slice(root.length + 1).normalize("NFD");
-      const nameAt = relative.lastIndexOf("/") + 1;
-      const folder = relative.slice(0, nameAt);
-      if (!folded.has(folder)) folded.set(folder, fold(folder));
-      const indexed: IndexedFile = {
-        file,
-        container,
-        root,
-        relative,
-        folder: folded.get(folder)!,
-      };
-      if (file.path.endsWith("/")) continue; // a folder's own entry
-      const other = newest[container]!.get(file.path);
-      if (!other || file.created_at > other.file.created_at) newest[container]!.set(file.path, indexed);
-    }
-    for (const indexed of newest.flatMap((files) => [...files.values()])) {
-      const { relative, root } = indexed;
-      const name = relative.slice(relative.lastIndexOf("/") + 1);
-      this.#paths.get(root)!.add({ key: relative, indexed, isUploadAlias: false });
-      this.#names.add({ key: name, indexed, isUploadAlias: false });
+      const folder = relative.slice(0, relative.lastIndexOf("/") + 1);
+      const foldedFolder = fold(folder);
+      const name = relative.slice(folder.length);
+      const foldedName = fold(name);
+      const indexed = { file, container, folder, foldedFolder, name, isUploadAlias: false };
+      add(this.#files, foldedName, indexed);
+      const folders = foldersOf.get(root)!;
       // A folder that is known is known with all it is in.
-      const folders = this.#folders.get(root)!;
-      let folder = indexed.folder.slice(0, -1);
-      while (folder !== "" && !folders.has(folder)) {
-        folders.add(folder);
-        folder = folder.slice(0, Math.max(0, folder.lastIndexOf("/")));
+      for (let within = foldedFolder.slice(0, -1); !folders.has(within); ) {
+        folders.set(within, new Map());
+        within = within.slice(0, Math.max(0, within.lastIndexOf("/")));
       }
-      if (indexed.file.source === "user") {
-        const prefix = UPLOAD.exec(name)?.[0];
-        if (prefix) this.#names.add({ key: name.slice(prefix.length), indexed, isUploadAlias: true });
-      } else if (extensionOf(name)) {
-        extensions.add(extensionOf(name));
-        this.#writtenNames.push(name);
+      add(folders.get(foldedFolder.slice(0, -1))!, foldedName, indexed);
+      const extension = extensionOf(name);
+      if (file.source === "user") {
+        const alias = name.replace(UPLOAD, "");
+        if (alias !== name) add(this.#files, fold(alias), { ...indexed, name: alias, isUploadAlias: true });
+      } else if (extension !== "") {
+        extensions.add(extension);
+        nameEnds.push(foldedName.split("").reverse().join(""));
         if (name.length > this.longestName) this.longestName = name.length;
       }
+    }
+    this.#names = new NameList(this.#files.keys());
+    this.#nameEnds = new NameList(nameEnds);
+    for (const [root, folders] of foldersOf) {
+      const names = new NameList([...folders.keys()].filter((folder) => folder !== ""));
+      this.#roots.set(root, { folders, names });
     }
     if (extensions.size > 0) {
       this.extensionPattern = new RegExp(`\\.(?:${[...extensions].join("|")})(?![a-z0-9])`, "gi");
     }
   }
 
-  /** Every path below `root` that `text` spells from `at`, which stands behind the root's slash; longest first. */
-  pathsAt(text: string, at: number, root: string): readonly Spelled<Entry>[] {
-    return this.#paths.get(root)?.spelledAt(text, at) ?? [];
+  /** The folders below `root` that hold files and that `text` spells from `at`, behind the root's slash; longest first. */
+  foldersAt(text: string, at: number, root: string): readonly Spelled[] {
+    return this.#roots.get(root)?.names.spelledAt(text, at) ?? [];
   }
 
   /** Every file name that `text` spells from `at`, longest first. */
-  namesAt(text: string, at: number): readonly Spelled<Entry>[] {
+  namesAt(text: string, at: number): readonly Spelled[] {
     return this.#names.spelledAt(text, at);
   }
 
   /** Where the names of files that the model wrote may start which end at `end`, in text that is plain before. */
   nameStartsBefore(text: string, end: number): number[] {
-    if (!this.#nameEnds) {
-      this.#nameEnds = new EndTrie();
-      for (const name of this.#writtenNames) this.#nameEnds.add(name);
-    }
     return this.#nameEnds.startsBefore(text, end);
   }
 
-  /** Where the folders end that hold files and that `text` spells from `at`, as {@link pathsAt}; longest first. */
-  folderEndsAt(text: string, at: number, root: string): number[] {
-    const folders = this.#folders.get(root);
-    if (!folders || folders.size === 0) return [];
-    let trie = this.#folderTries.get(root);
-    if (!trie) {
-      trie = new Trie();
-      for (const key of folders) trie.add({ key });
-      this.#folderTries.set(root, trie);
-    }
-    return trie.spelledAt(text, at).map(({ end }) => end);
+  /** The files of that name in that folder below `root`, both folded. */
+  filesIn(root: string, folder: string, name: string): readonly IndexedFile[] {
+    return this.#roots.get(root)?.folders.get(folder)?.get(name) ?? [];
   }
 
-  /** The file whose path below `root` is `relative`, decoded. */
-  fitOfPath(root: string, relative: string): Fit | undefined {
-    const key = relative.normalize("NFD");
-    const spelled = this.#paths
-      .get(root)
-      ?.spelledAt(key, 0)
-      .find(({ end }) => end === key.length);
-    return spelled && fitOf(spelled);
+  /** The files in any folder whose name, or what it was before the upload, is `name`, folded. */
+  filesNamed(name: string): readonly IndexedFile[] {
+    return this.#files.get(name) ?? [];
   }
 }
 
-/** The files that fit a spelling best: its own name before a folded one, then the nearest container. */
+function add(files: FilesByName, name: string, indexed: IndexedFile): void {
+  const others = files.get(name);
+  if (others) others.push(indexed);
+  else files.set(name, [indexed]);
+}
+
+/** The files, of those with one path in one container the newest, in the order of their containers. */
+function newestOf(files: readonly ContainerFile[]): { file: ContainerFile; container: number }[] {
+  const containers = new Map<string, Map<string, ContainerFile>>();
+  for (const [position, file] of files.entries()) {
+    checkContainerFile(file, position);
+    let newest = containers.get(file.container_id);
+    if (!newest) {
+      newest = new Map();
+      containers.set(file.container_id, newest);
+    }
+    const other = newest.get(file.path);
+    if (!other || file.created_at > other.created_at) newest.set(file.path, file);
+  }
+  return [...containers.values()].flatMap((newest, container) =>
+    [...newest.values()].map((file) => ({ file, container })),
+  );
+}
+
+/** The files that fit best: those that `isExact` before those that only fold to the same, then the nearest container's. */
 export function fitOf(
-  { entries, meant }: Spelled<Entry>,
-  allows: (entry: Entry) => boolean = () => true,
+  files: readonly IndexedFile[],
+  isExact: (indexed: IndexedFile) => boolean,
 ): Fit | undefined {
-  const allowed = entries.filter(allows);
-  const exact = allowed.filter(({ key }) => key === meant);
-  const fitting = exact.length > 0 ? exact : allowed;
-  if (fitting.length === 0) return undefined;
-  const nearest = Math.min(...fitting.map(({ indexed }) => indexed.container));
+  const exact = files.filter(isExact);
+  const fitting = exact.length > 0 ? exact : files;
+  const first = fitting[0];
+  if (!first) return undefined;
   return {
-    entries: fitting.filter(({ indexed }) => indexed.container === nearest),
+    files: fitting.filter(({ container }) => container === first.container),
     isDifferent: exact.length === 0,
   };
 }

@@ -48,6 +48,11 @@ export function placeOf(text: string, at: number, hasScheme: boolean): Place {
   }
 }
 
+/** Whether the mention that starts at `start` is in a link. */
+export function isLinkAt(text: string, start: number): boolean {
+  return placeOf(text, start, /[a-z]/i.test(text[start]!)).kind !== "text";
+}
+
 const INSIDE = /(?:\]\(\s{0,8}<?|\b(?:href|src|poster)\s{0,8}=\s{0,8}\\?["'])[^)<>"'\n]{0,200}$/i;
 
 /** Whether `at` is in the midst of a link's destination: what stands there is a piece of another file's name. */

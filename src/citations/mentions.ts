@@ -24,6 +24,8 @@ export interface PathMention {
 
 /** A slash, as it is, or escaped, or encoded. */
 const SLASH = String.raw`(?:\\{0,4}\/|%2f|&#47;|&#x2f;)`;
+/** The quick answer for `/home/me/mnt/data` and its like: a path or a word runs right up to the root's slash. */
+const INSIDE_PATH = String.raw`(?:(?:^|[^\\])[a-z\d]|[^/:]\/)\/`;
 const SLASHES_BEFORE = new RegExp(`(?:(sandbox|https?|file|attachment):)?(${SLASH}{0,5})$`, "i");
 const ONE_SLASH = new RegExp(SLASH, "gi");
 const SLASH_AT = new RegExp(`${SLASH}+`, "iy");
@@ -43,8 +45,10 @@ export class MentionFinder {
     this.#roots = [...roots].sort((a, b) => b.length - a.length);
     this.#plain = this.#roots.map((root) => root.slice(1));
     const alternatives = this.#plain.map((root) => {
-      const segments = root.split("/").map((segment) => segment.replace(/[.*+?^${}()|[\]\\]/g, "\\$&"));
-      return `(${segments.join(`${SLASH}+`)})`;
+      const [first, ...more] = root
+        .split("/")
+        .map((segment) => segment.replace(/[.*+?^${}()|[\]\\]/g, "\\$&"));
+      return `(${[`${first}(?<!${INSIDE_PATH}${first})`, ...more].join(`${SLASH}+`)})`;
     });
     // Without a root, what never matches: an empty pattern would match everywhere.
     this.#pattern = new RegExp(alternatives.join("|") || "(?!)", "gi");
@@ -78,7 +82,6 @@ export class MentionFinder {
 
   /** The mention whose root is written, without its first slash, from `at` to `end`. */
   #mentionAt(text: string, at: number, end: number, root: string, from: number): PathMention | undefined {
-    if (isInsidePath(text, at)) return undefined;
     const relativeStart = endOfSlashes(text, end);
     const hasSlash = relativeStart > end;
     // The root itself may be meant ("it is in /mnt/data."), a longer name (/mnt/database) not.
@@ -95,7 +98,7 @@ export class MentionFinder {
 
 /** Whether a root is written as it was given, whatever its slashes look like. */
 function spellsRoot(written: string, root: string): boolean {
-  return `/${decode(written)}`.replace(/\/{2,}/g, "/").startsWith(root);
+  return `/${decode(written)}`.startsWith(root);
 }
 
 /** Where the slashes at `at` end. */
@@ -135,16 +138,6 @@ export function finderOf(roots: readonly string[]): MentionFinder {
   return finder;
 }
 
-/** The quick answer for `/home/me/mnt/data` and its like: a path or a word runs right up to the root's slash. */
-function isInsidePath(text: string, at: number): boolean {
-  if (text.charCodeAt(at - 1) !== 0x2f) return false;
-  const before = text.charCodeAt(at - 2);
-  if (isAsciiWord(before)) return text.charCodeAt(at - 3) !== 0x5c;
-  if (before !== 0x2f) return false;
-  const first = text.charCodeAt(at - 3);
-  return first >= 0 && first !== 0x2f && first !== 0x3a;
-}
-
 /** ASCII letters and digits. */
 function isAsciiWord(code: number): boolean {
   return (code >= 0x30 && code <= 0x39) || ((code | 0x20) >= 0x61 && (code | 0x20) <= 0x7a);
@@ -155,7 +148,7 @@ function isSpace(code: number): boolean {
 }
 
 /** No path is longer, however it is encoded: what goes on and on is not read to its end for each mention in it. */
-const LONGEST_PATH = 4096;
+export const LONGEST_PATH = 4096;
 
 /** What closes a path as it opened it. */
 export const QUOTES = "\"'`";
@@ -182,6 +175,7 @@ export function endOfUnknown(
   text: string,
   { start, relativeStart, place }: PathMention,
   limit: number,
+  plainEnd = endOfPlain(text, relativeStart),
 ): number {
   const quote = place.kind === "text" ? text[start - 1] : undefined;
   if (quote && QUOTES.includes(quote)) {
@@ -194,12 +188,22 @@ export function endOfUnknown(
     const rest = text.slice(relativeStart, relativeStart + LONGEST_PATH);
     return relativeStart + rest.slice(0, endOfMatch(known, rest, 0)).trimEnd().length;
   }
+  if (plainEnd <= limit && isSpace(text.charCodeAt(plainEnd)) && isAsciiWord(text.charCodeAt(plainEnd - 1))) {
+    return plainEnd;
+  }
   const bound = Math.max(relativeStart, Math.min(limit, relativeStart + LONGEST_PATH));
   const rest = text.slice(relativeStart, bound);
   const path = rest.slice(0, endOfMatch(BARE, rest, 0));
   const emphasized = path.includes("*") ? endOfEmphasis(text, start, path) : path.length;
   return relativeStart + trimPunctuation(path.slice(0, emphasized)).length;
 }
+
+/** Where the ASCII letters, digits, `-`, `_` and `/` at `at` end: nearly all of most paths, read without a pattern. */
+export function endOfPlain(text: string, at: number): number {
+  return endOfMatch(PLAIN, text, at);
+}
+
+const PLAIN = /[\w/-]*/y;
 
 /** Where the `*` or `**` in `path` stands that closes one opened on the line before `start`; else the path's length. */
 function endOfEmphasis(text: string, start: number, path: string): number {

@@ -2,9 +2,9 @@
 import { canStart, endOfCitation, isWordCharacter } from "./boundaries.js";
 import { extensionOf, type FileIndex, type Fit, fitOf } from "./file-index.js";
 import { isInDestination, type Place, placeOf } from "./markdown.js";
+import { isTaken, type PathMentions } from "./paths.js";
 import { isInside, overlaps, type Range } from "./ranges.js";
-import { matchAt } from "./spelling.js";
-import { isPlain } from "./trie.js";
+import { matchAt, spells } from "./spelling.js";
 
 /** A file's name, standing alone. */
 export interface NameMention extends Range {
@@ -23,7 +23,7 @@ const LEAD = /(?:(?:attachment|sandbox):)?(?:\.\/)?$/i;
 export function nameMentions(
   text: string,
   index: FileIndex,
-  taken: readonly Range[],
+  paths: PathMentions,
   covered: readonly Range[],
 ): NameMention[] {
   const mentions: NameMention[] = [];
@@ -31,28 +31,26 @@ export function nameMentions(
   if (!pattern) return mentions;
   // A character is nine at most, percent-encoded; a file's name has no more than 255 bytes, three each.
   const reach = Math.min(index.longestName * 9, 3 * 255);
-  /** Where the last mention ends, the last dot that was looked at, and the last character that is not plain. */
+  /** Where the last mention ends, the last dot that was looked at, and the next character that is not plain. */
   let free = 0;
   let looked = 0;
   let special = -1;
-  let scanned = 0;
   pattern.lastIndex = 0;
   while (pattern.test(text)) {
     const end = pattern.lastIndex;
     const dot = text.lastIndexOf(".", end - 1);
-    if (isInside(taken, dot) || isInside(covered, dot)) continue;
-    for (let at = Math.max(scanned, dot - reach); at < end; at++) if (!isPlain(text, at)) special = at;
-    scanned = end;
+    if (isTaken(text, paths, dot, end) || isInside(covered, dot)) continue;
     const first = Math.max(free, dot - reach);
+    if (special < first) special = placeOfNext(SPECIAL, text, first);
     // Where nothing is encoded, a name is found by its end: each place before it need not be tried.
     const starts =
-      special < first ? index.nameStartsBefore(text, end) : placesIn(Math.max(first, looked), dot);
+      special >= end ? index.nameStartsBefore(text, end) : placesIn(Math.max(first, looked), dot);
     for (const at of starts) {
       if (at < free || (isWordCharacter(text, at - 1) && text[at - 2] !== "\\")) continue;
       const mention = nameAt(text, at, index);
       if (!mention) continue;
-      if (overlaps(taken, mention.start, mention.end) || overlaps(covered, mention.start, mention.end))
-        continue;
+      if (isTaken(text, paths, mention.start, mention.end)) continue;
+      if (overlaps(covered, mention.start, mention.end)) continue;
       mentions.push(mention);
       free = mention.end;
     }
@@ -61,20 +59,31 @@ export function nameMentions(
   return mentions;
 }
 
+/** What may be written in more than one way. */
+const SPECIAL = /[%&\\]|[^\0-\x7f]/g;
+
+/** Where the next character stands that `pattern`, which is global, matches; behind the text where there is none. */
+function placeOfNext(pattern: RegExp, text: string, from: number): number {
+  pattern.lastIndex = from;
+  return pattern.test(text) ? pattern.lastIndex - 1 : text.length;
+}
+
 function* placesIn(start: number, end: number): Generator<number> {
   for (let at = start; at < end; at++) yield at;
 }
 
 function nameAt(text: string, at: number, index: FileIndex): NameMention | undefined {
   for (const spelled of index.namesAt(text, at)) {
-    const fit = fitOf(spelled, ({ key, isUploadAlias }) => !isUploadAlias && extensionOf(key) !== "");
+    if (extensionOf(spelled.name) === "") continue;
+    const files = index.filesNamed(spelled.name).filter(({ isUploadAlias }) => !isUploadAlias);
+    const fit = fitOf(files, ({ name }) => spells(text.slice(at, spelled.end), name));
     if (!fit) continue;
     const lead = LEAD.exec(text.slice(Math.max(0, at - 16), at))![0];
     const start = at - lead.length;
     if (!canStart(text, start)) return undefined;
     const hasScheme = lead.includes(":");
     const place = placeOf(text, start, hasScheme);
-    const end = endOfCitation(text, { start, place, hasScheme }, spelled.end, fit.entries[0]!.key);
+    const end = endOfCitation(text, { start, place, hasScheme }, spelled.end, fit.files[0]!.name);
     if (place.kind === "text" && (isInDestination(text, start) || isWildcard(text, start, spelled.end)))
       return undefined;
     if (end !== undefined) return { text: text.slice(start, end), start, end, fit, place };

@@ -1,10 +1,20 @@
 /** What the mentions by path mean: which file each is, or why none. */
-import type { ContainerFile, MatchKind, UnresolvedMention, UnresolvedReason } from "../types.js";
+import type { MatchKind, UnresolvedMention, UnresolvedReason } from "../types.js";
 import { canFolderEnd, endOfCitation } from "./boundaries.js";
-import { extensionOf, type FileIndex, type Fit, filenameOf, fitOf, type IndexedFile } from "./file-index.js";
-import { endOfSlashes, endOfUnknown, type MentionFinder, type PathMention, QUOTES } from "./mentions.js";
-import { overlaps, type Range } from "./ranges.js";
-import { decode, endOfMatch, fold } from "./spelling.js";
+import { extensionOf, type FileIndex, type Fit, fitOf, type IndexedFile } from "./file-index.js";
+import { isLinkAt } from "./markdown.js";
+import {
+  endOfPlain,
+  endOfSlashes,
+  endOfUnknown,
+  type MentionFinder,
+  type PathMention,
+  QUOTES,
+} from "./mentions.js";
+import type { Spelled } from "./name-list.js";
+import { lastBefore, overlaps, type Range } from "./ranges.js";
+import { Repetition } from "./repetition.js";
+import { decode, endOfMatch, fold, spells } from "./spelling.js";
 
 /** A mention and the file it means. */
 export interface Found extends Range {
@@ -16,28 +26,15 @@ export interface Found extends Range {
   isHandedOver: boolean;
 }
 
-/** What became of a mention by path: a file, the reason why none, or nothing for what is no mention at all. */
-type Outcome = Hit | Miss | { end: number; isNoMention: true };
+/** What became of a mention: its file, or the reason why none; neither, where it hands over no file. */
+type Outcome = Found | UnresolvedMention | Range;
 
-interface Hit {
-  end: number;
-  indexed: IndexedFile;
-  match: MatchKind;
-}
-
-interface Miss {
-  end: number;
-  reason: UnresolvedReason;
-  candidates?: ContainerFile[];
-}
-
-/** The mentions by path, in order, and what of the text they take. */
+/** The mentions by path, in order. Together they are what of the text is taken. */
 export interface PathMentions {
   found: Found[];
   missed: UnresolvedMention[];
-  /** Where those of `missed` start that are links. */
-  missedLinks: Set<number>;
-  taken: Range[];
+  /** Those that have a citation already, and those of no file that is handed over. */
+  silent: Range[];
   /** The files of those that have a citation already. */
   coveredIds: string[];
 }
@@ -49,117 +46,168 @@ export function pathMentions(
   finder: MentionFinder,
   covered: readonly Range[],
 ): PathMentions {
-  const mentions: PathMentions = {
-    found: [],
-    missed: [],
-    missedLinks: new Set(),
-    taken: [],
-    coveredIds: [],
-  };
+  const mentions: PathMentions = { found: [], missed: [], silent: [], coveredIds: [] };
+  const repetition = new Repetition(text);
   let mention = finder.next(text, 0);
   while (mention) {
-    let following = finder.next(text, mention.relativeStart);
+    const { start, relativeStart } = mention;
+    let following = finder.next(text, relativeStart);
     const outcome = outcomeOf(text, mention, index, following?.start ?? text.length);
-    const { end } = outcome;
-    note(mentions, text, mention, outcome, overlaps(covered, mention.start, end));
-    while (following && following.start < end) following = finder.next(text, end);
+    note(mentions, outcome, covered);
+    if (following && following.start < outcome.end) {
+      following = finder.next(text, outcome.end);
+    } else if (following) {
+      const period = following.start - start;
+      const times = repetition.countAt(start, period);
+      for (let time = 1; time <= times; time++) note(mentions, shifted(outcome, time * period), covered);
+      if (times > 0) following = finder.next(text, relativeStart + times * period);
+    }
     mention = following;
   }
   return mentions;
 }
 
-function note(
-  { found, missed, missedLinks, taken, coveredIds }: PathMentions,
-  text: string,
-  { start, place, hasScheme }: PathMention,
-  outcome: Outcome,
-  isCovered: boolean,
-): void {
-  if ("isNoMention" in outcome) return;
-  const isLink = place.kind !== "text";
-  if (isCovered) {
-    if ("indexed" in outcome) coveredIds.push(outcome.indexed.file.id);
-    taken.push({ start, end: outcome.end });
+function note(mentions: PathMentions, outcome: Outcome, covered: readonly Range[]): void {
+  if (overlaps(covered, outcome.start, outcome.end)) {
+    mentions.silent.push(outcome);
+    if ("indexed" in outcome) mentions.coveredIds.push(outcome.indexed.file.id);
+  } else if ("reason" in outcome) {
+    mentions.missed.push(outcome);
   } else if ("indexed" in outcome) {
-    const { end, indexed, match } = outcome;
-    const mention = { start, end, indexed, match, isLink, isHandedOver: isLink || hasScheme };
-    found.push(mention);
-    taken.push(mention);
+    mentions.found.push(outcome);
   } else {
-    const mention = toUnresolved(text, start, outcome);
-    missed.push(mention);
-    taken.push({ start, end: isLink ? outcome.end : endOfRest(text, mention) });
-    if (isLink) missedLinks.add(start);
+    mentions.silent.push(outcome);
   }
+}
+
+/** The same, said again further on. */
+function shifted(outcome: Outcome, by: number): Outcome {
+  return { ...outcome, start: outcome.start + by, end: outcome.end + by };
 }
 
 const REST_OF_NAME =
   /(?:[^\S\r\n][^\s/.,;:!?…"'`|<>[\]]+){0,2}[^\S\r\n][^\s/,;:!?…"'`|<>[\]]*\.[a-z]\w{0,9}/iy;
 
-/** `report.pdf` behind `/mnt/data/Q3`, which is not there: most likely the rest of its name, and no other file's. */
-function endOfRest(text: string, { text: path, end, reason }: UnresolvedMention): number {
-  const mayGoOn = reason === "not-found" && /[^\S\r\n]/.test(text[end] ?? "") && extensionOf(path) === "";
-  return mayGoOn ? endOfMatch(REST_OF_NAME, text, end) : end;
+/**
+ * Whether the mentions by path take some of the text from `start` to `end`. `report.pdf` behind `/mnt/data/Q3`, which
+ * is not there, is most likely the rest of its name, and no other file's.
+ */
+export function isTaken(text: string, mentions: PathMentions, start: number, end: number): boolean {
+  const { found, missed, silent } = mentions;
+  if (overlaps(found, start, end) || overlaps(missed, start, end) || overlaps(silent, start, end))
+    return true;
+  const miss = lastBefore(missed, start);
+  if (miss?.reason !== "not-found" || extensionOf(miss.text) !== "") return false;
+  return endOfMatch(REST_OF_NAME, text, miss.end) > start && !isLinkAt(text, miss.start);
 }
 
-/** What is reported of a mention without a file. */
-export function toUnresolved(
-  text: string,
-  start: number,
-  { end, reason, candidates }: Miss,
-): UnresolvedMention {
-  const mention: UnresolvedMention = { text: text.slice(start, end), start, end, reason };
-  if (candidates) mention.candidates = candidates;
-  return mention;
-}
-
-/** `limit` is where the next mention starts: no path goes on over it. */
+/** What a mention means. `limit` is where the next one starts: no path goes on over it. */
 function outcomeOf(text: string, mention: PathMention, index: FileIndex, limit: number): Outcome {
-  const { relativeStart, root, hasSlash, isDifferent } = mention;
-  if (!hasSlash) return { end: relativeStart, reason: "directory" };
-  for (const spelled of index.pathsAt(text, relativeStart, root)) {
-    const end = endOfCitation(text, mention, spelled.end, filenameOf(spelled.entries[0]!.indexed.file));
-    if (end === undefined) continue;
-    const fit = fitOf(spelled)!;
-    return outcomeOfFit(fit, end, fit.isDifferent || isDifferent ? "written-differently" : "path");
+  const { start, relativeStart, root } = mention;
+  if (!mention.hasSlash) return missed(text, start, relativeStart, "directory");
+  const folders = index.foldersAt(text, relativeStart, root);
+  for (const folder of folders) {
+    const inside = endOfSlashes(text, folder.end);
+    if (inside === folder.end) continue;
+    const outcome = outcomeIn(text, mention, index, index.namesAt(text, inside), folder.name);
+    if (outcome) return outcome;
   }
-  const end = endOfUnknown(text, mention, limit);
-  if (end === relativeStart) return { end, reason: "directory" };
-  const path = text.slice(relativeStart, end);
-  const isPlain = !/[^\w/. -]/.test(path);
-  if (!(isPlain && !path.includes(".")) && /(?:\.|%2e){2}|\.\//i.test(path)) {
-    const relative = withoutDots(decode(path));
-    if (relative === undefined) return { end, isNoMention: true };
-    const fit = index.fitOfPath(root, relative);
-    if (fit) return outcomeOfFit(fit, end, fit.isDifferent || isDifferent ? "written-differently" : "path");
+  const names = index.namesAt(text, relativeStart);
+  const known = outcomeIn(text, mention, index, names, "");
+  if (known) return known;
+
+  const plainEnd = endOfPlain(text, relativeStart);
+  const end = endOfUnknown(text, mention, limit, plainEnd);
+  if (end === relativeStart) return missed(text, start, end, "directory");
+  const isPlain = end <= plainEnd;
+  let isFolder = text.charCodeAt(end - 1) === 0x2f;
+  if (!isPlain) {
+    const meant = decode(text.slice(relativeStart, end));
+    if (/(?:^|\/)\.\.?(?:\/|$)/.test(meant)) {
+      const relative = withoutDots(meant);
+      if (relative === undefined) return { start, end };
+      const slash = relative.lastIndexOf("/");
+      const fit = fitOf(
+        index.filesIn(root, fold(relative.slice(0, Math.max(0, slash))), fold(relative.slice(slash + 1))),
+        ({ folder, name }) => folder + name === relative,
+      );
+      if (fit) return outcomeOfPath(text, mention, end, fit);
+    }
+    if (isPattern(meant)) return missed(text, start, end, "pattern");
+    isFolder = meant.endsWith("/");
   }
-  const meant = isPlain ? path : decode(path);
-  if (!isPlain && isPattern(meant)) return { end, reason: "pattern" };
-  const folderEnd = meant.endsWith("/") ? end : endOfFolder(text, mention, index, end);
-  if (folderEnd !== undefined) return { end: folderEnd, reason: "directory" };
-  return outcomeOfName(text, mention, index, end, isPlain) ?? { end, reason: "not-found" };
+  const folderEnd = isFolder ? end : endOfFolder(text, mention, folders, end);
+  if (folderEnd !== undefined) return missed(text, start, folderEnd, "directory");
+  return outcomeOfName(text, mention, index, names, end, isPlain) ?? missed(text, start, end, "not-found");
+}
+
+/** What the longest of the names is that is a file's in `folder`. */
+function outcomeIn(
+  text: string,
+  mention: PathMention,
+  index: FileIndex,
+  names: readonly Spelled[],
+  folder: string,
+): Outcome | undefined {
+  for (const spelled of names) {
+    const fit = fitOf(index.filesIn(mention.root, folder, spelled.name), ({ folder, name }) =>
+      spells(text.slice(mention.relativeStart, spelled.end), folder + name),
+    );
+    const end = fit && endOfCitation(text, mention, spelled.end, fit.files[0]!.name);
+    if (end !== undefined) return outcomeOfPath(text, mention, end, fit!);
+  }
+  return undefined;
+}
+
+function outcomeOfPath(text: string, mention: PathMention, end: number, fit: Fit): Outcome {
+  const isDifferent = fit.isDifferent || mention.isDifferent;
+  return outcomeOfFit(text, mention, end, fit, isDifferent ? "written-differently" : "path");
 }
 
 /** Where the folder ends that a mention means, if it is one. Between quotes and in a link it is what stands there, whole. */
 function endOfFolder(
   text: string,
-  { start, relativeStart, root, place }: PathMention,
-  index: FileIndex,
+  { start, relativeStart, place }: PathMention,
+  folders: readonly Spelled[],
   unknownEnd: number,
 ): number | undefined {
   const isClosed = place.kind !== "text" || QUOTES.includes(text[start - 1] ?? " ");
-  for (const folderEnd of index.folderEndsAt(text, relativeStart, root)) {
-    const end = endOfSlashes(text, folderEnd);
-    if (folderEnd === unknownEnd || end === unknownEnd) return unknownEnd;
+  for (const folder of folders) {
+    const end = endOfSlashes(text, folder.end);
+    if (folder.end === unknownEnd || end === unknownEnd) return unknownEnd;
     if (!isClosed && canFolderEnd(text, end)) return end;
   }
   return !isClosed && canFolderEnd(text, relativeStart) ? relativeStart : undefined;
 }
 
-/** The one file that fits, or that more than one does. */
-export function outcomeOfFit({ entries }: Fit, end: number, match: MatchKind): Hit | Miss {
-  if (entries.length === 1) return { end, indexed: entries[0]!.indexed, match };
-  return { end, reason: "ambiguous", candidates: entries.map(({ indexed }) => indexed.file) };
+/** The one file that fits, or that more than one does; neither for uploads that are spoken of in passing. */
+function outcomeOfFit(
+  text: string,
+  { start, place, hasScheme }: PathMention,
+  end: number,
+  { files }: Fit,
+  match: MatchKind,
+): Outcome {
+  const isLink = place.kind !== "text";
+  const isHandedOver = isLink || hasScheme;
+  if (files.length === 1) return { start, end, indexed: files[0]!, match, isLink, isHandedOver };
+  if (!isHandedOver && files.every(({ file }) => file.source === "user")) return { start, end };
+  return ambiguous(text, start, end, files);
+}
+
+/** What is reported of a mention that fits several files. */
+export function ambiguous(
+  text: string,
+  start: number,
+  end: number,
+  files: readonly IndexedFile[],
+): UnresolvedMention {
+  return { ...missed(text, start, end, "ambiguous"), candidates: files.map(({ file }) => file) };
+}
+
+/** What is reported of a mention without a file. */
+function missed(text: string, start: number, end: number, reason: UnresolvedReason): UnresolvedMention {
+  return { text: text.slice(start, end), start, end, reason };
 }
 
 /** A path that no file has, whose last segment is the name of a file elsewhere, or an upload's before its prefix. */
@@ -167,25 +215,36 @@ function outcomeOfName(
   text: string,
   mention: PathMention,
   index: FileIndex,
+  names: readonly Spelled[],
   unknownEnd: number,
   isPlain: boolean,
 ): Outcome | undefined {
   const { relativeStart, root, place, hasScheme } = mention;
   const nameStart = lastSegment(text, relativeStart, unknownEnd, isPlain);
   const isHandedOver = hasScheme || place.kind !== "text";
-  for (const spelled of index.namesAt(text, nameStart)) {
-    const end = endOfCitation(text, mention, spelled.end, spelled.entries[0]!.key);
+  for (const { name, end: nameEnd } of nameStart === relativeStart ? names : index.namesAt(text, nameStart)) {
+    const files = index.filesNamed(name);
+    const written = text.slice(nameStart, nameEnd);
+    const isExact = (indexed: IndexedFile): boolean => spells(written, indexed.name);
+    // In passing, a file that the model wrote is meant before an upload that it would have to hand over.
     const fit =
-      end === undefined ? undefined : fitOf(spelled, ({ isUploadAlias }) => isHandedOver || !isUploadAlias);
-    if (end === undefined || !fit) continue;
-    const { indexed, isUploadAlias } = fit.entries[0]!;
-    if (fit.entries.length > 1) return outcomeOfFit(fit, end, "moved");
-    const folder = fold(decode(text.slice(relativeStart, nameStart))).replace(/\/{2,}/g, "/");
+      (isHandedOver
+        ? undefined
+        : fitOf(
+            files.filter(({ isUploadAlias }) => !isUploadAlias),
+            isExact,
+          )) ?? fitOf(files, isExact);
+    const end = fit && endOfCitation(text, mention, nameEnd, fit.files[0]!.name);
+    if (end === undefined) continue;
+    const { foldedFolder, isUploadAlias } = fit!.files[0]!;
+    if (fit!.files.length > 1) return outcomeOfFit(text, mention, end, fit!, "moved");
+    const folder = fold(decode(text.slice(relativeStart, nameStart)));
     if (folder.includes(fold(`${root}/`))) return undefined; // two paths that nothing parts
-    if (isUploadAlias) return folder === indexed.folder ? outcomeOfFit(fit, end, "upload") : undefined;
     // Moved up or down the same branch of folders. In another branch, another file may be meant.
-    const isNear = folder.startsWith(indexed.folder) || indexed.folder.startsWith(folder);
-    return isNear ? outcomeOfFit(fit, end, "moved") : undefined;
+    const isNear = isUploadAlias
+      ? folder === foldedFolder
+      : folder.startsWith(foldedFolder) || foldedFolder.startsWith(folder);
+    return isNear ? outcomeOfFit(text, mention, end, fit!, isUploadAlias ? "upload" : "moved") : undefined;
   }
   return undefined;
 }

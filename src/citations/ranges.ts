@@ -17,16 +17,22 @@ export function merge(ranges: Range[]): Range[] {
   return merged;
 }
 
-/** Whether one of `ranges` covers some of the text from `start` to `end`. */
-export function overlaps(ranges: readonly Range[], start: number, end: number): boolean {
+/** The last of `ranges` that starts before `at`. */
+export function lastBefore<R extends Range>(ranges: readonly R[], at: number): R | undefined {
   let low = 0;
   let high = ranges.length;
   while (low < high) {
     const middle = (low + high) >> 1;
-    if (ranges[middle]!.end <= start) low = middle + 1;
+    if (ranges[middle]!.start < at) low = middle + 1;
     else high = middle;
   }
-  return low < ranges.length && ranges[low]!.start < end;
+  return low > 0 ? ranges[low - 1] : undefined;
+}
+
+/** Whether one of `ranges` covers some of the text from `start` to `end`. */
+export function overlaps(ranges: readonly Range[], start: number, end: number): boolean {
+  const last = lastBefore(ranges, end);
+  return last !== undefined && last.end > start;
 }
 
 /** Whether `at` is inside one of `ranges`. */

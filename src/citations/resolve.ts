@@ -10,10 +10,10 @@ import type {
 } from "../types.js";
 import { FileIndex, filenameOf } from "./file-index.js";
 import { coveredRanges, isRanged, toCodePoints } from "./index-units.js";
-import { codeBlocks, labelsOf } from "./markdown.js";
+import { codeBlocks, isLinkAt, labelsOf } from "./markdown.js";
 import { DEFAULT_ROOTS, finderOf } from "./mentions.js";
 import { type NameMention, nameMentions } from "./names.js";
-import { type Found, outcomeOfFit, pathMentions, toUnresolved } from "./paths.js";
+import { ambiguous, type Found, pathMentions } from "./paths.js";
 import { isInside, type Range } from "./ranges.js";
 
 /** Options of {@link resolveFileCitations}. */
@@ -89,7 +89,7 @@ export function resolveWithIndex(
   const given = annotations ?? [];
   const { ranges: covered, unit } = coveredRanges(text, given, indexUnit, roots);
   const paths = pathMentions(text, index, finderOf(roots), covered);
-  const names = nameMentions(text, index, paths.taken, covered);
+  const names = nameMentions(text, index, paths, covered);
   if (paths.found.length + paths.missed.length + names.length === 0) {
     return { annotations: [], citations: [], unresolved: [] };
   }
@@ -126,11 +126,14 @@ export function resolveWithIndex(
   }
 
   const citations = toCitations(text, cited, unit);
-  const unresolved = paths.missed.filter(
-    ({ start, end }) => !isCode({ start, end }) && !isLabel({ start, isLink: paths.missedLinks.has(start) }),
-  );
-  if (named.missed.length > 0) unresolved.push(...named.missed);
-  unresolved.sort((a, b) => a.start - b.start);
+  const isHidden = ({ start }: Range): boolean =>
+    isInside(blocks, start) || (isInside(labels, start) && !isLinkAt(text, start));
+  const unresolved =
+    blocks.length + labels.length > 0 ? paths.missed.filter((mention) => !isHidden(mention)) : paths.missed;
+  if (named.missed.length > 0) {
+    unresolved.push(...named.missed);
+    unresolved.sort((a, b) => a.start - b.start);
+  }
   return { annotations: citations.map(({ annotation }) => annotation), citations, unresolved };
 }
 
@@ -170,7 +173,7 @@ function fromNames(
   const byFile = new Map<string, (NameMention & { isLink: boolean })[]>();
   for (const name of names) {
     const mention = { ...name, isLink: name.place.kind !== "text" };
-    const files = name.fit.entries.map(({ indexed }) => indexed.file);
+    const files = name.fit.files.map(({ file }) => file);
     if (!isEligible(mention) || files.some(({ id }) => withPath.has(id))) continue;
     if (files.length === 1 && files[0]!.source === "user") continue;
     const key = files.map(({ id }) => id).join();
@@ -183,9 +186,9 @@ function fromNames(
   for (const mentions of byFile.values()) {
     const links = mentions.filter(({ isLink }) => isLink);
     for (const { start, end, isLink, fit } of links.length > 0 ? links : mentions.slice(0, 1)) {
-      const outcome = outcomeOfFit(fit, end, "filename");
-      if ("indexed" in outcome) found.push({ start, isLink, isHandedOver: isLink, ...outcome });
-      else missed.push(toUnresolved(text, start, outcome));
+      const [indexed, ...others] = fit.files;
+      if (others.length > 0) missed.push(ambiguous(text, start, end, fit.files));
+      else found.push({ start, end, indexed: indexed!, match: "filename", isLink, isHandedOver: isLink });
     }
   }
   return { found, missed };

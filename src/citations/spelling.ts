@@ -8,8 +8,6 @@
 export interface Reading {
   meant: string;
   end: number;
-  /** It means the characters that stand there. */
-  isLiteral: boolean;
 }
 
 const COMBINING = /^\p{M}/u;
@@ -27,7 +25,10 @@ export function readLiteral(text: string, at: number): Reading {
     if (!COMBINING.test(String.fromCodePoint(next))) break;
     end += next > 0xffff ? 2 : 1;
   }
-  return { meant: text.slice(at, end).normalize("NFD"), end, isLiteral: true };
+  const meant = text.slice(at, end).normalize("NFD");
+  // "a//b" is the same path as "a/b".
+  if (meant === "/") while (text[end] === "/") end++;
+  return { meant, end };
 }
 
 const ESCAPE = /\\{1,4}([!-/:-@[-`{-~])/y;
@@ -43,7 +44,7 @@ export function readEncoded(text: string, at: number): Reading | undefined {
     case 0x5c /* \ */:
       {
         const escaped = matchAt(ESCAPE, text, at);
-        if (escaped) return { meant: escaped[1]!, end: at + escaped[0].length, isLiteral: false };
+        if (escaped) return { meant: escaped[1]!, end: at + escaped[0].length };
         const unicode = matchAt(JSON_UNICODE, text, at);
         if (!unicode) return undefined;
         const units = unicode[0].match(/[\da-f]{4}/gi)!.map((hex) => Number.parseInt(hex, 16));
@@ -53,7 +54,6 @@ export function readEncoded(text: string, at: number): Reading | undefined {
         return {
           meant: String.fromCharCode(...units.slice(0, isPair ? 2 : 1)).normalize("NFD"),
           end: at + length,
-          isLiteral: false,
         };
       }
     case 0x25 /* % */:
@@ -62,7 +62,7 @@ export function readEncoded(text: string, at: number): Reading | undefined {
         if (!bytes) return undefined;
         try {
           const meant = decodeURIComponent(bytes).normalize("NFD");
-          return { meant, end: at + bytes.length, isLiteral: false };
+          return { meant, end: at + bytes.length };
         } catch {
           return undefined; // an overlong form or a lone surrogate: not UTF-8
         }
@@ -77,7 +77,6 @@ export function readEncoded(text: string, at: number): Reading | undefined {
         return {
           meant: name ? NAMED[name.toLowerCase()]! : String.fromCodePoint(code).normalize("NFD"),
           end: at + whole.length,
-          isLiteral: false,
         };
       }
     default:
@@ -97,16 +96,27 @@ export function endOfMatch(pattern: RegExp, text: string, at: number): number {
   return pattern.test(text) ? pattern.lastIndex : at;
 }
 
-/** A whole run of text as it is meant, every escape in it decoded. */
+const ESCAPES = /[\\%&]/g;
+
+/** A whole run of text as it is meant: every escape in it decoded, in NFD, "//" as "/". */
 export function decode(text: string): string {
-  if (!/[\\%&]/.test(text)) return text.normalize("NFD");
   let meant = "";
-  for (let at = 0; at < text.length; ) {
-    const reading = readEncoded(text, at) ?? readLiteral(text, at);
-    meant += reading.meant;
-    at = reading.end;
+  let from = 0;
+  ESCAPES.lastIndex = 0;
+  while (ESCAPES.test(text)) {
+    const at = ESCAPES.lastIndex - 1;
+    const encoded = readEncoded(text, at);
+    if (!encoded) continue;
+    meant += text.slice(from, at) + encoded.meant;
+    from = encoded.end;
+    ESCAPES.lastIndex = from;
   }
-  return meant;
+  return (meant + text.slice(from)).normalize("NFD").replace(/\/{2,}/g, "/");
+}
+
+/** Whether `written` means `name`, which is in NFD, letter by letter: as it stands, or with every escape decoded. */
+export function spells(written: string, name: string): boolean {
+  return written === name || decode(written) === name || written.normalize("NFD") === name;
 }
 
 const DASHES = /[\u2010-\u2015\u2212\ufe58\ufe63\uff0d]/g;

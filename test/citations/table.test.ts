@@ -208,6 +208,12 @@ const TABLE: Row[] = [
       },
       { text: "[x](⟦data.csv‖sandbox:/mnt/data/data.csv⟧)", files: ["user:file-A1-data.csv", "data.csv"] },
       { text: "[x](⟪not-found:sandbox:/mnt/data/data.csv⟫)", files: ["file-A1-data.csv"] },
+      "I read /mnt/data/data.csv, and `/mnt/data/data.csv` again: /mnt/data/file-Ab12-data.csv.",
+      { text: "I read /mnt/data/data.csv.", files: ["user:file-A1-data.csv", "user:file-B2-data.csv"] },
+      {
+        text: "I read ⟦out/data.csv‖/mnt/data/data.csv⟧.",
+        files: ["user:file-A1-data.csv", "out/data.csv"],
+      },
     ],
   },
   {

@@ -1,0 +1,87 @@
+/** A text that says the same again and again is read once: what is found must be what reading all of it finds. */
+import fc from "fast-check";
+import { afterEach, expect, test, vi } from "vitest";
+import { Repetition } from "../../src/citations/repetition.js";
+import { resolveFileCitations } from "../../src/index.js";
+import { BARE_FORMS, file, LINK_FORMS, resolved } from "./forms.js";
+
+const files = ["report.csv", "out/plot.png", "Q3 report.pdf", "x/a.csv", "y/a.csv", "plo x/b.csv"].map(
+  (path) => file(path),
+);
+files.push(file("file-Ab12-data.csv", { source: "user" }));
+
+/** What is repeated: mentions that are found and that are not, and what may stand around them. */
+const pieces = fc
+  .array(
+    fc.oneof(
+      fc
+        .tuple(
+          fc.constantFrom(...Object.values({ ...LINK_FORMS, ...BARE_FORMS })),
+          fc.constantFrom("report.csv", "out/plot.png", "nope.csv", "a.csv", "out/plo", "data.csv", "out"),
+        )
+        .map(([write, name]) => write(name).join("")),
+      fc.constantFrom(
+        " ",
+        "\n",
+        "**",
+        "*",
+        "`",
+        '"',
+        "(",
+        "[x](",
+        "/mnt/data/",
+        "é",
+        "🎉",
+        "```\n",
+        "\\",
+        "x",
+      ),
+      fc.constantFrom("/mnt/data/out/plo ", "/mnt/data/Q3 ", "[x](/mnt/data/nope ", '"/mnt/data/a b '),
+    ),
+    { minLength: 1, maxLength: 4 },
+  )
+  .map((parts) => parts.join(""));
+const texts = fc
+  .array(fc.tuple(pieces, fc.integer({ min: 1, max: 300 })), { minLength: 1, maxLength: 3 })
+  .map((runs) => runs.map(([piece, times]) => piece.repeat(times)).join(""));
+
+afterEach(() => {
+  vi.restoreAllMocks();
+});
+
+test("what is repeated means the same as what is read each time", () => {
+  let repeated = 0;
+  fc.assert(
+    fc.property(texts, (text) => {
+      const count = vi.spyOn(Repetition.prototype, "countAt");
+      const found = resolveFileCitations(text, files);
+      repeated += Math.max(0, ...count.mock.results.map(({ value }) => value as number));
+      count.mockReturnValue(0);
+      expect(found).toEqual(resolveFileCitations(text, files));
+      count.mockRestore();
+    }),
+    { seed: 20_260_101, numRuns: 150 },
+  );
+  expect(repeated).toBeGreaterThan(1000);
+});
+
+test("a text that repeats up to what makes the difference is read there", () => {
+  const missing = "/mnt/data/out/plo ";
+  for (const times of [226, 227, 228, 500, 1000]) {
+    const { missed } = resolved(`${missing.repeat(times)}x/b.csv and ${missing.repeat(times)}`, files);
+    expect(missed).toHaveLength(2 * times);
+    expect(resolved(`${missing.repeat(times)}/mnt/data/report.csv`, files).cited).toEqual([
+      [times * missing.length, times * missing.length + 20, "cfile_report.csv"],
+    ]);
+  }
+});
+
+test("an annotation in the midst of what is repeated covers that one mention", () => {
+  const piece = "see /mnt/data/report.csv\n";
+  const text = piece.repeat(1000);
+  const start = 500 * piece.length + 4;
+  const given = { type: "container_file_citation", file_id: "cfile_report.csv", filename: "report.csv" };
+  const { cited } = resolved(text, files, [{ ...given, start_index: start, end_index: start + 20 }]);
+  expect(cited).toHaveLength(999);
+  expect(cited.some(([from]) => from === start)).toBe(false);
+});
