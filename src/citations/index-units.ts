@@ -71,7 +71,8 @@ export function rangesOf(
   const asUtf16 = (end: number): number => end;
 
   let unit: Exclude<IndexUnit, "auto"> = indexUnit === "utf-16" ? "utf-16" : "code-point";
-  if (indexUnit === "auto") {
+  // In a text where both units are the same, none can be proved.
+  if (indexUnit === "auto" && ASTRAL.test(text)) {
     const spellsAs = (annotation: Ranged, convert: (end: number) => number): boolean =>
       spellsItsFile(
         text.slice(convert(annotation.start_index), convert(annotation.end_index)),

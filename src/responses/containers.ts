@@ -14,6 +14,7 @@ export function isId(id: unknown): id is string {
 
 /** Distinct, usable ids in their order. */
 function containerIds(ids: readonly unknown[]): string[] {
+  if (ids.length === 0) return []; // most items name none, and a million responses have many
   return [...new Set(ids.filter(isId))];
 }
 
@@ -32,6 +33,11 @@ export function containersOfItems(items: readonly unknown[]): string[] {
     }
   }
   return containerIds(ids.reverse());
+}
+
+/** Whether an item names a container. */
+export function namesContainer(item: unknown): boolean {
+  return containersOfItems([item]).length > 0;
 }
 
 /** The containers that a part's own citations name. */

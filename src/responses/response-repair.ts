@@ -20,6 +20,7 @@ import {
   containersOfItems,
   containersOfTools,
   conversationKey,
+  namesContainer,
   previousId,
 } from "./containers.js";
 import { evidenceOf, fileNamesIn, isContainerCall } from "./evidence.js";
@@ -130,7 +131,7 @@ export class ResponseRepair {
 
   /** Whether a container is known that a message can mean by now. */
   get hasContainers(): boolean {
-    return containersOfItems(this.#items).length > 0 || this.#knownBefore().length > 0;
+    return this.#items.some(namesContainer) || this.#knownBefore().length > 0;
   }
 
   /**
@@ -233,15 +234,16 @@ export class ResponseRepair {
     const cited = new CitedText(text, given, indexUnit, roots);
     if (cited.hasUncitedPath()) return true;
     const evidence = evidenceOf(this.#itemsBefore(position));
+    if (evidence === "") return false;
+    // The text first: mostly it names nothing but what it cites, and the calls need not be read.
+    const uncited = [...fileNamesIn(text)].filter(
+      ({ start, name }) => cited.isUncited(start) && !cited.isCitedName(name),
+    );
+    if (uncited.length === 0) return false;
     const written = new Set([...fileNamesIn(evidence)].map(({ name }) => name));
-    if (written.size === 0) return false;
-    const lengths = new Set([...written].map(({ length }) => length));
-    for (const { start, name } of fileNamesIn(text)) {
-      if (!cited.isUncited(start) || cited.isCitedName(name)) continue;
-      // Where words are not spaced, the name is only the end of what looks like one.
-      for (const length of lengths) if (written.has(name.slice(-length))) return true;
-    }
-    return false;
+    const lengths = [...new Set([...written].map(({ length }) => length))];
+    // Where words are not spaced, the name is only the end of what looks like one.
+    return uncited.some(({ name }) => lengths.some((length) => written.has(name.slice(-length))));
   }
 
   async #resolve(position: PartPosition, text: string, given: readonly Annotation[]): Promise<Resolution> {

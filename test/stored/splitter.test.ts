@@ -5,13 +5,13 @@ import { LONGEST_RECORD, type Piece } from "../../src/cli/stored/piece.js";
 import { type InputShape, Sniffer } from "../../src/cli/stored/sniffer.js";
 import { Splitter } from "../../src/cli/stored/splitter.js";
 
-function cut(bytes: Uint8Array, at: readonly number[]): Uint8Array[] {
+function cut(bytes: Buffer, at: readonly number[]): Buffer[] {
   const places = [...new Set(at.map((place) => place % (bytes.length + 1)))].sort((a, b) => a - b);
   return [0, ...places].map((from, index) => bytes.subarray(from, places[index] ?? bytes.length));
 }
 
 /** What an input is taken for, and what it is cut into, in whatever chunks it comes. */
-function read(bytes: Uint8Array, cuts: readonly number[] = []): { shape: InputShape; pieces: Piece[] } {
+function read(bytes: Buffer, cuts: readonly number[] = []): { shape: InputShape; pieces: Piece[] } {
   const chunks = cut(bytes, cuts);
   const sniffer = new Sniffer();
   let shape: InputShape | undefined;

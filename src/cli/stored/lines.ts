@@ -3,7 +3,7 @@ import { isSpace, joined, LF, LONGEST_RECORD, type Piece, type Position } from "
 /** Cuts an input into lines, whatever they hold: a broken one breaks no other. */
 export class LineSplitter {
   /** The beginning of a line whose end has not come yet. */
-  #held: Uint8Array[] = [];
+  #held: Buffer[] = [];
   #heldLength = 0;
   /** The line's beginning has gone out already: it is too long to be held. */
   #isTooLong = false;
@@ -13,7 +13,7 @@ export class LineSplitter {
     this.#number = lines;
   }
 
-  push(chunk: Uint8Array): Piece[] {
+  push(chunk: Buffer): Piece[] {
     const pieces: Piece[] = [];
     let from = 0;
     for (let end = chunk.indexOf(LF) + 1; end > 0; end = chunk.indexOf(LF, from) + 1) {
@@ -26,10 +26,10 @@ export class LineSplitter {
 
   /** The input is over: the last line needs no newline. */
   end(): Piece[] {
-    return this.#heldLength > 0 ? [this.#line(new Uint8Array())] : [];
+    return this.#heldLength > 0 ? [this.#line(Buffer.alloc(0))] : [];
   }
 
-  #line(rest: Uint8Array): Piece {
+  #line(rest: Buffer): Piece {
     const bytes = this.#heldLength > 0 ? joined([...this.#held, rest]) : rest;
     this.#held = [];
     this.#heldLength = 0;
@@ -39,7 +39,7 @@ export class LineSplitter {
     return { bytes, shape: "lines", number: isRecord ? this.#number : 0, lines: this.#number };
   }
 
-  #hold(beginning: Uint8Array, pieces: Piece[]): void {
+  #hold(beginning: Buffer, pieces: Piece[]): void {
     this.#held.push(beginning);
     this.#heldLength += beginning.length;
     if (!this.#isTooLong && this.#heldLength <= LONGEST_RECORD) return;
@@ -53,7 +53,7 @@ export class LineSplitter {
   }
 }
 
-function isBlank(bytes: Uint8Array): boolean {
+function isBlank(bytes: Buffer): boolean {
   let at = 0;
   while (at < bytes.length && isSpace(bytes[at])) at++;
   return at === bytes.length;

@@ -12,7 +12,8 @@ export class Output {
   /** It holds nothing, or its last line is whole. */
   endsLine = true;
   readonly #file: FileHandle | undefined;
-  #gathered: Uint8Array[] = [];
+  /** Pieces that lie behind each other in memory are one: most of an input goes out as the chunks that it came in. */
+  #gathered: { buffer: ArrayBufferLike; start: number; end: number }[] = [];
   #gatheredLength = 0;
 
   private constructor(length: number, file: FileHandle | undefined) {
@@ -45,7 +46,10 @@ export class Output {
 
   write(bytes: Uint8Array): void {
     if (bytes.length === 0) return;
-    this.#gathered.push(bytes);
+    const { buffer, byteOffset: start, length } = bytes;
+    const last = this.#gathered.at(-1);
+    if (last?.buffer === buffer && last.end === start) last.end += length;
+    else this.#gathered.push({ buffer, start, end: start + length });
     this.#gatheredLength += bytes.length;
     this.length += bytes.length;
     this.endsLine = bytes.at(-1) === LF;
@@ -54,7 +58,9 @@ export class Output {
   /** Sends on what is gathered. */
   async flush(): Promise<void> {
     if (this.#gatheredLength === 0) return;
-    const bytes = joined(this.#gathered);
+    const bytes = joined(
+      this.#gathered.map(({ buffer, start, end }) => Buffer.from(buffer, start, end - start)),
+    );
     this.#gathered = [];
     this.#gatheredLength = 0;
     if (this.#file) {

@@ -10,7 +10,7 @@ export type Shape =
   | "array";
 
 export interface Piece {
-  bytes: Uint8Array;
+  bytes: Buffer;
   shape: Shape;
   /** Counted from 1: a line's number, its newline is among its bytes, or a value's place. 0: between records. */
   number: number;
@@ -36,6 +36,6 @@ export function isSpace(byte: number | undefined): boolean {
 }
 
 /** Chunks of bytes as one; a single one as it is. */
-export function joined(chunks: readonly Uint8Array[]): Uint8Array {
+export function joined(chunks: readonly Buffer[]): Buffer {
   return chunks.length === 1 ? chunks[0]! : Buffer.concat(chunks);
 }

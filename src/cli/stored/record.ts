@@ -11,7 +11,7 @@ import type { Piece } from "./piece.js";
 /** What became of a record. */
 export interface Repaired {
   /** The very bytes that came, where nothing was missing. */
-  bytes: Uint8Array;
+  bytes: Buffer;
   /** One for each response that is complete with this record. */
   reports: readonly Report[];
   /** Of a line of a Batch API's output. */
@@ -44,7 +44,7 @@ export class RecordRepair {
   take({ bytes, isTooLong, shape }: Piece): Repaired | Promise<Repaired> {
     if (isTooLong) return { bytes, reports: [], problem: "too long to be read" };
     if (!isUtf8(bytes)) return { bytes, reports: [], problem: "not UTF-8" };
-    const text = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength).toString();
+    const text = bytes.toString();
     let value: unknown;
     try {
       value = JSON.parse(text);
@@ -81,12 +81,7 @@ export class RecordRepair {
     }));
   }
 
-  #takeInTurn(
-    event: Event,
-    text: string,
-    bytes: Uint8Array,
-    separator: string,
-  ): Repaired | Promise<Repaired> {
+  #takeInTurn(event: Event, text: string, bytes: Buffer, separator: string): Repaired | Promise<Repaired> {
     const take = (): Repaired | Promise<Repaired> => this.#takeEvent(event, text, bytes, separator);
     const repaired = this.#before ? this.#before.then(take) : take();
     if (repaired instanceof Promise) {
@@ -98,7 +93,7 @@ export class RecordRepair {
     return repaired;
   }
 
-  #takeEvent(event: Event, text: string, bytes: Uint8Array, separator: string): Repaired | Promise<Repaired> {
+  #takeEvent(event: Event, text: string, bytes: Buffer, separator: string): Repaired | Promise<Repaired> {
     const stream = this.#stream;
     const before = this.#numberBefore;
     this.#numberBefore = event.sequence_number;
@@ -123,7 +118,7 @@ export class RecordRepair {
 }
 
 /** The events in place of one, which is the last of them; it keeps what stands around it. */
-function written(events: readonly Event[], event: Event, text: string, separator: string): Uint8Array {
+function written(events: readonly Event[], event: Event, text: string, separator: string): Buffer {
   const own = events.at(-1);
   if (own?.type !== event.type) return Buffer.from(text); // nothing that a stream's repair does
   const inserted = events.slice(0, -1).map((added) => JSON.stringify(added) + separator);

@@ -1,7 +1,6 @@
 /** Inputs in, the same with their missing citations out: piece by piece, in order, whatever their size. */
 import { ReadableStream } from "node:stream/web";
 import { repairEventStream } from "../../http/sse.js";
-import { andThen } from "../../responses/repair.js";
 import type { RepairContext } from "../../responses/response-repair.js";
 import { streamRepairOf } from "../../responses/stream.js";
 import type { Report } from "../../types.js";
@@ -73,10 +72,7 @@ export interface Others {
 }
 
 /** Reads an input from an offset on. */
-export type Read = (offset: number) => AsyncIterable<Uint8Array>;
-
-/** A repaired piece, with what tells where it was. */
-type Done = Repaired & { piece: Piece };
+export type Read = (offset: number) => AsyncIterable<Buffer>;
 
 export class Run {
   readonly counts: Counts;
@@ -112,7 +108,7 @@ export class Run {
   }
 
   /** Reads an input's beginning, until it tells the shape. */
-  async #begin(chunks: AsyncIterator<Uint8Array>): Promise<void> {
+  async #begin(chunks: AsyncIterator<Buffer>): Promise<void> {
     const { out } = this.#options;
     const sniffer = new Sniffer();
     let shape: InputShape | undefined;
@@ -131,7 +127,7 @@ export class Run {
   }
 
   /** An event stream as it came over HTTP: its bytes go through what repairs the API's. */
-  async #events(chunks: AsyncGenerator<Uint8Array>): Promise<void> {
+  async #events(chunks: AsyncGenerator<Buffer>): Promise<void> {
     const { context, out } = this.#options;
     const onReport = (report: Report): void => this.#report(report, {});
     const stream = streamRepairOf({ ...context, settings: { ...context.settings, onReport } });
@@ -143,11 +139,11 @@ export class Run {
     }
   }
 
-  async #records(chunks: AsyncIterator<Uint8Array>, position: Position): Promise<void> {
+  async #records(chunks: AsyncIterator<Buffer>, position: Position): Promise<void> {
     const { concurrency, context } = this.#options;
     const splitter = new Splitter(position);
     const records = new RecordRepair(context);
-    const window = new Window<Done>(concurrency, (done) => this.#put(done));
+    const window = new Window<Piece, Repaired>(concurrency, (piece, repaired) => this.#put(piece, repaired));
     let next = chunks.next();
     for (;;) {
       const settled = window.settled();
@@ -165,20 +161,20 @@ export class Run {
     if (left) this.#write(left, {});
   }
 
-  async #takeAll(pieces: readonly Piece[], records: RecordRepair, window: Window<Done>): Promise<void> {
+  async #takeAll(
+    pieces: readonly Piece[],
+    records: RecordRepair,
+    window: Window<Piece, Repaired>,
+  ): Promise<void> {
     for (const piece of pieces) {
       const { bytes, number } = piece;
-      const repaired = number > 0 ? records.take(piece) : { bytes, reports: [] };
-      window.add(
-        andThen(repaired, (done) => ({ ...done, piece })),
-        bytes.length,
-      );
+      window.add(piece, bytes.length, number > 0 ? records.take(piece) : { bytes, reports: [] });
       while (window.isFull) await this.#waitFor(window);
       if (this.#options.out.isFull) await this.#flush();
     }
   }
 
-  async #waitFor(window: Window<Done>): Promise<void> {
+  async #waitFor(window: Window<Piece, Repaired>): Promise<void> {
     const settled = window.settled();
     window.drain();
     await this.#flush();
@@ -186,14 +182,14 @@ export class Run {
     window.drain();
   }
 
-  #put(done: Done): void {
-    const { piece, problem, isInsideStream } = done;
+  #put(piece: Piece, repaired: Repaired): void {
+    const { problem, isInsideStream } = repaired;
     this.#offset += piece.bytes.length;
     if (piece.number === 0) {
-      this.#options.out.write(done.bytes);
+      this.#options.out.write(repaired.bytes);
       return;
     }
-    this.#write(done, piece.shape === "lines" ? { line: piece.number } : { value: piece.number });
+    this.#write(repaired, piece.shape === "lines" ? { line: piece.number } : { value: piece.number });
     if (problem === undefined) this.#tellOthers();
     else this.#noteOther(piece, problem);
     const isWhole = !piece.isTooLong && !isInsideStream;
@@ -263,9 +259,9 @@ export class Run {
 }
 
 async function* startingWith(
-  beginning: Uint8Array,
-  chunks: AsyncIterator<Uint8Array>,
-): AsyncGenerator<Uint8Array, void, undefined> {
+  beginning: Buffer,
+  chunks: AsyncIterator<Buffer>,
+): AsyncGenerator<Buffer, void, undefined> {
   if (beginning.length > 0) yield beginning;
   for (let read = await chunks.next(); !read.done; read = await chunks.next()) yield read.value;
 }

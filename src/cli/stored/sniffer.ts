@@ -13,14 +13,14 @@ const EVENT_FIELD = /^(?:event|data|id|retry)?:/;
 const LONGEST_FIELD = 6;
 
 export class Sniffer {
-  #chunks: Uint8Array[] = [];
+  #chunks: Buffer[] = [];
   #length = 0;
   /** Follows the first line: what ends there is a line, what goes on is a value over several. */
   #probe: ValueSplitter | undefined;
 
   /** What was taken so far. */
-  get beginning(): Uint8Array {
-    return this.#length === 0 ? new Uint8Array() : joined(this.#chunks);
+  get beginning(): Buffer {
+    return this.#length === 0 ? Buffer.alloc(0) : joined(this.#chunks);
   }
 
   /** How many bytes of the beginning are a byte order mark. */
@@ -30,14 +30,14 @@ export class Sniffer {
   }
 
   /** Takes the next chunk; the shape as soon as the beginning tells it. */
-  take(chunk: Uint8Array): InputShape | undefined {
+  take(chunk: Buffer): InputShape | undefined {
     this.#chunks.push(chunk);
     this.#length += chunk.length;
     if (this.#probe) return this.#probeLine(chunk);
     const { beginning } = this;
     let start = this.markLength;
     while (start < beginning.length && isSpace(beginning[start])) start++;
-    const text = Buffer.from(beginning.subarray(start, start + LONGEST_FIELD)).toString("latin1");
+    const text = beginning.toString("latin1", start, start + LONGEST_FIELD);
     if (EVENT_FIELD.test(text)) return "events";
     if (beginning[start] === OPEN_ARRAY) return "values";
     if (beginning[start] === OPEN_OBJECT) {
@@ -47,7 +47,7 @@ export class Sniffer {
     return text.length === LONGEST_FIELD || text.includes("\n") ? "lines" : undefined;
   }
 
-  #probeLine(chunk: Uint8Array): InputShape | undefined {
+  #probeLine(chunk: Buffer): InputShape | undefined {
     const end = chunk.indexOf(LF) + 1;
     const probe = this.#probe!;
     probe.push(end > 0 ? chunk.subarray(0, end) : chunk);

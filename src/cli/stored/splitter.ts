@@ -14,7 +14,7 @@ export class Splitter {
     else this.#values = new ValueSplitter(position);
   }
 
-  push(chunk: Uint8Array): Piece[] {
+  push(chunk: Buffer): Piece[] {
     return this.#lines ? this.#lines.push(chunk) : this.#note(this.#values!.push(chunk));
   }
 

@@ -28,8 +28,8 @@ type Expected =
  */
 export class ValueSplitter {
   /** What is left once the input broke the grammar: the bytes from the latest record's beginning on. */
-  broken: Uint8Array | undefined;
-  #held: Uint8Array[] = [];
+  broken: Buffer | undefined;
+  #held: Buffer[] = [];
   #heldLength = 0;
   #isTooLong = false;
   #isInRecord = false;
@@ -56,7 +56,7 @@ export class ValueSplitter {
     return isOutside || this.#expected === "rest of scalar" ? this.#number : undefined;
   }
 
-  push(chunk: Uint8Array): Piece[] {
+  push(chunk: Buffer): Piece[] {
     const pieces: Piece[] = [];
     let mark = 0;
     let at = 0;
@@ -103,12 +103,12 @@ export class ValueSplitter {
   end(): Piece[] {
     const pieces: Piece[] = [];
     if (this.#isInRecord && this.#expected !== "rest of scalar") this.broken = joined(this.#held);
-    else this.#cut(new Uint8Array(), pieces);
+    else this.#cut(Buffer.alloc(0), pieces);
     return pieces;
   }
 
   /** What stands at `at` is no JSON. */
-  #break(chunk: Uint8Array, mark: number, at: number, pieces: Piece[]): Piece[] {
+  #break(chunk: Buffer, mark: number, at: number, pieces: Piece[]): Piece[] {
     if (!this.#isInRecord) this.#cut(chunk.subarray(mark, at), pieces);
     this.broken = joined([...this.#held, chunk.subarray(this.#isInRecord ? mark : at)]);
     return pieces;
@@ -170,7 +170,7 @@ export class ValueSplitter {
   }
 
   /** Where a string ends that is open at `at`; the chunk's end if it goes on, -1 if it cannot. */
-  #endOfString(chunk: Uint8Array, at: number): number {
+  #endOfString(chunk: Buffer, at: number): number {
     let end = at;
     for (; end < chunk.length; end++) {
       const byte = chunk[end]!;
@@ -184,7 +184,7 @@ export class ValueSplitter {
     return end;
   }
 
-  #hold(beginning: Uint8Array, pieces: Piece[]): void {
+  #hold(beginning: Buffer, pieces: Piece[]): void {
     this.#held.push(beginning);
     this.#heldLength += beginning.length;
     if (this.#heldLength <= LONGEST_RECORD && !this.#isTooLong) return;
@@ -198,7 +198,7 @@ export class ValueSplitter {
   }
 
   /** Puts out what is held and `rest`, if that is anything: a record, or what stands between two. */
-  #cut(rest: Uint8Array, pieces: Piece[]): void {
+  #cut(rest: Buffer, pieces: Piece[]): void {
     if (this.#heldLength + rest.length === 0) return;
     const bytes = this.#heldLength > 0 ? joined([...this.#held, rest]) : rest;
     this.#held = [];
@@ -206,7 +206,7 @@ export class ValueSplitter {
     pieces.push(this.#piece(bytes, this.#isInRecord && !this.#isTooLong ? ++this.#number : 0));
   }
 
-  #piece(bytes: Uint8Array, number: number): Piece {
+  #piece(bytes: Buffer, number: number): Piece {
     for (let at = bytes.indexOf(LF); at >= 0; at = bytes.indexOf(LF, at + 1)) this.#lines++;
     return { bytes, shape: this.#around ? "array" : "values", number, lines: this.#lines };
   }

@@ -3,22 +3,23 @@
 /** So much may be held behind a record that waits for its list: the records after it need not wait as well. */
 const MOST_BYTES = 64 * 2 ** 20;
 
-interface Entry<Result> {
+interface Entry<Item, Result> {
+  item: Item;
   size: number;
   result: Result | undefined;
 }
 
-export class Window<Result> {
+export class Window<Item, Result> {
   readonly #concurrency: number;
-  readonly #put: (result: Result) => void;
-  readonly #entries: Entry<Result>[] = [];
+  readonly #put: (item: Item, result: Result) => void;
+  readonly #entries: Entry<Item, Result>[] = [];
   #bytes = 0;
   #waiting = 0;
   #wake: () => void = () => {};
   #failure: { error: unknown } | undefined;
 
-  /** `put` gets the results in the order in which they were added. */
-  constructor(concurrency: number, put: (result: Result) => void) {
+  /** `put` gets the items in the order in which they were added, each with its result. */
+  constructor(concurrency: number, put: (item: Item, result: Result) => void) {
     this.#concurrency = concurrency;
     this.#put = put;
   }
@@ -32,13 +33,13 @@ export class Window<Result> {
     return this.#waiting >= this.#concurrency || this.#bytes >= MOST_BYTES;
   }
 
-  add(result: Result | Promise<Result>, size: number): void {
+  add(item: Item, size: number, result: Result | Promise<Result>): void {
     if (!(result instanceof Promise)) {
-      if (this.isEmpty) this.#put(result);
-      else this.#push({ size, result });
+      if (this.isEmpty) this.#put(item, result);
+      else this.#push({ item, size, result });
       return;
     }
-    const entry: Entry<Result> = { size, result: undefined };
+    const entry: Entry<Item, Result> = { item, size, result: undefined };
     this.#push(entry);
     this.#waiting++;
     result
@@ -69,11 +70,11 @@ export class Window<Result> {
     for (let entry = this.#entries[0]; entry?.result !== undefined; entry = this.#entries[0]) {
       this.#entries.shift();
       this.#bytes -= entry.size;
-      this.#put(entry.result);
+      this.#put(entry.item, entry.result);
     }
   }
 
-  #push(entry: Entry<Result>): void {
+  #push(entry: Entry<Item, Result>): void {
     this.#entries.push(entry);
     this.#bytes += entry.size;
   }
