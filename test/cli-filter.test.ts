@@ -5,7 +5,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { promisify } from "node:util";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import { main, run } from "./command.js";
+import { environmentIn, run, shellCodeOf } from "./command.js";
 import { fileOf, lines, responseOf } from "./stored/responses.js";
 
 /** GNU's, which Debian's package `parallel` brings; moreutils has another one of that name. */
@@ -38,20 +38,29 @@ const stored = Array.from({ length: 700 }, (_, n) => {
 });
 
 describe.skipIf(!isThere && !process.env.CI)("GNU parallel", () => {
+  let env: NodeJS.ProcessEnv;
+  beforeAll(async () => {
+    env = await environmentIn(folder);
+  });
+
+  const inBlocks = (block: string): string =>
+    `parallel --will-cite --pipe --block ${block} --jobs 2 --keep-order \\
+      'openai-file-citations repair --files list.json || [ $? -eq 1 ]' < responses.jsonl > repaired.jsonl`;
+
   it.each([
-    ["a few lines", "1k", 40],
-    ["all", "60k", stored.length],
-  ])("gives the bytes of one run, %s in blocks of %s", { timeout: 120_000 }, async (_, block, count) => {
+    [
+      "as docs/at-scale.md has it",
+      () => shellCodeOf("docs/at-scale.md", "## Stored responses"),
+      stored.length,
+    ],
+    ["in many blocks", () => inBlocks("60k"), stored.length],
+    ["line by line, nearly", () => inBlocks("1k"), 40],
+  ])("gives the bytes of one run, %s", { timeout: 120_000 }, async (_, code, count) => {
     const input = stored.slice(0, count).join("");
-    await writeFile(at("stored.jsonl"), input);
+    await writeFile(at("responses.jsonl"), input);
     const whole = await run(["repair", "--files", at("list.json")], { input });
     expect(whole.stdout).not.toBe(input);
-    // As docs/at-scale.md has it. A block with a line that is no response ends with 1, and that is no failure.
-    const script = `parallel --will-cite --pipe --keep-order --block ${block} -j 2 \\
-      '"${process.execPath}" "${main}" repair --files "${at("list.json")}" || [ $? -eq 1 ]' \\
-      < "${at("stored.jsonl")}" > "${at("repaired.jsonl")}"`;
-    const { PATH, HOME } = process.env;
-    await promisify(execFile)("bash", ["-c", script], { env: { PATH, HOME }, maxBuffer: 2 ** 26 });
+    await promisify(execFile)("bash", ["-e", "-c", await code()], { env, cwd: folder, maxBuffer: 2 ** 26 });
     expect(await readFile(at("repaired.jsonl"), "utf8")).toBe(whole.stdout);
   });
 });

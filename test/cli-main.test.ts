@@ -1,8 +1,19 @@
+import { execFile } from "node:child_process";
 import { readFileSync } from "node:fs";
-import { describe, expect, it } from "vitest";
-import { run } from "./command.js";
+import { mkdtemp, rm } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { promisify } from "node:util";
+import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { environmentIn, run, shellCodeOf } from "./command.js";
 
 const { version } = JSON.parse(readFileSync(new URL("../package.json", import.meta.url), "utf8"));
+
+let folder: string;
+beforeAll(async () => {
+  folder = await mkdtemp(join(tmpdir(), "command-test-"));
+});
+afterAll(() => rm(folder, { recursive: true }));
 
 describe("the command", () => {
   it("says its version, and what it takes, on stdout", async () => {
@@ -35,5 +46,36 @@ describe("demo", () => {
     expect(page.stdout).toMatch(/citations: 0 +citations: 1 +citations: 1/);
     const json = await run(["demo", "--json"]);
     expect(JSON.parse(json.stdout)).toMatchObject({ without: { citations: 0 }, with: { citations: 1 } });
+  });
+});
+
+it("docs/command.md starts with a command that runs", async () => {
+  const env = await environmentIn(folder);
+  const code = await shellCodeOf("docs/command.md");
+  const { stdout, stderr } = await promisify(execFile)("sh", ["-e", "-c", code], { env, cwd: folder });
+  expect({ stdout, stderr }).toEqual({
+    stdout: `Download: /mnt/data/report.csv\n\n${folder}/report.csv (18 bytes)\n`,
+    stderr: "",
+  });
+});
+
+describe("where openai is not installed", () => {
+  /** Finds everything but `openai`. */
+  const hooks = `export async function resolve(specifier, context, next) {
+    if (specifier !== "openai") return next(specifier, context);
+    throw Object.assign(new Error("Cannot find package 'openai'"), { code: "ERR_MODULE_NOT_FOUND" });
+  }`;
+  const register = `import { register } from "node:module"; register(${JSON.stringify(`data:text/javascript,${encodeURIComponent(hooks)}`)});`;
+  const env = { NODE_OPTIONS: `--import=data:text/javascript,${encodeURIComponent(register)}` };
+
+  it("all runs but the demo, which says what to install", async () => {
+    expect(await run(["ask", "A report", "--emulate"], { env, cwd: folder })).toMatchObject({
+      code: 0,
+      stderr: "",
+    });
+    expect(await run(["repair"], { env: { ...env, OPENAI_API_KEY: "sk-1" } })).toMatchObject({ code: 0 });
+    const demo = await run(["demo"], { env });
+    expect(demo).toMatchObject({ code: 1, stdout: "" });
+    expect(demo.stderr).toContain("npx -p openai ");
   });
 });

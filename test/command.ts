@@ -1,5 +1,7 @@
 /** Runs the command as a user would: as a process, without a terminal. */
 import { spawn } from "node:child_process";
+import { chmod, mkdir, readFile, writeFile } from "node:fs/promises";
+import { join } from "node:path";
 
 /** What `test/build-command.ts` made. */
 export const main = new URL("../node_modules/.command/dist/cli/main.js", import.meta.url).pathname;
@@ -50,4 +52,27 @@ export async function runOnTerminal(
     child.on("error", reject);
     child.on("close", (code) => resolve({ code, shown: Buffer.concat(shown).toString() }));
   });
+}
+
+/** The first shell code of a page, or of a section in it. */
+export async function shellCodeOf(page: string, heading = ""): Promise<string> {
+  const text = await readFile(new URL(`../${page}`, import.meta.url), "utf8");
+  return /^```sh\n(.*?)^```$/ms.exec(text.slice(text.indexOf(heading)))![1]!;
+}
+
+/** An environment where the shell finds the command: installed, and by `npx`. */
+export async function environmentIn(folder: string): Promise<NodeJS.ProcessEnv> {
+  const bin = join(folder, "bin");
+  await mkdir(bin);
+  const programs = {
+    "openai-file-citations": `exec "${process.execPath}" "${main}" "$@"`,
+    npx: 'exec "$@"',
+    npm: ":",
+  };
+  for (const [name, code] of Object.entries(programs)) {
+    await writeFile(join(bin, name), `#!/bin/sh\n${code}\n`);
+    await chmod(join(bin, name), 0o755);
+  }
+  const { PATH, HOME } = process.env;
+  return { PATH: `${bin}:${PATH}`, HOME };
 }

@@ -18,7 +18,8 @@ async function importDemo(): Promise<typeof import("./demo-page.js")> {
   try {
     return await import("./demo-page.js");
   } catch (error) {
-    if ((error as NodeJS.ErrnoException).code !== "ERR_MODULE_NOT_FOUND") throw error;
+    const { code, message } = error as NodeJS.ErrnoException;
+    if (code !== "ERR_MODULE_NOT_FOUND" || !message.includes("'openai'")) throw error;
     throw new Error(
       "the demo asks through the openai package, which is not installed: npx -p openai -p openai-file-citations openai-file-citations demo",
     );
