@@ -5,6 +5,7 @@ import { Command, CommanderError } from "commander";
 import { askCommand } from "./ask.js";
 import { demoCommand } from "./demo.js";
 import { repairCommand } from "./repair.js";
+import { serveCommand } from "./serve.js";
 import { colorsFor, shown } from "./terminal.js";
 import { WrongUse } from "./wrong-use.js";
 
@@ -20,7 +21,7 @@ const program = new Command("openai-file-citations")
   .exitOverride()
   .showHelpAfterError("(add --help for what it takes)");
 
-for (const command of [askCommand(), repairCommand(), demoCommand()]) {
+for (const command of [askCommand(), repairCommand(), serveCommand(), demoCommand()]) {
   program.addCommand(command.copyInheritedSettings(program));
 }
 

@@ -1,0 +1,179 @@
+/** The proxy on HTTP: what it refuses by itself, what it tells of each request, how it stops. */
+import {
+  createServer,
+  type IncomingMessage,
+  type RequestListener,
+  type ServerResponse,
+  STATUS_CODES,
+} from "node:http";
+import { type AddressInfo, Server as NetServer, type Socket } from "node:net";
+import type { ServerRequest } from "srvx";
+import { toNodeHandler } from "srvx/node";
+import { apiError, errorBody } from "../http/api-error.js";
+import { type ApiProxy, HEALTH_PATH, targetOf } from "../http/proxy.js";
+
+/** What became of a request, for the log: nothing of its query, its headers or a body. */
+export interface Answered {
+  /** When it came, in ISO 8601. */
+  time: string;
+  /** `-` where it could not be read; so is the path. */
+  method: string;
+  path: string;
+  /** 499 where the caller went before there was an answer. */
+  status: number;
+  /** From the request to its answer's last byte, in milliseconds. */
+  ms: number;
+  /** How many citations the answer got here. */
+  recovered: number;
+  /** Only there where the answer broke off: the caller went, or the upstream. */
+  aborted?: true;
+  /** Only there where a citation may still be missing: its container's list failed. */
+  failed?: true;
+}
+
+export interface ServerOptions {
+  /** 0 is any that is free. */
+  port: number;
+  host: string;
+  /** The longest head of a request, in bytes. */
+  maxHeaders: number;
+  onAnswered: (answered: Answered) => void;
+}
+
+export interface ProxyServer {
+  /** Such as `http://127.0.0.1:8787`. */
+  url: string;
+  /** Takes no more requests, and waits for those that run, but no longer than this; whether all were answered. */
+  stop(graceMs: number): Promise<boolean>;
+}
+
+/** A balancer keeps its connections for a minute, and must not find one closed that it is about to use. */
+const KEEP_ALIVE_MS = 75_000;
+/** How long who was refused may go on sending, and take to read why. */
+const LINGER_MS = 2000;
+
+/** Serves a proxy. Rejects where it cannot listen: the port is taken. */
+export async function startServer(
+  proxy: ApiProxy,
+  { port, host, maxHeaders, onAnswered }: ServerOptions,
+): Promise<ProxyServer> {
+  const sockets = new Set<Socket>();
+  /** The answers under way, and the connections that they go to. */
+  const running = new Map<ServerResponse, Socket>();
+  let isStopping = false;
+
+  const endIfIdle = (socket: Socket): void => {
+    if (![...running.values()].includes(socket)) socket.destroySoon();
+  };
+
+  const handle = (request: ServerRequest): Promise<Response> => {
+    const { req, res } = request.runtime!.node as { req: IncomingMessage; res: ServerResponse };
+    const start = performance.now();
+    const { pathname: path = "-" } = targetOf(request);
+    const time = new Date().toISOString();
+    const answered: Answered = { time, method: request.method, path, status: 499, ms: 0, recovered: 0 };
+    const { socket } = req;
+    running.set(res, socket);
+    if (isStopping) res.setHeader("connection", "close");
+    res.once("close", () => {
+      running.delete(res);
+      if (isStopping) endIfIdle(socket);
+      if (path === HEALTH_PATH) return;
+      if (res.headersSent) answered.status = res.statusCode;
+      if (!res.writableFinished) answered.aborted = true;
+      answered.ms = Math.round(performance.now() - start);
+      onAnswered(answered);
+    });
+    const answer = proxy(request, {
+      // Node's own stream: one of the Web's around it costs as much as all the rest of a small request.
+      body: hasBody(req) ? req : null,
+      onReport({ outcome, citations }) {
+        answered.recovered += citations.filter(({ origin }) => origin === "recovered").length;
+        if (outcome === "failed") answered.failed = true;
+      },
+    });
+    // The head of an answer goes out without its body where that takes its time; else with it, at once.
+    answer.then(() => setImmediate(sendHead, res)).catch(() => {});
+    // A mistake of ours is no reason to lose the other requests that run.
+    return answer.catch(() => apiError(500, "internal_error", "The proxy made a mistake."));
+  };
+
+  // An upload may take as long as it takes: `requestTimeout` would cut it after five minutes.
+  const options = { maxHeaderSize: maxHeaders, requestTimeout: 0, keepAliveTimeout: KEEP_ALIVE_MS };
+  const server = createServer(options, toNodeHandler(handle) as RequestListener);
+  server.on("connection", (socket: Socket) => {
+    sockets.add(socket);
+    socket.once("close", () => sockets.delete(socket));
+  });
+  server.on("clientError", (error: NodeJS.ErrnoException, socket: Socket) => {
+    if (socket.writableEnded) return; // it was refused already, and goes on sending
+    const hasBegun = [...running].some(([{ headersSent }, busy]) => busy === socket && headersSent);
+    if (!socket.writable || hasBegun) {
+      socket.destroy();
+      return;
+    }
+    const [status, code, message] = refusalFor(error, maxHeaders);
+    onAnswered({ time: new Date().toISOString(), method: "-", path: "-", status, ms: 0, recovered: 0 });
+    refuse(socket, status, JSON.stringify(errorBody(status, code, message)));
+  });
+  await new Promise<void>((resolve, reject) => {
+    server.once("error", reject);
+    server.listen({ port, host }, resolve);
+  });
+
+  return {
+    url: urlOf(server.address() as AddressInfo),
+    async stop(graceMs) {
+      isStopping = true;
+      // Not HTTP's own close: it cuts off what is written, but not yet sent.
+      const closed = new Promise((resolve) => NetServer.prototype.close.call(server, resolve));
+      for (const socket of sockets) endIfIdle(socket);
+      let isCut = false;
+      const timer = setTimeout(() => {
+        isCut = running.size > 0;
+        for (const socket of sockets) socket.destroy();
+      }, graceMs);
+      await closed;
+      clearTimeout(timer);
+      return !isCut;
+    },
+  };
+}
+
+function sendHead(response: ServerResponse): void {
+  if (response.headersSent && !response.writableEnded) response.flushHeaders();
+}
+
+/** Whether a request comes with a body that means something: HTTP gives none to a GET. */
+function hasBody({ method, headers }: IncomingMessage): boolean {
+  if (method === "GET" || method === "HEAD") return false;
+  return headers["transfer-encoding"] !== undefined || Number(headers["content-length"]) > 0;
+}
+
+function urlOf({ address, family, port }: AddressInfo): string {
+  return `http://${family === "IPv6" ? `[${address}]` : address}:${port}`;
+}
+
+/** What is said to who sent something that is no request, or too much of a head. */
+function refusalFor({ code }: NodeJS.ErrnoException, maxHeaders: number): [number, string, string] {
+  if (code === "HPE_HEADER_OVERFLOW") {
+    const message = `The request's headers are longer than this proxy takes: ${maxHeaders} bytes.`;
+    return [431, "headers_too_large", message];
+  }
+  if (code === "ERR_HTTP_REQUEST_TIMEOUT") {
+    return [408, "request_timeout", "The request's headers did not come in time."];
+  }
+  return [400, "bad_request", `This is no HTTP request: ${code}.`];
+}
+
+/** Answers without the request. Closed at once, with something unread, the connection would lose the answer. */
+function refuse(socket: Socket, status: number, body: string): void {
+  const head = [
+    `HTTP/1.1 ${status} ${STATUS_CODES[status]}`,
+    "Connection: close",
+    "Content-Type: application/json",
+    `Content-Length: ${Buffer.byteLength(body)}`,
+  ];
+  socket.end(`${head.join("\r\n")}\r\n\r\n${body}`);
+  setTimeout(() => socket.destroy(), LINGER_MS).unref();
+}

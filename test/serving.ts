@@ -1,0 +1,101 @@
+/** The proxy over real loopback HTTP, and what else its tests need: an API that answers as told, a raw connection. */
+import { once } from "node:events";
+import { createServer, type IncomingMessage, type RequestListener } from "node:http";
+import { type AddressInfo, connect } from "node:net";
+import { onTestFinished } from "vitest";
+import { type Answered, startServer } from "../src/cli/server.js";
+import { type ApiProxy, createProxy, type ProxyOptions } from "../src/http/proxy.js";
+import { connectUpstream } from "../src/http/upstream.js";
+
+export interface Served {
+  url: string;
+  baseURL: string;
+  /** Every request that was answered, as it would be logged. */
+  log: Answered[];
+  /** Resolves once so many requests were answered, or had an end all the same. */
+  logged(count: number): Promise<Answered[]>;
+  stop(graceMs: number): Promise<boolean>;
+}
+
+/** Serves the proxy until the test has ended. */
+export async function serveProxy(
+  upstream: string,
+  {
+    maxHeaders = 16_384,
+    proxy: given,
+    ...options
+  }: Partial<ProxyOptions> & { maxHeaders?: number; proxy?: ApiProxy } = {},
+): Promise<Served> {
+  const connections = connectUpstream();
+  const proxy =
+    given ??
+    createProxy({ upstream, fetch: connections.fetch, maxBody: 2 ** 30, maxJson: 2 ** 26, ...options });
+  const log: Answered[] = [];
+  const waiting = new Set<() => void>();
+  const server = await startServer(proxy, {
+    port: 0,
+    host: "127.0.0.1",
+    maxHeaders,
+    onAnswered(answered) {
+      log.push(answered);
+      for (const look of waiting) look();
+    },
+  });
+  onTestFinished(async () => {
+    await server.stop(0);
+    await connections.close();
+  });
+  const logged = (count: number): Promise<Answered[]> =>
+    new Promise((resolve) => {
+      const look = (): void => {
+        if (log.length < count) return;
+        waiting.delete(look);
+        resolve(log);
+      };
+      waiting.add(look);
+      look();
+    });
+  return { url: server.url, baseURL: `${server.url}/v1`, log, logged, stop: server.stop };
+}
+
+/** An API that answers as told, until the test has ended. */
+export async function serveApi(answer: RequestListener): Promise<string> {
+  const server = createServer(answer);
+  server.listen(0, "127.0.0.1");
+  await once(server, "listening");
+  onTestFinished(() => {
+    server.close();
+    server.closeAllConnections();
+  });
+  return `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
+}
+
+/** All of a request's or an answer's body. */
+export async function bodyOf(message: IncomingMessage): Promise<string> {
+  const chunks: Buffer[] = [];
+  for await (const chunk of message) chunks.push(chunk);
+  return Buffer.concat(chunks).toString();
+}
+
+/** Writes to a connection as no client does, and reads what comes until the other side ends it. */
+export async function sendRaw(url: string, text: string): Promise<string> {
+  const { hostname, port } = new URL(url);
+  const socket = connect(Number(port), hostname);
+  socket.write(text);
+  let answer = "";
+  socket.on("data", (chunk) => {
+    answer += chunk;
+  });
+  socket.on("error", () => {});
+  await once(socket, "close");
+  return answer;
+}
+
+/** A promise that something else resolves. */
+export function gate<Value = void>(): { promise: Promise<Value>; open: (value: Value) => void } {
+  let open: (value: Value) => void = () => {};
+  const promise = new Promise<Value>((resolve) => {
+    open = resolve;
+  });
+  return { promise, open };
+}
