@@ -1,0 +1,350 @@
+import { type ChildProcess, execFile, spawn } from "node:child_process";
+import { once } from "node:events";
+import { createServer } from "node:http";
+import { type AddressInfo, connect } from "node:net";
+import { promisify } from "node:util";
+import OpenAI from "openai";
+import { describe, expect, it, onTestFinished } from "vitest";
+import {
+  createResponsesEmulator,
+  type EmulatorOptions,
+  type ResponsesEmulator,
+  stubbornModel,
+} from "../src/testing/index.js";
+import { main, run } from "./command.js";
+import { gate } from "./serving.js";
+import { cited, eventsIn } from "./upstream.js";
+
+const REQUEST = {
+  model: "gpt-5",
+  input: "Write the totals to a CSV, my secret",
+  tools: [{ type: "code_interpreter" as const, container: { type: "auto" as const } }],
+};
+const FOUND = ["totals.csv@/mnt/data/totals.csv"];
+const KEY = "sk-caller-secret";
+
+/** The command, running. */
+interface Serving {
+  child: ChildProcess;
+  url: string;
+  baseURL: string;
+  stderr(): string;
+  /** The next line on stdout: of the log. */
+  line(): Promise<string>;
+  /** Resolves once stderr has said something. */
+  said(what: RegExp): Promise<void>;
+  /** Its exit code. */
+  ended: Promise<number | null>;
+}
+
+/** Starts `serve` as a user would, and waits until it says that it listens. */
+async function serve(args: readonly string[], env: NodeJS.ProcessEnv = {}): Promise<Serving> {
+  const { PATH, HOME } = process.env;
+  const child = spawn(process.execPath, [main, "serve", "--port", "0", ...args], {
+    env: { PATH, HOME, ...env },
+    stdio: ["ignore", "pipe", "pipe"],
+  });
+  onTestFinished(() => void child.kill("SIGKILL"));
+  const ended = new Promise<number | null>((resolve) => child.once("close", resolve));
+  let stderr = "";
+  const listeners = new Set<() => void>();
+  child.stderr.on("data", (chunk) => {
+    stderr += chunk;
+    for (const look of listeners) look();
+  });
+  const said = (what: RegExp): Promise<void> =>
+    new Promise((resolve, reject) => {
+      const look = (): void => {
+        if (what.test(stderr)) resolve();
+      };
+      listeners.add(look);
+      ended.then((code) => reject(new Error(`ended with ${code}: ${stderr}`)));
+      look();
+    });
+  const lines: string[] = [];
+  const waiting: ((line: string) => void)[] = [];
+  let rest = "";
+  child.stdout.on("data", (chunk) => {
+    rest += chunk;
+    const whole = rest.split("\n");
+    rest = whole.pop()!;
+    for (const line of whole) {
+      const next = waiting.shift();
+      if (next) next(line);
+      else lines.push(line);
+    }
+  });
+  const line = async (): Promise<string> => lines.shift() ?? new Promise((resolve) => waiting.push(resolve));
+  await said(/listening on (http:\S+),/);
+  const [, url] = /listening on (http:\S+),/.exec(stderr)!;
+  return { child, url: url!, baseURL: `${url}/v1`, stderr: () => stderr, line, said, ended };
+}
+
+async function listen(
+  options: EmulatorOptions = {},
+): Promise<{ emulator: ResponsesEmulator; upstream: string }> {
+  const emulator = createResponsesEmulator({
+    script: stubbornModel({ files: { "totals.csv": "1,7\n" } }),
+    ...options,
+  });
+  const server = await emulator.listen();
+  onTestFinished(() => server.close());
+  return { emulator, upstream: server.baseURL };
+}
+
+function clientOf({ baseURL }: Serving): OpenAI {
+  return new OpenAI({ apiKey: KEY, baseURL, maxRetries: 0 });
+}
+
+describe("serve", () => {
+  it("for the official client: plain and streamed, one line each, with nothing in it that is secret", async () => {
+    const { upstream } = await listen();
+    const serving = await serve(["--upstream", upstream]);
+    const client = clientOf(serving);
+    expect(cited(await client.responses.create(REQUEST))).toEqual(FOUND);
+    expect(await serving.line()).toMatch(
+      /^\d{4}-\d\d-\d\dT[\d:.]+Z POST \/v1\/responses 200 \d+ ms, 1 citation recovered$/,
+    );
+    expect(cited(await client.responses.stream(REQUEST).finalResponse())).toEqual(FOUND);
+    await serving.line();
+    await fetch(`${serving.baseURL}/models?api_key=${KEY}`);
+    const line = await serving.line();
+    expect(line).toMatch(/Z GET \/v1\/models 401 \d+ ms$/);
+    expect(serving.stderr()).toBe(`listening on ${serving.url}, upstream ${upstream}\n`);
+  });
+
+  it("logs JSON for a program; health is no request", async () => {
+    const { upstream } = await listen();
+    const serving = await serve(["--upstream", upstream, "--json"]);
+    expect(await (await fetch(`${serving.url}/healthz`)).json()).toEqual({ status: "ok" });
+    await clientOf(serving).responses.create(REQUEST);
+    expect(JSON.parse(await serving.line())).toEqual({
+      time: expect.any(String),
+      method: "POST",
+      path: "/v1/responses",
+      status: 200,
+      ms: expect.any(Number),
+      recovered: 1,
+    });
+  });
+
+  it("for `curl -N`: the events as they come, the inserted one before its text is done", async () => {
+    const { upstream } = await listen();
+    const { baseURL } = await serve(["--upstream", upstream]);
+    const { stdout } = await promisify(execFile)("curl", [
+      "-sSN",
+      `${baseURL}/responses`,
+      "-H",
+      `Authorization: Bearer ${KEY}`,
+      "-H",
+      "Content-Type: application/json",
+      "-d",
+      JSON.stringify({ ...REQUEST, stream: true }),
+    ]);
+    const types = eventsIn(stdout).map(({ type }) => type);
+    expect(types.slice(-6)).toEqual([
+      "response.output_text.delta",
+      "response.output_text.annotation.added",
+      "response.output_text.done",
+      "response.content_part.done",
+      "response.output_item.done",
+      "response.completed",
+    ]);
+    expect(stdout).toContain("event: response.output_text.annotation.added\n");
+  });
+
+  it("for Python: plain and streamed, an event read before the next one is sent", async () => {
+    const goOn = gate();
+    const { upstream } = await listen({
+      beforeEvent: ({ sequence_number }) => (sequence_number === 3 ? goOn.promise : undefined),
+    });
+    const { baseURL } = await serve(["--upstream", upstream]);
+    const python = spawn("python3", ["-c", PYTHON, baseURL, KEY, JSON.stringify(REQUEST)], {
+      stdio: ["ignore", "pipe", "inherit"],
+    });
+    let printed = "";
+    python.stdout.on("data", (chunk) => {
+      printed += chunk;
+      if (printed.includes("response.in_progress")) goOn.open();
+    });
+    const [code] = await once(python, "close");
+    expect(code).toBe(0);
+    const lines = printed.trim().split("\n");
+    expect(lines[0]).toBe("totals.csv 10 30");
+    expect(lines.slice(-5, -3)).toEqual([
+      "response.output_text.annotation.added",
+      "response.output_text.done",
+    ]);
+    expect(lines.at(-1)).toBe("response.completed");
+  });
+
+  it("asks where OPENAI_BASE_URL says, and leaves the requests as they are with --no-instruction", async () => {
+    const { emulator, upstream } = await listen();
+    const serving = await serve(["--no-instruction"], {
+      OPENAI_BASE_URL: upstream,
+      OPENAI_API_KEY: "sk-not-the-callers",
+    });
+    await clientOf(serving).responses.create(REQUEST);
+    const [asked] = emulator.requests;
+    expect(asked!.headers.authorization).toBe(`Bearer ${KEY}`);
+    expect(JSON.stringify(asked!.body)).not.toContain("sandbox:");
+    expect(new Set(emulator.requests.map(({ headers }) => headers.authorization))).toEqual(
+      new Set([`Bearer ${KEY}`]),
+    );
+  });
+
+  it("goes through the HTTP proxy that the environment names", async () => {
+    const { upstream } = await listen();
+    const through: string[] = [];
+    const tunnel = createServer().on("connect", ({ url }, socket) => {
+      through.push(url!);
+      const { hostname, port } = new URL(`http://${url}`);
+      const other = connect(Number(port), hostname, () => {
+        socket.write("HTTP/1.1 200 OK\r\n\r\n");
+        other.pipe(socket).pipe(other);
+      });
+      for (const end of [socket, other]) end.on("error", () => {});
+    });
+    tunnel.listen(0, "127.0.0.1");
+    await once(tunnel, "listening");
+    onTestFinished(() => void tunnel.close());
+    const serving = await serve(["--upstream", upstream], {
+      HTTP_PROXY: `http://127.0.0.1:${(tunnel.address() as AddressInfo).port}`,
+    });
+    expect(cited(await clientOf(serving).responses.create(REQUEST))).toEqual(FOUND);
+    expect(new Set(through)).toEqual(new Set([new URL(upstream).host]));
+    serving.child.kill();
+    await serving.ended;
+  });
+
+  it("has limits that are given in megabytes and kilobytes", async () => {
+    const { upstream } = await listen();
+    const { baseURL } = await serve([
+      "--upstream",
+      upstream,
+      "--max-json",
+      "1",
+      "--max-body",
+      "2",
+      "--max-headers",
+      "1",
+    ]);
+    const statusOf = async (path: string, megabytes: number, headers = {}): Promise<number> => {
+      const body = "x".repeat(megabytes * 2 ** 20 + 1);
+      return (await fetch(baseURL + path, { method: "POST", body, headers })).status;
+    };
+    expect(await statusOf("/responses", 1)).toBe(413);
+    expect(await statusOf("/files", 1)).toBe(401);
+    expect(await statusOf("/files", 2)).toBe(413);
+    expect(await statusOf("/files", 0, { "x-long": "x".repeat(1024) })).toBe(431);
+  });
+
+  it("goes on when nobody reads its log any more", async () => {
+    const { upstream } = await listen();
+    const serving = await serve(["--upstream", upstream]);
+    serving.child.stdout!.destroy();
+    const client = clientOf(serving);
+    await client.responses.create(REQUEST);
+    await serving.said(/the log has ended: .*EPIPE/);
+    expect(cited(await client.responses.create(REQUEST))).toEqual(FOUND);
+  });
+});
+
+describe("serve, stopped", () => {
+  /** A stream that has begun, and whose end waits. */
+  async function begin(args: readonly string[] = []) {
+    const goOn = gate();
+    const { upstream } = await listen({
+      beforeEvent: ({ sequence_number }) => (sequence_number === 5 ? goOn.promise : undefined),
+    });
+    const serving = await serve(["--upstream", upstream, ...args]);
+    const stream = await clientOf(serving).responses.create({ ...REQUEST, stream: true });
+    const read = (async () => {
+      let last: OpenAI.Responses.ResponseStreamEvent | undefined;
+      for await (const event of stream) last = event;
+      return last;
+    })();
+    read.catch(() => {});
+    return { serving, read, goOn };
+  }
+
+  it.each(["SIGTERM", "SIGINT"] as const)(
+    "by %s: what runs is answered, then it ends with 0",
+    async (signal) => {
+      const { serving, read, goOn } = await begin();
+      serving.child.kill(signal);
+      await serving.said(new RegExp(`${signal}: waiting for the requests that run, 30 s at most`));
+      await expect(fetch(`${serving.url}/healthz`)).rejects.toThrow();
+      goOn.open();
+      const last = (await read) as OpenAI.Responses.ResponseCompletedEvent;
+      expect(cited(last.response)).toEqual(FOUND);
+      expect(await serving.ended).toBe(0);
+      expect(await serving.line()).toContain("1 citation recovered");
+    },
+  );
+
+  it("after its time: what runs is cut off, and it ends with 1", async () => {
+    const { serving, read } = await begin(["--grace", "0"]);
+    serving.child.kill();
+    await expect(read).rejects.toThrow();
+    expect(await serving.ended).toBe(1);
+    expect(serving.stderr()).toContain("error: requests ran longer than 0 s, and were cut off");
+    expect(await serving.line()).toMatch(/200 \d+ ms, broken off$/);
+  });
+
+  it("twice: it ends at once", async () => {
+    const { serving, read } = await begin();
+    serving.child.kill();
+    await serving.said(/waiting/);
+    // One that comes right behind the first is the same one, as npx hands it on: again, until it is another.
+    const again = setInterval(() => serving.child.kill(), 20);
+    expect(await serving.ended).toBe(1);
+    clearInterval(again);
+    expect(serving.stderr()).toContain("SIGTERM: ended at once");
+    await expect(read).rejects.toThrow();
+  });
+});
+
+describe("serve, used wrongly", () => {
+  it.each([
+    [["--port", "70000"], /--port.*whole number from 0 to 65535/],
+    [["--port", "x"], /--port/],
+    [["--max-body", "0"], /--max-body.*whole number from 1 on/],
+    [["--upstream", "ftp://x"], /upstream must be an http or https URL/],
+    [["--upstream", "https://user:sk-secret@x/v1"], /upstream must be/],
+    [["--upstream", "https://x/v1?key=sk-secret"], /upstream must be/],
+    [["more"], /too many arguments/],
+  ])("%j: 2, and a word on stderr that shows no secret", async (args, says) => {
+    const { code, stdout, stderr } = await run(["serve", ...args]);
+    expect({ code, stdout }).toEqual({ code: 2, stdout: "" });
+    expect(stderr).toMatch(says);
+    expect(stderr).not.toContain("sk-secret");
+  });
+
+  it("where the port is taken: 1", async () => {
+    const { upstream } = await listen();
+    const { code, stderr } = await run(["serve", "--port", new URL(upstream).port]);
+    expect(code).toBe(1);
+    expect(stderr).toMatch(/error: .*EADDRINUSE/);
+  });
+});
+
+/** What anyone could write without an SDK: an answer, and the types of a stream's events, each as it comes. */
+const PYTHON = `
+import json, sys, urllib.request
+
+base_url, key, request = sys.argv[1], sys.argv[2], json.loads(sys.argv[3])
+
+def ask(more):
+    body = json.dumps({**request, **more}).encode()
+    headers = {"Authorization": "Bearer " + key, "Content-Type": "application/json"}
+    return urllib.request.urlopen(urllib.request.Request(base_url + "/responses", body, headers))
+
+for item in json.load(ask({}))["output"]:
+    for part in item.get("content") or []:
+        for annotation in part["annotations"]:
+            print(annotation["filename"], annotation["start_index"], annotation["end_index"])
+for line in ask({"stream": True}):
+    if line.startswith(b"data: "):
+        print(json.loads(line[6:])["type"], flush=True)
+`;
