@@ -32,7 +32,7 @@ describe("the command", () => {
     },
   );
 
-  it.each(["ask", "repair", "demo"])("shows an example of %s", async (command) => {
+  it.each(["ask", "repair", "serve", "demo"])("shows an example of %s", async (command) => {
     const { code, stdout } = await run([command, "--help"]);
     expect(code).toBe(0);
     expect(stdout).toContain(`$ openai-file-citations ${command}`);

@@ -11,7 +11,7 @@ import {
   type ResponsesEmulator,
   stubbornModel,
 } from "../src/testing/index.js";
-import { main, run } from "./command.js";
+import { environment, main, run } from "./command.js";
 import { gate } from "./serving.js";
 import { cited, eventsIn } from "./upstream.js";
 
@@ -39,9 +39,8 @@ interface Serving {
 
 /** Starts `serve` as a user would, and waits until it says that it listens. */
 async function serve(args: readonly string[], env: NodeJS.ProcessEnv = {}): Promise<Serving> {
-  const { PATH, HOME } = process.env;
   const child = spawn(process.execPath, [main, "serve", "--port", "0", ...args], {
-    env: { PATH, HOME, ...env },
+    env: { ...environment(), ...env },
     stdio: ["ignore", "pipe", "pipe"],
   });
   onTestFinished(() => void child.kill("SIGKILL"));
@@ -307,9 +306,9 @@ describe("serve, stopped", () => {
 
 describe("serve, used wrongly", () => {
   it.each([
-    [["--port", "70000"], /--port.*whole number from 0 to 65535/],
+    [["--port", "70000"], /--port.*whole number, 0 to 65535/],
     [["--port", "x"], /--port/],
-    [["--max-body", "0"], /--max-body.*whole number from 1 on/],
+    [["--max-body", "0"], /--max-body.*whole number, 1 or more/],
     [["--upstream", "ftp://x"], /upstream must be an http or https URL/],
     [["--upstream", "https://user:sk-secret@x/v1"], /upstream must be/],
     [["--upstream", "https://x/v1?key=sk-secret"], /upstream must be/],

@@ -12,14 +12,18 @@ export interface Run {
   stderr: string;
 }
 
+/** What it always sees of the environment. */
+export function environment(): NodeJS.ProcessEnv {
+  const { PATH, HOME, COMMAND_COVERAGE } = process.env;
+  return { PATH, HOME, ...(COMMAND_COVERAGE && { NODE_V8_COVERAGE: COMMAND_COVERAGE }) };
+}
+
 /** Runs it to its end. Of the environment it sees only `PATH`, `HOME` and what `env` says. */
 export function run(
   args: readonly string[],
   { input = "", env = {}, cwd }: { input?: string | Uint8Array; env?: NodeJS.ProcessEnv; cwd?: string } = {},
 ): Promise<Run> {
-  const { PATH, HOME, COMMAND_COVERAGE } = process.env;
-  const coverage = COMMAND_COVERAGE && { NODE_V8_COVERAGE: COMMAND_COVERAGE };
-  const child = spawn(process.execPath, [main, ...args], { env: { PATH, HOME, ...coverage, ...env }, cwd });
+  const child = spawn(process.execPath, [main, ...args], { env: { ...environment(), ...env }, cwd });
   const stdout: Buffer[] = [];
   const stderr: Buffer[] = [];
   child.stdout.on("data", (chunk) => stdout.push(chunk));

@@ -13,7 +13,8 @@ import { WrongUse } from "./wrong-use.js";
 
 type Fetch = typeof globalThis.fetch;
 
-const DEFAULT_BASE_URL = "https://api.openai.com/v1";
+/** Where OpenAI's own clients ask by default. */
+export const DEFAULT_BASE_URL = "https://api.openai.com/v1";
 /** How often a request is sent again, as the SDK does. */
 const RETRIES = 2;
 const FIRST_PAUSE_MS = 500;

@@ -6,10 +6,11 @@ export class WrongUse extends Error {
 }
 
 /** Reads an option's whole number, for commander. */
-export function wholeNumberFrom(least: number): (text: string) => number {
+export function wholeNumberFrom(least: number, most = Number.MAX_SAFE_INTEGER): (text: string) => number {
   return (text) => {
     const number = Number(text);
-    if (/^\d+$/.test(text) && Number.isSafeInteger(number) && number >= least) return number;
-    throw new InvalidArgumentError(`It must be a whole number, ${least} or more.`);
+    if (/^\d+$/.test(text) && number >= least && number <= most) return number;
+    const upTo = most === Number.MAX_SAFE_INTEGER ? "or more" : `to ${most}`;
+    throw new InvalidArgumentError(`It must be a whole number, ${least} ${upTo}.`);
   };
 }

@@ -22,7 +22,7 @@ export interface ProxyOptions extends Omit<FileCitationsOptions, "onReport"> {
 }
 
 /** What else a request comes with. */
-export interface ProxyContext {
+interface ProxyContext {
   /** Its body, where that is to be had more cheaply than as the request's own. */
   body?: AsyncIterable<Uint8Array> | null;
   /** Hears what became of each response in the answer. */
