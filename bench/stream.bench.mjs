@@ -114,6 +114,7 @@ async function readAll(fetch, baseURL) {
     model: "gpt-5",
     input: "x",
     stream: true,
+    store: false, // what the emulator kept would be the garbage collector's work in every later run
     tools: [{ type: "code_interpreter", container: { type: "auto" } }],
   });
   let count = 0;
@@ -132,20 +133,20 @@ function median(values) {
   return values.toSorted((a, b) => a - b)[values.length >> 1];
 }
 
-/** The median of the ratios of pairs that ran one after the other, each order as often. */
-async function ratioOf(ours, theirs, pairs) {
-  const ratios = [];
-  const times = [[], []];
-  for (let pair = -2; pair < pairs; pair++) {
-    const first = pair % 2 === 0;
-    const a = await cpuOf(first ? ours : theirs);
-    const b = await cpuOf(first ? theirs : ours);
-    if (pair < 0) continue; // warming up
-    ratios.push(first ? a / b : b / a);
-    times[0].push(first ? a : b);
-    times[1].push(first ? b : a);
+/** The medians of `rounds` rounds, each theirs, ours, ours, theirs: what grows or slows down meanwhile counts for both. */
+async function ratioOf(ours, theirs, rounds) {
+  const times = [];
+  for (let round = -1; round < rounds; round++) {
+    const before = await cpuOf(theirs);
+    const our = (await cpuOf(ours)) + (await cpuOf(ours));
+    const their = before + (await cpuOf(theirs));
+    if (round >= 0) times.push({ ours: our / 2, theirs: their / 2 }); // the first one warms up
   }
-  return { ratio: median(ratios), ours: median(times[0]), theirs: median(times[1]) };
+  return {
+    ratio: median(times.map((time) => time.ours / time.theirs)),
+    ours: median(times.map((time) => time.ours)),
+    theirs: median(times.map((time) => time.theirs)),
+  };
 }
 
 let isOver = false;
@@ -164,7 +165,7 @@ console.log("| what | measured | limit | |\n|---|---|---|---|");
   const { ratio, ours, theirs } = await ratioOf(
     () => readAll(repairing),
     () => readAll(bare(fetch)),
-    21,
+    15,
   );
   report(
     `20,000 deltas from memory, CPU (${ours.toFixed(0)} ms against ${theirs.toFixed(0)} ms)`,
@@ -174,7 +175,7 @@ console.log("| what | measured | limit | |\n|---|---|---|---|");
 }
 
 {
-  const words = Array.from({ length: 5000 }, (_, n) => [" the", " quick", " and/or", " fox", "."][n % 5]);
+  const words = Array.from({ length: DELTAS }, (_, n) => [" the", " quick", " and/or", " fox", "."][n % 5]);
   const script = () => [
     { type: "python", code: "x" },
     { type: "message", text: words.join(""), chunks: words },
@@ -182,16 +183,15 @@ console.log("| what | measured | limit | |\n|---|---|---|---|");
   const emulator = createResponsesEmulator({ script });
   const server = await emulator.listen();
   const repairing = createFileCitationsFetch();
-  const { ratio, ours, theirs } = await ratioOf(
-    () => readAll(repairing, server.baseURL),
-    () => readAll(undefined, server.baseURL),
-    41,
-  );
+  const read = (fetch) => () => readAll(fetch, server.baseURL);
+  const { ratio, ours, theirs } = await ratioOf(read(repairing), read(undefined), 31);
   report(
-    `5,000 deltas over loopback HTTP, CPU of client and server (${ours.toFixed(0)} ms against ${theirs.toFixed(0)} ms)`,
+    `20,000 deltas over loopback HTTP, CPU of client and server (${ours.toFixed(0)} ms against ${theirs.toFixed(0)} ms)`,
     ratio,
     1.05,
   );
+  const { ratio: noise } = await ratioOf(read(undefined), read(undefined), 31);
+  console.log(`| the same, the bare client against itself: how exact this is | ${noise.toFixed(3)} × | | |`);
   await server.close();
 }
 
@@ -216,6 +216,8 @@ console.log("| what | measured | limit | |\n|---|---|---|---|");
         .replace('"delta":" the"', '"delta":" /mnt/data/a.csv"'),
     );
   });
+  // From the text's end, as it comes in, to the stream's end, as it goes out.
+  let textEnded = 0;
   const slow = async (input) => {
     if (String(input).includes("/containers/")) {
       await new Promise((resolve) => setTimeout(resolve, 200));
@@ -226,15 +228,15 @@ console.log("| what | measured | limit | |\n|---|---|---|---|");
       async pull(controller) {
         if (next >= withPath.length) return controller.close();
         if (next > 5 && next < 60) await new Promise((resolve) => setTimeout(resolve, 5));
+        if (next === withPath.length - 4) textEnded = performance.now();
         controller.enqueue(withPath[next++]);
       },
     });
     return new Response(body, { headers: { "content-type": "text/event-stream" } });
   };
   const timeOf = async (fetch) => {
-    const start = performance.now();
     await readAll(fetch);
-    return performance.now() - start;
+    return performance.now() - textEnded;
   };
   const later = [];
   for (let pair = 0; pair < 9; pair++)

@@ -14,7 +14,8 @@ export interface FileCitationsOptions {
   includeOutputs?: boolean | undefined;
   /**
    * What to do with a file that the response wrote and no text mentions: tell it in the report, or cite it as the
-   * API cites charts, from 0 to 0, in the last message. Default `"report"`.
+   * API cites charts, from 0 to 0, in the last message. In a stream where something follows that message, the citation's
+   * event comes right before the final event. Default `"report"`.
    */
   unmentioned?: "report" | "cite" | undefined;
   /** The unit of `start_index` and `end_index`. Default `"auto"`: what the part's annotations prove, else code points. */
@@ -27,7 +28,10 @@ export interface FileCitationsOptions {
   retries?: number | undefined;
   /** When a recovery fails: let the answer through as it came, or throw a {@link FileCitationsError}. Default `"pass-through"`. */
   onFailure?: "pass-through" | "throw" | undefined;
-  /** Called once for each response, when its recovery is over. What it throws is ignored. */
+  /**
+   * Called once for each response, when its recovery is over, and for one that breaks off (`error` says why); not for one
+   * that its reader left. What it throws is ignored.
+   */
   onReport?: ((report: Report) => void) | undefined;
 }
 

@@ -184,12 +184,13 @@ describe("an answer in JSON", () => {
       start: (controller) => controller.enqueue(new TextEncoder().encode('{"output":')),
       pull: (controller) => controller.error(new Error("reset")),
     });
-    const { fetch } = setUp({
+    const { fetch, reports } = setUp({
       answer: () => new Response(body, { headers: { "content-type": "application/json" } }),
     });
     const reader = (await fetch(`${BASE}/responses`, POST)).body!.getReader();
     expect(new TextDecoder().decode((await reader.read()).value)).toBe('{"output":');
     await expect(reader.read()).rejects.toThrow("reset");
+    expect(reports).toMatchObject([{ outcome: "failed", error: new Error("reset") }]);
   });
 });
 

@@ -1,6 +1,6 @@
 import fc from "fast-check";
 import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
-import { FrameSplitter, TextDeltas } from "../src/http/frames.js";
+import { FrameSplitter } from "../src/http/frames.js";
 import {
   type ContainerFile,
   createFileCitationsFetch,
@@ -23,46 +23,19 @@ import {
   message,
   response,
   type StreamEvent,
+  streamed,
+  streamOf,
   upstream,
 } from "./upstream.js";
 
 const POST = { method: "POST", body: "{}" };
 const PLAN = file("/mnt/data/plan.docx");
 
-/** The events of a response with this output, as the API sends them, its texts in deltas of a word each. */
-function streamOf(output: Record<string, unknown>[], final = "response.completed"): StreamEvent[] {
-  const events: Record<string, unknown>[] = [{ type: "response.created", response: response([]) }];
-  for (const [output_index, item] of output.entries()) {
-    const content = (item.content ?? []) as { type: string; text: string; annotations: unknown[] }[];
-    const at = { item_id: item.id, output_index };
-    events.push({ type: "response.output_item.added", output_index, item: { ...item, content: [] } });
-    for (const [content_index, part] of content.entries()) {
-      events.push({
-        type: "response.content_part.added",
-        ...at,
-        content_index,
-        part: { ...part, text: "", annotations: [] },
-      });
-      if (part.type !== "output_text") continue;
-      for (const delta of part.text.match(/\s*\S+/g) ?? []) {
-        events.push({ type: "response.output_text.delta", ...at, content_index, delta, logprobs: [] });
-      }
-      for (const [annotation_index, annotation] of part.annotations.entries()) {
-        events.push({
-          type: "response.output_text.annotation.added",
-          ...at,
-          content_index,
-          annotation_index,
-          annotation,
-        });
-      }
-      events.push({ type: "response.output_text.done", ...at, content_index, text: part.text, logprobs: [] });
-      events.push({ type: "response.content_part.done", ...at, content_index, part });
-    }
-    events.push({ type: "response.output_item.done", output_index, item });
-  }
-  events.push({ type: final, response: response(output) });
-  return events.map((event, sequence_number) => ({ ...event, sequence_number }) as unknown as StreamEvent);
+function frameEnds(splitter: FrameSplitter, chunk: Uint8Array): number[] {
+  const ends: number[] = [];
+  splitter.take(chunk);
+  for (let end = splitter.endFrom(0); end >= 0; end = splitter.endFrom(end)) ends.push(end);
+  return ends;
 }
 
 async function repaired(
@@ -79,14 +52,10 @@ async function repaired(
 
 /** The same events through the middleware, as bytes. */
 async function throughFetch(events: readonly StreamEvent[], files = [PLAN], options: RepairOptions = {}) {
-  const { fetch, lists } = upstream({ answer: () => sseOf(frames(events)), files });
+  const { fetch, lists } = upstream({ answer: () => streamed(frames(events)), files });
   const answer = await createFileCitationsFetch({ fetch, ...options })(`${BASE}/responses`, POST);
   const text = await answer.text();
   return { text, events: eventsIn(text), lists: lists() };
-}
-
-function sseOf(body: BodyInit): Response {
-  return new Response(body, { headers: { "content-type": "text/event-stream" } });
 }
 
 /** `added@sequence_number` for each citation event, and which item and part it is of. */
@@ -338,7 +307,7 @@ describe("what a gateway does to a stream", () => {
   it("frames that are all named message", async () => {
     const events = streamOf([call(), message("/mnt/data/plan.docx")]);
     const body = frames(events).replace(/^event: .*$/gm, "event: message");
-    const { fetch } = upstream({ answer: () => sseOf(body), files: [PLAN] });
+    const { fetch } = upstream({ answer: () => streamed(body), files: [PLAN] });
     const answer = await createFileCitationsFetch({ fetch })(`${BASE}/responses`, POST);
     expect(cited(last(eventsIn(await answer.text())))).toEqual(["plan.docx@/mnt/data/plan.docx"]);
   });
@@ -347,7 +316,7 @@ describe("what a gateway does to a stream", () => {
     const deep = "[".repeat(200_000) + "]".repeat(200_000);
     const events = streamOf([call(), message("/mnt/data/plan.docx")]);
     const body = frames(events).replaceAll('"metadata":{}', `"metadata":${deep}`);
-    const { fetch } = upstream({ answer: () => sseOf(body), files: [PLAN] });
+    const { fetch } = upstream({ answer: () => streamed(body), files: [PLAN] });
     const answer = await createFileCitationsFetch({ fetch })(`${BASE}/responses`, POST);
     const final = body.slice(body.indexOf("event: response.completed"));
     expect((await answer.text()).endsWith(final)).toBe(true);
@@ -355,6 +324,109 @@ describe("what a gateway does to a stream", () => {
 });
 
 describe("a stream that breaks", () => {
+  const events = streamOf([call(), message("Here: /mnt/data/plan.docx, and more")]);
+  const reset = new Error("reset");
+
+  /** A body that breaks behind so many events. */
+  function breaking(at: number, error: () => unknown = () => reset): ReadableStream<Uint8Array> {
+    let next = 0;
+    return new ReadableStream({
+      pull(controller) {
+        if (next === at) return controller.error(error());
+        controller.enqueue(new TextEncoder().encode(frames([events[next++]!])));
+      },
+    });
+  }
+
+  it.each(["pass-through", "throw"] as const)(
+    "is reported with the error that broke it, which is what the reader gets: onFailure %s",
+    async (onFailure) => {
+      for (let at = 0; at < events.length; at++) {
+        const reports: Report[] = [];
+        const onReport = (report: Report): void => void reports.push(report);
+        // A list that fails is no reason to get another error.
+        const { fetch } = upstream({ answer: () => streamed(breaking(at)), list: () => listPage([PLAN]) });
+        const answer = await createFileCitationsFetch({ fetch, onReport, onFailure })(
+          `${BASE}/responses`,
+          POST,
+        );
+        await expect(answer.text()).rejects.toThrow("reset");
+        async function* broken(): AsyncGenerator<StreamEvent> {
+          yield* events.slice(0, at);
+          throw reset;
+        }
+        const read = async (): Promise<void> => {
+          for await (const _ of repairResponseStream(broken(), [PLAN], { onReport, onFailure }));
+        };
+        await expect(read()).rejects.toBe(reset);
+        expect(reports).toMatchObject([{ error: reset }, { error: reset }]);
+        const isFound = at > events.findIndex(({ type }) => type === "response.output_text.done");
+        expect(reports.map(({ outcome }) => outcome)).toEqual(
+          Array(2).fill(isFound ? "recovered" : "failed"),
+        );
+      }
+    },
+  );
+
+  it("and whose list failed too: the reader gets the error that broke it, the report tells of the list", async () => {
+    const reports: Report[] = [];
+    const { fetch } = upstream({
+      answer: () => streamed(breaking(events.length - 1)),
+      list: () => new Response(null, { status: 404 }),
+    });
+    const repairing = createFileCitationsFetch({
+      fetch,
+      onFailure: "throw",
+      onReport: (report) => reports.push(report),
+    });
+    await expect((await repairing(`${BASE}/responses`, POST)).text()).rejects.toThrow("reset");
+    expect(reports.map(({ outcome, error }) => [outcome, error!.message.slice(0, 50)])).toEqual([
+      ["failed", "the container's file list answered 404: the contai"],
+    ]);
+  });
+
+  it("that just ends is reported so", async () => {
+    const reports: Report[] = [];
+    await repaired(events.slice(0, 3), [PLAN], { onReport: (report) => reports.push(report) });
+    expect(reports).toMatchObject([{ outcome: "failed", responseId: "resp_1" }]);
+    expect(reports[0]!.error!.message).toBe("the stream ended without its final event");
+  });
+
+  it("with an error event: the API's words, also where the reader leaves at it, as the SDK does", async () => {
+    const error = {
+      type: "error",
+      code: "server_error",
+      message: "overloaded",
+      param: null,
+      sequence_number: 9,
+    };
+    for (const leaves of [false, true]) {
+      const reports: Report[] = [];
+      const source = [...events.slice(0, 3), error];
+      const options = { onReport: (report: Report) => reports.push(report) };
+      for await (const { type } of repairResponseStream(source, [PLAN], options)) {
+        if (type === "error" && leaves) break;
+      }
+      expect(reports.map((report) => report.error!.message)).toEqual([
+        "the stream ended with an error: overloaded",
+      ]);
+    }
+  });
+
+  it("by the caller's own abort is no news to the caller", async () => {
+    const controller = new AbortController();
+    const reports: Report[] = [];
+    const body = breaking(3, () => {
+      controller.abort(reset);
+      return reset;
+    });
+    const { fetch } = upstream({ answer: () => streamed(body) });
+    const repairing = createFileCitationsFetch({ fetch, onReport: (report) => reports.push(report) });
+    const answer = await repairing(`${BASE}/responses`, { ...POST, signal: controller.signal });
+    await expect(answer.text()).rejects.toThrow("reset");
+    expect(reports).toEqual([]);
+  });
+
   it("ends the list that was asked for ahead", async () => {
     const events = streamOf([call(), message("/mnt/data/plan.docx is the plan, and more")]).slice(0, 7);
     let next = 0;
@@ -367,7 +439,7 @@ describe("a stream that breaks", () => {
     });
     let signal: AbortSignal | null | undefined;
     const { fetch } = upstream({
-      answer: () => sseOf(body),
+      answer: () => streamed(body),
       list: (_, asked) => {
         signal = asked.signal;
         return new Promise<Response>(() => {});
@@ -390,7 +462,7 @@ describe("a stream that breaks", () => {
       },
     });
     const { fetch } = upstream({
-      answer: () => sseOf(body),
+      answer: () => streamed(body),
       list: () => new Response(null, { status: 404 }),
     });
     const repairing = createFileCitationsFetch({ fetch, onFailure: "throw" });
@@ -400,58 +472,21 @@ describe("a stream that breaks", () => {
   });
 });
 
-describe("files that no text mentions, cited", () => {
-  const chart = file("/mnt/data/chart.png");
-
-  it("in the last message alone, before its other citations; every event in its place", async () => {
-    const output = [
-      call(),
-      { ...message("First."), id: "msg_a" },
-      call(),
-      { ...message("See /mnt/data/plan.docx"), id: "msg_b" },
-    ];
-    const events = streamOf(output);
-    for (const out of [
-      await repaired(events, [PLAN, chart], { unmentioned: "cite" }),
-      (await throughFetch(events, [PLAN, chart], { unmentioned: "cite" })).events,
-    ]) {
-      expect(added(out).map((event) => event.replace(/@\d+/, ""))).toEqual([
-        "chart.png 3/0/0",
-        "plan.docx 3/0/1",
-      ]);
-      expect(cited(last(out))).toEqual(["chart.png@", "plan.docx@/mnt/data/plan.docx"]);
-      expect(
-        out
-          .filter(({ type }) => !type.endsWith("annotation.added"))
-          .map(({ sequence_number }) => sequence_number),
-      ).toEqual(events.map(({ sequence_number }) => sequence_number));
-    }
-  });
-
-  it("also where each event comes in a chunk of its own: what is held does not stop the stream", async () => {
-    const events = streamOf([call(), message("First."), call(), message("Last.")]);
-    let next = 0;
-    const body = new ReadableStream<Uint8Array>({
-      pull(controller) {
-        const event = events[next++];
-        if (event) controller.enqueue(new TextEncoder().encode(frames([event])));
-        else controller.close();
-      },
-    });
-    const { fetch } = upstream({ answer: () => sseOf(body), files: [chart] });
-    const repairing = createFileCitationsFetch({ fetch, unmentioned: "cite" });
-    const out = eventsIn(await (await repairing(`${BASE}/responses`, POST)).text());
-    expect(added(out).map((event) => event.replace(/@\d+/, ""))).toEqual(["chart.png 3/0/0"]);
-  });
-
-  it("not where the stream ends without its end", async () => {
-    const events = streamOf([call(), message("First.")]).slice(0, -1);
-    expect(await repaired(events, [chart], { unmentioned: "cite" })).toEqual(events);
-    expect((await throughFetch(events, [chart], { unmentioned: "cite" })).events).toEqual(events);
-  });
-});
-
 describe("bytes", () => {
+  it("of a frame behind an inserted event are the ones that came, whatever they are like", async () => {
+    const body = frames(streamOf([call(), message("Here: /mnt/data/plan.docx")]));
+    const odd = body.replace(
+      /data: (\{"type":"response.output_text.done".*)/,
+      (_, json: string) =>
+        `data: ${json.replaceAll("/", "\\/").replaceAll(",", " , ").replace(":0", ":0.0")}`,
+    );
+    const { fetch } = upstream({ answer: () => streamed(odd), files: [PLAN] });
+    const text = await (await createFileCitationsFetch({ fetch })(`${BASE}/responses`, POST)).text();
+    const frame = /event: response.output_text.done\n.*\n\n/.exec(odd)![0];
+    expect(frame).not.toBe(/event: response.output_text.done\n.*\n\n/.exec(body)![0]);
+    expect(text.split(frame)).toHaveLength(2);
+  });
+
   it("of a malformed stream pass as they are", async () => {
     const events = frames(streamOf([call(), message("/mnt/data/plan.docx")]));
     const garbage = [
@@ -471,7 +506,7 @@ describe("bytes", () => {
       "\u0000\ufffd",
     ];
     for (const text of garbage) {
-      const { fetch } = upstream({ answer: () => sseOf(text), files: [] });
+      const { fetch } = upstream({ answer: () => streamed(text), files: [] });
       expect(await (await createFileCitationsFetch({ fetch })(`${BASE}/responses`, POST)).text()).toBe(text);
     }
   });
@@ -484,13 +519,13 @@ describe("bytes", () => {
     fc.assert(
       fc.property(text, fc.array(fc.nat(200)), (body, cuts) => {
         const bytes = new TextEncoder().encode(body);
-        const whole = new FrameSplitter(new TextDeltas(["/mnt/data"])).endsIn(bytes);
-        const splitter = new FrameSplitter(new TextDeltas(["/mnt/data"]));
+        const whole = frameEnds(new FrameSplitter(), bytes);
+        const splitter = new FrameSplitter();
         const edges = [0, ...cuts.filter((cut) => cut <= bytes.length).sort((a, b) => a - b), bytes.length];
         const ends: number[] = [];
         for (let at = 1; at < edges.length; at++) {
           ends.push(
-            ...splitter.endsIn(bytes.slice(edges[at - 1], edges[at])).map((end) => end + edges[at - 1]!),
+            ...frameEnds(splitter, bytes.slice(edges[at - 1], edges[at])).map((end) => end + edges[at - 1]!),
           );
         }
         // A CR at the end of a chunk ends its line; an LF that then follows comes with the next frame.
@@ -540,7 +575,7 @@ describe("no delta waits", () => {
 
   it("with a bare path early in the text, the list is there when the text ends: nobody waits for it", async () => {
     const events = streamOf([call(), message(`First /mnt/data/plan.docx ${words}`)]);
-    const { fetch, lists } = upstream({ answer: () => sseOf(slowly(events)), list: slowList });
+    const { fetch, lists } = upstream({ answer: () => streamed(slowly(events)), list: slowList });
     const reports: Report[] = [];
     const repairing = createFileCitationsFetch({ fetch, onReport: (report) => reports.push(report) });
     const { came, done } = reading((await repairing(`${BASE}/responses`, POST)).body!);
@@ -552,9 +587,30 @@ describe("no delta waits", () => {
     expect(lists()).toHaveLength(1);
   });
 
+  it.each([
+    ["CR LF", (text: string) => text.replaceAll("\n", "\r\n")],
+    ["no event lines", (text: string) => text.replaceAll(/^event: .*\n/gm, "")],
+    ["spaces in its JSON", (text: string) => text.replaceAll('":', '": ').replaceAll(',"', ', "')],
+  ])("also in a stream with %s", async (_, vary) => {
+    const events = streamOf([call(), message(`First /mnt/data/plan.docx ${words}`)]);
+    const body = slowly(events).pipeThrough(
+      new TransformStream<Uint8Array, Uint8Array>({
+        transform: (chunk, controller) =>
+          controller.enqueue(new TextEncoder().encode(vary(new TextDecoder().decode(chunk)))),
+      }),
+    );
+    const { fetch } = upstream({ answer: () => streamed(body), list: slowList });
+    const reports: Report[] = [];
+    const repairing = createFileCitationsFetch({ fetch, onReport: (report) => reports.push(report) });
+    const done = (await repairing(`${BASE}/responses`, POST)).text();
+    await vi.advanceTimersByTimeAsync(10 * (events.length + 1));
+    await done;
+    expect(reports).toMatchObject([{ outcome: "recovered", heldMs: 0, listRequests: 1 }]);
+  });
+
   it("with one at its end, only what comes behind output_text.done does", async () => {
     const events = streamOf([call(), message(`${words} at last /mnt/data/plan.docx`)]);
-    const { fetch } = upstream({ answer: () => sseOf(slowly(events)), list: slowList });
+    const { fetch } = upstream({ answer: () => streamed(slowly(events)), list: slowList });
     const { came, done } = reading(
       (await createFileCitationsFetch({ fetch })(`${BASE}/responses`, POST)).body!,
     );
@@ -646,7 +702,7 @@ describe("whoever stops reading", () => {
       isAsked = resolve;
     });
     const { fetch } = upstream({
-      answer: () => sseOf(body),
+      answer: () => streamed(body),
       list: (_, { signal }) => {
         listSignal = signal;
         isAsked();
@@ -671,7 +727,7 @@ describe("whoever stops reading", () => {
     const controller = new AbortController();
     let listSignal: AbortSignal | null | undefined;
     const { fetch } = upstream({
-      answer: () => sseOf(frames(events)),
+      answer: () => streamed(frames(events)),
       list: (_, { signal }) => {
         listSignal = signal;
         controller.abort(new Error("enough"));
@@ -713,7 +769,7 @@ describe("whoever stops reading", () => {
       },
       { highWaterMark: 0 },
     );
-    const { fetch } = upstream({ answer: () => sseOf(body) });
+    const { fetch } = upstream({ answer: () => streamed(body) });
     const reader = (await createFileCitationsFetch({ fetch })(`${BASE}/responses`, POST)).body!.getReader();
     for (let read = 1; read <= 5; read++) {
       await reader.read();

@@ -182,3 +182,44 @@ export function cited(value: unknown): string[] {
       ),
     );
 }
+
+/** A body as an event stream. */
+export function streamed(body: BodyInit): Response {
+  return new Response(body, { headers: { "content-type": "text/event-stream" } });
+}
+
+/** The events of a response with this output, as the API sends them, its texts in deltas of a word each. */
+export function streamOf(output: Record<string, unknown>[], final = "response.completed"): StreamEvent[] {
+  const events: Record<string, unknown>[] = [{ type: "response.created", response: response([]) }];
+  for (const [output_index, item] of output.entries()) {
+    const content = (item.content ?? []) as { type: string; text: string; annotations: unknown[] }[];
+    const at = { item_id: item.id, output_index };
+    events.push({ type: "response.output_item.added", output_index, item: { ...item, content: [] } });
+    for (const [content_index, part] of content.entries()) {
+      events.push({
+        type: "response.content_part.added",
+        ...at,
+        content_index,
+        part: { ...part, text: "", annotations: [] },
+      });
+      if (part.type !== "output_text") continue;
+      for (const delta of part.text.match(/\s*\S+/g) ?? []) {
+        events.push({ type: "response.output_text.delta", ...at, content_index, delta, logprobs: [] });
+      }
+      for (const [annotation_index, annotation] of part.annotations.entries()) {
+        events.push({
+          type: "response.output_text.annotation.added",
+          ...at,
+          content_index,
+          annotation_index,
+          annotation,
+        });
+      }
+      events.push({ type: "response.output_text.done", ...at, content_index, text: part.text, logprobs: [] });
+      events.push({ type: "response.content_part.done", ...at, content_index, part });
+    }
+    events.push({ type: "response.output_item.done", output_index, item });
+  }
+  events.push({ type: final, response: response(output) });
+  return events.map((event, sequence_number) => ({ ...event, sequence_number }) as unknown as StreamEvent);
+}

@@ -1,5 +1,5 @@
 /** The middleware: a `fetch` that asks for cited links and gives back responses that have them. */
-import { badInput, isRecord } from "../bad-input.js";
+import { asError, badInput, isRecord } from "../bad-input.js";
 import { type FileCitationsOptions, type Settings, settingsOf } from "../options.js";
 import { isId } from "../responses/containers.js";
 import { withLinkInstruction } from "../responses/instruction.js";
@@ -17,7 +17,7 @@ import {
 import { ContainerMemory } from "../responses/memory.js";
 import { repairItemList, repairOutput } from "../responses/repair.js";
 import { FileCitationsError, type RepairContext, ResponseRepair } from "../responses/response-repair.js";
-import { streamRepairOf } from "../responses/stream.js";
+import { StreamRepair } from "../responses/stream-repair.js";
 import type { Report } from "../types.js";
 import { concat, repairEventStream } from "./sse.js";
 
@@ -121,9 +121,10 @@ export function repairedAnswers(
       signal: init?.signal ?? (input instanceof Request ? input.signal : undefined),
     };
     const upstream = webStreamOf(answer.body);
-    if (isStream) return { answer, body: repairEventStream(upstream, streamRepairOf(context)) };
+    if (isStream) return { answer, body: repairEventStream(upstream, new StreamRepair(context)) };
     const repair = new ResponseRepair(context);
-    return { answer, body: repairJson(upstream, repair, route), report: () => repair.report };
+    const body = repairJson(upstream, repair, route, context.signal);
+    return { answer, body, report: () => repair.report };
   };
 }
 
@@ -250,6 +251,7 @@ function repairJson(
   upstream: ReadableStream<Uint8Array>,
   repair: ResponseRepair,
   route: Route,
+  signal: AbortSignal | undefined,
 ): ReadableStream<Uint8Array> {
   const reader = upstream.getReader();
   let failure: { error: unknown } | undefined;
@@ -265,6 +267,7 @@ function repairJson(
         } catch (error) {
           // What came before the break goes out first, as it would have.
           failure = { error };
+          if (!signal?.aborted) repair.finish(asError(error));
           if (chunks.length === 0) return controller.error(error);
           return controller.enqueue(concat(chunks));
         }

@@ -4,6 +4,9 @@ import { isRecord } from "../bad-input.js";
 
 const LF = 0x0a;
 const CR = 0x0d;
+/** What `indexOf` says of what is not there. */
+const NONE = -1;
+const UNKNOWN = -2;
 const decoder = new TextDecoder();
 const encoder = new TextEncoder();
 
@@ -15,54 +18,56 @@ export class FrameSplitter {
   #hasLines = false;
   /** The chunk before ended with a CR: an LF now is the rest of that line's end. */
   #isAfterCr = false;
-  readonly #deltas: TextDeltas;
-
-  constructor(deltas: TextDeltas) {
-    this.#deltas = deltas;
-  }
+  #chunk: Uint8Array = new Uint8Array();
+  /** The chunk's next LF, looked for once: in a stream that has none, each line would look to the end. */
+  #lf = UNKNOWN;
 
   /** No frame has begun: a chunk that is a whole frame can be told by itself. */
   get isBetweenFrames(): boolean {
     return this.#isLineEmpty && !this.#hasLines && !this.#isAfterCr;
   }
 
-  /** The offsets in `chunk` behind the end of each frame, from `from` on. */
-  endsIn(chunk: Uint8Array, from = 0): number[] {
-    const ends: number[] = [];
-    let at = this.#isAfterCr && chunk[from] === LF ? from + 1 : from;
-    if (chunk.length > 0) this.#isAfterCr = false;
-    /** The next CR. Most streams have none: it is looked for where a line is, and then once. */
-    let cr = -1;
-    let crFrom = at;
+  /** Turns to the next chunk. */
+  take(chunk: Uint8Array): void {
+    this.#chunk = chunk;
+    this.#lf = UNKNOWN;
+  }
+
+  /** The offset behind the frame that goes on at `from`; -1 where the chunk does not hold its end. */
+  endFrom(from: number): number {
+    const chunk = this.#chunk;
+    let at = from;
+    if (this.#isAfterCr && at < chunk.length) {
+      this.#isAfterCr = false;
+      if (chunk[at] === LF) at++;
+    }
     while (at < chunk.length) {
-      const deltaEnd = this.isBetweenFrames ? this.#deltas.endOf(chunk, at) : -1;
-      if (deltaEnd > 0) {
-        ends.push(deltaEnd);
-        at = deltaEnd;
-        continue;
-      }
-      if (cr < at && crFrom >= 0) cr = chunk.indexOf(CR, at);
-      crFrom = cr;
-      const lf = chunk.indexOf(LF, at);
-      const lineEnd = cr >= at && (lf < 0 || cr < lf) ? cr : lf;
+      const lineEnd = this.#lineEndFrom(at);
       if (lineEnd < 0) {
         this.#isLineEmpty = false;
-        return ends;
+        return -1;
       }
       const isEmpty = this.#isLineEmpty && lineEnd === at;
       at = lineEnd + 1;
-      if (lineEnd === cr) {
+      if (chunk[lineEnd] === CR) {
         if (at === chunk.length) this.#isAfterCr = true;
         else if (chunk[at] === LF) at++;
       }
       this.#isLineEmpty = true;
       if (!isEmpty) this.#hasLines = true;
       else if (this.#hasLines) {
-        ends.push(at);
         this.#hasLines = false;
+        return at;
       }
     }
-    return ends;
+    return -1;
+  }
+
+  #lineEndFrom(at: number): number {
+    const chunk = this.#chunk;
+    if (this.#lf < at && this.#lf !== NONE) this.#lf = chunk.indexOf(LF, at);
+    const cr = chunk.subarray(at, this.#lf === NONE ? chunk.length : this.#lf).indexOf(CR);
+    return cr === NONE ? this.#lf : at + cr;
   }
 }
 
@@ -97,20 +102,17 @@ export function parseFrame(bytes: Uint8Array): Frame | undefined {
   }
 }
 
-/** Events as frames that look like `like`. */
-export function formatFrames(events: readonly Record<string, unknown>[], like: Frame): Uint8Array {
-  const { hasName, newline } = like;
-  const frames = events.map(
-    (event) =>
-      `${hasName ? `event: ${event.type}${newline}` : ""}data: ${JSON.stringify(event)}${newline}${newline}`,
-  );
-  return encoder.encode(frames.join(""));
+/** An event as a frame that looks like `like`. */
+export function formatFrame(event: Record<string, unknown>, { hasName, newline }: Frame): Uint8Array {
+  const name = hasName ? `event: ${event.type}${newline}` : "";
+  return encoder.encode(`${name}data: ${JSON.stringify(event)}${newline}${newline}`);
 }
 
 export const TEXT_DELTA = "response.output_text.delta";
 const TEXT_DELTA_LINE = encoder.encode(`event: ${TEXT_DELTA}\n`);
 const EVENT = encoder.encode("event:");
 const DELTA = encoder.encode(".delta");
+const DELTA_LINE_END = encoder.encode(".delta\n");
 // An event's name that is of no response (`message`) says nothing of the type that the data has.
 const TYPE = /^\s*(?:data:\s*\{\s*"type"\s*:\s*"|event:\s*(?=response\.))([\w.]+)/;
 
@@ -148,47 +150,62 @@ export class TextDeltas {
 
   /**
    * Where the frame ends that starts at `at`, if it is a delta of the text as the service writes it; else -1. (A CR
-   * alone would end a line as well, but no JSON holds one.)
+   * alone would end a line as well, but no JSON holds one.) Of its first line, both ends are enough: another event
+   * whose name is as long and ends the same is a delta as well, and passes unread as well.
    */
   endOf(chunk: Uint8Array, at: number): number {
-    if (!hasAt(chunk, TEXT_DELTA_LINE, at)) return -1;
-    let from = at + this.#textAt;
-    if (!hasAt(chunk, DELTA_KEY, from - DELTA_KEY.length)) {
-      // Not where it was: then it may be anywhere behind the first line, and so may the line's end.
-      from = at + TEXT_DELTA_LINE.length;
-      this.#textAt = indexOf(chunk, DELTA_KEY, from) + DELTA_KEY.length - at;
-    }
-    const lineEnd = chunk.indexOf(LF, from);
-    return lineEnd >= 0 && chunk[lineEnd + 1] === LF ? lineEnd + 2 : -1;
+    const dataAt = at + TEXT_DELTA_LINE.length;
+    if (!hasAt(chunk, DELTA_LINE_END, dataAt - DELTA_LINE_END.length) || !hasAt(chunk, EVENT, at))
+      return NONE;
+    const isKnown = this.#isTextWhereItWas(chunk, at);
+    const lineEnd = chunk.indexOf(LF, isKnown ? at + this.#textAt : dataAt);
+    if (lineEnd < 0 || chunk[lineEnd + 1] !== LF) return NONE;
+    if (!isKnown) this.#findText(chunk.subarray(at, lineEnd));
+    return lineEnd + 2;
   }
 
   /**
-   * Whether the text of the delta that `endOf` saw last may begin a root: by a slash that it ends with, or that stands
-   * before the first letter of a folder.
+   * Whether the text of the delta from `at` to `end` may begin a root: by a slash that it ends with, or that stands
+   * before the first letter of a folder. Where its text is not found, any slash may.
    */
-  mayBeginRoot(delta: Uint8Array): boolean {
-    for (let at = this.#textAt; at < delta.length; at++) {
-      const byte = delta[at];
+  mayBeginRoot(chunk: Uint8Array, at: number, end: number): boolean {
+    if (!this.#isTextWhereItWas(chunk, at)) {
+      const frame = chunk.subarray(at, end);
+      if (!this.#findText(frame)) return frame.includes(SLASH);
+    }
+    for (let index = at + this.#textAt; index < end; index++) {
+      const byte = chunk[index];
       if (byte === QUOTE) return false;
-      if (byte === BACKSLASH && delta[at + 1] !== SLASH) at++;
+      if (byte === BACKSLASH && chunk[index + 1] !== SLASH) index++;
       if (byte !== SLASH) continue;
-      const next = delta[at + 1]!;
+      const next = chunk[index + 1]!;
       if (next === QUOTE || this.#folderLetters.has(next)) return true;
     }
     return false;
   }
+
+  #isTextWhereItWas(chunk: Uint8Array, at: number): boolean {
+    return hasAt(chunk, DELTA_KEY, at + this.#textAt - DELTA_KEY.length);
+  }
+
+  #findText(frame: Uint8Array): boolean {
+    const key = indexOf(frame, DELTA_KEY);
+    if (key >= 0) this.#textAt = key + DELTA_KEY.length;
+    return key >= 0;
+  }
 }
 
-/** Where `expected` stands in `bytes`, from `from` on; the end of `bytes` where it does not. */
-function indexOf(bytes: Uint8Array, expected: Uint8Array, from: number): number {
-  for (let at = bytes.indexOf(expected[0]!, from); at >= 0; at = bytes.indexOf(expected[0]!, at + 1)) {
+/** Where `expected` stands in `bytes` first; -1 where it does not. */
+function indexOf(bytes: Uint8Array, expected: Uint8Array): number {
+  for (let at = bytes.indexOf(expected[0]!); at >= 0; at = bytes.indexOf(expected[0]!, at + 1)) {
     if (hasAt(bytes, expected, at)) return at;
   }
-  return bytes.length;
+  return NONE;
 }
 
 function hasAt(bytes: Uint8Array, expected: Uint8Array, at: number): boolean {
-  if (at < 0) return false;
+  // Never beyond the end: reading there, even once, makes every later read slow.
+  if (at < 0 || at + expected.length > bytes.length) return false;
   for (let offset = 0; offset < expected.length; offset++) {
     if (bytes[at + offset] !== expected[offset]) return false;
   }

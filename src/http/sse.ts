@@ -1,13 +1,13 @@
 /**
  * A response's event stream. Frames that need no change pass as the bytes that came, in the pieces they came in:
- * not decoded, not parsed, not written again. `isRead` (responses/stream.ts) names the others.
+ * not decoded, not parsed, not written again. `isRead` (responses/stream-repair.ts) names the others.
  */
-import { FileCitationsError } from "../responses/response-repair.js";
-import { isRead, type StreamRepair } from "../responses/stream.js";
+import { andThen } from "../responses/repair.js";
+import { isRead, type StreamRepair } from "../responses/stream-repair.js";
 import {
   type Frame,
   FrameSplitter,
-  formatFrames,
+  formatFrame,
   parseFrame,
   TEXT_DELTA,
   TextDeltas,
@@ -25,22 +25,21 @@ export function repairEventStream(
   stream: StreamRepair,
 ): ReadableStream<Uint8Array> {
   const reader = upstream.getReader();
-  const frames = new FrameRepair(stream);
   let controller: ReadableStreamDefaultController<Uint8Array>;
-  const send: Send = (bytes) => controller.enqueue(bytes);
+  const frames = new FrameRepair(stream, (bytes) => controller.enqueue(bytes));
   // Chained by hand, not awaited: this runs once for each delta there is, and mostly has nothing to wait for.
   const pass = ({ done, value }: ReadableStreamReadResult<Uint8Array>): undefined | Promise<void> => {
     if (done)
       return frames
-        .end(send)
+        .end()
         .then(() => controller.close())
         .catch(fail);
-    const isSent = frames.push(value, send);
+    const isSent = frames.push(value);
     return isSent === true ? undefined : goOn(isSent).catch(fail);
   };
   // The stream breaks: nobody cancels one that is broken, and what was begun for it has no one left to end it.
   const fail = (error: unknown): never => {
-    stream.cancel(error);
+    stream.break(error);
     reader.cancel(error).catch(() => {});
     throw error;
   };
@@ -49,7 +48,7 @@ export function repairEventStream(
     while (!(await isSent)) {
       const read = await reader.read();
       if (read.done) return pass(read);
-      isSent = frames.push(read.value, send);
+      isSent = frames.push(read.value);
     }
   };
   return new ReadableStream<Uint8Array>(
@@ -67,145 +66,159 @@ export function repairEventStream(
   );
 }
 
-type Send = (bytes: Uint8Array) => void;
+/** A frame where it stands in its chunk: nearly none needs to be looked at by itself. */
+interface Piece {
+  chunk: Uint8Array;
+  start: number;
+  end: number;
+}
 
 /** Chunks in, whole frames out, repaired. */
 class FrameRepair {
   readonly #stream: StreamRepair;
+  readonly #enqueue: (bytes: Uint8Array) => void;
+  #sentCount = 0;
   readonly #text: TextDeltas;
-  readonly #splitter: FrameSplitter;
+  readonly #splitter = new FrameSplitter();
   /** The beginning of a frame whose end has not come yet. */
   #held: Uint8Array[] = [];
   /** The latest deltas of the text, in a ring; none of them was read. */
-  readonly #deltas: Uint8Array[] = [];
+  readonly #deltas: Piece[] = [];
   #deltaCount = 0;
   #watchNext = 0;
-  #last: Uint8Array | undefined;
-  /** The latest frame that was read: what is still to be written in the end looks like it. */
+  #last: Piece | undefined;
+  /** The latest frame that was read: what is written looks like it. */
   #like: Frame | undefined;
+  /** The frames that events were read from. */
+  readonly #bytesOf = new WeakMap<Record<string, unknown>, Uint8Array>();
+  /** The frames that were given to the stream, and for which nothing has come out yet. */
+  #taken: Uint8Array[] = [];
 
-  constructor(stream: StreamRepair) {
+  constructor(stream: StreamRepair, enqueue: (bytes: Uint8Array) => void) {
     this.#stream = stream;
+    this.#enqueue = enqueue;
     this.#text = new TextDeltas(stream.roots);
-    this.#splitter = new FrameSplitter(this.#text);
   }
 
   /** Sends on the frames that a chunk completes; whether it sent any. A promise only where one has to wait. */
-  push(chunk: Uint8Array, send: Send): boolean | Promise<boolean> {
-    const passed = this.#splitter.isBetweenFrames ? this.#passDeltas(chunk) : 0;
-    if (passed === chunk.length && passed > 0) {
-      send(chunk);
-      return true;
-    }
-    let isSent = false;
-    const noting: Send = (bytes) => {
-      if (bytes.length === 0) return;
-      isSent = true;
-      send(bytes);
-    };
-    const ends = this.#splitter.endsIn(chunk, passed);
-    const rest = this.#pass(chunk, ends, noting, { from: 0, start: passed, sent: 0 });
-    return rest ? rest.then(() => isSent) : isSent;
-  }
-
-  /**
-   * The end of the deltas that a chunk begins with, if they need no change. The shortest way, for what nearly every
-   * chunk is: one delta, or some where the reader is behind.
-   */
-  #passDeltas(chunk: Uint8Array): number {
-    const stream = this.#stream;
-    if (stream.isHolding) return 0;
-    let start = 0;
-    let last = 0;
-    for (let end = this.#text.endOf(chunk, 0); end > 0; end = this.#text.endOf(chunk, start)) {
-      last = start;
-      start = end;
-      if (stream.isWatching) this.#watch(slice(chunk, last, end));
-    }
-    if (start > 0) this.#last = slice(chunk, last, start);
-    return start;
+  push(chunk: Uint8Array): boolean | Promise<boolean> {
+    const before = this.#sentCount;
+    this.#splitter.take(chunk);
+    const passed = this.#pass(chunk, 0);
+    return passed ? passed.then(() => this.#sentCount > before) : this.#sentCount > before;
   }
 
   /** Sends what is left: half a frame, or events that were held for the one after them. */
-  async end(send: Send): Promise<void> {
-    if (this.#held.length > 0) send(concat(this.#held));
-    const events = await this.#stream.end();
-    if (events.length > 0 && this.#like) send(formatFrames(events, this.#like));
+  async end(): Promise<void> {
+    if (this.#held.length > 0) this.#send(concat(this.#held));
+    this.#send(this.#write(await this.#stream.end()));
   }
 
-  /** The frames of a chunk that end at `ends`, from the one numbered `from` on, which begins at `start`. */
-  #pass(
-    chunk: Uint8Array,
-    ends: readonly number[],
-    send: Send,
-    { from, start, sent }: { from: number; start: number; sent: number },
-  ): undefined | Promise<void> {
+  /** The frames of a chunk from the one that goes on at `from` on. */
+  #pass(chunk: Uint8Array, from: number): undefined | Promise<void> {
     // Frames that need no change go out together, as one piece of the chunk.
-    for (let at = from; at < ends.length; at++) {
-      const end = ends[at]!;
+    let sent = from;
+    let start = from;
+    for (;;) {
+      start = this.#passDeltas(chunk, start);
+      const end = start < chunk.length ? this.#splitter.endFrom(start) : -1;
+      if (end < 0) break;
       const piece = slice(chunk, start, end);
-      const bytes = concat([...this.#held, piece]);
+      const frame = concat([...this.#held, piece]);
       this.#held = [];
-      const out = this.#repaired(bytes);
+      const out = this.#repaired(frame);
       if (out !== piece) {
         // What came before must not wait for this frame's citations.
-        send(slice(chunk, sent, start));
+        this.#send(slice(chunk, sent, start));
         if (out instanceof Promise) {
           return out.then((later) => {
-            send(later);
-            return this.#pass(chunk, ends, send, { from: at + 1, start: end, sent: end });
+            this.#send(later);
+            return this.#pass(chunk, end);
           });
         }
-        send(out);
+        this.#send(out);
         sent = end;
       }
       start = end;
     }
-    send(slice(chunk, sent, start));
+    this.#send(slice(chunk, sent, start));
     if (start < chunk.length) this.#held.push(slice(chunk, start, chunk.length));
     return undefined;
+  }
+
+  #send(bytes: Uint8Array): void {
+    if (bytes.length === 0) return;
+    this.#sentCount++;
+    this.#enqueue(bytes);
+  }
+
+  /** Where the deltas of the text that begin at `from` end: the shortest way for what nearly every frame is. */
+  #passDeltas(chunk: Uint8Array, from: number): number {
+    const stream = this.#stream;
+    if (!this.#splitter.isBetweenFrames || stream.isHolding) return from;
+    let start = from;
+    for (let end = this.#text.endOf(chunk, start); end > 0; end = this.#text.endOf(chunk, start)) {
+      this.#last = { chunk, start, end };
+      if (stream.isWatching) this.#watch(this.#last);
+      start = end;
+    }
+    return start;
   }
 
   /** What goes out in place of a frame: itself where nothing is missing, and then at once. */
   #repaired(bytes: Uint8Array): Uint8Array | Promise<Uint8Array> {
     const before = this.#last;
-    this.#last = bytes;
+    this.#last = { chunk: bytes, start: 0, end: bytes.length };
     const stream = this.#stream;
     const type = typeOf(bytes);
-    if (type === TEXT_DELTA && stream.isWatching && this.#text.endOf(bytes, 0) > 0) this.#watch(bytes);
+    if (type === TEXT_DELTA && stream.isWatching) this.#watch(this.#last);
     if (type !== undefined && !isRead(type) && !stream.isHolding) return bytes;
     const frame = parseFrame(bytes);
-    if (!frame || !(isRead(frame.event.type) || stream.isHolding)) return bytes;
+    if (!frame) {
+      return andThen(stream.release(), (held) =>
+        held.length > 0 ? concat([this.#write(held), bytes]) : bytes,
+      );
+    }
+    if (!isRead(frame.event.type) && !stream.isHolding) return bytes;
     this.#like = frame;
+    this.#bytesOf.set(frame.event, bytes);
+    this.#taken.push(bytes);
     // The event before is a delta nearly always, and its number is needed only where an event is inserted.
-    const numberBefore = (): unknown => before && parseFrame(before)?.event.sequence_number;
-    const write = (events: readonly Record<string, unknown>[]): Uint8Array =>
-      events.length === 1 && events[0] === frame.event ? bytes : formatFrames(events, frame);
-    const giveUp = (error: unknown): Uint8Array | Promise<never> => {
-      // A mistake of ours, or an event that cannot be written again, is no reason to lose it.
-      return error instanceof FileCitationsError ? Promise.reject(error) : bytes;
-    };
+    const numberBefore = (): unknown => before && parsePiece(before)?.event.sequence_number;
+    return andThen(stream.take(frame.event, numberBefore), (events) => this.#write(events));
+  }
+
+  /** Events as frames: the bytes that came where nothing was changed, else like the frame that was read last. */
+  #write(events: readonly Record<string, unknown>[]): Uint8Array {
+    if (events.length === 0) return NOTHING;
+    const taken = this.#taken;
+    this.#taken = [];
     try {
-      const taken = stream.take(frame.event, numberBefore);
-      return taken instanceof Promise ? taken.then(write).catch(giveUp) : write(taken);
-    } catch (error) {
-      return giveUp(error);
+      return concat(events.map((event) => this.#bytesOf.get(event) ?? formatFrame(event, this.#like!)));
+    } catch {
+      return concat(taken); // an event that can be read, but not written again, is no reason to lose it
     }
   }
 
   /** Shows the stream the text around each slash that may begin a root; all other deltas stay unread. */
-  #watch(delta: Uint8Array): void {
+  #watch(delta: Piece): void {
     this.#deltas[this.#deltaCount++ % WATCHED_DELTAS] = delta;
-    if (this.#text.mayBeginRoot(delta)) this.#watchNext = WATCHED_AFTER;
+    if (this.#text.mayBeginRoot(delta.chunk, delta.start, delta.end)) this.#watchNext = WATCHED_AFTER;
     else if (this.#watchNext === 0) return;
     else this.#watchNext--;
     for (let at = Math.max(0, this.#deltaCount - WATCHED_DELTAS); at < this.#deltaCount; at++) {
-      const frame = parseFrame(this.#deltas[at % WATCHED_DELTAS]!);
+      const frame = parsePiece(this.#deltas[at % WATCHED_DELTAS]!);
       if (frame) this.#stream.watch(frame.event);
     }
     this.#deltaCount = 0;
   }
 }
+
+function parsePiece({ chunk, start, end }: Piece): Frame | undefined {
+  return parseFrame(chunk.subarray(start, end));
+}
+
+const NOTHING = new Uint8Array();
 
 /** A piece of a chunk; the chunk itself where it is all of it, which is how most chunks come. */
 function slice(chunk: Uint8Array, start: number, end: number): Uint8Array {

@@ -5,59 +5,59 @@ export class HeldTime {
   /** For how long the answer was held so far. Recoveries side by side count once. */
   ms = 0;
   readonly #limitMs: number;
-  readonly #outer: AbortSignal | undefined;
-  /** Made when it is needed: of a million responses, most hold nothing back, and a signal costs more than they do. */
-  #stop: { controller: AbortController; signal: AbortSignal } | undefined;
+  readonly #caller: AbortSignal | undefined;
+  /** Made when a recovery asks for it, as making one costs more than all else that most responses need. */
+  #stop: AbortController | undefined;
+  #stopped: { reason: unknown } | undefined;
   #running = 0;
   #since = 0;
 
-  /** `outer` aborts when nobody waits for the answer any more. */
-  constructor(limitMs: number, outer: AbortSignal | undefined) {
+  /** `caller` aborts when nobody waits for the answer any more. */
+  constructor(limitMs: number, caller: AbortSignal | undefined) {
     this.#limitMs = limitMs;
-    this.#outer = outer;
+    this.#caller = caller;
   }
 
   /** Aborts when the time is over, or nobody waits for the answer any more. */
   get signal(): AbortSignal {
-    return this.#stopping().signal;
+    if (!this.#stop) {
+      this.#stop = new AbortController();
+      if (this.#caller?.aborted) this.#follow();
+      else if (this.#stopped) this.#stop.abort(this.#stopped.reason);
+      else this.#caller?.addEventListener("abort", this.#follow);
+    }
+    return this.#stop.signal;
   }
 
   /** Waits for `recover`, which is told when to stop; rejects when the time is over, whether it stops or not. */
   async wait(recover: (signal: AbortSignal) => Promise<void>): Promise<void> {
     if (this.#running++ === 0) this.#since = performance.now();
-    const timeOver = new Error(`the files' list took longer than ${this.#limitMs} ms`);
-    const timer = setTimeout(() => this.cancel(timeOver), Math.max(0, this.#limitMs - this.ms));
+    const { signal } = this;
+    const timer = setTimeout(
+      () => this.stop(new Error(`the files' list took longer than ${this.#limitMs} ms`)),
+      Math.max(0, this.#limitMs - this.ms),
+    );
     const { promise: stopped, reject } = withReject();
-    const stop = (): void => reject(this.signal.reason);
+    const stop = (): void => reject(signal.reason);
     try {
-      if (this.signal.aborted) stop();
-      this.signal.addEventListener("abort", stop);
-      await Promise.race([recover(this.signal), stopped]);
+      if (signal.aborted) stop();
+      signal.addEventListener("abort", stop);
+      await Promise.race([recover(signal), stopped]);
     } finally {
-      this.signal.removeEventListener("abort", stop);
+      signal.removeEventListener("abort", stop);
       clearTimeout(timer);
       if (--this.#running === 0) this.ms += performance.now() - this.#since;
     }
   }
 
-  /** The response is done with: what still runs has no one to run for. */
-  end(): void {
-    this.#stop?.controller.abort(new Error("the response is complete"));
+  /** Nothing is to be recovered any more: what still runs has no one to run for. */
+  stop(reason: unknown): void {
+    this.#stopped ??= { reason };
+    this.#caller?.removeEventListener("abort", this.#follow);
+    this.#stop?.abort(reason);
   }
 
-  /** Nobody waits any more, now or later. */
-  cancel(reason?: unknown): void {
-    this.#stopping().controller.abort(reason);
-  }
-
-  #stopping(): { controller: AbortController; signal: AbortSignal } {
-    if (!this.#stop) {
-      const controller = new AbortController();
-      const { signal } = controller;
-      this.#stop = { controller, signal: this.#outer ? AbortSignal.any([signal, this.#outer]) : signal };
-    }
-    return this.#stop;
-  }
+  readonly #follow = (): void => this.stop(this.#caller?.reason);
 }
 
 function withReject(): { promise: Promise<never>; reject: (reason: unknown) => void } {

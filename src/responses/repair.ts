@@ -85,22 +85,25 @@ export function repairOutput<Response extends Record<string, unknown>>(
   });
 }
 
-/** Gives the last part the citations of files that no text mentions, if they are wanted; the texts are read first. */
+/** Gives the last text the citations of files that no text mentions, if they are wanted; the texts are read first. */
 function citeUnmentioned(repair: ResponseRepair, items: readonly unknown[]): undefined | Promise<void> {
   if (!repair.mayCiteUnmentioned) return undefined;
-  const last = lastPartOf(items);
+  const last = lastTextOf(items);
   if (!last) return undefined;
+  const isTold = repair.knows(last);
   const read = all(items.map((item, outputIndex) => repairItem(repair, item, outputIndex)));
-  return Promise.resolve(read).then(() => repair.citeUnmentioned(last));
+  return Promise.resolve(read).then(() => repair.citeUnmentioned(last, isTold));
 }
 
-/** The last text of the last message. */
-function lastPartOf(items: readonly unknown[]): PartPosition | undefined {
-  const outputIndex = items.findLastIndex((item) => isRecord(item) && item.type === "message");
-  const message = items[outputIndex];
-  if (!isRecord(message) || !Array.isArray(message.content)) return undefined;
-  const contentIndex = message.content.findLastIndex(isOutputText);
-  return contentIndex < 0 ? undefined : { outputIndex, contentIndex };
+/** The last text of the last message that has one. */
+function lastTextOf(items: readonly unknown[]): PartPosition | undefined {
+  for (let outputIndex = items.length - 1; outputIndex >= 0; outputIndex--) {
+    const item = items[outputIndex];
+    if (!isRecord(item) || item.type !== "message" || !Array.isArray(item.content)) continue;
+    const contentIndex = item.content.findLastIndex(isOutputText);
+    if (contentIndex >= 0) return { outputIndex, contentIndex };
+  }
+  return undefined;
 }
 
 /**

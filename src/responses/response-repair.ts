@@ -118,7 +118,7 @@ export class ResponseRepair {
     };
     const giveUp = (error: unknown): readonly ContainerFileCitation[] => {
       // A mistake of ours, or data that nobody thought of: the answer goes out as it came.
-      this.#error ??= asError(error);
+      this.noteError(error);
       return keep(nothing());
     };
     try {
@@ -127,6 +127,22 @@ export class ResponseRepair {
     } catch (error) {
       return giveUp(error);
     }
+  }
+
+  /** Keeps what went wrong for the report: the first of it, since the rest mostly follows from that. */
+  noteError(error: unknown): void {
+    this.#error ??= asError(error);
+  }
+
+  /** The citations that a text was found to lack; none where another text stands in its place by now. */
+  knownOf(position: PartPosition, text: string): readonly ContainerFileCitation[] {
+    const known = this.#parts.get(keyOf(position));
+    return known?.text === text ? known.annotations : [];
+  }
+
+  /** Whether it was asked about a part. */
+  knows(position: PartPosition): boolean {
+    return this.#parts.has(keyOf(position));
   }
 
   /** Whether a container is known that a message can mean by now. */
@@ -147,9 +163,10 @@ export class ResponseRepair {
 
   /**
    * Adds to the citations that a part lacks those of the files that the response wrote and no text mentions. To be
-   * called once all parts were asked about, for the last part of the last message.
+   * called once all parts were asked about, for the last text. `isTold`: the other citations have gone out by now, and
+   * these get the numbers behind theirs.
    */
-  async citeUnmentioned(position: PartPosition): Promise<void> {
+  async citeUnmentioned(position: PartPosition, isTold = false): Promise<void> {
     const part = this.#parts.get(keyOf(position));
     if (!part) return;
     const callCount = this.#items.filter(isContainerCall).length;
@@ -157,9 +174,10 @@ export class ResponseRepair {
     const citations = this.#unmentioned().map((file): RecoveredCitation => {
       return { annotation: citationOf(file, 0, 0), match: "unmentioned", text: "", start: 0, end: 0 };
     });
+    const annotations = citations.map(({ annotation }) => annotation);
     // The API's citations that stand for no place come first as well.
-    part.citations.unshift(...citations);
-    part.annotations.unshift(...citations.map(({ annotation }) => annotation));
+    part.citations = isTold ? [...part.citations, ...citations] : [...citations, ...part.citations];
+    part.annotations = isTold ? [...part.annotations, ...annotations] : [...annotations, ...part.annotations];
   }
 
   /** Whether files that no text mentions are to be cited, and a call ran that may have written some. */
@@ -167,9 +185,13 @@ export class ResponseRepair {
     return this.#context.settings.unmentioned === "cite" && this.#items.some(isContainerCall);
   }
 
-  /** What became of the response. Calls `onReport`, and fills the memory. Throws if a failure is to be thrown. */
-  finish(): Report {
+  /**
+   * What became of the response. Calls `onReport`, and fills the memory. Throws if a failure is to be thrown; that the
+   * response itself broke off is none of ours.
+   */
+  finish(brokenBy?: Error): Report {
     const { settings } = this.#context;
+    const error = this.#error ?? brokenBy;
     const parts = [...this.#parts.values()];
     const report: Report = {
       responseId: typeof this.#response.id === "string" ? this.#response.id : undefined,
@@ -187,26 +209,26 @@ export class ResponseRepair {
       containers: [...this.#lists.containers],
       listRequests: this.#lists.requests,
       heldMs: this.#held.ms,
-      ...(this.#error && { error: this.#error }),
+      ...(error && { error }),
     };
     if (report.citations.some(({ origin }) => origin === "recovered")) report.outcome = "recovered";
     else if (report.error) report.outcome = "failed";
     else if (report.unresolved.length > 0) report.outcome = "unchanged";
 
     this.report = report;
-    this.#held.end();
+    this.#held.stop(new Error("the response is complete"));
     this.#remember();
     try {
       // A caller's callback that throws is no reason to lose the answer, nor is an async one that rejects.
       Promise.resolve(settings.onReport?.(report)).catch(() => {});
     } catch {}
-    if (report.error && settings.onFailure === "throw") throw new FileCitationsError(report);
+    if (this.#error && settings.onFailure === "throw") throw new FileCitationsError(report);
     return report;
   }
 
   /** Nobody waits for the answer any more. */
   cancel(reason?: unknown): void {
-    this.#held.cancel(reason);
+    this.#held.stop(reason);
   }
 
   #itemsBefore({ outputIndex }: PartPosition): unknown[] {
@@ -327,7 +349,7 @@ export class ResponseRepair {
     try {
       await this.#held.wait(recover);
     } catch (error) {
-      this.#error ??= asError(error);
+      this.noteError(error);
     }
   }
 

@@ -3,7 +3,7 @@ import { isUtf8 } from "node:buffer";
 import { isRecord } from "../../bad-input.js";
 import { andThen, repairOutput } from "../../responses/repair.js";
 import { type RepairContext, ResponseRepair } from "../../responses/response-repair.js";
-import { isRead, type StreamRepair, streamRepairOf } from "../../responses/stream.js";
+import { isRead, StreamRepair } from "../../responses/stream-repair.js";
 import type { Report } from "../../types.js";
 import { edited } from "./edit.js";
 import type { Piece } from "./piece.js";
@@ -37,7 +37,7 @@ export class RecordRepair {
   constructor(context: RepairContext) {
     this.#context = context;
     const settings = { ...context.settings, onReport: (report: Report) => this.#reports.push(report) };
-    this.#stream = streamRepairOf({ ...context, settings });
+    this.#stream = new StreamRepair({ ...context, settings });
   }
 
   /** At once where nothing has to be waited for. */

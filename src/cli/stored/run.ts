@@ -2,7 +2,7 @@
 import { ReadableStream } from "node:stream/web";
 import { repairEventStream } from "../../http/sse.js";
 import type { RepairContext } from "../../responses/response-repair.js";
-import { streamRepairOf } from "../../responses/stream.js";
+import { StreamRepair } from "../../responses/stream-repair.js";
 import type { Report } from "../../types.js";
 import { isMissing } from "../missing.js";
 import type { Output } from "./output.js";
@@ -130,7 +130,7 @@ export class Run {
   async #events(chunks: AsyncGenerator<Buffer>): Promise<void> {
     const { context, out } = this.#options;
     const onReport = (report: Report): void => this.#report(report, {});
-    const stream = streamRepairOf({ ...context, settings: { ...context.settings, onReport } });
+    const stream = new StreamRepair({ ...context, settings: { ...context.settings, onReport } });
     const source = ReadableStream.from(chunks) as globalThis.ReadableStream<Uint8Array>;
     const reader = repairEventStream(source, stream).getReader();
     for (let read = await reader.read(); !read.done; read = await reader.read()) {

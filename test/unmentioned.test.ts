@@ -1,0 +1,246 @@
+/** `unmentioned: "cite"` in a stream: the events and the final event say the same, whatever follows a message. */
+import fc from "fast-check";
+import { describe, expect, it } from "vitest";
+import {
+  type ContainerFile,
+  createFileCitationsFetch,
+  type RepairOptions,
+  type Report,
+  repairResponse,
+  repairResponseStream,
+} from "../src/index.js";
+import {
+  BASE,
+  call,
+  cited,
+  eventsIn,
+  file,
+  frames,
+  message,
+  response,
+  type StreamEvent,
+  streamed,
+  streamOf,
+  upstream,
+} from "./upstream.js";
+
+const PLAN = file("/mnt/data/plan.docx");
+const CHART = file("/mnt/data/chart.png");
+const FILES = [PLAN, CHART];
+/** Lists as the API does: of a container that is known. */
+const listOf = (files: readonly ContainerFile[]) => async (id: string) =>
+  files.filter(({ container_id }) => container_id === id);
+const ADDED = "response.output_text.annotation.added";
+const CITE = { unmentioned: "cite" } as const;
+
+async function throughEvents(
+  events: readonly StreamEvent[],
+  files: readonly ContainerFile[] = FILES,
+  options: RepairOptions = CITE,
+) {
+  const out: StreamEvent[] = [];
+  for await (const event of repairResponseStream(events, listOf(files), options)) out.push(event);
+  return out;
+}
+
+/** The same through the middleware, each event in a chunk of its own or all in one. */
+async function throughFetch(events: readonly StreamEvent[], files = FILES, isOneChunk = false) {
+  const chunks = isOneChunk ? [frames(events)] : events.map((event) => frames([event]));
+  const body = new ReadableStream<Uint8Array>({
+    pull(controller) {
+      const chunk = chunks.shift();
+      if (chunk === undefined) controller.close();
+      else controller.enqueue(new TextEncoder().encode(chunk));
+    },
+  });
+  const { fetch } = upstream({ answer: () => streamed(body), files });
+  const answer = await createFileCitationsFetch({ fetch, ...CITE })(`${BASE}/responses`, {
+    method: "POST",
+    body: "{}",
+  });
+  return eventsIn(await answer.text());
+}
+
+type Part = { type: string; text: string; annotations: { file_id: string }[] };
+const partsOf = (event: StreamEvent): [string, Part][] =>
+  (event.response as { output: { content?: Part[] }[] }).output.flatMap(({ content = [] }, item) =>
+    content.flatMap((part, at): [string, Part][] =>
+      part.type === "output_text" ? [[`${item}/${at}`, part]] : [],
+    ),
+  );
+
+/** The annotations as the events tell of them, part by part, each where its index says. */
+function toldBy(events: readonly StreamEvent[]): Map<string, unknown[]> {
+  const told = new Map<string, unknown[]>();
+  for (const { type, output_index, content_index, annotation_index, annotation } of events) {
+    if (type !== ADDED) continue;
+    const key = `${output_index}/${content_index}`;
+    const annotations = told.get(key) ?? [];
+    expect(annotation_index).toBe(annotations.length);
+    told.set(key, [...annotations, annotation]);
+  }
+  return told;
+}
+
+/** `chart.png 3/0/0 before response.output_text.done` for each citation event. */
+function added(events: readonly StreamEvent[]): string[] {
+  return events.flatMap(({ type, annotation, output_index, content_index, annotation_index }, at) => {
+    if (type !== ADDED) return [];
+    const next = events.slice(at).find((event) => event.type !== ADDED)!.type;
+    return [
+      `${(annotation as { filename: string }).filename} ${output_index}/${content_index}/${annotation_index} before ${next}`,
+    ];
+  });
+}
+
+const reasoning = { id: "rs_1", type: "reasoning", summary: [] };
+const refusal = { ...message(), content: [{ type: "refusal", refusal: "No." }] };
+
+describe("where the last message ends the response", () => {
+  it("its citation comes before its text's end, before its others, and in every event that repeats it", async () => {
+    const output = [
+      call(),
+      { ...message("First."), id: "msg_a" },
+      call(),
+      { ...message("See /mnt/data/plan.docx"), id: "msg_b" },
+    ];
+    const events = streamOf(output);
+    for (const out of [
+      await throughEvents(events),
+      await throughFetch(events),
+      await throughFetch(events, FILES, true),
+    ]) {
+      expect(added(out)).toEqual([
+        "chart.png 3/0/0 before response.output_text.done",
+        "plan.docx 3/0/1 before response.output_text.done",
+      ]);
+      for (const event of out.slice(-3, -1)) expect(JSON.stringify(event)).toContain("chart.png");
+      expect(cited(out.at(-1)!.response)).toEqual(["chart.png@", "plan.docx@/mnt/data/plan.docx"]);
+      const numbers = out.filter(({ type }) => type !== ADDED).map(({ sequence_number }) => sequence_number);
+      expect(numbers).toEqual(events.map(({ sequence_number }) => sequence_number));
+    }
+  });
+
+  it("also where the final event has no output, as some gateways send it", async () => {
+    const events = streamOf([call(), message("Done.")]);
+    events.at(-1)!.response = response([]);
+    expect(added(await throughEvents(events, [CHART]))).toEqual([
+      "chart.png 1/0/0 before response.output_text.done",
+    ]);
+  });
+});
+
+describe("where something follows it", () => {
+  const endings: [string, Record<string, unknown>[]][] = [
+    ["a reasoning item", [message("Done."), reasoning]],
+    ["a call", [message("Done."), call()]],
+    [
+      "a function call",
+      [message("Done."), { id: "fc_1", type: "function_call", name: "f", arguments: "{}" }],
+    ],
+    ["a refusal in a message of its own", [message("Done."), refusal]],
+    [
+      "a refusal in the same message",
+      [{ ...message("Done."), content: [...(message("Done.").content as unknown[]), ...refusal.content] }],
+    ],
+  ];
+  it.each(endings)(
+    "%s: nothing is held for it; the citation comes right before the final event",
+    async (_, end) => {
+      const events = streamOf([call(), ...end]);
+      for (const out of [
+        await throughEvents(events, [CHART]),
+        await throughFetch(events, [CHART]),
+        await throughFetch(events, [CHART], true),
+      ]) {
+        expect(added(out)).toEqual(["chart.png 1/0/0 before response.completed"]);
+        expect(out.at(-2)!.sequence_number).toBe(events.at(-2)!.sequence_number);
+        expect(cited(out.at(-1)!.response)).toEqual(["chart.png@"]);
+        expect(out.slice(0, -2)).toEqual(events.slice(0, -1));
+      }
+    },
+  );
+
+  it("and the final event has no output: the event comes all the same", async () => {
+    const events = streamOf([call(), message("Done."), reasoning]);
+    events.at(-1)!.response = response([]);
+    for (const out of [await throughEvents(events, [CHART]), await throughFetch(events, [CHART])]) {
+      expect(added(out)).toEqual(["chart.png 1/0/0 before response.completed"]);
+      expect(out.at(-1)).toEqual(events.at(-1));
+    }
+  });
+
+  it("the citations that its text got have gone out by then, and keep their numbers", async () => {
+    const out = await throughEvents(streamOf([call(), message("See /mnt/data/plan.docx"), reasoning]));
+    expect(added(out)).toEqual([
+      "plan.docx 1/0/0 before response.output_text.done",
+      "chart.png 1/0/1 before response.completed",
+    ]);
+    expect(cited(out.at(-1)!.response)).toEqual(["plan.docx@/mnt/data/plan.docx", "chart.png@"]);
+  });
+});
+
+describe("whatever the order of the items", () => {
+  const text = fc.constantFrom("Done.", "See /mnt/data/plan.docx", "/mnt/data/chart.png", "");
+  const part = fc.oneof(
+    text.map((given) => ({ type: "output_text", text: given, annotations: [], logprobs: [] })),
+    fc.constant({ type: "refusal", refusal: "No." }),
+  );
+  const item = fc.oneof(
+    fc.constant(call()),
+    fc.constant(reasoning),
+    fc.array(part, { maxLength: 3 }).map((content) => ({ ...message(), content })),
+  );
+
+  it("the events tell of every citation that the final event has, and a plain response has the same", async () => {
+    await fc.assert(
+      fc.asyncProperty(fc.array(item, { maxLength: 6 }), async (items) => {
+        const output = items.map((value, at) => ({ ...value, id: `item_${at}` }));
+        const events = streamOf(output);
+        const reports: Report[] = [];
+        const out = await throughEvents(events, FILES, {
+          ...CITE,
+          onReport: (report) => reports.push(report),
+        });
+        expect(await throughFetch(events)).toEqual(out);
+        expect(await throughFetch(events, FILES, true)).toEqual(out);
+        const told = toldBy(out);
+        for (const [key, { annotations }] of partsOf(out.at(-1)!)) {
+          expect(told.get(key) ?? []).toEqual(annotations);
+          told.delete(key);
+        }
+        expect(told.size).toBe(0);
+        const plain = await repairResponse(response(output), listOf(FILES), CITE);
+        expect(cited(plain.response).sort()).toEqual(cited(out.at(-1)!.response).sort());
+        expect(reports).toHaveLength(1);
+        expect(reports[0]!.citations.map(({ annotation }) => annotation.file_id).sort()).toEqual(
+          plain.report.citations.map(({ annotation }) => annotation.file_id).sort(),
+        );
+      }),
+      { numRuns: 300 },
+    );
+  });
+});
+
+describe("where the stream does not go as it should", () => {
+  it("it ends without its end: nothing is added, and what was held comes before what follows it", async () => {
+    const events = streamOf([call(), message("First.")]).slice(0, -1);
+    expect(await throughEvents(events)).toEqual(events);
+    expect(await throughFetch(events)).toEqual(events);
+    const body = `${frames(events)}data: [DONE]\n\n`;
+    const { fetch } = upstream({ answer: () => streamed(body), files: FILES });
+    const answer = await createFileCitationsFetch({ fetch, ...CITE })(`${BASE}/responses/resp_1`);
+    expect(await answer.text()).toBe(body);
+  });
+
+  it("the final event cannot be written again: what was held goes out with it, all as it came", async () => {
+    const deep = "[".repeat(200_000) + "]".repeat(200_000);
+    const events = streamOf([call(), message("First.")]);
+    const body =
+      frames(events.slice(0, -1)) +
+      frames(events.slice(-1)).replaceAll('"metadata":{}', `"metadata":${deep}`);
+    const { fetch } = upstream({ answer: () => streamed(body), files: FILES });
+    const answer = await createFileCitationsFetch({ fetch, ...CITE })(`${BASE}/responses/resp_1`);
+    expect((await answer.text()) === body).toBe(true);
+  });
+});
