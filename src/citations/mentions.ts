@@ -25,7 +25,7 @@ export interface PathMention {
 /** A slash, as it is, or escaped, or encoded. */
 const SLASH = String.raw`(?:\\{0,4}\/|%2f|&#47;|&#x2f;)`;
 /** The quick answer for `/home/me/mnt/data` and its like: a path or a word runs right up to the root's slash. */
-const INSIDE_PATH = String.raw`(?:(?:^|[^\\])[a-z\d]|[^/:]\/)\/`;
+const INSIDE_PATH = String.raw`(?:(?<!\\|\\u[\da-f]{3})[a-z\d]|[^/:]\/)\/`;
 const SLASHES_BEFORE = new RegExp(`(?:(sandbox|https?|file|attachment):)?(${SLASH}{0,5})$`, "i");
 const ONE_SLASH = new RegExp(SLASH, "gi");
 const SLASH_AT = new RegExp(`${SLASH}+`, "iy");

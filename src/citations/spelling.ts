@@ -90,10 +90,15 @@ export function matchAt(pattern: RegExp, text: string, at: number): RegExpExecAr
   return pattern.exec(text);
 }
 
+/** Whether `pattern`, which is sticky, matches at `at`. */
+export function testAt(pattern: RegExp, text: string, at: number): boolean {
+  pattern.lastIndex = at;
+  return pattern.test(text);
+}
+
 /** Where what `pattern`, which is sticky, matches at `at` ends; `at` if it does not. Costs no array, as a match does. */
 export function endOfMatch(pattern: RegExp, text: string, at: number): number {
-  pattern.lastIndex = at;
-  return pattern.test(text) ? pattern.lastIndex : at;
+  return testAt(pattern, text, at) ? pattern.lastIndex : at;
 }
 
 const ESCAPES = /[\\%&]/g;
