@@ -18,7 +18,6 @@ export function toCodePoints(text: string, offsets: readonly number[]): number[]
 
 /** Code point offsets as UTF-16 offsets; past the text's end, `Infinity`. `offsets` are in ascending order. */
 function toUtf16(text: string, offsets: readonly number[]): number[] {
-  if (!ASTRAL.test(text)) return offsets.map((offset) => (offset <= text.length ? offset : Infinity));
   let at = 0;
   let points = 0;
   return offsets.map((offset) => {
@@ -64,6 +63,7 @@ export function rangesOf(
   roots: readonly string[],
 ): { ranges: Range[]; unit: Exclude<IndexUnit, "auto"> } {
   if (ranged.length === 0) return { ranges: [], unit: indexUnit === "utf-16" ? "utf-16" : "code-point" };
+  if (!ASTRAL.test(text)) return inEitherUnit(text, ranged, indexUnit);
   const ends = ranged.flatMap(({ start_index, end_index }) => [start_index, end_index]).sort((a, b) => a - b);
   const utf16 = toUtf16(text, ends);
   const utf16Of = new Map(ends.map((end, position) => [end, utf16[position]!]));
@@ -71,8 +71,7 @@ export function rangesOf(
   const asUtf16 = (end: number): number => end;
 
   let unit: Exclude<IndexUnit, "auto"> = indexUnit === "utf-16" ? "utf-16" : "code-point";
-  // In a text where both units are the same, none can be proved.
-  if (indexUnit === "auto" && ASTRAL.test(text)) {
+  if (indexUnit === "auto") {
     const spellsAs = (annotation: Ranged, convert: (end: number) => number): boolean =>
       spellsItsFile(
         text.slice(convert(annotation.start_index), convert(annotation.end_index)),
@@ -85,6 +84,21 @@ export function rangesOf(
     if (proof && spellsAs(proof, asUtf16)) unit = "utf-16";
   }
   const convert = unit === "utf-16" ? asUtf16 : asCodePoints;
+  const ranges = ranged.map(({ start_index, end_index }) => ({
+    start: convert(start_index),
+    end: convert(end_index),
+  }));
+  return { ranges, unit };
+}
+
+/** The ranges where both units are the same, and none can be proved. */
+function inEitherUnit(
+  text: string,
+  ranged: readonly Ranged[],
+  indexUnit: IndexUnit,
+): { ranges: Range[]; unit: Exclude<IndexUnit, "auto"> } {
+  const unit = indexUnit === "utf-16" ? "utf-16" : "code-point";
+  const convert = (end: number): number => (unit === "utf-16" || end <= text.length ? end : Infinity);
   const ranges = ranged.map(({ start_index, end_index }) => ({
     start: convert(start_index),
     end: convert(end_index),

@@ -112,9 +112,11 @@ export class ResponseRepair {
     // A resumed stream may tell only in the end which container its text means. And a gateway may give another text
     // in the end, or leave items out, so that another part stands in this place: ranges are not for another text.
     if (known?.text === text && (known.hadContainers || !this.hasContainers)) return known.annotations;
-    const keep = (resolution: Resolution): readonly ContainerFileCitation[] => {
-      this.#parts.set(key, { ...resolution, hadContainers: this.hasContainers, position, text, given });
-      return resolution.annotations;
+    const keep = ({ annotations, citations, unresolved }: Resolution): readonly ContainerFileCitation[] => {
+      const { hasContainers: hadContainers } = this;
+      // Named one by one: to spread an object takes more time than all else here, for each part there is.
+      this.#parts.set(key, { annotations, citations, unresolved, hadContainers, position, text, given });
+      return annotations;
     };
     const giveUp = (error: unknown): readonly ContainerFileCitation[] => {
       // A mistake of ours, or data that nobody thought of: the answer goes out as it came.
@@ -197,9 +199,12 @@ export class ResponseRepair {
       responseId: typeof this.#response.id === "string" ? this.#response.id : undefined,
       outcome: "nothing-to-do",
       citations: parts.flatMap(({ position, given, citations }) => [
-        ...given
-          .filter(isContainerCitation)
-          .map((annotation) => ({ origin: "api" as const, ...position, annotation })),
+        ...given.filter(isContainerCitation).map((annotation) => ({
+          origin: "api" as const,
+          outputIndex: position.outputIndex,
+          contentIndex: position.contentIndex,
+          annotation,
+        })),
         ...citations.map((citation) => ({ origin: "recovered" as const, ...position, ...citation })),
       ]),
       unresolved: parts.flatMap(({ position, unresolved }) =>
