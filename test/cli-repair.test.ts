@@ -437,6 +437,7 @@ describe("wrong use", () => {
     ["an output that is the input", () => [list, "--out", list], /would be overwritten/],
     ["a report that is the input", () => [list, "--report", list], /would be overwritten/],
     ["an output that is the report", () => ["-", "--out", at("o"), "--report", at("o")], /the same file/],
+    ["an output that cannot be opened", () => ["-", "--out", at("nowhere/out")], /nowhere/],
     ["--resume without --out", () => ["-", "--resume"], /--out/],
     ["a concurrency of nothing", () => ["-", "--concurrency", "0"], /whole number, 1 or more/],
     ["an option that is none", () => ["--nothing"], /unknown option/],

@@ -104,6 +104,15 @@ it("goes on from stdin, when that brings the same again", async () => {
   expect(asked.filter((n) => n === 0)).toHaveLength(1);
 });
 
+it("does not take a shorter stdin for the same", async () => {
+  await killed(["--out", at("out")], input);
+  const { code, stderr } = await run(["repair", "--out", at("out"), "--resume"], {
+    input: input.slice(0, 10),
+    env,
+  });
+  expect({ code, stderr }).toMatchObject({ code: 2, stderr: expect.stringContaining("stdin is shorter") });
+});
+
 it("begins where nothing was interrupted, so that --resume may always be given", async () => {
   hangs = false;
   const args = ["repair", at("in.jsonl"), "--out", at("out"), "--resume"];
@@ -131,6 +140,10 @@ it("goes on with nothing else than what it began with", async () => {
   expect(shorter).toMatchObject({ code: 2, stderr: expect.stringContaining("shorter") });
 
   await writeFile(at("out"), written);
+  await truncate(at("in.jsonl"), 10);
+  const cut = await run(["repair", at("in.jsonl"), "--out", at("out"), "--resume"], { env });
+  expect(cut).toMatchObject({ code: 2, stderr: expect.stringContaining("in.jsonl is shorter") });
+
   await writeFile(at("out.progress"), '{"version":2}');
   const version = await run(["repair", at("in.jsonl"), "--out", at("out"), "--resume"], { env });
   expect(version).toMatchObject({ code: 2, stderr: expect.stringContaining("out.progress") });

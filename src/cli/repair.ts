@@ -73,6 +73,8 @@ async function repair(inputs: readonly string[], options: Options): Promise<Coun
       `a run that writes ${outPath} was interrupted: go on with --resume, or remove ${progressFile.path} to start again`,
     );
   }
+  const { input: startInput, offset } = start;
+  if (sizes && offset > (sizes[startInput] ?? 0)) throw shorter(inputs[startInput]!);
   const out = outPath === undefined ? Output.toStdout() : await Output.toFile(outPath, start.outLength);
   const report = reportPath === undefined ? undefined : await Output.toFile(reportPath, start.reportLength);
   out.endsLine = start.outEndsLine;
@@ -84,6 +86,8 @@ async function repair(inputs: readonly string[], options: Options): Promise<Coun
     const speed = (run.counts.responses - start.counts.responses) / ((performance.now() - startedAt) / 1000);
     return `${bar(bytesRead, total)} ${inWords(run.counts)}, ${Math.round(speed).toLocaleString("en")} a second`;
   });
+  // Where the responses go to the terminal, there is no place for it.
+  const hasPlace = outPath !== undefined || !process.stdout.isTTY;
   const run: Run = new Run(
     {
       context,
@@ -94,6 +98,9 @@ async function repair(inputs: readonly string[], options: Options): Promise<Coun
         line.clear();
         console.error(inWordsOf(others, inputs));
       },
+      onProgress: () => {
+        if (hasPlace) line.update();
+      },
       isMilestoneDue: () => progressFile !== undefined && performance.now() - milestoneAt > MILESTONE_MS,
       onMilestone: async (milestone) => {
         await Promise.all([out.sync(), report?.sync()]);
@@ -103,11 +110,8 @@ async function repair(inputs: readonly string[], options: Options): Promise<Coun
     },
     start,
   );
-  // Where the responses go to the terminal, there is no place for it.
-  const hasPlace = outPath !== undefined || !process.stdout.isTTY;
   const onRead = (bytes: number): void => {
     bytesRead += bytes;
-    if (hasPlace) line.update();
   };
   await run.of(inputs.map((input) => readerOf(input, onRead)));
   await report?.close();
@@ -187,7 +191,12 @@ function readerOf(input: string, onRead: (bytes: number) => void): Read {
       onRead(rest.length);
       if (rest.length > 0) yield rest;
     }
+    if (toSkip > 0) throw shorter("stdin");
   };
+}
+
+function shorter(input: string): WrongUse {
+  return new WrongUse(`${input} is shorter than what the interrupted run had read of it`);
 }
 
 /** `1,204 responses: 310 citations recovered in 290, 2 still missing, 1 failed` */

@@ -50,6 +50,7 @@ async function run(inputs: readonly string[], from?: Milestone): Promise<Result>
     report,
     concurrency: 3,
     onOthers: () => {},
+    onProgress: () => {},
     isMilestoneDue: () => true,
     onMilestone: async (milestone: Milestone) => {
       milestones.push(JSON.parse(JSON.stringify(milestone)));
@@ -186,4 +187,28 @@ describe("lines, whatever they hold", () => {
       { numRuns: 300 },
     );
   });
+});
+
+it("fails with what its input fails with, when all before that is written", async () => {
+  const out = await Output.toFile(join(folder, "out"));
+  const options = {
+    context,
+    out,
+    report: undefined,
+    concurrency: 3,
+    onOthers: () => {},
+    onProgress: () => {},
+    isMilestoneDue: () => false,
+    onMilestone: async () => {},
+  };
+  const breaking: Read = async function* read() {
+    yield Buffer.from(lines([responseOf(1), responseOf(2)]));
+    throw new Error("the disk is gone");
+  };
+  await expect(new Run(options).of([breaking])).rejects.toThrow("the disk is gone");
+  await out.close();
+  const written = await readFile(join(folder, "out"), "utf8");
+  expect(lines([responseOf(1, { cited: true }), responseOf(2, { cited: true })]).startsWith(written)).toBe(
+    true,
+  );
 });

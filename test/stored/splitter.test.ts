@@ -193,7 +193,7 @@ describe.each([
     const all = pieces.reduce((sum, { bytes }) => sum + bytes.length, 0);
     expect(all).toBe(before.length + length + behind.length);
     expect(pieces.every(({ bytes }) => bytes.length <= chunk.length)).toBe(true);
-    expect(pieces.filter(({ isTooLong }) => isTooLong).map((piece) => piece.number)).toEqual([number]);
+    expect(pieces.filter(({ problem }) => problem).map((piece) => piece.number)).toEqual([number]);
     expect(pieces.filter((piece) => piece.number > 0).map((piece) => piece.number)).toEqual([1, number, 3]);
   });
 });

@@ -1,4 +1,4 @@
-import { isSpace, joined, LF, LONGEST_RECORD, type Piece, type Position } from "./piece.js";
+import { isSpace, joined, LF, LONGEST_RECORD, type Piece, type Position, TOO_LONG } from "./piece.js";
 
 /** Cuts an input into lines, whatever they hold: a broken one breaks no other. */
 export class LineSplitter {
@@ -45,7 +45,7 @@ export class LineSplitter {
     if (!this.#isTooLong && this.#heldLength <= LONGEST_RECORD) return;
     for (const bytes of this.#held) {
       const piece: Piece = { bytes, shape: "lines", number: 0, lines: this.#number };
-      pieces.push(this.#isTooLong ? piece : { ...piece, number: this.#number + 1, isTooLong: true });
+      pieces.push(this.#isTooLong ? piece : { ...piece, number: this.#number + 1, problem: TOO_LONG });
       this.#isTooLong = true;
     }
     this.#held = [];

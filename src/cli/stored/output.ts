@@ -28,10 +28,12 @@ export class Output {
   /**
    * A new file, or one that goes on behind its first `length` bytes.
    *
-   * @throws WrongUse where it is shorter than that.
+   * @throws WrongUse where it is shorter than that, or cannot be opened.
    */
   static async toFile(path: string, length = 0): Promise<Output> {
-    const file = await open(path, length > 0 ? "a" : "w");
+    const file = await open(path, length > 0 ? "a" : "w").catch((error: Error) => {
+      throw new WrongUse(error.message);
+    });
     if (length > 0) {
       const { size } = await file.stat();
       if (size < length) throw new WrongUse(`${path} is shorter than the interrupted run left it`);

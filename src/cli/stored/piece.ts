@@ -16,8 +16,8 @@ export interface Piece {
   number: number;
   /** How many lines end before this piece's own end. */
   lines: number;
-  /** It is too long to be read. Its other pieces come as if they stood between records. */
-  isTooLong?: true;
+  /** Why it cannot be read. Of a record that is too long, the other pieces come as if they stood between records. */
+  problem?: string;
 }
 
 /** Where a splitter begins: at the input's beginning, or behind a piece. */
@@ -25,6 +25,8 @@ export type Position = Pick<Piece, "shape" | "number" | "lines">;
 
 /** The longest record that is read. V8's longest string is twice that, and a record is copied a few times. */
 export const LONGEST_RECORD = 256 * 2 ** 20;
+
+export const TOO_LONG = "too long to be read";
 
 export const LF = 0x0a;
 const CR = 0x0d;

@@ -41,8 +41,8 @@ export class RecordRepair {
   }
 
   /** At once where nothing has to be waited for. */
-  take({ bytes, isTooLong, shape }: Piece): Repaired | Promise<Repaired> {
-    if (isTooLong) return { bytes, reports: [], problem: "too long to be read" };
+  take({ bytes, problem, shape }: Piece): Repaired | Promise<Repaired> {
+    if (problem !== undefined) return { bytes, reports: [], problem };
     if (!isUtf8(bytes)) return { bytes, reports: [], problem: "not UTF-8" };
     const text = bytes.toString();
     let value: unknown;

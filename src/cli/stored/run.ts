@@ -56,6 +56,8 @@ export interface RunOptions {
   concurrency: number;
   /** Told of records that are no responses; of several in a row once. */
   onOthers: (others: Others) => void;
+  /** Called often: after each chunk, and whenever something was waited for. */
+  onProgress: () => void;
   /** Called after each time that all is written up to a milestone. */
   onMilestone: (milestone: Milestone) => Promise<void>;
   /** Whether a milestone is wanted now. */
@@ -144,7 +146,7 @@ export class Run {
     const splitter = new Splitter(position);
     const records = new RecordRepair(context);
     const window = new Window<Piece, Repaired>(concurrency, (piece, repaired) => this.#put(piece, repaired));
-    let next = chunks.next();
+    let next = nextOf(chunks);
     for (;;) {
       const settled = window.settled();
       window.drain();
@@ -154,7 +156,7 @@ export class Run {
       if (!read) continue;
       await this.#takeAll(read.done ? splitter.end() : splitter.push(read.value), records, window);
       if (read.done) break;
-      next = chunks.next();
+      next = nextOf(chunks);
     }
     while (!window.isEmpty) await this.#waitFor(window);
     const left = await records.end();
@@ -192,7 +194,7 @@ export class Run {
     this.#write(repaired, piece.shape === "lines" ? { line: piece.number } : { value: piece.number });
     if (problem === undefined) this.#tellOthers();
     else this.#noteOther(piece, problem);
-    const isWhole = !piece.isTooLong && !isInsideStream;
+    const isWhole = piece.problem === undefined && !isInsideStream;
     if (isWhole && !this.#milestone && this.#options.isMilestoneDue())
       this.#milestone = this.#milestoneAt(piece);
   }
@@ -249,13 +251,21 @@ export class Run {
   }
 
   async #flush(): Promise<void> {
-    const { out, report, onMilestone } = this.#options;
+    const { out, report, onMilestone, onProgress } = this.#options;
+    onProgress();
     await out.flush();
     await report?.flush();
     const milestone = this.#milestone;
     this.#milestone = undefined;
     if (milestone) await onMilestone(milestone);
   }
+}
+
+/** The next chunk, asked for while others are worked on: that it cannot be read is heard when it is waited for. */
+function nextOf(chunks: AsyncIterator<Buffer>): Promise<IteratorResult<Buffer>> {
+  const next = chunks.next();
+  next.catch(() => {});
+  return next;
 }
 
 async function* startingWith(

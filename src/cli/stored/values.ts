@@ -1,4 +1,4 @@
-import { isSpace, joined, LF, LONGEST_RECORD, type Piece, type Position } from "./piece.js";
+import { isSpace, joined, LF, LONGEST_RECORD, type Piece, type Position, TOO_LONG } from "./piece.js";
 
 const QUOTE = 0x22;
 const BACKSLASH = 0x5c;
@@ -104,14 +104,23 @@ export class ValueSplitter {
     const pieces: Piece[] = [];
     if (this.#isInRecord && this.#expected !== "rest of scalar") this.broken = joined(this.#held);
     else this.#cut(Buffer.alloc(0), pieces);
+    if (!this.#isInRecord && this.#around) pieces.push(this.#endlessArray());
     return pieces;
   }
 
   /** What stands at `at` is no JSON. */
   #break(chunk: Buffer, mark: number, at: number, pieces: Piece[]): Piece[] {
-    if (!this.#isInRecord) this.#cut(chunk.subarray(mark, at), pieces);
+    if (!this.#isInRecord) {
+      this.#cut(chunk.subarray(mark, at), pieces);
+      if (this.#around) pieces.push(this.#endlessArray());
+    }
     this.broken = joined([...this.#held, chunk.subarray(this.#isInRecord ? mark : at)]);
     return pieces;
+  }
+
+  /** No bytes, but a record that is none: its values may be right, and yet the array is not. */
+  #endlessArray(): Piece {
+    return { ...this.#piece(Buffer.alloc(0), ++this.#number), problem: "the array breaks off" };
   }
 
   get #expectsValue(): boolean {
@@ -190,7 +199,7 @@ export class ValueSplitter {
     if (this.#heldLength <= LONGEST_RECORD && !this.#isTooLong) return;
     for (const bytes of this.#held) {
       if (this.#isTooLong) pieces.push(this.#piece(bytes, 0));
-      else pieces.push({ ...this.#piece(bytes, ++this.#number), isTooLong: true });
+      else pieces.push({ ...this.#piece(bytes, ++this.#number), problem: TOO_LONG });
       this.#isTooLong = true;
     }
     this.#held = [];
