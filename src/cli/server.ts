@@ -49,6 +49,8 @@ export interface ProxyServer {
 
 /** A balancer keeps its connections for a minute, and must not find one closed that it is about to use. */
 const KEEP_ALIVE_MS = 75_000;
+/** How long the head of a request may take. */
+const HEADERS_MS = 60_000;
 /** How long who was refused may go on sending, and take to read why. */
 const LINGER_MS = 2000;
 
@@ -98,8 +100,12 @@ export async function startServer(
     return answer.catch(() => apiError(500, "internal_error", "The proxy made a mistake."));
   };
 
-  // An upload may take as long as it takes: `requestTimeout` would cut it after five minutes.
-  const options = { maxHeaderSize: maxHeaders, requestTimeout: 0, keepAliveTimeout: KEEP_ALIVE_MS };
+  const options = {
+    maxHeaderSize: maxHeaders,
+    headersTimeout: HEADERS_MS,
+    requestTimeout: 0, // an upload takes as long as it takes: by default, five minutes would be its end
+    keepAliveTimeout: KEEP_ALIVE_MS,
+  };
   const server = createServer(options, toNodeHandler(handle) as RequestListener);
   server.on("connection", (socket: Socket) => {
     sockets.add(socket);
