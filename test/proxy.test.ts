@@ -445,6 +445,9 @@ describe("requests stream in, answers stream out", () => {
   });
 });
 
+/** More than the sockets on a way of one machine hold: somebody has to read it. */
+const LONGER_THAN_BUFFERS = 50_000_000;
+
 describe("limits", () => {
   const LIMITS = { maxBody: 1000, maxJson: 100, maxHeaders: 2048 };
   const chunked = { "transfer-encoding": "chunked" };
@@ -486,7 +489,7 @@ describe("limits", () => {
     expect(JSON.parse(await bodyOf(answer))).toMatchObject(tooLarge);
     await broken.promise;
     // What else it sends is read, so that a client that reads no answer before it has sent all comes to read it.
-    asking.end("x".repeat(900_000));
+    asking.end("x".repeat(LONGER_THAN_BUFFERS));
     await once(asking, "close");
     expect(asking.writableFinished).toBe(true);
   });
@@ -521,12 +524,12 @@ describe("limits", () => {
     const { baseURL } = await serveProxy(`${api}/v1`);
     const asking = request(`${baseURL}/files`, {
       method: "POST",
-      headers: { "content-length": String(4_000_000) },
+      headers: { "content-length": String(LONGER_THAN_BUFFERS) },
     });
-    asking.write("x".repeat(2_000_000));
+    asking.write("x");
     const [answer] = await once(asking, "response");
     expect([answer.statusCode, await bodyOf(answer)]).toEqual([401, '{"error":{"message":"no"}}']);
-    asking.end("x".repeat(2_000_000));
+    asking.end("x".repeat(LONGER_THAN_BUFFERS - 1));
     await once(asking, "close");
   });
 });
@@ -692,11 +695,14 @@ describe("credentials are the caller's", () => {
   });
 
   it("what is remembered of one caller's response leads another one nowhere", async () => {
-    const { create, lists, proxy } = await setUpKeys();
+    const { create, emulator, lists, proxy } = await setUpKeys();
     const first = await create("sk-a");
     expect(cited(first)).toEqual(FOUND);
     // The same caller: the container of the response before is remembered.
     expect(cited(await create("sk-a", { previous_response_id: first.id }))).toEqual(FOUND);
+    const isRead = ({ method, path }: RecordedRequest): boolean =>
+      method === "GET" && path.endsWith(`/responses/${first.id}`);
+    expect(emulator.requests.filter(isRead)).toHaveLength(1); // by the client, the first time
     lists.length = 0;
     // Another one that names it, though the upstream would have had to refuse that: asked with its own key, and refused.
     expect(cited(await create("sk-b", { previous_response_id: first.id }))).toEqual([]);
