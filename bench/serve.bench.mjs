@@ -243,7 +243,7 @@ async function measure() {
   const kinds = [
     ["`GET /models`", { method: "GET", path: "/v1/models", headers }, 1000],
     ["`POST /responses`, 6 KB of JSON", post(), 800],
-    ["`POST /responses`, 400 deltas streamed", post({ stream: true }), 80],
+    ["`POST /responses`, 400 deltas streamed", post({ stream: true }), 200],
   ];
   console.log(`Node ${process.version}, ${CONNECTIONS} connections\n`);
   console.log("| what | | `serve` | bare, by `fetch` | ratio | limit | | bare, by `request` | ratio |");

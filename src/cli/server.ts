@@ -74,6 +74,7 @@ export async function startServer(
     const { pathname: path = "-" } = targetOf(request);
     const time = new Date().toISOString();
     const answered: Answered = { time, method: request.method, path, status: 499, ms: 0, recovered: 0 };
+    let hasFailed = false;
     const { socket } = req;
     running.set(res, socket);
     if (isStopping) res.setHeader("connection", "close");
@@ -83,6 +84,7 @@ export async function startServer(
       if (path === HEALTH_PATH) return;
       if (res.headersSent) answered.status = res.statusCode;
       if (!res.writableFinished) answered.aborted = true;
+      else if (hasFailed) answered.failed = true;
       answered.ms = Math.round(performance.now() - start);
       onAnswered(answered);
     });
@@ -91,7 +93,7 @@ export async function startServer(
       body: hasBody(req) ? req : null,
       onReport({ outcome, citations }) {
         answered.recovered += citations.filter(({ origin }) => origin === "recovered").length;
-        if (outcome === "failed") answered.failed = true;
+        hasFailed ||= outcome === "failed"; // as it does where the answer breaks off
       },
     });
     // The head of an answer goes out without its body where that takes its time; else with it, at once.

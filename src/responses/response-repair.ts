@@ -38,6 +38,9 @@ export class FileCitationsError extends Error {
   }
 }
 
+/** Why nothing more is recovered. One for all responses: an error costs its stack. */
+const COMPLETE = new Error("the response is complete");
+
 /** All that a repair knows besides the response itself. */
 export interface RepairContext {
   list: ListFiles;
@@ -221,7 +224,7 @@ export class ResponseRepair {
     else if (report.unresolved.length > 0) report.outcome = "unchanged";
 
     this.report = report;
-    this.#held.stop(new Error("the response is complete"));
+    this.#held.stop(COMPLETE);
     this.#remember();
     try {
       // A caller's callback that throws is no reason to lose the answer, nor is an async one that rejects.
