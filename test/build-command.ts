@@ -8,7 +8,7 @@ const folder = new URL("../node_modules/.command/", import.meta.url);
 
 export default async function setup({ config }: TestProject): Promise<void> {
   await rm(folder, { recursive: true, force: true });
-  // What the processes ran, for `npm run coverage:command`.
+  // What the processes ran, for scripts/coverage.mjs.
   if (config.coverage.enabled) process.env.COMMAND_COVERAGE = new URL("coverage/", folder).pathname;
   const root = new URL("../", import.meta.url).pathname;
   await build({
