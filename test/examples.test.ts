@@ -124,7 +124,8 @@ describe("runs", () => {
   });
 
   // By .ci/clients and .ci/at-scale, by tests that look at what the page's code does, by `npm run bench`.
-  const RUN_ELSEWHERE = /^docs\/(?:clients\/.*|downloads|sinks|at-scale|command|proxy|accuracy-and-speed)\.md$/;
+  const RUN_ELSEWHERE =
+    /^docs\/(?:clients\/.*|downloads|sinks|at-scale|command|proxy|accuracy-and-speed)\.md$/;
 
   it.each(pages.filter((page) => !RUN_ELSEWHERE.test(page)))(
     "%s starts with code that does",
