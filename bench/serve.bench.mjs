@@ -1,16 +1,15 @@
 /**
  * What the proxy costs: `node bench/serve.bench.mjs`, after `npm run build`.
- * `serve`, and two bare proxies of the same libraries (srvx, undici), in front of the same canned API, each in a process
+ * `serve`, and two bare proxies of the same server (srvx), in front of the same canned API, each in a process
  * of its own, asked in turn by this one. Medians of rounds by turns. Exits with 1 where `serve` is slower by more than
  * the limit than the bare proxy that anyone would write, by `fetch`.
  */
 import { spawn } from "node:child_process";
 import { once } from "node:events";
-import { createServer } from "node:http";
+import { Agent, createServer, request } from "node:http";
 import { performance } from "node:perf_hooks";
 import { fileURLToPath } from "node:url";
 import { FastResponse, serve } from "srvx/node";
-import { Agent, fetch, Pool, request } from "undici";
 
 const LIMIT = 1.1;
 const ROUNDS = 15;
@@ -131,7 +130,7 @@ function passed(headers, more = []) {
 }
 
 /** A proxy that does what one must, and no more, as it is written by anyone: by `fetch`. */
-function byFetch(upstream, dispatcher) {
+function byFetch(upstream) {
   return async (asked) => {
     const { pathname, search } = new URL(asked.url);
     const answer = await fetch(upstream + pathname + search, {
@@ -141,34 +140,30 @@ function byFetch(upstream, dispatcher) {
       duplex: "half",
       redirect: "manual",
       signal: asked.signal,
-      dispatcher,
     });
     const { status, statusText, headers, body } = answer;
     return new Response(body, { status, statusText, headers: passed(headers) });
   };
 }
 
-/** The least that these libraries need for a proxy: nothing of it is the Web's where it need not be. */
-function byRequest(upstream, dispatcher) {
+/** The least that there is for a proxy of this server: nothing of it is the Web's where it need not be. */
+function byRequest(upstream) {
+  const { hostname, port } = new URL(upstream);
   return async (asked) => {
     const { req } = asked.runtime.node;
-    const answer = await request(upstream + req.url, {
-      method: asked.method,
-      headers: passed(asked.headers),
-      body: req.method === "GET" ? null : req,
-      signal: asked.signal,
-      dispatcher,
-    });
-    const { statusCode: status, headers, body } = answer;
-    return new FastResponse(body, { status, headers: passed(Object.entries(headers)) });
+    const headers = Object.fromEntries(passed(asked.headers));
+    const { method, url: path } = req;
+    const asking = request({ hostname, port, path, method, headers, signal: asked.signal });
+    req.pipe(asking);
+    const [answer] = await once(asking, "response");
+    const { statusCode: status, statusMessage: statusText } = answer;
+    return new FastResponse(answer, { status, statusText, headers: passed(Object.entries(answer.headers)) });
   };
 }
 
 async function runBare() {
   const [, , , upstream, way] = process.argv;
-  const dispatcher = new Agent({ headersTimeout: 0, bodyTimeout: 0 });
-  const forward = way === "request" ? byRequest : byFetch;
-  const fetch = forward(upstream, dispatcher);
+  const fetch = way === "request" ? byRequest(upstream) : byFetch(upstream);
   const server = serve({ port: 0, hostname: "127.0.0.1", silent: true, fetch });
   await server.ready();
   console.error(`listening on ${new URL(server.url).origin}`);
@@ -179,21 +174,22 @@ async function start(args) {
   for (;;) {
     const [line] = await once(child.stderr, "data");
     const [url] = /http:\S+?(?=[,\s])/.exec(line) ?? [];
-    if (url) return { url, child, pool: new Pool(url, { connections: CONNECTIONS }) };
+    if (url) return { url, child, agent: new Agent({ keepAlive: true, maxSockets: CONNECTIONS }) };
   }
 }
 
 /** Asks so often over so many connections; requests a second, and the 99th percentile in milliseconds. */
-async function round({ pool }, asked, count) {
+async function round({ url, agent }, { path, body, ...asked }, count) {
   const times = [];
   const start = performance.now();
   let left = count;
   const ask = async () => {
     while (left-- > 0) {
       const from = performance.now();
-      const { statusCode, body } = await pool.request(asked);
-      await body.dump({ limit: 1e9 });
-      if (statusCode !== 200) throw new Error(`answered ${statusCode}`);
+      const asking = request(url + path, { ...asked, agent }).end(body);
+      const [answer] = await once(asking, "response");
+      await once(answer.resume(), "end");
+      if (answer.statusCode !== 200) throw new Error(`answered ${answer.statusCode}`);
       times.push(performance.now() - from);
     }
   };
@@ -246,7 +242,7 @@ async function measure() {
     ["`POST /responses`, 400 deltas streamed", post({ stream: true }), 200],
   ];
   console.log(`Node ${process.version}, ${CONNECTIONS} connections\n`);
-  console.log("| what | | `serve` | bare, by `fetch` | ratio | limit | | bare, by `request` | ratio |");
+  console.log("| what | | `serve` | bare, by `fetch` | ratio | limit | | the least | ratio |");
   console.log("|---|---|---|---|---|---|---|---|---|");
   let isOver = false;
   for (const [name, asked, count] of kinds) {
@@ -269,8 +265,8 @@ async function measure() {
       );
     }
   }
-  for (const { child, pool } of [...proxies, upstream]) {
-    await pool.destroy();
+  for (const { child, agent } of [...proxies, upstream]) {
+    agent.destroy();
     child.kill();
   }
   process.exitCode = isOver ? 1 : 0;

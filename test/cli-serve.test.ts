@@ -1,7 +1,10 @@
 import { type ChildProcess, execFile, spawn } from "node:child_process";
 import { once } from "node:events";
-import { createServer } from "node:http";
+import { mkdtemp, rm, writeFile } from "node:fs/promises";
 import { type AddressInfo, connect } from "node:net";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { createServer } from "node:tls";
 import { promisify } from "node:util";
 import OpenAI from "openai";
 import { describe, expect, it, onTestFinished } from "vitest";
@@ -192,28 +195,27 @@ describe("serve", () => {
     );
   });
 
-  it("goes through the HTTP proxy that the environment names", async () => {
-    const { upstream } = await listen();
-    const through: string[] = [];
-    const tunnel = createServer().on("connect", ({ url }, socket) => {
-      through.push(url!);
-      const { hostname, port } = new URL(`http://${url}`);
-      const other = connect(Number(port), hostname, () => {
-        socket.write("HTTP/1.1 200 OK\r\n\r\n");
-        other.pipe(socket).pipe(other);
-      });
-      for (const end of [socket, other]) end.on("error", () => {});
+  it("asks an upstream over TLS", async () => {
+    const { emulator, upstream: plain } = await listen();
+    const secure = createServer({ key: TLS_KEY, cert: TLS_CERTIFICATE }, (socket) => {
+      const inside = connect(Number(new URL(plain).port), "127.0.0.1");
+      for (const end of [socket, inside]) end.on("error", () => {});
+      socket.pipe(inside).pipe(socket);
     });
-    tunnel.listen(0, "127.0.0.1");
-    await once(tunnel, "listening");
-    onTestFinished(() => void tunnel.close());
-    const serving = await serve(["--upstream", upstream], {
-      HTTP_PROXY: `http://127.0.0.1:${(tunnel.address() as AddressInfo).port}`,
-    });
-    expect(cited(await clientOf(serving).responses.create(REQUEST))).toEqual(FOUND);
-    expect(new Set(through)).toEqual(new Set([new URL(upstream).host]));
-    serving.child.kill();
-    await serving.ended;
+    secure.listen(0, "127.0.0.1");
+    await once(secure, "listening");
+    onTestFinished(() => void secure.close());
+    const folder = await mkdtemp(join(tmpdir(), "serve-"));
+    onTestFinished(() => rm(folder, { recursive: true }));
+    await writeFile(join(folder, "ca.pem"), TLS_CERTIFICATE);
+    const upstream = `https://localhost:${(secure.address() as AddressInfo).port}/v1`;
+    const trusting = await serve(["--upstream", upstream], { NODE_EXTRA_CA_CERTS: join(folder, "ca.pem") });
+    expect(cited(await clientOf(trusting).responses.create(REQUEST))).toEqual(FOUND);
+    // One that nobody vouches for gets no key.
+    const before = emulator.requests.length;
+    const wary = await serve(["--upstream", upstream]);
+    await expect(clientOf(wary).responses.create(REQUEST)).rejects.toThrow("SELF_SIGNED_CERT");
+    expect(emulator.requests).toHaveLength(before);
   });
 
   it("has limits that are given in megabytes and kilobytes", async () => {
@@ -346,4 +348,26 @@ for item in json.load(ask({}))["output"]:
 for line in ask({"stream": True}):
     if line.startswith(b"data: "):
         print(json.loads(line[6:])["type"], flush=True)
+`;
+
+/** Of localhost, signed by itself, for a hundred years: made for this test, and secret to nobody. */
+const TLS_KEY = `
+-----BEGIN PRIVATE KEY-----
+MIGHAgEAMBMGByqGSM49AgEGCCqGSM49AwEHBG0wawIBAQQg6FxVwjQtoeLpVJtK
+IiGk+YKN3CjVpO9GQDzr1EhWF0KhRANCAASCaZPMwCrqi07yhEfgUlOQJk0QSPit
+6JPs837i07djbJF7E83BLTRAklLkXRFWo8ras8vTWbzF5GvB5J9dVrDG
+-----END PRIVATE KEY-----
+`;
+const TLS_CERTIFICATE = `
+-----BEGIN CERTIFICATE-----
+MIIBmzCCAUGgAwIBAgIUO2BO0bfVCAKvqpR2dijgyzCND34wCgYIKoZIzj0EAwIw
+FDESMBAGA1UEAwwJbG9jYWxob3N0MCAXDTI2MTEyMTA3MjIxNloYDzIxMjYxMDI4
+MDcyMjE2WjAUMRIwEAYDVQQDDAlsb2NhbGhvc3QwWTATBgcqhkjOPQIBBggqhkjO
+PQMBBwNCAASCaZPMwCrqi07yhEfgUlOQJk0QSPit6JPs837i07djbJF7E83BLTRA
+klLkXRFWo8ras8vTWbzF5GvB5J9dVrDGo28wbTAdBgNVHQ4EFgQUWCXdxjtr8Z6k
+0QP0uiW4al20Pf0wHwYDVR0jBBgwFoAUWCXdxjtr8Z6k0QP0uiW4al20Pf0wDwYD
+VR0TAQH/BAUwAwEB/zAaBgNVHREEEzARgglsb2NhbGhvc3SHBH8AAAEwCgYIKoZI
+zj0EAwIDSAAwRQIgSzJNFAeun8JG4X5qng3P027h885Ke/mpYzMqu0LZGmACIQCW
+Kcmc9/bFJpdkgFt/+N4awxnPHjXpR6VDysvnP7T22g==
+-----END CERTIFICATE-----
 `;

@@ -5,7 +5,7 @@ import { type AddressInfo, connect } from "node:net";
 import { onTestFinished } from "vitest";
 import { type Answered, startServer } from "../src/cli/server.js";
 import { type ApiProxy, createProxy, type ProxyOptions } from "../src/http/proxy.js";
-import { connectUpstream } from "../src/http/upstream.js";
+import { fetchUpstream } from "../src/http/upstream.js";
 
 export interface Served {
   url: string;
@@ -26,10 +26,8 @@ export async function serveProxy(
     ...options
   }: Partial<ProxyOptions> & { maxHeaders?: number; proxy?: ApiProxy } = {},
 ): Promise<Served> {
-  const connections = connectUpstream();
   const proxy =
-    given ??
-    createProxy({ upstream, fetch: connections.fetch, maxBody: 2 ** 30, maxJson: 2 ** 26, ...options });
+    given ?? createProxy({ upstream, fetch: fetchUpstream, maxBody: 2 ** 30, maxJson: 2 ** 26, ...options });
   const log: Answered[] = [];
   const waiting = new Set<() => void>();
   const server = await startServer(proxy, {
@@ -43,7 +41,6 @@ export async function serveProxy(
   });
   onTestFinished(async () => {
     await server.stop(0);
-    await connections.close();
   });
   const logged = (count: number): Promise<Answered[]> =>
     new Promise((resolve) => {

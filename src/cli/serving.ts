@@ -1,6 +1,6 @@
 /** The proxy as a process: what it says, what it logs, how it ends. */
 import { type ApiProxy, createProxy, type ProxyOptions } from "../http/proxy.js";
-import { connectUpstream } from "../http/upstream.js";
+import { fetchUpstream } from "../http/upstream.js";
 import { DEFAULT_BASE_URL } from "./api.js";
 import type { ServeOptions } from "./serve.js";
 import { type Answered, type ProxyServer, startServer } from "./server.js";
@@ -16,10 +16,9 @@ export async function serve(options: ServeOptions): Promise<void> {
   const { port, host, instruction, maxBody, maxJson, maxHeaders, grace, json } = options;
   // What the environment says in a blank is nothing.
   const upstream = options.upstream.trim() || DEFAULT_BASE_URL;
-  const connections = connectUpstream();
   const proxy = proxyOf({
     upstream,
-    fetch: connections.fetch,
+    fetch: fetchUpstream,
     instruction,
     maxBody: maxBody * MEGABYTE,
     maxJson: maxJson * MEGABYTE,
@@ -32,7 +31,6 @@ export async function serve(options: ServeOptions): Promise<void> {
   });
   console.error(`listening on ${server.url}, upstream ${upstream}`);
   const wereAllAnswered = await stopOnSignal(server, grace);
-  await connections.close();
   if (!wereAllAnswered) throw new Error(`requests ran longer than ${grace} s, and were cut off`);
 }
 

@@ -1,8 +1,9 @@
-/** The proxy's way to the upstream: less of everything than `fetch` brings, at half its cost. */
-import type { Readable } from "node:stream";
-import { pipeline } from "node:stream";
+/** The proxy's way to the upstream, by Node's own client: less than `fetch` brings, at half its cost. */
+import { request as httpRequest, type IncomingMessage } from "node:http";
+import { request as httpsRequest } from "node:https";
+import { pipeline, Readable } from "node:stream";
+import type { ReadableStream as NodeReadableStream } from "node:stream/web";
 import { createBrotliDecompress, createGunzip } from "node:zlib";
-import { EnvHttpProxyAgent, request } from "undici";
 import { webStreamOf } from "./fetch.js";
 
 const DECODERS: Readonly<Record<string, () => NodeJS.ReadWriteStream>> = {
@@ -11,46 +12,65 @@ const DECODERS: Readonly<Record<string, () => NodeJS.ReadWriteStream>> = {
   br: createBrotliDecompress,
 };
 
-/** A `fetch` for requests that are put together with care, and how to end its connections. */
-export interface Upstream {
-  /** Follows no redirect, adds no header, and waits as long as it takes. */
-  fetch: typeof globalThis.fetch;
-  close(): Promise<void>;
-}
-
-/** Connections to an upstream, kept and used again; through the proxy that the environment names, if it does. */
-export function connectUpstream(): Upstream {
-  // An answer may take longer to begin than the five minutes that are the default.
-  const dispatcher = new EnvHttpProxyAgent({ headersTimeout: 0, bodyTimeout: 0 });
-  return {
-    close: () => dispatcher.destroy(),
-    fetch: async (url, { method = "GET", headers, body, signal } = {}) => {
-      const answer = await request(
-        url as string,
-        {
-          dispatcher,
-          method,
-          headers: Array.isArray(headers) ? headers.flat() : headers,
-          body,
-          signal,
-        } as Parameters<typeof request>[1],
-      );
-      const { statusCode: status, statusText } = answer;
-      const answered = headersOf(answer.headers);
-      const hasBody = method !== "HEAD" && status !== 204 && status !== 304;
-      const stream = hasBody ? webStreamOf(decoded(answer.body, answered)) : null;
-      if (!hasBody) answer.body.resume();
-      return new Response(stream, { status, statusText, headers: answered });
-    },
-  };
-}
-
-function headersOf(headers: Record<string, string | string[] | undefined>): Headers {
-  const given = new Headers();
-  for (const [name, values] of Object.entries(headers)) {
-    for (const value of typeof values === "string" ? [values] : (values ?? [])) given.append(name, value);
+/**
+ * A `fetch` for requests that are put together already: it follows no redirect, adds no header but those that frame a
+ * body, and waits as long as it takes. The global one gives up when an answer has not begun after five minutes.
+ */
+export const fetchUpstream: typeof globalThis.fetch = async (
+  url,
+  { method = "GET", headers, body, signal } = {},
+) => {
+  const answer = await answerTo(new URL(url as string), {
+    method,
+    headers: Object.fromEntries(new Headers(headers)),
+    body: body as Uint8Array | string | ReadableStream<Uint8Array> | null | undefined,
+    signal: signal ?? undefined,
+  });
+  try {
+    const { statusCode: status = 0, statusMessage: statusText = "" } = answer;
+    const answered = headersOf(answer.rawHeaders);
+    const hasBody = method !== "HEAD" && status !== 204 && status !== 304;
+    const stream = hasBody ? webStreamOf(decoded(answer, answered)) : null;
+    if (!hasBody) answer.resume();
+    return new Response(stream, { status, statusText, headers: answered });
+  } catch (error) {
+    answer.destroy(); // it says what no answer may: nobody will read it
+    throw error;
   }
-  return given;
+};
+
+/** Sends a request; its answer, once that has begun. */
+function answerTo(
+  url: URL,
+  {
+    method,
+    headers,
+    body,
+    signal,
+  }: {
+    method: string;
+    headers: Record<string, string>;
+    body: Uint8Array | string | ReadableStream<Uint8Array> | null | undefined;
+    signal: AbortSignal | undefined;
+  },
+): Promise<IncomingMessage> {
+  const isStream = body instanceof ReadableStream;
+  // Said by us: Node frames no stream for a method that has no body as a rule, such as DELETE.
+  if (isStream && !("content-length" in headers)) headers["transfer-encoding"] = "chunked";
+  return new Promise((resolve, reject) => {
+    const send = url.protocol === "https:" ? httpsRequest : httpRequest;
+    const request = send(url, { method, headers, ...(signal && { signal }) }, resolve);
+    request.on("error", reject);
+    if (isStream)
+      pipeline(Readable.fromWeb(body as NodeReadableStream), request, (error) => error && reject(error));
+    else request.end(body ?? undefined);
+  });
+}
+
+function headersOf(rawHeaders: readonly string[]): Headers {
+  const headers = new Headers();
+  for (let at = 0; at < rawHeaders.length; at += 2) headers.append(rawHeaders[at]!, rawHeaders[at + 1]!);
+  return headers;
 }
 
 /**
