@@ -26,7 +26,7 @@ export function lastBefore<R extends Range>(ranges: readonly R[], at: number): R
     if (ranges[middle]!.start < at) low = middle + 1;
     else high = middle;
   }
-  return low > 0 ? ranges[low - 1] : undefined;
+  return ranges[low - 1];
 }
 
 /** Whether one of `ranges` covers some of the text from `start` to `end`. */

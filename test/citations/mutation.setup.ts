@@ -1,0 +1,7 @@
+/** For `npm run mutation`: a property that a mutant breaks breaks soon. Thousands of runs for each would take days. */
+import fc from "fast-check";
+import { expect } from "vitest";
+
+// This one counts what its runs have met.
+const isWhole = expect.getState().testPath?.endsWith("repetition.test.ts");
+if (!isWhole) fc.configureGlobal({ interruptAfterTimeLimit: 50 });
