@@ -1,7 +1,8 @@
 import { badInput } from "./bad-input.js";
 import { createFileCitationsFetch, isFileCitationsFetch } from "./http/fetch.js";
 import { type FileCitationsOptions, settingsOf } from "./options.js";
-import { type ContainerFilesClient, isContainerFilesClient } from "./responses/lookup.js";
+import type { ContainerFilesClient } from "./responses/list-pages.js";
+import { isContainerFilesClient } from "./responses/lookup.js";
 
 /** An OpenAI client of any version and class: one that lists container files and makes copies of itself. */
 export interface OpenAIClient extends ContainerFilesClient {

@@ -20,8 +20,9 @@ export {
 export { createFileCitationsFetch, type FileCitationsFetchOptions } from "./http/fetch.js";
 export type { FileCitationsOptions, Instruction } from "./options.js";
 export { addLinkInstruction } from "./responses/instruction.js";
-export type { ContainerFilesClient, FileSource, FileSourceFunction } from "./responses/lookup.js";
+export type { ContainerFilesClient } from "./responses/list-pages.js";
+export type { FileSource, FileSourceFunction } from "./responses/lookup.js";
 export { type RepairOptions, repairResponse } from "./responses/repair.js";
-export { FileCitationsError } from "./responses/response-repair.js";
+export { FileCitationsError } from "./responses/report.js";
 export { repairResponseStream } from "./responses/stream.js";
 export type * from "./types.js";

@@ -98,7 +98,7 @@ export interface Report {
   responseId: string | undefined;
   /**
    * `"nothing-to-do"`: no citation was missing. `"recovered"`: at least one was added. `"unchanged"`: some mention
-   * stays without one (see `unresolved`). `"failed"`: so it does, and `error` says what went wrong.
+   * stays without one (see `unresolved`). `"failed"`: so it does, or the response broke off; `error` says what went wrong.
    */
   outcome: "nothing-to-do" | "recovered" | "unchanged" | "failed";
   citations: ReportedCitation[];

@@ -349,7 +349,12 @@ describe("the list, without a client", () => {
     const { fetch, lists } = setUp({}, { client });
     const found = await fetch(`${BASE}/responses`, { ...POST, headers: HEADERS });
     expect(cited(await found.json())).toEqual(FOUND);
-    expect(asked).toEqual([["cntr_1", { limit: 100 }, { signal: expect.any(AbortSignal) }]]);
+    const options = {
+      signal: expect.any(AbortSignal),
+      maxRetries: 0,
+      fetchOptions: { redirect: "manual" },
+    };
+    expect(asked).toEqual([["cntr_1", { limit: 100 }, options]]);
     expect(lists()).toEqual([]);
     await (await fetch("https://elsewhere.example/v1/responses", { ...POST, headers: HEADERS })).json();
     expect(lists().map(({ url }) => new URL(url).origin)).toEqual(["https://elsewhere.example"]);
@@ -565,7 +570,7 @@ describe("what a client remembers", () => {
 
     const memory = new ContainerMemory();
     memory.remember(
-      "resp_1",
+      ["resp_1"],
       Array.from({ length: 100 }, (_, at) => `cntr_${at}`),
     );
     expect(memory.recall("resp_1")).toHaveLength(32);

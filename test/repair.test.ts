@@ -5,10 +5,11 @@ import {
   type RepairOptions,
   type Report,
   repairResponse,
+  repairResponseStream,
 } from "../src/index.js";
 import { fileNamesIn } from "../src/responses/evidence.js";
 import { describeShared, expectValid } from "./shared.js";
-import { call, cited, file, message, response } from "./upstream.js";
+import { call, cited, file, message, response, type StreamEvent, streamOf } from "./upstream.js";
 
 const PLAN = file("/mnt/data/plan.docx");
 
@@ -296,14 +297,45 @@ describe("when the list is asked for", () => {
     expect(cited(repaired)).toContainEqual(expect.stringMatching(/^plan\.docx@/));
   });
 
-  it("again for a message after another call, which may have written more", async () => {
+  it("once where there are calls between the messages: the answer is there, and so is all they wrote", async () => {
+    const later = file("/mnt/data/later.csv");
+    const output = [call(), message("/mnt/data/plan.docx"), call(), message("/mnt/data/later.csv")];
+    const { asked, repaired } = await repair(output, [PLAN, later]);
+    expect(cited(repaired)).toEqual(["plan.docx@/mnt/data/plan.docx", "later.csv@/mnt/data/later.csv"]);
+    expect(asked).toEqual(["cntr_1"]);
+  });
+
+  it("again in a stream for a message after another call, which may have written more", async () => {
     const later = file("/mnt/data/later.csv");
     let asked = 0;
     const list = async () => (asked++ === 0 ? [PLAN] : [PLAN, later]);
     const output = [call(), message("/mnt/data/plan.docx"), call(), message("/mnt/data/later.csv")];
-    const { response: repaired } = await repairResponse(response(output), list);
-    expect(cited(repaired)).toEqual(["plan.docx@/mnt/data/plan.docx", "later.csv@/mnt/data/later.csv"]);
+    const out: StreamEvent[] = [];
+    for await (const event of repairResponseStream(streamOf(output), list)) out.push(event);
+    expect(cited(out.at(-1)!.response)).toEqual([
+      "plan.docx@/mnt/data/plan.docx",
+      "later.csv@/mnt/data/later.csv",
+    ]);
     expect(asked).toBe(2);
+  });
+
+  it("once again for all the texts that wait for a late file, and not by each", async () => {
+    vi.useFakeTimers();
+    const names = Array.from({ length: 30 }, (_, at) => `late${at}.csv`);
+    let asked = 0;
+    const list = async () => (asked++ === 0 ? [] : names.map((name) => file(`/mnt/data/${name}`)));
+    const output = [call(names.join(" ")), ...names.map((name) => message(`/mnt/data/${name}`))];
+    const repairing = repairResponse(response(output), list);
+    await vi.advanceTimersByTimeAsync(250);
+    expect(cited((await repairing).response)).toHaveLength(30);
+    expect(asked).toBe(2);
+    vi.useRealTimers();
+  });
+
+  it("of 32 containers at most, the nearest, whatever a response names", async () => {
+    const calls = Array.from({ length: 100 }, (_, at) => call("", `cntr_${at}`));
+    const { asked } = await repair([...calls, message("/mnt/data/plan.docx")], []);
+    expect(asked).toEqual(Array.from({ length: 32 }, (_, at) => `cntr_${99 - at}`));
   });
 });
 

@@ -7,7 +7,7 @@ import { isRecord } from "../bad-input.js";
 import type { ContainerContentClient } from "../files/content.js";
 import { createFileCitationsFetch } from "../http/fetch.js";
 import { pause } from "../responses/held-time.js";
-import type { ContainerFilesClient } from "../responses/lookup.js";
+import type { ContainerFilesClient } from "../responses/list-pages.js";
 import type { Report } from "../types.js";
 import { WrongUse } from "./wrong-use.js";
 
@@ -77,9 +77,10 @@ export class Api implements ContainerFilesClient, ContainerContentClient {
 
   readonly containers: ContainerFilesClient["containers"] & ContainerContentClient["containers"] = {
     files: {
-      list: (containerId, { limit, after }, { signal }) => {
+      list: (containerId, { limit, after }, { signal, maxRetries }) => {
         const query = new URLSearchParams({ limit: String(limit), ...(after !== undefined && { after }) });
-        return this.#json(`/containers/${encodeURIComponent(containerId)}/files?${query}`, { signal });
+        const path = `/containers/${encodeURIComponent(containerId)}/files?${query}`;
+        return this.#json(path, { signal }, { retries: maxRetries ?? RETRIES });
       },
       content: {
         retrieve: (fileId, { container_id: containerId }, { signal, maxRetries }) =>
@@ -133,8 +134,8 @@ export class Api implements ContainerFilesClient, ContainerContentClient {
     }
   }
 
-  async #json(path: string, init: RequestInitWithSignal): Promise<unknown> {
-    return (await this.#request(path, init)).json();
+  async #json(path: string, init: RequestInitWithSignal, options?: { retries: number }): Promise<unknown> {
+    return (await this.#request(path, init, options)).json();
   }
 
   /** Sends a request until it is answered with success; it throws what it was answered with last. */

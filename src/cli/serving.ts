@@ -77,7 +77,7 @@ function logTo(stream: NodeJS.WriteStream, format: (answered: Answered) => strin
 function asText({ time, method, path, status, ms, recovered, aborted, failed }: Answered): string {
   const notes = [
     recovered > 0 && `${recovered} citation${recovered === 1 ? "" : "s"} recovered`,
-    failed && "recovery failed",
+    failed && !aborted && "recovery failed",
     aborted && "broken off",
   ].filter(Boolean);
   return [`${time} ${method} ${path} ${status} ${ms} ms`, ...notes].join(", ");

@@ -1,6 +1,7 @@
 /** All that a response hands over, into a sink: streamed, side by side, tried again where that can help. */
 import pRetry, { AbortError } from "p-retry";
 import { asError, badInput } from "../bad-input.js";
+import { retryAfterMs } from "../responses/retry-after.js";
 import { type CollectedFile, collectFiles } from "./collect.js";
 import { type ContainerContentClient, isInline, openFile } from "./content.js";
 import { createSha256 } from "./sha256.js";
@@ -216,19 +217,12 @@ function throwPlain(error: unknown): never {
 async function mayHelp(error: unknown, signal: AbortSignal | undefined): Promise<boolean> {
   const { status, headers } = Object(error) as { status?: unknown; headers?: unknown };
   if (typeof status === "number" && status !== 429 && status < 500) return false;
-  if (headers instanceof Headers) await pause(retryAfterMs(headers), signal);
+  if (headers instanceof Headers) await pause(Math.min(retryAfterMs(headers), LONGEST_PAUSE_MS), signal);
   return true;
 }
 
 /** A container does not live long enough for more. */
 const LONGEST_PAUSE_MS = 60_000;
-
-/** For how long a server asks to be left alone, in seconds or until a date. */
-function retryAfterMs(headers: Headers): number {
-  const said = headers.get("retry-after") ?? "";
-  const ms = /^\d+$/.test(said) ? Number(said) * 1000 : Date.parse(said) - Date.now();
-  return ms > 0 ? Math.min(ms, LONGEST_PAUSE_MS) : 0;
-}
 
 /** Waits, or until the signal aborts. */
 function pause(ms: number, signal: AbortSignal | undefined): Promise<void> {

@@ -1,5 +1,5 @@
 /** The middleware: a `fetch` that asks for cited links and gives back responses that have them. */
-import { asError, badInput, isRecord } from "../bad-input.js";
+import { badInput } from "../bad-input.js";
 import { type FileCitationsOptions, type Settings, settingsOf } from "../options.js";
 import { isId } from "../responses/containers.js";
 import { withLinkInstruction } from "../responses/instruction.js";
@@ -7,19 +7,17 @@ import {
   type Body,
   type ContainerFilesClient,
   credentialsOf,
-  inPages,
-  isContainerFilesClient,
-  type ListFiles,
   letGo,
   pagesOfClient,
   pagesOfFetch,
-} from "../responses/lookup.js";
+} from "../responses/list-pages.js";
+import { inPages, isContainerFilesClient, type ListFiles } from "../responses/lookup.js";
 import { ContainerMemory } from "../responses/memory.js";
-import { repairItemList, repairOutput } from "../responses/repair.js";
-import { FileCitationsError, type RepairContext, ResponseRepair } from "../responses/response-repair.js";
+import { type RepairContext, ResponseRepair } from "../responses/response-repair.js";
 import { StreamRepair } from "../responses/stream-repair.js";
 import type { Report } from "../types.js";
-import { concat, repairEventStream } from "./sse.js";
+import { type AnswerShape, parseObject, repairJson } from "./json.js";
+import { repairEventStream } from "./sse.js";
 
 type Fetch = typeof globalThis.fetch;
 
@@ -105,7 +103,7 @@ export function repairedAnswers(
     if (!route) return { answer: await underneath(input, init) };
     const request = route.isCreate ? await withInstruction(input, init, settings) : { input, init };
     const answer = await underneath(request.input, request.init);
-    const type = answer.headers.get("content-type") ?? "";
+    const type = answer.headers.get("content-type")?.toLowerCase() ?? "";
     const isStream = type.startsWith("text/event-stream");
     if (!answer.ok || !answer.body || !(isStream || type.startsWith("application/json"))) return { answer };
 
@@ -123,18 +121,14 @@ export function repairedAnswers(
     const upstream = webStreamOf(answer.body);
     if (isStream) return { answer, body: repairEventStream(upstream, new StreamRepair(context)) };
     const repair = new ResponseRepair(context);
-    const body = repairJson(upstream, repair, route, context.signal);
-    return { answer, body, report: () => repair.report };
+    return { answer, body: repairJson(upstream, repair, route), report: () => repair.report };
   };
 }
 
 /** A request that is answered with a response, or with a list of items that may hold messages. */
-interface Route {
+interface Route extends AnswerShape {
   /** It makes a response, rather than read one. */
   isCreate: boolean;
-  /** It reads a list of items. */
-  isItemList: boolean;
-  isNewestFirst: boolean;
   /** The URL up to `/responses`: `https://api.openai.com/v1`. */
   base: string;
   /** The query that every request to this API needs: Azure's `api-version`. */
@@ -199,15 +193,6 @@ function textOf(body: unknown): string | undefined {
     : undefined;
 }
 
-function parseObject(text: string): Record<string, unknown> | undefined {
-  try {
-    const value: unknown = JSON.parse(text);
-    return isRecord(value) ? value : undefined;
-  } catch {
-    return undefined;
-  }
-}
-
 /** How the files behind a response are listed: by the client if the request went where the client's go. */
 function listFilesFor(
   { base, search }: Route,
@@ -215,15 +200,15 @@ function listFilesFor(
   { fetch, client, settings }: { fetch: Fetch; client: ContainerFilesClient | undefined; settings: Settings },
 ): ListFiles {
   const headers = credentialsOf(requestHeaders);
-  if (!client) return inPages(pagesOfFetch(fetch, { base, search, headers, retries: settings.retries }));
+  if (!client) return inPages(pagesOfFetch(fetch, settings, { base, search, headers }));
   const { baseURL, apiKey } = client as { baseURL?: unknown; apiKey?: unknown };
   // A copy of the client with another base URL: its credentials stay where its requests go.
   if (typeof baseURL === "string" && baseURL.replace(/\/+$/, "") !== base) {
-    return inPages(pagesOfFetch(fetch, { base, search, headers, retries: settings.retries }));
+    return inPages(pagesOfFetch(fetch, settings, { base, search, headers }));
   }
   // A copy of the client with another key sees other containers.
   const isOwnKey = headers.authorization === `Bearer ${apiKey}` || headers["api-key"] === apiKey;
-  return inPages(pagesOfClient(client, isOwnKey ? undefined : headers));
+  return inPages(pagesOfClient(client, settings, isOwnKey ? undefined : headers));
 }
 
 /** An earlier response, by its id. */
@@ -244,66 +229,6 @@ async function getResponse(
   if (response.ok) return response.json();
   letGo(response.body);
   throw new Error(`the response before this one answered ${response.status}`);
-}
-
-/** A JSON body, repaired once somebody reads it. One that is no response, or lacks nothing, is the same bytes. */
-function repairJson(
-  upstream: ReadableStream<Uint8Array>,
-  repair: ResponseRepair,
-  route: Route,
-  signal: AbortSignal | undefined,
-): ReadableStream<Uint8Array> {
-  const reader = upstream.getReader();
-  let failure: { error: unknown } | undefined;
-  return new ReadableStream<Uint8Array>(
-    {
-      async pull(controller) {
-        if (failure) return controller.error(failure.error);
-        const chunks: Uint8Array[] = [];
-        try {
-          for (let read = await reader.read(); !read.done; read = await reader.read()) {
-            chunks.push(read.value);
-          }
-        } catch (error) {
-          // What came before the break goes out first, as it would have.
-          failure = { error };
-          if (!signal?.aborted) repair.finish(asError(error));
-          if (chunks.length === 0) return controller.error(error);
-          return controller.enqueue(concat(chunks));
-        }
-        const answer = parseObject(new TextDecoder().decode(concat(chunks)));
-        const repaired = answer && (await repairAnswer(repair, answer, route));
-        if (repaired === undefined) for (const chunk of chunks) controller.enqueue(chunk);
-        else controller.enqueue(new TextEncoder().encode(repaired));
-        controller.close();
-      },
-      cancel(reason) {
-        repair.cancel(reason);
-        return reader.cancel(reason);
-      },
-    },
-    { highWaterMark: 0 },
-  );
-}
-
-/** A response, or a list of items, with what it lacks, as text; `undefined` for anything else, or where it lacks nothing. */
-async function repairAnswer(
-  repair: ResponseRepair,
-  answer: Record<string, unknown>,
-  { isItemList, isNewestFirst }: Route,
-): Promise<string | undefined> {
-  if (!Array.isArray(isItemList ? answer.data : answer.output)) return undefined;
-  try {
-    const repaired = isItemList
-      ? await repairItemList(repair, answer, isNewestFirst)
-      : await repairOutput(repair, answer);
-    repair.finish();
-    return repaired === answer ? undefined : JSON.stringify(repaired);
-  } catch (error) {
-    // A mistake of ours, or an answer that cannot be written again, is no reason to lose it.
-    if (error instanceof FileCitationsError) throw error;
-    return undefined;
-  }
 }
 
 /** A body as a web stream. */

@@ -1,9 +1,10 @@
 /**
  * A response's event stream. Frames that need no change pass as the bytes that came, in the pieces they came in:
- * not decoded, not parsed, not written again. `isRead` (responses/stream-repair.ts) names the others.
+ * not decoded, not parsed, not written again. `isRead` (responses/stream-events.ts) names the others.
  */
 import { andThen } from "../responses/repair.js";
-import { isRead, type StreamRepair } from "../responses/stream-repair.js";
+import { isRead } from "../responses/stream-events.js";
+import type { StreamRepair } from "../responses/stream-repair.js";
 import {
   type Frame,
   FrameSplitter,

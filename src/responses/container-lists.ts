@@ -1,5 +1,5 @@
 /** The lists of files that one response's repair asked for: each once, until another call may have written more. */
-import pRetry from "p-retry";
+import { FileIndex } from "../citations/file-index.js";
 import type { ContainerFile } from "../types.js";
 import { pause } from "./held-time.js";
 import type { ListFiles } from "./lookup.js";
@@ -8,16 +8,22 @@ import type { ContainerMemory } from "./memory.js";
 /** The first pause before a list is asked for again. Each one after it is twice as long. */
 const FIRST_PAUSE_MS = 250;
 
+/** A container's list; the same one each time, until it is asked for again. */
+export type FileList = readonly ContainerFile[];
+
 export class ContainerLists {
   /** Pages of lists, and whatever else was asked for. */
   requests = 0;
   /** The containers asked about, in that order. */
   readonly containers = new Set<string>();
-  /** Every file of every list, by its id. */
-  readonly files = new Map<string, ContainerFile>();
+  /** Every file of every list, by its container's id and its own. */
+  readonly #files = new Map<string, ContainerFile>();
   readonly #list: ListFiles;
   readonly #memory: ContainerMemory | undefined;
-  readonly #lists = new Map<string, Promise<ContainerFile[]>>();
+  readonly #lists = new Map<string, Promise<FileList>>();
+  /** The rounds of asking again that are on their way: texts that wait for late files wait together. */
+  readonly #rounds = new Map<string, Promise<FileList[]>>();
+  #latest: { lists: readonly FileList[]; index: FileIndex } | undefined;
 
   constructor(list: ListFiles, memory: ContainerMemory | undefined) {
     this.#list = list;
@@ -25,7 +31,7 @@ export class ContainerLists {
   }
 
   /** The files of a container after so many calls. */
-  of(containerId: string, callCount: number, signal: AbortSignal): Promise<ContainerFile[]> {
+  of(containerId: string, callCount: number, signal: AbortSignal): Promise<FileList> {
     const key = `${containerId}/${callCount}`;
     let files = this.#lists.get(key);
     if (!files) {
@@ -38,68 +44,88 @@ export class ContainerLists {
   }
 
   /**
-   * Adds the files of `containers` to `into`, in their order. Behind one that fails, the others are left out: of two
+   * Adds the lists of `containers` to `into`, in their order. Behind one that fails, the others are left out: of two
    * files that fit, its own would have been the right one.
    */
   async add(
-    into: ContainerFile[],
+    into: FileList[],
     containers: readonly string[],
     callCount: number,
     signal: AbortSignal,
   ): Promise<void> {
     const lists = containers.map((id) => this.of(id, callCount, signal));
-    for (const list of lists) into.push(...(await list));
+    for (const list of lists) into.push(await list);
   }
 
-  /** Asks again, with growing pauses, until `accept` takes what the lists hold. */
+  /** Asks again, with growing pauses, until `accept` takes what the lists hold. Throws if the last one fails. */
   async again<Accepted>(
     containers: readonly string[],
     callCount: number,
     signal: AbortSignal,
-    {
-      retries,
-      accept,
-    }: { retries: number; accept: (files: readonly ContainerFile[]) => Accepted | undefined },
+    { retries, accept }: { retries: number; accept: (lists: readonly FileList[]) => Accepted | undefined },
   ): Promise<Accepted | undefined> {
-    if (retries === 0) return undefined;
-    const ask = async (): Promise<Accepted> => {
-      this.#lists.clear();
-      const files: ContainerFile[] = [];
-      await this.add(files, containers, callCount, signal);
-      const accepted = accept(files);
-      if (accepted === undefined) throw new Error("a file that a call wrote is not in its container's list");
-      return accepted;
-    };
-    await pause(FIRST_PAUSE_MS, signal);
-    return pRetry(ask, { retries: retries - 1, minTimeout: 2 * FIRST_PAUSE_MS, signal }).catch(
-      (error: unknown) => {
-        if (signal.aborted) throw error;
-        return undefined;
-      },
-    );
+    for (let round = 0; round < retries; round++) {
+      try {
+        const accepted = accept(await this.#round(round, containers, callCount, signal));
+        if (accepted !== undefined) return accepted;
+      } catch (error) {
+        if (signal.aborted || round === retries - 1) throw error;
+      }
+    }
+    return undefined;
   }
 
-  /** Whether an earlier list showed a file, before this response. */
-  wasSeenBefore({ id, container_id }: ContainerFile, responseId: unknown): boolean {
-    return this.#memory?.sawFileBefore(container_id, id, responseId) ?? false;
+  /** The files in lists, found by what a text says. Texts mostly mean the same ones as the text before. */
+  indexOf(lists: readonly FileList[], roots: readonly string[]): FileIndex {
+    const known = this.#latest?.lists;
+    if (!this.#latest || known?.length !== lists.length || !lists.every((list, at) => list === known[at])) {
+      this.#latest = { lists: [...lists], index: new FileIndex(lists.flat(), roots) };
+    }
+    return this.#latest.index;
+  }
+
+  /** The files that were written since a time and were in no earlier list, before this response. */
+  filesSince(seconds: number, responseId: unknown): ContainerFile[] {
+    return [...this.#files.values()].filter(
+      ({ id, container_id, created_at }) =>
+        created_at >= seconds && !this.#memory?.sawFileBefore(container_id, id, responseId),
+    );
   }
 
   /** Hands the lists on to the responses that come after this one. */
   remember(responseId: unknown): void {
-    for (const containerId of this.containers) {
-      const files = [...this.files.values()].filter((file) => file.container_id === containerId);
-      this.#memory?.rememberFiles(
-        containerId,
-        files.map(({ id }) => id),
-        responseId,
-      );
-    }
+    const ids = new Map([...this.containers].map((id): [string, string[]] => [id, []]));
+    for (const { container_id, id } of this.#files.values()) ids.get(container_id)?.push(id);
+    for (const [containerId, fileIds] of ids) this.#memory?.rememberFiles(containerId, fileIds, responseId);
   }
 
-  async #askFor(containerId: string, signal: AbortSignal): Promise<ContainerFile[]> {
+  /** One round of asking again, behind its pause. */
+  #round(
+    round: number,
+    containers: readonly string[],
+    callCount: number,
+    signal: AbortSignal,
+  ): Promise<FileList[]> {
+    const key = `${round} ${callCount} ${containers.join()}`;
+    const ask = async (): Promise<FileList[]> => {
+      await pause(FIRST_PAUSE_MS * 2 ** round, signal);
+      for (const id of containers) this.#lists.delete(`${id}/${callCount}`);
+      const lists: FileList[] = [];
+      await this.add(lists, containers, callCount, signal);
+      return lists;
+    };
+    let asking = this.#rounds.get(key);
+    if (!asking) {
+      asking = ask().finally(() => this.#rounds.delete(key));
+      this.#rounds.set(key, asking);
+    }
+    return asking;
+  }
+
+  async #askFor(containerId: string, signal: AbortSignal): Promise<FileList> {
     this.containers.add(containerId);
     const files = await this.#list(containerId, signal, () => this.requests++);
-    for (const file of files) this.files.set(file.id, file);
+    for (const file of files) this.#files.set(`${containerId}/${file.id}`, file);
     return files;
   }
 }

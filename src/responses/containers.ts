@@ -12,6 +12,12 @@ export function isId(id: unknown): id is string {
   return typeof id === "string" && ID.test(id);
 }
 
+/**
+ * How many containers a response can mean, the nearest ones: those before them have long expired, and a response that
+ * names thousands is no reason for thousands of requests.
+ */
+export const MOST_CONTAINERS = 32;
+
 /** Distinct, usable ids in their order. */
 function containerIds(ids: readonly unknown[]): string[] {
   if (ids.length === 0) return []; // most items name none, and a million responses have many
@@ -28,7 +34,7 @@ export function containersOfItems(items: readonly unknown[]): string[] {
     if (Array.isArray(item.content)) {
       for (const part of item.content) {
         if (isRecord(part) && Array.isArray(part.annotations))
-          ids.push(...containersOfAnnotations(part.annotations));
+          for (const id of containersOfAnnotations(part.annotations)) ids.push(id);
       }
     }
   }

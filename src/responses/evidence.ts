@@ -1,23 +1,19 @@
 /** What the calls of a response tell of the files they wrote: their code, what they printed, their commands. */
 import { isRecord } from "../bad-input.js";
 
-/** All that the calls in `items` say, as one text. */
-export function evidenceOf(items: readonly unknown[]): string {
-  const texts: unknown[] = [];
-  for (const item of items) {
-    if (!isRecord(item)) continue;
-    if (item.type === "code_interpreter_call") {
-      texts.push(item.code);
-      if (Array.isArray(item.outputs)) {
-        for (const output of item.outputs) if (isRecord(output)) texts.push(output.logs);
-      }
-    } else if (item.type === "shell_call" && isRecord(item.action)) {
-      if (Array.isArray(item.action.commands)) texts.push(...item.action.commands);
-    } else if (item.type === "shell_call_output" && Array.isArray(item.output)) {
-      for (const output of item.output) if (isRecord(output)) texts.push(output.stdout, output.stderr);
-    }
+/** All that an item says of files, if it is a call or what one printed. */
+export function evidenceIn(item: unknown): string[] {
+  if (!isRecord(item)) return [];
+  let texts: unknown[] = [];
+  if (item.type === "code_interpreter_call") {
+    const outputs = Array.isArray(item.outputs) ? item.outputs.filter(isRecord) : [];
+    texts = [item.code, ...outputs.map(({ logs }) => logs)];
+  } else if (item.type === "shell_call" && isRecord(item.action)) {
+    if (Array.isArray(item.action.commands)) texts = item.action.commands;
+  } else if (item.type === "shell_call_output" && Array.isArray(item.output)) {
+    texts = item.output.filter(isRecord).flatMap(({ stdout, stderr }) => [stdout, stderr]);
   }
-  return texts.filter((text) => typeof text === "string").join("\n");
+  return texts.filter((text) => typeof text === "string");
 }
 
 /** Whether an item is a call that ran in a container. */

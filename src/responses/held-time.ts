@@ -9,8 +9,11 @@ export class HeldTime {
   /** Made when a recovery asks for it, as making one costs more than all else that most responses need. */
   #stop: AbortController | undefined;
   #stopped: { reason: unknown } | undefined;
+  /** Rejects when the signal aborts: one for all that wait. */
+  #whenStopped: Promise<never> | undefined;
   #running = 0;
   #since = 0;
+  #timer: ReturnType<typeof setTimeout> | undefined;
 
   /** `caller` aborts when nobody waits for the answer any more. */
   constructor(limitMs: number, caller: AbortSignal | undefined) {
@@ -22,6 +25,11 @@ export class HeldTime {
   get signal(): AbortSignal {
     if (!this.#stop) {
       this.#stop = new AbortController();
+      const { signal } = this.#stop;
+      this.#whenStopped = new Promise((_, reject) => {
+        signal.addEventListener("abort", () => reject(signal.reason), { once: true });
+      });
+      this.#whenStopped.catch(() => {}); // whoever waits hears of it; nobody has to
       if (this.#caller?.aborted) this.#follow();
       else if (this.#stopped) this.#stop.abort(this.#stopped.reason);
       else this.#caller?.addEventListener("abort", this.#follow);
@@ -31,22 +39,12 @@ export class HeldTime {
 
   /** Waits for `recover`, which is told when to stop; rejects when the time is over, whether it stops or not. */
   async wait(recover: (signal: AbortSignal) => Promise<void>): Promise<void> {
-    if (this.#running++ === 0) this.#since = performance.now();
     const { signal } = this;
-    const timer = setTimeout(
-      () => this.stop(new Error(`the files' list took longer than ${this.#limitMs} ms`)),
-      Math.max(0, this.#limitMs - this.ms),
-    );
-    const { promise: stopped, reject } = withReject();
-    const stop = (): void => reject(signal.reason);
+    if (this.#running++ === 0) this.#begin();
     try {
-      if (signal.aborted) stop();
-      signal.addEventListener("abort", stop);
-      await Promise.race([recover(signal), stopped]);
+      await Promise.race([recover(signal), this.#whenStopped]);
     } finally {
-      signal.removeEventListener("abort", stop);
-      clearTimeout(timer);
-      if (--this.#running === 0) this.ms += performance.now() - this.#since;
+      if (--this.#running === 0) this.#pause();
     }
   }
 
@@ -57,16 +55,20 @@ export class HeldTime {
     this.#stop?.abort(reason);
   }
 
-  readonly #follow = (): void => this.stop(this.#caller?.reason);
-}
+  #begin(): void {
+    this.#since = performance.now();
+    this.#timer = setTimeout(
+      () => this.stop(new Error(`the files' list took longer than ${this.#limitMs} ms`)),
+      Math.max(0, this.#limitMs - this.ms),
+    );
+  }
 
-function withReject(): { promise: Promise<never>; reject: (reason: unknown) => void } {
-  let reject: (reason: unknown) => void = () => {};
-  const promise = new Promise<never>((_, rejectPromise) => {
-    reject = rejectPromise;
-  });
-  promise.catch(() => {}); // whoever races it hears of it; nobody has to
-  return { promise, reject };
+  #pause(): void {
+    clearTimeout(this.#timer);
+    this.ms += performance.now() - this.#since;
+  }
+
+  readonly #follow = (): void => this.stop(this.#caller?.reason);
 }
 
 /** Resolves after a while, rejects at once when `signal` aborts. */

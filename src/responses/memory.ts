@@ -1,24 +1,52 @@
 /** What a client saw in earlier responses, within bounds. */
 
-/** How many responses, items and conversations are remembered, and how many lists: each is a few short strings. */
+import { MOST_CONTAINERS } from "./containers.js";
+
+/** How many responses, items and conversations are remembered, and how many containers' lists. */
 const MEMORY_SIZE = 5000;
-/** How many containers are remembered of each, the nearest ones: those before them have long expired. */
-const MOST_CONTAINERS = 32;
+/** How many files those lists may have in all. */
+const MOST_FILES = 200_000;
+/** Longer than any id of the API. What is longer is not remembered: it would be a memory of any size. */
+const LONGEST_ID = 300;
 
 /** A map of the latest entries: what was set or asked for last is forgotten last. */
 class BoundedMap<Value> {
   readonly #entries = new Map<string, Value>();
+  readonly #sizeOf: (value: Value) => number;
+  readonly #mostInAll: number;
+  #inAll = 0;
+
+  /** At most so many entries, whose sizes are at most so much together. */
+  constructor(sizeOf: (value: Value) => number, mostInAll: number) {
+    this.#sizeOf = sizeOf;
+    this.#mostInAll = mostInAll;
+  }
 
   set(key: string, value: Value): void {
-    this.#entries.delete(key);
+    if (key.length > LONGEST_ID) return;
+    this.#delete(key);
     this.#entries.set(key, value);
-    if (this.#entries.size > MEMORY_SIZE) this.#entries.delete(this.#entries.keys().next().value!);
+    this.#inAll += this.#sizeOf(value);
+    while (this.#entries.size > MEMORY_SIZE || this.#inAll > this.#mostInAll) {
+      const [oldest] = this.#entries.keys();
+      this.#delete(oldest!);
+    }
   }
 
   get(key: string): Value | undefined {
     const value = this.#entries.get(key);
-    if (value !== undefined) this.set(key, value);
+    if (value !== undefined) {
+      this.#entries.delete(key);
+      this.#entries.set(key, value);
+    }
     return value;
+  }
+
+  #delete(key: string): void {
+    const value = this.#entries.get(key);
+    if (value === undefined) return;
+    this.#entries.delete(key);
+    this.#inAll -= this.#sizeOf(value);
   }
 }
 
@@ -27,13 +55,14 @@ class BoundedMap<Value> {
  * its file, and the files that were there before a response.
  */
 export class ContainerMemory {
-  readonly #containers = new BoundedMap<readonly string[]>();
-  readonly #files = new BoundedMap<ReadonlyMap<string, unknown>>();
+  readonly #containers = new BoundedMap<readonly string[]>(() => 1, MEMORY_SIZE);
+  readonly #files = new BoundedMap<ReadonlyMap<string, unknown>>(({ size }) => size, MOST_FILES);
 
-  /** `id` is that of a response or one of its items, or the key of a conversation. */
-  remember(id: unknown, containers: readonly string[]): void {
-    if (typeof id !== "string" || containers.length === 0) return;
-    this.#containers.set(id, [...new Set(containers)].slice(0, MOST_CONTAINERS));
+  /** `ids` are those of a response and its items, and the key of its conversation; `containers` come nearest first. */
+  remember(ids: readonly unknown[], containers: readonly string[]): void {
+    if (containers.length === 0) return;
+    const nearest = [...new Set(containers)].slice(0, MOST_CONTAINERS);
+    for (const id of ids) if (typeof id === "string") this.#containers.set(id, nearest);
   }
 
   recall(id: unknown): readonly string[] {
@@ -43,10 +72,9 @@ export class ContainerMemory {
   /** The ids of the files that a container's list held when `responseId` was repaired. */
   rememberFiles(containerId: string, fileIds: readonly string[], responseId: unknown): void {
     const known = this.#files.get(containerId);
-    this.#files.set(
-      containerId,
-      new Map(fileIds.map((id) => [id, known?.has(id) ? known.get(id) : responseId])),
-    );
+    const seenIn = typeof responseId === "string" && responseId.length <= LONGEST_ID ? responseId : undefined;
+    const ids = fileIds.filter((id) => id.length <= LONGEST_ID);
+    this.#files.set(containerId, new Map(ids.map((id) => [id, known?.has(id) ? known.get(id) : seenIn])));
   }
 
   /** Whether a file was there before a response: one that is read again finds its own files as new as they were. */

@@ -152,7 +152,7 @@ export function contextOf(source: FileSource, { request, signal, ...options }: R
   const settings = settingsOf(options);
   const isFixed = Array.isArray(source);
   return {
-    list: listFilesFrom(source),
+    list: listFilesFrom(source, settings),
     // Files that were given do not come to be more by asking again.
     settings: isFixed ? { ...settings, retries: 0 } : settings,
     otherContainers: isFixed ? [...new Set(source.map(({ container_id }) => container_id))] : [],

@@ -1,7 +1,6 @@
 /** What a response lacks: which of its parts need a citation, whose files they mean, what is to be added. */
 import { asError, isRecord } from "../bad-input.js";
-import { FileIndex, filenameOf } from "../citations/file-index.js";
-import { citationOf, type Resolution, resolveWithIndex } from "../citations/resolve.js";
+import { citationOf, type Resolution } from "../citations/resolve.js";
 import { CitedText } from "../citations/uncited.js";
 import type { Settings } from "../options.js";
 import type {
@@ -11,57 +10,27 @@ import type {
   PartPosition,
   RecoveredCitation,
   Report,
-  UnresolvedMention,
 } from "../types.js";
+import { ContainerCandidates, type OtherContainers } from "./candidates.js";
 import { ContainerLists } from "./container-lists.js";
-import {
-  containersBefore,
-  containersOfAnnotations,
-  containersOfItems,
-  containersOfTools,
-  conversationKey,
-  namesContainer,
-  previousId,
-} from "./containers.js";
-import { evidenceOf, fileNamesIn, isContainerCall } from "./evidence.js";
+import { containersOfAnnotations, containersOfItems, conversationKey } from "./containers.js";
+import { fileNamesIn } from "./evidence.js";
 import { HeldTime } from "./held-time.js";
+import { ResponseItems } from "./items.js";
 import type { ListFiles } from "./lookup.js";
-import type { ContainerMemory } from "./memory.js";
-
-/** What a recovery threw when `onFailure` is `"throw"`. `cause` is what went wrong, `report` all that is known. */
-export class FileCitationsError extends Error {
-  override name = "FileCitationsError";
-  readonly report: Report;
-  constructor(report: Report) {
-    super(`file citations could not be recovered: ${report.error?.message}`, { cause: report.error });
-    this.report = report;
-  }
-}
+import { FileCitationsError, type PartResult, reportOf } from "./report.js";
+import { resolveText } from "./text-files.js";
+import { unmentionedIn } from "./unmentioned.js";
 
 /** Why nothing more is recovered. One for all responses: an error costs its stack. */
 const COMPLETE = new Error("the response is complete");
 
 /** All that a repair knows besides the response itself. */
-export interface RepairContext {
+export interface RepairContext extends OtherContainers {
   list: ListFiles;
   settings: Settings;
-  /** The parameters of the request that led to the response, where they are known. */
-  request?: Record<string, unknown> | undefined;
-  memory?: ContainerMemory | undefined;
-  /** Containers to try when nothing names one. */
-  otherContainers?: readonly string[] | undefined;
-  /** The last resort: an earlier response, by its id. */
-  getResponse?: ((id: string, signal: AbortSignal) => Promise<unknown>) | undefined;
   /** Aborts when nobody waits for the answer any more. */
   signal?: AbortSignal | undefined;
-}
-
-/** What was found out about one part. */
-interface PartResult extends Resolution {
-  hadContainers: boolean;
-  position: PartPosition;
-  text: string;
-  given: readonly Annotation[];
 }
 
 function nothing(): Resolution {
@@ -74,13 +43,14 @@ function nothing(): Resolution {
  */
 export class ResponseRepair {
   readonly #context: RepairContext;
-  readonly #items: unknown[] = [];
-  readonly #parts = new Map<string, PartResult>();
+  readonly #items = new ResponseItems();
+  readonly #parts = new Map<string, PartResult & { hadContainers: boolean }>();
   readonly #lists: ContainerLists;
+  readonly #candidates: ContainerCandidates;
   readonly #held: HeldTime;
   #response: Record<string, unknown> = {};
-  #previous: Promise<readonly string[]> | undefined;
   #error: Error | undefined;
+  #isLeft = false;
   /** What became of the response, once that is known. */
   report: Report | undefined;
 
@@ -88,17 +58,19 @@ export class ResponseRepair {
     const { list, memory, settings, signal } = context;
     this.#context = context;
     this.#lists = new ContainerLists(list, memory);
+    this.#candidates = new ContainerCandidates(context, this.#lists);
     this.#held = new HeldTime(settings.timeoutMs, signal);
   }
 
   /** Takes note of what a response says besides its output: its id, its tools, what came before it. */
   noteResponse(response: Record<string, unknown>): void {
     this.#response = response;
+    this.#candidates.noteResponse(response);
   }
 
   /** Takes note of an item of the output. One that comes again, complete now, replaces the one before. */
   noteItem(outputIndex: number, item: unknown): void {
-    this.#items[outputIndex] = item;
+    this.#items.note(outputIndex, item);
   }
 
   /**
@@ -152,17 +124,17 @@ export class ResponseRepair {
 
   /** Whether a container is known that a message can mean by now. */
   get hasContainers(): boolean {
-    return this.#items.some(namesContainer) || this.#knownBefore().length > 0;
+    return this.#items.nameContainers || this.#candidates.known.length > 0;
   }
 
   /**
    * Asks for the list that a part will need, before its text has ended. Nobody waits for it here: what fails is
    * asked for again when it is needed.
    */
-  lookAhead(position: PartPosition): void {
-    const near = containersOfItems(this.#itemsBefore(position));
-    for (const id of near.length > 0 ? near : this.#knownBefore()) {
-      this.#lists.of(id, this.#callsBefore(position), this.#held.signal);
+  lookAhead({ outputIndex }: PartPosition): void {
+    const near = this.#items.before(outputIndex).containers;
+    for (const id of near.length > 0 ? near : this.#candidates.known) {
+      this.#lists.of(id, this.#items.callCount, this.#held.signal);
     }
   }
 
@@ -174,8 +146,8 @@ export class ResponseRepair {
   async citeUnmentioned(position: PartPosition, isTold = false): Promise<void> {
     const part = this.#parts.get(keyOf(position));
     if (!part) return;
-    const callCount = this.#items.filter(isContainerCall).length;
-    await this.#inTime((signal) => this.#lists.add([], containersOfItems(this.#items), callCount, signal));
+    const { containers } = this.#items.before(this.#items.all.length);
+    await this.#inTime((signal) => this.#lists.add([], containers, this.#items.callCount, signal));
     const citations = this.#unmentioned().map((file): RecoveredCitation => {
       return { annotation: citationOf(file, 0, 0), match: "unmentioned", text: "", start: 0, end: 0 };
     });
@@ -187,74 +159,51 @@ export class ResponseRepair {
 
   /** Whether files that no text mentions are to be cited, and a call ran that may have written some. */
   get mayCiteUnmentioned(): boolean {
-    return this.#context.settings.unmentioned === "cite" && this.#items.some(isContainerCall);
+    return this.#context.settings.unmentioned === "cite" && this.#items.callCount > 0;
   }
 
   /**
-   * What became of the response. Calls `onReport`, and fills the memory. Throws if a failure is to be thrown; that the
-   * response itself broke off is none of ours.
+   * What became of the response. Calls `onReport`, unless its reader left, and fills the memory. Throws if a failure is
+   * to be thrown; that the response itself broke off is none of ours.
    */
   finish(brokenBy?: Error): Report {
-    const { settings } = this.#context;
-    const error = this.#error ?? brokenBy;
-    const parts = [...this.#parts.values()];
-    const report: Report = {
+    const { settings, signal } = this.#context;
+    const report = reportOf([...this.#parts.values()], {
       responseId: typeof this.#response.id === "string" ? this.#response.id : undefined,
-      outcome: "nothing-to-do",
-      citations: parts.flatMap(({ position, given, citations }) => [
-        ...given.filter(isContainerCitation).map((annotation) => ({
-          origin: "api" as const,
-          outputIndex: position.outputIndex,
-          contentIndex: position.contentIndex,
-          annotation,
-        })),
-        ...citations.map((citation) => ({ origin: "recovered" as const, ...position, ...citation })),
-      ]),
-      unresolved: parts.flatMap(({ position, unresolved }) =>
-        unresolved.map((left) => ({ ...position, ...left })),
-      ),
       unmentioned: this.#unmentioned(),
       containers: [...this.#lists.containers],
       listRequests: this.#lists.requests,
       heldMs: this.#held.ms,
-      ...(error && { error }),
-    };
-    if (report.citations.some(({ origin }) => origin === "recovered")) report.outcome = "recovered";
-    else if (report.error) report.outcome = "failed";
-    else if (report.unresolved.length > 0) report.outcome = "unchanged";
-
+      error: this.#error ?? brokenBy,
+    });
     this.report = report;
     this.#held.stop(COMPLETE);
     this.#remember();
-    try {
-      // A caller's callback that throws is no reason to lose the answer, nor is an async one that rejects.
-      Promise.resolve(settings.onReport?.(report)).catch(() => {});
-    } catch {}
+    if (!this.#isLeft && !signal?.aborted) {
+      try {
+        // A caller's callback that throws is no reason to lose the answer, nor is an async one that rejects.
+        Promise.resolve(settings.onReport?.(report)).catch(() => {});
+      } catch {}
+    }
     if (this.#error && settings.onFailure === "throw") throw new FileCitationsError(report);
     return report;
   }
 
   /** Nobody waits for the answer any more. */
   cancel(reason?: unknown): void {
+    this.#isLeft = true;
     this.#held.stop(reason);
-  }
-
-  #itemsBefore({ outputIndex }: PartPosition): unknown[] {
-    return this.#items.slice(0, outputIndex);
-  }
-
-  #callsBefore(position: PartPosition): number {
-    return this.#itemsBefore(position).filter(isContainerCall).length;
   }
 
   /** Hands on which containers this response can mean: a later one may mean them too. */
   #remember(): void {
     const { memory } = this.#context;
     if (!memory) return;
-    const known = [...containersOfItems(this.#items), ...this.#knownBefore()];
-    memory.remember(this.#response.id, known);
-    memory.remember(conversationKey({ ...this.#context, response: this.#response }), known);
-    for (const item of this.#items) if (isRecord(item)) memory.remember(item.id, known);
+    const ids = this.#items.all.map((item) => (isRecord(item) ? item.id : undefined));
+    memory.remember(
+      [this.#response.id, conversationKey({ ...this.#context, response: this.#response }), ...ids],
+      [...containersOfItems(this.#items.all), ...this.#candidates.known],
+    );
     this.#lists.remember(this.#response.id);
   }
 
@@ -263,93 +212,26 @@ export class ResponseRepair {
     const { indexUnit, roots } = this.#context.settings;
     const cited = new CitedText(text, given, indexUnit, roots);
     if (cited.hasUncitedPath()) return true;
-    const evidence = evidenceOf(this.#itemsBefore(position));
-    if (evidence === "") return false;
-    // The text first: mostly it names nothing but what it cites, and the calls need not be read.
-    const uncited = [...fileNamesIn(text)].filter(
-      ({ start, name }) => cited.isUncited(start) && !cited.isCitedName(name),
-    );
-    if (uncited.length === 0) return false;
-    const written = new Set([...fileNamesIn(evidence)].map(({ name }) => name));
-    const lengths = [...new Set([...written].map(({ length }) => length))];
-    // Where words are not spaced, the name is only the end of what looks like one.
-    return uncited.some(({ name }) => lengths.some((length) => written.has(name.slice(-length))));
-  }
-
-  async #resolve(position: PartPosition, text: string, given: readonly Annotation[]): Promise<Resolution> {
-    const { settings } = this.#context;
-    const resolveWith = (files: readonly ContainerFile[]): Resolution =>
-      resolveWithIndex(text, new FileIndex(files, settings.roots), { ...settings, annotations: given });
-    const listed: ContainerFile[] = [];
-    let resolution: Resolution | undefined;
-    let isComplete = false;
-    await this.#inTime(async (signal) => {
-      for await (const containers of this.#candidates(position, given, signal)) {
-        isComplete = false;
-        await this.#lists.add(listed, containers, this.#callsBefore(position), signal);
-        isComplete = true;
-        resolution = resolveWith(listed);
-        if (!resolution.unresolved.some(isNotFound)) return;
-      }
-      const evidence = evidenceOf(this.#itemsBefore(position));
-      const isLate = (mention: UnresolvedMention): boolean =>
-        isNotFound(mention) && wasWritten(mention, evidence);
-      if (!resolution?.unresolved.some(isLate)) return;
-      const near = containersOfItems(this.#itemsBefore(position));
-      const later = await this.#lists.again(near, this.#callsBefore(position), signal, {
-        retries: settings.retries,
-        accept: (files) => {
-          // What was found in the other containers is still there.
-          const others = listed.filter(({ container_id }) => !near.includes(container_id));
-          const again = resolveWith([...files, ...others]);
-          return again.unresolved.some(isLate) ? undefined : again;
-        },
-      });
-      if (later) resolution = later;
-    });
-    resolution ??= resolveWith(listed);
-    if (isComplete) return resolution;
-    const unresolved = resolution.unresolved.map((mention) =>
-      isNotFound(mention) ? { ...mention, reason: "container-unavailable" as const } : mention,
-    );
-    return { ...resolution, unresolved };
-  }
-
-  /** The containers that a part can mean, nearest first; the next ones only if those did not have its files. */
-  async *#candidates(
-    position: PartPosition,
-    given: readonly Annotation[],
-    signal: AbortSignal,
-  ): AsyncGenerator<readonly string[]> {
-    const near = [...containersOfItems(this.#itemsBefore(position)), ...containersOfAnnotations(given)];
-    const tried = new Set<string>();
-    for (const group of [near, this.#knownBefore(), this.#context.otherContainers ?? []]) {
-      const containers = [...new Set(group)].filter((id) => !tried.has(id));
-      for (const id of containers) tried.add(id);
-      if (containers.length > 0) yield containers;
+    const before = this.#items.before(position.outputIndex);
+    if (!before.hasEvidence) return false;
+    for (const { start, name } of fileNamesIn(text)) {
+      if (cited.isUncited(start) && !cited.isCitedName(name) && before.nameFile(name)) return true;
     }
-    if (tried.size > 0) return;
-    const previous = await this.#ofPrevious(signal);
-    if (previous.length > 0) yield previous;
+    return false;
   }
 
-  #knownBefore(): string[] {
-    return containersBefore({ ...this.#context, response: this.#response });
-  }
-
-  /** The containers of the response before this one, which has to be asked for. */
-  #ofPrevious(signal: AbortSignal): Promise<readonly string[]> {
-    const { getResponse } = this.#context;
-    const id = previousId({ ...this.#context, response: this.#response });
-    if (!getResponse || id === undefined) return Promise.resolve([]);
-    if (!this.#previous) {
-      this.#lists.requests++;
-      this.#previous = getResponse(id, signal).then((previous) => {
-        if (!isRecord(previous) || !Array.isArray(previous.output)) return [];
-        return [...containersOfItems(previous.output), ...containersOfTools(previous.tools)];
-      });
-    }
-    return this.#previous;
+  #resolve({ outputIndex }: PartPosition, text: string, given: readonly Annotation[]): Promise<Resolution> {
+    const { containers, readEvidence } = this.#items.before(outputIndex);
+    return resolveText(
+      { text, given, containers: [...containers, ...containersOfAnnotations(given)], readEvidence },
+      {
+        lists: this.#lists,
+        candidates: this.#candidates,
+        callCount: this.#items.callCount,
+        settings: this.#context.settings,
+        inTime: (recover) => this.#inTime(recover),
+      },
+    );
   }
 
   /** Runs a recovery within the time that is left, and keeps what goes wrong in it for the report. */
@@ -363,18 +245,20 @@ export class ResponseRepair {
 
   /** The files that this response wrote and that no text mentions, as far as a list was asked for. */
   #unmentioned(): ContainerFile[] {
-    if (this.#lists.files.size === 0) return [];
+    const { created_at: created, id } = this.#response;
+    const written = this.#lists
+      .filesSince(typeof created === "number" ? created : Infinity, id)
+      .filter(({ source }) => source !== "user");
+    if (written.length === 0) return [];
     const parts = [...this.#parts.values()];
-    const created = this.#response.created_at;
-    const since = typeof created === "number" ? created : Infinity;
     const cited = new Set(
-      parts.flatMap(({ given, annotations }) => [...given, ...annotations].map(({ file_id }) => file_id)),
+      parts.flatMap(({ given, annotations }) => [...given, ...annotations].map(fileKeyOf)),
     );
-    return [...this.#lists.files.values()].filter((file) => {
-      if (file.source === "user" || file.created_at < since) return false;
-      if (cited.has(file.id) || this.#lists.wasSeenBefore(file, this.#response.id)) return false;
-      return !parts.some(({ text }) => text.includes(filenameOf(file)));
-    });
+    const uncited = written.filter((file) => !cited.has(fileKeyOf({ ...file, file_id: file.id })));
+    return unmentionedIn(
+      uncited,
+      parts.map(({ text }) => text),
+    );
   }
 }
 
@@ -382,16 +266,7 @@ function keyOf({ outputIndex, contentIndex }: PartPosition): string {
   return `${outputIndex}/${contentIndex}`;
 }
 
-function isNotFound({ reason }: UnresolvedMention): boolean {
-  return reason === "not-found";
-}
-
-/** Whether the calls speak of the file that a mention names: then it was written, and the list is late. */
-function wasWritten({ text }: UnresolvedMention, evidence: string): boolean {
-  const name = text.replace(/^.*\//s, "");
-  return name !== "" && evidence.includes(name);
-}
-
-function isContainerCitation(annotation: Annotation): annotation is ContainerFileCitation {
-  return annotation.type === "container_file_citation";
+/** What tells a file from all others: the same id may stand in two containers. */
+function fileKeyOf({ container_id, file_id }: Pick<Annotation, "container_id" | "file_id">): string {
+  return `${container_id}/${file_id}`;
 }

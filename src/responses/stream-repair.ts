@@ -1,44 +1,22 @@
 /** Repairs a response event by event: the missing citations come where the API would have sent them. */
 import { asError, isRecord } from "../bad-input.js";
-import type { Annotation, ContainerFileCitation, PartPosition } from "../types.js";
+import type { Annotation, ContainerFileCitation } from "../types.js";
 import { andThen, completeAnnotations, copyWith, isOutputText, repairItem, repairOutput } from "./repair.js";
-import { FileCitationsError, type RepairContext, ResponseRepair } from "./response-repair.js";
+import { FileCitationsError } from "./report.js";
+import { type RepairContext, ResponseRepair } from "./response-repair.js";
+import {
+  ENDS_OF_MESSAGE,
+  type Event,
+  FINAL,
+  isIndex,
+  keyOf,
+  numberBefore,
+  positionOf,
+} from "./stream-events.js";
 import { TextWatch } from "./text-watch.js";
 
-type Event = Record<string, unknown>;
 /** What goes out in place of an event. A promise only where somebody has to wait. */
 type Taken = readonly Event[] | Promise<readonly Event[]>;
-
-/** The events that can carry a citation, or tell which container one may mean. All others pass unread. */
-const READ = new Set([
-  "response.created",
-  "response.in_progress",
-  "response.queued",
-  "response.output_item.added",
-  "response.output_item.done",
-  "response.output_text.annotation.added",
-  "response.output_text.done",
-  "response.content_part.done",
-  "response.completed",
-  "response.incomplete",
-  "response.failed",
-  "error",
-]);
-
-const ENDS_OF_MESSAGE = new Set([
-  "response.output_text.done",
-  "response.content_part.done",
-  "response.output_item.done",
-]);
-const FINAL = new Set(["response.completed", "response.incomplete", "response.failed"]);
-
-/** Whether events of a type have to be read. */
-export function isRead(type: string): boolean {
-  return READ.has(type);
-}
-
-/** More items than any response has: an index beyond is a mistake, and would make a list of that length. */
-const MOST_ITEMS = 100_000;
 
 /** Repairs the events of a response, one after the other, and those of the next one where the stream goes on. */
 export class StreamRepair {
@@ -122,9 +100,9 @@ export class StreamRepair {
     });
   }
 
-  /** The stream broke. What was found until then is reported, unless it was the caller who broke it. */
+  /** The stream broke. What was found until then is reported. */
   break(error: unknown): void {
-    if (!this.#context.signal?.aborted) this.#reportBreak(asError(error));
+    this.#reportBreak(asError(error));
     this.cancel(error);
   }
 
@@ -312,23 +290,4 @@ export class StreamRepair {
 /** The event with one property repaired; its own object where nothing was. */
 function replace(event: Event, key: string, repaired: unknown): Taken {
   return andThen(repaired, (value) => [value === event[key] ? event : { ...event, [key]: value }]);
-}
-
-function keyOf({ output_index, content_index }: Event): string {
-  return `${output_index}/${content_index}`;
-}
-
-function numberBefore({ sequence_number }: Event): number {
-  return Number(sequence_number) - 1;
-}
-
-function isIndex(value: unknown): value is number {
-  return Number.isInteger(value) && (value as number) >= 0 && (value as number) < MOST_ITEMS;
-}
-
-function positionOf({
-  output_index: outputIndex,
-  content_index: contentIndex,
-}: Event): PartPosition | undefined {
-  return isIndex(outputIndex) && isIndex(contentIndex) ? { outputIndex, contentIndex } : undefined;
 }

@@ -2,7 +2,8 @@
 import { badInput, isRecord } from "../bad-input.js";
 import type { FileSource } from "./lookup.js";
 import { contextOf, type RepairOptions } from "./repair.js";
-import { isRead, StreamRepair } from "./stream-repair.js";
+import { isRead } from "./stream-events.js";
+import { StreamRepair } from "./stream-repair.js";
 
 /**
  * Adds the citations that a streamed response lacks, as events and in the events that repeat them. Each event goes

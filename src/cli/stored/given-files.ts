@@ -1,7 +1,7 @@
 /** The containers' files from a file, `--files`: no API needed. */
 import { readFile } from "node:fs/promises";
 import { isRecord } from "../../bad-input.js";
-import { type FileSourceFunction, listFilesFrom } from "../../responses/lookup.js";
+import { checkFiles, type FileSourceFunction } from "../../responses/lookup.js";
 import type { ContainerFile } from "../../types.js";
 import { WrongUse } from "../wrong-use.js";
 
@@ -27,8 +27,8 @@ export async function readGivenFiles(path: string): Promise<FileSourceFunction> 
     const files = list.map((file) =>
       containerId && isRecord(file) ? { container_id: containerId, ...file } : file,
     );
-    listFilesFrom(files as ContainerFile[]); // it says what is no file
-    for (const file of files as ContainerFile[]) {
+    checkFiles(files);
+    for (const file of files) {
       const others = byContainer.get(file.container_id);
       if (others) others.push(file);
       else byContainer.set(file.container_id, [file]);

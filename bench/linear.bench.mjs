@@ -1,0 +1,328 @@
+/**
+ * Malformed and hostile input never gets slower than linear: `node bench/linear.bench.mjs`, after `npm run build`.
+ * Each shape is read at one size and at ten times that size, in turns; the ratio of the two medians tells.
+ * Exits with 1 where one is above the limit.
+ */
+import { performance } from "node:perf_hooks";
+import { createFileCitationsFetch, repairResponse, repairResponseStream } from "../dist/index.js";
+
+/** Between 10, which is linear, and 100, which is quadratic: ten times as much is in slower memory, too. */
+const LIMIT = 35;
+const ROUNDS = 5;
+const URL = "https://api.openai.com/v1/responses/resp_1";
+const encoder = new TextEncoder();
+const only = process.argv[2];
+
+const file = {
+  id: "cfile_1",
+  object: "container.file",
+  container_id: "cntr_1",
+  created_at: 1,
+  bytes: 1,
+  path: "/mnt/data/a.csv",
+  source: "assistant",
+};
+const list = async () => [file];
+const call = (n = 1) => ({
+  id: `ci_${n}`,
+  type: "code_interpreter_call",
+  status: "completed",
+  code: "write('a.csv')",
+  container_id: "cntr_1",
+  outputs: [{ type: "logs", logs: "a.csv b.csv c.csv" }],
+});
+const part = (text, annotations = []) => ({ type: "output_text", text, annotations, logprobs: [] });
+const message = (content, n = 1) => ({
+  id: `msg_${n}`,
+  type: "message",
+  role: "assistant",
+  status: "completed",
+  content,
+});
+const response = (output) => ({ id: "resp_1", object: "response", created_at: 1, tools: [], output });
+const times = (n, of) => Array.from({ length: n }, (_, at) => of(at));
+const frame = (event) => `event: ${event.type}\ndata: ${JSON.stringify(event)}\n\n`;
+const delta = (text, at = 0) => ({
+  type: "response.output_text.delta",
+  sequence_number: at,
+  item_id: "msg_1",
+  output_index: 1,
+  content_index: 0,
+  delta: text,
+});
+const start = [
+  { type: "response.created", response: response([]) },
+  { type: "response.output_item.done", output_index: 0, item: call() },
+];
+/** The ends of `n` texts. */
+const texts = (n, text) =>
+  times(n, (at) => ({
+    type: "response.output_text.done",
+    item_id: "msg_1",
+    output_index: 1,
+    content_index: at,
+    text,
+  }));
+
+/** Reads an event stream through the fetch, in pieces of `size` bytes. */
+function stream(text, size = Infinity) {
+  const bytes = encoder.encode(text);
+  const step = Math.min(size, bytes.length);
+  return async () => {
+    let at = 0;
+    const body = new ReadableStream({
+      pull(controller) {
+        if (at >= bytes.length) return controller.close();
+        controller.enqueue(bytes.subarray(at, at + step));
+        at += step;
+      },
+    });
+    const fetch = async (url) =>
+      String(url).includes("/files")
+        ? Response.json({ data: [file], has_more: false })
+        : new Response(body, { headers: { "content-type": "text/event-stream" } });
+    const reader = (await createFileCitationsFetch({ fetch })(URL)).body.getReader();
+    while (!(await reader.read()).done);
+  };
+}
+
+/** Reads events that came by another way. */
+function events(all, options = {}) {
+  return async () => {
+    for await (const _ of repairResponseStream(all, list, options));
+  };
+}
+
+/** Reads a response. */
+function plain(given, source = list, options = {}) {
+  return () => repairResponse(given, source, options);
+}
+
+const begin = start.map(frame).join("");
+
+/** Each shape: its name, its smaller size, and what makes it at a size, for a function that reads it. */
+const shapes = [
+  ["bytes without a line's end", 400_000, (n) => stream("x".repeat(n))],
+  ["bytes without a line's end, in pieces of 10", 40_000, (n) => stream("x".repeat(n), 10)],
+  ["line ends", 40_000, (n) => stream("\n".repeat(n))],
+  ["CRs", 40_000, (n) => stream("\r".repeat(n))],
+  ["comments", 20_000, (n) => stream(": ping\n\n".repeat(n))],
+  ["lines of one frame", 20_000, (n) => stream("data: x\n".repeat(n))],
+  [
+    "frames that end their lines with CR alone",
+    4000,
+    (n) => stream(frame(delta("a b")).replaceAll("\n", "\r").repeat(n)),
+  ],
+  ["frames in pieces of one byte", 200, (n) => stream(frame(delta("a b")).repeat(n), 1)],
+  ["frames that are no JSON", 4000, (n) => stream("event: response.output_text.done\ndata: {\n\n".repeat(n))],
+  ["deltas in one chunk", 8000, (n) => stream(begin + times(n, (at) => frame(delta(" and", at))).join(""))],
+  [
+    "deltas in one chunk, spaces in their JSON",
+    8000,
+    (n) => stream(begin + times(n, (at) => frame(delta(" and", at)).replaceAll('":', '": ')).join("")),
+  ],
+  ["deltas of slashes", 2000, (n) => stream(begin + times(n, (at) => frame(delta("/m/d/", at))).join(""))],
+  [
+    "deltas of cited links",
+    2000,
+    (n) => stream(begin + times(n, (at) => frame(delta("](sandbox:/mnt/data/a.csv)", at))).join("")),
+  ],
+  [
+    "deltas that open brackets",
+    2000,
+    (n) => stream(begin + times(n, (at) => frame(delta("[[[[/m", at))).join("")),
+  ],
+  ["one delta", 100_000, (n) => stream(begin + frame(delta("/mnt/dat ".repeat(n))))],
+  ["texts that end, nothing in them", 400, (n) => events([...start, ...texts(n, "Done.")])],
+  ["texts that end, a file in each", 200, (n) => events([...start, ...texts(n, "See /mnt/data/a.csv")])],
+  [
+    "texts that end, a missing file in each",
+    200,
+    (n) => events([...start, ...texts(n, "See /mnt/data/b")], { retries: 0 }),
+  ],
+  [
+    "texts that end, cited unmentioned",
+    2000,
+    (n) => events([...start, ...texts(n, "Done.")], { unmentioned: "cite" }),
+  ],
+  [
+    "one text that ends again and again",
+    400,
+    (n) => events([...start, ...times(n, () => texts(1, "See /mnt/data/a.csv")[0])]),
+  ],
+  [
+    "citations of one part",
+    2000,
+    (n) =>
+      events([
+        ...start,
+        ...times(n, (at) => ({
+          type: "response.output_text.annotation.added",
+          output_index: 1,
+          content_index: 0,
+          annotation_index: at,
+          annotation: {
+            type: "container_file_citation",
+            container_id: "cntr_1",
+            file_id: `f${at}`,
+            filename: "x",
+            start_index: at,
+            end_index: at + 1,
+          },
+        })),
+        ...texts(1, "/mnt/data/a.csv ".repeat(n)),
+      ]),
+  ],
+  [
+    "calls",
+    400,
+    (n) =>
+      events(times(n, (at) => ({ type: "response.output_item.done", output_index: at, item: call(at) }))),
+  ],
+  [
+    "calls, a text behind each",
+    200,
+    (n) =>
+      events(
+        times(n, (at) => [
+          { type: "response.output_item.done", output_index: 2 * at, item: call(at) },
+          { ...texts(1, "See b.csv and c.csv")[0], output_index: 2 * at + 1 },
+        ]).flat(),
+      ),
+  ],
+  [
+    "items in the wrong order",
+    2000,
+    (n) =>
+      events(times(n, (at) => ({ type: "response.output_item.done", output_index: n - at, item: call(at) }))),
+  ],
+  [
+    "messages",
+    200,
+    (n) => plain(response([call(), ...times(n, (at) => message([part("See /mnt/data/a.csv")], at))]), list),
+  ],
+  [
+    "messages and calls in turn",
+    200,
+    (n) =>
+      plain(
+        response(times(n, (at) => [call(at), message([part("See b.csv, /mnt/data/a.csv")], at)]).flat()),
+        list,
+      ),
+  ],
+  [
+    "parts",
+    200,
+    (n) => plain(response([call(), message(times(n, () => part("See /mnt/data/a.csv")))]), list),
+  ],
+  [
+    "annotations",
+    2000,
+    (n) =>
+      plain(
+        response([
+          call(),
+          message([
+            part(
+              "/mnt/data/a.csv ".repeat(n),
+              times(n, (at) => ({
+                type: "container_file_citation",
+                container_id: "cntr_1",
+                file_id: `f${at}`,
+                filename: "x",
+                start_index: 16 * at,
+                end_index: 16 * at + 2,
+              })),
+            ),
+          ]),
+        ]),
+        list,
+      ),
+  ],
+  [
+    "containers in the annotations",
+    400,
+    (n) =>
+      plain(
+        response([
+          call(),
+          message([
+            part(
+              "/mnt/data/b.csv",
+              times(n, (at) => ({
+                type: "container_file_citation",
+                container_id: `cntr_${at}`,
+                file_id: "f",
+                filename: "x",
+                start_index: 0,
+                end_index: 0,
+              })),
+            ),
+          ]),
+        ]),
+        async () => [],
+        { retries: 0 },
+      ),
+  ],
+  [
+    "tools",
+    4000,
+    (n) =>
+      plain(
+        {
+          ...response([message([part("Done.")])]),
+          tools: times(n, (at) => ({ type: "code_interpreter", container: `cntr_${at}` })),
+        },
+        list,
+      ),
+  ],
+  [
+    "items of the input",
+    4000,
+    (n) =>
+      plain(response([message([part("Done.")])]), list, {
+        request: { input: times(n, (at) => ({ type: "item_reference", id: `x${at}` })) },
+      }),
+  ],
+  [
+    "logs of a call",
+    40_000,
+    (n) =>
+      plain(
+        response([
+          { ...call(), outputs: [{ type: "logs", logs: "a.csv,".repeat(n) }] },
+          message([part("a.csv ".repeat(n / 100))]),
+        ]),
+        list,
+      ),
+  ],
+];
+
+async function timeOf(make, n) {
+  const read = make(n);
+  const before = performance.now();
+  await read();
+  return performance.now() - before;
+}
+
+const median = (values) => values.toSorted((a, b) => a - b)[values.length >> 1];
+
+let isOver = false;
+console.log(`Node ${process.version}\n\n| what | 10 × the size takes | limit | |\n|---|---|---|---|`);
+for (const [name, size, make] of shapes) {
+  if (only && !name.includes(only)) continue;
+  const small = [];
+  const large = [];
+  for (let round = 0; round < ROUNDS; round++) {
+    // As often as it takes to read the same in all: what a program does first, it does slowly.
+    for (let time = 0; time < 10; time++) small.push(await timeOf(make, size));
+    large.push(await timeOf(make, 10 * size));
+  }
+  const ratio = median(large) / median(small);
+  const over = ratio > LIMIT;
+  isOver ||= over;
+  console.log(
+    `| ${10 * size} ${name}: ${median(large).toFixed(1)} ms | ${ratio.toFixed(1)} × | ≤ ${LIMIT} × | ${over ? "OVER" : "ok"} |`,
+  );
+}
+process.exitCode = isOver ? 1 : 0;

@@ -1,0 +1,138 @@
+/** One page of a container's list, from the API: by a client or by a `fetch`, and again where that can help. */
+import pRetry from "p-retry";
+import type { Settings } from "../options.js";
+import { pause } from "./held-time.js";
+import { retryAfterMs } from "./retry-after.js";
+
+/** As much of an OpenAI client, of any version and any class, as is needed to list a container's files. */
+export interface ContainerFilesClient {
+  containers: {
+    files: {
+      list(
+        containerId: string,
+        query: { limit?: number; after?: string },
+        options: {
+          signal?: AbortSignal;
+          headers?: Record<string, string>;
+          maxRetries?: number;
+          fetchOptions?: { redirect: "manual" };
+        },
+      ): PromiseLike<unknown>;
+    };
+  };
+}
+
+/** One page of `GET /containers/{id}/files`, as it came. */
+export type ListPage = (
+  containerId: string,
+  after: string | undefined,
+  signal: AbortSignal,
+) => PromiseLike<unknown>;
+
+/** How often a page is asked for again; and for how long, at the most, a server is left alone that asks for that. */
+export type Patience = Pick<Settings, "retries" | "timeoutMs">;
+
+/** The most that the API gives at once. */
+const PAGE_SIZE = 100;
+/** The first pause before a page is asked for again. Each one after it is twice as long. */
+const FIRST_PAUSE_MS = 250;
+
+/** The pages as a client gets them: with its credentials, its base URL, its `fetch`. */
+export function pagesOfClient(
+  client: ContainerFilesClient,
+  patience: Patience,
+  headers?: Record<string, string>,
+): ListPage {
+  return withRetries(patience, async (containerId, after, signal) => {
+    const page = client.containers.files.list(
+      containerId,
+      { limit: PAGE_SIZE, ...(after !== undefined && { after }) },
+      {
+        signal,
+        ...(headers && { headers }),
+        // The client's own pauses end for no signal, and would outlive the answer.
+        maxRetries: 0,
+        fetchOptions: { redirect: "manual" }, // as below
+      },
+    );
+    // The SDK takes whatever is no list for an empty one.
+    const { asResponse } = page as { asResponse?: () => Promise<Response> };
+    return asResponse ? (await asResponse.call(page)).json() : page;
+  });
+}
+
+/** The credentials of a request, and what else says whose containers it may see. */
+const CREDENTIALS = ["authorization", "api-key", "openai-organization", "openai-project"];
+
+/** The headers of `request` that a list needs to be allowed what the request was. */
+export function credentialsOf(request: Headers): Record<string, string> {
+  const headers: Record<string, string> = {};
+  for (const name of CREDENTIALS) {
+    const value = request.get(name);
+    if (value !== null) headers[name] = value;
+  }
+  return headers;
+}
+
+/** The pages through a `fetch`, below `base` (`https://api.openai.com/v1`), with the request's own `search` and headers. */
+export function pagesOfFetch(
+  fetch: typeof globalThis.fetch,
+  patience: Patience,
+  { base, search, headers }: { base: string; search: string; headers: Record<string, string> },
+): ListPage {
+  return withRetries(patience, async (containerId, after, signal) => {
+    const url = new URL(`${base}/containers/${encodeURIComponent(containerId)}/files${search}`);
+    url.searchParams.set("limit", String(PAGE_SIZE));
+    if (after !== undefined) url.searchParams.set("after", after);
+    // A redirect may lead to another origin, and the credentials are for this one.
+    const response = await fetch(url.href, { headers, signal, redirect: "manual" });
+    if (response.ok) return response.json();
+    letGo(response.body);
+    throw new ListError(response);
+  });
+}
+
+/** A body as `fetch` gives it, or as node-fetch does, which the SDK takes as well: a stream of Node's. */
+export type Body =
+  | ReadableStream<Uint8Array>
+  | (AsyncIterable<Uint8Array> & { destroy(error?: Error): unknown });
+
+/** Ends a body that nobody reads, or reads any further. */
+export function letGo(body: Body | null, reason?: unknown): void {
+  if (body === null) return;
+  if ("destroy" in body) body.destroy();
+  else body.cancel(reason).catch(() => {}); // it broke before: that is an end, too
+}
+
+/** A list that was answered with an error's status. */
+class ListError extends Error {
+  override name = "ListError";
+  readonly status: number;
+  readonly headers: Headers;
+  constructor({ status, headers }: Response) {
+    super(
+      `the container's file list answered ${status}${status === 404 ? ": the container has expired, or is not yours" : ""}`,
+    );
+    this.status = status;
+    this.headers = headers;
+  }
+}
+
+/** Asks for a page again where that can help: after too many requests, a server's error, a broken connection. */
+function withRetries({ retries, timeoutMs }: Patience, listPage: ListPage): ListPage {
+  return (containerId, after, signal) =>
+    pRetry(() => listPage(containerId, after, signal), {
+      retries,
+      minTimeout: FIRST_PAUSE_MS,
+      signal,
+      async shouldRetry({ error }) {
+        const { status, headers } = error as { status?: unknown; headers?: unknown };
+        if (typeof status === "number" && status !== 429 && status < 500) return false;
+        const asked = headers instanceof Headers ? retryAfterMs(headers) : 0;
+        // No answer is held for a list that will not come in time.
+        if (asked > timeoutMs) return false;
+        await pause(asked, signal);
+        return true;
+      },
+    });
+}
