@@ -1,7 +1,6 @@
 /** The middleware: a `fetch` that asks for cited links and gives back responses that have them. */
 import { badInput } from "../bad-input.js";
 import { type FileCitationsOptions, type Settings, settingsOf } from "../options.js";
-import { isId } from "../responses/containers.js";
 import { withLinkInstruction } from "../responses/instruction.js";
 import {
   type Body,
@@ -219,7 +218,6 @@ async function getResponse(
   id: string,
   signal: AbortSignal,
 ): Promise<unknown> {
-  if (!isId(id)) return undefined;
   const headers = credentialsOf(requestHeaders);
   const response = await fetch(`${base}/responses/${id}${search}`, {
     headers,

@@ -6,6 +6,7 @@ import {
   containersBefore,
   containersOfItems,
   containersOfTools,
+  isId,
   MOST_CONTAINERS,
   previousId,
 } from "./containers.js";
@@ -14,7 +15,7 @@ import {
 export interface OtherContainers extends Omit<ContainerSources, "response"> {
   /** Containers to try when nothing names one. */
   otherContainers?: readonly string[] | undefined;
-  /** The last resort: an earlier response, by its id. */
+  /** The last resort: an earlier response, by its id, which may stand in a URL. */
   getResponse?: ((id: string, signal: AbortSignal) => Promise<unknown>) | undefined;
 }
 
@@ -63,7 +64,7 @@ export class ContainerCandidates {
   #ofPrevious(signal: AbortSignal): Promise<readonly string[]> {
     const { getResponse } = this.#context;
     const id = previousId({ ...this.#context, response: this.#response });
-    if (!getResponse || id === undefined) return Promise.resolve([]);
+    if (!getResponse || !isId(id)) return Promise.resolve([]);
     if (!this.#previous) {
       this.#lists.requests++;
       this.#previous = getResponse(id, signal).then((previous) => {
