@@ -1,11 +1,26 @@
 /** The proxy over real loopback HTTP, and what else its tests need: an API that answers as told, a raw connection. */
 import { once } from "node:events";
-import { createServer, type IncomingMessage, type RequestListener } from "node:http";
+import {
+  Agent,
+  createServer,
+  type IncomingHttpHeaders,
+  type IncomingMessage,
+  type RequestListener,
+  request,
+  type ServerResponse,
+} from "node:http";
 import { type AddressInfo, connect } from "node:net";
+import OpenAI from "openai";
 import { onTestFinished } from "vitest";
 import { type Answered, startServer } from "../src/cli/server.js";
 import { type ApiProxy, createProxy, type ProxyOptions } from "../src/http/proxy.js";
 import { fetchUpstream } from "../src/http/upstream.js";
+import {
+  createResponsesEmulator,
+  type EmulatorOptions,
+  type ResponsesEmulator,
+  stubbornModel,
+} from "../src/testing/index.js";
 
 export interface Served {
   url: string;
@@ -95,4 +110,61 @@ export function gate<Value = void>(): { promise: Promise<Value>; open: (value: V
     open = resolve;
   });
   return { promise, open };
+}
+
+export const BYTES = "day,total\n1,7\n";
+export const REQUEST = {
+  model: "gpt-5",
+  input: "Write the totals to a CSV",
+  tools: [{ type: "code_interpreter" as const, container: { type: "auto" as const } }],
+};
+export const FOUND = ["totals.csv@/mnt/data/totals.csv"];
+export const KEY = "sk-caller";
+
+/** The emulator behind the proxy, and the official client before it. */
+export async function setUp(
+  options: EmulatorOptions = {},
+  proxyOptions: Parameters<typeof serveProxy>[1] = {},
+): Promise<{ emulator: ResponsesEmulator; proxy: Served; client: OpenAI; upstream: string }> {
+  const emulator = createResponsesEmulator({
+    script: stubbornModel({ files: { "totals.csv": BYTES } }),
+    ...options,
+  });
+  const server = await emulator.listen();
+  onTestFinished(() => server.close());
+  const proxy = await serveProxy(server.baseURL, proxyOptions);
+  const client = new OpenAI({ apiKey: KEY, baseURL: proxy.baseURL, maxRetries: 0 });
+  return { emulator, proxy, client, upstream: server.baseURL };
+}
+
+/** What an API behind the proxy saw of a request that it answered with `{}`. */
+interface Seen {
+  method: string | undefined;
+  url: string | undefined;
+  headers: IncomingHttpHeaders;
+  body: string;
+}
+
+export async function setUpApi(
+  path = "/v1",
+  answer: (response: ServerResponse) => void = (answering) => answering.end("{}"),
+): Promise<{ proxy: Served; seen: Seen[]; api: string }> {
+  const seen: Seen[] = [];
+  const api = await serveApi(async (asked, answering) => {
+    const { method, url, headers } = asked;
+    seen.push({ method, url, headers, body: await bodyOf(asked) });
+    answer(answering);
+  });
+  return { proxy: await serveProxy(api + path), seen, api };
+}
+
+/** Asks over a connection of its own. */
+export async function ask(
+  url: string,
+  { body, ...options }: Parameters<typeof request>[1] & { body?: string | undefined } = {},
+): Promise<{ answer: IncomingMessage; text: string }> {
+  const asking = request(url, { agent: new Agent({ maxSockets: 1 }), ...options });
+  asking.end(body);
+  const [answer] = await once(asking, "response");
+  return { answer, text: await bodyOf(answer) };
 }

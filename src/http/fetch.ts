@@ -230,7 +230,7 @@ async function getResponse(
 }
 
 /** A body as a web stream. */
-export function webStreamOf(body: Body): ReadableStream<Uint8Array> {
+function webStreamOf(body: Body): ReadableStream<Uint8Array> {
   if ("getReader" in body) return body;
   const chunks = body[Symbol.asyncIterator]();
   return new ReadableStream<Uint8Array>(
