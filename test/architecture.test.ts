@@ -6,9 +6,10 @@ import { expect, it } from "vitest";
 const src = new URL("../src/", import.meta.url);
 const files = (await readdir(src, { recursive: true })).filter((path) => path.endsWith(".ts")).sort();
 
+const page = await readFile(new URL("../docs/architecture.md", import.meta.url), "utf8");
+
 /** The page's tree: two spaces a level, folders with a slash at their end. */
-async function readTree(): Promise<string[]> {
-  const page = await readFile(new URL("../docs/architecture.md", import.meta.url), "utf8");
+function readTree(): string[] {
   const tree = /^```\nsrc\/\n(.*?)^```$/ms.exec(page)![1]!;
   const folders: string[] = [];
   return tree
@@ -51,14 +52,21 @@ async function importsOf(path: string): Promise<string[]> {
   return Array.from(targets, ([, named, loaded]) => posix.join(posix.dirname(path), `${named ?? loaded}.ts`));
 }
 
-it("the tree names the files of src, and no others; a folder without files in it stands for all of them", async () => {
-  const tree = await readTree();
+it("the tree names the files of src, and no others; a folder without files in it stands for all of them", () => {
+  const tree = readTree();
   const isShut = (folder: string): boolean =>
     folder.endsWith("/") && !tree.some((path) => path !== folder && path.startsWith(folder));
   const isNamed = (file: string): boolean =>
     tree.some((path) => path === file || (isShut(path) && file.startsWith(path)));
   expect(files.filter((file) => !isNamed(file))).toEqual([]);
   expect(tree.filter((path) => !files.some((file) => file === path || file.startsWith(path)))).toEqual([]);
+});
+
+it("the diagram shows what is there", () => {
+  const [diagram] = /^```mermaid\n.*?^```$/ms.exec(page)!;
+  const shown = diagram.match(/\b[a-z/-]+(?:\.ts|\/(?=,))/g)!;
+  expect(shown.length).toBeGreaterThan(8);
+  expect(shown.filter((path) => !files.some((file) => file === path || file.startsWith(path)))).toEqual([]);
 });
 
 it("imports point down", async () => {
