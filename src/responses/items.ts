@@ -47,54 +47,70 @@ export class ResponseItems {
   }
 }
 
-/** What the first so many items tell. */
+/** What the first so many items tell; each is read when somebody asks, and once. */
 class ItemsBefore {
-  count = 0;
+  readonly #items: unknown[] = [];
+  /** All that the calls say: their code, what they printed, their commands. */
   readonly #evidence: string[] = [];
-  /** What looks like a file's name in what the calls say, as far as that was read. */
+  #evidenceCount = 0;
+  /** What looks like a file's name in that. */
   readonly #names = new Set<string>();
   readonly #nameLengths = new Set<number>();
-  #readCount = 0;
-  /** The latest ones, the oldest first. */
+  #namesCount = 0;
+  /** The latest containers, the oldest first. */
   readonly #containers = new Set<string>();
+  #containersCount = 0;
 
   add(item: unknown): void {
-    this.count++;
-    for (const text of evidenceIn(item)) this.#evidence.push(text);
-    for (const id of containersOfItems([item]).reverse()) {
-      this.#containers.delete(id);
-      this.#containers.add(id);
-      const [oldest] = this.#containers;
-      if (this.#containers.size > MOST_CONTAINERS) this.#containers.delete(oldest!);
-    }
+    this.#items.push(item);
+  }
+
+  get count(): number {
+    return this.#items.length;
   }
 
   /** The containers that the items name, the last one first. */
   get containers(): string[] {
+    for (; this.#containersCount < this.#items.length; this.#containersCount++) {
+      for (const id of containersOfItems([this.#items[this.#containersCount]]).reverse()) {
+        this.#containers.delete(id);
+        this.#containers.add(id);
+        const [oldest] = this.#containers;
+        if (this.#containers.size > MOST_CONTAINERS) this.#containers.delete(oldest!);
+      }
+    }
     return [...this.#containers].reverse();
   }
 
-  /** What reads all that the calls say, now or later: their code, what they printed, their commands. */
+  /** What reads all that the calls say, now or later. */
   get readEvidence(): () => readonly string[] {
-    const evidence = this.#evidence;
+    const evidence = this.#readOn();
     const { length } = evidence;
     return () => evidence.slice(0, length);
   }
 
   get hasEvidence(): boolean {
-    return this.#evidence.length > 0;
+    return this.#readOn().length > 0;
   }
 
   /** Whether the calls name a file so. Where words are not spaced, its name is only the end of what looks like one. */
   nameFile(name: string): boolean {
-    for (; this.#readCount < this.#evidence.length; this.#readCount++) {
-      for (const { name: written } of fileNamesIn(this.#evidence[this.#readCount]!)) {
+    const evidence = this.#readOn();
+    for (; this.#namesCount < evidence.length; this.#namesCount++) {
+      for (const { name: written } of fileNamesIn(evidence[this.#namesCount]!)) {
         this.#names.add(written);
         this.#nameLengths.add(written.length);
       }
     }
     for (const length of this.#nameLengths) if (this.#names.has(name.slice(-length))) return true;
     return false;
+  }
+
+  #readOn(): readonly string[] {
+    for (; this.#evidenceCount < this.#items.length; this.#evidenceCount++) {
+      for (const text of evidenceIn(this.#items[this.#evidenceCount])) this.#evidence.push(text);
+    }
+    return this.#evidence;
   }
 }
 
