@@ -3,7 +3,6 @@ import { badInput } from "../bad-input.js";
 import { type FileCitationsOptions, type Settings, settingsOf } from "../options.js";
 import { withLinkInstruction } from "../responses/instruction.js";
 import {
-  type Body,
   type ContainerFilesClient,
   credentialsOf,
   letGo,
@@ -15,6 +14,7 @@ import { ContainerMemory } from "../responses/memory.js";
 import { type RepairContext, ResponseRepair } from "../responses/response-repair.js";
 import { StreamRepair } from "../responses/stream-repair.js";
 import type { Report } from "../types.js";
+import { lateReader, webStreamOf } from "./body.js";
 import { type AnswerShape, parseObject, repairJson } from "./json.js";
 import { repairEventStream } from "./sse.js";
 
@@ -117,7 +117,7 @@ export function repairedAnswers(
       getResponse: (id, signal) => getResponse(underneath, route, headers(), id, signal),
       signal: init?.signal ?? (input instanceof Request ? input.signal : undefined),
     };
-    const upstream = webStreamOf(answer.body);
+    const upstream = lateReader(() => webStreamOf(answer.body!));
     if (isStream) return { answer, body: repairEventStream(upstream, new StreamRepair(context)) };
     const repair = new ResponseRepair(context);
     return { answer, body: repairJson(upstream, repair, route), report: () => repair.report };
@@ -227,24 +227,6 @@ async function getResponse(
   if (response.ok) return response.json();
   letGo(response.body);
   throw new Error(`the response before this one answered ${response.status}`);
-}
-
-/** A body as a web stream. */
-function webStreamOf(body: Body): ReadableStream<Uint8Array> {
-  if ("getReader" in body) return body;
-  const chunks = body[Symbol.asyncIterator]();
-  return new ReadableStream<Uint8Array>(
-    {
-      async pull(controller) {
-        const { done, value } = await chunks.next();
-        if (done) controller.close();
-        else controller.enqueue(value);
-      },
-      // Not by `chunks`, which would wait for the next one first.
-      cancel: () => letGo(body),
-    },
-    { highWaterMark: 0 },
-  );
 }
 
 /** The same answer with another body, which may be of another length. */

@@ -2,6 +2,7 @@
 import { asError, isRecord } from "../bad-input.js";
 import { repairItemList, repairOutput } from "../responses/repair.js";
 import type { ResponseRepair } from "../responses/response-repair.js";
+import type { BodyReader } from "./body.js";
 import { concat } from "./sse.js";
 
 /** What an answer holds. */
@@ -13,11 +14,10 @@ export interface AnswerShape {
 
 /** A JSON body, repaired once somebody reads it. One that is no response, or lacks nothing, is the same bytes. */
 export function repairJson(
-  upstream: ReadableStream<Uint8Array>,
+  reader: BodyReader,
   repair: ResponseRepair,
   shape: AnswerShape,
 ): ReadableStream<Uint8Array> {
-  const reader = upstream.getReader();
   let failure: { error: unknown } | undefined;
   return new ReadableStream<Uint8Array>(
     {

@@ -5,6 +5,7 @@
 import { andThen } from "../responses/repair.js";
 import { isRead } from "../responses/stream-events.js";
 import type { StreamRepair } from "../responses/stream-repair.js";
+import type { BodyReader } from "./body.js";
 import {
   type Frame,
   FrameSplitter,
@@ -21,11 +22,7 @@ const WATCHED_DELTAS = 16;
 const WATCHED_AFTER = 4;
 
 /** The event stream with the missing citations in it. A chunk is read when one is asked for, and none ahead. */
-export function repairEventStream(
-  upstream: ReadableStream<Uint8Array>,
-  stream: StreamRepair,
-): ReadableStream<Uint8Array> {
-  const reader = upstream.getReader();
+export function repairEventStream(reader: BodyReader, stream: StreamRepair): ReadableStream<Uint8Array> {
   let controller: ReadableStreamDefaultController<Uint8Array>;
   const frames = new FrameRepair(stream, (bytes) => controller.enqueue(bytes));
   // Chained by hand, not awaited: this runs once for each delta there is, and mostly has nothing to wait for.

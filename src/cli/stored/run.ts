@@ -134,7 +134,7 @@ export class Run {
     const onReport = (report: Report): void => this.#report(report, {});
     const stream = new StreamRepair({ ...context, settings: { ...context.settings, onReport } });
     const source = ReadableStream.from(chunks) as globalThis.ReadableStream<Uint8Array>;
-    const reader = repairEventStream(source, stream).getReader();
+    const reader = repairEventStream(source.getReader(), stream).getReader();
     for (let read = await reader.read(); !read.done; read = await reader.read()) {
       out.write(read.value);
       if (out.isFull) await this.#flush();

@@ -1,0 +1,56 @@
+/** An answer that its caller drops frees its connection, as it does with `fetch` alone; one that is kept stays whole. */
+import { createServer, type ServerResponse } from "node:http";
+import type { AddressInfo } from "node:net";
+import { setFlagsFromString } from "node:v8";
+import { runInNewContext } from "node:vm";
+import { afterAll, beforeAll, expect, it } from "vitest";
+import { createFileCitationsFetch } from "../src/index.js";
+
+setFlagsFromString("--expose-gc");
+const collectGarbage = runInNewContext("gc") as () => void;
+
+/** What the server answers with goes on for ever. */
+const answers: ServerResponse[] = [];
+const server = createServer((request, answer) => {
+  request.resume();
+  const type = request.url === "/v1/responses/json" ? "application/json" : "text/event-stream";
+  answer.writeHead(200, { "content-type": type });
+  answer.write("data: x\n\n");
+  answers.push(answer);
+});
+const types = ["stream", "json"];
+const ask = (type: string) =>
+  createFileCitationsFetch()(
+    `http://127.0.0.1:${(server.address() as AddressInfo).port}/v1/responses/${type}`,
+  );
+
+beforeAll(() => new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve)));
+afterAll(() => {
+  server.closeAllConnections();
+  server.close();
+});
+
+it.each(types)("%s: dropped, its connection ends", async (type) => {
+  await (async () => void (await ask(type)).headers)();
+  const answer = answers.pop()!;
+  const ended = new Promise((resolve) => answer.once("close", () => resolve("ended")));
+  let isEnded = false;
+  void ended.then(() => {
+    isEnded = true;
+  });
+  while (!isEnded) {
+    collectGarbage();
+    await new Promise((resolve) => setImmediate(resolve));
+  }
+  expect(await ended).toBe("ended");
+});
+
+it.each(types)("%s: kept, and read late, it is whole", async (type) => {
+  const kept = await ask(type);
+  for (let time = 0; time < 20; time++) {
+    collectGarbage();
+    await new Promise((resolve) => setImmediate(resolve));
+  }
+  answers.pop()!.end("data: y\n\n");
+  expect(await kept.text()).toBe("data: x\n\ndata: y\n\n");
+});
