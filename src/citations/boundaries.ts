@@ -7,7 +7,7 @@ import { closesAfterSpace, type Place } from "./markdown.js";
 import { endOfMatch, matchAt, readEncoded, testAt } from "./spelling.js";
 
 /** Letters of the scripts that put no space between words: a particle may follow a file name at once. */
-const UNSPACED = String.raw`\p{Script=Han}\p{Script=Hiragana}\p{Script=Katakana}\p{Script=Hangul}\p{Script=Bopomofo}\p{Script=Thai}\p{Script=Lao}\p{Script=Khmer}\p{Script=Myanmar}ー々〆`;
+export const UNSPACED = String.raw`\p{Script=Han}\p{Script=Hiragana}\p{Script=Katakana}\p{Script=Hangul}\p{Script=Bopomofo}\p{Script=Thai}\p{Script=Lao}\p{Script=Khmer}\p{Script=Myanmar}ー々〆`;
 /** What the words of the others are made of. Not what only says how the emoji before it is drawn. */
 const LETTER = String.raw`(?![${UNSPACED}\ufe00-\ufe0f])[\p{L}\p{Nd}\p{Mn}\p{Mc}]`;
 
@@ -83,8 +83,8 @@ const REST = String.raw`[${NAME_PART}]{0,64}(?:[^\S\r\n](?![a-z]+:|[*[|<])[^\s/\
 const GOES_ON_BARE = either([
   ...GOING_ON,
   `[${ENDING}]?${REST}`,
-  String.raw`[${UNSPACED}]{1,64}${REST}|(?<=[${UNSPACED}])[${UNSPACED}]`,
-  String.raw`[\{\[]|<(?!\/|br\b)|(?![\s${ENDING}${UNSPACED}<\\&%._*~\-\u2010\u2011])[^](?=[${NAME_PART}/])`,
+  `[${UNSPACED}]{1,64}${REST}|(?<=[${UNSPACED}])[${UNSPACED}]`,
+  String.raw`[\{\[]|<(?!\/|br\b)|(?![\s${ENDING}${UNSPACED}<\\&%._*~\-\u2010\u2011])[\s\S](?=[${NAME_PART}/])`,
 ]);
 
 function either(patterns: readonly string[], before = "(?:", after = ")"): RegExp {

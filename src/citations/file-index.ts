@@ -56,19 +56,17 @@ interface Root {
 export class FileIndex {
   /** Matches the extensions, with their dots, of the files that the model wrote; `undefined` without any. */
   readonly extensionPattern: RegExp | undefined;
-  /** The length of the longest name of a file that the model wrote, in UTF-16 units of its NFD. */
-  readonly longestName: number = 0;
+  /** How long the names of those files are, folded, in UTF-16 units: each length once, the longest first. */
+  readonly nameLengths: readonly number[];
   readonly #roots = new Map<string, Root>();
   readonly #files: FilesByName = new Map();
   readonly #names: NameList;
-  /** The names with an extension of files that the model wrote, backwards. */
-  readonly #nameEnds: NameList;
 
   /** Files outside the roots are not indexed. Throws a `TypeError` for what is not a container file. */
   constructor(files: readonly ContainerFile[], roots: readonly string[]) {
     const foldersOf = new Map(roots.map((root) => [root, new Map<string, FilesByName>([["", new Map()]])]));
     const extensions = new Set<string>();
-    const nameEnds: string[] = [];
+    const lengths = new Set<number>();
     for (const { file, container } of newestOf(files)) {
       const root = roots.find((candidate) => file.path.startsWith(`${candidate}/`));
       if (root === undefined || file.path.endsWith("/")) continue; // not below a root, or a folder's own entry
@@ -92,12 +90,11 @@ export class FileIndex {
         if (alias !== name) add(this.#files, fold(alias), { ...indexed, name: alias, isUploadAlias: true });
       } else if (extension !== "") {
         extensions.add(extension);
-        nameEnds.push(foldedName.split("").reverse().join(""));
-        if (name.length > this.longestName) this.longestName = name.length;
+        lengths.add(foldedName.length);
       }
     }
     this.#names = new NameList(this.#files.keys());
-    this.#nameEnds = new NameList(nameEnds);
+    this.nameLengths = [...lengths].sort((a, b) => b - a);
     for (const [root, folders] of foldersOf) {
       const names = new NameList([...folders.keys()].filter((folder) => folder !== ""));
       this.#roots.set(root, { folders, names });
@@ -115,11 +112,6 @@ export class FileIndex {
   /** Every file name that `text` spells from `at`, longest first. */
   namesAt(text: string, at: number): readonly Spelled[] {
     return this.#names.spelledAt(text, at);
-  }
-
-  /** Where the names of files that the model wrote may start which end at `end`, in text that is plain before. */
-  nameStartsBefore(text: string, end: number): number[] {
-    return this.#nameEnds.startsBefore(text, end);
   }
 
   /** The files of that name in that folder below `root`, both folded. */

@@ -7,22 +7,20 @@ const ASTRAL = /[\ud800-\udbff][\udc00-\udfff]/;
 
 /** UTF-16 offsets as code point offsets. `offsets` are in ascending order. */
 export function toCodePoints(text: string, offsets: readonly number[]): number[] {
-  if (!ASTRAL.test(text)) return [...offsets];
-  let at = 0;
-  let points = 0;
-  return offsets.map((offset) => {
-    for (; at < offset; points++) at += text.codePointAt(at)! > 0xffff ? 2 : 1;
-    return points;
-  });
+  return converted(text, offsets, true);
 }
 
-/** Code point offsets as UTF-16 offsets; past the text's end, `Infinity`. `offsets` are in ascending order. */
-function toUtf16(text: string, offsets: readonly number[]): number[] {
-  let at = 0;
+/** Offsets in one unit as offsets in the other, past the text's end `Infinity`. They are in ascending order. */
+function converted(text: string, offsets: readonly number[], isUtf16: boolean): number[] {
+  if (!ASTRAL.test(text)) return offsets.map((offset) => (offset <= text.length ? offset : Infinity));
+  let units = 0;
   let points = 0;
   return offsets.map((offset) => {
-    for (; points < offset && at < text.length; points++) at += text.codePointAt(at)! > 0xffff ? 2 : 1;
-    return points === offset ? at : Infinity;
+    for (; (isUtf16 ? units : points) < offset && units < text.length; points++) {
+      units += text.codePointAt(units)! > 0xffff ? 2 : 1;
+    }
+    if ((isUtf16 ? units : points) < offset) return Infinity;
+    return isUtf16 ? points : units;
   });
 }
 
@@ -65,7 +63,7 @@ export function rangesOf(
   if (ranged.length === 0) return { ranges: [], unit: indexUnit === "utf-16" ? "utf-16" : "code-point" };
   if (!ASTRAL.test(text)) return inEitherUnit(text, ranged, indexUnit);
   const ends = ranged.flatMap(({ start_index, end_index }) => [start_index, end_index]).sort((a, b) => a - b);
-  const utf16 = toUtf16(text, ends);
+  const utf16 = converted(text, ends, false);
   const utf16Of = new Map(ends.map((end, position) => [end, utf16[position]!]));
   const asCodePoints = (end: number): number => utf16Of.get(end)!;
   const asUtf16 = (end: number): number => end;

@@ -4,7 +4,7 @@
  * strings), so this looks at what is around a place, not at a tree.
  */
 import { merge, type Range } from "./ranges.js";
-import { endOfMatch, matchAt } from "./spelling.js";
+import { endOfMatch, matchAt, testAt } from "./spelling.js";
 
 /** What surrounds a place in a text. `"text"` is everything that is no link. */
 export interface Place {
@@ -13,39 +13,25 @@ export interface Place {
   closer: string;
 }
 
-const TEXT: Place = { kind: "text", closer: "" };
-const ATTRIBUTE = /\b(?:href|src|poster)\s{0,8}=\s{0,8}\\?["']?$/i;
-const DEFINITION = /(?:^|\n|\\n)[ \t>]{0,16}\[[^\]\n]{1,200}\]:\s{0,8}<?$/;
+const DEFINITION = String.raw`(?:^|\n|\\n)[ \t>]{0,16}\[[^\]\n]{1,200}\]:`;
+const ATTRIBUTE = String.raw`\b(?:href|src|poster)\s{0,8}=\s{0,8}`;
+/** What stands before the target of a link. A few spaces may pad it. */
+const LINK = new RegExp(
+  String.raw`(?<=(?:(?:(\]\()|${DEFINITION})\s{0,8}(<?)|${ATTRIBUTE}\\?(["']?))\s{0,8})`,
+  "iy",
+);
 
 /** What surrounds a mention that starts at `at`. `hasScheme`: only a URL makes `<…>` a link. */
 export function placeOf(text: string, at: number, hasScheme: boolean): Place {
-  const before = beforeBlanks(text, at);
-  const character = text[before];
-  switch (character) {
-    case "(":
-      return text[before - 1] === "]" ? { kind: "destination", closer: ")" } : TEXT;
-    case "<": {
-      const outer = beforeBlanks(text, before);
-      if (text[outer] === "(" && text[outer - 1] === "]") return { kind: "destination", closer: ">" };
-      if (text[outer] === ":" && isAfter(DEFINITION, text, at)) return { kind: "definition", closer: ">" };
-      return hasScheme && before === at - 1 ? { kind: "autolink", closer: ">" } : TEXT;
-    }
-    case ":":
-      return text[before - 1] === "]" && isAfter(DEFINITION, text, at)
-        ? { kind: "definition", closer: "" }
-        : TEXT;
-    case '"':
-    case "'": {
-      const outer = beforeBlanks(text, text[before - 1] === "\\" ? before - 1 : before);
-      return text[outer] === "=" && isAfter(ATTRIBUTE, text, at)
-        ? { kind: "attribute", closer: character }
-        : TEXT;
-    }
-    case "=":
-      return isAfter(ATTRIBUTE, text, at) ? { kind: "attribute", closer: "" } : TEXT;
-    default:
-      return TEXT;
+  const link = matchAt(LINK, text, at);
+  if (!link) {
+    const isAutolink = hasScheme && text[at - 1] === "<";
+    return isAutolink ? { kind: "autolink", closer: ">" } : { kind: "text", closer: "" };
   }
+  const [, destination, angle, quote] = link;
+  if (quote !== undefined) return { kind: "attribute", closer: quote };
+  if (destination === undefined) return { kind: "definition", closer: angle === "<" ? ">" : "" };
+  return { kind: "destination", closer: angle === "<" ? ">" : ")" };
 }
 
 /** Whether the mention that starts at `start` is in a link. */
@@ -53,28 +39,11 @@ export function isLinkAt(text: string, start: number): boolean {
   return placeOf(text, start, /[a-z]/i.test(text[start]!)).kind !== "text";
 }
 
-const INSIDE = /(?:\]\(\s{0,8}<?|\b(?:href|src|poster)\s{0,8}=\s{0,8}\\?["'])[^)<>"'\n]{0,200}$/i;
+const INSIDE = new RegExp(String.raw`(?<=(?:\]\(\s{0,8}<?|${ATTRIBUTE}\\?["'])[^)<>"'\n]{0,200})`, "iy");
 
 /** Whether `at` is in the midst of a link's destination: what stands there is a piece of another file's name. */
 export function isInDestination(text: string, at: number): boolean {
-  return isAfter(INSIDE, text, at);
-}
-
-/** Where the character before `at` stands that is no white space: a few spaces may pad a link's destination. */
-function beforeBlanks(text: string, at: number): number {
-  let before = at - 1;
-  while (before >= 0 && at - before < 9 && isBlank(text.charCodeAt(before))) before--;
-  return before;
-}
-
-/** Whether what stands before `at` ends in `pattern`, none of which is longer than the slice. */
-function isAfter(pattern: RegExp, text: string, at: number): boolean {
-  return pattern.test(text.slice(Math.max(0, at - 240), at));
-}
-
-/** White space, without a regular expression. */
-function isBlank(code: number): boolean {
-  return code === 0x20 || (code >= 0x09 && code <= 0x0d) || code === 0xa0;
+  return testAt(INSIDE, text, at);
 }
 
 const CLOSED_DESTINATION = /\s{0,8}(?:(?:\\?"[^\n]{0,300}?"|'[^\n]{0,300}?'|\([^()\n]{0,300}\))\s{0,8})?\)/y;
@@ -151,6 +120,10 @@ function columns(lead: string): number {
 /** A label longer than this is not looked for: without a bound, unclosed brackets would be read again and again. */
 export const LONGEST_LABEL = 1000;
 
+/** Inside an `<a …`; from there to its `</a`. */
+const IN_ANCHOR = /(?<=<a\b[^<>]{0,300})/iy;
+const ANCHOR = /(?:(?!<a\b).){0,1000}?<\\?\/a\b/isy;
+
 /** The labels of the links whose destinations start at `starts`: what they name is named by the destination. */
 export function labelsOf(text: string, starts: readonly number[]): Range[] {
   const labels: Range[] = [];
@@ -161,8 +134,8 @@ export function labelsOf(text: string, starts: readonly number[]): Range[] {
       const label = labelBefore(text, text.lastIndexOf("](", start));
       if (label) labels.push(label);
     } else if (kind === "attribute") {
-      const close = text.slice(start, start + LONGEST_LABEL).search(/<\\?\/a\b/i);
-      if (close >= 0) labels.push({ start, end: start + close });
+      const end = testAt(IN_ANCHOR, text, start) ? endOfMatch(ANCHOR, text, start) : start;
+      if (end > start) labels.push({ start, end });
     } else if (kind === "definition") {
       const label = labelBefore(text, text.lastIndexOf("]:", start));
       if (label) {

@@ -60,16 +60,8 @@ export class NameList {
     return found.length > 1 ? [...found].sort((a, b) => b.end - a.end) : found;
   }
 
-  /** Where the names, all of them written backwards, start that the text spells up to `end`, plain as it is there. */
-  startsBefore(text: string, end: number): number[] {
-    const whole = { low: 0, high: this.#names.length, depth: 0, at: end - 1 };
-    return this.#readPlain(whole, text, NOTHING, -1)
-      .map((found) => found.end + 1)
-      .reverse();
-  }
-
   /** Reads on as far as the text is plain, nearly all of every walk. Returns what was found before, and on the way. */
-  #readPlain(walk: Walk, text: string, before: readonly Spelled[], step = 1): readonly Spelled[] {
+  #readPlain(walk: Walk, text: string, before: readonly Spelled[]): readonly Spelled[] {
     const codes = this.#codes;
     let { low, high, depth, at } = walk;
     let found = before;
@@ -80,8 +72,7 @@ export class NameList {
       let plain = plainAt(text, at);
       while (plain !== 0 && codes[first + depth] === plain && codes[last + depth] === plain) {
         depth++;
-        at += step;
-        plain = plainAt(text, at);
+        plain = plainAt(text, ++at);
       }
       if (codes[first + depth] === 0) {
         found = [...found, { end: at, name: this.#names[low]! }];
@@ -137,8 +128,8 @@ const PLAIN = Uint8Array.from({ length: 128 }, (_, code) => {
 
 /** The character at `at` in lower case where it is plain: ASCII that can be read in one way only. Else 0. */
 function plainAt(text: string, at: number): number {
-  // Nothing is read outside of the text: V8 is several times slower where that was done once.
-  const code = at >= 0 && at < text.length ? text.charCodeAt(at) : 0;
+  // Nothing is read behind the text's end: V8 is several times slower where that was done once.
+  const code = at < text.length ? text.charCodeAt(at) : 0;
   if (code === 0x2f && text[at + 1] === "/") return 0; // "a//b" is the same path as "a/b"
   return code < 0x80 ? PLAIN[code]! : 0;
 }

@@ -1,20 +1,15 @@
 /** Where a text names a file without its path: `summary.docx`. */
 import { canStart, endOfCitation, isWordCharacter } from "./boundaries.js";
-import { extensionOf, type FileIndex, type Fit, fitOf } from "./file-index.js";
-import { isInDestination, type Place, placeOf } from "./markdown.js";
-import { isTaken, type PathMentions } from "./paths.js";
+import { extensionOf, type FileIndex, fitOf } from "./file-index.js";
+import { isInDestination, placeOf } from "./markdown.js";
+import { type Found, isTaken, type PathMentions } from "./paths.js";
 import { isInside, overlaps, type Range } from "./ranges.js";
-import { matchAt, spells } from "./spelling.js";
-
-/** A file's name, standing alone. */
-export interface NameMention extends Range {
-  text: string;
-  fit: Fit;
-  place: Place;
-}
+import { matchAt, spells, testAt } from "./spelling.js";
 
 /** What may stand in a link before a name, as a part of it. */
-const LEAD = /(?:(?:attachment|sandbox):)?(?:\.\/)?$/i;
+const LEAD = /(?<=(?:(attachment:|sandbox:)?(\.\/)?))/iy;
+/** What may be written in more than one way. */
+const SPECIAL = /[%&\\]|[^\0-\x7f]/g;
 
 /**
  * The names in `text` of files that the model wrote, outside of what is taken and covered, in order. Only what comes
@@ -25,12 +20,12 @@ export function nameMentions(
   index: FileIndex,
   paths: PathMentions,
   covered: readonly Range[],
-): NameMention[] {
-  const mentions: NameMention[] = [];
+): Found[] {
+  const mentions: Found[] = [];
   const pattern = index.extensionPattern;
   if (!pattern) return mentions;
   // A character is nine at most, percent-encoded; a file's name has no more than 255 bytes, three each.
-  const reach = Math.min(index.longestName * 9, 3 * 255);
+  const reach = Math.min(index.nameLengths[0]! * 9, 3 * 255);
   /** Where the last mention ends, the last dot that was looked at, and the next character that is not plain. */
   let free = 0;
   let looked = 0;
@@ -41,10 +36,15 @@ export function nameMentions(
     const dot = text.lastIndexOf(".", end - 1);
     if (isTaken(text, paths, dot, end) || isInside(covered, dot)) continue;
     const first = Math.max(free, dot - reach);
-    if (special < first) special = placeOfNext(SPECIAL, text, first);
-    // Where nothing is encoded, a name is found by its end: each place before it need not be tried.
+    if (special < first) {
+      SPECIAL.lastIndex = first;
+      special = SPECIAL.test(text) ? SPECIAL.lastIndex - 1 : text.length;
+    }
+    // Where nothing is encoded, a name is as long as it is written: each place before its end need not be tried.
     const starts =
-      special >= end ? index.nameStartsBefore(text, end) : placesIn(Math.max(first, looked), dot);
+      special < end
+        ? placesIn(Math.max(first, looked), dot)
+        : index.nameLengths.map((length) => end - length);
     for (const at of starts) {
       if (at < free || (isWordCharacter(text, at - 1) && text[at - 2] !== "\\")) continue;
       const mention = nameAt(text, at, index);
@@ -59,43 +59,37 @@ export function nameMentions(
   return mentions;
 }
 
-/** What may be written in more than one way. */
-const SPECIAL = /[%&\\]|[^\0-\x7f]/g;
-
-/** Where the next character stands that `pattern`, which is global, matches; behind the text where there is none. */
-function placeOfNext(pattern: RegExp, text: string, from: number): number {
-  pattern.lastIndex = from;
-  return pattern.test(text) ? pattern.lastIndex - 1 : text.length;
-}
-
 function* placesIn(start: number, end: number): Generator<number> {
   for (let at = start; at < end; at++) yield at;
 }
 
-function nameAt(text: string, at: number, index: FileIndex): NameMention | undefined {
+function nameAt(text: string, at: number, index: FileIndex): Found | undefined {
   for (const spelled of index.namesAt(text, at)) {
     if (extensionOf(spelled.name) === "") continue;
     const files = index.filesNamed(spelled.name).filter(({ isUploadAlias }) => !isUploadAlias);
     const fit = fitOf(files, ({ name }) => spells(text.slice(at, spelled.end), name));
     if (!fit) continue;
-    const lead = LEAD.exec(text.slice(Math.max(0, at - 16), at))![0];
-    const start = at - lead.length;
+    const [, scheme = "", dot = ""] = matchAt(LEAD, text, at)!;
+    const start = at - scheme.length - dot.length;
     if (!canStart(text, start)) return undefined;
-    const hasScheme = lead.includes(":");
+    const hasScheme = scheme !== "";
     const place = placeOf(text, start, hasScheme);
     const end = endOfCitation(text, { start, place, hasScheme }, spelled.end, fit.files[0]!.name);
     if (place.kind === "text" && (isInDestination(text, start) || isWildcard(text, start, spelled.end)))
       return undefined;
-    if (end !== undefined) return { text: text.slice(start, end), start, end, fit, place };
+    const isLink = place.kind !== "text";
+    if (end !== undefined)
+      return { start, end, files: fit.files, match: "filename", isLink, isHandedOver: false };
   }
   return undefined;
 }
 
+const FILLED_IN = /(?<=[}>)\]]_{1,4})/y;
+const ASTERISK = /(?<=[^\n*_]\*_{0,4})/y;
+const ASTERISK_ON_LINE = /[^\n*]{0,500}\*/y;
+
 /** `*report.csv`, `{x}_report.csv`: what stands for more than one file, where no emphasis ends behind the name. */
 function isWildcard(text: string, start: number, end: number): boolean {
-  const lead = text.slice(Math.max(0, start - 8), start);
-  if (/[}>)\]]_+$/.test(lead)) return text[end] !== "_";
-  return /[^\n*_]\*_*$/.test(lead) && !matchAt(ASTERISK_ON_LINE, text, end);
+  if (testAt(FILLED_IN, text, start)) return text[end] !== "_";
+  return testAt(ASTERISK, text, start) && !testAt(ASTERISK_ON_LINE, text, end);
 }
-
-const ASTERISK_ON_LINE = /[^\n*]{0,500}\*/y;

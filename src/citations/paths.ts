@@ -3,22 +3,15 @@ import type { MatchKind, UnresolvedMention, UnresolvedReason } from "../types.js
 import { canFolderEnd, endOfCitation } from "./boundaries.js";
 import { extensionOf, type FileIndex, type Fit, fitOf, type IndexedFile } from "./file-index.js";
 import { isLinkAt } from "./markdown.js";
-import {
-  endOfPlain,
-  endOfSlashes,
-  endOfUnknown,
-  type MentionFinder,
-  type PathMention,
-  QUOTES,
-} from "./mentions.js";
+import { endOfSlashes, endOfUnknown, lastSegment, type MentionFinder, type PathMention } from "./mentions.js";
 import type { Spelled } from "./name-list.js";
 import { lastBefore, overlaps, type Range } from "./ranges.js";
 import { Repetition } from "./repetition.js";
 import { decode, endOfMatch, fold, spells } from "./spelling.js";
 
-/** A mention and the file it means. */
+/** A mention and the file it means; more than one is ambiguous, none what leads out of the root. */
 export interface Found extends Range {
-  indexed: IndexedFile;
+  files: readonly IndexedFile[];
   match: MatchKind;
   /** In a link's destination. */
   isLink: boolean;
@@ -26,17 +19,14 @@ export interface Found extends Range {
   isHandedOver: boolean;
 }
 
-/** What became of a mention: its file, or the reason why none; neither, where it hands over no file. */
-type Outcome = Found | UnresolvedMention | Range;
+type Outcome = Found | UnresolvedMention;
 
 /** The mentions by path, in order. Together they are what of the text is taken. */
 export interface PathMentions {
   found: Found[];
   missed: UnresolvedMention[];
-  /** Those that have a citation already, and those of no file that is handed over. */
-  silent: Range[];
-  /** The files of those that have a citation already. */
-  coveredIds: string[];
+  /** Those that lead out of the root, and those that have a citation already. */
+  silent: Outcome[];
 }
 
 /** Every mention by path, in order, each read once. `covered` is what the API cited. */
@@ -46,7 +36,7 @@ export function pathMentions(
   finder: MentionFinder,
   covered: readonly Range[],
 ): PathMentions {
-  const mentions: PathMentions = { found: [], missed: [], silent: [], coveredIds: [] };
+  const mentions: PathMentions = { found: [], missed: [], silent: [] };
   const repetition = new Repetition(text);
   let mention = finder.next(text, 0);
   while (mention) {
@@ -67,17 +57,11 @@ export function pathMentions(
   return mentions;
 }
 
-function note(mentions: PathMentions, outcome: Outcome, covered: readonly Range[]): void {
-  if (overlaps(covered, outcome.start, outcome.end)) {
-    mentions.silent.push(outcome);
-    if ("indexed" in outcome) mentions.coveredIds.push(outcome.indexed.file.id);
-  } else if ("reason" in outcome) {
-    mentions.missed.push(outcome);
-  } else if ("indexed" in outcome) {
-    mentions.found.push(outcome);
-  } else {
-    mentions.silent.push(outcome);
-  }
+function note({ found, missed, silent }: PathMentions, outcome: Outcome, covered: readonly Range[]): void {
+  if (overlaps(covered, outcome.start, outcome.end)) silent.push(outcome);
+  else if ("reason" in outcome) missed.push(outcome);
+  else if (outcome.files.length > 0) found.push(outcome);
+  else silent.push(outcome);
 }
 
 /** The same, said again further on. */
@@ -109,47 +93,41 @@ function outcomeOf(text: string, mention: PathMention, index: FileIndex, limit: 
   for (const folder of folders) {
     const inside = endOfSlashes(text, folder.end);
     if (inside === folder.end) continue;
-    const outcome = outcomeIn(text, mention, index, index.namesAt(text, inside), folder.name);
+    const outcome = outcomeIn(text, mention, index, inside, folder.name);
     if (outcome) return outcome;
   }
-  const names = index.namesAt(text, relativeStart);
-  const known = outcomeIn(text, mention, index, names, "");
+  const known = outcomeIn(text, mention, index, relativeStart, "");
   if (known) return known;
 
-  const plainEnd = endOfPlain(text, relativeStart);
-  const end = endOfUnknown(text, mention, limit, plainEnd);
+  const end = endOfUnknown(text, mention, limit);
   if (end === relativeStart) return missed(text, start, end, "directory");
-  const isPlain = end <= plainEnd;
-  let isFolder = text.charCodeAt(end - 1) === 0x2f;
-  if (!isPlain) {
-    const meant = decode(text.slice(relativeStart, end));
-    if (/(?:^|\/)\.\.?(?:\/|$)/.test(meant)) {
-      const relative = withoutDots(meant);
-      if (relative === undefined) return { start, end };
-      const slash = relative.lastIndexOf("/");
-      const fit = fitOf(
-        index.filesIn(root, fold(relative.slice(0, Math.max(0, slash))), fold(relative.slice(slash + 1))),
-        ({ folder, name }) => folder + name === relative,
-      );
-      if (fit) return outcomeOfPath(text, mention, end, fit);
-    }
-    if (isPattern(meant)) return missed(text, start, end, "pattern");
-    isFolder = meant.endsWith("/");
+  const path = text.slice(relativeStart, end);
+  const meant = decode(path);
+  if (/(?:^|\/)\.\.?(?:\/|$)/.test(meant)) {
+    const relative = withoutDots(meant);
+    if (relative === undefined) return foundMention(mention, end, [], "path");
+    const plain = `${root}/${relative}`;
+    const same = { ...mention, start: 0, relativeStart: root.length + 1 };
+    const outcome = outcomeOf(plain, same, index, plain.length);
+    return "reason" in outcome ? missed(text, start, end, outcome.reason) : { ...outcome, start, end };
   }
-  const folderEnd = isFolder ? end : endOfFolder(text, mention, folders, end);
+  const byName = (): Found | undefined =>
+    outcomeOfName(text, mention, index, relativeStart + lastSegment(path));
+  if (isPattern(meant)) return byName() ?? missed(text, start, end, "pattern");
+  const folderEnd = meant.endsWith("/") ? end : endOfFolder(text, mention, folders, end);
   if (folderEnd !== undefined) return missed(text, start, folderEnd, "directory");
-  return outcomeOfName(text, mention, index, names, end, isPlain) ?? missed(text, start, end, "not-found");
+  return byName() ?? missed(text, start, end, "not-found");
 }
 
-/** What the longest of the names is that is a file's in `folder`. */
+/** What the longest name means that the text spells from `at` and that a file in `folder` has. */
 function outcomeIn(
   text: string,
   mention: PathMention,
   index: FileIndex,
-  names: readonly Spelled[],
+  at: number,
   folder: string,
-): Outcome | undefined {
-  for (const spelled of names) {
+): Found | undefined {
+  for (const spelled of index.namesAt(text, at)) {
     const fit = fitOf(index.filesIn(mention.root, folder, spelled.name), ({ folder, name }) =>
       spells(text.slice(mention.relativeStart, spelled.end), folder + name),
     );
@@ -159,9 +137,10 @@ function outcomeIn(
   return undefined;
 }
 
-function outcomeOfPath(text: string, mention: PathMention, end: number, fit: Fit): Outcome {
-  const isDifferent = fit.isDifferent || mention.isDifferent;
-  return outcomeOfFit(text, mention, end, fit, isDifferent ? "written-differently" : "path");
+function outcomeOfPath(text: string, mention: PathMention, end: number, fit: Fit): Found {
+  const lead = decode(text.slice(mention.start, mention.relativeStart));
+  const isSame = !fit.isDifferent && lead.includes(mention.root.slice(1));
+  return foundMention(mention, end, fit.files, isSame ? "path" : "written-differently");
 }
 
 /** Where the folder ends that a mention means, if it is one. Between quotes and in a link it is what stands there, whole. */
@@ -171,7 +150,7 @@ function endOfFolder(
   folders: readonly Spelled[],
   unknownEnd: number,
 ): number | undefined {
-  const isClosed = place.kind !== "text" || QUOTES.includes(text[start - 1] ?? " ");
+  const isClosed = place.kind !== "text" || /["'`]/.test(text[start - 1] ?? "");
   for (const folder of folders) {
     const end = endOfSlashes(text, folder.end);
     if (folder.end === unknownEnd || end === unknownEnd) return unknownEnd;
@@ -180,33 +159,23 @@ function endOfFolder(
   return !isClosed && canFolderEnd(text, relativeStart) ? relativeStart : undefined;
 }
 
-/** The one file that fits, or that more than one does; neither for uploads that are spoken of in passing. */
-function outcomeOfFit(
-  text: string,
+function foundMention(
   { start, place, hasScheme }: PathMention,
   end: number,
-  { files }: Fit,
-  match: MatchKind,
-): Outcome {
-  const isLink = place.kind !== "text";
-  const isHandedOver = isLink || hasScheme;
-  if (files.length === 1) return { start, end, indexed: files[0]!, match, isLink, isHandedOver };
-  if (!isHandedOver && files.every(({ file }) => file.source === "user")) return { start, end };
-  return ambiguous(text, start, end, files);
-}
-
-/** What is reported of a mention that fits several files. */
-export function ambiguous(
-  text: string,
-  start: number,
-  end: number,
   files: readonly IndexedFile[],
-): UnresolvedMention {
-  return { ...missed(text, start, end, "ambiguous"), candidates: files.map(({ file }) => file) };
+  match: MatchKind,
+): Found {
+  const isLink = place.kind !== "text";
+  return { start, end, files, match, isLink, isHandedOver: isLink || hasScheme };
 }
 
 /** What is reported of a mention without a file. */
-function missed(text: string, start: number, end: number, reason: UnresolvedReason): UnresolvedMention {
+export function missed(
+  text: string,
+  start: number,
+  end: number,
+  reason: UnresolvedReason,
+): UnresolvedMention {
   return { text: text.slice(start, end), start, end, reason };
 }
 
@@ -215,54 +184,34 @@ function outcomeOfName(
   text: string,
   mention: PathMention,
   index: FileIndex,
-  names: readonly Spelled[],
-  unknownEnd: number,
-  isPlain: boolean,
-): Outcome | undefined {
+  nameStart: number,
+): Found | undefined {
   const { relativeStart, root, place, hasScheme } = mention;
-  const nameStart = lastSegment(text, relativeStart, unknownEnd, isPlain);
   const isHandedOver = hasScheme || place.kind !== "text";
-  for (const { name, end: nameEnd } of nameStart === relativeStart ? names : index.namesAt(text, nameStart)) {
+  for (const { name, end: nameEnd } of index.namesAt(text, nameStart)) {
     const files = index.filesNamed(name);
-    const written = text.slice(nameStart, nameEnd);
-    const isExact = (indexed: IndexedFile): boolean => spells(written, indexed.name);
+    const written = files.filter(({ isUploadAlias }) => !isUploadAlias);
     // In passing, a file that the model wrote is meant before an upload that it would have to hand over.
-    const fit =
-      (isHandedOver
-        ? undefined
-        : fitOf(
-            files.filter(({ isUploadAlias }) => !isUploadAlias),
-            isExact,
-          )) ?? fitOf(files, isExact);
+    const fit = fitOf(isHandedOver || written.length === 0 ? files : written, (indexed) =>
+      spells(text.slice(nameStart, nameEnd), indexed.name),
+    );
     const end = fit && endOfCitation(text, mention, nameEnd, fit.files[0]!.name);
     if (end === undefined) continue;
+    if (fit!.files.length > 1) return foundMention(mention, end, fit!.files, "moved");
     const { foldedFolder, isUploadAlias } = fit!.files[0]!;
-    if (fit!.files.length > 1) return outcomeOfFit(text, mention, end, fit!, "moved");
     const folder = fold(decode(text.slice(relativeStart, nameStart)));
-    if (folder.includes(fold(`${root}/`))) return undefined; // two paths that nothing parts
+    // Two paths that nothing parts; a pattern that stands for several folders.
+    if (folder.includes(fold(`${root}/`)) || isPattern(folder)) return undefined;
     // Moved up or down the same branch of folders. In another branch, another file may be meant.
     const isNear = isUploadAlias
       ? folder === foldedFolder
       : folder.startsWith(foldedFolder) || foldedFolder.startsWith(folder);
-    return isNear ? outcomeOfFit(text, mention, end, fit!, isUploadAlias ? "upload" : "moved") : undefined;
+    return isNear ? foundMention(mention, end, fit!.files, isUploadAlias ? "upload" : "moved") : undefined;
   }
   return undefined;
 }
 
-/** Where the last segment of the path in `text` from `start` to `end` starts, whatever its slashes look like. */
-function lastSegment(text: string, start: number, end: number, isPlain: boolean): number {
-  let last = start;
-  if (isPlain) {
-    // Several times as fast as `lastIndexOf`, which is slow for one character.
-    for (last = end; last > start && text.charCodeAt(last - 1) !== 0x2f; ) last--;
-    return last;
-  }
-  for (const slash of text.slice(start, end).matchAll(/\/|%2f|&#47;|&#x2f;/gi))
-    last = start + slash.index + slash[0].length;
-  return last;
-}
-
-/** A path with `.` and `..` resolved; `undefined` where it leads out of the root. */
+/** A path with `.` and `..` resolved, a folder's with its slash; `undefined` where it leads out of the root. */
 function withoutDots(path: string): string | undefined {
   const segments: string[] = [];
   for (const segment of path.split("/")) {
@@ -272,7 +221,8 @@ function withoutDots(path: string): string | undefined {
       segments.push(segment);
     }
   }
-  return segments.join("/");
+  const isFolder = segments.length > 0 && /(?:^|\/)\.{0,2}$/.test(path);
+  return segments.join("/") + (isFolder ? "/" : "");
 }
 
 /** `*`, `{}` and `<n>` stand for more than one file. */

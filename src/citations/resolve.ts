@@ -12,8 +12,8 @@ import { FileIndex, filenameOf } from "./file-index.js";
 import { coveredRanges, isRanged, toCodePoints } from "./index-units.js";
 import { codeBlocks, isLinkAt, labelsOf } from "./markdown.js";
 import { DEFAULT_ROOTS, finderOf } from "./mentions.js";
-import { type NameMention, nameMentions } from "./names.js";
-import { ambiguous, type Found, pathMentions } from "./paths.js";
+import { nameMentions } from "./names.js";
+import { type Found, missed, pathMentions } from "./paths.js";
 import { isInside, type Range } from "./ranges.js";
 
 /** Options of {@link resolveFileCitations}. */
@@ -95,54 +95,68 @@ export function resolveWithIndex(
   }
 
   const blocks = codeBlocks(text);
-  const links = paths.found.filter(({ isLink }) => isLink);
+  const isCode = ({ start }: Range): boolean => isInside(blocks, start);
+  const links = [...paths.found.filter(({ isLink }) => isLink), ...covered];
   const labels = labelsOf(
     text,
-    [...links, ...covered].map(({ start }) => start),
+    links.map(({ start }) => start),
   );
-  const isLabel = (mention: { start: number; isLink: boolean }): boolean =>
-    !mention.isLink && isInside(labels, mention.start);
-  const isCode = ({ start }: Range): boolean => isInside(blocks, start);
+  const isShown = ({ start, files, isLink, isHandedOver }: Found): boolean =>
+    (isLink || !isInside(labels, start)) &&
+    // An upload that the model speaks of in passing is no file that it hands over.
+    (isHandedOver || files.some(({ file }) => file.source !== "user"));
 
-  const named = fromNames(text, names, (mention) => !isCode(mention) && !isLabel(mention), [
-    ...paths.coveredIds,
-    ...given.filter(isRanged).map((annotation) => annotation.file_id),
-    ...paths.found.map(({ indexed }) => indexed.file.id),
-  ]);
-  // An upload that the model speaks of in passing is no file that it hands over.
-  const citable = paths.found.filter(
-    (mention) => !isLabel(mention) && (mention.isHandedOver || mention.indexed.file.source !== "user"),
+  const shown = paths.found.filter(isShown);
+  const withPath = new Set<unknown>(given.filter(isRanged).map((annotation) => annotation.file_id));
+  for (const mention of [...paths.found, ...paths.silent]) {
+    if ("files" in mention && mention.files.length === 1) withPath.add(mention.files[0]!.file.id);
+  }
+  const named = names.filter(
+    (mention) => !isCode(mention) && isShown(mention) && !idsOf(mention).some((id) => withPath.has(id)),
   );
-  const cited = [...citable.filter((mention) => !isCode(mention)), ...named.found];
+  const mentions = [...shown.filter((mention) => !isCode(mention)), ...oncePerFile(named)];
+  const cited = mentions.filter(({ files }) => files.length === 1);
   // Code that names a file counts only where nothing else does, and then once.
   const citedIds = new Set([
     ...given.filter(({ type }) => type === "container_file_citation").map((annotation) => annotation.file_id),
-    ...cited.map(({ indexed }) => indexed.file.id),
+    ...cited.flatMap(idsOf),
   ]);
-  for (const mention of citable) {
-    if (!isCode(mention) || citedIds.has(mention.indexed.file.id)) continue;
-    citedIds.add(mention.indexed.file.id);
+  for (const mention of shown) {
+    const [id, ...others] = idsOf(mention);
+    if (!isCode(mention) || others.length > 0 || citedIds.has(id)) continue;
+    citedIds.add(id);
     cited.push(mention);
   }
 
   const citations = toCitations(text, cited, unit);
-  const isHidden = ({ start }: Range): boolean =>
-    isInside(blocks, start) || (isInside(labels, start) && !isLinkAt(text, start));
-  const unresolved =
-    blocks.length + labels.length > 0 ? paths.missed.filter((mention) => !isHidden(mention)) : paths.missed;
-  if (named.missed.length > 0) {
-    unresolved.push(...named.missed);
+  let unresolved = paths.missed;
+  if (blocks.length + labels.length > 0) {
+    unresolved = unresolved.filter(
+      ({ start }) => !isInside(blocks, start) && (!isInside(labels, start) || isLinkAt(text, start)),
+    );
+  }
+  const ambiguous = mentions.filter(({ files }) => files.length > 1);
+  if (ambiguous.length > 0) {
+    unresolved = [...unresolved, ...ambiguous.map((mention) => toUnresolved(text, mention))];
     unresolved.sort((a, b) => a.start - b.start);
   }
   return { annotations: citations.map(({ annotation }) => annotation), citations, unresolved };
+}
+
+function idsOf({ files }: Found): string[] {
+  return files.map(({ file }) => file.id);
+}
+
+function toUnresolved(text: string, { start, end, files }: Found): UnresolvedMention {
+  return { ...missed(text, start, end, "ambiguous"), candidates: files.map(({ file }) => file) };
 }
 
 function toCitations(text: string, cited: Found[], unit: "code-point" | "utf-16"): RecoveredCitation[] {
   cited.sort((a, b) => a.start - b.start);
   const offsets = cited.flatMap(({ start, end }) => [start, end]);
   const indices = unit === "utf-16" ? offsets : toCodePoints(text, offsets);
-  return cited.map(({ start, end, indexed, match }, position) => ({
-    annotation: citationOf(indexed.file, indices[2 * position]!, indices[2 * position + 1]!),
+  return cited.map(({ start, end, files, match }, position) => ({
+    annotation: citationOf(files[0]!.file, indices[2 * position]!, indices[2 * position + 1]!),
     match,
     text: text.slice(start, end),
     start,
@@ -162,34 +176,17 @@ export function citationOf(file: ContainerFile, start: number, end: number): Con
   };
 }
 
-/** The names that are mentions: each link's destination, else the first place; and those that fit two files. */
-function fromNames(
-  text: string,
-  names: readonly NameMention[],
-  isEligible: (mention: Range & { isLink: boolean }) => boolean,
-  pathIds: readonly unknown[],
-): { found: Found[]; missed: UnresolvedMention[] } {
-  const withPath = new Set(pathIds);
-  const byFile = new Map<string, (NameMention & { isLink: boolean })[]>();
+/** Of the names of each file those that count: each link's destination, else the first. */
+function oncePerFile(names: readonly Found[]): Found[] {
+  const byFile = new Map<string, Found[]>();
   for (const name of names) {
-    const mention = { ...name, isLink: name.place.kind !== "text" };
-    const files = name.fit.files.map(({ file }) => file);
-    if (!isEligible(mention) || files.some(({ id }) => withPath.has(id))) continue;
-    if (files.length === 1 && files[0]!.source === "user") continue;
-    const key = files.map(({ id }) => id).join();
+    const key = idsOf(name).join();
     const others = byFile.get(key);
-    if (others) others.push(mention);
-    else byFile.set(key, [mention]);
+    if (others) others.push(name);
+    else byFile.set(key, [name]);
   }
-  const found: Found[] = [];
-  const missed: UnresolvedMention[] = [];
-  for (const mentions of byFile.values()) {
+  return [...byFile.values()].flatMap((mentions) => {
     const links = mentions.filter(({ isLink }) => isLink);
-    for (const { start, end, isLink, fit } of links.length > 0 ? links : mentions.slice(0, 1)) {
-      const [indexed, ...others] = fit.files;
-      if (others.length > 0) missed.push(ambiguous(text, start, end, fit.files));
-      else found.push({ start, end, indexed: indexed!, match: "filename", isLink, isHandedOver: isLink });
-    }
-  }
-  return { found, missed };
+    return links.length > 0 ? links : mentions.slice(0, 1);
+  });
 }

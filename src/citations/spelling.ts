@@ -31,56 +31,35 @@ export function readLiteral(text: string, at: number): Reading {
   return { meant, end };
 }
 
-const ESCAPE = /\\{1,4}([!-/:-@[-`{-~])/y;
-const JSON_UNICODE = /(?:\\{1,2}u[\da-f]{4}){1,2}/iy;
-const PERCENT =
-  /%[0-7][\da-f]|%[cd][\da-f]%[89ab][\da-f]|%e[\da-f](?:%[89ab][\da-f]){2}|%f[0-7](?:%[89ab][\da-f]){3}/iy;
-const ENTITY = /&(?:(amp|lt|gt|quot|apos|nbsp)|#(\d{1,7})|#x([\da-f]{1,6}));/iy;
+const ENCODED = new RegExp(
+  [
+    // A character escaped for Markdown, which JSON may have escaped again.
+    String.raw`\\{1,4}([!-/:-@[-${"`"}{-~])`,
+    // One of JSON's: a surrogate pair, another.
+    String.raw`\\{1,2}u(d[89ab][\da-f]{2})\\{1,2}u(d[c-f][\da-f]{2})|\\{1,2}u([\da-f]{4})`,
+    String.raw`(%[0-7][\da-f]|%[cd][\da-f]%[89ab][\da-f]|%e[\da-f](?:%[89ab][\da-f]){2}|%f[0-7](?:%[89ab][\da-f]){3})`,
+    String.raw`&(?:(amp|lt|gt|quot|apos|nbsp)|#(\d{1,7})|#x([\da-f]{1,6}));`,
+  ].join("|"),
+  "iy",
+);
 const NAMED: Record<string, string> = { amp: "&", lt: "<", gt: ">", quot: '"', apos: "'", nbsp: "\u00a0" };
 
-/** What an escape, an encoded character or an entity at `at` stands for, if there is one. */
+/** What an escape, an encoded character or an entity at `at` stands for, in NFD, if there is one. */
 export function readEncoded(text: string, at: number): Reading | undefined {
-  switch (text.charCodeAt(at)) {
-    case 0x5c /* \ */:
-      {
-        const escaped = matchAt(ESCAPE, text, at);
-        if (escaped) return { meant: escaped[1]!, end: at + escaped[0].length };
-        const unicode = matchAt(JSON_UNICODE, text, at);
-        if (!unicode) return undefined;
-        const units = unicode[0].match(/[\da-f]{4}/gi)!.map((hex) => Number.parseInt(hex, 16));
-        // Two escapes are one character only when they are a surrogate pair.
-        const isPair = units.length === 2 && units[0]! >= 0xd800 && units[0]! < 0xdc00;
-        const length = isPair ? unicode[0].length : text.indexOf("u", at) + 5 - at;
-        return {
-          meant: String.fromCharCode(...units.slice(0, isPair ? 2 : 1)).normalize("NFD"),
-          end: at + length,
-        };
-      }
-    case 0x25 /* % */:
-      {
-        const bytes = matchAt(PERCENT, text, at)?.[0];
-        if (!bytes) return undefined;
-        try {
-          const meant = decodeURIComponent(bytes).normalize("NFD");
-          return { meant, end: at + bytes.length };
-        } catch {
-          return undefined; // an overlong form or a lone surrogate: not UTF-8
-        }
-      }
-    case 0x26 /* & */:
-      {
-        const entity = matchAt(ENTITY, text, at);
-        if (!entity) return undefined;
-        const [whole, name, decimal, hex] = entity;
-        const code = decimal ? Number(decimal) : Number.parseInt(hex ?? "0", 16);
-        if (!name && (code === 0 || code > 0x10ffff)) return undefined;
-        return {
-          meant: name ? NAMED[name.toLowerCase()]! : String.fromCodePoint(code).normalize("NFD"),
-          end: at + whole.length,
-        };
-      }
-    default:
-      return undefined;
+  const code = text.charCodeAt(at);
+  const found = code === 0x5c || code === 0x25 || code === 0x26 ? matchAt(ENCODED, text, at) : null;
+  if (!found) return undefined;
+  const [whole, escaped, high, low, unit, bytes, name, decimal, hex] = found;
+  const numbers = [high, low, unit ?? hex].flatMap((digits) => (digits ? Number.parseInt(digits, 16) : []));
+  try {
+    const meant =
+      escaped ??
+      (bytes && decodeURIComponent(bytes)) ??
+      (name && NAMED[name.toLowerCase()]) ??
+      String.fromCodePoint(...(decimal ? [Number(decimal)] : numbers));
+    return { meant: meant.normalize("NFD"), end: at + whole.length };
+  } catch {
+    return undefined; // bytes that are no UTF-8, a number that is no character's
   }
 }
 
@@ -101,10 +80,12 @@ export function endOfMatch(pattern: RegExp, text: string, at: number): number {
   return testAt(pattern, text, at) ? pattern.lastIndex : at;
 }
 
+const UNUSUAL = /[\\%&]|\/\/|[^\0-\x7f]/;
 const ESCAPES = /[\\%&]/g;
 
 /** A whole run of text as it is meant: every escape in it decoded, in NFD, "//" as "/". */
 export function decode(text: string): string {
+  if (!UNUSUAL.test(text)) return text;
   let meant = "";
   let from = 0;
   ESCAPES.lastIndex = 0;

@@ -3,7 +3,7 @@ import fc from "fast-check";
 import { describe, expect, test } from "vitest";
 import { type Resolution, resolveFileCitations } from "../../src/index.js";
 import type { Annotation, ContainerFile, IndexUnit } from "../../src/types.js";
-import { BARE_FORMS, file, LINK_FORMS, NAMES, resolved } from "./forms.js";
+import { BARE_FORMS, file, LINK_FORMS, NAMES, resolved, SENTENCES } from "./forms.js";
 
 const runs = { seed: 20_260_101, numRuns: 4000 };
 
@@ -301,6 +301,67 @@ describe("a file in random text", () => {
         ]);
       }),
       { ...runs, numRuns: 1000 },
+    );
+  });
+});
+
+describe("of several mentions in one answer", () => {
+  const sentence = fc.constantFrom(...SENTENCES).map((text) => text.split("%") as [string, string]);
+  const mention = fc
+    .tuple(
+      sentence,
+      // A tab behind a blank line makes a code block, in which a file that is cited elsewhere is not.
+      fc.constantFrom(...Object.values({ ...LINK_FORMS, ...BARE_FORMS, tab: BARE_FORMS.bare! })),
+      fc.constantFrom(...NAMES),
+    )
+    .map(([[before, after], write, name]) => {
+      const [opening, cited, closing] = write(name);
+      return [before + opening, cited, closing + after, `cfile_${name}`] as const;
+    });
+  const miss = fc
+    .tuple(
+      sentence,
+      fc.constantFrom("`|`", '"|"', "(|)", "**|**", "[x](|)", "| ok"),
+      fc.constantFrom(
+        ["/mnt/data/missing.csv", "not-found"],
+        ["/mnt/data/zzz/", "directory"],
+        ["/mnt/data/zzz/*.png", "pattern"],
+      ),
+    )
+    .map(([[before, after], wrap, [cited, reason]]) => {
+      const [opening, closing] = wrap.split("|") as [string, string];
+      return [before + opening, cited!, closing + after, reason!] as const;
+    });
+  const other = fc
+    .constantFrom(
+      "See https://example.com/mnt/data/report.csv for it.",
+      "/home/me/mnt/data/report.csv",
+      "| a | b |\n|---|---|\n| 1 | 2 |",
+      '<img src="https://example.com/x.png"> <a href="https://example.com">x</a>',
+      "```\nprint(1)\n```",
+      "- one\n- two",
+    )
+    .map((text) => [text, "", "", ""] as const);
+
+  test("each is found as if it stood alone", () => {
+    const files = [...NAMES, "zzz/other.bin"].map((name) => file(name));
+    fc.assert(
+      fc.property(
+        fc.array(fc.oneof({ weight: 3, arbitrary: mention }, miss, other), { maxLength: 8 }),
+        (parts) => {
+          const expected: ReturnType<typeof resolved> = { cited: [], missed: [] };
+          let text = "";
+          for (const [before, cited, after, what] of parts) {
+            const start = text.length + before.length;
+            text += `${before + cited + after}\n\n`;
+            const range = [start, start + cited.length] as const;
+            if (what.startsWith("cfile_")) expected.cited.push([...range, what]);
+            else if (what !== "") expected.missed.push([...range, what]);
+          }
+          expect(resolved(text, files)).toEqual(expected);
+        },
+      ),
+      { ...runs, numRuns: 2000 },
     );
   });
 });

@@ -1,25 +1,7 @@
 /** The design's table "Which text is a mention, and of which file": a row a rule, several texts a row. */
 import { describe, expect, test } from "vitest";
-import type { Annotation } from "../../src/types.js";
-import {
-  BARE_FORMS,
-  DECOYS,
-  type Form,
-  file,
-  LINK_FORMS,
-  marked,
-  NAMES,
-  resolved,
-  SENTENCES,
-} from "./forms.js";
-
-interface Row {
-  rule: string;
-  /** Paths below `/mnt/data`; `user:` before one makes it an upload. Default `a.csv`. */
-  files?: string[];
-  /** Marked as `marked` in forms.ts says; what is not marked must not be cited. */
-  texts: (string | { text: string; files?: string[]; cited?: [string, path: string][] })[];
-}
+import { BARE_FORMS, DECOYS, type Form, file, LINK_FORMS, NAMES, resolved, SENTENCES } from "./forms.js";
+import { describeRows, type Row } from "./rows.js";
 
 const TABLE: Row[] = [
   {
@@ -53,6 +35,7 @@ const TABLE: Row[] = [
       "[x](<⟦sandbox:/mnt/data/a.csv⟧>) [x](⟦sandbox:/mnt/data/a.csv⟧ \"Title\") [x](⟦sandbox:/mnt/data/a.csv⟧ 'T (1)')",
       "> - [x]( ⟦sandbox:/mnt/data/a.csv⟧ )",
       '{"answer": "{\\"text\\": \\"See\\\\n⟦/mnt/data/a.csv⟧\\\\nBye\\"}"}',
+      { text: "⟦a.csv‖/mnt/data/a.csv⟧\0b &#0;⟦a.csv‖/mnt/data/a.csv⟧&#0;b", files: ["a.csv", "b"] },
       "✅️⟦/mnt/data/a.csv⟧ and 1️⃣⟦sandbox:/mnt/data/a.csv⟧",
     ],
   },
@@ -157,6 +140,8 @@ const TABLE: Row[] = [
       "[`a.csv`](⟦a.csv⟧)",
       "[**/mnt/data/a.csv** [1]](⟦sandbox:/mnt/data/a.csv⟧)",
       '<a href="⟦sandbox:/mnt/data/a.csv⟧">/mnt/data/a.csv</a>',
+      '<img src="⟦/mnt/data/a.csv⟧"> ⟦/mnt/data/a.csv⟧ <a href="https://example.com">x</a>',
+      '<a href="⟦/mnt/data/a.csv⟧" /> ⟦/mnt/data/a.csv⟧ <a href="⟦/mnt/data/a.csv⟧">/mnt/data/a.csv</a> ⟦/mnt/data/a.csv⟧',
       "[sandbox:/mnt/data/a.csv][f]\n\n[f]: ⟦sandbox:/mnt/data/a.csv⟧",
       { text: "[/mnt/data/a.csv](sandbox:/mnt/data/a.csv)", cited: [["sandbox:/mnt/data/a.csv", "a.csv"]] },
       { text: "[a.csv](⟦b.csv‖sandbox:/mnt/data/b.csv⟧)", files: ["a.csv", "b.csv"] },
@@ -290,8 +275,13 @@ const TABLE: Row[] = [
       "In ⟪directory:/mnt/data/⟫ and ⟪directory:/mnt/data⟫ and [x](⟪directory:sandbox:/mnt/data/out/⟫)",
       "⟪pattern:/mnt/data/*.png⟫ and ⟪pattern:/mnt/data/out/*⟫",
       "⟪pattern:/mnt/data/out/{a,b}.png⟫ `⟪pattern:/mnt/data/out/<n>.png⟫`",
+      {
+        text: "⟦out/{a}.png‖/mnt/data/{a}.png⟧ ⟪pattern:/mnt/data/{out,in}/x.png⟫ ⟪pattern:/mnt/data/*/x.png⟫",
+        files: ["out/{a}.png", "x.png"],
+      },
       "⟪pattern:/mnt/data/<filename>⟫ ⟪pattern:/mnt/data/<your-file>.csv⟫ ⟪pattern:/mnt/data/part-<1-5>.csv⟫",
       "[x](<⟪pattern:sandbox:/mnt/data/<n>.png⟫>) [x](⟪pattern:sandbox:/mnt/data/%7Bname%7D.png⟫)",
+      "⟪not-found:/mnt/data/c.png⟫<br>next ⟪not-found:/mnt/data/c.png⟫<b>now</b> ⟪pattern:/mnt/data/c-<i>.png⟫",
       "**⟪pattern:/mnt/data/*.png⟫** ⟪directory:/mnt/data/⟫<br>",
       "**⟪not-found:/mnt/data/c.png⟫**, *⟪not-found:/mnt/data/c.png⟫*. **In ⟪not-found:/mnt/data/c.png⟫**",
       "**⟪directory:/mnt/data/out/⟫**: *⟪directory:/mnt/data/out⟫*",
@@ -336,27 +326,7 @@ const TABLE: Row[] = [
   },
 ];
 
-/** A citation as the API made it. */
-function given(text: string, cited: [string, path: string][]): Annotation[] {
-  return cited.map(([spelled, path]) => ({
-    type: "container_file_citation",
-    container_id: "cntr_1",
-    file_id: `cfile_${path}`,
-    filename: path.split("/").at(-1)!,
-    start_index: text.indexOf(spelled),
-    end_index: text.indexOf(spelled) + spelled.length,
-  }));
-}
-
-describe.each(TABLE)("$rule", ({ files: rowFiles = ["a.csv"], texts }) => {
-  test.each(texts.map((row) => (typeof row === "string" ? { text: row } : row)))("$text", (row) => {
-    const files = (row.files ?? rowFiles).map((path) =>
-      path.startsWith("user:") ? file(path.slice(5), { source: "user" }) : file(path),
-    );
-    const { text, outcome } = marked(row.text, files.length === 1 ? files[0]!.path.slice(10) : undefined);
-    expect(resolved(text, files, given(text, row.cited ?? []))).toEqual(outcome);
-  });
-});
+describeRows(TABLE);
 
 describe("every form, with every kind of name, in every sentence", () => {
   const decoys = DECOYS.map((path) => file(path));
