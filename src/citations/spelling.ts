@@ -50,13 +50,12 @@ export function readEncoded(text: string, at: number): Reading | undefined {
   const found = code === 0x5c || code === 0x25 || code === 0x26 ? matchAt(ENCODED, text, at) : null;
   if (!found) return undefined;
   const [whole, escaped, high, low, unit, bytes, name, decimal, hex] = found;
-  const numbers = [high, low, unit ?? hex].flatMap((digits) => (digits ? Number.parseInt(digits, 16) : []));
   try {
-    const meant =
-      escaped ??
-      (bytes && decodeURIComponent(bytes)) ??
-      (name && NAMED[name.toLowerCase()]) ??
-      String.fromCodePoint(...(decimal ? [Number(decimal)] : numbers));
+    let meant = escaped;
+    if (bytes) meant = decodeURIComponent(bytes);
+    else if (name) meant = NAMED[name.toLowerCase()]!;
+    else if (high) meant = String.fromCharCode(Number.parseInt(high, 16), Number.parseInt(low!, 16));
+    meant ??= String.fromCodePoint(decimal ? Number(decimal) : Number.parseInt(unit ?? hex!, 16));
     return { meant: meant.normalize("NFD"), end: at + whole.length };
   } catch {
     return undefined; // bytes that are no UTF-8, a number that is no character's
