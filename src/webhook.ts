@@ -3,6 +3,7 @@ import { badInput, isRecord } from "./bad-input.js";
 import { type OpenAIClient, withFileCitations } from "./client.js";
 import { reportOf } from "./http/fetch.js";
 import type { FileCitationsOptions } from "./options.js";
+import { withoutWords } from "./responses/answer-error.js";
 import { isId } from "./responses/containers.js";
 import { repairResponse } from "./responses/repair.js";
 import type { Report } from "./types.js";
@@ -132,8 +133,15 @@ export function createWebhookHandler<Client extends WebhookClient>(
   async function read(id: string): Promise<{ response: ResponseOf<Client>; report: Report }> {
     const query =
       repairOptions.includeOutputs === false ? {} : { include: ["code_interpreter_call.outputs" as const] };
-    const { data, response: raw } = await repairing.responses.retrieve(id, query).withResponse();
-    const response = data as ResponseOf<Client> & { status?: unknown };
+    const { data, response: raw } = await repairing.responses
+      .retrieve(id, query)
+      .withResponse()
+      .then(undefined, (error: unknown) => {
+        // The SDK trips over what is no response, and quotes it.
+        throw error instanceof TypeError ? noResponse(id) : withoutWords(error);
+      });
+    if (!isRecord(data) || !Array.isArray(data.output)) throw noResponse(id);
+    const response = data as unknown as ResponseOf<Client> & { status?: unknown };
     if (response.status === "queued" || response.status === "in_progress") {
       throw new Error(`the response ${id} has ended, says its webhook, but is ${response.status}`);
     }
@@ -192,6 +200,10 @@ export function createWebhookHandler<Client extends WebhookClient>(
     }
     return (await outcome).clone();
   };
+}
+
+function noResponse(id: string): Error {
+  return new Error(`what the API answered for ${id} is no response`);
 }
 
 function checkClient(client: WebhookClient): void {

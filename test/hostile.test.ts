@@ -355,7 +355,7 @@ describe("no name gets out of where it is put", () => {
     expect(relative(join(folder, "in"), saved[0]!.location)).toBe(entry);
 
     const route = createFileRoute(client, { secret: "x".repeat(32) });
-    const url = await route.urlFor(cited(name));
+    const url = await route.urlFor(cited(name) as never);
     expect(url).toMatch(/^\/files\/[\w.-]+$/);
     const { status, headers } = await route.handler(new Request(`https://app.example${url}`));
     expect(status).toBe(200);
@@ -382,10 +382,14 @@ describe("no name gets out of where it is put", () => {
     const url = await serveApi(({ url }, answer) => {
       if (url!.endsWith("/responses")) {
         answer.setHeader("content-type", "text/event-stream");
-        return answer.end(frames([...events.slice(0, -1), failure, events.at(-1)!]));
+        answer.end(frames([...events.slice(0, -1), failure, events.at(-1)!]));
+        return;
       }
       answer.setHeader("content-type", "application/json");
-      if (!url!.endsWith("/content")) return answer.end(JSON.stringify({ object: "list", data: [] }));
+      if (!url!.endsWith("/content")) {
+        answer.end(JSON.stringify({ object: "list", data: [] }));
+        return;
+      }
       answer.statusCode = url!.includes("cfile_gone") ? 400 : 200;
       answer.end(JSON.stringify({ error: { message: "no\u001b[2J\u202e" } }));
     });
@@ -507,7 +511,8 @@ describe.each([
     const api = await serveApi((request, answer) => {
       if (request.url!.includes("/containers/") || request.url!.endsWith("resp_0")) {
         answer.writeHead(status, { location: `${elsewhere}${request.url}` });
-        return answer.end();
+        answer.end();
+        return;
       }
       answer.setHeader("content-type", "application/json");
       answer.end(JSON.stringify(responseOf(answered)));

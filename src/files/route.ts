@@ -2,6 +2,7 @@
 import { create as contentDisposition } from "content-disposition";
 import mime from "mime";
 import { badInput, isRecord } from "../bad-input.js";
+import { withoutWords } from "../responses/answer-error.js";
 import { isId } from "../responses/containers.js";
 import type { ContainerFile, ContainerFileCitation } from "../types.js";
 import type { CitedFile } from "./collect.js";
@@ -142,7 +143,7 @@ export function createFileRoute(client: FileRouteClient, options: FileRouteOptio
       return await fileAnswer(upstream, file.name, isHead);
     } catch (error) {
       const { status, text, headers: more } = failureOf(error);
-      if (status >= 500 && !request.signal.aborted) tell(error);
+      if (status >= 500 && !request.signal.aborted) tell(withoutWords(error));
       return refuse(status, text, more);
     }
   }

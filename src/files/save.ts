@@ -1,6 +1,7 @@
 /** All that a response hands over, into a sink: streamed, side by side, tried again where that can help. */
 import pRetry, { AbortError } from "p-retry";
 import { asError, badInput } from "../bad-input.js";
+import { withoutWords } from "../responses/answer-error.js";
 import { retryAfterMs } from "../responses/retry-after.js";
 import { type CollectedFile, collectFiles } from "./collect.js";
 import { type ContainerContentClient, isInline, openFile } from "./content.js";
@@ -241,10 +242,11 @@ function pause(ms: number, signal: AbortSignal | undefined): Promise<void> {
 /** An error that says what a 404 means here. */
 function inWords(error: unknown, file: CollectedFile): Error {
   const { status } = Object(error) as { status?: unknown };
-  if (status !== 404) return asError(error);
+  const plain = asError(withoutWords(error));
+  if (status !== 404) return plain;
   const words =
     file.kind === "container-file"
       ? "the container has expired, or the file in it is gone"
       : "the picture's URL has expired";
-  return new Error(words, { cause: error });
+  return new Error(words, { cause: plain });
 }

@@ -1,6 +1,7 @@
 /** The middleware: a `fetch` that asks for cited links and gives back responses that have them. */
 import { badInput } from "../bad-input.js";
 import { type FileCitationsOptions, type Settings, settingsOf } from "../options.js";
+import { withoutWords } from "../responses/answer-error.js";
 import { withLinkInstruction } from "../responses/instruction.js";
 import {
   type ContainerFilesClient,
@@ -224,9 +225,13 @@ async function getResponse(
     signal,
     redirect: "manual",
   });
-  if (response.ok) return response.json();
-  letGo(response.body);
-  throw new Error(`the response before this one answered ${response.status}`);
+  try {
+    if (response.ok) return await response.json();
+    letGo(response.body);
+    throw response;
+  } catch (error) {
+    throw withoutWords(error, "the response before this one");
+  }
 }
 
 /** The same answer with another body, which may be of another length. */

@@ -1,8 +1,8 @@
 /** One page of a container's list, from the API: by a client or by a `fetch`, and again where that can help. */
 import pRetry from "p-retry";
 import type { Settings } from "../options.js";
+import { AnswerError, withoutWords } from "./answer-error.js";
 import { pause } from "./held-time.js";
-import { retryAfterMs } from "./retry-after.js";
 
 /** As much of an OpenAI client, of any version and any class, as is needed to list a container's files. */
 export interface ContainerFilesClient {
@@ -88,7 +88,7 @@ export function pagesOfFetch(
     const response = await fetch(url.href, { headers, signal, redirect: "manual" });
     if (response.ok) return response.json();
     letGo(response.body);
-    throw new ListError(response);
+    throw response;
   });
 }
 
@@ -104,35 +104,30 @@ export function letGo(body: Body | null, reason?: unknown): void {
   else body.cancel(reason).catch(() => {}); // it broke before: that is an end, too
 }
 
-/** A list that was answered with an error's status. */
-class ListError extends Error {
-  override name = "ListError";
-  readonly status: number;
-  readonly headers: Headers;
-  constructor({ status, headers }: Response) {
-    super(
-      `the container's file list answered ${status}${status === 404 ? ": the container has expired, or is not yours" : ""}`,
-    );
-    this.status = status;
-    this.headers = headers;
-  }
-}
-
 /** Asks for a page again where that can help: after too many requests, a server's error, a broken connection. */
 function withRetries({ retries, timeoutMs }: Patience, listPage: ListPage): ListPage {
   return (containerId, after, signal) =>
-    pRetry(() => listPage(containerId, after, signal), {
+    pRetry(() => listPage(containerId, after, signal).then(undefined, throwPlain), {
       retries,
       minTimeout: FIRST_PAUSE_MS,
       signal,
       async shouldRetry({ error }) {
-        const { status, headers } = error as { status?: unknown; headers?: unknown };
+        const { status } = error as { status?: unknown };
         if (typeof status === "number" && status !== 429 && status < 500) return false;
-        const asked = headers instanceof Headers ? retryAfterMs(headers) : 0;
+        const asked = error instanceof AnswerError ? error.retryAfterMs : 0;
         // No answer is held for a list that will not come in time.
         if (asked > timeoutMs) return false;
         await pause(asked, signal);
         return true;
       },
     });
+}
+
+/** Throws what went wrong, without the server's words. */
+function throwPlain(error: unknown): never {
+  const plain = withoutWords(error, "the container's file list");
+  if (plain instanceof AnswerError && plain.status === 404) {
+    plain.message += ": the container has expired, or is not yours";
+  }
+  throw plain;
 }

@@ -1,0 +1,339 @@
+/** No key and no secret is in what the library, the command and the proxy print, log, throw and report, whatever fails. */
+import { mkdtemp, rm, writeFile } from "node:fs/promises";
+import type { RequestListener } from "node:http";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { inspect } from "node:util";
+import OpenAI, { AzureOpenAI } from "openai";
+import OpenAI5 from "openai-5";
+import OpenAI7 from "openai-7";
+import { afterEach, beforeEach, describe, expect, it, onTestFinished, vi } from "vitest";
+import { createFileRoute } from "../src/files/route.js";
+import { createProxy } from "../src/http/proxy.js";
+import {
+  createFileCitationsFetch,
+  type FileCitationsOptions,
+  repairResponse,
+  repairResponseStream,
+  saveFiles,
+  withFileCitations,
+} from "../src/index.js";
+import { createWebhookHandler } from "../src/webhook.js";
+import { run } from "./command.js";
+import { serveApi, serveProxy } from "./serving.js";
+import { BASE, call, frames, json, message, response, sse, streamOf } from "./upstream.js";
+import { deliveryOf, WEBHOOK_SECRET } from "./webhook-delivery.js";
+
+const KEY = "sk-secret-k3y";
+const ROUTE_SECRET = "a route's secret of more than 32 bytes";
+const SECRETS = [KEY, WEBHOOK_SECRET, WEBHOOK_SECRET.slice("whsec_".length), ROUTE_SECRET];
+
+/** All that a person or a logger can read in a value: message, stack, causes, fields, hidden ones, JSON. */
+function readable(value: unknown): string {
+  const seen = new Set<unknown>();
+  const texts: string[] = [];
+  const look = (at: unknown): void => {
+    if (typeof at === "string") texts.push(at);
+    if ((typeof at !== "object" && typeof at !== "function") || at === null || seen.has(at)) return;
+    seen.add(at);
+    if (at instanceof Headers || at instanceof Map) for (const pair of at) look(pair);
+    // What holds a client has its key: it is the caller's own, and never in what comes out.
+    for (const key of Reflect.ownKeys(at)) look(Reflect.get(at, key));
+  };
+  look(value);
+  texts.push(inspect(value, { depth: null, showHidden: true }), String(value));
+  texts.push(JSON.stringify(value, (_, inner) => (inner instanceof Error ? { ...inner } : inner)) ?? "");
+  return texts.join("\n");
+}
+
+function expectNoSecret(...values: unknown[]): void {
+  const text = values.map(readable).join("\n");
+  for (const secret of SECRETS) {
+    const at = text.indexOf(secret);
+    expect(at < 0 ? "no secret" : text.slice(Math.max(0, at - 200), at + 40)).toBe("no secret");
+  }
+}
+
+/** The body of an error that sends back what it was sent. */
+const echo = JSON.stringify({
+  error: { message: `Incorrect API key: ${KEY}`, type: "x", param: KEY, code: `invalid_${KEY}` },
+});
+const echoing = (status: number): Response =>
+  new Response(echo, {
+    status,
+    headers: {
+      ...{ "content-type": "application/json", "x-you-sent": KEY, "retry-after": "0" },
+      ...{ "www-authenticate": `Bearer realm="${KEY}"` },
+    },
+  });
+const hang = (signal: AbortSignal | null | undefined): Promise<Response> =>
+  new Promise((_, reject) => signal?.addEventListener("abort", () => reject(signal.reason)));
+
+type Fault = (signal: AbortSignal | null | undefined) => Response | Promise<Response>;
+const FAULTS: Record<string, Fault> = {
+  ...Object.fromEntries(
+    [400, 401, 403, 404, 429, 500, 503].map((status) => [`${status}, echoing`, () => echoing(status)]),
+  ),
+  HTML: () => new Response(`<html>${KEY}</html>`, { headers: { "content-type": "text/html" } }),
+  "no JSON but the key": () => json(KEY),
+  "a number behind the key": () => json(`"${KEY}"1`),
+  "another shape": () => json({ [KEY]: KEY }),
+  "an error's shape, answered 200": () => json(echo),
+  "wrong data": () => json({ data: KEY, has_more: KEY }),
+  redirect: () =>
+    new Response(null, { status: 302, headers: { location: `https://elsewhere.invalid/?key=${KEY}` } }),
+  "a body that breaks off": () =>
+    new Response(
+      new ReadableStream({
+        start(controller) {
+          controller.enqueue(new TextEncoder().encode(`{"data":["${KEY}`));
+          controller.error(new TypeError("terminated"));
+        },
+      }),
+    ),
+  reset: () => Promise.reject(new TypeError("fetch failed", { cause: new Error("ECONNRESET") })),
+  "a hang": hang,
+};
+
+const TEXT = "See /mnt/data/a.csv.";
+const ANSWER = () => response([call(), message(TEXT)]);
+const EVENTS = () => frames(streamOf([call(), message(TEXT)]));
+const AUTHORIZATION = { authorization: `Bearer ${KEY}`, "api-key": KEY, "content-type": "application/json" };
+const post = () => ({
+  method: "POST",
+  headers: AUTHORIZATION,
+  body: JSON.stringify({ model: "gpt-5", input: "x", tools: [{ type: "code_interpreter" }] }),
+});
+
+/** An API whose lists and files fail so, and whose responses are as they should be. */
+function failing(fault: Fault, asStream = false): typeof fetch {
+  return async (input, init) => {
+    const url = input instanceof Request ? input.url : String(input);
+    if (url.includes("/containers/")) return fault(init?.signal);
+    return asStream ? sse(EVENTS()) : json(ANSWER());
+  };
+}
+
+/** All that was printed. */
+let printed: unknown[];
+beforeEach(() => {
+  vi.useFakeTimers({ toFake: ["setTimeout", "clearTimeout", "performance"] });
+  printed = [];
+  for (const method of ["log", "info", "warn", "error", "debug"] as const) {
+    vi.spyOn(console, method).mockImplementation((...args) => void printed.push(...args));
+  }
+});
+afterEach(() => {
+  vi.useRealTimers();
+  vi.restoreAllMocks();
+});
+
+/** What something gave or threw; the clock runs as fast as it is waited for. */
+async function outcomeOf(work: Promise<unknown>): Promise<unknown> {
+  let isDone = false;
+  const outcome = work.then(
+    (value) => value,
+    (error: unknown) => ({ thrown: error }),
+  );
+  outcome.then(() => (isDone = true));
+  while (!isDone) await vi.advanceTimersByTimeAsync(1000);
+  return outcome;
+}
+
+// The SDKs have types of their own; the calls made here are the same in each.
+const CLIENTS: Record<string, (fetch: typeof globalThis.fetch) => OpenAI> = {
+  ...Object.fromEntries(
+    Object.entries({ "openai 5": OpenAI5, "openai 6": OpenAI, "openai 7": OpenAI7 }).map(([name, Client]) => [
+      name,
+      (fetch: typeof globalThis.fetch) =>
+        new (Client as unknown as typeof OpenAI)({
+          ...{
+            apiKey: KEY,
+            baseURL: BASE,
+            maxRetries: 0,
+            timeout: 20_000,
+            webhookSecret: WEBHOOK_SECRET,
+            fetch,
+          },
+        }),
+    ]),
+  ),
+  Azure: (fetch) =>
+    new AzureOpenAI({
+      ...{ apiKey: KEY, endpoint: "https://res.openai.azure.com", apiVersion: "2025-04-01-preview" },
+      ...{ maxRetries: 0, timeout: 20_000, webhookSecret: WEBHOOK_SECRET, fetch },
+    }),
+};
+
+describe.each(Object.entries(FAULTS))("the list: %s", (_, fault) => {
+  const onReport = vi.fn();
+  beforeEach(() => onReport.mockClear());
+  const options = (onFailure: "pass-through" | "throw"): FileCitationsOptions => ({ onFailure, onReport });
+
+  describe.each(["pass-through", "throw"] as const)("onFailure %j", (onFailure) => {
+    it("createFileCitationsFetch, plain and streamed", async () => {
+      for (const asStream of [false, true]) {
+        const wrapped = createFileCitationsFetch({
+          ...options(onFailure),
+          fetch: failing(fault, asStream),
+        });
+        const read = async (): Promise<string> => (await wrapped(`${BASE}/responses`, post())).text();
+        const outcome = await outcomeOf(read());
+        expect(typeof outcome === "string").toBe(onFailure === "pass-through");
+        expectNoSecret(outcome, printed, onReport.mock.calls);
+      }
+      expect(onReport).toHaveBeenCalledTimes(2);
+      expect(onReport.mock.lastCall![0]).toMatchObject({ outcome: "failed", error: expect.any(Error) });
+    });
+
+    it.each(Object.keys(CLIENTS))("withFileCitations and repairResponse: %s", async (name) => {
+      const bare = CLIENTS[name]!(failing(fault));
+      const client = withFileCitations(bare, options(onFailure));
+      const outcomes = [
+        // As a caller reads it: an error of the SDK's own around it.
+        await outcomeOf(
+          client.responses.create({ model: "gpt-5", input: "x" }).then((found) => found.output),
+        ),
+        await outcomeOf(repairResponse(ANSWER(), bare, options(onFailure))),
+        await outcomeOf(
+          (async () => {
+            const events = [];
+            const source = streamOf([call(), message(TEXT)]);
+            for await (const event of repairResponseStream(source as never, bare, options(onFailure))) {
+              events.push(event);
+            }
+            return events;
+          })(),
+        ),
+      ];
+      expect(onReport).toHaveBeenCalledTimes(3);
+      for (const [report] of onReport.mock.calls) expect(report.outcome).toBe("failed");
+      expectNoSecret(outcomes, printed, onReport.mock.calls);
+    });
+  });
+
+  it("the proxy", async () => {
+    const proxy = createProxy({ upstream: BASE, fetch: failing(fault), maxBody: 2 ** 20, maxJson: 2 ** 20 });
+    const read = async () =>
+      (await proxy(new Request("http://127.0.0.1/v1/responses", post()), { onReport })).text();
+    expectNoSecret(await outcomeOf(read()), printed, onReport.mock.calls);
+    expect(onReport).toHaveBeenCalledOnce();
+  });
+});
+
+describe.each(Object.entries(FAULTS))("a file, or a response: %s", (_, fault) => {
+  it.each(Object.keys(CLIENTS))("what is printed by itself: %s", async (name) => {
+    const client = CLIENTS[name]!(async (_, init) => fault(init?.signal));
+    const citation = {
+      ...{ type: "container_file_citation" as const, container_id: "cntr_1", file_id: "cfile_1" },
+      ...{ filename: "a.csv", start_index: 4, end_index: 19 },
+    };
+    const route = createFileRoute(client, { secret: ROUTE_SECRET });
+    const url = await route.urlFor(citation);
+    const aborted = new AbortController();
+    // A file may take as long as it takes: its reader ends it.
+    const timer = setTimeout(() => aborted.abort(), 3000);
+    const answered = async () => {
+      const answer = await route.handler(
+        new Request(`https://app.example${url}`, { signal: aborted.signal }),
+      );
+      return [answer.status, [...answer.headers], answer.ok || (await answer.text())];
+    };
+    const handler = createWebhookHandler(client, { onResponse: () => {} });
+    const delivery = deliveryOf({ type: "response.completed", data: { id: "resp_1" } });
+    const delivered = async () => {
+      const answer = await handler(new Request("https://app.example/webhook", delivery));
+      return [answer.status, [...answer.headers], await answer.text()];
+    };
+    const forged = { ...delivery, headers: { ...delivery.headers, "webhook-signature": "v1,AAAA" } };
+    const outcomes = [
+      await outcomeOf(answered()),
+      await outcomeOf(delivered()),
+      await outcomeOf(handler(new Request("https://app.example/webhook", forged))),
+    ];
+    clearTimeout(timer);
+    // The answer's own headers are the API's here, and a route passes none of them on.
+    expectNoSecret(outcomes.slice(0, 2), printed);
+  });
+
+  it("saveFiles: what it says of a file that failed", async () => {
+    const client = CLIENTS["openai 6"]!(async (_, init) => fault(init?.signal));
+    const annotations = [
+      {
+        ...{ type: "container_file_citation", container_id: "cntr_1", file_id: "cfile_1" },
+        ...{ filename: "a.csv", start_index: 4, end_index: 19 },
+      },
+    ];
+    const given = response([message({ text: TEXT, annotations })]);
+    const { failed } = (await outcomeOf(
+      saveFiles(client, given, async (_, stream) => void (await new Response(stream).text()), {
+        signal: AbortSignal.timeout(3000),
+      }),
+    )) as { failed: unknown[] };
+    expectNoSecret(failed, printed);
+  });
+});
+
+describe("bad input", () => {
+  it.each([
+    () => createFileRoute({} as never, { secret: ROUTE_SECRET }),
+    () => createFileRoute(CLIENTS["openai 6"]!(fetch), { secret: ROUTE_SECRET, basePath: 1 as never }),
+    () => createFileRoute(CLIENTS["openai 6"]!(fetch), { secret: [ROUTE_SECRET, 1] as never }),
+    () => createWebhookHandler({ webhookSecret: WEBHOOK_SECRET } as never, { onResponse: () => {} }),
+    () => createWebhookHandler(CLIENTS["openai 6"]!(fetch), {} as never),
+    () => withFileCitations({ apiKey: KEY } as never),
+    () => withFileCitations(CLIENTS["openai 6"]!(fetch), { apiKey: KEY } as never),
+    () => withFileCitations(CLIENTS["openai 6"]!(fetch), { onReport: { apiKey: KEY } } as never),
+    () => createProxy({ upstream: `https://x:${KEY}@api.example/?k=${KEY}`, fetch, maxBody: 1, maxJson: 1 }),
+  ])("%s", (make) => {
+    expect(make).toThrow(TypeError);
+    try {
+      make();
+    } catch (error) {
+      expectNoSecret(error);
+    }
+  });
+});
+
+describe("the command and the proxy as processes see them", () => {
+  const answers: Record<string, RequestListener> = {
+    "401, echoing": (_, answer) => answer.writeHead(401, { "x-you-sent": KEY }).end(echo),
+    "403, echoing": (_, answer) => answer.writeHead(403).end(echo),
+    "404, echoing": (_, answer) => answer.writeHead(404).end(echo),
+    HTML: (_, answer) => answer.end(`<html>${KEY}</html>`),
+    "no JSON but the key": (_, answer) => answer.end(KEY),
+    "another shape": (_, answer) => answer.end(JSON.stringify({ data: KEY })),
+    redirect: (_, answer) => answer.writeHead(302, { location: `http://127.0.0.1:9/?${KEY}` }).end(),
+    reset: (request) => request.socket.destroy(),
+  };
+  beforeEach(() => void vi.useRealTimers());
+
+  it.each(Object.entries(answers))("%s", async (_, fail) => {
+    const folder = await mkdtemp(join(tmpdir(), "secrets-test-"));
+    onTestFinished(() => rm(folder, { recursive: true }));
+    const input = join(folder, "in.jsonl");
+    await writeFile(input, JSON.stringify(ANSWER()));
+    const listFails = await serveApi((request, answer) => {
+      if (request.url!.includes("/containers/")) return fail(request, answer);
+      answer.setHeader("content-type", "text/event-stream");
+      answer.end(EVENTS());
+    });
+    const allFails = await serveApi(fail);
+    const runs = [listFails, allFails].flatMap((url) => {
+      const env = { OPENAI_API_KEY: KEY, OPENAI_BASE_URL: `${url}/v1` };
+      return [
+        run(["ask", "x", "--json"], { env, cwd: folder }),
+        run(["ask", "x"], { env, cwd: folder }),
+        run(["repair", input, "--report", join(folder, `report-${url.slice(-5)}`)], { env }),
+      ];
+    });
+    expectNoSecret(await Promise.all(runs));
+
+    const served = await serveProxy(`${listFails}/v1`, QUICK);
+    await (await fetch(`${served.baseURL}/responses`, post())).text();
+    await fetch(`${served.baseURL}/responses?api-key=${KEY}`, post()).then((answer) => answer.text());
+    expectNoSecret(await served.logged(2));
+  });
+});
+
+const QUICK = { retries: 0 };
