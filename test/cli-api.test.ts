@@ -126,3 +126,11 @@ describe("the environment", () => {
     expect(apiOf({ OPENAI_API_KEY: "  " })).toBeUndefined();
   });
 });
+
+it("what a server sends back is shown without the key, and without a part of it where a long message is cut", async () => {
+  const message = `${"x".repeat(494)} sk-secret`;
+  const { api } = answering(Response.json({ error: { message } }, { status: 401 }));
+  const error = (await settled(api.getResponse("resp_1", never))) as Error;
+  expect(error.message).toContain("xxx");
+  expect(error.message).not.toContain("sk-");
+});

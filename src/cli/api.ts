@@ -154,7 +154,7 @@ export class Api implements ContainerFilesClient, ContainerContentClient {
         ...(signal && { signal }),
       });
       if (response.ok) return response;
-      throw new ApiError(response, this.#withoutKey(messageIn(await response.text().catch(() => ""))));
+      throw new ApiError(response, messageIn(await response.text().catch(() => ""), this.#key));
     };
     return pRetry(send, {
       retries,
@@ -167,11 +167,6 @@ export class Api implements ContainerFilesClient, ContainerContentClient {
         retriesLeft > 0 && error instanceof ApiError ? pauseFor(error, signal) : undefined,
     });
   }
-
-  /** A server may send back what it was sent. */
-  #withoutKey(text: string): string {
-    return text.replaceAll(this.#key, "…");
-  }
 }
 
 type RequestInitWithSignal = Omit<RequestInit, "signal" | "headers"> & {
@@ -179,14 +174,14 @@ type RequestInitWithSignal = Omit<RequestInit, "signal" | "headers"> & {
   headers?: Record<string, string>;
 };
 
-/** What an error's body says, in a line. */
-function messageIn(body: string): string {
+/** What an error's body says, in a line. Without the key: a server may send back what it was sent. */
+function messageIn(body: string, key: string): string {
   let message: unknown = body;
   try {
     const { error } = JSON.parse(body) as { error?: { message?: unknown } };
     message = error?.message;
   } catch {}
-  return typeof message === "string" ? message.trim().slice(0, 500) : "";
+  return typeof message === "string" ? message.trim().replaceAll(key, "…").slice(0, 500) : "";
 }
 
 function isPassing(error: Error): boolean {
