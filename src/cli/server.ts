@@ -97,7 +97,11 @@ export async function startServer(
       },
     });
     // The head of an answer goes out without its body where that takes its time; else with it, at once.
-    answer.then(() => setImmediate(sendHead, res)).catch(() => {});
+    const before = socket.bytesWritten;
+    const sendHead = (): void => {
+      if (res.headersSent && socket.bytesWritten === before) res.flushHeaders();
+    };
+    answer.then(() => setImmediate(sendHead)).catch(() => {});
     // A mistake of ours is no reason to lose the other requests that run.
     return answer.catch(() => apiError(500, "internal_error", "The proxy made a mistake."));
   };
@@ -146,10 +150,6 @@ export async function startServer(
       return !isCut;
     },
   };
-}
-
-function sendHead(response: ServerResponse): void {
-  if (response.headersSent && !response.writableEnded) response.flushHeaders();
 }
 
 /** Whether a request comes with a body that means something: HTTP gives none to a GET. */
