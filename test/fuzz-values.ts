@@ -1,0 +1,183 @@
+/** What the fuzz tests feed in: texts full of mentions, JSON that was tampered with, and the files it speaks of. */
+import fc from "fast-check";
+import type { ContainerFile } from "../src/index.js";
+import { file } from "./upstream.js";
+
+export type Json = Record<string, unknown>;
+
+/** The files that any container holds, and those of the recordings. Two of them fit some texts equally well. */
+const PATHS = [
+  "/mnt/data/a.csv",
+  "/mnt/data/out/report.pdf",
+  "/mnt/data/old/report.pdf",
+  "/mnt/data/Bericht – Q3 (neu).xlsx",
+  "/mnt/data/😀.png",
+  "/mnt/data/__proto__",
+  "/mnt/data/two_dice_sums_10000.txt",
+  "/mnt/data/roll2dice_sums_10000.csv",
+];
+const FILES = PATHS.map((path) => file(path));
+
+/** The list of any container. */
+export function filesOf(containerId: string): ContainerFile[] {
+  return FILES.map((listed) => ({ ...listed, container_id: containerId }));
+}
+
+/** Texts that mean something to the library, or to what it writes into. */
+export const TEXTS: readonly string[] = [
+  "",
+  "/mnt/data/a.csv",
+  "[a](sandbox:/mnt/data/a.csv)",
+  "a.csv",
+  "😀 /mnt/data/😀.png, /mnt/data/a.csv",
+  "[x](/mnt/data/old/report.pdf) and /mnt/data/report.pdf",
+  "| `/mnt/data/Bericht - Q3 (neu).xlsx` |",
+  "```\n/mnt/data/a.csv\n```",
+  '<a href="/mnt/data/a.csv">',
+  '{"file": "\\/mnt\\/data\\/a.csv"}',
+  "/mnt/data/%61.csv#x /mnt/data/*.csv /mnt/data/",
+  "cntr_1",
+  "cntr_2",
+  "cfile_1",
+  "msg_1",
+  "output_text",
+  "message",
+  "container_file_citation",
+  "code_interpreter_call",
+  "https://example.com/a.png",
+  "data:image/png;base64,iVBORw0KGgo=",
+  "../../files",
+  "__proto__",
+  "constructor",
+  "a\r\nb",
+  "\0",
+  "\ud83d",
+  "\u202e\u2028<script>",
+];
+
+/** A text that mentions files, mostly. */
+export const text = fc.oneof(
+  { weight: 2, arbitrary: fc.constantFrom(...TEXTS) },
+  { weight: 3, arbitrary: fc.array(fc.constantFrom(...TEXTS), { maxLength: 6 }).map((all) => all.join(" ")) },
+  { weight: 1, arbitrary: fc.string({ unit: "binary" }) },
+);
+
+const number = fc.constantFrom(0, 1, 2, 7, -1, 0.5, 42, 423, 99_999, 2 ** 31, 2 ** 53, -(2 ** 53));
+
+/** Any value of JSON. */
+export const value: fc.Arbitrary<unknown> = fc.oneof(
+  { weight: 4, arbitrary: text },
+  { weight: 3, arbitrary: number },
+  { weight: 2, arbitrary: fc.constantFrom<unknown>(null, true, false, [], {}, [null], [[]]) },
+  { weight: 2, arbitrary: fc.jsonValue({ maxDepth: 3 }).map(plain) },
+);
+
+type Change =
+  | { kind: "replace"; at: number; by: unknown }
+  | { kind: "delete" | "duplicate" | "swap"; at: number; to: number }
+  | { kind: "cut"; at: number; to: number };
+
+const change: fc.Arbitrary<Change> = fc.oneof(
+  fc.record({ kind: fc.constant("replace" as const), at: fc.nat(), by: value }),
+  fc.record({
+    kind: fc.constantFrom("delete", "duplicate", "swap", "cut"),
+    at: fc.nat(),
+    to: fc.nat(),
+  }),
+);
+
+/** Copies of one of `originals` in which some nodes were replaced, deleted, duplicated, swapped or cut. */
+export function mutants<Original extends object>(
+  originals: readonly Original[],
+  maxLength = 5,
+): fc.Arbitrary<Original> {
+  return fc
+    .tuple(fc.constantFrom(...originals), fc.array(change, { maxLength }))
+    .map(([original, changes]) => {
+      const copy = plain(original);
+      for (const one of changes) apply(copy, one);
+      return copy;
+    });
+}
+
+/** The same of a list of events, each of which may be tampered with, dropped, told twice or told in another place. */
+export function mutantEvents<Event extends object>(
+  originals: readonly (readonly Event[])[],
+): fc.Arbitrary<Event[]> {
+  const move = fc.record({ kind: fc.constantFrom("drop", "double", "move"), at: fc.nat(), to: fc.nat() });
+  const inside = fc.record({ kind: fc.constant("inside" as const), at: fc.nat(), change });
+  return fc
+    .tuple(fc.constantFrom(...originals), fc.array(fc.oneof(move, inside), { maxLength: 6 }))
+    .map(([original, changes]) => {
+      const events = plain([...original]);
+      for (const one of changes) {
+        if (events.length === 0) break;
+        const at = one.at % events.length;
+        if (one.kind === "inside") apply(events[at]!, one.change);
+        else if (one.kind === "drop") events.splice(at, 1);
+        else if (one.kind === "double") events.splice(one.to % events.length, 0, plain(events[at]!));
+        else events.splice(one.to % events.length, 0, ...events.splice(at, 1));
+      }
+      return events;
+    });
+}
+
+/** A place in JSON: what holds it, and its key there. */
+interface Place {
+  parent: Json;
+  key: string;
+}
+
+function placesIn(parent: Json, places: Place[] = []): Place[] {
+  for (const [key, child] of Object.entries(parent)) {
+    places.push({ parent, key });
+    if (typeof child === "object" && child !== null) placesIn(child as Json, places);
+  }
+  return places;
+}
+
+function apply(root: object, one: Change): void {
+  const places = placesIn(root as Json);
+  if (places.length === 0) return;
+  const { parent, key } = places[one.at % places.length]!;
+  if (one.kind === "replace") {
+    set(parent, key, plain(one.by));
+    return;
+  }
+  const other = places[one.to % places.length]!;
+  if (one.kind === "cut") {
+    const old = parent[key];
+    if (typeof old === "string") set(parent, key, old.slice(0, one.to % (old.length + 1)));
+    else if (Array.isArray(old)) old.length = one.to % (old.length + 1);
+  } else if (one.kind === "delete") {
+    if (Array.isArray(parent)) parent.splice(Number(key), 1);
+    else delete parent[key];
+  } else if (one.kind === "duplicate") {
+    if (Array.isArray(parent)) parent.splice(Number(key), 0, plain(parent[key]));
+    else set(other.parent, other.key, plain(parent[key]));
+  } else {
+    // Copies, so that nothing comes to hold itself.
+    const [here, there] = [plain(parent[key]), plain(other.parent[other.key])];
+    set(parent, key, there);
+    set(other.parent, other.key, here);
+  }
+}
+
+/** By definition, since `__proto__` is a key like any other. */
+function set(parent: Json, key: string, by: unknown): void {
+  Object.defineProperty(parent, key, { value: by, enumerable: true, writable: true, configurable: true });
+}
+
+/** A copy as it comes out of `JSON.parse`. */
+export function plain<Value>(original: Value): Value {
+  return original === undefined ? original : JSON.parse(JSON.stringify(original));
+}
+
+/** The very same value, which throws where somebody changes it. */
+export function frozen<Value>(original: Value): Value {
+  if (typeof original === "object" && original !== null && !Object.isFrozen(original)) {
+    Object.freeze(original);
+    for (const child of Object.values(original)) frozen(child);
+  }
+  return original;
+}
