@@ -12,6 +12,8 @@ const LONGEST_ID = 300;
 /** A map of the latest entries: what was set or asked for last is forgotten last. */
 class BoundedMap<Value> {
   readonly #entries = new Map<string, Value>();
+  /** Goes on where it was: a new one would begin at all those that were deleted since. */
+  readonly #oldest = this.#entries.keys();
   readonly #sizeOf: (value: Value) => number;
   readonly #mostInAll: number;
   #inAll = 0;
@@ -28,8 +30,7 @@ class BoundedMap<Value> {
     this.#entries.set(key, value);
     this.#inAll += this.#sizeOf(value);
     while (this.#entries.size > MEMORY_SIZE || this.#inAll > this.#mostInAll) {
-      const [oldest] = this.#entries.keys();
-      this.#delete(oldest!);
+      this.#delete(this.#oldest.next().value!);
     }
   }
 

@@ -1,0 +1,60 @@
+import { describe, expect, it } from "vitest";
+import { ContainerMemory } from "../src/responses/memory.js";
+
+const MILLION = 1_000_000;
+
+function upTo(count: number): number[] {
+  return Array.from({ length: count }, (_, number) => number);
+}
+
+describe("the memory of earlier responses, after a million", () => {
+  const BOUND = 5000;
+
+  it("knows the containers of the latest 5,000 ids, and of no other", () => {
+    const memory = new ContainerMemory();
+    for (const number of upTo(MILLION)) memory.remember([`resp_${number}`], [`cntr_${number}`]);
+    const known = upTo(MILLION).filter((number) => memory.recall(`resp_${number}`).length > 0);
+    expect(known).toHaveLength(BOUND);
+    expect(known[0]).toBe(MILLION - BOUND);
+  });
+
+  it("knows the lists of the latest 5,000 containers, and of no other", () => {
+    const memory = new ContainerMemory();
+    for (const number of upTo(MILLION)) memory.rememberFiles(`cntr_${number}`, ["cfile_1"], `resp_${number}`);
+    const known = upTo(MILLION).filter((number) => memory.sawFileBefore(`cntr_${number}`, "cfile_1", "now"));
+    expect(known).toHaveLength(BOUND);
+    expect(known[0]).toBe(MILLION - BOUND);
+  });
+
+  it("knows 200,000 files at most, in whatever lists they are", () => {
+    const memory = new ContainerMemory();
+    const files = upTo(1000).map((number) => `cfile_${number}`);
+    for (const list of upTo(MILLION / files.length)) memory.rememberFiles(`cntr_${list}`, files, "resp_1");
+    const known = upTo(MILLION / files.length).filter((list) =>
+      memory.sawFileBefore(`cntr_${list}`, "cfile_0", "now"),
+    );
+    expect(known).toHaveLength(200);
+  });
+
+  it("keeps no list that alone has more files than that, and the next one all the same", () => {
+    const memory = new ContainerMemory();
+    memory.rememberFiles(
+      "cntr_1",
+      upTo(MILLION).map((number) => `cfile_${number}`),
+      "resp_1",
+    );
+    expect(memory.sawFileBefore("cntr_1", "cfile_0", "now")).toBe(false);
+    memory.rememberFiles("cntr_2", ["cfile_1"], "resp_2");
+    expect(memory.sawFileBefore("cntr_2", "cfile_1", "now")).toBe(true);
+  });
+
+  it("never forgets the conversation that goes on", () => {
+    const memory = new ContainerMemory();
+    memory.remember(["conv_1"], ["cntr_1"]);
+    for (const number of upTo(MILLION)) {
+      memory.remember([`resp_${number}`], ["cntr_1"]);
+      if (number % 1000 === 0) memory.recall("conv_1");
+    }
+    expect(memory.recall("conv_1")).toEqual(["cntr_1"]);
+  });
+});
