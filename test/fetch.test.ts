@@ -326,10 +326,13 @@ describe("the list, without a client", () => {
     expect(reports[0]!.listRequests).toBe(3);
   });
 
-  it("ends where a page points to itself", async () => {
-    const { fetch, lists } = setUp({ list: () => listPage([PLAN], true) });
-    expect(cited(await (await fetch(`${BASE}/responses`, POST)).json())).toEqual(FOUND);
+  it("ends where a page points to itself, and nothing of it is taken for all there is", async () => {
+    const { fetch, lists, reports } = setUp({ list: () => listPage([PLAN], true) });
+    expect(await (await fetch(`${BASE}/responses`, POST)).json()).toEqual(ANSWER);
     expect(lists()).toHaveLength(2);
+    expect(reports).toMatchObject([
+      { outcome: "failed", error: new Error("the container's file list goes on without anything new") },
+    ]);
   });
 
   it("through a client, where one is given: the request's base is the client's", async () => {

@@ -233,6 +233,35 @@ describe("where the stream does not go as it should", () => {
     expect(await answer.text()).toBe(body);
   });
 
+  it("it breaks: what was held comes before the break, as it came", async () => {
+    const events = streamOf([call(), message("First.")]);
+    for (let at = 0; at < events.length; at++) {
+      async function* broken(): AsyncGenerator<StreamEvent> {
+        yield* events.slice(0, at);
+        throw new Error("reset");
+      }
+      const out: StreamEvent[] = [];
+      const read = async (): Promise<void> => {
+        for await (const event of repairResponseStream(broken(), listOf(FILES), CITE)) out.push(event);
+      };
+      await expect(read()).rejects.toThrow("reset");
+      expect(out).toEqual(events.slice(0, at));
+
+      const body = new ReadableStream<Uint8Array>({
+        start: (controller) => controller.enqueue(new TextEncoder().encode(frames(events.slice(0, at)))),
+        pull: (controller) => controller.error(new Error("reset")),
+      });
+      const { fetch } = upstream({ answer: () => streamed(body), files: FILES });
+      const answer = await createFileCitationsFetch({ fetch, ...CITE })(`${BASE}/responses/resp_1`);
+      let text = "";
+      const readBytes = async (): Promise<void> => {
+        for await (const chunk of answer.body!) text += new TextDecoder().decode(chunk);
+      };
+      await expect(readBytes()).rejects.toThrow("reset");
+      expect(text).toBe(frames(events.slice(0, at)));
+    }
+  });
+
   it("the final event cannot be written again: what was held goes out with it, all as it came", async () => {
     const deep = "[".repeat(200_000) + "]".repeat(200_000);
     const events = streamOf([call(), message("First.")]);

@@ -24,6 +24,7 @@ const WATCHED_AFTER = 4;
 /** The event stream with the missing citations in it. A chunk is read when one is asked for, and none ahead. */
 export function repairEventStream(reader: BodyReader, stream: StreamRepair): ReadableStream<Uint8Array> {
   let controller: ReadableStreamDefaultController<Uint8Array>;
+  let failure: { error: unknown } | undefined;
   const frames = new FrameRepair(stream, (bytes) => controller.enqueue(bytes));
   // Chained by hand, not awaited: this runs once for each delta there is, and mostly has nothing to wait for.
   const pass = ({ done, value }: ReadableStreamReadResult<Uint8Array>): undefined | Promise<void> => {
@@ -35,16 +36,27 @@ export function repairEventStream(reader: BodyReader, stream: StreamRepair): Rea
     const isSent = frames.push(value);
     return isSent === true ? undefined : goOn(isSent).catch(fail);
   };
-  // The stream breaks: nobody cancels one that is broken, and what was begun for it has no one left to end it.
+  // Nobody cancels a stream that is broken, and what was begun for it has no one left to end it.
   const fail = (error: unknown): never => {
     stream.break(error);
     reader.cancel(error).catch(() => {});
     throw error;
   };
+  // What came before upstream broke goes out first.
+  const broke = (error: unknown): void => {
+    stream.break(error);
+    if (!frames.flush()) throw error;
+    failure = { error };
+  };
   // A chunk that ends no frame, or frames that are held, sends nothing: then nobody would ask again.
   const goOn = async (isSent: boolean | Promise<boolean>): Promise<void> => {
     while (!(await isSent)) {
-      const read = await reader.read();
+      let read: ReadableStreamReadResult<Uint8Array>;
+      try {
+        read = await reader.read();
+      } catch (error) {
+        return broke(error);
+      }
       if (read.done) return pass(read);
       isSent = frames.push(read.value);
     }
@@ -54,7 +66,7 @@ export function repairEventStream(reader: BodyReader, stream: StreamRepair): Rea
       start(given) {
         controller = given;
       },
-      pull: () => reader.read().then(pass, fail),
+      pull: () => (failure ? Promise.reject(failure.error) : reader.read().then(pass, broke)),
       cancel(reason) {
         stream.cancel(reason);
         return reader.cancel(reason);
@@ -106,10 +118,19 @@ class FrameRepair {
     return passed ? passed.then(() => this.#sentCount > before) : this.#sentCount > before;
   }
 
-  /** Sends what is left: half a frame, or events that were held for the one after them. */
+  /** Sends what is left: events that were held for the one after them, half a frame. */
   async end(): Promise<void> {
-    if (this.#held.length > 0) this.#send(concat(this.#held));
     this.#send(this.#write(await this.#stream.end()));
+    this.flush();
+  }
+
+  /** Sends what is held as it came; whether there was any. */
+  flush(): boolean {
+    const before = this.#sentCount;
+    this.#send(concat([...this.#taken, ...this.#held]));
+    this.#taken = [];
+    this.#held = [];
+    return this.#sentCount > before;
   }
 
   /** The frames of a chunk from the one that goes on at `from` on. */

@@ -106,21 +106,24 @@ export function letGo(body: Body | null, reason?: unknown): void {
 
 /** Asks for a page again where that can help: after too many requests, a server's error, a broken connection. */
 function withRetries({ retries, timeoutMs }: Patience, listPage: ListPage): ListPage {
-  return (containerId, after, signal) =>
-    pRetry(() => listPage(containerId, after, signal).then(undefined, throwPlain), {
+  return (containerId, after, signal) => {
+    let askedMs = 0;
+    return pRetry(() => listPage(containerId, after, signal).then(undefined, throwPlain), {
       retries,
       minTimeout: FIRST_PAUSE_MS,
       signal,
       async shouldRetry({ error }) {
         const { status } = error as { status?: unknown };
         if (typeof status === "number" && status !== 429 && status < 500) return false;
-        const asked = error instanceof AnswerError ? error.retryAfterMs : 0;
+        const pauseMs = error instanceof AnswerError ? error.retryAfterMs : 0;
+        askedMs += pauseMs;
         // No answer is held for a list that will not come in time.
-        if (asked > timeoutMs) return false;
-        await pause(asked, signal);
+        if (askedMs >= timeoutMs) return false;
+        if (pauseMs > 0) await pause(pauseMs, signal);
         return true;
       },
     });
+  };
 }
 
 /** Throws what went wrong, without the server's words. */

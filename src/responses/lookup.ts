@@ -96,7 +96,7 @@ function filesIn(page: unknown, containerId: string): { files: ContainerFile[]; 
   return { files, hasMore: parsed.data.has_more === true };
 }
 
-/** All pages of a list. Throws for a list that has no end: the file that a text means may be behind it. */
+/** All pages of a list. Throws for one that has no end: what is not in it yet may be the very file that a text means. */
 export function inPages(listPage: ListPage): ListFiles {
   return async (containerId, signal, onRequest) => {
     const files = new Map<string, ContainerFile>();
@@ -109,9 +109,10 @@ export function inPages(listPage: ListPage): ListFiles {
       const { files: found, hasMore } = filesIn(answer, containerId);
       const before = files.size;
       for (const file of found) files.set(file.id, file);
-      after = found.at(-1)?.id;
+      if (!hasMore) return [...files.values()];
       // A page that brings nothing new would bring nothing new for ever.
-      if (!hasMore || files.size === before) return [...files.values()];
+      if (files.size === before) throw new Error("the container's file list goes on without anything new");
+      after = found.at(-1)?.id;
     }
     throw new Error(`the container's file list has more than ${MOST_PAGES} pages`);
   };

@@ -82,9 +82,13 @@ export class StreamRepair {
   watch(event: Event): void {
     const position = positionOf(event);
     if (!position || typeof event.delta !== "string") return;
-    if (!this.#watch.shows(event.item_id, event.delta)) return;
+    try {
+      if (!this.#watch.shows(event.item_id, event.delta)) return;
+      this.#repair.lookAhead(position);
+    } catch (error) {
+      this.#repair.noteError(error); // a mistake of ours is no reason to lose a delta
+    }
     this.#isWatching = false;
-    this.#repair.lookAhead(position);
   }
 
   /** What is held, for what is no event comes now: it must not overtake them. */
@@ -100,10 +104,11 @@ export class StreamRepair {
     });
   }
 
-  /** The stream broke. What was found until then is reported. */
-  break(error: unknown): void {
+  /** The stream broke. What was found until then is reported; what was held is to be sent, as it came. */
+  break(error: unknown): readonly Event[] {
     this.#reportBreak(asError(error));
     this.cancel(error);
+    return this.#held.splice(0).map(({ event }) => event);
   }
 
   /** Nobody reads the stream any more. Who leaves at the API's error leaves for that. */

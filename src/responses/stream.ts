@@ -58,7 +58,7 @@ async function* repairEvents<StreamEvent extends { type: string }>(
     }
     for (const next of await stream.end()) yield next as StreamEvent;
   } catch (error) {
-    stream.break(error);
+    for (const held of stream.break(error)) yield held as StreamEvent;
     throw error;
   } finally {
     stream.cancel();

@@ -2,6 +2,7 @@ import { ApiError, invalidType, notFound } from "./api-error.js";
 import { streamBody } from "./body.js";
 import type { Call } from "./call.js";
 import { type Clock, Containers } from "./containers.js";
+import { faultyList, type ListFault } from "./list-faults.js";
 import { page } from "./paging.js";
 import { type Ids, isObject, type JsonObject } from "./wire.js";
 
@@ -22,10 +23,12 @@ export class ContainersApi {
   readonly #uploads = new Map<string, Upload>();
   readonly #ids: Ids;
   readonly #now: Clock;
+  readonly #listFault: ListFault | undefined;
 
-  constructor(ids: Ids, now: Clock) {
+  constructor(ids: Ids, now: Clock, listFault?: ListFault) {
     this.#ids = ids;
     this.#now = now;
+    this.#listFault = listFault;
     this.containers = new Containers(ids, now);
   }
 
@@ -85,7 +88,11 @@ export class ContainersApi {
     return Response.json({ id, object: "container.deleted", deleted: true });
   };
 
-  readonly listFiles = (call: Call, id: string) => Response.json(this.containers.use(id).list(call.query));
+  readonly listFiles = (call: Call, id: string) => {
+    const page = (query: URLSearchParams) => this.containers.use(id).list(query);
+    if (this.#listFault !== undefined) return faultyList(this.#listFault, page, call.query, call.signal);
+    return Response.json(page(call.query));
+  };
 
   readonly createFile = async (call: Call, id: string) => {
     const container = this.containers.use(id);

@@ -49,9 +49,10 @@ export interface EmulatedContainer {
    * @param path absolute, or below `/mnt/data`.
    * @param content bytes, or text.
    * @param source default `assistant`.
+   * @param id default: a new one. The same id may be in two containers, as it may be in the service's.
    * @throws TypeError for a path without a file name, or content that is neither text nor bytes.
    */
-  write(path: string, content: FileContent, source?: EmulatedFile["source"]): EmulatedFile;
+  write(path: string, content: FileContent, source?: EmulatedFile["source"], id?: string): EmulatedFile;
 }
 
 /** Milliseconds since 1970. */
@@ -79,6 +80,8 @@ export class Container implements EmulatedContainer {
   readonly #idleMinutes: number;
   readonly #memoryLimit: string;
   readonly #files = new Map<string, EmulatedFile & { readonly listedAfter: number }>();
+  /** The files that are listed by now, and where each is: there may be very many, page by page. */
+  #listed: { files: readonly EmulatedFile[]; positions: ReadonlyMap<string, number> } | undefined;
   #lastActive: number;
   #expired = false;
   #listings = 0;
@@ -107,9 +110,14 @@ export class Container implements EmulatedContainer {
     return [...this.#files.values()];
   }
 
-  write(path: string, content: FileContent, source: EmulatedFile["source"] = "assistant"): EmulatedFile {
+  write(
+    path: string,
+    content: FileContent,
+    source: EmulatedFile["source"] = "assistant",
+    id: string = this.#ids.next("cfile_"),
+  ): EmulatedFile {
     checkFile(path, content);
-    return this.#put(this.#ids.next("cfile_"), absolutePath(path), content, source, 0);
+    return this.#put(id, absolutePath(path), content, source, 0);
   }
 
   /** A file the model writes. It stays out of the container's next `lag` lists. */
@@ -146,16 +154,22 @@ export class Container implements EmulatedContainer {
 
   remove(id: string): void {
     this.#files.delete(this.file(id).path);
+    this.#listed = undefined;
   }
 
   list(query: URLSearchParams): ListPage<JsonObject & { id: string }> {
     // Only a first page counts as a list of its own: a file must not turn up in the middle of a paged listing.
-    if (!query.has("after")) this.#listings += 1;
-    const listed = [...this.#files.values()].filter((file) => file.listedAfter < this.#listings);
-    return page(
-      listed.map((file) => this.fileResource(file)),
-      query,
-    );
+    if (!query.has("after")) {
+      this.#listings += 1;
+      this.#listed = undefined;
+    }
+    if (this.#listed === undefined) {
+      const files = [...this.#files.values()].filter((file) => file.listedAfter < this.#listings);
+      this.#listed = { files, positions: new Map(files.map(({ id }, position) => [id, position])) };
+    }
+    const { files, positions } = this.#listed;
+    const listed = page(files, query, (id) => positions.get(id) ?? -1);
+    return { ...listed, data: listed.data.map((file) => this.fileResource(file)) };
   }
 
   fileResource({ id, createdAt, bytes, path, source }: EmulatedFile) {
@@ -194,6 +208,7 @@ export class Container implements EmulatedContainer {
     const file = { id, path, source, bytes: toBytes(content), createdAt, listedAfter: this.#listings + lag };
     this.#files.delete(path);
     this.#files.set(path, file);
+    this.#listed = undefined;
     return file;
   }
 }

@@ -1,7 +1,9 @@
 import { ApiError } from "./api-error.js";
+import { streamBody } from "./body.js";
 import { Call, type RecordedRequest } from "./call.js";
 import type { EmulatedContainer, FileContent } from "./containers.js";
 import { ContainersApi } from "./containers-api.js";
+import { LIST_FAULTS, type ListFault } from "./list-faults.js";
 import { type ListeningServer, type ListenOptions, listen } from "./listen.js";
 import { ResponsesApi } from "./responses-api.js";
 import { createRoutes, dispatch } from "./routes.js";
@@ -26,6 +28,14 @@ export interface EmulatorOptions {
    */
   readonly listLag?: number;
   /**
+   * How every list of a container's files fails. Default: it does not. For one that fails now and then, see `intercept`.
+   *
+   * ```ts
+   * createResponsesEmulator({ script: stubbornModel(), listFault: "trickle" });
+   * ```
+   */
+  readonly listFault?: ListFault;
+  /**
    * The `GET` that finds a background response done. The ones before it find it `in_progress`; of three or more, the
    * first finds it `queued`. Default 2, at least 1.
    */
@@ -42,6 +52,14 @@ export interface EmulatorOptions {
    * ```
    */
   readonly beforeEvent?: (event: StreamEvent) => void | Promise<void>;
+  /**
+   * Breaks a stream off inside an event: behind so many bytes of its frame. Default, and for `undefined`: it goes on.
+   *
+   * ```ts
+   * createResponsesEmulator({ breakIn: ({ type }) => (type === "response.completed" ? 100 : undefined) });
+   * ```
+   */
+  readonly breakIn?: (event: StreamEvent) => number | undefined;
   /**
    * Sees every request first, and answers those it returns a `Response` for: for overloads, wrong JSON, lists that
    * hang.
@@ -121,20 +139,20 @@ export interface CreateContainerOptions {
 export function createResponsesEmulator(options: EmulatorOptions = {}): ResponsesEmulator {
   checkOptions(options);
   const { script = compliantModel(), apiKey, now = Date.now, intercept, beforeEvent } = options;
-  const { listLag = 0, pollsUntilDone = 2 } = options;
+  const { listLag = 0, listFault, breakIn, pollsUntilDone = 2 } = options;
   const ids = new Ids();
   const requests: RecordedRequest[] = [];
-  const containersApi = new ContainersApi(ids, now);
+  const containersApi = new ContainersApi(ids, now, listFault);
   const { containers } = containersApi;
   const scripts = typeof script === "function" ? [script] : script;
-  const settings = { scripts, listLag, pollsUntilDone, beforeEvent };
+  const settings = { scripts, listLag, pollsUntilDone, beforeEvent, breakIn };
   const routes = createRoutes(new ResponsesApi(settings, ids, now, containersApi), containersApi);
 
   async function answer(request: Request, signal: AbortSignal | undefined): Promise<Response> {
     const call = await Call.read(request, signal);
     requests.push(call.recorded);
     const own = await intercept?.(call.recorded);
-    if (own !== undefined) return own;
+    if (own !== undefined) return endingWith(own, signal);
     const response = await respond(call);
     response.headers.set("x-request-id", ids.next("req_"));
     return response;
@@ -175,6 +193,17 @@ export function createResponsesEmulator(options: EmulatorOptions = {}): Response
   };
 }
 
+/** A response whose body breaks off when the signal aborts, and then ends where it comes from. */
+function endingWith(response: Response, signal: AbortSignal | undefined): Response {
+  if (response.body === null || signal === undefined) return response;
+  const reader = response.body.getReader();
+  signal.addEventListener("abort", () => void reader.cancel(signal.reason).catch(() => {}), { once: true });
+  return new Response(
+    streamBody(async () => (await reader.read()).value, signal),
+    response,
+  );
+}
+
 /** Rejects with the signal's reason as soon as it aborts, whatever the answer waits for. */
 function unlessAborted<Value>(promise: Promise<Value>, signal: AbortSignal | undefined): Promise<Value> {
   if (signal === undefined) return promise;
@@ -196,7 +225,9 @@ const OPTIONS: Readonly<Record<keyof EmulatorOptions, readonly [(value: unknown)
   apiKey: [(value) => typeof value === "string" && value !== "", "a string that is not empty"],
   now: [isFunction, "a function that returns milliseconds"],
   listLag: [atLeast(0), "a whole number of lists, 0 or more"],
+  listFault: [(value) => LIST_FAULTS.includes(value), `one of ${LIST_FAULTS.join(", ")}`],
   pollsUntilDone: [atLeast(1), "a whole number of requests, 1 or more"],
+  breakIn: [isFunction, "a function"],
   beforeEvent: [isFunction, "a function"],
   intercept: [isFunction, "a function"],
 };

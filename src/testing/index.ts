@@ -6,6 +6,7 @@ export {
   type EmulatorOptions,
   type ResponsesEmulator,
 } from "./emulator.js";
+export type { ListFault } from "./list-faults.js";
 export type { ListeningServer, ListenOptions } from "./listen.js";
 export {
   chartModel,

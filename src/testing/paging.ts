@@ -15,10 +15,13 @@ const MAX_LIMIT = 100;
 /**
  * The page of `entries` that a list request's query asks for: `limit` (1 to 100, default 20), `after` (the id that
  * the page begins behind) and `order` (default `desc`). `entries` come oldest first.
+ *
+ * @param indexOf where in `entries` an id is; -1 for one that is not.
  */
 export function page<Entry extends { readonly id: string }>(
   entries: readonly Entry[],
   query: URLSearchParams,
+  indexOf = (id: string): number => entries.findIndex((entry) => entry.id === id),
 ): ListPage<Entry> {
   const limit = readLimit(query.get("limit"));
   const order = query.get("order") ?? "desc";
@@ -28,21 +31,26 @@ export function page<Entry extends { readonly id: string }>(
       code: "invalid_value",
     });
   }
-  const ordered = order === "asc" ? entries : entries.toReversed();
   const after = query.get("after");
-  const start = after === null ? 0 : ordered.findIndex((entry) => entry.id === after) + 1;
-  if (after !== null && start === 0) {
+  const found = after === null ? 0 : indexOf(after);
+  if (found === -1) {
     throw new ApiError(400, `Invalid 'after': no entry with id '${after}' in this list.`, {
       param: "after",
       code: "invalid_value",
     });
   }
-  const data = ordered.slice(start, start + limit);
+  // How many come before the page, whichever way round: lists may be long, and are asked for page by page.
+  const before = after === null ? 0 : order === "asc" ? found + 1 : entries.length - found;
+  const last = entries.length - before;
+  const data =
+    order === "asc"
+      ? entries.slice(before, before + limit)
+      : entries.slice(Math.max(0, last - limit), last).reverse();
   return {
     object: "list",
     data,
     first_id: data[0]?.id ?? "",
-    has_more: start + limit < ordered.length,
+    has_more: before + limit < entries.length,
     last_id: data.at(-1)?.id ?? "",
   };
 }

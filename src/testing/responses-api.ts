@@ -24,6 +24,7 @@ export interface ResponsesSettings {
   readonly listLag: number;
   readonly pollsUntilDone: number;
   readonly beforeEvent: ((event: StreamEvent) => void | Promise<void>) | undefined;
+  readonly breakIn: ((event: StreamEvent) => number | undefined) | undefined;
 }
 
 interface Played {
@@ -220,13 +221,19 @@ export class ResponsesApi {
 
   #stream(call: Call, turn: Turn, start: number): Response {
     const encoder = new TextEncoder();
+    const { beforeEvent, breakIn } = this.#settings;
     let index = start;
+    let isBroken = false;
     const body = streamBody(async () => {
+      if (isBroken) throw new Error("The connection was reset.");
       const event = turn.eventAt(index);
       if (event === undefined) return undefined;
       index += 1;
-      await this.#settings.beforeEvent?.(event);
-      return encoder.encode(`event: ${event.type}\ndata: ${JSON.stringify(event)}\n\n`);
+      await beforeEvent?.(event);
+      const frame = encoder.encode(`event: ${event.type}\ndata: ${JSON.stringify(event)}\n\n`);
+      const sent = breakIn?.(event);
+      isBroken = sent !== undefined;
+      return frame.slice(0, sent);
     }, call.signal);
     return new Response(body, { headers: { "content-type": "text/event-stream; charset=utf-8" } });
   }

@@ -1,0 +1,364 @@
+/** Whatever goes wrong: the caller gets what the API sent, in time, and the report says why. Through every door. */
+import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
+import type { FileCitationsOptions } from "../src/index.js";
+import {
+  createResponsesEmulator,
+  type EmulatorOptions,
+  type ListFault,
+  type ResponsesEmulator,
+  type Script,
+} from "../src/testing/index.js";
+import { DOORS, type Door, type Read, read, reporting } from "./doors.js";
+import { BASE, cited, eventsIn } from "./upstream.js";
+
+const KEY = "sk-faults";
+const TIMEOUT_MS = 1000;
+const NOW = 1_760_000_000_000;
+const PARAMS = {
+  model: "gpt-5",
+  input: "A plan, please",
+  tools: [{ type: "code_interpreter", container: { type: "auto" } }],
+};
+
+const script: Script = () => [
+  { type: "reasoning" },
+  { type: "python", code: "doc.save('plan.docx')", files: { "plan.docx": "x" } },
+  {
+    type: "message",
+    text: "Here: /mnt/data/plan.docx\n",
+    chunks: ["Here: ", "/mnt/data/", "plan.docx", "\n"],
+  },
+];
+
+// Before the clock is replaced.
+const turn = (
+  (real) => () =>
+    new Promise<void>((resolve) => void real(resolve))
+)(setImmediate);
+
+/** What the loop turns without the clock: enough for an answer that waits for nothing. */
+const TURNS = 40;
+const STEP_MS = 25;
+
+const rejections: unknown[] = [];
+const noteRejection = (reason: unknown): void => void rejections.push(reason);
+
+beforeEach(() => {
+  vi.useFakeTimers({ now: NOW });
+  process.on("unhandledRejection", noteRejection);
+});
+afterEach(async () => {
+  for (let at = 0; at < TURNS; at++) await turn();
+  process.off("unhandledRejection", noteRejection);
+  expect(rejections.splice(0), "unhandled rejections").toEqual([]);
+  expect(vi.getTimerCount(), "timers that still run").toBe(0);
+  vi.useRealTimers();
+});
+
+/** Lets the clock go on by steps, each when nothing happens any more without it, until a promise is settled. */
+async function settled<Value>(
+  promise: Promise<Value>,
+  activity: () => number,
+): Promise<{ value: Value; ms: number }> {
+  const began = performance.now();
+  let ms: number | undefined;
+  void promise.finally(() => {
+    ms = performance.now() - began;
+  });
+  while (ms === undefined) {
+    const before = activity();
+    for (let at = 0; at < TURNS && ms === undefined; at++) await turn();
+    if (ms !== undefined || activity() !== before) continue;
+    if (performance.now() - began > 10 * TIMEOUT_MS) throw new Error("it never ends");
+    await vi.advanceTimersByTimeAsync(STEP_MS);
+  }
+  return { value: await promise, ms };
+}
+
+interface Asked extends Read {
+  ms: number;
+  reports: ReturnType<typeof reporting>["reports"];
+  /** Requests that the API still works on when the answer has been read. */
+  openRequests: number;
+  emulator: ResponsesEmulator;
+}
+
+/** Asks an emulator through a door. */
+async function ask(
+  door: Door,
+  stream: boolean,
+  options: EmulatorOptions & { emulator?: ResponsesEmulator } = {},
+  more: FileCitationsOptions = {},
+): Promise<Asked> {
+  const { emulator = createResponsesEmulator({ script, now: () => NOW, ...options }) } = options;
+  let open = 0;
+  const fetch: typeof globalThis.fetch = async (...request) => {
+    open++;
+    try {
+      return await emulator.fetch(...request);
+    } finally {
+      open--;
+    }
+  };
+  const { reports, onReport } = reporting();
+  // As it is: the API's answer must not depend on what it was asked.
+  const asIs: FileCitationsOptions = { instruction: false, includeOutputs: false };
+  const answer = door.ask(
+    fetch,
+    KEY,
+    { ...asIs, timeoutMs: TIMEOUT_MS, onReport, ...more },
+    { ...PARAMS, ...(stream && { stream }) },
+  );
+  const { value, ms } = await settled(read(answer), () => emulator.requests.length);
+  for (let at = 0; at < TURNS; at++) await turn();
+  return { ...value, ms, reports, openRequests: open, emulator };
+}
+
+/** What the API sends when nothing goes wrong. */
+async function sent(stream: boolean, options: EmulatorOptions = {}): Promise<string> {
+  const emulator = createResponsesEmulator({ script, now: () => NOW, ...options });
+  const body = JSON.stringify({ ...PARAMS, ...(stream && { stream }) });
+  const headers = { authorization: `Bearer ${KEY}` };
+  return (await emulator.fetch(`${BASE}/responses`, { method: "POST", headers, body })).text();
+}
+
+/** The response in an answer's bytes. */
+function responseIn(text: string, stream: boolean): unknown {
+  return stream ? eventsIn(text).at(-1)!.response : JSON.parse(text);
+}
+
+const EVERY_DOOR = DOORS.map((door) => [door.name, door] as const);
+const ON_THE_WIRE = EVERY_DOOR.filter(([, { isByHand }]) => !isByHand);
+const isList = (path: string): boolean => path.endsWith("/files");
+const kinds = [
+  ["plain", false],
+  ["streamed", true],
+] as const;
+
+describe.each(EVERY_DOOR)("through %s", (_, door) => {
+  describe.each(kinds)("%s", (_, stream) => {
+    const faults: [ListFault, RegExp][] = [
+      [401, /401/],
+      [403, /403/],
+      [404, /404/],
+      [429, /429/],
+      [500, /500/],
+      [503, /503/],
+      ["html", /JSON|token/],
+      ["wrong-shape", /is no list: its data is no array/],
+      ["same-page", /goes on without anything new/],
+      ["trickle", /longer than 1000 ms/],
+      ["reset", /reset/],
+      ["silence", /longer than 1000 ms/],
+    ];
+
+    it.each(faults)(
+      "a list that fails with %s: byte for byte what the API sent",
+      async (listFault, cause) => {
+        const { text, error, ms, reports, openRequests } = await ask(door, stream, { listFault });
+        expect(error).toBeUndefined();
+        expect(text).toBe(await sent(stream));
+        expect(ms).toBeLessThanOrEqual(TIMEOUT_MS + 50);
+        expect(reports).toMatchObject([
+          { outcome: "failed", citations: [], unresolved: [{ reason: "container-unavailable" }] },
+        ]);
+        expect(reports[0]!.error!.message).toMatch(cause);
+        expect(reports[0]!.heldMs).toBeLessThanOrEqual(TIMEOUT_MS);
+        expect(openRequests).toBe(0);
+      },
+    );
+
+    it("a list that asks for a pause longer than there is time: nobody waits for it", async () => {
+      const intercept: EmulatorOptions["intercept"] = ({ path }) =>
+        isList(path)
+          ? new Response("slow down", { status: 429, headers: { "retry-after": "60" } })
+          : undefined;
+      const { text, ms, reports } = await ask(door, stream, { intercept });
+      expect(text).toBe(await sent(stream));
+      expect(ms).toBe(0);
+      expect(reports[0]!.error!.message).toMatch(/429/);
+    });
+
+    it("a list that asks for a pause within the time: it is asked again when that has passed", async () => {
+      let asked = 0;
+      const intercept: EmulatorOptions["intercept"] = ({ path }) =>
+        isList(path) && asked++ === 0
+          ? new Response("slow down", { status: 429, headers: { "retry-after": "1" } })
+          : undefined;
+      const { text, ms, reports } = await ask(door, stream, { intercept }, { timeoutMs: 3000 });
+      expect(cited(responseIn(text, stream))).toEqual(["plan.docx@/mnt/data/plan.docx"]);
+      expect(ms).toBeGreaterThanOrEqual(1000);
+      expect(ms).toBeLessThan(1500);
+      expect(reports).toMatchObject([{ outcome: "recovered" }]);
+    });
+
+    it("a redirect of the list to another origin: nobody goes there", async () => {
+      const intercept: EmulatorOptions["intercept"] = ({ path }) =>
+        isList(path)
+          ? new Response(null, { status: 307, headers: { location: "https://evil.example/" } })
+          : undefined;
+      const { text, reports, emulator } = await ask(door, stream, { intercept });
+      expect(text).toBe(await sent(stream));
+      expect(reports[0]!.error!.message).toMatch(/307/);
+      expect(new Set(emulator.requests.map(({ url }) => new URL(url).origin))).toEqual(
+        new Set([new URL(BASE).origin]),
+      );
+    });
+
+    it("a container that expires between the answer and the list", async () => {
+      const emulator: ResponsesEmulator = createResponsesEmulator({
+        script,
+        now: () => NOW,
+        intercept({ path }) {
+          if (isList(path)) for (const id of emulator.containers.keys()) emulator.expireContainer(id);
+          return undefined;
+        },
+      });
+      const { text, reports } = await ask(door, stream, { emulator });
+      expect(text).toBe(await sent(stream));
+      expect(reports).toMatchObject([{ outcome: "failed" }]);
+      expect(reports[0]!.error!.message).toMatch(/404.*expired/);
+    });
+
+    it("a clock that jumps", async () => {
+      for (const jump of [3_600_000, -3_600_000]) {
+        // The service's: a container has expired when an hour has passed, and lives on when time goes back.
+        let now = NOW;
+        const intercept: EmulatorOptions["intercept"] = ({ path }) => {
+          if (isList(path)) now = NOW + jump;
+          return undefined;
+        };
+        const service = await ask(door, stream, { now: () => now, intercept });
+        if (jump > 0) expect(service.text).toBe(await sent(stream));
+        else expect(cited(responseIn(service.text, stream))).toEqual(["plan.docx@/mnt/data/plan.docx"]);
+        expect(service.reports[0]!.outcome).toBe(jump > 0 ? "failed" : "recovered");
+
+        // The caller's: what is held, is held as long as before.
+        const jumping: EmulatorOptions["intercept"] = ({ path }) => {
+          if (isList(path)) vi.setSystemTime(Date.now() + jump);
+          return undefined;
+        };
+        const began = performance.now();
+        const { text, reports } = await ask(door, stream, { listFault: "silence", intercept: jumping });
+        expect(text).toBe(await sent(stream));
+        expect(performance.now() - began).toBeLessThanOrEqual(TIMEOUT_MS + 50);
+        expect(reports[0]!.heldMs).toBeLessThanOrEqual(TIMEOUT_MS);
+        expect(reports[0]!.error!.message).toMatch(/longer than 1000 ms/);
+      }
+    });
+
+    it("the same file id in two containers: each file is cited with its own", async () => {
+      const two: Script = () => [
+        { type: "python", code: "", files: {} },
+        { type: "python", code: "", files: {}, container: "second" },
+        { type: "message", text: "/mnt/data/first.csv and /mnt/data/second.csv" },
+      ];
+      const emulator: ResponsesEmulator = createResponsesEmulator({
+        script: two,
+        now: () => NOW,
+        intercept({ path }) {
+          if (!isList(path)) return undefined;
+          const [first, second] = [...emulator.containers.values()];
+          first!.write("first.csv", "1", "assistant", "cfile_same");
+          second!.write("second.csv", "2", "assistant", "cfile_same");
+          return undefined;
+        },
+      });
+      const { text, reports } = await ask(door, stream, { emulator });
+      const [first, second] = [...emulator.containers.keys()];
+      expect(reports).toMatchObject([{ outcome: "recovered", unresolved: [] }]);
+      expect(
+        reports[0]!.citations.map(({ annotation }) => `${annotation.container_id} ${annotation.filename}`),
+      ).toEqual([`${first} first.csv`, `${second} second.csv`]);
+      expect(cited(responseIn(text, stream))).toHaveLength(2);
+    });
+  });
+});
+
+describe.each(ON_THE_WIRE)("an answer that breaks, through %s", (_, door) => {
+  /** An answer without what was recovered in it. */
+  function withoutCitations(text: string): string {
+    const frames = text
+      .split(/(?<=\n\n)/)
+      .filter((frame) => !frame.startsWith("event: response.output_text.annotation"));
+    return frames.map((frame) => frame.replace(/"annotations":\[\{.*?\}\]/g, '"annotations":[]')).join("");
+  }
+
+  it("at every event's boundary, and inside each", async () => {
+    const whole = await sent(true);
+    const all = whole.split(/(?<=\n\n)/);
+    const textDone = all.findIndex((frame) => frame.startsWith("event: response.output_text.done"));
+    expect(textDone).toBeGreaterThan(5);
+    let before = 0;
+    for (const [at, frame] of all.entries()) {
+      const length = Buffer.byteLength(frame);
+      for (const bytes of [0, 1, length >> 1, length - 1]) {
+        const breakIn: EmulatorOptions["breakIn"] = ({ sequence_number }) =>
+          sequence_number === at ? bytes : undefined;
+        const { text, error, reports, openRequests, ms } = await ask(door, true, { breakIn });
+        const sentBytes = Buffer.from(whole)
+          .subarray(0, before + bytes)
+          .toString();
+        expect(String(error), `event ${at}, byte ${bytes}`).toMatch(/reset/);
+        if (at <= textDone) expect(text).toBe(sentBytes);
+        else expect(withoutCitations(text)).toBe(sentBytes);
+        expect(reports).toMatchObject([{ outcome: at > textDone ? "recovered" : "failed" }]);
+        expect(reports[0]!.error!.message).toMatch(/reset/);
+        expect(openRequests).toBe(0);
+        expect(ms).toBe(0);
+      }
+      before += length;
+    }
+  });
+
+  it("anywhere in a plain one", async () => {
+    const whole = await sent(false);
+    for (const bytes of [0, 1, whole.length >> 1, whole.length - 1]) {
+      const body = new ReadableStream<Uint8Array>({
+        start: (controller) =>
+          bytes > 0 && controller.enqueue(new TextEncoder().encode(whole.slice(0, bytes))),
+        pull: (controller) => controller.error(new Error("The connection was reset.")),
+      } as UnderlyingDefaultSource<Uint8Array>);
+      const intercept: EmulatorOptions["intercept"] = () =>
+        new Response(body, { headers: { "content-type": "application/json" } });
+      const { text, error, reports } = await ask(door, false, { intercept });
+      expect(text).toBe(whole.slice(0, bytes));
+      expect(String(error)).toMatch(/reset/);
+      expect(reports).toMatchObject([{ outcome: "failed", responseId: undefined }]);
+      expect(reports[0]!.error!.message).toMatch(/reset/);
+    }
+  });
+});
+
+describe.each(ON_THE_WIRE)("100,000 files, through %s", (_, door) => {
+  const LENGTH = 100_000;
+  const inLong: Script = () => [
+    { type: "python", code: "" },
+    { type: "message", text: `The last: /mnt/data/${LENGTH - 1}.csv, the first: /mnt/data/0.csv` },
+  ];
+
+  it.each(kinds)(
+    "%s: the right ones are found",
+    async (_, stream) => {
+      const emulator: ResponsesEmulator = createResponsesEmulator({
+        script: inLong,
+        now: () => NOW,
+        intercept({ path }) {
+          if (path.endsWith("/responses")) return undefined;
+          const [container] = emulator.containers.values();
+          if (container!.files.length === 0) {
+            for (let at = 0; at < LENGTH; at++) container!.write(`${at}.csv`, "");
+          }
+          return undefined;
+        },
+      });
+      const { text, reports } = await ask(door, stream, { emulator });
+      expect(cited(responseIn(text, stream))).toEqual([
+        `${LENGTH - 1}.csv@/mnt/data/${LENGTH - 1}.csv`,
+        "0.csv@/mnt/data/0.csv",
+      ]);
+      expect(reports).toMatchObject([{ outcome: "recovered", listRequests: LENGTH / 100 }]);
+    },
+    60_000,
+  );
+});
