@@ -427,6 +427,8 @@ describe("the emulator", () => {
       | testing.FailStep
       | testing.IncompleteStep
     >();
+    expectTypeOf<401 | 429 | 503>().toExtend<testing.ListFault>();
+    expectTypeOf<200>().not.toExtend<testing.ListFault>();
     expectTypeOf<testing.PythonStep | testing.ShellStep>().toExtend<testing.ContainerStep>();
     expectTypeOf<testing.MessageStep["text"]>().toEqualTypeOf<string | readonly testing.TextPart[]>();
     expectTypeOf<testing.TextPart["chunks"]>().toEqualTypeOf<testing.Chunks | undefined>();
