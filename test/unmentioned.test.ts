@@ -180,6 +180,26 @@ describe("where something follows it", () => {
   });
 });
 
+it("a second repair tells of no file again, where only the text's own citation says in the end which container it means", async () => {
+  const citation = {
+    container_id: "cntr_1",
+    file_id: "cfile_0",
+    filename: "x",
+    start_index: 0,
+    end_index: 0,
+  };
+  const own = { text: "Done.", annotations: [{ type: "container_file_citation", ...citation }] };
+  const once = await repairedEvents(streamOf([call("", ""), message(own)]));
+  expect(once.filter(({ type }) => type === ADDED)).toHaveLength(1 + FILES.length);
+  expect(await repairedEvents(once)).toEqual(once);
+
+  async function repairedEvents(events: StreamEvent[]): Promise<StreamEvent[]> {
+    const out: StreamEvent[] = [];
+    for await (const event of repairResponseStream(events, listOf(FILES), CITE)) out.push(event);
+    return out;
+  }
+});
+
 describe("whatever the order of the items", () => {
   const text = fc.constantFrom("Done.", "See /mnt/data/plan.docx", "/mnt/data/chart.png", "");
   const part = fc.oneof(

@@ -1,9 +1,9 @@
 /** A response in, the same with its missing citations out. */
 import { badInput, isRecord } from "../bad-input.js";
 import { type FileCitationsOptions, settingsOf } from "../options.js";
-import type { Annotation, ContainerFileCitation, PartPosition, Report } from "../types.js";
+import type { Annotation, PartPosition, Report } from "../types.js";
 import { type FileSource, listFilesFrom } from "./lookup.js";
-import { type RepairContext, ResponseRepair } from "./response-repair.js";
+import { isSameCitation, type RepairContext, ResponseRepair } from "./response-repair.js";
 
 /** The annotations of a part, whatever else a gateway may have put there. */
 function annotationsOf(part: Record<string, unknown>): readonly Annotation[] {
@@ -58,14 +58,6 @@ export function completeAnnotations(
       ? [...(Array.isArray(part.annotations) ? part.annotations : []), ...added]
       : undefined;
   });
-}
-
-function isSameCitation(annotation: Annotation, citation: ContainerFileCitation): boolean {
-  return (
-    annotation.file_id === citation.file_id &&
-    annotation.start_index === citation.start_index &&
-    annotation.end_index === citation.end_index
-  );
 }
 
 /** A response with its missing citations, at once where none can be missing; the very same object where none is. */

@@ -270,3 +270,12 @@ function keyOf({ outputIndex, contentIndex }: PartPosition): string {
 function fileKeyOf({ container_id, file_id }: Pick<Annotation, "container_id" | "file_id">): string {
   return `${container_id}/${file_id}`;
 }
+
+/** Whether an annotation is this citation. */
+export function isSameCitation(annotation: Annotation, citation: ContainerFileCitation): boolean {
+  return (
+    annotation.file_id === citation.file_id &&
+    annotation.start_index === citation.start_index &&
+    annotation.end_index === citation.end_index
+  );
+}

@@ -3,7 +3,7 @@ import { asError, isRecord } from "../bad-input.js";
 import type { Annotation, ContainerFileCitation } from "../types.js";
 import { andThen, completeAnnotations, copyWith, isOutputText, repairItem, repairOutput } from "./repair.js";
 import { FileCitationsError } from "./report.js";
-import { type RepairContext, ResponseRepair } from "./response-repair.js";
+import { isSameCitation, type RepairContext, ResponseRepair } from "./response-repair.js";
 import {
   ENDS_OF_MESSAGE,
   type Event,
@@ -243,14 +243,17 @@ export class StreamRepair {
     from: number,
     sequenceNumber: unknown,
   ): Event[] {
-    return citations.slice(from).map((annotation, added) => ({
+    const sent = this.#sentFor(text);
+    // What an earlier repair found in the end is among those that were sent, and found again.
+    const untold = citations.slice(from).filter((one) => !sent.some((other) => isSameCitation(other, one)));
+    return untold.map((annotation, added) => ({
       type: "response.output_text.annotation.added",
       // The number of the event before it: whoever resumes behind an inserted event loses none of the API's.
       ...("sequence_number" in text && { sequence_number: sequenceNumber }),
       item_id: text.item_id,
       output_index: text.output_index,
       content_index: text.content_index,
-      annotation_index: this.#sentFor(text).length + from + added,
+      annotation_index: sent.length + from + added,
       annotation,
     }));
   }
