@@ -6,6 +6,7 @@ import {
   type Report,
   repairResponse,
   repairResponseStream,
+  resolveFileCitations,
 } from "../src/index.js";
 import { fileNamesIn } from "../src/responses/evidence.js";
 import { describeShared, expectValid } from "./shared.js";
@@ -724,4 +725,20 @@ describeShared("OpenAI's schema", () => {
     expectValid("Response", repaired);
     for (const item of repaired.output) expectValid("InputItem", item);
   });
+});
+
+it("a citation whose file name is no text spoils no other", async () => {
+  const text = "Here is it, and /mnt/data/plan.docx";
+  const odd = {
+    type: "container_file_citation",
+    container_id: "cntr_1",
+    file_id: "cfile_0",
+    filename: { name: 7 },
+    start_index: 0,
+    end_index: 4,
+  };
+  const { repaired, report } = await repair([call(), message({ text, annotations: [odd] })], [PLAN]);
+  expect(report.error).toBeUndefined();
+  expect(cited(repaired).at(-1)).toBe("plan.docx@/mnt/data/plan.docx");
+  expect(resolveFileCitations(text, [PLAN], { annotations: [odd as never] }).annotations).toHaveLength(1);
 });

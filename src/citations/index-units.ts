@@ -111,7 +111,7 @@ const LONGEST_PATH = 4096;
 function spellsItsFile(covered: string, { type, filename }: Annotation, roots: readonly string[]): boolean {
   if (type !== "container_file_citation" || covered.length > LONGEST_PATH) return false;
   const meant = fold(decode(covered));
-  if (filename && meant === fold(filename)) return true;
+  if (typeof filename === "string" && filename !== "" && meant === fold(filename)) return true;
   // Exactly from its first character: in the other unit, one emoji before it leaves "andbox:/mnt/data/…".
   const start = /^(?:(?:sandbox|https?|file|attachment):\/{0,3}|\/)/.exec(meant)?.[0];
   return (

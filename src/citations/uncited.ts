@@ -27,7 +27,9 @@ export class CitedText {
       text,
       this.#covered.map(({ start }) => start),
     );
-    this.#citedNames = new Set(annotations.map(({ filename }) => fold(filename ?? "")));
+    this.#citedNames = new Set(
+      annotations.map(({ filename }) => (typeof filename === "string" ? fold(filename) : "")),
+    );
   }
 
   /** Whether a path below a root is neither cited nor the label of a cited link nor code that repeats a cited file. */
