@@ -73,12 +73,12 @@ export const value: fc.Arbitrary<unknown> = fc.oneof(
 );
 
 type Change =
-  | { kind: "replace"; at: number; by: unknown }
+  | { kind: "replace" | "insert"; at: number; by: unknown }
   | { kind: "delete" | "duplicate" | "swap"; at: number; to: number }
   | { kind: "cut"; at: number; to: number };
 
 const change: fc.Arbitrary<Change> = fc.oneof(
-  fc.record({ kind: fc.constant("replace" as const), at: fc.nat(), by: value }),
+  fc.record({ kind: fc.constantFrom("replace", "insert"), at: fc.nat(), by: value }),
   fc.record({
     kind: fc.constantFrom("delete", "duplicate", "swap", "cut"),
     at: fc.nat(),
@@ -142,6 +142,12 @@ function apply(root: object, one: Change): void {
   const { parent, key } = places[one.at % places.length]!;
   if (one.kind === "replace") {
     set(parent, key, plain(one.by));
+    return;
+  }
+  if (one.kind === "insert") {
+    // Lists are few, and what is no entry in one is easily forgotten.
+    const lists = places.map((place) => place.parent[place.key]).filter((child) => Array.isArray(child));
+    lists[one.at % lists.length]?.push(plain(one.by));
     return;
   }
   const other = places[one.to % places.length]!;
