@@ -148,11 +148,12 @@ function strayOf(url: string): string | undefined {
 function apiOf(given: Case, asStream = false) {
   const stray: string[] = [];
   const lists: string[] = [];
-  const answer = (pathname: string): Response => {
+  const answer = ({ pathname, searchParams }: URL): Response => {
     if (pathname.endsWith("/content")) return new Response("bytes");
     if (pathname.includes("/containers/")) {
       lists.push(pathname);
-      return listPage(entriesOf(given), true);
+      // The second page ends the list: an entry's id has come back as `after` by then.
+      return searchParams.has("after") ? listPage([]) : listPage(entriesOf(given), true);
     }
     if (!asStream) return json(responseOf(given));
     const events = streamOf(given.output).map((event) =>
@@ -165,7 +166,7 @@ function apiOf(given: Case, asStream = false) {
     const wrong = strayOf(url);
     if (wrong !== undefined) stray.push(wrong);
     new Headers(init?.headers); // throws for a header that holds what none may
-    return answer(new URL(url).pathname);
+    return answer(new URL(url));
   };
   const client = new OpenAI({
     ...{ apiKey: KEY, baseURL: BASE, maxRetries: 0, webhookSecret: WEBHOOK_SECRET },
