@@ -146,7 +146,6 @@ describe.each(EVERY_DOOR)("through %s", (_, door) => {
       [503, /503/],
       ["html", /JSON|token/],
       ["wrong-shape", /is no list: its data is no array/],
-      ["same-page", /goes on without anything new/],
       ["trickle", /longer than 1000 ms/],
       ["reset", /reset/],
       ["silence", /longer than 1000 ms/],
@@ -167,6 +166,24 @@ describe.each(EVERY_DOOR)("through %s", (_, door) => {
         expect(openRequests).toBe(0);
       },
     );
+
+    it("a list whose page points to itself: what came of it counts, and the report says that there may be more", async () => {
+      const { text, reports, openRequests } = await ask(door, stream, { listFault: "same-page" });
+      expect(cited(responseIn(text, stream))).toEqual(["plan.docx@/mnt/data/plan.docx"]);
+      expect(reports).toMatchObject([{ outcome: "recovered" }]);
+      expect(reports[0]!.error!.message).toMatch(/goes on without anything new/);
+      expect(openRequests).toBe(0);
+
+      const elsewhere: Script = () => [
+        { type: "python", code: "", files: { "plan.docx": "x" } },
+        { type: "message", text: "Here: /mnt/data/other.csv" },
+      ];
+      const lost = await ask(door, stream, { listFault: "same-page", script: elsewhere });
+      expect(lost.text).toBe(await sent(stream, { script: elsewhere }));
+      expect(lost.reports).toMatchObject([
+        { outcome: "failed", unresolved: [{ reason: "container-unavailable" }] },
+      ]);
+    });
 
     it("a list that asks for a pause longer than there is time: nobody waits for it", async () => {
       const intercept: EmulatorOptions["intercept"] = ({ path }) =>

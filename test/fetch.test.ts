@@ -18,6 +18,8 @@ import {
   message,
   response,
   sse,
+  streamed,
+  streamOf,
   upstream,
 } from "./upstream.js";
 
@@ -326,12 +328,19 @@ describe("the list, without a client", () => {
     expect(reports[0]!.listRequests).toBe(3);
   });
 
-  it("ends where a page points to itself, and nothing of it is taken for all there is", async () => {
-    const { fetch, lists, reports } = setUp({ list: () => listPage([PLAN], true) });
-    expect(await (await fetch(`${BASE}/responses`, POST)).json()).toEqual(ANSWER);
+  it("ends where a page points to itself: what came counts, what is not in it may exist, and the report says why", async () => {
+    const { fetch, lists, reports } = setUp({
+      list: () => listPage([PLAN], true),
+      answer: () => json(response([call(), message("Here: /mnt/data/plan.docx and /mnt/data/other.csv")])),
+    });
+    expect(cited(await (await fetch(`${BASE}/responses`, POST)).json())).toEqual(FOUND);
     expect(lists()).toHaveLength(2);
     expect(reports).toMatchObject([
-      { outcome: "failed", error: new Error("the container's file list goes on without anything new") },
+      {
+        outcome: "recovered",
+        unresolved: [{ text: "/mnt/data/other.csv", reason: "container-unavailable" }],
+        error: { message: "the container's file list goes on without anything new" },
+      },
     ]);
   });
 
@@ -441,6 +450,17 @@ describe("a list that fails: the answer is the API's, byte for byte, and the rep
     await vi.advanceTimersByTimeAsync(5000);
     expect(cited(await found)).toEqual(FOUND);
     expect(asked).toBe(3);
+  });
+
+  it("and is not asked again where it cannot, however many texts need it", async () => {
+    const texts = Array.from({ length: 20 }, () => message("Here: /mnt/data/plan.docx"));
+    const { fetch, lists, reports } = setUp({
+      answer: () => streamed(frames(streamOf([call(), ...texts]))),
+      list: () => new Response(null, { status: 404 }),
+    });
+    await (await fetch(`${BASE}/responses`, POST)).text();
+    expect(lists()).toHaveLength(1);
+    expect(reports[0]!.unresolved).toHaveLength(20);
   });
 
   it("is an error of the caller's where that is wanted", async () => {

@@ -2,7 +2,8 @@
 import { FileIndex } from "../citations/file-index.js";
 import type { ContainerFile } from "../types.js";
 import { pause } from "./held-time.js";
-import type { ListFiles } from "./lookup.js";
+import { mayPass } from "./list-pages.js";
+import { EndlessListError, type ListFiles } from "./lookup.js";
 import type { ContainerMemory } from "./memory.js";
 
 /** The first pause before a list is asked for again. Each one after it is twice as long. */
@@ -36,8 +37,10 @@ export class ContainerLists {
     let files = this.#lists.get(key);
     if (!files) {
       files = this.#askFor(containerId, signal);
-      // Who waits for it hears of what went wrong; who needs it later asks again.
-      files.catch(() => this.#lists.delete(key));
+      // Who waits for it hears of what went wrong; who needs it later asks again, where that may help.
+      files.catch((error: unknown) => {
+        if (!(error instanceof EndlessListError) && mayPass(error)) this.#lists.delete(key);
+      });
       this.#lists.set(key, files);
     }
     return files;
@@ -45,7 +48,7 @@ export class ContainerLists {
 
   /**
    * Adds the lists of `containers` to `into`, in their order. Behind one that fails, the others are left out: of two
-   * files that fit, its own would have been the right one.
+   * files that fit, its own would have been the right one. Of one that has no end, what came is added before it throws.
    */
   async add(
     into: FileList[],
@@ -54,7 +57,14 @@ export class ContainerLists {
     signal: AbortSignal,
   ): Promise<void> {
     const lists = containers.map((id) => this.of(id, callCount, signal));
-    for (const list of lists) into.push(await list);
+    for (const list of lists) {
+      try {
+        into.push(await list);
+      } catch (error) {
+        if (error instanceof EndlessListError) into.push(error.files);
+        throw error;
+      }
+    }
   }
 
   /** Asks again, with growing pauses, until `accept` takes what the lists hold. Throws if the last one fails. */

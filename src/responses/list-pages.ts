@@ -113,8 +113,7 @@ function withRetries({ retries, timeoutMs }: Patience, listPage: ListPage): List
       minTimeout: FIRST_PAUSE_MS,
       signal,
       async shouldRetry({ error }) {
-        const { status } = error as { status?: unknown };
-        if (typeof status === "number" && status !== 429 && status < 500) return false;
+        if (!mayPass(error)) return false;
         const pauseMs = error instanceof AnswerError ? error.retryAfterMs : 0;
         askedMs += pauseMs;
         // No answer is held for a list that will not come in time.
@@ -124,6 +123,12 @@ function withRetries({ retries, timeoutMs }: Patience, listPage: ListPage): List
       },
     });
   };
+}
+
+/** Whether another try may help: not where it was said that this may not be had, or is not there. */
+export function mayPass(error: unknown): boolean {
+  const { status } = Object(error) as { status?: unknown };
+  return typeof status !== "number" || status === 429 || status >= 500;
 }
 
 /** Throws what went wrong, without the server's words. */

@@ -96,7 +96,17 @@ function filesIn(page: unknown, containerId: string): { files: ContainerFile[]; 
   return { files, hasMore: parsed.data.has_more === true };
 }
 
-/** All pages of a list. Throws for one that has no end: what is not in it yet may be the very file that a text means. */
+/** A list that says it has more, and never comes to its end. What came of it counts, but what is not in it may exist. */
+export class EndlessListError extends Error {
+  override name = "EndlessListError";
+  readonly files: readonly ContainerFile[];
+  constructor(message: string, files: Iterable<ContainerFile>) {
+    super(message);
+    this.files = [...files];
+  }
+}
+
+/** All pages of a list. Throws an {@link EndlessListError} for one that has no end. */
 export function inPages(listPage: ListPage): ListFiles {
   return async (containerId, signal, onRequest) => {
     const files = new Map<string, ContainerFile>();
@@ -111,9 +121,11 @@ export function inPages(listPage: ListPage): ListFiles {
       for (const file of found) files.set(file.id, file);
       if (!hasMore) return [...files.values()];
       // A page that brings nothing new would bring nothing new for ever.
-      if (files.size === before) throw new Error("the container's file list goes on without anything new");
+      if (files.size === before) {
+        throw new EndlessListError("the container's file list goes on without anything new", files.values());
+      }
       after = found.at(-1)?.id;
     }
-    throw new Error(`the container's file list has more than ${MOST_PAGES} pages`);
+    throw new EndlessListError(`the container's file list has more than ${MOST_PAGES} pages`, files.values());
   };
 }
