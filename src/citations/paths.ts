@@ -69,8 +69,10 @@ function shifted(outcome: Outcome, by: number): Outcome {
   return { ...outcome, start: outcome.start + by, end: outcome.end + by };
 }
 
+/** No file's name is longer. */
+const LONGEST_NAME = 255;
 const REST_OF_NAME =
-  /(?:[^\S\r\n][^\s/.,;:!?…"'`|<>[\]]+){0,2}[^\S\r\n][^\s/,;:!?…"'`|<>[\]]*\.[a-z]\w{0,9}/iy;
+  /(?:[^\S\r\n][^\s/.,;:!?…"'`|<>[\]]{1,255}){0,2}[^\S\r\n][^\s/,;:!?…"'`|<>[\]]{0,255}\.[a-z]\w{0,9}/iy;
 
 /**
  * Whether the mentions by path take some of the text from `start` to `end`. `report.pdf` behind `/mnt/data/Q3`, which
@@ -81,7 +83,8 @@ export function isTaken(text: string, mentions: PathMentions, start: number, end
   if (overlaps(found, start, end) || overlaps(missed, start, end) || overlaps(silent, start, end))
     return true;
   const miss = lastBefore(missed, start);
-  if (miss?.reason !== "not-found" || extensionOf(miss.text) !== "") return false;
+  if (miss?.reason !== "not-found" || start - miss.end > LONGEST_NAME) return false;
+  if (extensionOf(miss.text) !== "") return false;
   return endOfMatch(REST_OF_NAME, text, miss.end) > start && !isLinkAt(text, miss.start);
 }
 

@@ -26,7 +26,8 @@ export function lastBefore<R extends Range>(ranges: readonly R[], at: number): R
     if (ranges[middle]!.start < at) low = middle + 1;
     else high = middle;
   }
-  return ranges[low - 1];
+  // `ranges[-1]` would be looked for as a name: it takes as long as all the rest.
+  return low > 0 ? ranges[low - 1] : undefined;
 }
 
 /** Whether one of `ranges` covers some of the text from `start` to `end`. */

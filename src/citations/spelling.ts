@@ -104,10 +104,9 @@ export function spells(written: string, name: string): boolean {
   return written === name || decode(written) === name || written.normalize("NFD") === name;
 }
 
-const DASHES = /[\u2010-\u2015\u2212\ufe58\ufe63\uff0d]/g;
-const SPACES = /[\u00a0\u1680\u2000-\u200a\u202f\u205f\u3000]/g;
-const SINGLE_QUOTES = /[\u2018-\u201b\u2032]/g;
-const DOUBLE_QUOTES = /[\u201c-\u201f\u2033]/g;
+/** Other dashes, spaces, single and double quotes; and a sigma, which is written by its place in the word. */
+const VARIANTS =
+  /([\u2010-\u2015\u2212\ufe58\ufe63\uff0d])|([\u00a0\u1680\u2000-\u200a\u202f\u205f\u3000])|([\u2018-\u201b\u2032])|([\u201c-\u201f\u2033])|ς/g;
 
 /** The form in which a name written with other dashes, spaces, quotes or case equals the file's own. */
 export function fold(text: string): string {
@@ -115,9 +114,7 @@ export function fold(text: string): string {
   return text
     .normalize("NFD")
     .toLowerCase()
-    .replace(DASHES, "-")
-    .replace(SPACES, " ")
-    .replace(SINGLE_QUOTES, "'")
-    .replace(DOUBLE_QUOTES, '"')
-    .replace(/ς/g, "σ"); // toLowerCase writes a sigma by its place in the word; one character knows no place
+    .replace(VARIANTS, (_, dash, space, single, double) =>
+      dash ? "-" : space ? " " : single ? "'" : double ? '"' : "σ",
+    );
 }
