@@ -242,6 +242,29 @@ describe("whatever the order of the items", () => {
   });
 });
 
+describe("ids, indices and types that are no text, and cannot be made one", () => {
+  const odd = { toString: "x", valueOf: null };
+
+  it("in an annotation: the rest is cited, and nothing throws", async () => {
+    const annotation = { type: "container_file_citation", container_id: odd, file_id: odd, start_index: odd };
+    const given = response([call(), message({ text: "Done.", annotations: [annotation] })]);
+    const { response: repaired, report } = await repairResponse(given, listOf([CHART]), CITE);
+    expect(report.outcome).toBe("recovered");
+    expect(JSON.stringify(repaired)).toContain(CHART.id);
+    const out = await throughEvents(streamOf(given.output as Record<string, unknown>[]), [CHART]);
+    expect(JSON.stringify(out.at(-1))).toContain(CHART.id);
+  });
+
+  it("in events, while others are held for the one behind them: all come, in their order", async () => {
+    const events = streamOf([call(), message("Done.")]);
+    const strange = [{ type: odd }, { type: "response.output_text.annotation.added", output_index: odd }];
+    const with_ = [...events.slice(0, -1), ...strange, ...events.slice(-1)] as unknown as StreamEvent[];
+    const out = await throughEvents(with_, [CHART]);
+    expect(out.filter((event) => with_.includes(event) || event.type !== ADDED).length).toBe(with_.length);
+    expect(out.slice(0, -2)).toEqual(with_.slice(0, -1));
+  });
+});
+
 describe("where the stream does not go as it should", () => {
   it("it ends without its end: nothing is added, and what was held comes before what follows it", async () => {
     const events = streamOf([call(), message("First.")]).slice(0, -1);

@@ -3,7 +3,7 @@ import { badInput, isRecord } from "../bad-input.js";
 import { type FileCitationsOptions, settingsOf } from "../options.js";
 import type { Annotation, PartPosition, Report } from "../types.js";
 import { type FileSource, listFilesFrom } from "./lookup.js";
-import { isSameCitation, type RepairContext, ResponseRepair } from "./response-repair.js";
+import { notAmong, type RepairContext, ResponseRepair } from "./response-repair.js";
 
 /** The annotations of a part, whatever else a gateway may have put there. */
 function annotationsOf(part: Record<string, unknown>): readonly Annotation[] {
@@ -51,9 +51,7 @@ export function completeAnnotations(
   const given = annotationsOf(part);
   return andThen(repair.missingOf(position, part.text, given), (missing) => {
     // What the part was given before, by an earlier repair, it has already.
-    const added = missing.filter(
-      (citation) => !given.some((annotation) => isSameCitation(annotation, citation)),
-    );
+    const added = notAmong(given, missing);
     return added.length > 0
       ? [...(Array.isArray(part.annotations) ? part.annotations : []), ...added]
       : undefined;

@@ -266,16 +266,26 @@ function keyOf({ outputIndex, contentIndex }: PartPosition): string {
   return `${outputIndex}/${contentIndex}`;
 }
 
-/** What tells a file from all others: the same id may stand in two containers. */
+/** What tells a file from all others: the same id may stand in two containers. What is no id may be of any kind. */
 function fileKeyOf({ container_id, file_id }: Pick<Annotation, "container_id" | "file_id">): string {
-  return `${container_id}/${file_id}`;
+  return typeof container_id === "string" && typeof file_id === "string" ? `${container_id}/${file_id}` : "";
 }
 
-/** Whether an annotation is this citation. */
-export function isSameCitation(annotation: Annotation, citation: ContainerFileCitation): boolean {
-  return (
-    annotation.file_id === citation.file_id &&
-    annotation.start_index === citation.start_index &&
-    annotation.end_index === citation.end_index
-  );
+/** Those of the citations that are not among the annotations yet, which may be thousands of each. */
+export function notAmong(
+  annotations: readonly Annotation[],
+  citations: readonly ContainerFileCitation[],
+): readonly ContainerFileCitation[] {
+  if (annotations.length === 0 || citations.length === 0) return citations;
+  const known = new Set(annotations.map(citationKeyOf));
+  return citations.filter((citation) => !known.has(citationKeyOf(citation)));
+}
+
+function citationKeyOf({ file_id, start_index, end_index }: Annotation): string {
+  const isCitation = typeof file_id === "string" && isNumber(start_index) && isNumber(end_index);
+  return isCitation ? `${start_index} ${end_index} ${file_id}` : "";
+}
+
+function isNumber(value: unknown): value is number {
+  return typeof value === "number";
 }

@@ -2,21 +2,23 @@
 import type { PartPosition } from "../types.js";
 
 export type Event = Record<string, unknown>;
+/** What goes out in place of an event. A promise only where somebody has to wait. */
+export type Taken = readonly Event[] | Promise<readonly Event[]>;
 
-export const FINAL: ReadonlySet<string> = new Set([
+export const FINAL: ReadonlySet<unknown> = new Set([
   "response.completed",
   "response.incomplete",
   "response.failed",
 ]);
 
-export const ENDS_OF_MESSAGE: ReadonlySet<string> = new Set([
+export const ENDS_OF_MESSAGE: ReadonlySet<unknown> = new Set([
   "response.output_text.done",
   "response.content_part.done",
   "response.output_item.done",
 ]);
 
 /** The events that can carry a citation, or tell which container one may mean. All others pass unread. */
-const READ: ReadonlySet<string> = new Set([
+const READ: ReadonlySet<unknown> = new Set([
   "response.created",
   "response.in_progress",
   "response.queued",

@@ -3,7 +3,7 @@ import { asError, isRecord } from "../bad-input.js";
 import type { Annotation, ContainerFileCitation } from "../types.js";
 import { andThen, completeAnnotations, copyWith, isOutputText, repairItem, repairOutput } from "./repair.js";
 import { FileCitationsError } from "./report.js";
-import { isSameCitation, type RepairContext, ResponseRepair } from "./response-repair.js";
+import { notAmong, type RepairContext, ResponseRepair } from "./response-repair.js";
 import {
   ENDS_OF_MESSAGE,
   type Event,
@@ -12,11 +12,9 @@ import {
   keyOf,
   numberBefore,
   positionOf,
+  type Taken,
 } from "./stream-events.js";
 import { TextWatch } from "./text-watch.js";
-
-/** What goes out in place of an event. A promise only where somebody has to wait. */
-type Taken = readonly Event[] | Promise<readonly Event[]>;
 
 /** Repairs the events of a response, one after the other, and those of the next one where the stream goes on. */
 export class StreamRepair {
@@ -49,7 +47,7 @@ export class StreamRepair {
    * stream with nothing to repair never waits. `before` gives the sequence number of the event before it.
    */
   take(event: Event, before: () => unknown): Taken {
-    const isEnd = ENDS_OF_MESSAGE.has(String(event.type));
+    const isEnd = ENDS_OF_MESSAGE.has(event.type);
     if (
       isEnd &&
       (this.isHolding || (event.type === "response.output_text.done" && this.#repair.mayCiteUnmentioned))
@@ -122,7 +120,7 @@ export class StreamRepair {
     const held = this.#held.splice(0);
     const text = held[0]!.event;
     const position = positionOf(text);
-    const isLast = event !== undefined && FINAL.has(String(event.type));
+    const isLast = event !== undefined && FINAL.has(event.type);
     const release = async (): Promise<readonly Event[]> => {
       if (isLast && position && typeof text.text === "string") {
         await this.#repair.missingOf(position, text.text, this.#sentFor(text));
@@ -245,7 +243,7 @@ export class StreamRepair {
   ): Event[] {
     const sent = this.#sentFor(text);
     // What an earlier repair found in the end is among those that were sent, and found again.
-    const untold = citations.slice(from).filter((one) => !sent.some((other) => isSameCitation(other, one)));
+    const untold = notAmong(sent, citations.slice(from));
     return untold.map((annotation, added) => ({
       type: "response.output_text.annotation.added",
       // The number of the event before it: whoever resumes behind an inserted event loses none of the API's.
