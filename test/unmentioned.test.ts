@@ -232,6 +232,8 @@ describe("whatever the order of the items", () => {
         expect(told.size).toBe(0);
         const plain = await repairResponse(response(output), listOf(FILES), CITE);
         expect(cited(plain.response).sort()).toEqual(cited(out.at(-1)!.response).sort());
+        expect((await repairResponse(plain.response, listOf(FILES), CITE)).response).toBe(plain.response);
+        expect(await throughEvents(out as unknown as StreamEvent[], FILES)).toEqual(out);
         expect(reports).toHaveLength(1);
         expect(reports[0]!.citations.map(({ annotation }) => annotation.file_id).sort()).toEqual(
           plain.report.citations.map(({ annotation }) => annotation.file_id).sort(),
@@ -240,6 +242,14 @@ describe("whatever the order of the items", () => {
       { numRuns: 300 },
     );
   });
+});
+
+it("a text before its call, which names the call's container by these citations: what it mentions is cited too", async () => {
+  const given = response([message("I will write /mnt/data/plan.docx."), call()]);
+  const { response: repaired, report } = await repairResponse(given, listOf(FILES), CITE);
+  expect(cited(repaired)).toEqual(["chart.png@", "plan.docx@/mnt/data/plan.docx"]);
+  expect(report.unresolved).toEqual([]);
+  expect((await repairResponse(repaired, listOf(FILES), CITE)).response).toBe(repaired);
 });
 
 describe("ids, indices and types that are no text, and cannot be made one", () => {

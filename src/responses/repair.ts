@@ -3,7 +3,8 @@ import { badInput, isRecord } from "../bad-input.js";
 import { type FileCitationsOptions, settingsOf } from "../options.js";
 import type { Annotation, PartPosition, Report } from "../types.js";
 import { type FileSource, listFilesFrom } from "./lookup.js";
-import { notAmong, type RepairContext, ResponseRepair } from "./response-repair.js";
+import { type RepairContext, ResponseRepair } from "./response-repair.js";
+import { notAmong } from "./same-citation.js";
 
 /** The annotations of a part, whatever else a gateway may have put there. */
 function annotationsOf(part: Record<string, unknown>): readonly Annotation[] {

@@ -19,6 +19,7 @@ import { HeldTime } from "./held-time.js";
 import { ResponseItems } from "./items.js";
 import type { ListFiles } from "./lookup.js";
 import { FileCitationsError, type PartResult, reportOf } from "./report.js";
+import { fileKeyOf } from "./same-citation.js";
 import { resolveText } from "./text-files.js";
 import { unmentionedIn } from "./unmentioned.js";
 
@@ -155,6 +156,15 @@ export class ResponseRepair {
     // The API's citations that stand for no place come first as well.
     part.citations = isTold ? [...part.citations, ...citations] : [...citations, ...part.citations];
     part.annotations = isTold ? [...part.annotations, ...annotations] : [...annotations, ...part.annotations];
+    const { containers: near } = this.#items.before(position.outputIndex);
+    if (!annotations.some(({ container_id }) => !near.includes(container_id))) return;
+    // By these the part names containers of later calls, too: all that a next repair would find in them is found now.
+    const given = [...part.given, ...part.annotations];
+    if (!this.#mayLack(position, part.text, given)) return;
+    const more = await this.#resolve(position, part.text, given);
+    part.citations = [...part.citations, ...more.citations];
+    part.annotations = [...part.annotations, ...more.annotations];
+    part.unresolved = more.unresolved;
   }
 
   /** Whether files that no text mentions are to be cited, and a call ran that may have written some. */
@@ -264,28 +274,4 @@ export class ResponseRepair {
 
 function keyOf({ outputIndex, contentIndex }: PartPosition): string {
   return `${outputIndex}/${contentIndex}`;
-}
-
-/** What tells a file from all others: the same id may stand in two containers. What is no id may be of any kind. */
-function fileKeyOf({ container_id, file_id }: Pick<Annotation, "container_id" | "file_id">): string {
-  return typeof container_id === "string" && typeof file_id === "string" ? `${container_id}/${file_id}` : "";
-}
-
-/** Those of the citations that are not among the annotations yet, which may be thousands of each. */
-export function notAmong(
-  annotations: readonly Annotation[],
-  citations: readonly ContainerFileCitation[],
-): readonly ContainerFileCitation[] {
-  if (annotations.length === 0 || citations.length === 0) return citations;
-  const known = new Set(annotations.map(citationKeyOf));
-  return citations.filter((citation) => !known.has(citationKeyOf(citation)));
-}
-
-function citationKeyOf({ file_id, start_index, end_index }: Annotation): string {
-  const isCitation = typeof file_id === "string" && isNumber(start_index) && isNumber(end_index);
-  return isCitation ? `${start_index} ${end_index} ${file_id}` : "";
-}
-
-function isNumber(value: unknown): value is number {
-  return typeof value === "number";
 }

@@ -3,7 +3,8 @@ import { asError, isRecord } from "../bad-input.js";
 import type { Annotation, ContainerFileCitation } from "../types.js";
 import { andThen, completeAnnotations, copyWith, isOutputText, repairItem, repairOutput } from "./repair.js";
 import { FileCitationsError } from "./report.js";
-import { notAmong, type RepairContext, ResponseRepair } from "./response-repair.js";
+import { type RepairContext, ResponseRepair } from "./response-repair.js";
+import { notAmong } from "./same-citation.js";
 import {
   ENDS_OF_MESSAGE,
   type Event,
