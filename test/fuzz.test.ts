@@ -430,7 +430,7 @@ function utf8(given: string): string {
 
 /** A type that is no text, or has lines, is none that a server could write as the name of an event. */
 function oneLine(type: unknown): string {
-  return String(type).replace(/[\r\n]/g, " ");
+  return typeof type === "string" ? type.replace(/[\r\n]/g, " ") : "odd";
 }
 
 function partsOf({ output }: ResponseLike): (Json & { text: string })[] {
