@@ -119,6 +119,21 @@ describe("an answer in JSON", () => {
     await closed;
   });
 
+  it("whose body is a stream of Node's, breaks where that was broken before anybody read it", async () => {
+    for (const error of [new Error("reset"), undefined]) {
+      const body = new Readable({ read() {} });
+      body.on("error", () => {}); // as node-fetch does
+      const headers = new Headers({ "content-type": "text/event-stream" });
+      const answer = { ok: true, status: 200, statusText: "OK", url: BASE, headers, body };
+      const { fetch } = setUp({ answer: () => answer as unknown as Response });
+      const answered = await fetch(`${BASE}/responses`, POST);
+      const closed = new Promise((resolve) => body.once("close", resolve));
+      body.destroy(error);
+      await closed;
+      await expect(answered.text()).rejects.toThrow(error?.message ?? "the answer has no end");
+    }
+  });
+
   it("whose list is refused in node-fetch's way says what it was refused with", async () => {
     const refused = { ok: false, status: 404, headers: new Headers(), body: Readable.from([]) };
     const reports: Report[] = [];

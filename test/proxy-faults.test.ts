@@ -2,10 +2,13 @@
 import { once } from "node:events";
 import { type IncomingMessage, request } from "node:http";
 import { connect } from "node:net";
+import type { Readable } from "node:stream";
 import fc from "fast-check";
 import OpenAI from "openai";
 import { describe, expect, it } from "vitest";
+import { lateReader } from "../src/http/body.js";
 import { createProxy } from "../src/http/proxy.js";
+import { fetchUpstream } from "../src/http/upstream.js";
 import {
   ask,
   bodyOf,
@@ -262,6 +265,25 @@ describe("what goes wrong", () => {
     await expect(read()).rejects.toThrow();
     expect(await proxy.logged(1)).toMatchObject([{ status: 200, aborted: true }]);
   });
+
+  it.each(["identity", "gzip", "gzip, br"])(
+    "an answer in %s that breaks off before anybody reads it harms nobody",
+    async (encoding) => {
+      const hangUp = gate();
+      const api = await serveApi((_, answer) => {
+        answer.writeHead(200, { "content-encoding": encoding }).write("half");
+        hangUp.promise.then(() => answer.destroy());
+      });
+      const { body } = await fetchUpstream(api);
+      hangUp.open();
+      await new Promise((resolve) => (body as unknown as Readable).once("close", resolve));
+      const reader = lateReader(() => body!);
+      const readAll = async (): Promise<void> => {
+        while (!(await reader.read()).done);
+      };
+      await expect(readAll()).rejects.toThrow();
+    },
+  );
 
   it("a list that fails: the answer as it came, and a line that says so", async () => {
     const { client, proxy } = await setUp({

@@ -15,7 +15,7 @@ import { ContainerMemory } from "../responses/memory.js";
 import { type RepairContext, ResponseRepair } from "../responses/response-repair.js";
 import { StreamRepair } from "../responses/stream-repair.js";
 import type { Report } from "../types.js";
-import { lateReader, webStreamOf } from "./body.js";
+import { lateReader } from "./body.js";
 import { type AnswerShape, parseObject, repairJson } from "./json.js";
 import { repairEventStream } from "./sse.js";
 
@@ -118,7 +118,7 @@ export function repairedAnswers(
       getResponse: (id, signal) => getResponse(underneath, route, headers(), id, signal),
       signal: init?.signal ?? (input instanceof Request ? input.signal : undefined),
     };
-    const upstream = lateReader(() => webStreamOf(answer.body!));
+    const upstream = lateReader(() => answer.body!);
     if (isStream) return { answer, body: repairEventStream(upstream, new StreamRepair(context)) };
     const repair = new ResponseRepair(context);
     return { answer, body: repairJson(upstream, repair, route), report: () => repair.report };

@@ -5,6 +5,7 @@ import { type FileCitationsOptions, settingsOf } from "../options.js";
 import { ContainerMemory } from "../responses/memory.js";
 import type { Report } from "../types.js";
 import { apiError } from "./api-error.js";
+import { webStreamOf } from "./body.js";
 import { LimitedBody } from "./body-limit.js";
 import { headersForCaller, headersForUpstream } from "./end-to-end.js";
 import { repairedAnswers } from "./fetch.js";
@@ -83,7 +84,8 @@ export function createProxy({ upstream, fetch, maxBody, maxJson, ...options }: P
       } as RequestInit);
       const { status, statusText } = answer;
       const passed = headersForCaller(answer.headers, { isRepaired: repaired !== undefined });
-      return new FastResponse(repaired ?? answer.body, { status, statusText, headers: passed });
+      const body = repaired ?? (answer.body && webStreamOf(answer.body));
+      return new FastResponse(body, { status, statusText, headers: passed });
     } catch (error) {
       if (limited?.isTooLong) return tooLong(limit);
       // Nobody waits for it any more.

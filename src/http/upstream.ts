@@ -2,6 +2,7 @@
 import { request as httpRequest, type IncomingMessage } from "node:http";
 import { request as httpsRequest } from "node:https";
 import { pipeline, Readable } from "node:stream";
+import { json } from "node:stream/consumers";
 import type { ReadableStream as NodeReadableStream } from "node:stream/web";
 import { createBrotliDecompress, createGunzip } from "node:zlib";
 
@@ -29,14 +30,37 @@ export const fetchUpstream: typeof globalThis.fetch = async (
     const { statusCode: status = 0, statusMessage: statusText = "" } = answer;
     const answered = headersOf(answer.rawHeaders);
     const hasBody = method !== "HEAD" && status !== 204 && status !== 304;
-    const stream = hasBody ? streamOf(decoded(answer, answered)) : null;
     if (!hasBody) answer.resume();
-    return new Response(stream, { status, statusText, headers: answered });
+    const body = hasBody ? decoded(answer, answered) : null;
+    return new UpstreamAnswer(status, statusText, answered, body) as unknown as Response;
   } catch (error) {
     answer.destroy(); // it says what no answer may: nobody will read it
     throw error;
   }
 };
+
+/** As much of a `Response` as the middleware reads, in node-fetch's way: its body is a stream of Node's. */
+class UpstreamAnswer {
+  readonly status: number;
+  readonly statusText: string;
+  readonly headers: Headers;
+  readonly body: Readable | null;
+
+  constructor(status: number, statusText: string, headers: Headers, body: Readable | null) {
+    this.status = status;
+    this.statusText = statusText;
+    this.headers = headers;
+    this.body = body;
+  }
+
+  get ok(): boolean {
+    return this.status >= 200 && this.status < 300;
+  }
+
+  json(): Promise<unknown> {
+    return json(this.body ?? Readable.from([]));
+  }
+}
 
 /** Sends a request; its answer, once that has begun. */
 function answerTo(
@@ -88,38 +112,4 @@ function decoded(body: Readable, headers: Headers): Readable {
   headers.delete("content-length");
   // What breaks one breaks all of them, and its reader sees it.
   return pipeline([body, ...decoders.map((create) => create!())], () => {}) as unknown as Readable;
-}
-
-/**
- * A stream of Node's as one of the Web's. By hand: an iterator of it, or `Readable.toWeb`, takes a tenth of what it
- * costs to pass a stream of events on.
- */
-function streamOf(body: Readable): ReadableStream<Uint8Array> {
-  let failure: { error: Error } | undefined;
-  let goOn = (): void => {};
-  const fail = (error: Error): void => {
-    failure ??= { error };
-    goOn();
-  };
-  body.on("readable", () => goOn());
-  body.on("end", () => goOn());
-  body.on("error", fail);
-  body.on("close", () => fail(new Error("the upstream's answer has no end")));
-  return new ReadableStream<Uint8Array>(
-    {
-      async pull(controller) {
-        for (;;) {
-          const chunk: Uint8Array | null = body.read();
-          if (chunk) return controller.enqueue(chunk);
-          if (body.readableEnded) return controller.close();
-          if (failure) throw failure.error;
-          await new Promise<void>((resolve) => {
-            goOn = resolve;
-          });
-        }
-      },
-      cancel: () => void body.destroy(),
-    },
-    { highWaterMark: 0 },
-  );
 }
