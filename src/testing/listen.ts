@@ -19,6 +19,8 @@ export interface ListeningServer {
 }
 
 const MAX_PORT = 65_535;
+/** On a busy machine a client may take seconds to notice that an idle connection was closed, and ask by it once more. */
+const KEEP_ALIVE_MS = 75_000;
 
 /** Serves a handler on HTTP. The server is loaded here and nowhere else: the emulator itself runs without Node. */
 export async function listen(
@@ -30,7 +32,14 @@ export async function listen(
   }
   if (typeof host !== "string" || host === "") throw wrong("The option host", "an address", host);
   const { serve } = await import("srvx/node");
-  const server = serve({ fetch: handler, port, hostname: host, silent: true, gracefulShutdown: false });
+  const server = serve({
+    fetch: handler,
+    port,
+    hostname: host,
+    silent: true,
+    gracefulShutdown: false,
+    node: { keepAliveTimeout: KEEP_ALIVE_MS },
+  });
   await server.ready();
   const url = new URL(server.url ?? "").origin;
   return { url, baseURL: `${url}/v1`, close: () => server.close(true) };
