@@ -1,6 +1,7 @@
 /** The command's own way to the API: the environment by the SDK's rules, requests sent again where that can help. */
 import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
 import { Api, apiOf } from "../src/cli/api.js";
+import { listFilesFrom } from "../src/responses/lookup.js";
 
 beforeEach(() => {
   vi.useFakeTimers();
@@ -66,6 +67,26 @@ describe("a request", () => {
     const { api, times } = answering(refused(429, { "retry-after": "20" }), found());
     await settled(api.getResponse("resp_1", never));
     expect(times[1]! - times[0]!).toBeGreaterThanOrEqual(20_000);
+  });
+
+  it("waits until the time that the server names", async () => {
+    vi.setSystemTime("2026-01-01T00:00:00Z");
+    const refusal = refused(503, { "retry-after": "Thu, 01 Jan 2026 00:00:20 GMT" });
+    const { api, times } = answering(refusal, found());
+    await settled(api.getResponse("resp_1", never));
+    expect(times[1]! - times[0]!).toBeGreaterThanOrEqual(20_000);
+  });
+
+  it("for a list, too, is sent again when the server asks for it, and no word of a refusal is passed on", async () => {
+    const page = Response.json({ object: "list", data: [], has_more: false });
+    const { api, times } = answering(refused(429, { "retry-after": "20" }), page);
+    const source = listFilesFrom(api, { retries: 2, timeoutMs: 60_000 });
+    expect(await settled(source("cntr_1", never, () => {}))).toEqual([]);
+    expect(times[1]! - times[0]!).toBeGreaterThanOrEqual(20_000);
+
+    const forbidden = listFilesFrom(answering(refused(403)).api, { retries: 2, timeoutMs: 60_000 });
+    const error = (await settled(forbidden("cntr_1", never, () => {}))) as Error;
+    expect(error.message).toBe("the container's file list answered 403");
   });
 
   it("does not follow to another origin, where the key has no business", async () => {

@@ -6,7 +6,7 @@ import pRetry from "p-retry";
 import { isRecord } from "../bad-input.js";
 import type { ContainerContentClient } from "../files/content.js";
 import { createFileCitationsFetch } from "../http/fetch.js";
-import { pause } from "../responses/held-time.js";
+import { mayHelp, pause, retryAfterMs } from "../responses/ask-again.js";
 import type { ContainerFilesClient } from "../responses/list-pages.js";
 import type { Report } from "../types.js";
 import { WrongUse } from "./wrong-use.js";
@@ -20,18 +20,19 @@ const RETRIES = 2;
 const FIRST_PAUSE_MS = 500;
 const LONGEST_PAUSE_MS = 8000;
 /** A server that asks for a longer pause than this is not waited for. */
-const LONGEST_RETRY_AFTER_S = 60;
+const LONGEST_RETRY_AFTER_MS = 60_000;
 
 /** What the API answers a request with that it refuses. */
 class ApiError extends Error {
   override name = "ApiError";
   readonly status: number;
-  readonly retryAfter: string | null;
+  /** They may say when to ask again. */
+  readonly headers: Headers;
 
   constructor(response: Response, message: string) {
     super(`the API answered ${response.status}${message && `: ${message}`}`);
     this.status = response.status;
-    this.retryAfter = response.headers.get("retry-after");
+    this.headers = response.headers;
   }
 }
 
@@ -162,9 +163,11 @@ export class Api implements ContainerFilesClient, ContainerContentClient {
       maxTimeout: LONGEST_PAUSE_MS,
       randomize: true,
       ...(signal && { signal }),
-      shouldRetry: ({ error }) => isPassing(error),
-      onFailedAttempt: ({ error, retriesLeft }) =>
-        retriesLeft > 0 && error instanceof ApiError ? pauseFor(error, signal) : undefined,
+      async shouldRetry({ error }) {
+        if (!mayHelp(error) && !isConflict(error)) return false;
+        if (error instanceof ApiError) await pauseFor(error, signal);
+        return true;
+      },
     });
   }
 }
@@ -184,12 +187,12 @@ function messageIn(body: string, key: string): string {
   return typeof message === "string" ? message.trim().replaceAll(key, "…").slice(0, 500) : "";
 }
 
-function isPassing(error: Error): boolean {
-  if (!(error instanceof ApiError)) return true;
-  return [408, 409, 429].includes(error.status) || error.status >= 500;
+/** What the SDK asks again after as well: a request that timed out, or met another one. */
+function isConflict(error: Error): boolean {
+  return error instanceof ApiError && [408, 409].includes(error.status);
 }
 
-async function pauseFor({ retryAfter }: ApiError, signal = new AbortController().signal): Promise<void> {
-  const seconds = Number(retryAfter);
-  if (seconds > 0 && seconds <= LONGEST_RETRY_AFTER_S) await pause(seconds * 1000, signal);
+async function pauseFor({ headers }: ApiError, signal: AbortSignal | undefined): Promise<void> {
+  const pauseMs = retryAfterMs(headers);
+  if (pauseMs > 0 && pauseMs <= LONGEST_RETRY_AFTER_MS) await pause(pauseMs, signal);
 }

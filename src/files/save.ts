@@ -2,7 +2,7 @@
 import pRetry, { AbortError } from "p-retry";
 import { asError, badInput } from "../bad-input.js";
 import { withoutWords } from "../responses/answer-error.js";
-import { retryAfterMs } from "../responses/retry-after.js";
+import { mayHelp, pause, retryAfterMs } from "../responses/ask-again.js";
 import { type CollectedFile, collectFiles } from "./collect.js";
 import { type ContainerContentClient, isInline, openFile } from "./content.js";
 import { createSha256 } from "./sha256.js";
@@ -94,7 +94,11 @@ export async function saveFiles<Location>(
           retries: isInline(file) ? 0 : retries,
           minTimeout: 500,
           ...(signal && { signal }),
-          shouldRetry: ({ error }) => mayHelp(error, signal),
+          async shouldRetry({ error }) {
+            if (!mayHelp(error)) return false;
+            await pause(pauseFor(error), signal);
+            return true;
+          },
         });
       } catch (error) {
         outcomes[at] = { file, error: inWords(error, file) };
@@ -211,32 +215,13 @@ function throwPlain(error: unknown): never {
   throw error instanceof TypeError ? new Error(error.message, { cause: error }) : error;
 }
 
-/**
- * Whether another try may help: too many requests, a server's error, a broken connection. It is known when the time has
- * passed that the server asks for.
- */
-async function mayHelp(error: unknown, signal: AbortSignal | undefined): Promise<boolean> {
-  const { status, headers } = Object(error) as { status?: unknown; headers?: unknown };
-  if (typeof status === "number" && status !== 429 && status < 500) return false;
-  if (headers instanceof Headers) await pause(Math.min(retryAfterMs(headers), LONGEST_PAUSE_MS), signal);
-  return true;
-}
-
 /** A container does not live long enough for more. */
 const LONGEST_PAUSE_MS = 60_000;
 
-/** Waits, or until the signal aborts. */
-function pause(ms: number, signal: AbortSignal | undefined): Promise<void> {
-  if (ms === 0 || signal?.aborted) return Promise.resolve();
-  return new Promise((resolve) => {
-    const timer = setTimeout(done, ms);
-    function done(): void {
-      clearTimeout(timer);
-      signal?.removeEventListener("abort", done);
-      resolve();
-    }
-    signal?.addEventListener("abort", done);
-  });
+/** How long the server asks to be left alone, besides the pause that there is before each try. */
+function pauseFor(error: unknown): number {
+  const { headers } = Object(error) as { headers?: unknown };
+  return headers instanceof Headers ? Math.min(retryAfterMs(headers), LONGEST_PAUSE_MS) : 0;
 }
 
 /** An error that says what a 404 means here. */

@@ -1,5 +1,5 @@
 /** What another system failed with, for who reads it. */
-import { retryAfterMs } from "./retry-after.js";
+import { retryAfterMs } from "./ask-again.js";
 
 /** An answer with an error's status. */
 export class AnswerError extends Error {

@@ -1,8 +1,7 @@
 /** The lists of files that one response's repair asked for: each once, until another call may have written more. */
 import { FileIndex } from "../citations/file-index.js";
 import type { ContainerFile } from "../types.js";
-import { pause } from "./held-time.js";
-import { mayPass } from "./list-pages.js";
+import { mayHelp, pause } from "./ask-again.js";
 import { EndlessListError, type ListFiles } from "./lookup.js";
 import type { ContainerMemory } from "./memory.js";
 
@@ -39,7 +38,7 @@ export class ContainerLists {
       files = this.#askFor(containerId, signal);
       // Who waits for it hears of what went wrong; who needs it later asks again, where that may help.
       files.catch((error: unknown) => {
-        if (!(error instanceof EndlessListError) && mayPass(error)) this.#lists.delete(key);
+        if (!(error instanceof EndlessListError) && mayHelp(error)) this.#lists.delete(key);
       });
       this.#lists.set(key, files);
     }

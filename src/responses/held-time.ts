@@ -70,19 +70,3 @@ export class HeldTime {
 
   readonly #follow = (): void => this.stop(this.#caller?.reason);
 }
-
-/** Resolves after a while, rejects at once when `signal` aborts, or has aborted. */
-export function pause(milliseconds: number, signal: AbortSignal): Promise<void> {
-  return new Promise((resolve, reject) => {
-    if (signal.aborted) return reject(signal.reason);
-    const stop = (): void => {
-      clearTimeout(timer);
-      reject(signal.reason);
-    };
-    const timer = setTimeout(() => {
-      signal.removeEventListener("abort", stop);
-      resolve();
-    }, milliseconds);
-    signal.addEventListener("abort", stop, { once: true });
-  });
-}

@@ -2,7 +2,7 @@
 import pRetry from "p-retry";
 import type { Settings } from "../options.js";
 import { AnswerError, withoutWords } from "./answer-error.js";
-import { pause } from "./held-time.js";
+import { mayHelp, pause } from "./ask-again.js";
 
 /** As much of an OpenAI client, of any version and any class, as is needed to list a container's files. */
 export interface ContainerFilesClient {
@@ -122,7 +122,7 @@ function withRetries({ retries, timeoutMs }: Patience, listPage: ListPage): List
       minTimeout: FIRST_PAUSE_MS,
       signal,
       async shouldRetry({ error }) {
-        if (!mayPass(error)) return false;
+        if (!mayHelp(error)) return false;
         const pauseMs = error instanceof AnswerError ? error.retryAfterMs : 0;
         askedMs += pauseMs;
         // No answer is held for a list that will not come in time.
@@ -132,12 +132,6 @@ function withRetries({ retries, timeoutMs }: Patience, listPage: ListPage): List
       },
     });
   };
-}
-
-/** Whether another try may help: not where it was said that this may not be had, or is not there. */
-export function mayPass(error: unknown): boolean {
-  const { status } = Object(error) as { status?: unknown };
-  return typeof status !== "number" || status === 429 || status >= 500;
 }
 
 /** Throws what went wrong, without the server's words. */
