@@ -645,6 +645,19 @@ describe("asking again", () => {
       "old.csv@/mnt/data/old.csv",
     ]);
   });
+
+  it("for a file that is late asks the containers that came first, where none is near", async () => {
+    const { container_id: _, ...nowhere } = call("open('/mnt/data/plan.docx', 'w')");
+    const asked: string[] = [];
+    const recovery = repairResponse(
+      response([nowhere, message("/mnt/data/plan.docx")]),
+      (id) => (asked.push(id) === 1 ? [] : [PLAN]),
+      { request: { tools: [{ type: "code_interpreter", container: "cntr_1" }] } },
+    );
+    await vi.advanceTimersByTimeAsync(5000);
+    expect(cited((await recovery).response)).toEqual(["plan.docx@/mnt/data/plan.docx"]);
+    expect(asked).toEqual(["cntr_1", "cntr_1"]);
+  });
 });
 
 describe("files' names", () => {

@@ -35,9 +35,11 @@ export async function resolveText(
     resolveWithIndex(text, lists.indexOf(listed, settings.roots), { ...settings, annotations: given });
   const listed: FileList[] = [];
   let resolution: Resolution | undefined;
+  let nearest: readonly string[] | undefined;
   let isComplete = false;
   await inTime(async (signal) => {
     for await (const containers of candidates.groups(near, signal)) {
+      nearest ??= containers;
       isComplete = false;
       await lists.add(listed, containers, callCount, signal);
       isComplete = true;
@@ -45,13 +47,14 @@ export async function resolveText(
       if (!resolution.unresolved.some(isNotFound)) return;
     }
     const late = namesWritten(resolution?.unresolved ?? [], readEvidence);
-    if (late.size === 0) return;
+    if (!nearest || late.size === 0) return;
+    const asked = nearest;
     resolution =
-      (await lists.again(near, callCount, signal, {
+      (await lists.again(asked, callCount, signal, {
         retries: settings.retries,
         accept: (again) => {
           // What was found in the other containers is still there.
-          const others = listed.filter(([file]) => file && !near.includes(file.container_id));
+          const others = listed.filter(([file]) => file && !asked.includes(file.container_id));
           const later = resolveWith([...again, ...others]);
           return later.unresolved.some((mention) => isNotFound(mention) && late.has(nameOf(mention)))
             ? undefined
