@@ -6,6 +6,8 @@ import type { FileCitationsOptions } from "./options.js";
 import { withoutWords } from "./responses/answer-error.js";
 import { isId } from "./responses/containers.js";
 import { repairResponse } from "./responses/repair.js";
+import { tellReport } from "./responses/report.js";
+import { FINAL } from "./responses/stream-events.js";
 import type { Report } from "./types.js";
 
 /** An OpenAI client, of any version and class, that verifies deliveries and reads responses. */
@@ -59,7 +61,6 @@ export interface WebhookOptions<Response> extends Omit<FileCitationsOptions, "in
 const MOST_BYTES = 1024 * 1024;
 /** How many handled deliveries are known without a store. */
 const MOST_DELIVERIES = 10_000;
-const ENDED = /^response\.(?:completed|incomplete|failed)$/;
 
 /**
  * Handles OpenAI's webhooks: of a `response.completed`, `response.incomplete` or `response.failed`, the response is
@@ -149,14 +150,8 @@ export function createWebhookHandler<Client extends WebhookClient>(
     // A gateway's answer that the client's `fetch` could not tell to be a response.
     if (!report) return repairResponse(response, client, repairOptions);
     // The client was wrapped before, and reports to where it was told to then.
-    if (repairing === client) tellReport(report);
+    if (repairing === client) tellReport(report, repairOptions.onReport);
     return { response, report };
-  }
-
-  function tellReport(report: Report): void {
-    try {
-      Promise.resolve(repairOptions.onReport?.(report)).catch(() => {});
-    } catch {}
   }
 
   function tell(error: unknown): void {
@@ -187,7 +182,7 @@ export function createWebhookHandler<Client extends WebhookClient>(
       return answer(400, "the signature is not valid");
     }
     if (!isRecord(event) || typeof event.type !== "string") return answer(400, "no event");
-    if (!ENDED.test(event.type)) return answer(200, "ignored");
+    if (!FINAL.has(event.type)) return answer(200, "ignored");
     const responseId = isRecord(event.data) ? event.data.id : undefined;
     if (!isId(responseId)) return answer(400, "an event of no response");
 

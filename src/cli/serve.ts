@@ -38,7 +38,7 @@ export function serveCommand(): Command {
 
 /** A server and its client take as long to load as all the rest: they are loaded for this command only. */
 async function run(options: ServeOptions): Promise<void> {
-  const { serve } = await import("./serving.js");
+  const { serve } = await import("./proxy-process.js");
   await serve(options);
 }
 

@@ -1,4 +1,4 @@
-/** Which containers a message can mean, nearest first. */
+/** Which containers the items, the tools and the citations of a response or a request name. */
 import { isRecord } from "../bad-input.js";
 import type { ContainerMemory } from "./memory.js";
 

@@ -45,9 +45,10 @@ export function withLinkInstruction<Params extends object>(params: Params, setti
   if (settings.instruction) {
     const { text, placement } = settings.instruction;
     const marks = [text, ...settings.roots.map((root) => `sandbox:${root}`)];
-    const message = placement === "last-user-message" ? withSentence(input, text, marks) : undefined;
-    if (message) Object.assign(changes, message);
-    else if (instructions == null) changes.instructions = text;
+    const asking = placement === "last-user-message" ? withSentence(input, text, marks) : undefined;
+    if (asking !== undefined) {
+      if (asking !== input) changes.input = asking;
+    } else if (instructions == null) changes.instructions = text;
     else if (typeof instructions === "string" && !isAsked(instructions, marks)) {
       changes.instructions = `${instructions}\n\n${text}`;
     }
@@ -66,13 +67,16 @@ function isAsked(text: string, marks: readonly string[]): boolean {
   return marks.some((mark) => text.includes(mark));
 }
 
-/** The input with the sentence at the end of its last user message; `undefined` where there is no such message. */
+/**
+ * The input with the sentence at the end of its last user message: the very same where that asks already, `undefined`
+ * where there is no such message.
+ */
 function withSentence(
   input: unknown,
   text: string,
   marks: readonly string[],
-): { input?: unknown } | undefined {
-  if (typeof input === "string") return isAsked(input, marks) ? {} : { input: `${input}\n\n${text}` };
+): string | unknown[] | undefined {
+  if (typeof input === "string") return isAsked(input, marks) ? input : `${input}\n\n${text}`;
   if (!Array.isArray(input)) return undefined;
   const at = input.findLastIndex(
     (item) => isRecord(item) && item.role === "user" && (item.type ?? "message") === "message",
@@ -81,11 +85,10 @@ function withSentence(
   if (!isRecord(message)) return undefined;
   const { content } = message;
   if (typeof content === "string") {
-    if (isAsked(content, marks)) return {};
-    return { input: input.with(at, { ...message, content: `${content}\n\n${text}` }) };
+    return isAsked(content, marks) ? input : input.with(at, { ...message, content: `${content}\n\n${text}` });
   }
   if (!Array.isArray(content)) return undefined;
   const texts = content.map((part) => (isRecord(part) && typeof part.text === "string" ? part.text : ""));
-  if (texts.some((part) => isAsked(part, marks))) return {};
-  return { input: input.with(at, { ...message, content: [...content, { type: "input_text", text }] }) };
+  if (texts.some((part) => isAsked(part, marks))) return input;
+  return input.with(at, { ...message, content: [...content, { type: "input_text", text }] });
 }

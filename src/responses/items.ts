@@ -32,8 +32,8 @@ export class ResponseItems {
     return this.#callCount;
   }
 
-  /** Whether an item names a container. */
-  get nameContainers(): boolean {
+  /** Whether any of them names a container. */
+  get hasContainers(): boolean {
     while (this.#firstNaming < this.#items.length && !namesContainer(this.#items[this.#firstNaming]))
       this.#firstNaming++;
     return this.#firstNaming < this.#items.length;
@@ -94,7 +94,7 @@ class ItemsBefore {
   }
 
   /** Whether the calls name a file so. Where words are not spaced, its name is only the end of what looks like one. */
-  nameFile(name: string): boolean {
+  namesFile(name: string): boolean {
     const evidence = this.#readOn();
     for (; this.#namesCount < evidence.length; this.#namesCount++) {
       for (const { name: written } of fileNamesIn(evidence[this.#namesCount]!)) {

@@ -48,12 +48,15 @@ export function isContainerFilesClient(value: unknown): value is ContainerFilesC
   return typeof containers?.files?.list === "function";
 }
 
-/** Throws a `TypeError` for what is no container file. */
-export function checkFiles(source: readonly unknown[]): asserts source is readonly ContainerFile[] {
-  for (const [position, file] of source.entries()) {
+/** Throws a `TypeError` for what is no container file, with its place in the list of that name. */
+export function checkFiles(
+  files: readonly unknown[],
+  name: string,
+): asserts files is readonly ContainerFile[] {
+  for (const [position, file] of files.entries()) {
     if (!isRecord(file) || !givenFileSchema.safeParse(file).success) {
       throw badInput(
-        `source[${position}]`,
+        `${name}[${position}]`,
         "a container file (id, container_id, path, source, created_at)",
         file,
       );
@@ -77,7 +80,7 @@ export function listFilesFrom(source: FileSource, patience: Patience): ListFiles
       source,
     );
   }
-  checkFiles(source);
+  checkFiles(source, "source");
   const files: readonly ContainerFile[] = source;
   return async (containerId) => files.filter((file) => file.container_id === containerId);
 }

@@ -14,12 +14,12 @@ function annotationsOf(part: Record<string, unknown>): readonly Annotation[] {
 }
 
 /** Whether a part of a message is text that can be annotated. */
-export function isOutputText(part: unknown): part is Record<string, unknown> & { text: string } {
+function isOutputText(part: unknown): part is Record<string, unknown> & { text: string } {
   return isRecord(part) && part.type === "output_text" && typeof part.text === "string";
 }
 
 /** A copy with some properties changed: what else an SDK put on the object stays, enumerable or not. */
-export function copyWith<T extends object>(original: T, changes: Partial<T> | Record<string, unknown>): T {
+function copyWith<T extends object>(original: T, changes: Partial<T> | Record<string, unknown>): T {
   // Put together before the copy is made: what a frozen object's property became could not be changed any more.
   const properties: PropertyDescriptorMap = Object.getOwnPropertyDescriptors(original);
   for (const [key, value] of Object.entries(changes)) {
@@ -32,30 +32,22 @@ export function copyWith<T extends object>(original: T, changes: Partial<T> | Re
 export function repairItem(repair: ResponseRepair, item: unknown, outputIndex: number): unknown {
   if (!isRecord(item) || item.type !== "message" || !Array.isArray(item.content)) return item;
   const parts: unknown[] = item.content;
-  const content = parts.map((part, contentIndex) => {
-    if (!isOutputText(part)) return part;
-    return andThen(completeAnnotations(repair, { outputIndex, contentIndex }, part), (annotations) =>
-      annotations ? copyWith(part, { annotations }) : part,
-    );
-  });
+  const content = parts.map((part, contentIndex) => repairPart(repair, { outputIndex, contentIndex }, part));
   return andThen(all(content), (repaired) =>
     isSame(repaired, parts) ? item : copyWith(item, { content: repaired }),
   );
 }
 
-/** A part's annotations with the missing ones behind them; `undefined` where none is missing. */
-export function completeAnnotations(
-  repair: ResponseRepair,
-  position: PartPosition,
-  part: Record<string, unknown> & { text: string },
-): unknown[] | undefined | Promise<unknown[] | undefined> {
+/** A part with its missing citations, at once where none can be missing; the very same object where none is. */
+export function repairPart(repair: ResponseRepair, position: PartPosition, part: unknown): unknown {
+  if (!isOutputText(part)) return part;
   const given = annotationsOf(part);
   return andThen(repair.missingOf(position, part.text, given), (missing) => {
     // What the part was given before, by an earlier repair, it has already.
     const added = notAmong(given, missing);
-    return added.length > 0
-      ? [...(Array.isArray(part.annotations) ? part.annotations : []), ...added]
-      : undefined;
+    if (added.length === 0) return part;
+    const annotations = [...(Array.isArray(part.annotations) ? part.annotations : []), ...added];
+    return copyWith(part, { annotations });
   });
 }
 

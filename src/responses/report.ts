@@ -20,8 +20,15 @@ export interface PartResult extends Resolution {
   given: readonly Annotation[];
 }
 
-/** A report of the parts and of all else that is known. */
-export function reportOf(
+/** Tells the caller. A callback that throws is no reason to lose the answer, nor is an async one that rejects. */
+export function tellReport(report: Report, onReport: ((report: Report) => unknown) | undefined): void {
+  try {
+    Promise.resolve(onReport?.(report)).catch(() => {});
+  } catch {}
+}
+
+/** Makes the report of the parts and of all else that is known. */
+export function makeReport(
   parts: readonly PartResult[],
   known: Omit<Report, "outcome" | "citations" | "unresolved" | "error"> & { error: Error | undefined },
 ): Report {

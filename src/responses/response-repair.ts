@@ -18,7 +18,7 @@ import { fileNamesIn } from "./evidence.js";
 import { HeldTime } from "./held-time.js";
 import { ResponseItems } from "./items.js";
 import type { ListFiles } from "./lookup.js";
-import { FileCitationsError, type PartResult, reportOf } from "./report.js";
+import { FileCitationsError, makeReport, type PartResult, tellReport } from "./report.js";
 import { fileKeyOf } from "./same-citation.js";
 import { resolveText } from "./text-files.js";
 import { unmentionedIn } from "./unmentioned.js";
@@ -48,7 +48,7 @@ export class ResponseRepair {
   readonly #parts = new Map<string, PartResult & { hadContainers: boolean }>();
   readonly #lists: ContainerLists;
   readonly #candidates: ContainerCandidates;
-  readonly #held: HeldTime;
+  readonly #time: HeldTime;
   #response: Record<string, unknown> = {};
   #error: Error | undefined;
   #isLeft = false;
@@ -60,7 +60,7 @@ export class ResponseRepair {
     this.#context = context;
     this.#lists = new ContainerLists(list, memory);
     this.#candidates = new ContainerCandidates(context, this.#lists);
-    this.#held = new HeldTime(settings.timeoutMs, signal);
+    this.#time = new HeldTime(settings.timeoutMs, signal);
   }
 
   /** Takes note of what a response says besides its output: its id, its tools, what came before it. */
@@ -125,7 +125,7 @@ export class ResponseRepair {
 
   /** Whether a container is known that a message can mean by now. */
   get hasContainers(): boolean {
-    return this.#items.nameContainers || this.#candidates.known.length > 0;
+    return this.#items.hasContainers || this.#candidates.known.length > 0;
   }
 
   /**
@@ -135,7 +135,7 @@ export class ResponseRepair {
   lookAhead({ outputIndex }: PartPosition): void {
     const near = this.#items.before(outputIndex).containers;
     for (const id of near.length > 0 ? near : this.#candidates.known) {
-      this.#lists.of(id, this.#items.callCount, this.#held.signal);
+      this.#lists.of(id, this.#items.callCount, this.#time.signal);
     }
   }
 
@@ -178,23 +178,18 @@ export class ResponseRepair {
    */
   finish(brokenBy?: Error): Report {
     const { settings, signal } = this.#context;
-    const report = reportOf([...this.#parts.values()], {
+    const report = makeReport([...this.#parts.values()], {
       responseId: typeof this.#response.id === "string" ? this.#response.id : undefined,
       unmentioned: this.#unmentioned(),
       containers: [...this.#lists.containers],
       listRequests: this.#lists.requests,
-      heldMs: this.#held.ms,
+      heldMs: this.#time.ms,
       error: this.#error ?? brokenBy,
     });
     this.report = report;
-    this.#held.stop(COMPLETE);
+    this.#time.stop(COMPLETE);
     this.#remember();
-    if (!this.#isLeft && !signal?.aborted) {
-      try {
-        // A caller's callback that throws is no reason to lose the answer, nor is an async one that rejects.
-        Promise.resolve(settings.onReport?.(report)).catch(() => {});
-      } catch {}
-    }
+    if (!this.#isLeft && !signal?.aborted) tellReport(report, settings.onReport);
     if (this.#error && settings.onFailure === "throw") throw new FileCitationsError(report);
     return report;
   }
@@ -202,7 +197,7 @@ export class ResponseRepair {
   /** Nobody waits for the answer any more. */
   cancel(reason?: unknown): void {
     this.#isLeft = true;
-    this.#held.stop(reason);
+    this.#time.stop(reason);
   }
 
   /** Hands on which containers this response can mean: a later one may mean them too. */
@@ -225,7 +220,7 @@ export class ResponseRepair {
     const before = this.#items.before(position.outputIndex);
     if (!before.hasEvidence) return false;
     for (const { start, name } of fileNamesIn(text)) {
-      if (cited.isUncited(start) && !cited.isCitedName(name) && before.nameFile(name)) return true;
+      if (cited.isUncited(start) && !cited.isCitedName(name) && before.namesFile(name)) return true;
     }
     return false;
   }
@@ -247,7 +242,7 @@ export class ResponseRepair {
   /** Runs a recovery within the time that is left, and keeps what goes wrong in it for the report. */
   async #inTime(recover: (signal: AbortSignal) => Promise<void>): Promise<void> {
     try {
-      await this.#held.wait(recover);
+      await this.#time.wait(recover);
     } catch (error) {
       this.noteError(error);
     }
@@ -264,7 +259,9 @@ export class ResponseRepair {
     const cited = new Set(
       parts.flatMap(({ given, annotations }) => [...given, ...annotations].map(fileKeyOf)),
     );
-    const uncited = written.filter((file) => !cited.has(fileKeyOf({ ...file, file_id: file.id })));
+    const uncited = written.filter(
+      (file) => !cited.has(fileKeyOf({ container_id: file.container_id, file_id: file.id })),
+    );
     return unmentionedIn(
       uncited,
       parts.map(({ text }) => text),

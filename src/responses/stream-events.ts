@@ -54,6 +54,7 @@ export function keyOf({ output_index, content_index }: Event): string {
   return `${output_index}/${content_index}`;
 }
 
-export function numberBefore({ sequence_number }: Event): number {
+/** What the number of the event before one should be, where nobody saw that event. */
+export function precedingNumber({ sequence_number }: Event): number {
   return Number(sequence_number) - 1;
 }

@@ -1,7 +1,7 @@
 /** Repairs a response event by event: the missing citations come where the API would have sent them. */
 import { asError, isRecord } from "../bad-input.js";
 import type { Annotation, ContainerFileCitation } from "../types.js";
-import { andThen, completeAnnotations, copyWith, isOutputText, repairItem, repairOutput } from "./repair.js";
+import { andThen, repairItem, repairOutput, repairPart } from "./repair.js";
 import { FileCitationsError } from "./report.js";
 import { type RepairContext, ResponseRepair } from "./response-repair.js";
 import { notAmong } from "./same-citation.js";
@@ -11,8 +11,8 @@ import {
   FINAL,
   isIndex,
   keyOf,
-  numberBefore,
   positionOf,
+  precedingNumber,
   type Taken,
 } from "./stream-events.js";
 import { TextWatch } from "./text-watch.js";
@@ -27,7 +27,7 @@ export class StreamRepair {
   readonly #sent = new Map<string, Annotation[]>();
   /** The texts that ended, and how many citations were added to each. */
   readonly #texts = new Map<string, { event: Event; addedCount: number }>();
-  readonly #held: { event: Event; before: unknown }[] = [];
+  readonly #held: { event: Event; numberBefore: unknown }[] = [];
   #watch: TextWatch;
   /** Unknown until the first delta of a message asks: no container, nothing to watch for. */
   #isWatching: boolean | undefined;
@@ -45,19 +45,19 @@ export class StreamRepair {
 
   /**
    * The events to send in place of `event`: its own object alone where nothing is missing. At once then, so that a
-   * stream with nothing to repair never waits. `before` gives the sequence number of the event before it.
+   * stream with nothing to repair never waits. `numberBefore` gives the sequence number of the event before it.
    */
-  take(event: Event, before: () => unknown): Taken {
+  take(event: Event, numberBefore: () => unknown): Taken {
     const isEnd = ENDS_OF_MESSAGE.has(event.type);
     if (
       isEnd &&
       (this.isHolding || (event.type === "response.output_text.done" && this.#repair.mayCiteUnmentioned))
     ) {
-      this.#held.push({ event, before: before() });
+      this.#held.push({ event, numberBefore: numberBefore() });
       return [];
     }
     if (this.isHolding) return this.#release(event);
-    return this.#orAsTheyCame([event], () => this.#take(event, before));
+    return this.#orAsTheyCame([event], () => this.#take(event, numberBefore));
   }
 
   /**
@@ -128,7 +128,8 @@ export class StreamRepair {
         await this.#repair.citeUnmentioned(position);
       }
       const events: Event[] = [];
-      for (const { event: late, before } of held) events.push(...(await this.#take(late, () => before)));
+      for (const { event: late, numberBefore } of held)
+        events.push(...(await this.#take(late, () => numberBefore)));
       if (event) events.push(...(await this.#take(event, () => held.at(-1)!.event.sequence_number)));
       return events;
     };
@@ -151,7 +152,7 @@ export class StreamRepair {
     }
   }
 
-  #take(event: Event, before: () => unknown): Taken {
+  #take(event: Event, numberBefore: () => unknown): Taken {
     const { type, output_index: outputIndex, response, item } = event;
     // What comes now may be another message, after another call.
     if (type === "response.output_item.added") this.#isWatching = undefined;
@@ -169,7 +170,7 @@ export class StreamRepair {
         if (isRecord(event.annotation)) this.#sentFor(event).push(event.annotation as unknown as Annotation);
         return [event];
       case "response.output_text.done":
-        return this.#takeText(event, before);
+        return this.#takeText(event, numberBefore);
       case "response.content_part.done":
         return this.#takePart(event);
       case "response.output_item.done":
@@ -180,7 +181,7 @@ export class StreamRepair {
       case "response.incomplete":
       case "response.failed":
         if (!isRecord(response)) return [event];
-        return this.#takeFinal(event, response, before);
+        return this.#takeFinal(event, response, numberBefore);
       case "error":
         this.#apiError = new Error(`the stream ended with an error: ${event.message}`);
         return [event];
@@ -225,13 +226,13 @@ export class StreamRepair {
     return sent;
   }
 
-  #takeText(event: Event, before: () => unknown): Taken {
+  #takeText(event: Event, numberBefore: () => unknown): Taken {
     const position = positionOf(event);
     if (!position || typeof event.text !== "string") return [event];
     const missing = this.#repair.missingOf(position, event.text, this.#sentFor(event));
     return andThen(missing, (citations) => {
       this.#texts.set(keyOf(event), { event, addedCount: citations.length });
-      return [...this.#citationEvents(event, citations, 0, before() ?? numberBefore(event)), event];
+      return [...this.#citationEvents(event, citations, 0, numberBefore() ?? precedingNumber(event)), event];
     });
   }
 
@@ -258,16 +259,11 @@ export class StreamRepair {
   }
 
   #takePart(event: Event): Taken {
-    const { part } = event;
     const position = positionOf(event);
-    if (!position || !isOutputText(part)) return [event];
-    const repaired = andThen(completeAnnotations(this.#repair, position, part), (annotations) =>
-      annotations ? copyWith(part, { annotations }) : part,
-    );
-    return replace(event, "part", repaired);
+    return position ? replace(event, "part", repairPart(this.#repair, position, event.part)) : [event];
   }
 
-  #takeFinal(event: Event, response: Record<string, unknown>, before: () => unknown): Taken {
+  #takeFinal(event: Event, response: Record<string, unknown>, numberBefore: () => unknown): Taken {
     const repaired = andThen(repairOutput(this.#repair, response), (value) =>
       andThen(this.#citeUnmentioned(response), () => value),
     );
@@ -277,7 +273,7 @@ export class StreamRepair {
           text,
           this.#repair.knownOf(positionOf(text)!, String(text.text)),
           addedCount,
-          before() ?? numberBefore(event),
+          numberBefore() ?? precedingNumber(event),
         ),
       );
       this.#finish();

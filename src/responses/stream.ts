@@ -42,7 +42,7 @@ async function* repairEvents<StreamEvent extends { type: string }>(
   events: AsyncIterable<StreamEvent> | Iterable<StreamEvent>,
   stream: StreamRepair,
 ): AsyncGenerator<StreamEvent, void, undefined> {
-  let before: unknown;
+  let numberBefore: unknown;
   try {
     for await (const event of events) {
       if (!isRecord(event)) {
@@ -51,10 +51,10 @@ async function* repairEvents<StreamEvent extends { type: string }>(
         continue;
       }
       if (event.type === "response.output_text.delta" && stream.isWatching) stream.watch(event);
-      const taken = isRead(event.type) || stream.isHolding ? stream.take(event, () => before) : [event];
+      const taken = isRead(event.type) || stream.isHolding ? stream.take(event, () => numberBefore) : [event];
       // What comes in place of an event is of its kind: the same union of events.
       for (const next of taken instanceof Promise ? await taken : taken) yield next as StreamEvent;
-      before = "sequence_number" in event ? event.sequence_number : undefined;
+      numberBefore = "sequence_number" in event ? event.sequence_number : undefined;
     }
     for (const next of await stream.end()) yield next as StreamEvent;
   } catch (error) {

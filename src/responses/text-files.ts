@@ -27,6 +27,10 @@ interface Means {
   inTime: (recover: (signal: AbortSignal) => Promise<void>) => Promise<void>;
 }
 
+/**
+ * The citations that one text lacks, and the mentions that no file was found for: where the containers' lists fail, or do
+ * not come in time, with what was listed by then.
+ */
 export async function resolveText(
   { text, given, containers: near, readEvidence }: Asking,
   { lists, candidates, callCount, settings, inTime }: Means,

@@ -27,7 +27,7 @@ export async function readGivenFiles(path: string): Promise<FileSourceFunction> 
     const files = list.map((file) =>
       containerId && isRecord(file) ? { container_id: containerId, ...file } : file,
     );
-    checkFiles(files);
+    checkFiles(files, "files");
     for (const file of files) {
       const others = byContainer.get(file.container_id);
       if (others) others.push(file);
@@ -47,7 +47,7 @@ export async function readGivenFiles(path: string): Promise<FileSourceFunction> 
       }
     }
   } catch (error) {
-    throw wrong((error as Error).message.replace("source[", "files["));
+    throw wrong((error as Error).message);
   }
   return (containerId) => {
     const files = byContainer.get(containerId);

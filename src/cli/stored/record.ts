@@ -3,7 +3,7 @@ import { isUtf8 } from "node:buffer";
 import { isRecord } from "../../bad-input.js";
 import { andThen, repairOutput } from "../../responses/repair.js";
 import { type RepairContext, ResponseRepair } from "../../responses/response-repair.js";
-import { isRead } from "../../responses/stream-events.js";
+import { FINAL, isRead } from "../../responses/stream-events.js";
 import { StreamRepair } from "../../responses/stream-repair.js";
 import type { Report } from "../../types.js";
 import { edited } from "./edit.js";
@@ -31,7 +31,7 @@ export class RecordRepair {
   /** What the stream's responses came to, since somebody asked last. */
   readonly #reports: Report[] = [];
   /** The event before, while it is waited for: the next one has to come after it. */
-  #before: Promise<unknown> | undefined;
+  #eventBefore: Promise<unknown> | undefined;
   #numberBefore: unknown;
   #isInsideStream = false;
 
@@ -65,7 +65,7 @@ export class RecordRepair {
 
   /** The input is over: what the last response came to, if its events were cut off. */
   async end(): Promise<Repaired | undefined> {
-    await this.#before;
+    await this.#eventBefore;
     if (!this.#isInsideStream) return undefined;
     const left = await this.#stream.end();
     const text = left.map((event) => `${JSON.stringify(event)}\n`).join("");
@@ -84,28 +84,28 @@ export class RecordRepair {
 
   #takeInTurn(event: Event, text: string, bytes: Buffer, separator: string): Repaired | Promise<Repaired> {
     const take = (): Repaired | Promise<Repaired> => this.#takeEvent(event, text, bytes, separator);
-    const repaired = this.#before ? this.#before.then(take) : take();
+    const repaired = this.#eventBefore ? this.#eventBefore.then(take) : take();
     if (repaired instanceof Promise) {
       const settled = repaired.then(() => {
-        if (this.#before === settled) this.#before = undefined;
+        if (this.#eventBefore === settled) this.#eventBefore = undefined;
       });
-      this.#before = settled;
+      this.#eventBefore = settled;
     }
     return repaired;
   }
 
   #takeEvent(event: Event, text: string, bytes: Buffer, separator: string): Repaired | Promise<Repaired> {
     const stream = this.#stream;
-    const before = this.#numberBefore;
+    const numberBefore = this.#numberBefore;
     this.#numberBefore = event.sequence_number;
-    this.#isInsideStream = !FINAL.has(String(event.type));
+    this.#isInsideStream = !FINAL.has(event.type);
     const isInsideStream = this.#isInsideStream;
     const pass = (): Repaired => ({ bytes, reports: this.#reports.splice(0), isInsideStream });
     try {
       if (event.type === "response.output_text.delta" && stream.isWatching) stream.watch(event);
       if (!isRead(String(event.type)) && !stream.isHolding) return pass();
       const repaired = andThen(
-        stream.take(event, () => before),
+        stream.take(event, () => numberBefore),
         (events): Repaired => {
           if (events.length === 1 && events[0] === event) return pass();
           return { ...pass(), bytes: written(events, event, text, separator) };
@@ -134,8 +134,6 @@ function isEvent(value: unknown): value is Event {
   if (!isRecord(value) || typeof value.type !== "string") return false;
   return value.type.startsWith("response.") || value.type === "error" || value.type === "keepalive";
 }
-
-const FINAL: ReadonlySet<string> = new Set(["response.completed", "response.incomplete", "response.failed"]);
 
 /** A response, and what is around it. */
 interface Found {

@@ -180,7 +180,7 @@ export class Run {
     const settled = window.settled();
     window.drain();
     await this.#flush();
-    if (window.isFull || !window.isEmpty) await settled;
+    if (!window.isEmpty) await settled;
     window.drain();
   }
 
