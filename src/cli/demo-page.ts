@@ -1,10 +1,10 @@
 /** The whole thing on one page: the bug, the repair, the file. Needs no key and no network beyond loopback. */
-import { createHash } from "node:crypto";
-import { mkdtemp, writeFile } from "node:fs/promises";
+import { mkdtemp } from "node:fs/promises";
 import { tmpdir } from "node:os";
-import { basename, join } from "node:path";
+import { join } from "node:path";
 import OpenAI from "openai";
-import { type ContainerFileCitation, withFileCitations } from "../index.js";
+import { type ContainerFileCitation, saveFiles, withFileCitations } from "../index.js";
+import { directory } from "../node.js";
 import {
   createResponsesEmulator,
   type FileContent,
@@ -63,7 +63,7 @@ async function ask(server: ListeningServer, folder: string): Promise<DemoResult>
   const client = withFileCitations(bare);
 
   const without = answerOf(await bare.responses.create(REQUEST));
-  const recovered = answerOf(await client.responses.create(REQUEST));
+  const response = await client.responses.create(REQUEST);
 
   const streamed: Answer = { text: "", citations: [] };
   for await (const event of await client.responses.create({ ...REQUEST, stream: true })) {
@@ -73,16 +73,14 @@ async function ask(server: ListeningServer, folder: string): Promise<DemoResult>
     }
   }
 
-  const files: DemoFile[] = [];
-  for (const { container_id, file_id, filename } of recovered.citations) {
-    const content = await client.containers.files.content.retrieve(file_id, { container_id });
-    const bytes = new Uint8Array(await content.arrayBuffer());
-    const savedTo = join(folder, basename(filename)); // a name from a response is no path
-    await writeFile(savedTo, bytes);
-    const sha256 = createHash("sha256").update(bytes).digest("hex");
-    files.push({ filename, file_id, container_id, bytes: bytes.length, sha256, savedTo });
-  }
-  return { without, with: recovered, streamed, files };
+  const { saved, failed } = await saveFiles(client, response, directory(folder));
+  if (failed[0]) throw failed[0].error;
+  const files = saved.flatMap(({ file, location: savedTo, bytes, sha256 }): DemoFile[] => {
+    if (file.kind !== "container-file") return [];
+    const { filename, fileId: file_id, containerId: container_id } = file;
+    return [{ filename, file_id, container_id, bytes, sha256, savedTo }];
+  });
+  return { without, with: answerOf(response), streamed, files };
 }
 
 function answerOf(response: OpenAI.Responses.Response): Answer {
