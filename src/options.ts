@@ -24,7 +24,10 @@ export interface FileCitationsOptions {
   roots?: readonly string[] | undefined;
   /** How long a recovery may hold an answer, in milliseconds. After that it goes out as it came. Default `5000`. */
   timeoutMs?: number | undefined;
-  /** How often a list is asked for again, until a file is there that the calls wrote. Within `timeoutMs`. Default `2`. */
+  /**
+   * How often a list is asked for again, with growing pauses and within `timeoutMs`: one that failed where another try may
+   * help, and one that lacks a file which the calls wrote. Default `2`.
+   */
   retries?: number | undefined;
   /** When a recovery fails: let the answer through as it came, or throw a {@link FileCitationsError}. Default `"pass-through"`. */
   onFailure?: "pass-through" | "throw" | undefined;

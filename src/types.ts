@@ -97,8 +97,8 @@ export interface Report {
   /** `undefined` where the stream ended before it told. */
   responseId: string | undefined;
   /**
-   * `"nothing-to-do"`: no citation was missing. `"recovered"`: at least one was added. `"unchanged"`: some mention
-   * stays without one (see `unresolved`). `"failed"`: so it does, or the response broke off; `error` says what went wrong.
+   * `"recovered"`: at least one citation was added. Where none was: `"failed"`: something went wrong, `error` says what;
+   * `"unchanged"`: some mention stays without one, see `unresolved`; `"nothing-to-do"`: none was missing.
    */
   outcome: "nothing-to-do" | "recovered" | "unchanged" | "failed";
   citations: ReportedCitation[];
