@@ -59,7 +59,7 @@ async function start(code: string, baseURL: string): Promise<string> {
   return `http://127.0.0.1:${port}`;
 }
 
-const [hono, express, next] = (await codeOf("docs/downloads.md")) as [string, string, string];
+const [, hono, express, next] = (await codeOf("docs/downloads.md")) as [string, string, string, string];
 
 describe.each([
   ["Hono", hono],
