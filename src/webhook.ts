@@ -4,7 +4,7 @@ import { type OpenAIClient, withFileCitations } from "./client.js";
 import { reportOf } from "./http/fetch.js";
 import type { FileCitationsOptions } from "./options.js";
 import { withoutWords } from "./responses/answer-error.js";
-import { isId } from "./responses/containers.js";
+import { isId } from "./responses/ids.js";
 import { repairResponse } from "./responses/repair.js";
 import { tellReport } from "./responses/report.js";
 import { FINAL } from "./responses/stream-events.js";

@@ -1,6 +1,6 @@
 /** The bytes of what a response hands over, from where they are: a container, a URL, the response itself. */
 import { AbortError } from "p-retry";
-import { isId } from "../responses/containers.js";
+import { isId } from "../responses/ids.js";
 import type { CodeImage, CollectedFile } from "./collect.js";
 
 /** As much of an OpenAI client as is needed to download a container's file. */

@@ -3,7 +3,7 @@ import { create as contentDisposition } from "content-disposition";
 import mime from "mime";
 import { badInput, isRecord } from "../bad-input.js";
 import { withoutWords } from "../responses/answer-error.js";
-import { isId } from "../responses/containers.js";
+import { isId } from "../responses/ids.js";
 import type { ContainerFile, ContainerFileCitation } from "../types.js";
 import type { CitedFile } from "./collect.js";
 import { isPictureType, pictureTypeOf } from "./pictures.js";

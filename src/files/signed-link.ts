@@ -1,6 +1,6 @@
 /** What a link to a file says, signed so that nobody can change it: a JWT (HS256). */
 import { errors, jwtVerify, SignJWT } from "jose";
-import { isId } from "../responses/containers.js";
+import { isId } from "../responses/ids.js";
 
 /** What a link is signed over, besides its expiry. */
 export interface LinkedFile {

@@ -109,6 +109,8 @@ export function formatFrame(event: Record<string, unknown>, { hasName, newline }
 }
 
 export const TEXT_DELTA = "response.output_text.delta";
+/** Stands for the types of all other deltas, which nobody reads. */
+const OTHER_DELTA = "another delta";
 const TEXT_DELTA_LINE = encoder.encode(`event: ${TEXT_DELTA}\n`);
 const EVENT = encoder.encode("event:");
 const DELTA = encoder.encode(".delta");
@@ -124,7 +126,7 @@ export function typeOf(frame: Uint8Array): string | undefined {
   if (hasAt(frame, TEXT_DELTA_LINE, 0)) return TEXT_DELTA;
   if (hasAt(frame, EVENT, 0)) {
     const lineEnd = frame.indexOf(LF);
-    if (hasAt(frame, DELTA, lineEnd - DELTA.length)) return "another delta";
+    if (hasAt(frame, DELTA, lineEnd - DELTA.length)) return OTHER_DELTA;
   }
   return TYPE.exec(decoder.decode(frame.subarray(0, 160)))?.[1];
 }

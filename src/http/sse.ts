@@ -91,7 +91,7 @@ class FrameRepair {
   readonly #text: TextDeltas;
   readonly #splitter = new FrameSplitter();
   /** The beginning of a frame whose end has not come yet. */
-  #held: Uint8Array[] = [];
+  #partial: Uint8Array[] = [];
   /** The latest deltas of the text, in a ring; none of them was read. */
   readonly #deltas: Piece[] = [];
   #deltaCount = 0;
@@ -124,12 +124,12 @@ class FrameRepair {
     this.flush();
   }
 
-  /** Sends what is held as it came; whether there was any. */
+  /** Sends what has not gone out yet, as it came; whether there was any. */
   flush(): boolean {
     const before = this.#sentCount;
-    this.#send(concat([...this.#taken, ...this.#held]));
+    this.#send(concat([...this.#taken, ...this.#partial]));
     this.#taken = [];
-    this.#held = [];
+    this.#partial = [];
     return this.#sentCount > before;
   }
 
@@ -143,8 +143,8 @@ class FrameRepair {
       const end = start < chunk.length ? this.#splitter.endFrom(start) : -1;
       if (end < 0) break;
       const piece = slice(chunk, start, end);
-      const frame = concat([...this.#held, piece]);
-      this.#held = [];
+      const frame = concat([...this.#partial, piece]);
+      this.#partial = [];
       const out = this.#repaired(frame);
       if (out !== piece) {
         // What came before must not wait for this frame's citations.
@@ -161,7 +161,7 @@ class FrameRepair {
       start = end;
     }
     this.#send(slice(chunk, sent, start));
-    if (start < chunk.length) this.#held.push(slice(chunk, start, chunk.length));
+    if (start < chunk.length) this.#partial.push(slice(chunk, start, chunk.length));
     return undefined;
   }
 

@@ -6,10 +6,10 @@ import {
   containersBefore,
   containersOfItems,
   containersOfTools,
-  isId,
   MOST_CONTAINERS,
   previousId,
 } from "./containers.js";
+import { isId } from "./ids.js";
 
 /** Where containers are looked for that the response itself does not name. */
 export interface OtherContainers extends Omit<ContainerSources, "response"> {

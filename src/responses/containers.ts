@@ -1,16 +1,7 @@
 /** Which containers the items, the tools and the citations of a response or a request name. */
 import { isRecord } from "../bad-input.js";
+import { isId } from "./ids.js";
 import type { ContainerMemory } from "./memory.js";
-
-const ID = /^[A-Za-z0-9][\w-]{0,255}$/;
-
-/**
- * Whether an id may stand in a URL. What a response names is data: an id of another form could lead a request
- * elsewhere, and no container, file or response has one.
- */
-export function isId(id: unknown): id is string {
-  return typeof id === "string" && ID.test(id);
-}
 
 /**
  * How many containers a response can mean, the nearest ones: those before them have long expired, and a response that

@@ -8,7 +8,8 @@ import type { ContainerLists, FileList } from "./container-lists.js";
 /** How many names that no list has are looked for in what the calls wrote. */
 const MOST_LATE = 100;
 
-interface Asking {
+/** A text, and what is known of it. */
+interface TextPart {
   text: string;
   /** What the API cited in it. */
   given: readonly Annotation[];
@@ -18,7 +19,8 @@ interface Asking {
   readEvidence: () => readonly string[];
 }
 
-interface Means {
+/** What the recovery of its response has for all its texts. */
+interface Recovery {
   lists: ContainerLists;
   candidates: ContainerCandidates;
   callCount: number;
@@ -32,8 +34,8 @@ interface Means {
  * not come in time, with what was listed by then.
  */
 export async function resolveText(
-  { text, given, containers: near, readEvidence }: Asking,
-  { lists, candidates, callCount, settings, inTime }: Means,
+  { text, given, containers: near, readEvidence }: TextPart,
+  { lists, candidates, callCount, settings, inTime }: Recovery,
 ): Promise<Resolution> {
   const resolveWith = (listed: readonly FileList[]): Resolution =>
     resolveWithIndex(text, lists.indexOf(listed, settings.roots), { ...settings, annotations: given });

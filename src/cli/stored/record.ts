@@ -3,7 +3,7 @@ import { isUtf8 } from "node:buffer";
 import { isRecord } from "../../bad-input.js";
 import { andThen, repairOutput } from "../../responses/repair.js";
 import { type RepairContext, ResponseRepair } from "../../responses/response-repair.js";
-import { FINAL, isRead } from "../../responses/stream-events.js";
+import { type Event, FINAL, isRead } from "../../responses/stream-events.js";
 import { StreamRepair } from "../../responses/stream-repair.js";
 import type { Report } from "../../types.js";
 import { edited } from "./edit.js";
@@ -22,8 +22,6 @@ export interface Repaired {
   /** It is an event, and the response that it belongs to goes on. */
   isInsideStream?: boolean;
 }
-
-type Event = Record<string, unknown>;
 
 export class RecordRepair {
   readonly #context: RepairContext;
