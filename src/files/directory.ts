@@ -21,7 +21,7 @@ const NO_LINKS = new Set(["EPERM", "ENOTSUP", "EOPNOTSUPP", "ENOSYS", "EINVAL", 
  * @param path the folder.
  * @param options `overwrite`: put a file in place of one of the same name, also of one that the same response hands over.
  * Default `false`: it gets a number, `plan (2).docx`.
- * @throws {TypeError} when `path` is no string.
+ * @throws {TypeError} when `path` is no string, or an empty one.
  * @example
  * ```ts
  * import { directory } from "openai-file-citations/node";

@@ -8,6 +8,7 @@ import { StreamRepair } from "./stream-repair.js";
 /**
  * Adds the citations that a streamed response lacks, as events and in the events that repeat them. Each event goes
  * out before the next is asked for; only `response.output_text.done` may wait, and only where a citation is missing.
+ * (With `unmentioned: "cite"`, the three events that end a message wait for the one behind them.)
  *
  * @param events the events of one response, from any transport: an SDK's stream, a WebSocket, a file.
  * @param source the container's files, a function that lists them, or an OpenAI client.
