@@ -14,7 +14,8 @@ export interface OpenAIClient extends ContainerFilesClient {
  * A client of the same class, whose every call to the Responses API comes back with its file citations: the very
  * same client in all else. Containers are listed through the client that was given.
  *
- * @param client an `OpenAI` or `AzureOpenAI` client, or one of a class of your own. It is not changed.
+ * @param client an `OpenAI` or `AzureOpenAI` client, or one of a class of your own. It is not changed. One that is wrapped
+ * already comes back as it is, with the options that it has.
  * @throws {TypeError} when `client` is none, or an option is wrong.
  * @example
  * ```ts
