@@ -1,7 +1,7 @@
 /**
  * Malformed and hostile input never gets slower than linear: `node bench/linear.bench.mjs`, after `npm run build`.
  * Each shape is read at one size and at ten times that size, in turns; the ratio of the two medians tells.
- * Exits with 1 where one is above the limit.
+ * Exits with 1 where one is above the limit. Long, as each shape is written out.
  */
 import { performance } from "node:perf_hooks";
 import { createFileCitationsFetch, repairResponse, repairResponseStream } from "../dist/index.js";

@@ -1,6 +1,7 @@
-/** What docs/architecture.md says of the house is so. */
+/** What the pages say of the house is so: its rooms and floors, its doors, its tests, its files' length. */
 import { readdir, readFile } from "node:fs/promises";
 import { posix } from "node:path";
+import { build } from "esbuild";
 import { expect, it } from "vitest";
 
 const src = new URL("../src/", import.meta.url);
@@ -81,4 +82,41 @@ it("imports point down", async () => {
   }
   expect(up).toEqual([]);
   expect(count).toBeGreaterThan(100);
+});
+
+it.each(["index", "files/route", "webhook"])("%s needs nothing that only Node has", async (entry) => {
+  const bundle = build({
+    entryPoints: [new URL(`${entry}.ts`, src).pathname],
+    bundle: true,
+    write: false,
+    format: "esm",
+    platform: "browser", // fails on any `node:` import
+    logLevel: "silent",
+  });
+  await expect(bundle).resolves.toMatchObject({ errors: [] });
+});
+
+it("docs/reliability.md names tests that are there", async () => {
+  const text = await readFile(new URL("../docs/reliability.md", import.meta.url), "utf8");
+  const [table] = /^\|.*shown by `test\/…` \|\n(?:\|.*\n)+/m.exec(text)!;
+  const rows = table.trimEnd().split("\n").slice(2);
+  const named = new Set(rows.flatMap((row) => row.split("|").at(-2)!.trim().split(", ")));
+  expect(named.size).toBeGreaterThan(8);
+  const tests = await readdir(new URL(".", import.meta.url));
+  expect([...named].filter((name) => !tests.includes(`${name}.test.ts`))).toEqual([]);
+});
+
+it("a file of more than 300 lines says at its top why: Long, as …", async () => {
+  const silent: string[] = [];
+  for (const folder of ["src", "test", "bench", "scripts"]) {
+    const root = new URL(`../${folder}/`, import.meta.url);
+    for (const path of await readdir(root, { recursive: true })) {
+      if (!/\.(?:ts|mjs)$/.test(path) || path.includes("node_modules")) continue;
+      const text = await readFile(new URL(path, root), "utf8");
+      const [top = ""] = /^\/\*\*.*?\*\//s.exec(text) ?? [];
+      if (text.trimEnd().split("\n").length > 300 && !top.includes("Long, as "))
+        silent.push(`${folder}/${path}`);
+    }
+  }
+  expect(silent).toEqual([]);
 });

@@ -1,18 +1,14 @@
 /** What a user of a product sees and does: an answer as a page in a browser, each file a click away. */
-import { existsSync } from "node:fs";
 import { readFile } from "node:fs/promises";
 import MarkdownIt from "markdown-it";
 import OpenAI from "openai";
-import { type Browser, chromium, type Page } from "playwright-core";
+import type { Browser, Page } from "playwright-core";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { createFileRoute } from "../src/files/route.js";
 import { replaceFileLinks, withFileCitations } from "../src/index.js";
 import { createResponsesEmulator } from "../src/testing/index.js";
 import { listen } from "../src/testing/listen.js";
-
-const CHROMIUM = process.env.CHROMIUM ?? "/usr/bin/chromium";
-const isThere = existsSync(CHROMIUM);
-if (!isThere && !process.env.CI) console.warn(`skipped: the tests in a browser, for there is no ${CHROMIUM}`);
+import { hasNoChromium, launchChromium } from "./chromium.js";
 
 /** A name that would be a link, bold type and a script, if it could. */
 const HOSTILE = "[x](https:evil.example) *<img src=x onerror=alert(1)>* `|.csv";
@@ -44,7 +40,7 @@ const ANSWER = `I made what you asked for:
 ![chart](/mnt/data/chart.png)
 `;
 
-describe.skipIf(!isThere && !process.env.CI)("an answer in Chromium", () => {
+describe.skipIf(hasNoChromium)("an answer in Chromium", () => {
   let browser: Browser;
   let page: Page;
   let html: string;
@@ -79,16 +75,7 @@ describe.skipIf(!isThere && !process.env.CI)("an answer in Chromium", () => {
     }, {});
     servers.push(site);
 
-    browser = await chromium.launch({
-      executablePath: CHROMIUM,
-      // Root in a container has no sandbox; the rest keeps it from calling anyone but this page.
-      args: [
-        "--no-sandbox",
-        "--disable-gpu",
-        "--disable-background-networking",
-        "--disable-component-update",
-      ],
-    });
+    browser = await launchChromium();
     page = await browser.newPage();
     await page.goto(site.url);
   }, 60_000);

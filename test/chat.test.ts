@@ -5,10 +5,8 @@
  */
 import { spawn } from "node:child_process";
 import { once } from "node:events";
-import { existsSync } from "node:fs";
 import { cp, readFile } from "node:fs/promises";
 import { createInterface } from "node:readline";
-import { type Browser, chromium } from "playwright-core";
 import { afterEach, beforeAll, expect, it } from "vitest";
 import {
   chartModel,
@@ -16,6 +14,7 @@ import {
   type EmulatorOptions,
   type Script,
 } from "../src/testing/index.js";
+import { hasNoChromium, launchChromium } from "./chromium.js";
 
 /** Beside what `test/build-command.ts` made, so that the example's imports find the package as it is in src. */
 const folder = new URL("../node_modules/.command/examples/chat/", import.meta.url);
@@ -65,9 +64,7 @@ async function ask(url: string, previous?: string): Promise<Line[]> {
   return lines.map((line) => JSON.parse(line));
 }
 
-const CHROMIUM = process.env.CHROMIUM ?? "/usr/bin/chromium";
-
-it.skipIf(!existsSync(CHROMIUM) && !process.env.CI)(
+it.skipIf(hasNoChromium)(
   "Chromium: asks, sees the answer come, sees the chart in its place, clicks on the file and has its bytes",
   { timeout: 60_000 },
   async () => {
@@ -81,15 +78,7 @@ it.skipIf(!existsSync(CHROMIUM) && !process.env.CI)(
       script,
       beforeEvent: ({ type }) => (type === "response.output_text.delta" && ++deltas > 3 ? held : undefined),
     });
-    const browser: Browser = await chromium.launch({
-      executablePath: CHROMIUM,
-      args: [
-        "--no-sandbox",
-        "--disable-gpu",
-        "--disable-background-networking",
-        "--disable-component-update",
-      ],
-    });
+    const browser = await launchChromium();
     stops.push(() => browser.close());
     const page = await browser.newPage({ viewport: { width: 760, height: 600 } });
     await page.goto(url);

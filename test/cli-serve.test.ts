@@ -1,4 +1,5 @@
-import { type ChildProcess, execFile, spawn } from "node:child_process";
+/** `serve`, run as a user runs it: for clients of any kind, with a line for each request. */
+import { execFile, spawn } from "node:child_process";
 import { once } from "node:events";
 import { mkdtemp, rm, writeFile } from "node:fs/promises";
 import { type AddressInfo, connect } from "node:net";
@@ -8,14 +9,8 @@ import { createServer } from "node:tls";
 import { promisify } from "node:util";
 import OpenAI from "openai";
 import { describe, expect, it, onTestFinished } from "vitest";
-import {
-  createResponsesEmulator,
-  type EmulatorOptions,
-  type ResponsesEmulator,
-  stubbornModel,
-} from "../src/testing/index.js";
-import { environment, main, run } from "./command.js";
-import { gate } from "./serving.js";
+import { type Serving, serve } from "./command.js";
+import { FOUND, gate, listenEmulator } from "./serving.js";
 import { cited, eventsIn } from "./upstream.js";
 
 const REQUEST = {
@@ -23,76 +18,8 @@ const REQUEST = {
   input: "Write the totals to a CSV, my secret",
   tools: [{ type: "code_interpreter" as const, container: { type: "auto" as const } }],
 };
-const FOUND = ["totals.csv@/mnt/data/totals.csv"];
+
 const KEY = "sk-caller-secret";
-
-/** The command, running. */
-interface Serving {
-  child: ChildProcess;
-  url: string;
-  baseURL: string;
-  stderr(): string;
-  /** The next line on stdout: of the log. */
-  line(): Promise<string>;
-  /** Resolves once stderr has said something. */
-  said(what: RegExp): Promise<void>;
-  /** Its exit code. */
-  ended: Promise<number | null>;
-}
-
-/** Starts `serve` as a user would, and waits until it says that it listens. */
-async function serve(args: readonly string[], env: NodeJS.ProcessEnv = {}): Promise<Serving> {
-  const child = spawn(process.execPath, [main, "serve", "--port", "0", ...args], {
-    env: { ...environment(), ...env },
-    stdio: ["ignore", "pipe", "pipe"],
-  });
-  onTestFinished(() => void child.kill("SIGKILL"));
-  const ended = new Promise<number | null>((resolve) => child.once("close", resolve));
-  let stderr = "";
-  const listeners = new Set<() => void>();
-  child.stderr.on("data", (chunk) => {
-    stderr += chunk;
-    for (const look of listeners) look();
-  });
-  const said = (what: RegExp): Promise<void> =>
-    new Promise((resolve, reject) => {
-      const look = (): void => {
-        if (what.test(stderr)) resolve();
-      };
-      listeners.add(look);
-      ended.then((code) => reject(new Error(`ended with ${code}: ${stderr}`)));
-      look();
-    });
-  const lines: string[] = [];
-  const waiting: ((line: string) => void)[] = [];
-  let rest = "";
-  child.stdout.on("data", (chunk) => {
-    rest += chunk;
-    const whole = rest.split("\n");
-    rest = whole.pop()!;
-    for (const line of whole) {
-      const next = waiting.shift();
-      if (next) next(line);
-      else lines.push(line);
-    }
-  });
-  const line = async (): Promise<string> => lines.shift() ?? new Promise((resolve) => waiting.push(resolve));
-  await said(/listening on (http:\S+),/);
-  const [, url] = /listening on (http:\S+),/.exec(stderr)!;
-  return { child, url: url!, baseURL: `${url}/v1`, stderr: () => stderr, line, said, ended };
-}
-
-async function listen(
-  options: EmulatorOptions = {},
-): Promise<{ emulator: ResponsesEmulator; upstream: string }> {
-  const emulator = createResponsesEmulator({
-    script: stubbornModel({ files: { "totals.csv": "1,7\n" } }),
-    ...options,
-  });
-  const server = await emulator.listen();
-  onTestFinished(() => server.close());
-  return { emulator, upstream: server.baseURL };
-}
 
 function clientOf({ baseURL }: Serving): OpenAI {
   return new OpenAI({ apiKey: KEY, baseURL, maxRetries: 0 });
@@ -100,7 +27,7 @@ function clientOf({ baseURL }: Serving): OpenAI {
 
 describe("serve", () => {
   it("for the official client: plain and streamed, one line each, with nothing in it that is secret", async () => {
-    const { upstream } = await listen();
+    const { upstream } = await listenEmulator();
     const serving = await serve(["--upstream", upstream]);
     const client = clientOf(serving);
     expect(cited(await client.responses.create(REQUEST))).toEqual(FOUND);
@@ -116,7 +43,7 @@ describe("serve", () => {
   });
 
   it("logs JSON for a program; health is no request", async () => {
-    const { upstream } = await listen();
+    const { upstream } = await listenEmulator();
     const serving = await serve(["--upstream", upstream, "--json"]);
     expect(await (await fetch(`${serving.url}/healthz`)).json()).toEqual({ status: "ok" });
     await clientOf(serving).responses.create(REQUEST);
@@ -131,7 +58,7 @@ describe("serve", () => {
   });
 
   it("for `curl -N`: the events as they come, the inserted one before its text is done", async () => {
-    const { upstream } = await listen();
+    const { upstream } = await listenEmulator();
     const { baseURL } = await serve(["--upstream", upstream]);
     const { stdout } = await promisify(execFile)("curl", [
       "-sSN",
@@ -157,7 +84,7 @@ describe("serve", () => {
 
   it("for Python: plain and streamed, an event read before the next one is sent", async () => {
     const goOn = gate();
-    const { upstream } = await listen({
+    const { upstream } = await listenEmulator({
       beforeEvent: ({ sequence_number }) => (sequence_number === 3 ? goOn.promise : undefined),
     });
     const { baseURL } = await serve(["--upstream", upstream]);
@@ -181,7 +108,7 @@ describe("serve", () => {
   });
 
   it("asks where OPENAI_BASE_URL says, and leaves the requests as they are with --no-instruction", async () => {
-    const { emulator, upstream } = await listen();
+    const { emulator, upstream } = await listenEmulator();
     const serving = await serve(["--no-instruction"], {
       OPENAI_BASE_URL: upstream,
       OPENAI_API_KEY: "sk-not-the-callers",
@@ -196,7 +123,7 @@ describe("serve", () => {
   });
 
   it("asks an upstream over TLS", async () => {
-    const { emulator, upstream: plain } = await listen();
+    const { emulator, upstream: plain } = await listenEmulator();
     const secure = createServer({ key: TLS_KEY, cert: TLS_CERTIFICATE }, (socket) => {
       const inside = connect(Number(new URL(plain).port), "127.0.0.1");
       for (const end of [socket, inside]) end.on("error", () => {});
@@ -219,7 +146,7 @@ describe("serve", () => {
   });
 
   it("has limits that are given in megabytes and kilobytes", async () => {
-    const { upstream } = await listen();
+    const { upstream } = await listenEmulator();
     const { baseURL } = await serve([
       "--upstream",
       upstream,
@@ -241,92 +168,13 @@ describe("serve", () => {
   });
 
   it("goes on when nobody reads its log any more", async () => {
-    const { upstream } = await listen();
+    const { upstream } = await listenEmulator();
     const serving = await serve(["--upstream", upstream]);
     serving.child.stdout!.destroy();
     const client = clientOf(serving);
     await client.responses.create(REQUEST);
     await serving.said(/the log has ended: .*EPIPE/);
     expect(cited(await client.responses.create(REQUEST))).toEqual(FOUND);
-  });
-});
-
-describe("serve, stopped", () => {
-  /** A stream that has begun, and whose end waits. */
-  async function begin(args: readonly string[] = []) {
-    const goOn = gate();
-    const { upstream } = await listen({
-      beforeEvent: ({ sequence_number }) => (sequence_number === 5 ? goOn.promise : undefined),
-    });
-    const serving = await serve(["--upstream", upstream, ...args]);
-    const stream = await clientOf(serving).responses.create({ ...REQUEST, stream: true });
-    const read = (async () => {
-      let last: OpenAI.Responses.ResponseStreamEvent | undefined;
-      for await (const event of stream) last = event;
-      return last;
-    })();
-    read.catch(() => {});
-    return { serving, read, goOn };
-  }
-
-  it.each(["SIGTERM", "SIGINT"] as const)(
-    "by %s: what runs is answered, then it ends with 0",
-    async (signal) => {
-      const { serving, read, goOn } = await begin();
-      serving.child.kill(signal);
-      await serving.said(new RegExp(`${signal}: waiting for the requests that run, 30 s at most`));
-      await expect(fetch(`${serving.url}/healthz`)).rejects.toThrow();
-      goOn.open();
-      const last = (await read) as OpenAI.Responses.ResponseCompletedEvent;
-      expect(cited(last.response)).toEqual(FOUND);
-      expect(await serving.ended).toBe(0);
-      expect(await serving.line()).toContain("1 citation recovered");
-    },
-  );
-
-  it("after its time: what runs is cut off, and it ends with 1", async () => {
-    const { serving, read } = await begin(["--grace", "0"]);
-    serving.child.kill();
-    await expect(read).rejects.toThrow();
-    expect(await serving.ended).toBe(1);
-    expect(serving.stderr()).toContain("error: requests ran longer than 0 s, and were cut off");
-    expect(await serving.line()).toMatch(/200 \d+ ms, broken off$/);
-  });
-
-  it("twice: it ends at once", async () => {
-    const { serving, read } = await begin();
-    serving.child.kill();
-    await serving.said(/waiting/);
-    // One that comes right behind the first is the same one, as npx hands it on: again, until it is another.
-    const again = setInterval(() => serving.child.kill(), 20);
-    expect(await serving.ended).toBe(1);
-    clearInterval(again);
-    expect(serving.stderr()).toContain("SIGTERM: ended at once");
-    await expect(read).rejects.toThrow();
-  });
-});
-
-describe("serve, used wrongly", () => {
-  it.each([
-    [["--port", "70000"], /--port.*whole number, 0 to 65535/],
-    [["--port", "x"], /--port/],
-    [["--max-body", "0"], /--max-body.*whole number, 1 or more/],
-    [["--upstream", "ftp://x"], /upstream must be an http or https URL/],
-    [["--upstream", "https://user:sk-secret@x/v1"], /upstream must be/],
-    [["--upstream", "https://x/v1?key=sk-secret"], /upstream must be/],
-    [["more"], /too many arguments/],
-  ])("%j: 2, and a word on stderr that shows no secret", async (args, says) => {
-    const { code, stdout, stderr } = await run(["serve", ...args]);
-    expect({ code, stdout }).toEqual({ code: 2, stdout: "" });
-    expect(stderr).toMatch(says);
-    expect(stderr).not.toContain("sk-secret");
-  });
-
-  it("where the port is taken: 1", async () => {
-    const { upstream } = await listen();
-    const { code, stderr } = await run(["serve", "--port", new URL(upstream).port]);
-    expect(code).toBe(1);
-    expect(stderr).toMatch(/error: .*EADDRINUSE/);
   });
 });
 
@@ -358,6 +206,7 @@ IiGk+YKN3CjVpO9GQDzr1EhWF0KhRANCAASCaZPMwCrqi07yhEfgUlOQJk0QSPit
 6JPs837i07djbJF7E83BLTRAklLkXRFWo8ras8vTWbzF5GvB5J9dVrDG
 -----END PRIVATE KEY-----
 `;
+
 const TLS_CERTIFICATE = `
 -----BEGIN CERTIFICATE-----
 MIIBmzCCAUGgAwIBAgIUO2BO0bfVCAKvqpR2dijgyzCND34wCgYIKoZIzj0EAwIw

@@ -1,7 +1,8 @@
 /** Runs the command as a user would: as a process, without a terminal. */
-import { spawn } from "node:child_process";
+import { type ChildProcess, spawn } from "node:child_process";
 import { chmod, mkdir, readFile, writeFile } from "node:fs/promises";
 import { join } from "node:path";
+import { onTestFinished } from "vitest";
 
 /** What `test/build-command.ts` made. */
 export const main = new URL("../node_modules/.command/dist/cli/main.js", import.meta.url).pathname;
@@ -56,6 +57,62 @@ export async function runOnTerminal(
     child.on("error", reject);
     child.on("close", (code) => resolve({ code, shown: Buffer.concat(shown).toString() }));
   });
+}
+
+/** The command's `serve`, running. */
+export interface Serving {
+  child: ChildProcess;
+  url: string;
+  baseURL: string;
+  stderr(): string;
+  /** The next line on stdout: of the log. */
+  line(): Promise<string>;
+  /** Resolves once stderr has said something. */
+  said(what: RegExp): Promise<void>;
+  /** Its exit code. */
+  ended: Promise<number | null>;
+}
+
+/** Starts `serve` as a user would, and waits until it says that it listens. */
+export async function serve(args: readonly string[], env: NodeJS.ProcessEnv = {}): Promise<Serving> {
+  const child = spawn(process.execPath, [main, "serve", "--port", "0", ...args], {
+    env: { ...environment(), ...env },
+    stdio: ["ignore", "pipe", "pipe"],
+  });
+  onTestFinished(() => void child.kill("SIGKILL"));
+  const ended = new Promise<number | null>((resolve) => child.once("close", resolve));
+  let stderr = "";
+  const listeners = new Set<() => void>();
+  child.stderr.on("data", (chunk) => {
+    stderr += chunk;
+    for (const look of listeners) look();
+  });
+  const said = (what: RegExp): Promise<void> =>
+    new Promise((resolve, reject) => {
+      const look = (): void => {
+        if (what.test(stderr)) resolve();
+      };
+      listeners.add(look);
+      ended.then((code) => reject(new Error(`ended with ${code}: ${stderr}`)));
+      look();
+    });
+  const lines: string[] = [];
+  const waiting: ((line: string) => void)[] = [];
+  let rest = "";
+  child.stdout.on("data", (chunk) => {
+    rest += chunk;
+    const whole = rest.split("\n");
+    rest = whole.pop()!;
+    for (const line of whole) {
+      const next = waiting.shift();
+      if (next) next(line);
+      else lines.push(line);
+    }
+  });
+  const line = async (): Promise<string> => lines.shift() ?? new Promise((resolve) => waiting.push(resolve));
+  await said(/listening on (http:\S+),/);
+  const [, url] = /listening on (http:\S+),/.exec(stderr)!;
+  return { child, url: url!, baseURL: `${url}/v1`, stderr: () => stderr, line, said, ended };
 }
 
 /** The first shell code of a page, or of a section in it. */

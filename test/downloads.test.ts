@@ -2,23 +2,21 @@
 import { spawn } from "node:child_process";
 import { createHash } from "node:crypto";
 import { once } from "node:events";
-import { existsSync } from "node:fs";
 import { readFile } from "node:fs/promises";
 import { pathToFileURL } from "node:url";
 import MarkdownIt from "markdown-it";
 import OpenAI from "openai";
-import { chromium } from "playwright-core";
 import { afterEach, describe, expect, it, vi } from "vitest";
 import { createFileRoute, type FileRoute } from "../src/files/route.js";
 import { replaceFileLinks, withFileCitations } from "../src/index.js";
 import { createResponsesEmulator, stubbornModel } from "../src/testing/index.js";
 import { listen } from "../src/testing/listen.js";
+import { hasNoChromium, launchChromium } from "./chromium.js";
 import { codeOf, programOf } from "./run-page.js";
 
 const BYTES = new Uint8Array(3_000_000).map((_, at) => (at * 7) % 251);
 const SECRET = "a secret that is long enough to sign with";
 const ENV = { OPENAI_API_KEY: "sk-secret", FILES_SECRET: SECRET, PORT: "0" };
-const CHROMIUM = process.env.CHROMIUM ?? "/usr/bin/chromium";
 
 const sha256 = (bytes: Uint8Array): string => createHash("sha256").update(bytes).digest("hex");
 
@@ -133,7 +131,7 @@ it("Next.js: its GET and HEAD answer links that another process made", async () 
   expect([head.status, head.body]).toEqual([200, null]);
 });
 
-it.skipIf(!existsSync(CHROMIUM) && !process.env.CI)(
+it.skipIf(hasNoChromium)(
   "Chromium: a click on the link in an answer gets the file, and HTML of the model is no page",
   { timeout: 30_000 },
   async () => {
@@ -165,9 +163,7 @@ it.skipIf(!existsSync(CHROMIUM) && !process.env.CI)(
     );
     stops.push(server.close);
 
-    // Root in a container has no sandbox; the rest keeps it from calling anyone but this page.
-    const args = ["--no-sandbox", "--disable-background-networking", "--disable-component-update"];
-    const browser = await chromium.launch({ executablePath: CHROMIUM, args });
+    const browser = await launchChromium();
     stops.push(() => browser.close());
     const tab = await browser.newPage();
     await tab.goto(server.url);

@@ -1,4 +1,7 @@
-/** Whatever goes wrong: the caller gets what the API sent, in time, and the report says why. Through every door. */
+/**
+ * Whatever goes wrong: the caller gets what the API sent, in time, and the report says why. Through every door.
+ * Long, as each fault goes through the same doors by the same clock.
+ */
 import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
 import type { FileCitationsOptions } from "../src/index.js";
 import {
@@ -207,6 +210,12 @@ describe.each(EVERY_DOOR)("through %s", (_, door) => {
       expect(ms).toBeGreaterThanOrEqual(1000);
       expect(ms).toBeLessThan(1500);
       expect(reports).toMatchObject([{ outcome: "recovered" }]);
+    });
+
+    it("a list that lags behind what a call wrote: it is asked again, and the citation is there", async () => {
+      const { text, reports } = await ask(door, stream, { listLag: 1 });
+      expect(cited(responseIn(text, stream))).toEqual(["plan.docx@/mnt/data/plan.docx"]);
+      expect(reports).toMatchObject([{ outcome: "recovered", listRequests: 2 }]);
     });
 
     it("a redirect of the list to another origin: nobody goes there", async () => {

@@ -1,7 +1,8 @@
 /**
  * Whatever the API, a gateway or a model sends: nothing throws that is not said to, nothing that came is changed, what
  * was valid stays so, and a second repair changes nothing more. `npm run fuzz` runs the same for as long as
- * FUZZ_SECONDS says, from the seed that FUZZ_SEED says.
+ * FUZZ_SECONDS says, from the seed that FUZZ_SEED says. Long, as every public function has its property, and all of them
+ * the same input.
  */
 import { isDeepStrictEqual } from "node:util";
 import fc from "fast-check";

@@ -1,4 +1,7 @@
-/** No key and no secret is in what the library, the command and the proxy print, log, throw and report, whatever fails. */
+/**
+ * No key and no secret is in what the library, the command and the proxy print, log, throw and report, whatever fails.
+ * Long, as every way out is looked at after every fault.
+ */
 import { mkdtemp, rm, writeFile } from "node:fs/promises";
 import type { RequestListener } from "node:http";
 import { tmpdir } from "node:os";

@@ -121,20 +121,28 @@ export const REQUEST = {
 export const FOUND = ["totals.csv@/mnt/data/totals.csv"];
 export const KEY = "sk-caller";
 
-/** The emulator behind the proxy, and the official client before it. */
-export async function setUp(
+/** The emulator over HTTP, until the test has ended. */
+export async function listenEmulator(
   options: EmulatorOptions = {},
-  proxyOptions: Parameters<typeof serveProxy>[1] = {},
-): Promise<{ emulator: ResponsesEmulator; proxy: Served; client: OpenAI; upstream: string }> {
+): Promise<{ emulator: ResponsesEmulator; upstream: string }> {
   const emulator = createResponsesEmulator({
     script: stubbornModel({ files: { "totals.csv": BYTES } }),
     ...options,
   });
   const server = await emulator.listen();
   onTestFinished(() => server.close());
-  const proxy = await serveProxy(server.baseURL, proxyOptions);
+  return { emulator, upstream: server.baseURL };
+}
+
+/** The emulator behind the proxy, and the official client before it. */
+export async function setUp(
+  options: EmulatorOptions = {},
+  proxyOptions: Parameters<typeof serveProxy>[1] = {},
+): Promise<{ emulator: ResponsesEmulator; proxy: Served; client: OpenAI; upstream: string }> {
+  const { emulator, upstream } = await listenEmulator(options);
+  const proxy = await serveProxy(upstream, proxyOptions);
   const client = new OpenAI({ apiKey: KEY, baseURL: proxy.baseURL, maxRetries: 0 });
-  return { emulator, proxy, client, upstream: server.baseURL };
+  return { emulator, proxy, client, upstream };
 }
 
 /** What an API behind the proxy saw of a request that it answered with `{}`. */

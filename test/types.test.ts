@@ -1,6 +1,7 @@
 /**
  * What the compiler knows of every public name, with openai 5, 6 and 7. `npm run typecheck` is what checks it: nothing
- * in here is ever called. Only the last test does something: it finds a name that was forgotten.
+ * in here is ever called. Only the last test does something: it finds a name that was forgotten. Long, as no public name
+ * is left out.
  */
 import { readFile } from "node:fs/promises";
 import type OpenAI from "openai";

@@ -1,4 +1,7 @@
-/** Whole answers, and what stands next to a mention: the rules of table.test.ts in combination, each judged by hand. */
+/**
+ * Whole answers, and what stands next to a mention: the rules of table.test.ts in combination, each judged by hand.
+ * Long, as they are written out.
+ */
 import { describeRows } from "./rows.js";
 
 describeRows([

@@ -1,4 +1,7 @@
-/** Names with whatever a file system takes, the units that ranges count in, and what is no input at all. */
+/**
+ * Names with whatever a file system takes, the units that ranges count in, and what is no input at all. Long, as every
+ * name is written out.
+ */
 import { describe, expect, test } from "vitest";
 import { resolveFileCitations } from "../../src/index.js";
 import type { Annotation } from "../../src/types.js";

@@ -1,4 +1,7 @@
-/** What holds for any text and any files: searched for counterexamples with texts made of what is awkward. */
+/**
+ * What holds for any text and any files: searched for counterexamples with texts made of what is awkward. Long, as all
+ * that has to hold is held against the same texts.
+ */
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
 import { type Resolution, resolveFileCitations } from "../../src/index.js";

@@ -1,4 +1,7 @@
-/** The design's table "Which text is a mention, and of which file": a row a rule, several texts a row. */
+/**
+ * The design's table "Which text is a mention, and of which file": a row a rule, several texts a row. Long, as that has
+ * many rows.
+ */
 import { describe, expect, test } from "vitest";
 import { BARE_FORMS, DECOYS, type Form, file, LINK_FORMS, NAMES, resolved, SENTENCES } from "./forms.js";
 import { describeRows, type Row } from "./rows.js";

@@ -90,3 +90,16 @@ export const sse = (events: readonly object[]): string =>
   events
     .map((event) => `event: ${(event as { type: string }).type}\ndata: ${JSON.stringify(event)}\n\n`)
     .join("");
+
+export const SOME = [1, 2, 3, 4, 5];
+export const some = <Value>(
+  make: (n: number, options: { cited: boolean }) => Value,
+  cited: boolean,
+): Value[] => SOME.map((n) => make(n, { cited }));
+
+/** The values of JSON Lines. */
+export const parsed = (text: string): unknown[] =>
+  text
+    .trim()
+    .split(/\r?\n/)
+    .map((line) => JSON.parse(line));

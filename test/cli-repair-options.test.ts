@@ -1,0 +1,226 @@
+/** Where `repair` has the lists of files from, what it says, and what it does among other programs. */
+import { execFile, spawn } from "node:child_process";
+import { readFile, writeFile } from "node:fs/promises";
+import { promisify } from "node:util";
+import { describe, expect, it } from "vitest";
+import { createResponsesEmulator } from "../src/testing/index.js";
+import { environment, main, run } from "./command.js";
+import { at, folder, list } from "./stored/folder.js";
+import { batchLineOf, eventsOf, fileOf, lines, parsed, responseOf, SOME, some } from "./stored/responses.js";
+
+describe("--files", () => {
+  const input = lines(some(responseOf, false));
+  const expected = lines(some(responseOf, true));
+  const byContainer = (make: (n: number) => unknown): object =>
+    Object.fromEntries(SOME.map((n) => [`cntr_${n}`, make(n)]));
+  const { container_id: _, ...withoutContainer } = fileOf(1);
+
+  it.each([
+    ["the API's page", { object: "list", data: SOME.map(fileOf), has_more: false }],
+    ["lists by container", byContainer((n) => [fileOf(n)])],
+    ["pages by container", byContainer((n) => ({ object: "list", data: [fileOf(n)] }))],
+    [
+      "lists by container that do not say it again",
+      { ...byContainer((n) => [fileOf(n)]), cntr_1: [withoutContainer] },
+    ],
+  ])("takes %s", async (_, files) => {
+    await writeFile(at("files.json"), JSON.stringify(files));
+    expect(await run(["repair", "--files", at("files.json")], { input })).toMatchObject({
+      code: 0,
+      stdout: expected,
+    });
+  });
+
+  it.each([
+    ["no JSON", "nothing", /files\.json: .*JSON/],
+    ["a number", "1", /neither a list nor an object/],
+    ["an object of anything else", '{"cntr_1":1}', /cntr_1 is no list/],
+    ["files that are none", '[{"id":"cfile_1"}]', /files\[0\] must be a container file/],
+  ])("does not take %s", async (_, text, message) => {
+    await writeFile(at("files.json"), text);
+    const { code, stdout, stderr } = await run(["repair", "--files", at("files.json")], { input });
+    expect({ code, stdout }).toEqual({ code: 2, stdout: "" });
+    expect(stderr).toMatch(message);
+  });
+
+  it("never lends one container's file to another's response", async () => {
+    const other = { ...fileOf(1), container_id: "cntr_other" };
+    await writeFile(at("files.json"), JSON.stringify([other]));
+    const { code, stdout } = await run(["repair", "--files", at("files.json"), "--report", at("report")], {
+      input: lines([responseOf(1)]),
+    });
+    expect({ code, stdout }).toEqual({ code: 1, stdout: lines([responseOf(1)]) });
+    expect(parsed(await readFile(at("report"), "utf8"))).toMatchObject([
+      {
+        line: 1,
+        responseId: "resp_1",
+        outcome: "failed",
+        unresolved: [{ reason: "container-unavailable" }],
+        error: expect.stringContaining("has no list of cntr_1"),
+      },
+    ]);
+  });
+});
+
+describe("--report", () => {
+  it("has one line a response, that names its place", async () => {
+    const input = [
+      ...[batchLineOf(1), { nothing: 0 }, responseOf(2, { cited: true }), responseOf(50)],
+      ...eventsOf(3),
+      ...eventsOf(4).slice(0, -1),
+    ];
+    const { code } = await run(["repair", "--files", list, "--report", at("report")], {
+      input: lines(input),
+    });
+    expect(code).toBe(1);
+    const last = 4 + eventsOf(3).length;
+    expect(parsed(await readFile(at("report"), "utf8"))).toMatchObject([
+      { line: 1, customId: "question-1", responseId: "resp_1", outcome: "recovered" },
+      { line: 3, responseId: "resp_2", outcome: "nothing-to-do" },
+      { line: 4, responseId: "resp_50", outcome: "failed" },
+      { line: last, responseId: "resp_3", outcome: "recovered" },
+      { responseId: "resp_4", outcome: "recovered" },
+    ]);
+    await run(["repair", "--files", list, "--report", at("report")], {
+      input: JSON.stringify([responseOf(1), responseOf(2)]),
+    });
+    expect(parsed(await readFile(at("report"), "utf8"))).toMatchObject([{ value: 1 }, { value: 2 }]);
+  });
+});
+
+describe("with the API", () => {
+  it("asks for the lists side by side and keeps the order", async () => {
+    let arrived = 0;
+    let openGate: () => void = () => {};
+    const gate = new Promise<void>((resolve) => {
+      openGate = resolve;
+    });
+    const emulator = createResponsesEmulator({
+      apiKey: "sk-the-key",
+      intercept: async ({ path }) => {
+        const n = Number(/cntr_(\d+)/.exec(path)?.[1]);
+        if (++arrived === 3) openGate();
+        if (n === 1) await gate; // the first is answered last
+        return Response.json({ object: "list", data: [fileOf(n)], has_more: false });
+      },
+    });
+    const server = await emulator.listen();
+    try {
+      const env = {
+        OPENAI_API_KEY: " sk-the-key\n",
+        OPENAI_BASE_URL: `${server.baseURL}/`,
+        OPENAI_PROJECT_ID: "proj_1",
+      };
+      const { code, stdout } = await run(["repair", "--concurrency", "3"], {
+        input: lines(some(responseOf, false)),
+        env,
+      });
+      expect({ code, stdout }).toEqual({ code: 0, stdout: lines(some(responseOf, true)) });
+      expect(emulator.requests).toHaveLength(SOME.length);
+      for (const { headers } of emulator.requests) {
+        expect(new Headers(headers).get("authorization")).toBe("Bearer sk-the-key");
+        expect(new Headers(headers).get("openai-project")).toBe("proj_1");
+      }
+    } finally {
+      await server.close();
+    }
+  });
+
+  it("answers each line as soon as it can, for whoever sends one only after the other", async () => {
+    const emulator = createResponsesEmulator({
+      intercept: ({ path }) => {
+        const n = Number(/cntr_(\d+)/.exec(path)?.[1]);
+        return Response.json({ object: "list", data: [fileOf(n)], has_more: false });
+      },
+    });
+    const server = await emulator.listen();
+    const env = { ...environment(), OPENAI_API_KEY: "sk-1", OPENAI_BASE_URL: server.baseURL };
+    const child = spawn(process.execPath, [main, "repair"], { env });
+    try {
+      child.stdout.setEncoding("utf8");
+      const answers = child.stdout[Symbol.asyncIterator]();
+      for (const n of SOME) {
+        child.stdin.write(lines([responseOf(n)]));
+        expect((await answers.next()).value).toBe(lines([responseOf(n, { cited: true })]));
+      }
+    } finally {
+      child.kill();
+      await server.close();
+    }
+  });
+
+  it("passes what it gets no list for, and never prints the key", async () => {
+    const emulator = createResponsesEmulator({
+      intercept: ({ headers }) => {
+        const sent = new Headers(headers).get("authorization");
+        return Response.json({ error: { message: `no such key: ${sent}` } }, { status: 401 });
+      },
+    });
+    const server = await emulator.listen();
+    try {
+      const env = { OPENAI_API_KEY: "sk-very-secret", OPENAI_BASE_URL: server.baseURL };
+      const input = lines(some(responseOf, false));
+      const { code, stdout, stderr } = await run(["repair", "--report", at("report")], { input, env });
+      expect({ code, stdout }).toEqual({ code: 1, stdout: input });
+      expect(stderr).toContain("5 failures");
+      const report = await readFile(at("report"), "utf8");
+      expect(parsed(report)).toMatchObject(
+        SOME.map(() => ({ outcome: "failed", error: "the container's file list answered 401" })),
+      );
+      expect(report + stderr).not.toContain("secret");
+    } finally {
+      await server.close();
+    }
+  });
+
+  it.each([
+    ["a key that is none", { OPENAI_API_KEY: "sk-very\nsecret" }],
+    ["a base URL that is none", { OPENAI_API_KEY: "sk-1", OPENAI_BASE_URL: "nowhere" }],
+    ["no key", {}],
+    ["an empty one", { OPENAI_API_KEY: "  " }],
+  ])("does not begin with %s", async (_, env) => {
+    const { code, stdout, stderr } = await run(["repair"], { input: lines([responseOf(1)]), env });
+    expect({ code, stdout }).toEqual({ code: 2, stdout: "" });
+    expect(stderr).toMatch(/OPENAI_(?:API_KEY|BASE_URL)/);
+    expect(stderr).not.toContain("secret");
+  });
+});
+
+describe("wrong use", () => {
+  it.each([
+    ["an input that is not there", () => [at("nowhere")], /nowhere/],
+    ["a folder", () => [folder], /is a folder/],
+    ["stdin twice", () => ["-", "-"], /once only/],
+    ["an output that is the input", () => [list, "--out", list], /would be overwritten/],
+    ["a report that is the input", () => [list, "--report", list], /would be overwritten/],
+    ["an output that is the report", () => ["-", "--out", at("o"), "--report", at("o")], /the same file/],
+    ["an output that cannot be opened", () => ["-", "--out", at("nowhere/out")], /nowhere/],
+    ["--resume without --out", () => ["-", "--resume"], /--out/],
+    ["a concurrency of nothing", () => ["-", "--concurrency", "0"], /whole number, 1 or more/],
+    ["an option that is none", () => ["--nothing"], /unknown option/],
+  ])("is %s", async (_, args, message) => {
+    const before = await readFile(list, "utf8");
+    const { code, stdout, stderr } = await run(["repair", "--files", list, ...args()]);
+    expect({ code, stdout }).toEqual({ code: 2, stdout: "" });
+    expect(stderr).toMatch(message);
+    expect(await readFile(list, "utf8")).toBe(before);
+  });
+});
+
+describe("among other programs", () => {
+  it("ends quietly when nobody reads on", async () => {
+    await writeFile(at("many"), lines(Array.from({ length: 5000 }, () => responseOf(1))));
+    const script = `set -o pipefail; "${process.execPath}" "${main}" repair --files "${list}" "${at("many")}" | head -c 20`;
+    const { stdout, stderr } = await promisify(execFile)("bash", ["-c", script]);
+    expect({ stdout, stderr }).toEqual({ stdout: JSON.stringify(responseOf(1)).slice(0, 20), stderr: "" });
+  });
+
+  it("writes to a device without keeping notes of its progress", async () => {
+    const { code, stderr } = await run(["repair", "--files", list, "--out", "/dev/null"], {
+      input: lines([responseOf(1)]),
+    });
+    expect(stderr).toContain("1 response: 1 citation recovered in 1 response\n");
+    expect(code).toBe(0);
+    await expect(readFile("/dev/null.progress")).rejects.toThrow("ENOENT");
+  });
+});

@@ -1,0 +1,204 @@
+/** The container's list, as the middleware asks for it by itself: where, with which key, and what of it fails. */
+import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
+import { FileCitationsError } from "../src/index.js";
+import { ANSWER, FOUND, HEADERS, PLAN, POST, setUp } from "./fetching.js";
+import {
+  BASE,
+  call,
+  cited,
+  file,
+  frames,
+  json,
+  listPage,
+  message,
+  response,
+  sse,
+  streamed,
+  streamOf,
+} from "./upstream.js";
+
+describe("the list, without a client", () => {
+  it("goes to the request's origin and base, with its credentials and nothing else of it", async () => {
+    const { fetch, lists } = setUp();
+    const headers = { ...HEADERS, "content-type": "application/json", "x-mine": "1", cookie: "a=b" };
+    await (
+      await fetch("https://gateway.example/proxy/v1/responses?api-version=7&stream=true", {
+        ...POST,
+        headers,
+      })
+    ).json();
+    const [list] = lists();
+    expect(list!.url).toBe(
+      "https://gateway.example/proxy/v1/containers/cntr_1/files?api-version=7&limit=100",
+    );
+    expect([...list!.headers.keys()].sort()).toEqual(Object.keys(HEADERS).sort());
+    expect(list!.redirect).toBe("manual");
+  });
+
+  it("takes Azure's api-key", async () => {
+    const { fetch, lists } = setUp();
+    await (await fetch(`${BASE}/responses`, { ...POST, headers: { "api-key": "k" } })).json();
+    expect(Object.fromEntries(lists()[0]!.headers)).toEqual({ "api-key": "k" });
+  });
+
+  it("is read page by page, after the last file, until there is no more", async () => {
+    const files = Array.from({ length: 250 }, (_, at) => file(`/mnt/data/${at}.csv`));
+    const { fetch, lists, reports } = setUp({
+      answer: () => json(response([call(), message("/mnt/data/249.csv")])),
+      list: (_, { url }) => {
+        const after = new URL(url).searchParams.get("after");
+        const from = files.findIndex(({ id }) => id === after) + 1;
+        return listPage(files.slice(from, from + 100), from + 100 < files.length);
+      },
+    });
+    expect(cited(await (await fetch(`${BASE}/responses`, POST)).json())).toEqual([
+      "249.csv@/mnt/data/249.csv",
+    ]);
+    expect(lists().map(({ url }) => new URL(url).searchParams.get("after"))).toEqual([
+      null,
+      files[99]!.id,
+      files[199]!.id,
+    ]);
+    expect(reports[0]!.listRequests).toBe(3);
+  });
+
+  it("ends where a page points to itself: what came counts, what is not in it may exist, and the report says why", async () => {
+    const { fetch, lists, reports } = setUp({
+      list: () => listPage([PLAN], true),
+      answer: () => json(response([call(), message("Here: /mnt/data/plan.docx and /mnt/data/other.csv")])),
+    });
+    expect(cited(await (await fetch(`${BASE}/responses`, POST)).json())).toEqual(FOUND);
+    expect(lists()).toHaveLength(2);
+    expect(reports).toMatchObject([
+      {
+        outcome: "recovered",
+        unresolved: [{ text: "/mnt/data/other.csv", reason: "container-unavailable" }],
+        error: { message: "the container's file list goes on without anything new" },
+      },
+    ]);
+  });
+
+  it("through a client, where one is given: the request's base is the client's", async () => {
+    const asked: unknown[] = [];
+    const client = {
+      baseURL: BASE,
+      apiKey: "sk-1",
+      containers: {
+        files: {
+          list: async (...args: unknown[]) => {
+            asked.push(args);
+            return { data: [PLAN], has_more: false };
+          },
+        },
+      },
+    };
+    const { fetch, lists } = setUp({}, { client });
+    const found = await fetch(`${BASE}/responses`, { ...POST, headers: HEADERS });
+    expect(cited(await found.json())).toEqual(FOUND);
+    const options = {
+      signal: expect.any(AbortSignal),
+      maxRetries: 0,
+      fetchOptions: { redirect: "manual" },
+    };
+    expect(asked).toEqual([["cntr_1", { limit: 100 }, options]]);
+    expect(lists()).toEqual([]);
+    await (await fetch("https://elsewhere.example/v1/responses", { ...POST, headers: HEADERS })).json();
+    expect(lists().map(({ url }) => new URL(url).origin)).toEqual(["https://elsewhere.example"]);
+  });
+});
+
+describe("a list that fails: the answer is the API's, byte for byte, and the report says why", () => {
+  beforeEach(() => void vi.useFakeTimers());
+  afterEach(() => void vi.useRealTimers());
+
+  const faults: [string, () => Response | Promise<Response>, RegExp][] = [
+    ["401", () => Response.json({ error: {} }, { status: 401 }), /answered 401/],
+    ["403", () => Response.json({ error: {} }, { status: 403 }), /answered 403/],
+    ["404", () => Response.json({ error: {} }, { status: 404 }), /answered 404: the container has expired/],
+    [
+      "429",
+      () => new Response("slow down", { status: 429, headers: { "retry-after": "60" } }),
+      /answered 429/,
+    ],
+    ["500", () => new Response("oops", { status: 500 }), /answered 500/],
+    ["503", () => new Response(null, { status: 503 }), /answered 503/],
+    [
+      "a redirect",
+      () => new Response(null, { status: 302, headers: { location: "https://evil.example" } }),
+      /answered 302/,
+    ],
+    ["HTML", () => new Response("<html>", { headers: { "content-type": "text/html" } }), /JSON|token/],
+    ["JSON of another shape", () => Response.json({ files: [] }), /is no list: its data is no array/],
+    ["JSON null", () => Response.json(null), /is no list: it is no object/],
+    [
+      "a list that does not say whether it goes on",
+      () => Response.json({ data: [], has_more: "no" }),
+      /is no list: its has_more is no boolean/,
+    ],
+    ["a reset", () => Promise.reject(new TypeError("fetch failed")), /fetch failed/],
+    [
+      "a reset in the middle",
+      () => new Response(new ReadableStream({ pull: (c) => c.error(new Error("reset")) })),
+      /reset/,
+    ],
+    ["nothing at all", () => new Promise<Response>(() => {}), /longer than 1000 ms/],
+  ];
+
+  it.each(faults)("%s", async (_, list, message) => {
+    for (const stream of [false, true]) {
+      const events = [
+        { type: "response.output_item.done", sequence_number: 1, output_index: 0, item: call() },
+        {
+          type: "response.output_text.done",
+          sequence_number: 2,
+          item_id: "m",
+          output_index: 1,
+          content_index: 0,
+          text: "/mnt/data/plan.docx",
+        },
+        { type: "response.completed", sequence_number: 3, response: ANSWER },
+      ];
+      const { fetch, reports } = setUp(
+        { list, answer: () => (stream ? sse(frames(events)) : json(ANSWER)) },
+        { timeoutMs: 1000 },
+      );
+      const answer = await fetch(`${BASE}/responses`, POST);
+      const text = answer.text();
+      await vi.advanceTimersByTimeAsync(1000);
+      expect(await text).toBe(stream ? frames(events) : JSON.stringify(ANSWER, null, 2));
+      expect(reports).toMatchObject([
+        { outcome: "failed", unresolved: [{ reason: "container-unavailable" }] },
+      ]);
+      expect(reports[0]!.error!.message).toMatch(message);
+      expect(reports[0]!.heldMs).toBeLessThanOrEqual(1000);
+      expect(vi.getTimerCount()).toBe(0);
+    }
+  });
+
+  it("and is asked again where that can help", async () => {
+    let asked = 0;
+    const { fetch } = setUp({
+      list: () => (asked++ < 2 ? new Response(null, { status: 503 }) : listPage([PLAN])),
+    });
+    const found = (await fetch(`${BASE}/responses`, POST)).json();
+    await vi.advanceTimersByTimeAsync(5000);
+    expect(cited(await found)).toEqual(FOUND);
+    expect(asked).toBe(3);
+  });
+
+  it("and is not asked again where it cannot, however many texts need it", async () => {
+    const texts = Array.from({ length: 20 }, () => message("Here: /mnt/data/plan.docx"));
+    const { fetch, lists, reports } = setUp({
+      answer: () => streamed(frames(streamOf([call(), ...texts]))),
+      list: () => new Response(null, { status: 404 }),
+    });
+    await (await fetch(`${BASE}/responses`, POST)).text();
+    expect(lists()).toHaveLength(1);
+    expect(reports[0]!.unresolved).toHaveLength(20);
+  });
+
+  it("is an error of the caller's where that is wanted", async () => {
+    const { fetch } = setUp({ list: () => new Response(null, { status: 404 }) }, { onFailure: "throw" });
+    await expect((await fetch(`${BASE}/responses`, POST)).json()).rejects.toThrow(FileCitationsError);
+  });
+});

@@ -1,0 +1,137 @@
+/** What a client remembers from one response to the next, and what it asks for where it does not. */
+import { describe, expect, it, vi } from "vitest";
+import { ContainerMemory } from "../src/responses/memory.js";
+import { ANSWER, FOUND, HEADERS, PLAN, POST, setUp } from "./fetching.js";
+import { BASE, call, cited, file, json, listPage, message, response } from "./upstream.js";
+
+describe("what a client remembers", () => {
+  const turn = (id: string, output: unknown[], more = {}) => response(output, { id, ...more });
+
+  function conversation(...turns: unknown[]) {
+    return setUp({ answer: ({ method }) => json(method === "GET" ? { error: "not asked" } : turns.shift()) });
+  }
+
+  it("the container of previous_response_id, also two turns later", async () => {
+    const { fetch, asked, lists } = conversation(
+      turn("resp_1", [call(), message("Here: /mnt/data/plan.docx")]),
+      turn("resp_2", [message("You are welcome.")], { previous_response_id: "resp_1" }),
+      turn("resp_3", [message("Again: /mnt/data/plan.docx")], { previous_response_id: "resp_2" }),
+    );
+    for (let at = 0; at < 2; at++) await (await fetch(`${BASE}/responses`, POST)).json();
+    const before = asked.length;
+    const third = await (await fetch(`${BASE}/responses`, POST)).json();
+    expect(cited(third)).toEqual(FOUND);
+    expect(asked.slice(before).map(({ method, url }) => `${method} ${new URL(url).pathname}`)).toEqual([
+      "POST /v1/responses",
+      "GET /v1/containers/cntr_1/files",
+    ]);
+    expect(lists()).toHaveLength(2);
+  });
+
+  it.each([["conv_1"], [{ id: "conv_1" }]])("that of a conversation: %j", async (conversationParam) => {
+    const { fetch } = conversation(
+      turn("resp_1", [call(), message("Done.")], { conversation: { id: "conv_1" } }),
+      turn("resp_2", [message("Again: /mnt/data/plan.docx")]),
+    );
+    await (await fetch(`${BASE}/responses`, POST)).json();
+    const body = JSON.stringify({ input: "x", conversation: conversationParam });
+    expect(cited(await (await fetch(`${BASE}/responses`, { method: "POST", body })).json())).toEqual(FOUND);
+  });
+
+  it("what the request's input replays", async () => {
+    const { fetch } = conversation(turn("resp_2", [message("Again: /mnt/data/plan.docx")]));
+    const body = JSON.stringify({ input: [call(), { role: "user", content: "Send me that link again" }] });
+    expect(cited(await (await fetch(`${BASE}/responses`, { method: "POST", body })).json())).toEqual(FOUND);
+  });
+
+  it("the items that the request's input refers to by id", async () => {
+    const { fetch } = conversation(
+      turn("resp_1", [call(), message("Here: /mnt/data/plan.docx")]),
+      turn("resp_2", [message("Again: /mnt/data/plan.docx")]),
+    );
+    await (await fetch(`${BASE}/responses`, POST)).json();
+    const body = JSON.stringify({
+      input: [
+        { type: "item_reference", id: "ci_1" },
+        { role: "user", content: "Again" },
+      ],
+    });
+    expect(cited(await (await fetch(`${BASE}/responses`, { method: "POST", body })).json())).toEqual(FOUND);
+  });
+
+  it("else the previous response is asked for, once, and only where the text has a mention", async () => {
+    for (const [text, gets] of [
+      ["Again: /mnt/data/plan.docx", ["/v1/responses/resp_1", "/v1/containers/cntr_1/files"]],
+      ["You are welcome.", []],
+    ] as const) {
+      const { fetch, asked } = setUp({
+        answer: ({ method }) =>
+          json(
+            method === "GET"
+              ? turn("resp_1", [call()])
+              : turn("resp_2", [message(text, text)], { previous_response_id: "resp_1" }),
+          ),
+      });
+      await (await fetch(`${BASE}/responses`, { ...POST, headers: HEADERS })).json();
+      const read = asked.filter(({ method }) => method === "GET");
+      expect(read.map(({ url }) => new URL(url).pathname)).toEqual(gets);
+      for (const { headers } of read) expect(headers.get("authorization")).toBe("Bearer sk-1");
+    }
+  });
+
+  it("never a previous response whose id is a path", async () => {
+    const { fetch, asked } = conversation(
+      turn("resp_2", [message("/mnt/data/plan.docx")], { previous_response_id: "../files" }),
+    );
+    await (await fetch(`${BASE}/responses`, POST)).json();
+    expect(asked).toHaveLength(1);
+  });
+
+  it("no file that an earlier list showed is new", async () => {
+    const old = file("/mnt/data/old.csv");
+    const fresh = file("/mnt/data/fresh.csv");
+    let files = [PLAN, old];
+    let turns = 0;
+    const { fetch, reports } = setUp({
+      answer: () => json({ ...ANSWER, id: `resp_${++turns}` }),
+      list: () => listPage(files),
+    });
+    await (await fetch(`${BASE}/responses`, POST)).json();
+    files = [...files, fresh];
+    await (await fetch(`${BASE}/responses`, POST)).json();
+    expect(reports.map(({ unmentioned }) => unmentioned.map(({ path }) => path))).toEqual([
+      ["/mnt/data/old.csv"],
+      ["/mnt/data/fresh.csv"],
+    ]);
+  });
+
+  it("a response's own files are new each time it is read", async () => {
+    const { fetch } = setUp(
+      { answer: () => json(response([call(), message("Done.")])) },
+      { unmentioned: "cite" },
+    );
+    const read = async () => (await fetch(`${BASE}/responses/resp_1`)).json();
+    const first = await read();
+    expect(cited(first)).toEqual(["plan.docx@"]);
+    expect(await read()).toEqual(first);
+  });
+
+  it("each container once, however often a response is read, and the latest of many", async () => {
+    const remember = vi.spyOn(ContainerMemory.prototype, "remember");
+    const { fetch } = setUp({
+      answer: () => json(response([call()], { conversation: { id: "conv_1" } })),
+    });
+    for (let at = 0; at < 5; at++) await (await fetch(`${BASE}/responses/resp_1`)).text();
+    expect(remember.mock.calls.map(([, containers]) => [...new Set(containers)])).toContainEqual(["cntr_1"]);
+    for (const [, containers] of remember.mock.calls) expect(containers.length).toBeLessThanOrEqual(2);
+    remember.mockRestore();
+
+    const memory = new ContainerMemory();
+    memory.remember(
+      ["resp_1"],
+      Array.from({ length: 100 }, (_, at) => `cntr_${at}`),
+    );
+    expect(memory.recall("resp_1")).toHaveLength(32);
+    expect(memory.recall("resp_1")[0]).toBe("cntr_0");
+  });
+});

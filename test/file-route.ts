@@ -1,0 +1,73 @@
+/** The file route in front of the emulator, each on HTTP, or in front of an API that a test answers itself. */
+import OpenAI from "openai";
+import { afterEach, vi } from "vitest";
+import { createFileRoute, type FileRouteOptions } from "../src/files/route.js";
+import { createResponsesEmulator, type RecordedRequest } from "../src/testing/index.js";
+import { listen } from "../src/testing/listen.js";
+
+export const SECRET = "a secret that is long enough to sign with";
+export const BYTES = new Uint8Array(300_000).map((_, at) => (at * 7) % 251);
+export const servers: { close(): Promise<void> }[] = [];
+
+afterEach(async () => {
+  vi.useRealTimers();
+  for (const server of servers.splice(0)) await server.close();
+});
+
+/** The API and the route, each on HTTP, and one file in a container. */
+export async function setUp({
+  Client = OpenAI as typeof OpenAI,
+  files = { "plan.docx": BYTES } as Record<string, string | Uint8Array>,
+  intercept = (_: RecordedRequest): Response | undefined => undefined,
+  ...options
+}: Partial<FileRouteOptions> & {
+  Client?: typeof OpenAI;
+  files?: Record<string, string | Uint8Array>;
+  intercept?: (request: RecordedRequest) => Response | undefined;
+} = {}) {
+  const emulator = createResponsesEmulator({ apiKey: "sk-secret", intercept });
+  const api = await emulator.listen();
+  const client = new Client({ apiKey: "sk-secret", baseURL: api.baseURL, maxRetries: 0 });
+  const errors: unknown[] = [];
+  const route = createFileRoute(client, {
+    secret: SECRET,
+    onError: (error) => void errors.push(error),
+    ...options,
+  });
+  const server = await listen(route.handler, {});
+  servers.push(server, api);
+  const container = emulator.createContainer({ files });
+  const { data } = await client.containers.files.list(container.id);
+  const file = { ...data[0]!, bytes: data[0]!.bytes ?? null };
+  const before = emulator.requests.length;
+  return {
+    ...{ emulator, client, route, errors, file, container },
+    url: async () => server.url + (await route.urlFor(file)),
+    get: async (init: RequestInit = {}) => fetch(server.url + (await route.urlFor(file)), init),
+    getPath: (path: string, init: RequestInit = {}) => fetch(server.url + path, init),
+    asked: () => emulator.requests.slice(before),
+  };
+}
+
+/** A route in front of an API that a test answers itself, for what no HTTP shows. */
+export function routeOf(
+  answer: (options: {
+    headers: Record<string, string>;
+    signal?: AbortSignal;
+  }) => Response | Promise<Response>,
+) {
+  const retrieve = async (_: string, __: unknown, options: Parameters<typeof answer>[0]) => answer(options);
+  return createFileRoute(
+    { containers: { files: { content: { retrieve } } } },
+    { secret: SECRET, onError: () => {} },
+  );
+}
+
+export const citation = (filename: string) => ({
+  type: "container_file_citation" as const,
+  container_id: "cntr_1",
+  file_id: "cfile_1",
+  filename,
+  start_index: 0,
+  end_index: 0,
+});

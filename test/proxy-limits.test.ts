@@ -1,0 +1,218 @@
+/** What is no good request to the proxy: too long, or a path that would lead elsewhere. */
+import { once } from "node:events";
+import { request } from "node:http";
+import fc from "fast-check";
+import { describe, expect, it } from "vitest";
+import { createProxy } from "../src/http/proxy.js";
+import { ask, bodyOf, gate, sendRaw, serveApi, serveProxy, setUp, setUpApi } from "./serving.js";
+
+function headOf(answer: string): string {
+  return answer.slice(0, answer.indexOf("\r\n"));
+}
+
+/** More than the sockets on a way of one machine hold: somebody has to read it. */
+const LONGER_THAN_BUFFERS = 50_000_000;
+
+describe("limits", () => {
+  const LIMITS = { maxBody: 1000, maxJson: 100, maxHeaders: 2048 };
+  const chunked = { "transfer-encoding": "chunked" };
+  const tooLarge = { error: { code: "request_too_large", type: "invalid_request_error", param: null } };
+
+  it.each([
+    ["POST /responses, whose length says so", "/responses", { "content-length": "101" }, 101],
+    ["POST /responses, in chunks", "/responses", chunked, 101],
+    ["an upload, whose length says so", "/files", { "content-length": "1001" }, 1001],
+  ])("413: %s; nothing goes upstream", async (_, path, headers, length) => {
+    const { emulator, proxy } = await setUp({}, LIMITS);
+    const { answer, text } = await ask(proxy.baseURL + path, {
+      method: "POST",
+      headers,
+      body: "x".repeat(length),
+    });
+    expect(answer.statusCode).toBe(413);
+    expect(JSON.parse(text)).toMatchObject(tooLarge);
+    expect(emulator.requests).toEqual([]);
+    expect(await proxy.logged(1)).toMatchObject([{ method: "POST", path: `/v1${path}`, status: 413 }]);
+  });
+
+  it("413: an upload in chunks, which the upstream sees break off", async () => {
+    const begun = gate();
+    const broken = gate();
+    const api = await serveApi((asked) => {
+      asked
+        .on("error", () => {})
+        .on("close", broken.open)
+        .on("data", begun.open);
+    });
+    const { baseURL } = await serveProxy(`${api}/v1`, LIMITS);
+    const asking = request(`${baseURL}/files`, { method: "POST", headers: chunked });
+    asking.write("x".repeat(900));
+    await begun.promise;
+    asking.write("x".repeat(900));
+    const [answer] = await once(asking, "response");
+    expect(answer.statusCode).toBe(413);
+    expect(JSON.parse(await bodyOf(answer))).toMatchObject(tooLarge);
+    await broken.promise;
+    // What else it sends is read, so that a client that reads no answer before it has sent all comes to read it.
+    asking.end("x".repeat(LONGER_THAN_BUFFERS));
+    await once(asking, "close");
+    expect(asking.writableFinished).toBe(true);
+  });
+
+  it("as long as the limit is not too long", async () => {
+    const { proxy, seen } = await (async () => {
+      const { api, seen } = await setUpApi();
+      return { proxy: await serveProxy(`${api}/v1`, LIMITS), seen };
+    })();
+    await ask(`${proxy.baseURL}/files`, { method: "POST", body: "x".repeat(1000) });
+    await ask(`${proxy.baseURL}/responses`, { method: "POST", headers: chunked, body: "x".repeat(100) });
+    expect(seen.map(({ body }) => body.length)).toEqual([1000, 100]);
+  });
+
+  it("431: headers; said as the API would, and logged", async () => {
+    const { proxy } = await setUp({}, LIMITS);
+    const { answer, text } = await ask(`${proxy.baseURL}/models`, {
+      headers: { "x-long": "x".repeat(3000) },
+    });
+    expect([answer.statusCode, answer.headers["content-type"]]).toEqual([431, "application/json"]);
+    expect(JSON.parse(text)).toMatchObject({
+      error: { code: "headers_too_large", message: expect.stringContaining("2048 bytes") },
+    });
+    expect(await proxy.logged(1)).toMatchObject([{ method: "-", path: "-", status: 431 }]);
+  });
+
+  it("an answer that comes before the upload's end reaches the caller", async () => {
+    const api = await serveApi((_, answering) => {
+      answering.writeHead(401, { "content-type": "application/json" });
+      answering.end('{"error":{"message":"no"}}');
+    });
+    const { baseURL } = await serveProxy(`${api}/v1`);
+    const asking = request(`${baseURL}/files`, {
+      method: "POST",
+      headers: { "content-length": String(LONGER_THAN_BUFFERS) },
+    });
+    asking.write("x");
+    const [answer] = await once(asking, "response");
+    expect([answer.statusCode, await bodyOf(answer)]).toEqual([401, '{"error":{"message":"no"}}']);
+    asking.end("x".repeat(LONGER_THAN_BUFFERS - 1));
+    await once(asking, "close");
+  });
+});
+
+describe("a path is data", () => {
+  it.each([
+    ["an absolute target", "GET http://elsewhere.example/v1/models HTTP/1.1", 200],
+    ["a target without a scheme", "GET //elsewhere.example/v1/models HTTP/1.1", 404],
+    ["credentials in a target", "GET http://user:pass@elsewhere.example/v1/models HTTP/1.1", 200],
+    ["steps up", "GET /v1/../admin HTTP/1.1", 404],
+    ["encoded steps up", "GET /v1/%2e%2E/admin HTTP/1.1", 404],
+    ["steps up with backslashes", "GET /v1\\..\\admin HTTP/1.1", 404],
+    ["a name that only begins so", "GET /v1x/models HTTP/1.1", 404],
+    ["an at sign", "GET /@elsewhere.example/v1 HTTP/1.1", 404],
+    ["all of the server", "OPTIONS * HTTP/1.1", 404],
+    ["no base path", "POST /responses HTTP/1.1", 404],
+    ["what fetch does not know", "TRACE /v1/models HTTP/1.1", 405],
+    ["no method", "NOTHING /v1/models HTTP/1.1", 400],
+    [
+      "lengths that contradict",
+      "POST /v1/files HTTP/1.1\r\nContent-Length: 5\r\nTransfer-Encoding: chunked",
+      400,
+    ],
+    ["two lengths", "POST /v1/files HTTP/1.1\r\nContent-Length: 5\r\nContent-Length: 6", 400],
+  ])("%s: %j is answered %d, by the upstream or by none", async (_, head, status) => {
+    const { proxy, seen, api } = await setUpApi("/gateway/v1");
+    const answer = await sendRaw(proxy.url, `${head}\r\nHost: h\r\nConnection: close\r\n\r\n`);
+    expect(headOf(answer)).toContain(` ${status} `);
+    expect(seen.map(({ url, headers }) => [url, headers.host])).toEqual(
+      status === 200 ? [["/gateway/v1/models", new URL(api).host]] : [],
+    );
+    if (status >= 400) expect(answer).toContain('{"error":{"message":"');
+  });
+
+  it.each(["a:99999", "a b", "[::1", "%zz", ""])("the host %j breaks nothing", async (host) => {
+    const { proxy } = await setUpApi();
+    const answer = await sendRaw(
+      proxy.url,
+      `GET /v1/models HTTP/1.1\r\nHost: ${host}\r\nConnection: close\r\n\r\n`,
+    );
+    expect(headOf(answer)).toMatch(/ (?:200|400) /);
+    expect((await ask(`${proxy.baseURL}/models`)).answer.statusCode).toBe(200);
+  });
+
+  it.each(["", "/v1", "/gateway/openai/v1/"])(
+    "and stays below the upstream's %j, whatever it is",
+    async (path) => {
+      const asked: string[] = [];
+      const proxy = createProxy({
+        upstream: `https://api.example${path}`,
+        fetch: async (url) => {
+          asked.push(String(url));
+          return new Response("{}");
+        },
+        maxBody: 1,
+        maxJson: 1,
+      });
+      const below = new URL(`https://api.example${path}`).pathname.replace(/\/$/, "");
+      const piece = fc.oneof(
+        fc.constantFrom(
+          "/",
+          "//",
+          "..",
+          ".",
+          "%2e%2e",
+          "%2f",
+          "\\",
+          "@",
+          ":",
+          "v1",
+          "evil.example",
+          "?",
+          "#",
+          "http:",
+          "%00",
+        ),
+        fc.string(),
+      );
+      await fc.assert(
+        fc.asyncProperty(fc.array(piece), async (pieces) => {
+          const url = `http://127.0.0.1/v1/${pieces.join("")}`;
+          asked.length = 0;
+          const { status } = await proxy(new Request(url));
+          for (const sent of asked) {
+            expect(new URL(sent).origin).toBe("https://api.example");
+            expect(new URL(sent).pathname.startsWith(`${below}/`), sent).toBe(true);
+          }
+          expect(asked.length === 1 || status === 404).toBe(true);
+        }),
+        { numRuns: 500 },
+      );
+    },
+  );
+
+  it.each([
+    ["/v1", "/v1/models?limit=2", "/v1/models?limit=2"],
+    ["/v1/", "/v1/models", "/v1/models"],
+    ["/openai/v1", "/v1/responses/resp_1?include[]=a%20b", "/openai/v1/responses/resp_1?include[]=a%20b"],
+    ["/gateway", "/v1/models", "/gateway/models"],
+    [
+      "",
+      "/openai/deployments/mine/responses?api-version=1",
+      "/openai/deployments/mine/responses?api-version=1",
+    ],
+    ["/", "/v1/files/a%2Fb", "/v1/files/a%2Fb"],
+  ])("below the upstream's %j, %s is %s", async (path, asked, expected) => {
+    const { proxy, seen } = await setUpApi(path);
+    await sendRaw(proxy.url, `GET ${asked} HTTP/1.1\r\nHost: h\r\nConnection: close\r\n\r\n`);
+    expect(seen.map(({ url }) => url)).toEqual([expected]);
+  });
+
+  it.each(["ftp://x/v1", "no URL", "https://user:pass@x/v1", "https://x/v1?key=sk-1", "https://x/#a"])(
+    "the upstream %j is refused, and no secret in it shown",
+    (upstream) => {
+      const make = (): unknown => createProxy({ upstream, fetch, maxBody: 1, maxJson: 1 });
+      expect(make).toThrow(TypeError);
+      expect(make).toThrow(/upstream must be an http or https URL/);
+      expect(make).not.toThrow(/pass|sk-1/);
+    },
+  );
+});

@@ -1,0 +1,77 @@
+/** A redirect to another origin is not followed, by whichever door and version: no key goes there. */
+import { mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { describe, expect, it, onTestFinished } from "vitest";
+import { createFileCitationsFetch, repairResponse, withFileCitations } from "../src/index.js";
+import { run } from "./command.js";
+import { type Case, entriesOf, KEY, PLACES, QUIET, requestOf, responseOf, TEXT } from "./hostile-cases.js";
+import { SDKS } from "./sdks.js";
+import { serveApi, serveProxy } from "./serving.js";
+import { call, message, response } from "./upstream.js";
+
+describe.each(SDKS)(
+  "a redirect of the list to another origin is not followed, over real HTTP: %s",
+  (_, Client) => {
+    it.each([301, 302, 303, 307, 308])("%i", async (status) => {
+      const seen: unknown[] = [];
+      const elsewhere = await serveApi(({ headers }, answer) => {
+        seen.push(headers);
+        answer.setHeader("content-type", "application/json");
+        answer.end(JSON.stringify({ object: "list", data: entriesOf({ output: [] }) }));
+      });
+      const given = PLACES["code_interpreter_call.container_id"]!("cntr_1");
+      const before = { output: [message(TEXT)], more: { previous_response_id: "resp_0" } };
+      let answered: Case = given;
+      const api = await serveApi((request, answer) => {
+        if (request.url!.includes("/containers/") || request.url!.endsWith("resp_0")) {
+          answer.writeHead(status, { location: `${elsewhere}${request.url}` });
+          answer.end();
+          return;
+        }
+        answer.setHeader("content-type", "application/json");
+        answer.end(JSON.stringify(responseOf(answered)));
+      });
+      const bare = new Client({ apiKey: KEY, baseURL: `${api}/v1`, maxRetries: 0 });
+      const headers = { authorization: `Bearer ${KEY}`, "api-key": KEY, "content-type": "application/json" };
+      const send = { method: "POST", headers, body: JSON.stringify(requestOf(given)) };
+      const errors: (string | undefined)[] = [];
+      const options = {
+        ...QUIET,
+        onReport: ({ error }: { error?: Error }) => void errors.push(error?.message),
+      };
+      for (answered of [given, before]) {
+        await withFileCitations(bare, options).responses.create(requestOf(given) as never);
+        await (await createFileCitationsFetch(options)(`${api}/v1/responses`, send)).text();
+        await repairResponse(responseOf(answered), bare, options);
+        const served = await serveProxy(`${api}/v1`, QUIET);
+        await (await fetch(`${served.baseURL}/responses`, send)).text();
+      }
+      expect(seen).toEqual([]);
+      // The three doors with a list and, of those that ask for an earlier response, two.
+      expect(errors.filter((message) => message?.includes(String(status))).length).toBe(5);
+    });
+  },
+);
+
+it("a key of the command does not follow a redirect either", async () => {
+  const folder = await mkdtemp(join(tmpdir(), "hostile-test-"));
+  onTestFinished(() => rm(folder, { recursive: true }));
+  const seen: unknown[] = [];
+  const elsewhere = await serveApi(({ headers }, answer) => {
+    seen.push(headers);
+    answer.end("{}");
+  });
+  const api = await serveApi((request, answer) => {
+    answer.writeHead(307, { location: `${elsewhere}${request.url}` });
+    answer.end();
+  });
+  await writeFile(join(folder, "in.jsonl"), JSON.stringify(response([call(), message(TEXT)])));
+  const env = { OPENAI_API_KEY: KEY, OPENAI_BASE_URL: `${api}/v1` };
+  expect((await run(["repair", join(folder, "in.jsonl"), "--out", join(folder, "out")], { env })).code).toBe(
+    1,
+  );
+  expect((await run(["ask", "x"], { env, cwd: folder })).code).toBe(1);
+  expect(await readFile(join(folder, "out"), "utf8")).toBe(JSON.stringify(response([call(), message(TEXT)])));
+  expect(seen).toEqual([]);
+});

@@ -1,0 +1,213 @@
+/** A list that fails, lies, is late or never comes: the response is the one that came, in time, and the report says why. */
+import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
+import { type ContainerFile, FileCitationsError, type Report, repairResponse } from "../src/index.js";
+import { PLAN } from "./repairing.js";
+import { call, cited, file, message, response } from "./upstream.js";
+
+describe("what goes wrong", () => {
+  const output = [call(), message("Here: /mnt/data/plan.docx")];
+
+  it("is in the report, and the response is the one that came", async () => {
+    const given = response(output);
+    const { response: repaired, report } = await repairResponse(given, () =>
+      Promise.reject(new Error("down")),
+    );
+    expect(repaired).toBe(given);
+    expect(report).toMatchObject({
+      outcome: "failed",
+      error: new Error("down"),
+      listRequests: 1,
+      unresolved: [
+        { text: "/mnt/data/plan.docx", reason: "container-unavailable", outputIndex: 1, contentIndex: 0 },
+      ],
+    });
+  });
+
+  it("is thrown where that is wanted, with the report", async () => {
+    const promise = repairResponse(response(output), () => Promise.reject(new Error("down")), {
+      onFailure: "throw",
+    });
+    await expect(promise).rejects.toThrow(FileCitationsError);
+    await expect(promise).rejects.toMatchObject({ cause: new Error("down"), report: { outcome: "failed" } });
+  });
+
+  it("a nearer container that fails: a farther one's file may be the wrong one, and is not cited", async () => {
+    const list = async (id: string): Promise<ContainerFile[]> => {
+      if (id === "cntr_2") throw new Error("expired");
+      return [PLAN];
+    };
+    const given = response([call("", "cntr_1"), call("", "cntr_2"), message("/mnt/data/plan.docx")]);
+    const { response: repaired, report } = await repairResponse(given, list);
+    expect(repaired).toBe(given);
+    expect(report.outcome).toBe("failed");
+  });
+
+  it.each([
+    ["no array", "files"],
+    ["null", null],
+  ])("a list of %s", async (_, files) => {
+    const given = response(output);
+    const { response: repaired, report } = await repairResponse(given, (async () => files) as never);
+    expect(repaired).toBe(given);
+    expect(report.outcome).toBe("failed");
+    expect(report.error).toBeInstanceOf(Error);
+  });
+
+  it("a list with entries that are no files of the container: they are left out", async () => {
+    const files = [null, 7, "x", {}, { id: "cfile_1" }, { ...PLAN, container_id: "cntr_2" }, PLAN];
+    const { response: repaired } = await repairResponse(response(output), (async () => files) as never);
+    expect(cited(repaired)).toEqual(["plan.docx@/mnt/data/plan.docx"]);
+  });
+
+  it("a callback that throws harms nobody", async () => {
+    const onReport = (): never => {
+      throw new Error("mine");
+    };
+    const { response: repaired } = await repairResponse(response(output), [PLAN], { onReport });
+    expect(cited(repaired)).toHaveLength(1);
+  });
+
+  it.each([
+    ["items that are none", [null, 7, "x", [], {}, { type: "message" }, { type: "message", content: "x" }]],
+    ["parts that are none", [{ type: "message", content: [null, 7, "x", {}, { type: "output_text" }] }]],
+    [
+      "annotations that are none",
+      [
+        call(),
+        {
+          type: "message",
+          content: [
+            {
+              type: "output_text",
+              text: "/mnt/data/plan.docx",
+              annotations: [null, 7, { start_index: "x" }],
+            },
+          ],
+        },
+      ],
+    ],
+    [
+      "calls that are none",
+      [
+        { type: "code_interpreter_call", outputs: [null], code: 7 },
+        { type: "shell_call" },
+        { type: "shell_call_output", output: [null] },
+      ],
+    ],
+  ])("%s do not matter", async (_, odd) => {
+    await expect(repairResponse(response(odd), [PLAN])).resolves.toBeDefined();
+  });
+});
+
+describe("time", () => {
+  beforeEach(() => void vi.useFakeTimers());
+  afterEach(() => void vi.useRealTimers());
+
+  const output = [call("doc.save('/mnt/data/plan.docx')"), message("Here: /mnt/data/plan.docx")];
+
+  it("a list that hangs: the response is the one that came, when timeoutMs are over", async () => {
+    const given = response(output);
+    let signal: AbortSignal | undefined;
+    const hangs = (_: string, context: { signal: AbortSignal }): Promise<never> => {
+      signal = context.signal;
+      return new Promise(() => {});
+    };
+    let result: { response: unknown; report: Report } | undefined;
+    void repairResponse(given, hangs, { timeoutMs: 300 }).then((settled) => {
+      result = settled;
+    });
+    await vi.advanceTimersByTimeAsync(299);
+    expect(result).toBeUndefined();
+    await vi.advanceTimersByTimeAsync(1);
+    expect(result?.response).toBe(given);
+    expect(result?.report).toMatchObject({
+      outcome: "failed",
+      heldMs: 300,
+      error: new Error("the files' list took longer than 300 ms"),
+    });
+    expect(signal?.aborted).toBe(true);
+    expect(vi.getTimerCount()).toBe(0);
+  });
+
+  it("several parts together may not take longer", async () => {
+    const hangs = (): Promise<never> => new Promise(() => {});
+    let report: Report | undefined;
+    const parts = [call(), message("/mnt/data/a.csv"), call(), message("/mnt/data/b.csv")];
+    void repairResponse(response(parts), hangs, { timeoutMs: 300, onReport: (done) => (report = done) });
+    await vi.advanceTimersByTimeAsync(300);
+    await vi.advanceTimersByTimeAsync(0);
+    expect(report?.outcome).toBe("failed");
+  });
+
+  it("a file that the list does not have yet, but a call wrote: asked for again, with growing pauses", async () => {
+    const times: number[] = [];
+    const started = Date.now();
+    const late = async (): Promise<ContainerFile[]> => {
+      times.push(Date.now() - started);
+      return times.length === 3 ? [PLAN] : [];
+    };
+    const promise = repairResponse(response(output), late);
+    await vi.advanceTimersByTimeAsync(5000);
+    const { response: repaired, report } = await promise;
+    expect(cited(repaired)).toEqual(["plan.docx@/mnt/data/plan.docx"]);
+    expect(times).toHaveLength(3);
+    expect(times[2]! - times[1]!).toBeGreaterThan(times[1]!);
+    expect(report).toMatchObject({ outcome: "recovered", listRequests: 3 });
+  });
+
+  it("no longer than retries allow, and not at all for what no call wrote", async () => {
+    for (const [code, retries, expected] of [
+      ["doc.save('/mnt/data/plan.docx')", 2, 3],
+      ["doc.save('/mnt/data/plan.docx')", 1, 2],
+      ["doc.save('/mnt/data/plan.docx')", 0, 1],
+      ["print(7)", 2, 1],
+    ] as const) {
+      let asked = 0;
+      const list = async (): Promise<ContainerFile[]> => {
+        asked++;
+        return [];
+      };
+      const given = response([call(code), message("Here: /mnt/data/plan.docx")]);
+      const promise = repairResponse(given, list, { retries });
+      await vi.advanceTimersByTimeAsync(5000);
+      const { response: repaired, report } = await promise;
+      expect(repaired).toBe(given);
+      expect(report).toMatchObject({ outcome: "unchanged", unresolved: [{ reason: "not-found" }] });
+      expect(asked, `${code}, ${retries}`).toBe(expected);
+    }
+  });
+
+  it("a signal that aborts ends it at once", async () => {
+    const controller = new AbortController();
+    const given = response(output);
+    const promise = repairResponse(given, () => new Promise(() => {}), { signal: controller.signal });
+    controller.abort(new Error("enough"));
+    const { response: repaired, report } = await promise;
+    expect(repaired).toBe(given);
+    expect(report.error).toEqual(new Error("enough"));
+    expect(vi.getTimerCount()).toBe(0);
+  });
+});
+
+describe("asking again", () => {
+  beforeEach(() => void vi.useFakeTimers());
+  afterEach(() => void vi.useRealTimers());
+
+  it("for a file that is late keeps what an earlier container had", async () => {
+    const old = file("/mnt/data/old.csv", { container_id: "cntr_0" });
+    let asked = 0;
+    const recovery = repairResponse(
+      response([
+        call("open('/mnt/data/plan.docx', 'w')"),
+        message("/mnt/data/plan.docx and /mnt/data/old.csv"),
+      ]),
+      (id) => (id === "cntr_0" ? [old] : asked++ === 0 ? [] : [PLAN]),
+      { request: { tools: [{ type: "code_interpreter", container: "cntr_0" }] } },
+    );
+    await vi.advanceTimersByTimeAsync(5000);
+    expect(cited((await recovery).response)).toEqual([
+      "plan.docx@/mnt/data/plan.docx",
+      "old.csv@/mnt/data/old.csv",
+    ]);
+  });
+});

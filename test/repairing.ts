@@ -1,0 +1,71 @@
+/** A response or a stream's events, repaired; and that what the caller gave stayed as it was. */
+import { expect } from "vitest";
+import {
+  type ContainerFile,
+  createFileCitationsFetch,
+  type RepairOptions,
+  repairResponse,
+  repairResponseStream,
+} from "../src/index.js";
+import { BASE, eventsIn, file, frames, response, type StreamEvent, streamed, upstream } from "./upstream.js";
+
+export const PLAN = file("/mnt/data/plan.docx");
+export const POST = { method: "POST", body: "{}" };
+
+/** A source that counts, and lists the files of each container. */
+export function sourceOf(files: readonly ContainerFile[]) {
+  const asked: string[] = [];
+  const list = async (containerId: string): Promise<ContainerFile[]> => {
+    asked.push(containerId);
+    return files.filter(({ container_id }) => container_id === containerId);
+  };
+  return { asked, list };
+}
+
+export async function repair(
+  output: unknown[],
+  files: readonly ContainerFile[],
+  options: RepairOptions = {},
+  more = {},
+) {
+  const { asked, list } = sourceOf(files);
+  const given = response(output, more);
+  const copy = structuredClone(given);
+  const { response: repaired, report } = await repairResponse(given, list, options);
+  expect(given, "the caller's object").toEqual(copy);
+  return { given, repaired, report, asked };
+}
+
+export async function repaired(
+  events: readonly StreamEvent[],
+  source: Parameters<typeof repairResponseStream>[1] = [PLAN],
+  options: RepairOptions = {},
+): Promise<StreamEvent[]> {
+  const out: StreamEvent[] = [];
+  const copy = structuredClone(events);
+  for await (const event of repairResponseStream(events, source, options)) out.push(event);
+  expect(events, "the caller's events").toEqual(copy);
+  return out;
+}
+
+/** The same events through the middleware, as bytes. */
+export async function throughFetch(
+  events: readonly StreamEvent[],
+  files = [PLAN],
+  options: RepairOptions = {},
+) {
+  const { fetch, lists } = upstream({ answer: () => streamed(frames(events)), files });
+  const answer = await createFileCitationsFetch({ fetch, ...options })(`${BASE}/responses`, POST);
+  const text = await answer.text();
+  return { text, events: eventsIn(text), lists: lists() };
+}
+
+/** `added@sequence_number` for each citation event, and which item and part it is of. */
+export function added(events: readonly StreamEvent[]): string[] {
+  return events
+    .filter(({ type }) => type === "response.output_text.annotation.added")
+    .map(
+      ({ annotation, sequence_number, output_index, content_index, annotation_index }) =>
+        `${(annotation as { filename: string }).filename}@${sequence_number} ${output_index}/${content_index}/${annotation_index}`,
+    );
+}

@@ -1,0 +1,164 @@
+/** A link opens the file that it was made for, for as long as it was made for, and no other link does. */
+import fc from "fast-check";
+import { SignJWT } from "jose";
+import OpenAI from "openai";
+import { describe, expect, it, vi } from "vitest";
+import { createFileRoute, type FileRouteOptions } from "../src/files/route.js";
+import { citation, routeOf, SECRET, setUp } from "./file-route.js";
+
+const OTHER_SECRET = "another secret that is long enough as well";
+
+it("a link is made of a citation, of what collectFiles found, of a container's list", async () => {
+  const { route } = await setUp({ basePath: "https://example.com/files" });
+  vi.useFakeTimers({ now: 0, toFake: ["Date"] });
+  const urls = await Promise.all([
+    route.urlFor(citation("plan.docx")),
+    route.urlFor({ kind: "container-file", containerId: "cntr_1", fileId: "cfile_1", filename: "plan.docx" }),
+    route.urlFor({
+      id: "cfile_1",
+      container_id: "cntr_1",
+      path: "/mnt/data/out/plan.docx",
+      source: "assistant",
+      created_at: 1,
+    }),
+  ]);
+  expect(new Set(urls).size).toBe(1);
+  expect(urls[0]).toMatch(/^https:\/\/example\.com\/files\/[\w.-]+$/);
+  const payload = JSON.parse(atob(urls[0]!.split(".").at(-2)!.replaceAll("-", "+").replaceAll("_", "/")));
+  expect(payload).toEqual({
+    ...{ c: "cntr_1", f: "cfile_1", n: "plan.docx" },
+    ...{ aud: "openai-file-citations", exp: 1200 },
+  });
+});
+
+it.each([
+  ["/", "/"],
+  ["/a/b//", "/a/b/"],
+  ["http://localhost:3000", "http://localhost:3000/"],
+])("basePath %j", async (basePath, expected) => {
+  const { route } = await setUp({ basePath });
+  expect((await route.urlFor(citation("a"))).replace(/[^/]*$/, "")).toBe(expected);
+});
+
+describe("a link that was not made here is 403, and the API is never asked", () => {
+  const key = new TextEncoder().encode(SECRET);
+  const claims = { c: "cntr_1", f: "cfile_1", n: "a.txt" };
+  const forged = (
+    payload: Record<string, unknown> = claims,
+    { alg = "HS256", secret = key, audience = "openai-file-citations", expires = "1h" } = {},
+  ) => {
+    const token = new SignJWT(payload).setProtectedHeader({ alg }).setExpirationTime(expires);
+    return (audience === "" ? token : token.setAudience(audience)).sign(secret);
+  };
+  const base64url = (value: unknown) => Buffer.from(JSON.stringify(value)).toString("base64url");
+
+  it("whatever was changed, left out or made up", async () => {
+    const { getPath, route, file, asked, emulator } = await setUp();
+    const token = (await route.urlFor(file)).replace("/files/", "");
+    const [header, payload, signature] = token.split(".") as [string, string, string];
+    const read = JSON.parse(Buffer.from(payload, "base64url").toString());
+    const long = new TextEncoder().encode(SECRET.repeat(4));
+    const tokens = {
+      nothing: "",
+      garbage: "a.b.c",
+      "another file": [header, base64url({ ...read, f: "cfile_2" }), signature].join("."),
+      "another container": [header, base64url({ ...read, c: "cntr_2" }), signature].join("."),
+      "a later expiry": [header, base64url({ ...read, exp: read.exp + 1 }), signature].join("."),
+      "another name": [header, base64url({ ...read, n: "evil.html" }), signature].join("."),
+      "no signature": `${header}.${payload}.`,
+      "no signature part": `${header}.${payload}`,
+      "a shorter signature": token.slice(0, -1),
+      "half of it": token.slice(0, token.length / 2),
+      twice: token + token,
+      "alg none": [base64url({ alg: "none" }), payload, ""].join("."),
+      "alg none, signed": [base64url({ alg: "none" }), payload, signature].join("."),
+      "alg nOnE": [base64url({ alg: "nOnE" }), payload, ""].join("."),
+      "alg HS512": await forged(claims, { alg: "HS512", secret: long }),
+      "another secret": await forged(claims, { secret: new TextEncoder().encode(OTHER_SECRET) }),
+      "another audience": await forged(claims, { audience: "somebody-else" }),
+      "no audience": await forged(claims, { audience: "" }),
+      "no expiry": await new SignJWT(claims)
+        .setProtectedHeader({ alg: "HS256" })
+        .setAudience("openai-file-citations")
+        .sign(key),
+      "no file": await forged({ c: "cntr_1", n: "a" }),
+      "no name": await forged({ c: "cntr_1", f: "cfile_1" }),
+      "an id that leads elsewhere": await forged({ ...claims, f: "../../files" }),
+      "an id that is none": await forged({ ...claims, c: { toString: "cntr_1" } }),
+      "a header that is critical": [base64url({ alg: "HS256", crit: ["x"], x: 1 }), payload, signature].join(
+        ".",
+      ),
+    };
+    for (const [what, changed] of Object.entries(tokens)) {
+      const answer = await getPath(`/files/${changed}`);
+      expect([answer.status, await answer.text()], what).toEqual([403, "This link is not valid."]);
+    }
+    for (const path of [
+      "/",
+      `/files/${token}/`,
+      `/files/${token}/x`,
+      `/files/x?token=${token}`,
+      `/files/x#${token}`,
+    ]) {
+      expect((await getPath(path)).status, path).toBe(403);
+    }
+    expect(asked()).toEqual([]);
+    expect((await getPath(`/anywhere/else/${token}?utm_source=mail`)).status).toBe(200);
+    expect(emulator.requests.at(-1)!.path).toBe(
+      `/v1/containers/${file.container_id}/files/${file.id}/content`,
+    );
+  });
+
+  it("whatever text stands in its place", async () => {
+    const route = routeOf(() => expect.unreachable());
+    const token = (await route.urlFor(citation("a"))).replace("/files/", "");
+    await fc.assert(
+      fc.asyncProperty(
+        fc.oneof(
+          fc.webPath(),
+          fc.string().map((text) => `/${encodeURIComponent(text)}`),
+          fc
+            .tuple(fc.nat(token.length - 1), fc.constantFrom("A", "B", "_", ".", "", "="))
+            .map(([at, character]) => `/${token.slice(0, at)}${character}${token.slice(at + 1)}`)
+            .filter((path) => path !== `/${token}`),
+        ),
+        async (path) => {
+          const answer = await route.handler(new Request(`https://example.com/files${path}`));
+          // A last character has bits that count for nothing, and a token with other ones is the same.
+          if (answer.status === 502) expect(path.slice(0, -1)).toBe(`/${token.slice(0, -1)}`);
+          else expect(answer.status).toBe(403);
+        },
+      ),
+      { numRuns: 2000 },
+    );
+  });
+});
+
+it("a link opens for as long as it was made for, and is 410 from then on", async () => {
+  const { url, asked } = await setUp({ expiresIn: 60 });
+  vi.useFakeTimers({ now: 1_800_000_000_000, toFake: ["Date"] });
+  const link = await url();
+  vi.setSystemTime(1_800_000_059_999);
+  expect((await fetch(link)).status).toBe(200);
+  vi.setSystemTime(1_800_000_060_000);
+  const answer = await fetch(link);
+  expect([answer.status, await answer.text()]).toEqual([410, "This link has expired."]);
+  expect(asked()).toHaveLength(1);
+});
+
+it("secrets can be rotated: the first signs, all are taken", async () => {
+  const client = new OpenAI({
+    apiKey: "k",
+    fetch: async () => new Response("x"),
+  });
+  const statusOf = async (by: FileRouteOptions["secret"], opened: FileRouteOptions["secret"]) => {
+    const url = await createFileRoute(client, { secret: by }).urlFor(citation("a"));
+    const { handler } = createFileRoute(client, { secret: opened });
+    return (await handler(new Request(`https://example.com${url}`))).status;
+  };
+  expect(await statusOf(OTHER_SECRET, [SECRET, OTHER_SECRET])).toBe(200);
+  expect(await statusOf([SECRET, OTHER_SECRET], SECRET)).toBe(200);
+  expect(await statusOf([SECRET, OTHER_SECRET], OTHER_SECRET)).toBe(403);
+  expect(await statusOf(OTHER_SECRET, SECRET)).toBe(403);
+  expect(await statusOf(SECRET, new TextEncoder().encode(SECRET))).toBe(200);
+});

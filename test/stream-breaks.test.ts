@@ -1,0 +1,255 @@
+/** A stream as gateways change it, and one that breaks: what came is repaired, and nothing that came is lost. */
+import { describe, expect, it, vi } from "vitest";
+import {
+  createFileCitationsFetch,
+  FileCitationsError,
+  type Report,
+  repairResponseStream,
+} from "../src/index.js";
+import { ResponseRepair } from "../src/responses/response-repair.js";
+import { added, PLAN, POST, repaired } from "./repairing.js";
+import {
+  BASE,
+  call,
+  cited,
+  eventsIn,
+  frames,
+  listPage,
+  message,
+  response,
+  type StreamEvent,
+  streamed,
+  streamOf,
+  upstream,
+} from "./upstream.js";
+
+const last = (events: readonly StreamEvent[]): unknown => events.at(-1)!.response;
+
+describe("what a gateway does to a stream", () => {
+  it("frozen events, and what is no event", async () => {
+    const events = streamOf([call(), message("Here: /mnt/data/plan.docx")]);
+    const freeze = (value: unknown): void => {
+      if (typeof value === "object" && value !== null) Object.values(Object.freeze(value)).forEach(freeze);
+    };
+    freeze(events);
+    expect(cited(last(await repaired(events)))).toEqual(["plan.docx@/mnt/data/plan.docx"]);
+    const odd = [null, "x", undefined, { type: 5 }] as unknown as StreamEvent[];
+    expect(await repaired(odd)).toEqual(odd);
+  });
+
+  it("one response after the other: each has its own citations, and its own report", async () => {
+    const texts = [
+      "Here: /mnt/data/plan.docx",
+      "You are very welcome, dear user.",
+      "Or: /mnt/data/plan.docx",
+    ];
+    const events = texts.flatMap((text, at) =>
+      streamOf([call(), message(text)]).map((event) =>
+        "response" in event
+          ? { ...event, response: { ...(event.response as object), id: `resp_${at}` } }
+          : event,
+      ),
+    );
+    const reports: Report[] = [];
+    const out = await repaired(events, [PLAN], { onReport: (report) => reports.push(report) });
+    expect(
+      out.filter(({ type }) => type === "response.completed").map((event) => cited(event.response)),
+    ).toEqual([["plan.docx@/mnt/data/plan.docx"], [], ["plan.docx@/mnt/data/plan.docx"]]);
+    expect(added(out)).toHaveLength(2);
+    expect(reports.map(({ responseId, outcome }) => [responseId, outcome])).toEqual([
+      ["resp_0", "recovered"],
+      ["resp_1", "nothing-to-do"],
+      ["resp_2", "recovered"],
+    ]);
+  });
+
+  it("a final event that leaves items out: no part gets the citation of another", async () => {
+    const events = streamOf([call(), message("/mnt/data/plan.docx"), message("That is all there is.")]);
+    const final = { ...events.at(-1)!, response: response([call(), message("That is all there is.")]) };
+    expect(cited(last(await repaired([...events.slice(0, -1), final])))).toEqual([]);
+  });
+
+  it("an output_text.done without its text", async () => {
+    const events = streamOf([call(), message("/mnt/data/plan.docx")]).map((event) =>
+      event.type === "response.output_text.done" ? { ...event, text: "" } : event,
+    );
+    expect(cited(last(await repaired(events)))).toEqual(["plan.docx@/mnt/data/plan.docx"]);
+  });
+
+  it.each([100_000, 4e9, 1e15])("an index of %d", async (output_index) => {
+    const noteItem = vi.spyOn(ResponseRepair.prototype, "noteItem");
+    const events = streamOf([call(), message("/mnt/data/plan.docx")]).map((event) =>
+      "output_index" in event ? { ...event, output_index } : event,
+    );
+    expect(cited(last(await repaired(events)))).toEqual(["plan.docx@/mnt/data/plan.docx"]);
+    for (const [at] of noteItem.mock.calls) expect(at).toBeLessThan(2);
+    noteItem.mockRestore();
+  });
+
+  it("frames that are all named message", async () => {
+    const events = streamOf([call(), message("/mnt/data/plan.docx")]);
+    const body = frames(events).replace(/^event: .*$/gm, "event: message");
+    const { fetch } = upstream({ answer: () => streamed(body), files: [PLAN] });
+    const answer = await createFileCitationsFetch({ fetch })(`${BASE}/responses`, POST);
+    expect(cited(last(eventsIn(await answer.text())))).toEqual(["plan.docx@/mnt/data/plan.docx"]);
+  });
+
+  it("a final event that cannot be written again: the same bytes", async () => {
+    const deep = "[".repeat(200_000) + "]".repeat(200_000);
+    const events = streamOf([call(), message("/mnt/data/plan.docx")]);
+    const body = frames(events).replaceAll('"metadata":{}', `"metadata":${deep}`);
+    const { fetch } = upstream({ answer: () => streamed(body), files: [PLAN] });
+    const answer = await createFileCitationsFetch({ fetch })(`${BASE}/responses`, POST);
+    const final = body.slice(body.indexOf("event: response.completed"));
+    expect((await answer.text()).endsWith(final)).toBe(true);
+  });
+});
+
+describe("a stream that breaks", () => {
+  const events = streamOf([call(), message("Here: /mnt/data/plan.docx, and more")]);
+  const reset = new Error("reset");
+
+  /** A body that breaks behind so many events. */
+  function breaking(at: number, error: () => unknown = () => reset): ReadableStream<Uint8Array> {
+    let next = 0;
+    return new ReadableStream({
+      pull(controller) {
+        if (next === at) return controller.error(error());
+        controller.enqueue(new TextEncoder().encode(frames([events[next++]!])));
+      },
+    });
+  }
+
+  it.each(["pass-through", "throw"] as const)(
+    "is reported with the error that broke it, which is what the reader gets: onFailure %s",
+    async (onFailure) => {
+      for (let at = 0; at < events.length; at++) {
+        const reports: Report[] = [];
+        const onReport = (report: Report): void => void reports.push(report);
+        // A list that fails is no reason to get another error.
+        const { fetch } = upstream({ answer: () => streamed(breaking(at)), list: () => listPage([PLAN]) });
+        const answer = await createFileCitationsFetch({ fetch, onReport, onFailure })(
+          `${BASE}/responses`,
+          POST,
+        );
+        await expect(answer.text()).rejects.toThrow("reset");
+        async function* broken(): AsyncGenerator<StreamEvent> {
+          yield* events.slice(0, at);
+          throw reset;
+        }
+        const read = async (): Promise<void> => {
+          for await (const _ of repairResponseStream(broken(), [PLAN], { onReport, onFailure }));
+        };
+        await expect(read()).rejects.toBe(reset);
+        expect(reports).toMatchObject([{ error: reset }, { error: reset }]);
+        const isFound = at > events.findIndex(({ type }) => type === "response.output_text.done");
+        expect(reports.map(({ outcome }) => outcome)).toEqual(
+          Array(2).fill(isFound ? "recovered" : "failed"),
+        );
+      }
+    },
+  );
+
+  it("and whose list failed too: the reader gets the error that broke it, the report tells of the list", async () => {
+    const reports: Report[] = [];
+    const { fetch } = upstream({
+      answer: () => streamed(breaking(events.length - 1)),
+      list: () => new Response(null, { status: 404 }),
+    });
+    const repairing = createFileCitationsFetch({
+      fetch,
+      onFailure: "throw",
+      onReport: (report) => reports.push(report),
+    });
+    await expect((await repairing(`${BASE}/responses`, POST)).text()).rejects.toThrow("reset");
+    expect(reports.map(({ outcome, error }) => [outcome, error!.message.slice(0, 50)])).toEqual([
+      ["failed", "the container's file list answered 404: the contai"],
+    ]);
+  });
+
+  it("that just ends is reported so", async () => {
+    const reports: Report[] = [];
+    await repaired(events.slice(0, 3), [PLAN], { onReport: (report) => reports.push(report) });
+    expect(reports).toMatchObject([{ outcome: "failed", responseId: "resp_1" }]);
+    expect(reports[0]!.error!.message).toBe("the stream ended without its final event");
+  });
+
+  it("with an error event: the API's words, also where the reader leaves at it, as the SDK does", async () => {
+    const error = {
+      type: "error",
+      code: "server_error",
+      message: "overloaded",
+      param: null,
+      sequence_number: 9,
+    };
+    for (const leaves of [false, true]) {
+      const reports: Report[] = [];
+      const source = [...events.slice(0, 3), error];
+      const options = { onReport: (report: Report) => reports.push(report) };
+      for await (const { type } of repairResponseStream(source, [PLAN], options)) {
+        if (type === "error" && leaves) break;
+      }
+      expect(reports.map((report) => report.error!.message)).toEqual([
+        "the stream ended with an error: overloaded",
+      ]);
+    }
+  });
+
+  it("by the caller's own abort is no news to the caller", async () => {
+    const controller = new AbortController();
+    const reports: Report[] = [];
+    const body = breaking(3, () => {
+      controller.abort(reset);
+      return reset;
+    });
+    const { fetch } = upstream({ answer: () => streamed(body) });
+    const repairing = createFileCitationsFetch({ fetch, onReport: (report) => reports.push(report) });
+    const answer = await repairing(`${BASE}/responses`, { ...POST, signal: controller.signal });
+    await expect(answer.text()).rejects.toThrow("reset");
+    expect(reports).toEqual([]);
+  });
+
+  it("ends the list that was asked for ahead", async () => {
+    const events = streamOf([call(), message("/mnt/data/plan.docx is the plan, and more")]).slice(0, 7);
+    let next = 0;
+    const body = new ReadableStream<Uint8Array>({
+      pull(controller) {
+        const event = events[next++];
+        if (event) controller.enqueue(new TextEncoder().encode(frames([event])));
+        else controller.error(new Error("reset"));
+      },
+    });
+    let signal: AbortSignal | null | undefined;
+    const { fetch } = upstream({
+      answer: () => streamed(body),
+      list: (_, asked) => {
+        signal = asked.signal;
+        return new Promise<Response>(() => {});
+      },
+    });
+    const answer = await createFileCitationsFetch({ fetch })(`${BASE}/responses`, POST);
+    await expect(answer.text()).rejects.toThrow("reset");
+    expect(signal?.aborted).toBe(true);
+  });
+
+  it("by an error of ours that was asked for ends the upstream", async () => {
+    let isCancelled = false;
+    const body = new ReadableStream<Uint8Array>({
+      start: (controller) =>
+        controller.enqueue(
+          new TextEncoder().encode(frames(streamOf([call(), message("/mnt/data/plan.docx")]))),
+        ),
+      cancel: () => {
+        isCancelled = true;
+      },
+    });
+    const { fetch } = upstream({
+      answer: () => streamed(body),
+      list: () => new Response(null, { status: 404 }),
+    });
+    const repairing = createFileCitationsFetch({ fetch, onFailure: "throw" });
+    const answer = await repairing(`${BASE}/responses`, POST);
+    await expect(answer.text()).rejects.toThrow(FileCitationsError);
+    expect(isCancelled).toBe(true);
+  });
+});

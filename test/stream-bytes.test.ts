@@ -1,0 +1,121 @@
+/** What of a stream is malformed, or needs no repair, passes as it came. */
+import fc from "fast-check";
+import { describe, expect, it } from "vitest";
+import { FrameSplitter } from "../src/http/frames.js";
+import { createFileCitationsFetch, repairResponse } from "../src/index.js";
+import { PLAN, POST, repaired, sourceOf } from "./repairing.js";
+import {
+  BASE,
+  call,
+  file,
+  frames,
+  message,
+  response,
+  type StreamEvent,
+  streamed,
+  streamOf,
+  upstream,
+} from "./upstream.js";
+
+function frameEnds(splitter: FrameSplitter, chunk: Uint8Array): number[] {
+  const ends: number[] = [];
+  splitter.take(chunk);
+  for (let end = splitter.endFrom(0); end >= 0; end = splitter.endFrom(end)) ends.push(end);
+  return ends;
+}
+
+describe("bytes", () => {
+  it("of a frame behind an inserted event are the ones that came, whatever they are like", async () => {
+    const body = frames(streamOf([call(), message("Here: /mnt/data/plan.docx")]));
+    const odd = body.replace(
+      /data: (\{"type":"response.output_text.done".*)/,
+      (_, json: string) =>
+        `data: ${json.replaceAll("/", "\\/").replaceAll(",", " , ").replace(":0", ":0.0")}`,
+    );
+    const { fetch } = upstream({ answer: () => streamed(odd), files: [PLAN] });
+    const text = await (await createFileCitationsFetch({ fetch })(`${BASE}/responses`, POST)).text();
+    const frame = /event: response.output_text.done\n.*\n\n/.exec(odd)![0];
+    expect(frame).not.toBe(/event: response.output_text.done\n.*\n\n/.exec(body)![0]);
+    expect(text.split(frame)).toHaveLength(2);
+  });
+
+  it("of a malformed stream pass as they are", async () => {
+    const events = frames(streamOf([call(), message("/mnt/data/plan.docx")]));
+    const garbage = [
+      "data: {not json}\n\n",
+      "event: response.completed\ndata: [1]\n\n",
+      "data: null\n\n",
+      "data: [DONE]\n\n",
+      ": ping\n\n",
+      "event: response.output_text.done\n\n",
+      'event: response.output_text.done\ndata: {"type":"response.output_text.done","output_index":"x"}\n\n',
+      'data: {"type":"response.output_item.done","output_index":-1,"item":null}\n\n',
+      'data: {"type":"response.completed","response":null}\n\n',
+      "data",
+      "\n\n\n",
+      events.slice(0, events.length / 2),
+      'event: response.completed\ndata: {"type":',
+      "\u0000\ufffd",
+    ];
+    for (const text of garbage) {
+      const { fetch } = upstream({ answer: () => streamed(text), files: [] });
+      expect(await (await createFileCitationsFetch({ fetch })(`${BASE}/responses`, POST)).text()).toBe(text);
+    }
+  });
+
+  it("are split into the same frames, however they are cut and whatever ends their lines", () => {
+    const line = fc.constantFrom("data: a", "event: b", ":", "", "é🎉", "id: 1");
+    const text = fc
+      .array(fc.tuple(line, fc.constantFrom("\n", "\r\n", "\r")))
+      .map((lines) => lines.map((pair) => pair.join("")).join(""));
+    fc.assert(
+      fc.property(text, fc.array(fc.nat(200)), (body, cuts) => {
+        const bytes = new TextEncoder().encode(body);
+        const whole = frameEnds(new FrameSplitter(), bytes);
+        const splitter = new FrameSplitter();
+        const edges = [0, ...cuts.filter((cut) => cut <= bytes.length).sort((a, b) => a - b), bytes.length];
+        const ends: number[] = [];
+        for (let at = 1; at < edges.length; at++) {
+          ends.push(
+            ...frameEnds(splitter, bytes.slice(edges[at - 1], edges[at])).map((end) => end + edges[at - 1]!),
+          );
+        }
+        // A CR at the end of a chunk ends its line; an LF that then follows comes with the next frame.
+        expect(ends.length).toBe(whole.length);
+        for (const [at, end] of ends.entries()) expect([end, end + 1]).toContain(whole[at]);
+      }),
+      { numRuns: 2000 },
+    );
+  });
+});
+
+describe("ids, indices and types that are no text, and cannot be made one", () => {
+  const chart = file("/mnt/data/chart.png");
+  const throughEvents = (events: readonly StreamEvent[]) =>
+    repaired(events, sourceOf([chart]).list, { unmentioned: "cite" });
+  const odd = { toString: "x", valueOf: null };
+
+  it("in an annotation: the rest is cited, and nothing throws", async () => {
+    const annotation = { type: "container_file_citation", container_id: odd, file_id: odd, start_index: odd };
+    const given = response([call(), message({ text: "Done.", annotations: [annotation] })]);
+    const { response: repaired, report } = await repairResponse(given, sourceOf([chart]).list, {
+      unmentioned: "cite",
+    });
+    expect(report.outcome).toBe("recovered");
+    expect(JSON.stringify(repaired)).toContain(chart.id);
+    const out = await throughEvents(streamOf(given.output as Record<string, unknown>[]));
+    expect(JSON.stringify(out.at(-1))).toContain(chart.id);
+  });
+
+  it("in events, while others are held for the one behind them: all come, in their order", async () => {
+    const events = streamOf([call(), message("Done.")]);
+    const strange = [{ type: odd }, { type: "response.output_text.annotation.added", output_index: odd }];
+    const with_ = [...events.slice(0, -1), ...strange, ...events.slice(-1)] as unknown as StreamEvent[];
+    const out = await throughEvents(with_);
+    expect(
+      out.filter((event) => with_.includes(event) || event.type !== "response.output_text.annotation.added")
+        .length,
+    ).toBe(with_.length);
+    expect(out.slice(0, -2)).toEqual(with_.slice(0, -1));
+  });
+});
