@@ -3,7 +3,9 @@ import { defineConfig } from "vitest/config";
 export default defineConfig({
   test: {
     include: ["test/**/*.test.ts"],
-    testTimeout: 30_000, // thousands of runs of a property, counted for the coverage, on a machine that has other work
+    // For what hangs. What is only slow, on a machine that has other work, has the time that it takes.
+    testTimeout: 300_000,
+    hookTimeout: 300_000,
     globalSetup: ["test/build-command.ts"],
     // `npm run coverage`. The command runs in processes of its own: scripts/coverage.mjs adds what those ran.
     coverage: {

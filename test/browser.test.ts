@@ -78,7 +78,7 @@ describe.skipIf(hasNoChromium)("an answer in Chromium", () => {
     browser = await launchChromium();
     page = await browser.newPage();
     await page.goto(site.url);
-  }, 60_000);
+  });
 
   afterAll(async () => {
     await browser?.close();

@@ -6,7 +6,9 @@
 import { spawn } from "node:child_process";
 import { once } from "node:events";
 import { cp, readFile } from "node:fs/promises";
+import { join } from "node:path";
 import { createInterface } from "node:readline";
+import { pathToFileURL } from "node:url";
 import { afterEach, beforeAll, expect, it } from "vitest";
 import {
   chartModel,
@@ -15,9 +17,10 @@ import {
   type Script,
 } from "../src/testing/index.js";
 import { hasNoChromium, launchChromium } from "./chromium.js";
+import { commandFolder } from "./command.js";
 
 /** Beside what `test/build-command.ts` made, so that the example's imports find the package as it is in src. */
-const folder = new URL("../node_modules/.command/examples/chat/", import.meta.url);
+const folder = pathToFileURL(join(commandFolder, "examples/chat/"));
 beforeAll(() => cp(new URL("../examples/chat/", import.meta.url), folder, { recursive: true }));
 
 /** What a test started, to be stopped in the other order. */
@@ -66,7 +69,6 @@ async function ask(url: string, previous?: string): Promise<Line[]> {
 
 it.skipIf(hasNoChromium)(
   "Chromium: asks, sees the answer come, sees the chart in its place, clicks on the file and has its bytes",
-  { timeout: 60_000 },
   async () => {
     const { script }: { script: Script } = await import(new URL("emulated.mjs", folder).href);
     let goOn = () => {};
@@ -120,7 +122,7 @@ it.skipIf(hasNoChromium)(
   },
 );
 
-it("starts with one command, without a key", { timeout: 30_000 }, async () => {
+it("starts with one command, without a key", async () => {
   const { said, url } = await startChat();
   expect(said).toMatch(/^The emulator answers at http:/);
   expect(await (await fetch(url)).text()).toContain("<title>Chat</title>");

@@ -55,7 +55,7 @@ describe.skipIf(!isThere && !process.env.CI)("GNU parallel", () => {
     ],
     ["in many blocks", () => inBlocks("60k"), stored.length],
     ["line by line, nearly", () => inBlocks("1k"), 40],
-  ])("gives the bytes of one run, %s", { timeout: 120_000 }, async (_, code, count) => {
+  ])("gives the bytes of one run, %s", async (_, code, count) => {
     const input = stored.slice(0, count).join("");
     await writeFile(at("responses.jsonl"), input);
     const whole = await run(["repair", "--files", at("list.json")], { input });

@@ -5,7 +5,8 @@ import { join } from "node:path";
 import { onTestFinished } from "vitest";
 
 /** What `test/build-command.ts` made. */
-export const main = new URL("../node_modules/.command/dist/cli/main.js", import.meta.url).pathname;
+export const commandFolder = process.env.COMMAND_FOLDER!;
+export const main = join(commandFolder, "dist/cli/main.js");
 
 export interface Run {
   code: number | null;

@@ -67,7 +67,7 @@ const examples = await readExamples();
 
 afterAll(() => rm(folder, { recursive: true, force: true }));
 
-it("compiles", { timeout: 60_000 }, async () => {
+it("compiles", async () => {
   const all = examples.filter(({ code }) => !NEEDS_ANOTHER_LIBRARY.test(code));
   expect(all.length).toBeGreaterThan(12);
   await rm(folder, { recursive: true, force: true });
@@ -99,7 +99,7 @@ it("compiles", { timeout: 60_000 }, async () => {
 describe("runs", () => {
   const runnable = examples.filter(({ isRunnable }) => isRunnable);
 
-  it.each(runnable)("$name", { timeout: 30_000 }, async ({ code, printed }) => {
+  it.each(runnable)("$name", async ({ code, printed }) => {
     const emulator = createResponsesEmulator({
       script: stubbornModel({ files: { "plan.docx": "a plan" } }),
       intercept: ({ path }) => (path.endsWith("/resp_123") ? storedResponse(emulator) : undefined),

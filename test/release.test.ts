@@ -32,9 +32,7 @@ beforeEach(async () => {
 });
 afterEach(() => rm(folder, { recursive: true }));
 
-it("gives what is unreleased a version and today's date, commits it and tags it", {
-  timeout: 30_000,
-}, async () => {
+it("gives what is unreleased a version and today's date, commits it and tags it", async () => {
   await changelog(ENTRIES);
   await run("node", script, "minor");
   const today = new Date().toISOString().slice(0, 10);

@@ -4,6 +4,7 @@ import { describe, expect, it, vi } from "vitest";
 import { createFileRoute } from "../src/files/route.js";
 import type { RecordedRequest } from "../src/testing/index.js";
 import { citation, routeOf, SECRET, setUp } from "./file-route.js";
+import { gate } from "./serving.js";
 
 describe("HEAD", () => {
   it("is GET without the body", async () => {
@@ -194,6 +195,8 @@ describe("streaming", () => {
 
   it("over HTTP, a browser that leaves closes the connection to the API", async () => {
     const { body, send, cancelled } = fed();
+    const left = gate();
+    cancelled.mockImplementation(() => left.open());
     const intercept = ({ path }: RecordedRequest) =>
       path.endsWith("/content") ? new Response(body) : undefined;
     const { get } = await setUp({ intercept });
@@ -202,15 +205,15 @@ describe("streaming", () => {
     const answer = await get({ signal: controller.signal });
     await answer.body!.getReader().read();
     controller.abort();
-    await vi.waitFor(() => expect(cancelled).toHaveBeenCalled(), { timeout: 5000 });
+    await left.promise;
   });
 
   it("a request that is given up is given up at the API, and no error of anybody's", async () => {
     const controller = new AbortController();
-    const signals: (AbortSignal | undefined)[] = [];
+    const asked = gate<AbortSignal | undefined>();
     const errors: unknown[] = [];
     const retrieve = (_: string, __: unknown, { signal }: { signal?: AbortSignal }) => {
-      signals.push(signal);
+      asked.open(signal);
       return new Promise<Response>((_, reject) =>
         signal?.addEventListener("abort", () => reject(new Error("aborted"))),
       );
@@ -221,7 +224,7 @@ describe("streaming", () => {
     );
     const url = `https://example.com${await route.urlFor(citation("a"))}`;
     const answering = route.handler(new Request(url, { signal: controller.signal }));
-    await vi.waitFor(() => expect(signals).toHaveLength(1));
+    expect(await asked.promise).toBeInstanceOf(AbortSignal);
     controller.abort();
     expect((await answering).status).toBe(502);
     expect(errors).toEqual([]);

@@ -4,7 +4,7 @@ import { describe, expect, it, vi } from "vitest";
 import { type Report, withFileCitations } from "../src/index.js";
 import { createResponsesEmulator, stubbornModel } from "../src/testing/index.js";
 import { createWebhookHandler } from "../src/webhook.js";
-import { FOUND } from "./serving.js";
+import { FOUND, gate } from "./serving.js";
 import { cited } from "./upstream.js";
 import { WEBHOOK_SECRET } from "./webhook-delivery.js";
 import { completed, ENDPOINT, fakeClient, IN_BACKGROUND, setUp } from "./webhook-handler.js";
@@ -24,22 +24,24 @@ describe("one delivery", () => {
 
   /** Two of one delivery, the first of them held in `onResponse` until the second is verified as well. */
   async function atTheSameTime(handle: () => void) {
-    let release = (): void => {};
-    const released = new Promise<void>((resolve) => {
-      release = resolve;
-    });
+    const released = gate();
     const onResponse = vi.fn(async () => {
-      await released;
+      await released.promise;
       handle();
     });
     const { client, deliver, errors, id } = await setUp({ onResponse });
-    const unwrap = vi.spyOn(client.webhooks, "unwrap");
+    const bothCame = gate();
+    const verify = client.webhooks.unwrap.bind(client.webhooks);
+    const unwrap = vi.spyOn(client.webhooks, "unwrap").mockImplementation((...delivery) => {
+      if (unwrap.mock.calls.length === 2) bothCame.open();
+      return verify(...delivery);
+    });
     const delivery = completed(id);
     const answers = [deliver(delivery), deliver(delivery)];
-    await vi.waitFor(() => expect(unwrap).toHaveBeenCalledTimes(2));
+    await bothCame.promise;
     await Promise.all(unwrap.mock.results.map(({ value }) => value));
     await new Promise((resolve) => setImmediate(resolve));
-    release();
+    released.open();
     return { statuses: await Promise.all(answers), onResponse, errors, again: () => deliver(delivery) };
   }
 

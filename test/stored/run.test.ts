@@ -161,7 +161,7 @@ describe("lines, whatever they hold", () => {
     ),
   );
 
-  it("give the same bytes when they are split between two of them", { timeout: 60_000 }, async () => {
+  it("give the same bytes when they are split between two of them", async () => {
     await fc.assert(
       fc.asyncProperty(fc.array(line, { maxLength: 8 }), fc.nat(8), async (list, at) => {
         const all = list.map((text) => `${text}\n`);
@@ -175,7 +175,7 @@ describe("lines, whatever they hold", () => {
     );
   });
 
-  it("come out again in their order, and what is no response as it came", { timeout: 60_000 }, async () => {
+  it("come out again in their order, and what is no response as it came", async () => {
     await fc.assert(
       fc.asyncProperty(fc.array(line, { maxLength: 8 }), async (list) => {
         const { out, counts } = await run([list.join("\n")]);
