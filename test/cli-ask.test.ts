@@ -13,7 +13,7 @@ import {
   stubbornModel,
   twoFilesModel,
 } from "../src/testing/index.js";
-import { main, run, runOnTerminal } from "./command.js";
+import { environment, main, run, runOnTerminal } from "./command.js";
 
 const ESCAPE = "\u001b";
 const CLEAR = `\r${ESCAPE}[K`;
@@ -63,6 +63,20 @@ describe("ask", () => {
     expect(JSON.stringify(emulator.requests[0]!.body)).toContain("Two files");
   });
 
+  it("prints each message as a paragraph", async () => {
+    const { env } = await serve({
+      script: () => [
+        { type: "message", text: "First." },
+        { type: "python", code: "1" },
+        { type: "message", text: "Then." },
+      ],
+    });
+    expect(await run(["ask", "What?"], { env, cwd: folder })).toMatchObject({
+      code: 0,
+      stdout: "First.\n\nThen.\n",
+    });
+  });
+
   it("prints one JSON object for a program", async () => {
     const { env } = await serve({ script: stubbornModel({ files: { "a.csv": "1,2\n" } }) });
     const { code, stdout } = await run(["ask", "A file", "--json"], { env, cwd: folder });
@@ -98,7 +112,7 @@ describe("ask", () => {
         type === "response.output_text.delta" && ++deltas === 2 ? isHeld : undefined,
     });
     const child = spawn(process.execPath, [main, "ask", "Count"], {
-      env: { ...process.env, ...env },
+      env: { ...environment(), ...env },
       cwd: folder,
     });
     child.stdout.setEncoding("utf8");
@@ -241,6 +255,30 @@ describe("what goes wrong", () => {
     const { code, stderr } = await run(["ask", "What?"], { env, cwd: folder });
     expect(code).toBe(1);
     expect(stderr).toMatch(message);
+  });
+
+  it.each([
+    [{ type: "error" }, "the API reports: an error"],
+    [{ type: "error", error: { message: "overloaded" } }, "the API reports: overloaded"],
+    [{ type: "response.failed", response: { status: "failed", error: null } }, "the answer failed"],
+    [
+      { type: "response.incomplete", response: { status: "incomplete", incomplete_details: "?" } },
+      "the answer is incomplete",
+    ],
+    [{ type: "response.completed", response: null }, "the answer broke off before its end"],
+    ["event", "the answer broke off before its end"],
+  ])("an end in the middle: %j", async (last, words) => {
+    const text = { type: "response.output_text.delta", delta: "It is" };
+    const body = [text, last].map((event) => `data: ${JSON.stringify(event)}\n\n`).join("");
+    const { env } = await serve({
+      intercept: ({ path }) =>
+        path.endsWith("/responses")
+          ? new Response(body, { headers: { "content-type": "text/event-stream" } })
+          : undefined,
+    });
+    const { code, stdout, stderr } = await run(["ask", "What?"], { env, cwd: folder });
+    expect({ code, stdout }).toEqual({ code: 1, stdout: "It is\n" });
+    expect(stderr.trimEnd().split("\n").at(-1)).toMatch(new RegExp(`${words}$`));
   });
 
   it("a connection that breaks", async () => {

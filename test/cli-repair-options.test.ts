@@ -126,6 +126,29 @@ describe("with the API", () => {
     }
   });
 
+  it("sends the headers of OPENAI_CUSTOM_HEADERS, as the SDK does", async () => {
+    const emulator = createResponsesEmulator({
+      intercept: () => Response.json({ object: "list", data: [fileOf(1)], has_more: false }),
+    });
+    const server = await emulator.listen();
+    try {
+      const env = {
+        OPENAI_API_KEY: "sk-1",
+        OPENAI_BASE_URL: server.baseURL,
+        OPENAI_CUSTOM_HEADERS: "x-team: data: 1\nno header\nauthorization: Bearer of-the-gateway",
+        OPENAI_ORG_ID: "org_1",
+      };
+      expect((await run(["repair"], { input: lines([responseOf(1)]), env })).code).toBe(0);
+      expect(emulator.requests[0]!.headers).toMatchObject({
+        "x-team": "data: 1",
+        authorization: "Bearer of-the-gateway",
+        "openai-organization": "org_1",
+      });
+    } finally {
+      await server.close();
+    }
+  });
+
   it("answers each line as soon as it can, for whoever sends one only after the other", async () => {
     const emulator = createResponsesEmulator({
       intercept: ({ path }) => {
@@ -211,7 +234,7 @@ describe("among other programs", () => {
   it("ends quietly when nobody reads on", async () => {
     await writeFile(at("many"), lines(Array.from({ length: 5000 }, () => responseOf(1))));
     const script = `set -o pipefail; "${process.execPath}" "${main}" repair --files "${list}" "${at("many")}" | head -c 20`;
-    const { stdout, stderr } = await promisify(execFile)("bash", ["-c", script]);
+    const { stdout, stderr } = await promisify(execFile)("bash", ["-c", script], { env: environment() });
     expect({ stdout, stderr }).toEqual({ stdout: JSON.stringify(responseOf(1)).slice(0, 20), stderr: "" });
   });
 

@@ -144,7 +144,12 @@ it("goes on with nothing else than what it began with", async () => {
   const cut = await run(["repair", at("in.jsonl"), "--out", at("out"), "--resume"], { env });
   expect(cut).toMatchObject({ code: 2, stderr: expect.stringContaining("in.jsonl is shorter") });
 
-  await writeFile(at("out.progress"), '{"version":2}');
-  const version = await run(["repair", at("in.jsonl"), "--out", at("out"), "--resume"], { env });
-  expect(version).toMatchObject({ code: 2, stderr: expect.stringContaining("out.progress") });
+  for (const text of ['{"version":2}', '{"version":', ""]) {
+    await writeFile(at("out.progress"), text);
+    const version = await run(["repair", at("in.jsonl"), "--out", at("out"), "--resume"], { env });
+    expect(version).toMatchObject({
+      code: 2,
+      stderr: expect.stringContaining("out.progress is not of this version"),
+    });
+  }
 });

@@ -9,8 +9,9 @@ import { createServer } from "node:tls";
 import { promisify } from "node:util";
 import OpenAI from "openai";
 import { describe, expect, it, onTestFinished } from "vitest";
+import { stubbornModel } from "../src/testing/index.js";
 import { type Serving, serve } from "./command.js";
-import { FOUND, gate, listenEmulator } from "./serving.js";
+import { FOUND, gate, listenEmulator, sendRaw } from "./serving.js";
 import { cited, eventsIn } from "./upstream.js";
 
 const REQUEST = {
@@ -120,6 +121,28 @@ describe("serve", () => {
     expect(new Set(emulator.requests.map(({ headers }) => headers.authorization))).toEqual(
       new Set([`Bearer ${KEY}`]),
     );
+  });
+
+  it("asks OpenAI where OPENAI_BASE_URL is blank", async () => {
+    const serving = await serve([], { OPENAI_BASE_URL: " " });
+    expect(serving.stderr()).toContain(", upstream https://api.openai.com/v1\n");
+  });
+
+  it("says how many citations it recovered, where it could not, and what was no request", async () => {
+    let isDown = false;
+    const { upstream } = await listenEmulator({
+      script: stubbornModel({ files: { "a.csv": "1", "b.csv": "2" } }),
+      intercept: ({ path }) =>
+        isDown && path.endsWith("/files") ? new Response("", { status: 404 }) : undefined,
+    });
+    const serving = await serve(["--upstream", upstream]);
+    await clientOf(serving).responses.create(REQUEST);
+    expect(await serving.line()).toMatch(/200 \d+ ms, 2 citations recovered$/);
+    isDown = true;
+    await clientOf(serving).responses.create(REQUEST);
+    expect(await serving.line()).toMatch(/200 \d+ ms, recovery failed$/);
+    expect(await sendRaw(serving.url, "nonsense\r\n\r\n")).toMatch(/^HTTP\/1\.1 400 /);
+    expect(await serving.line()).toMatch(/Z - - 400 0 ms$/);
   });
 
   it("asks an upstream over TLS", async () => {

@@ -46,9 +46,8 @@ export async function runOnTerminal(
   { env = {}, cwd }: { env?: NodeJS.ProcessEnv; cwd?: string } = {},
 ): Promise<{ code: number | null; shown: string }> {
   const words = [process.execPath, main, ...args].map((word) => `'${word.replaceAll("'", "'\\''")}'`);
-  const { PATH, HOME } = process.env;
   const child = spawn("script", ["--quiet", "--return", "--command", words.join(" "), "/dev/null"], {
-    env: { PATH, HOME, SHELL: "/bin/sh", TERM: "xterm", ...env },
+    env: { ...environment(), SHELL: "/bin/sh", TERM: "xterm", ...env },
     cwd,
     stdio: ["ignore", "pipe", "inherit"],
   });
@@ -80,8 +79,11 @@ export async function serve(args: readonly string[], env: NodeJS.ProcessEnv = {}
     env: { ...environment(), ...env },
     stdio: ["ignore", "pipe", "pipe"],
   });
-  onTestFinished(() => void child.kill("SIGKILL"));
   const ended = new Promise<number | null>((resolve) => child.once("close", resolve));
+  onTestFinished(async () => {
+    child.kill(); // of its own accord, so that what it ran is counted
+    await ended;
+  });
   let stderr = "";
   const listeners = new Set<() => void>();
   child.stderr.on("data", (chunk) => {
@@ -135,6 +137,6 @@ export async function environmentIn(folder: string): Promise<NodeJS.ProcessEnv> 
     await writeFile(join(bin, name), `#!/bin/sh\n${code}\n`);
     await chmod(join(bin, name), 0o755);
   }
-  const { PATH, HOME } = process.env;
-  return { PATH: `${bin}:${PATH}`, HOME };
+  const { PATH, ...more } = environment();
+  return { ...more, PATH: `${bin}:${PATH}` };
 }

@@ -59,6 +59,8 @@ describe("the door", () => {
     ["a wrong input", { input: 1 }, 400, "input"],
     ["wrong tools", { input: "x", tools: {} }, 400, "tools"],
     ["a wrong stream", { input: "x", stream: "yes" }, 400, "stream"],
+    ["a list for a stream", { input: "x", stream: [] }, 400, "stream"],
+    ["an object for a stream", { input: "x", stream: {} }, 400, "stream"],
     [
       "an unknown previous response",
       { input: "x", previous_response_id: "resp_1" },
@@ -127,6 +129,11 @@ describe("the door", () => {
     expect(emulator.requests[0]?.body).toBe("{");
   });
 
+  it("rejects JSON that is no object", async () => {
+    const answer = await call(createResponsesEmulator(), "POST", "responses", [1]);
+    expect(answer).toMatchObject({ status: 400, body: { error: { code: "invalid_type" } } });
+  });
+
   it("lets a test answer by itself", async () => {
     const emulator = createResponsesEmulator({
       intercept: ({ path }) =>
@@ -174,6 +181,9 @@ describe("mistakes", () => {
       "steps[0].charts must be an array of Uint8Arrays, got an array.",
     ],
     [[{ type: "python", code: "", images: [1] }], "steps[0].images must be an array of URLs and Uint8Arrays"],
+    [[{ type: "python", code: [] }], "steps[0].code must be a string, got an empty array."],
+    [[{ type: "python", code: { type: "x" } }], 'steps[0].code must be a string, got an object of type "x".'],
+    [[{ type: "python", code: () => "" }], "steps[0].code must be a string, got a function."],
     [[{ type: "shell", commands: "ls" }], 'steps[0].commands must be an array of strings, got "ls".'],
     [[{ type: "shell", commands: [], exitCode: 0.5 }], "steps[0].exitCode must be an integer, got 0.5."],
     [[{ type: "message", text: [] }], "steps[0].text must be a string or an array of { text, chunks }"],

@@ -78,6 +78,16 @@ describe("the list, without a client", () => {
     ]);
   });
 
+  it("is read for 1000 pages at most: what came counts, and the report says that there is more", async () => {
+    const { fetch, lists, reports } = setUp({
+      list: () => listPage([lists().length === 1 ? PLAN : file(`/mnt/data/${lists().length}.csv`)], true),
+    });
+    expect(cited(await (await fetch(`${BASE}/responses`, POST)).json())).toEqual(FOUND);
+    expect(lists()).toHaveLength(1000);
+    expect(reports).toMatchObject([{ outcome: "recovered" }]);
+    expect(reports[0]!.error!.message).toMatch(/more than 1000 pages/);
+  });
+
   it("through a client, where one is given: the request's base is the client's", async () => {
     const asked: unknown[] = [];
     const client = {

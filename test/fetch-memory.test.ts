@@ -79,6 +79,23 @@ describe("what a client remembers", () => {
     }
   });
 
+  it.each([null, [], { id: "resp_1" }, { id: "resp_1", output: "gone" }])(
+    "nothing, where %j comes in place of the previous response",
+    async (previous) => {
+      const { fetch, lists, reports } = setUp({
+        answer: ({ method }) =>
+          json(
+            method === "GET"
+              ? JSON.stringify(previous)
+              : turn("resp_2", [message("/mnt/data/plan.docx")], { previous_response_id: "resp_1" }),
+          ),
+      });
+      expect(cited(await (await fetch(`${BASE}/responses`, POST)).json())).toEqual([]);
+      expect(lists()).toEqual([]);
+      expect(reports).toMatchObject([{ unresolved: [{ text: "/mnt/data/plan.docx" }] }]);
+    },
+  );
+
   it("never a previous response whose id is a path", async () => {
     const { fetch, asked } = conversation(
       turn("resp_2", [message("/mnt/data/plan.docx")], { previous_response_id: "../files" }),

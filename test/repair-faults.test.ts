@@ -210,4 +210,60 @@ describe("asking again", () => {
       "old.csv@/mnt/data/old.csv",
     ]);
   });
+
+  const output = [call("doc.save('/mnt/data/plan.docx')"), message("Here: /mnt/data/plan.docx")];
+  /** Lists one after the other, the last of them again and again. */
+  const inTurn = (...lists: (() => ContainerFile[])[]) => {
+    let asked = 0;
+    return async () => lists[Math.min(asked++, lists.length - 1)]!();
+  };
+  const down = (): never => {
+    throw new Error("down");
+  };
+
+  it("and being refused once is no reason to give up", async () => {
+    const recovery = repairResponse(
+      response(output),
+      inTurn(
+        () => [],
+        down,
+        () => [PLAN],
+      ),
+    );
+    await vi.advanceTimersByTimeAsync(5000);
+    const { response: repaired, report } = await recovery;
+    expect(cited(repaired)).toEqual(["plan.docx@/mnt/data/plan.docx"]);
+    expect(report).toMatchObject({ outcome: "recovered", listRequests: 3 });
+  });
+
+  it("and being refused to the end is what the report tells", async () => {
+    const given = response(output);
+    const recovery = repairResponse(
+      given,
+      inTurn(() => [], down),
+    );
+    await vi.advanceTimersByTimeAsync(5000);
+    const { response: repaired, report } = await recovery;
+    expect(repaired).toBe(given);
+    expect(report).toMatchObject({ outcome: "failed", error: new Error("down"), listRequests: 3 });
+  });
+
+  it.each([
+    ["the time is over", { timeoutMs: 100 }, "the files' list took longer than 100 ms"],
+    ["nobody waits any more", {}, "enough"],
+  ])("ends in the middle of its pause when %s", async (_, options, message) => {
+    const controller = new AbortController();
+    const given = response(output);
+    const recovery = repairResponse(
+      given,
+      inTurn(() => []),
+      { ...options, signal: controller.signal },
+    );
+    await vi.advanceTimersByTimeAsync(100);
+    controller.abort(new Error("enough"));
+    const { response: repaired, report } = await recovery;
+    expect(repaired).toBe(given);
+    expect(report).toMatchObject({ error: { message }, listRequests: 1, heldMs: 100 });
+    expect(vi.getTimerCount()).toBe(0);
+  });
 });

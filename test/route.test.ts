@@ -1,7 +1,7 @@
 /** A cited file through its link, without a key: what the browser gets, and what it is told. */
 import fc from "fast-check";
 import OpenAI from "openai";
-import { describe, expect, it } from "vitest";
+import { describe, expect, it, vi } from "vitest";
 import { createFileRoute } from "../src/files/route.js";
 import { safeName } from "../src/files/safe-name.js";
 import { collectFiles, withFileCitations } from "../src/index.js";
@@ -193,6 +193,18 @@ it("asks for the bytes as they are, and takes a length only of those", async () 
   expect(await answer.text()).toBe("x".repeat(10_000));
   expect(answer.headers.get("content-length")).toBeNull();
   expect(asked()[0]!.headers["accept-encoding"]).toBe("identity");
+});
+
+it.each([
+  [404, 410],
+  [416, 416],
+  [500, 502],
+])("a client that hands a refusal on instead of throwing it: %d is %d", async (status, expected) => {
+  const cancel = vi.fn();
+  const route = routeOf(() => new Response(new ReadableStream({ cancel }), { status }));
+  const url = `https://example.com${await route.urlFor(citation("a.txt"))}`;
+  expect((await route.handler(new Request(url))).status).toBe(expected);
+  expect(cancel).toHaveBeenCalledTimes(1);
 });
 
 it("an onError that throws harms nobody", async () => {

@@ -11,7 +11,14 @@ import { numberedName, safeName } from "./safe-name.js";
 import type { Sink } from "./save.js";
 
 /** What a file system says that has no links. */
-const NO_LINKS = new Set(["EPERM", "ENOTSUP", "EOPNOTSUPP", "ENOSYS", "EINVAL", "EMLINK"]);
+const NO_LINKS = new Set<string | undefined>([
+  "EPERM",
+  "ENOTSUP",
+  "EOPNOTSUPP",
+  "ENOSYS",
+  "EINVAL",
+  "EMLINK",
+]);
 
 /**
  * A sink that writes each file into a folder, which is made if it is not there, and says its absolute path. A name from
@@ -61,7 +68,7 @@ async function placeNew(partial: string, target: string): Promise<boolean> {
   } catch (error) {
     const { code } = error as NodeJS.ErrnoException;
     if (code === "EEXIST") return false;
-    if (!NO_LINKS.has(code ?? "")) throw error;
+    if (!NO_LINKS.has(code)) throw error;
   }
   // A file system without links: the name is taken by an empty file, which then gives way to the complete one.
   try {

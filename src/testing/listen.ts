@@ -41,6 +41,6 @@ export async function listen(
     node: { keepAliveTimeout: KEEP_ALIVE_MS },
   });
   await server.ready();
-  const url = new URL(server.url ?? "").origin;
+  const url = new URL(server.url!).origin;
   return { url, baseURL: `${url}/v1`, close: () => server.close(true) };
 }

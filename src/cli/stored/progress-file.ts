@@ -51,7 +51,7 @@ export class ProgressFile {
       throw error;
     });
     if (text === undefined) return undefined;
-    const saved = schema.safeParse(JSON.parse(text));
+    const saved = schema.safeParse(jsonIn(text));
     if (!saved.success) throw new WrongUse(`${this.path} is not of this version of the command`);
     const { milestone, ...of } = saved.data;
     const was: Task = { inputs: of.inputs, report: of.report };
@@ -79,5 +79,14 @@ export class ProgressFile {
 
   remove(): Promise<void> {
     return rm(this.path, { force: true });
+  }
+}
+
+/** What a text is as JSON; `undefined` where it is none. */
+function jsonIn(text: string): unknown {
+  try {
+    return JSON.parse(text);
+  } catch {
+    return undefined;
   }
 }
