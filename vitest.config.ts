@@ -11,8 +11,7 @@ export default defineConfig({
     coverage: {
       reportOnFailure: true,
       include: ["src/**"],
-      exclude: ["src/cli/**"],
-      reporter: [["text", { skipFull: true }], "json-summary"],
+      reporter: ["html", "json-summary"],
     },
   },
 });

@@ -32,6 +32,14 @@ const call = (n = 1) => ({
   outputs: [{ type: "logs", logs: "a.csv b.csv c.csv" }],
 });
 const part = (text, annotations = []) => ({ type: "output_text", text, annotations, logprobs: [] });
+const citation = (container_id, file_id, start_index, end_index) => ({
+  type: "container_file_citation",
+  container_id,
+  file_id,
+  filename: "x",
+  start_index,
+  end_index,
+});
 const message = (content, n = 1) => ({
   id: `msg_${n}`,
   type: "message",
@@ -161,14 +169,7 @@ const shapes = [
           output_index: 1,
           content_index: 0,
           annotation_index: at,
-          annotation: {
-            type: "container_file_citation",
-            container_id: "cntr_1",
-            file_id: `f${at}`,
-            filename: "x",
-            start_index: at,
-            end_index: at + 1,
-          },
+          annotation: citation("cntr_1", `f${at}`, at, at + 1),
         })),
         ...texts(1, "/mnt/data/a.csv ".repeat(n)),
       ]),
@@ -225,14 +226,7 @@ const shapes = [
           message([
             part(
               "/mnt/data/a.csv ".repeat(n),
-              times(n, (at) => ({
-                type: "container_file_citation",
-                container_id: "cntr_1",
-                file_id: `f${at}`,
-                filename: "x",
-                start_index: 16 * at,
-                end_index: 16 * at + 2,
-              })),
+              times(n, (at) => citation("cntr_1", `f${at}`, 16 * at, 16 * at + 2)),
             ),
           ]),
         ]),
@@ -249,14 +243,7 @@ const shapes = [
           message([
             part(
               "/mnt/data/b.csv",
-              times(n, (at) => ({
-                type: "container_file_citation",
-                container_id: `cntr_${at}`,
-                file_id: "f",
-                filename: "x",
-                start_index: 0,
-                end_index: 0,
-              })),
+              times(n, (at) => citation(`cntr_${at}`, "f", 0, 0)),
             ),
           ]),
         ]),

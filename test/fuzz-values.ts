@@ -179,12 +179,3 @@ function set(parent: Json, key: string, by: unknown): void {
 export function plain<Value>(original: Value): Value {
   return original === undefined ? original : JSON.parse(JSON.stringify(original));
 }
-
-/** The very same value, which throws where somebody changes it. */
-export function frozen<Value>(original: Value): Value {
-  if (typeof original === "object" && original !== null && !Object.isFrozen(original)) {
-    Object.freeze(original);
-    for (const child of Object.values(original)) frozen(child);
-  }
-  return original;
-}

@@ -32,8 +32,9 @@ import {
   twoFilesModel,
 } from "../src/testing/index.js";
 import { createWebhookHandler } from "../src/webhook.js";
+import { frozen } from "./frozen.js";
 import { made } from "./fuzz-schema.js";
-import { filesOf, frozen, type Json, mutantEvents, mutants, plain, text, value } from "./fuzz-values.js";
+import { filesOf, type Json, mutantEvents, mutants, plain, text, value } from "./fuzz-values.js";
 import { describeShared, expectValid, isValid, readShared } from "./shared.js";
 import { BASE, eventsIn, frames, json, sse, streamOf, upstream } from "./upstream.js";
 import { deliveryOf, WEBHOOK_SECRET } from "./webhook-delivery.js";

@@ -1,19 +1,11 @@
 import { describe, expect, it } from "vitest";
 import { addLinkInstruction } from "../src/index.js";
+import { frozen } from "./frozen.js";
 import { describeShared, expectValid } from "./shared.js";
 
 const INTERPRETER = { type: "code_interpreter", container: { type: "auto" } };
 const HOSTED_SHELL = { type: "shell", environment: { type: "container_auto" } };
 const OUTPUTS = "code_interpreter_call.outputs";
-
-/** Frozen all the way down, so that a change to the caller's objects throws. */
-function frozen<T>(value: T): T {
-  if (typeof value === "object" && value !== null) {
-    Object.freeze(value);
-    Object.values(value).forEach(frozen);
-  }
-  return value;
-}
 
 function ask(params: Record<string, unknown>, options?: Parameters<typeof addLinkInstruction>[1]) {
   return addLinkInstruction<Record<string, unknown>>(

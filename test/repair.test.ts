@@ -1,14 +1,10 @@
 /** A response gets the citations that it lacks, those of files that no text mentions among them. */
 import { describe, expect, it, vi } from "vitest";
 import { repairResponse, resolveFileCitations } from "../src/index.js";
+import { frozen } from "./frozen.js";
 import { PLAN, repair, sourceOf } from "./repairing.js";
 import { describeShared, expectValid } from "./shared.js";
 import { call, cited, file, message, response } from "./upstream.js";
-
-function frozen<T>(value: T): T {
-  if (typeof value === "object" && value !== null) Object.values(Object.freeze(value)).forEach(frozen);
-  return value;
-}
 
 describe("a response", () => {
   it("gets the missing citation, and a report of it", async () => {

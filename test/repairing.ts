@@ -69,3 +69,6 @@ export function added(events: readonly StreamEvent[]): string[] {
         `${(annotation as { filename: string }).filename}@${sequence_number} ${output_index}/${content_index}/${annotation_index}`,
     );
 }
+
+/** The response of the final event. */
+export const last = (events: readonly StreamEvent[]): unknown => events.at(-1)!.response;

@@ -7,7 +7,8 @@ import {
   repairResponseStream,
 } from "../src/index.js";
 import { ResponseRepair } from "../src/responses/response-repair.js";
-import { added, PLAN, POST, repaired } from "./repairing.js";
+import { frozen } from "./frozen.js";
+import { added, last, PLAN, POST, repaired } from "./repairing.js";
 import {
   BASE,
   call,
@@ -23,15 +24,9 @@ import {
   upstream,
 } from "./upstream.js";
 
-const last = (events: readonly StreamEvent[]): unknown => events.at(-1)!.response;
-
 describe("what a gateway does to a stream", () => {
   it("frozen events, and what is no event", async () => {
-    const events = streamOf([call(), message("Here: /mnt/data/plan.docx")]);
-    const freeze = (value: unknown): void => {
-      if (typeof value === "object" && value !== null) Object.values(Object.freeze(value)).forEach(freeze);
-    };
-    freeze(events);
+    const events = frozen(streamOf([call(), message("Here: /mnt/data/plan.docx")]));
     expect(cited(last(await repaired(events)))).toEqual(["plan.docx@/mnt/data/plan.docx"]);
     const odd = [null, "x", undefined, { type: 5 }] as unknown as StreamEvent[];
     expect(await repaired(odd)).toEqual(odd);

@@ -7,7 +7,7 @@ import {
   repairResponseStream,
 } from "../src/index.js";
 import { createResponsesEmulator, type Script } from "../src/testing/index.js";
-import { added, PLAN, repaired } from "./repairing.js";
+import { added, last, PLAN, repaired } from "./repairing.js";
 import { describeShared, expectValid } from "./shared.js";
 import {
   BASE,
@@ -20,8 +20,6 @@ import {
   type StreamEvent,
   streamOf,
 } from "./upstream.js";
-
-const last = (events: readonly StreamEvent[]): unknown => events.at(-1)!.response;
 
 describe("a stream", () => {
   it("gets the event before output_text.done, and the same citation in the three that repeat it", async () => {
