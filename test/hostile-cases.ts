@@ -24,7 +24,7 @@ export const citation = (container_id: string, file_id: string) => {
   };
 };
 
-export const shell = (container_id: string) => ({
+const shell = (container_id: string) => ({
   type: "shell_call",
   id: "sh_1",
   environment: { type: "container_reference", container_id },
@@ -85,9 +85,9 @@ export const requestOf = ({ request }: Case) => ({
   ...request,
 });
 
-export const SEGMENT = "[A-Za-z0-9][A-Za-z0-9_-]{0,255}";
+const SEGMENT = "[A-Za-z0-9][A-Za-z0-9_-]{0,255}";
 
-export const ALLOWED = new RegExp(
+const ALLOWED = new RegExp(
   `^(?:/v1/responses(?:/${SEGMENT})?|/v1/containers/${SEGMENT}/files(?:/${SEGMENT}/content)?)$`,
 );
 

@@ -1,0 +1,134 @@
+/** `ask`, where something goes wrong: what it says, what it prints of the answer, and its exit code. */
+import { spawn } from "node:child_process";
+import { readdir } from "node:fs/promises";
+import { describe, expect, it } from "vitest";
+import { stubbornModel } from "../src/testing/index.js";
+import { folder, saying, serve } from "./asking.js";
+import { main, run } from "./command.js";
+
+describe("what goes wrong", () => {
+  it.each([
+    ["nothing asked", [], /nothing was asked/],
+    [
+      "nothing asked, since --file took it all",
+      ["--file", "package.json", "What is it?"],
+      /nothing was asked/,
+    ],
+    ["a file that is not there", ["What?", "--file", "nowhere"], /nowhere/],
+    ["a folder for a file", ["What?", "--file", "."], /is no file/],
+  ])("%s: wrong use", async (_, args, message) => {
+    const { code, stdout, stderr } = await run(["ask", ...args], { cwd: folder });
+    expect({ code, stdout }).toEqual({ code: 2, stdout: "" });
+    expect(stderr).toMatch(message);
+  });
+
+  it("a key that is wrong, which is not printed", async () => {
+    const { env } = await serve({
+      intercept: ({ headers }) =>
+        Response.json(
+          { error: { message: `wrong: ${new Headers(headers).get("authorization")}` } },
+          { status: 401 },
+        ),
+    });
+    const { code, stdout, stderr } = await run(["ask", "What?"], { env, cwd: folder });
+    expect({ code, stdout, stderr }).toEqual({
+      code: 1,
+      stdout: "",
+      stderr: "error: the API answered 401: wrong: Bearer …\n",
+    });
+  });
+
+  it("a file that cannot be had any more, and one that nobody wrote", async () => {
+    const { env } = await serve({
+      script: saying("/mnt/data/a.csv and /mnt/data/never.csv", { "a.csv": "1" }),
+      intercept: ({ path }) => (path.endsWith("/content") ? new Response(null, { status: 404 }) : undefined),
+    });
+    const { code, stdout, stderr } = await run(["ask", "What?"], { env, cwd: folder });
+    expect({ code, stdout }).toEqual({ code: 1, stdout: "/mnt/data/a.csv and /mnt/data/never.csv\n" });
+    expect(stderr).toContain("a.csv could not be saved: the container has expired");
+    expect(stderr).toContain("/mnt/data/never.csv could not be told to be a file: not-found");
+    expect(await readdir(folder)).toEqual([]);
+    const json = await run(["ask", "What?", "--json"], { env, cwd: folder });
+    expect(json.code).toBe(1);
+    expect(JSON.parse(json.stdout)).toMatchObject({
+      files: [],
+      failed: [{ filename: "a.csv" }],
+      unresolved: [{ text: "/mnt/data/never.csv", reason: "not-found" }],
+    });
+  });
+
+  it.each([
+    [
+      "an answer that is incomplete",
+      [{ type: "message", text: "It is" }, { type: "incomplete" }] as const,
+      /the answer is incomplete: max_output_tokens/,
+    ],
+    ["an answer that failed", [{ type: "fail" }] as const, /the answer failed: /],
+  ])("%s", async (_, steps, message) => {
+    const { env } = await serve({ script: () => [...steps] });
+    const { code, stderr } = await run(["ask", "What?"], { env, cwd: folder });
+    expect(code).toBe(1);
+    expect(stderr).toMatch(message);
+  });
+
+  it.each([
+    [{ type: "error" }, "the API reports: an error"],
+    [{ type: "error", error: { message: "overloaded" } }, "the API reports: overloaded"],
+    [{ type: "response.failed", response: { status: "failed", error: null } }, "the answer failed"],
+    [
+      { type: "response.incomplete", response: { status: "incomplete", incomplete_details: "?" } },
+      "the answer is incomplete",
+    ],
+    [{ type: "response.completed", response: null }, "the answer broke off before its end"],
+    ["event", "the answer broke off before its end"],
+  ])("an end in the middle: %j", async (last, words) => {
+    const text = { type: "response.output_text.delta", delta: "It is" };
+    const body = [text, last].map((event) => `data: ${JSON.stringify(event)}\n\n`).join("");
+    const { env } = await serve({
+      intercept: ({ path }) =>
+        path.endsWith("/responses")
+          ? new Response(body, { headers: { "content-type": "text/event-stream" } })
+          : undefined,
+    });
+    const { code, stdout, stderr } = await run(["ask", "What?"], { env, cwd: folder });
+    expect({ code, stdout }).toEqual({ code: 1, stdout: "It is\n" });
+    expect(stderr.trimEnd().split("\n").at(-1)).toMatch(new RegExp(`${words}$`));
+  });
+
+  it("a connection that breaks", async () => {
+    const { env } = await serve({
+      beforeEvent: ({ type }) => {
+        if (type === "response.output_text.done") throw new Error("broken");
+      },
+    });
+    const { code, stderr } = await run(["ask", "What?"], { env, cwd: folder });
+    expect(code).toBe(1);
+    expect(stderr).toMatch(/error: /);
+  });
+
+  it("an interruption from the keyboard, which leaves no half file", async () => {
+    let isAsked: () => void = () => {};
+    const asked = new Promise<void>((resolve) => {
+      isAsked = resolve;
+    });
+    const body = new ReadableStream({
+      start(controller) {
+        controller.enqueue(new Uint8Array(1000)); // and no more of it
+      },
+      pull: () => isAsked(),
+    });
+    const { env } = await serve({
+      script: stubbornModel(),
+      intercept: ({ path }) => (path.endsWith("/content") ? new Response(body) : undefined),
+    });
+    const child = spawn(process.execPath, [main, "ask", "What?"], {
+      env: { ...process.env, ...env },
+      cwd: folder,
+    });
+    const closed = new Promise((resolve) => child.on("close", resolve));
+    await asked;
+    child.kill("SIGINT");
+    expect(await closed).toBe(130);
+    expect(await readdir(folder)).toEqual([]);
+  });
+});
