@@ -266,4 +266,17 @@ describe("asking again", () => {
     expect(report).toMatchObject({ error: { message }, listRequests: 1, heldMs: 100 });
     expect(vi.getTimerCount()).toBe(0);
   });
+
+  it("for a file that is late asks the containers that came first, where none is near", async () => {
+    const { container_id: _, ...nowhere } = call("open('/mnt/data/plan.docx', 'w')");
+    const asked: string[] = [];
+    const recovery = repairResponse(
+      response([nowhere, message("/mnt/data/plan.docx")]),
+      (id) => (asked.push(id) === 1 ? [] : [PLAN]),
+      { request: { tools: [{ type: "code_interpreter", container: "cntr_1" }] } },
+    );
+    await vi.advanceTimersByTimeAsync(5000);
+    expect(cited((await recovery).response)).toEqual(["plan.docx@/mnt/data/plan.docx"]);
+    expect(asked).toEqual(["cntr_1", "cntr_1"]);
+  });
 });
