@@ -1,6 +1,7 @@
 /** A text that says the same again and again is read once: what is found must be what reading all of it finds. */
 import fc from "fast-check";
 import { afterEach, expect, test, vi } from "vitest";
+import { LONGEST_PATH } from "../../src/citations/mentions.js";
 import { Repetition } from "../../src/citations/repetition.js";
 import { resolveFileCitations } from "../../src/index.js";
 import { BARE_FORMS, file, LINK_FORMS, resolved } from "./forms.js";
@@ -84,4 +85,23 @@ test("an annotation in the midst of what is repeated covers that one mention", (
   const { cited } = resolved(text, files, [{ ...given, start_index: start, end_index: start + 20 }]);
   expect(cited).toHaveLength(999);
   expect(cited.some(([from]) => from === start)).toBe(false);
+});
+
+test("a mention is known as often as all that is read of it comes again, but for the last time", () => {
+  const [before, behind] = [512, LONGEST_PATH + 512];
+  const piece = "see /mnt/data/report.csv\n";
+  for (const end of ["", "x", "see", "see /mnt/data/report.csv and more".repeat(200)]) {
+    // Broken in the midst by one other character, and not.
+    for (const between of ["", "x"]) {
+      const text = piece.repeat(400) + between + piece.repeat(300) + end;
+      const repetition = new Repetition(text);
+      for (let start = 4; start < text.length; start += 40 * piece.length) {
+        const read = text.slice(Math.max(0, start - before), start + behind);
+        let times = 0;
+        const again = () => start - before + (times + 1) * piece.length;
+        while (text.startsWith(read, again()) && read.length === before + behind) times++;
+        expect([start, repetition.countAt(start, piece.length)]).toEqual([start, Math.max(0, times - 1)]);
+      }
+    }
+  }
 });
