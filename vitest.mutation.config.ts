@@ -2,7 +2,17 @@ import { defineConfig } from "vitest/config";
 import { BaseSequencer, type TestSpecification } from "vitest/node";
 
 /** What notices most in the least time comes first: the first failure is the last test that a mutant costs. */
-const ORDER = ["ranges", "uncited", "answers", "names", "table", "links", "properties", "repetition"];
+const ORDER = [
+  "ranges",
+  "uncited",
+  "units",
+  "answers",
+  "names",
+  "table",
+  "links",
+  "properties",
+  "repetition",
+];
 const rank = ({ moduleId }: TestSpecification): number =>
   ORDER.findIndex((name) => moduleId.endsWith(`/${name}.test.ts`));
 
