@@ -221,6 +221,8 @@ const TABLE: Row[] = [
       '<a href="New summary.docx">x</a>, <img src="a/New summary.docx">',
       "`*summary.docx` files, {date}_summary.docx and <n>_summary.docx",
       "the *_summary.docx files",
+      "{date}__summary.docx and <n>___summary.docx, but (new)_⟦summary.docx⟧_",
+      "It is *⟦summary.docx⟧ in all*",
       '{"path": "C:\\\\new\\\\nsummary.docx"}',
       "*⟦summary.docx⟧ is ready*",
       "my&#95;summary.docx, my&#x5f;summary.docx, R&amp;summary.docx, caf&#233;summary.docx, caf&eacute;summary.docx",
@@ -241,6 +243,14 @@ const TABLE: Row[] = [
         files: ["out/Q3 report.pdf", "x/a.csv", "y/a.csv"],
       },
       { text: "I read data.csv and [data](data.csv).", files: ["user:data.csv"] },
+      { text: "I read data.csv and wrote ⟦a.csv⟧.", files: ["a.csv", "user:data.csv"] },
+      { text: "The Makefile 📄 makes ⟦a.csv⟧", files: ["a.csv", "Makefile"] },
+      "[x](⟦sandbox:summary.docx?dl=1⟧), [y](⟦summary.docx⟧?dl=1)",
+      {
+        text: "⟪not-found:/mnt/data/Q3(my⟫ very long final report.pdf",
+        files: ["my very long final report.pdf"],
+      },
+      { text: "my final report.pdf", files: ["my final report.pdf"], cited: [["my final", "x.pdf"]] },
       {
         text: "summary.docx: [x](sandbox:/mnt/data/summary.docx)",
         cited: [["sandbox:/mnt/data/summary.docx", "summary.docx"]],
