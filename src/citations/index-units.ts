@@ -6,13 +6,12 @@ import { decode, fold } from "./spelling.js";
 const ASTRAL = /[\ud800-\udbff][\udc00-\udfff]/;
 
 /** UTF-16 offsets as code point offsets. `offsets` are in ascending order. */
-export function toCodePoints(text: string, offsets: readonly number[]): number[] {
-  return converted(text, offsets, true);
+export function toCodePoints(text: string, offsets: readonly number[]): readonly number[] {
+  return ASTRAL.test(text) ? converted(text, offsets, true) : offsets;
 }
 
 /** Offsets in one unit as offsets in the other, past the text's end `Infinity`. They are in ascending order. */
 function converted(text: string, offsets: readonly number[], isUtf16: boolean): number[] {
-  if (!ASTRAL.test(text)) return offsets.map((offset) => (offset <= text.length ? offset : Infinity));
   let units = 0;
   let points = 0;
   return offsets.map((offset) => {
@@ -46,7 +45,7 @@ export function coveredRanges(
   roots: readonly string[],
 ): { ranges: Range[]; unit: Exclude<IndexUnit, "auto"> } {
   const { ranges, unit } = rangesOf(text, annotations.filter(isRanged), indexUnit, roots);
-  return { ranges: merge(ranges.filter(({ start }) => start < text.length)), unit };
+  return { ranges: merge(ranges), unit };
 }
 
 /**
@@ -60,48 +59,23 @@ export function rangesOf(
   indexUnit: IndexUnit,
   roots: readonly string[],
 ): { ranges: Range[]; unit: Exclude<IndexUnit, "auto"> } {
-  if (ranged.length === 0) return { ranges: [], unit: indexUnit === "utf-16" ? "utf-16" : "code-point" };
-  if (!ASTRAL.test(text)) return inEitherUnit(text, ranged, indexUnit);
-  const ends = ranged.flatMap(({ start_index, end_index }) => [start_index, end_index]).sort((a, b) => a - b);
-  const utf16 = converted(text, ends, false);
-  const utf16Of = new Map(ends.map((end, position) => [end, utf16[position]!]));
-  const asCodePoints = (end: number): number => utf16Of.get(end)!;
-  const asUtf16 = (end: number): number => end;
-
-  let unit: Exclude<IndexUnit, "auto"> = indexUnit === "utf-16" ? "utf-16" : "code-point";
+  const inUtf16 = ranged.map(({ start_index, end_index }) => ({ start: start_index, end: end_index }));
+  // Where no character takes two of UTF-16's units, both units are the same.
+  if (indexUnit === "utf-16" || !ASTRAL.test(text)) return { ranges: inUtf16, unit: "utf-16" };
+  const ends = inUtf16.flatMap(({ start, end }) => [start, end]).sort((a, b) => a - b);
+  const converts = converted(text, ends, false);
+  const utf16Of = new Map(ends.map((end, position) => [end, converts[position]!]));
+  const inCodePoints = inUtf16.map(({ start, end }) => ({
+    start: utf16Of.get(start)!,
+    end: utf16Of.get(end)!,
+  }));
   if (indexUnit === "auto") {
-    const spellsAs = (annotation: Ranged, convert: (end: number) => number): boolean =>
-      spellsItsFile(
-        text.slice(convert(annotation.start_index), convert(annotation.end_index)),
-        annotation,
-        roots,
-      );
-    const proof = ranged.find(
-      (annotation) => spellsAs(annotation, asCodePoints) !== spellsAs(annotation, asUtf16),
-    );
-    if (proof && spellsAs(proof, asUtf16)) unit = "utf-16";
+    const spells = ({ start, end }: Range, at: number): boolean =>
+      spellsItsFile(text.slice(start, end), ranged[at]!, roots);
+    const proof = inUtf16.findIndex((range, at) => spells(range, at) !== spells(inCodePoints[at]!, at));
+    if (proof >= 0 && spells(inUtf16[proof]!, proof)) return { ranges: inUtf16, unit: "utf-16" };
   }
-  const convert = unit === "utf-16" ? asUtf16 : asCodePoints;
-  const ranges = ranged.map(({ start_index, end_index }) => ({
-    start: convert(start_index),
-    end: convert(end_index),
-  }));
-  return { ranges, unit };
-}
-
-/** The ranges where both units are the same, and none can be proved. */
-function inEitherUnit(
-  text: string,
-  ranged: readonly Ranged[],
-  indexUnit: IndexUnit,
-): { ranges: Range[]; unit: Exclude<IndexUnit, "auto"> } {
-  const unit = indexUnit === "utf-16" ? "utf-16" : "code-point";
-  const convert = (end: number): number => (unit === "utf-16" || end <= text.length ? end : Infinity);
-  const ranges = ranged.map(({ start_index, end_index }) => ({
-    start: convert(start_index),
-    end: convert(end_index),
-  }));
-  return { ranges, unit };
+  return { ranges: inCodePoints, unit: "code-point" };
 }
 
 /** Longer than any path: a range that long proves nothing, and need not be read. */
@@ -111,7 +85,7 @@ const LONGEST_PATH = 4096;
 function spellsItsFile(covered: string, { type, filename }: Annotation, roots: readonly string[]): boolean {
   if (type !== "container_file_citation" || covered.length > LONGEST_PATH) return false;
   const meant = fold(decode(covered));
-  if (typeof filename === "string" && filename !== "" && meant === fold(filename)) return true;
+  if (typeof filename === "string" && meant === fold(filename)) return true;
   // Exactly from its first character: in the other unit, one emoji before it leaves "andbox:/mnt/data/…".
   const start = /^(?:(?:sandbox|https?|file|attachment):\/{0,3}|\/)/.exec(meant)?.[0];
   return (

@@ -1,6 +1,6 @@
 /** The units that ranges count in, and which of them the annotations prove. */
 import { describe, expect, test } from "vitest";
-import { resolveFileCitations } from "../../src/index.js";
+import { replaceFileLinks, resolveFileCitations } from "../../src/index.js";
 import type { Annotation } from "../../src/types.js";
 import { file, resolved } from "./forms.js";
 
@@ -29,6 +29,8 @@ describe("ranges count in", () => {
     ["UTF-16 units, where an annotation proves it", given("utf-16"), "auto", at],
     ["code points, where that is asked for", given("code-point"), "code-point", astral(at)],
     ["UTF-16 units, where that is asked for", given("utf-16"), "utf-16", at],
+    ["code points, where that is asked for, whatever is proved", given("utf-16"), "code-point", astral(at)],
+    ["UTF-16 units, where that is asked for and nothing is cited", undefined, "utf-16", at],
   ] as const)("%s", (_, annotation, indexUnit, start) => {
     const annotations = annotation ? [annotation] : [];
     const resolution = resolveFileCitations(text, files, { annotations, indexUnit });
@@ -60,4 +62,68 @@ describe("ranges count in", () => {
     const annotation = { type: "container_file_citation", file_id: "cfile_b.csv", ...range };
     expect(resolved("/mnt/data/a.csv", files, [annotation]).cited).toEqual([[0, 15, "cfile_a.csv"]]);
   });
+
+  /** The unit of a text whose first `spelled` has this annotation, exact in UTF-16: one emoji stands before it. */
+  function unitOf(spelled: string, more: Partial<Annotation> = {}, roots = ["/mnt/data"]): string {
+    const lead = "🎉 [x](";
+    const text = `${lead}${spelled}) and /mnt/data/b.csv`;
+    const range = { start_index: lead.length, end_index: lead.length + spelled.length };
+    const citation = { type: "container_file_citation", filename: "other.csv", ...range, ...more };
+    const annotations = [{ type: "url_citation", start_index: 1, end_index: 2 }, citation];
+    const { citations } = resolveFileCitations(text, files, { annotations, roots });
+    const { annotation, start } = citations.at(-1)!;
+    return annotation.start_index === start ? "utf-16" : "code-point";
+  }
+
+  test.each([
+    "sandbox:/mnt/data/a.csv",
+    "sandbox:mnt/data/a.csv",
+    "sandbox:%2Fmnt%2Fdata/a.csv",
+    "SANDBOX:///mnt/data/a.csv",
+    "/mnt/data/a.csv",
+    "http:/mnt/data/a.csv",
+    "https:/mnt/data/a.csv",
+    "file:///mnt/data/a.csv",
+    "attachment:/mnt/data/a.csv",
+  ])("the unit in which a citation covers %s, a path of any file, below any root", (spelled) => {
+    expect(unitOf(spelled)).toBe("utf-16");
+    expect(unitOf(spelled, { filename: undefined })).toBe("utf-16");
+    expect(unitOf(spelled, {}, ["/data", "/mnt/data"])).toBe("utf-16");
+  });
+
+  test("the unit in which a citation covers its file's name", () => {
+    expect(unitOf("a%20B.csv", { filename: "A b.csv" })).toBe("utf-16");
+    expect(unitOf("a.csv", { filename: "b.csv" })).toBe("code-point");
+    expect(unitOf("a.csv", { filename: undefined })).toBe("code-point");
+  });
+
+  test("code points, where what covers a path is no citation of a container's file", () => {
+    expect(unitOf("sandbox:/mnt/data/a.csv", { type: "url_citation" })).toBe("code-point");
+  });
+
+  test("either unit, of annotations in any order", () => {
+    const cite = (path: string): Annotation => {
+      const start = [...text.slice(0, text.indexOf(path))].length;
+      const range = { start_index: start, end_index: start + path.length };
+      return { type: "container_file_citation", filename: path.slice(-5), ...range };
+    };
+    const annotations = [cite("sandbox:/mnt/data/b.csv"), cite("sandbox:/mnt/data/a.csv")];
+    expect(resolved(text, files, annotations, "auto")).toEqual({ cited: [], missed: [] });
+  });
+
+  test.each(["code-point", "utf-16"] as const)(
+    "%s: a citation that ends behind the text has no place in it",
+    (unit) => {
+      const link = "🎉 [a](sandbox:/mnt/data/a.csv)";
+      const whole = unit === "utf-16" ? link.length : [...link].length;
+      const citation = { ...given(unit), end_index: whole };
+      const toUrl = () => "https://x.y/a";
+      expect(
+        replaceFileLinks(link, [{ ...citation, end_index: whole - 1 }], toUrl, { indexUnit: unit }),
+      ).toBe("🎉 [a](https://x.y/a)");
+      expect(
+        replaceFileLinks(link, [{ ...citation, end_index: whole + 1 }], toUrl, { indexUnit: unit }),
+      ).toBe(link);
+    },
+  );
 });
