@@ -12,7 +12,7 @@ export const UNSPACED = String.raw`\p{Script=Han}\p{Script=Hiragana}\p{Script=Ka
 const LETTER = String.raw`(?![${UNSPACED}\ufe00-\ufe0f])[\p{L}\p{Nd}\p{Mn}\p{Mc}]`;
 
 /** What is before a place where something begins, whatever it is; in raw JSON a line break is the two characters `\n`. */
-const OPENED = /(?<=^|[\s'"`“”‘’«»「『([<|>]|(?<!\\)(?:\\\\){0,8}\\[nrt]|\\[nrt](?=[/\\]))/y;
+const OPENED = /(?<=[\s'"`“”‘’«»「『([<|>]|(?<!\\)(?:\\\\){0,8}\\[nrt]|\\[nrt](?=[/\\]))/y;
 /** What is before a place where something goes on. */
 const ATTACHED = either(
   [
@@ -99,7 +99,7 @@ function canEnd(text: string, end: number, name: string, opener = ""): boolean {
   const encoded = text[end] === "%" ? undefined : readEncoded(text, end);
   if (encoded) return canEnd(encoded.meant + text.slice(encoded.end, encoded.end + 300), 0, name, opener);
   if (extensionOf(name) !== "") return !testAt(GOES_ON, text, end);
-  if (/["'`“‘«「『]/.test(opener) && /[^\S\r\n]/.test(text[end] ?? "")) return false;
+  if (/["'`“‘«「『]/.test(opener) && /[^\S\r\n]/.test(text.charAt(end))) return false;
   return !testAt(GOES_ON_BARE, text, end);
 }
 
@@ -133,6 +133,6 @@ export function endOfCitation(
   const behindQuery = hasScheme ? endOfMatch(QUERY, text, end) : end;
   if (behindQuery > end) return behindQuery;
   if (place.closer !== "" && text.startsWith(place.closer, end)) return end;
-  if (/\s/.test(text[end] ?? "")) return closesAfterSpace(text, end, place) ? end : undefined;
+  if (/\s/.test(text.charAt(end))) return closesAfterSpace(text, end, place) ? end : undefined;
   return canEnd(text, end, name) ? end : undefined;
 }

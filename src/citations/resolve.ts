@@ -117,10 +117,7 @@ export function resolveWithIndex(
   const mentions = [...shown.filter((mention) => !isCode(mention)), ...oncePerFile(named)];
   const cited = mentions.filter(({ files }) => files.length === 1);
   // Code that names a file counts only where nothing else does, and then once.
-  const citedIds = new Set([
-    ...given.filter(({ type }) => type === "container_file_citation").map((annotation) => annotation.file_id),
-    ...cited.flatMap(idsOf),
-  ]);
+  const citedIds = new Set([...given.map((annotation) => annotation.file_id), ...cited.flatMap(idsOf)]);
   for (const mention of shown) {
     const [id, ...others] = idsOf(mention);
     if (!isCode(mention) || others.length > 0 || citedIds.has(id)) continue;

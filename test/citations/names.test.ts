@@ -161,6 +161,12 @@ describe("of several files", () => {
     ]);
   });
 
+  test("one that is cited for no place in the text is still cited where it is named", () => {
+    const chart = { type: "container_file_citation", file_id: "cfile_a.csv", start_index: 0, end_index: 0 };
+    expect(resolved("See a.csv", [file("a.csv")], [chart]).cited).toEqual([[4, 9, "cfile_a.csv"]]);
+    expect(resolved("```\n/mnt/data/a.csv\n```", [file("a.csv")], [chart]).cited).toEqual([]);
+  });
+
   test("other roots are searched where they are given", () => {
     const files = [file("a.csv", { path: "/home/oai/share/a.csv", id: "share" }), file("b.csv")];
     const text = "[a](sandbox:/home/oai/share/a.csv) /mnt/data/b.csv";
@@ -208,6 +214,16 @@ describe("a TypeError names what is wrong", () => {
     [
       "a root with a slash at its end",
       ["", [], { roots: ["/mnt/data/"] }],
+      "roots must be an array of absolute paths without a slash at the end, got an array of 1",
+    ],
+    [
+      "a root that is no text",
+      ["", [], { roots: [["/mnt/data"]] }],
+      "roots must be an array of absolute paths without a slash at the end, got an array of 1",
+    ],
+    [
+      "a root that is no absolute path",
+      ["", [], { roots: ["mnt/data"] }],
       "roots must be an array of absolute paths without a slash at the end, got an array of 1",
     ],
     [

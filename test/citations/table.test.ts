@@ -20,6 +20,9 @@ const TABLE: Row[] = [
       "[x](⟦SANDBOX:/mnt/data/a.csv⟧) and [x](⟦Sandbox:/mnt/data/a.csv⟧)",
       "![x](⟦sandbox:/mnt/data/a.csv⟧)",
       { text: "[](⟦sandbox:/mnt/data/Q3 report (final).pdf⟧)", files: ["Q3 report (final).pdf"] },
+      { text: "[x](⟦sandbox:/mnt/data/Makefile⟧)v2.txt", files: ["Makefile"] },
+      "[x](⟪not-found:sandbox:/mnt/data/a.csv old⟫) <a href=⟪not-found:/mnt/data/a.csv2⟫>x</a>",
+      "[1]: ⟪not-found:sandbox:/mnt/data/a.csv2⟫\n[2]: ⟦sandbox:/mnt/data/a.csv⟧, the table",
     ],
   },
   {
@@ -40,6 +43,7 @@ const TABLE: Row[] = [
       '{"answer": "{\\"text\\": \\"See\\\\n⟦/mnt/data/a.csv⟧\\\\nBye\\"}"}',
       { text: "⟦a.csv‖/mnt/data/a.csv⟧\0b &#0;⟦a.csv‖/mnt/data/a.csv⟧&#0;b", files: ["a.csv", "b"] },
       "✅️⟦/mnt/data/a.csv⟧ and 1️⃣⟦sandbox:/mnt/data/a.csv⟧",
+      "`https://x.y`:⟦/mnt/data/a.csv⟧",
     ],
   },
   {
@@ -149,6 +153,7 @@ const TABLE: Row[] = [
       { text: "[/mnt/data/a.csv](sandbox:/mnt/data/a.csv)", cited: [["sandbox:/mnt/data/a.csv", "a.csv"]] },
       { text: "[a.csv](⟦b.csv‖sandbox:/mnt/data/b.csv⟧)", files: ["a.csv", "b.csv"] },
       "[⟦/mnt/data/a.csv⟧](https://example.com/)",
+      "[/mnt/data/nope.csv](⟦sandbox:/mnt/data/a.csv⟧)",
     ],
   },
   {
@@ -168,6 +173,7 @@ const TABLE: Row[] = [
       "- one\n\n    - ⟦/mnt/data/a.csv⟧\n\n    - ⟦/mnt/data/a.csv⟧",
       "- one\n\n      cat /mnt/data/a.csv\n\n- ⟦/mnt/data/a.csv⟧",
       "1. one\n\n   two\n\n    ⟦/mnt/data/a.csv⟧ and ⟦/mnt/data/a.csv⟧",
+      { text: "```\n/mnt/data/a.csv\n```", files: ["x/a.csv", "y/a.csv"] },
     ],
   },
   {
@@ -229,6 +235,7 @@ const TABLE: Row[] = [
       "my%5Fsummary.docx, my%20summary.docx, my%2Dsummary.docx, caf%C3%A9summary.docx, 报%E5%91%8Asummary.docx",
       "my\\_summary.docx, my\\-summary.docx, my\\.summary.docx, my\\\\_summary.docx, 报告\\_summary.docx, 报告_summary.docx",
       "summary.docx&#95;old, summary.docx&amp;co, summary.docx&eacute;, summary.docx&#46;bak",
+      "&Eacute;summary.docx and my&#95;summary.docx.",
       "summary.docx%5Fold, summary.docx%20old, summary.docx\\_old, summary.docx\\-old, summary.docx\\u005fold",
       "&quot;⟦summary.docx⟧&quot; is ready",
       "&#34;⟦summary.docx⟧&#34; is ready",
@@ -255,6 +262,11 @@ const TABLE: Row[] = [
         text: "summary.docx: [x](sandbox:/mnt/data/summary.docx)",
         cited: [["sandbox:/mnt/data/summary.docx", "summary.docx"]],
       },
+      { text: "summary.docx, or here", cited: [["here", "summary.docx"]] },
+      {
+        text: "⟦x/a.csv‖/mnt/data/x/a.csv⟧ has what a.csv had",
+        files: ["x/a.csv", "y/a.csv"],
+      },
     ],
   },
   {
@@ -278,6 +290,8 @@ const TABLE: Row[] = [
       "⟦x/a.csv‖/mnt/data/x/a.csv⟧ ⟦y/a.csv‖/mnt/data/y/a.csv⟧",
       "[x](⟪ambiguous:a.csv⟫)",
       { text: "⟪ambiguous:/mnt/data/REPORT.pdf⟫", files: ["Report.pdf", "report.PDF"] },
+      { text: "⟪ambiguous:/mnt/data/a.csv⟫", files: ["x/a.csv", "user:y/a.csv"] },
+      "⟪ambiguous:/mnt/data/a.csv⟫, ⟪not-found:/mnt/data/b.csv⟫, ⟪ambiguous:/mnt/data/a.csv⟫",
     ],
   },
   {
@@ -316,6 +330,12 @@ const TABLE: Row[] = [
         text: "⟪not-found:/mnt/data/Q3⟫ report.pdf, ⟪not-found:/mnt/data/Makefile.am⟫",
         files: ["Q3", "Makefile"],
       },
+      {
+        text: '⟪not-found:/mnt/data/Q3,final.pdf⟫ ⟪not-found:/mnt/data/Q3#final⟫ "⟪not-found:/mnt/data/Q3 for me⟫"',
+        files: ["Q3"],
+      },
+      { text: '⟦/mnt/data/Q3⟧ `data.csv`, "⟦/mnt/data/Q3⟧"', files: ["Q3"] },
+      "In ⟪directory:/mnt/data⟫ v2.txt is new",
       { text: "⟪not-found:/mnt/data/报告最终版⟫。", files: ["报告"] },
       { text: "[x](⟪not-found:sandbox:/mnt/data/notes (final).txt⟫)", files: ["notes"] },
     ],
