@@ -133,7 +133,7 @@ interface CitedRange {
   range: Range;
 }
 
-/** The citations that stand for a place in the text, in its order, each once. */
+/** The citations that stand for a place in the text, each once. */
 function citationsOf(text: string, annotations: readonly unknown[], indexUnit: IndexUnit): CitedRange[] {
   // Other annotations prove the unit as well.
   const ranged = (annotations.filter(isRecord) as unknown as Annotation[]).filter(isRanged);
@@ -146,7 +146,7 @@ function citationsOf(text: string, annotations: readonly unknown[], indexUnit: I
     const key = JSON.stringify([range, annotation.container_id, annotation.file_id]);
     if (!citations.has(key)) citations.set(key, { annotation, range });
   }
-  return [...citations.values()].sort((a, b) => a.range.start - b.range.start);
+  return [...citations.values()];
 }
 
 function isFileCitation(annotation: Annotation): annotation is ContainerFileCitation {
@@ -159,7 +159,7 @@ function isFileCitation(annotation: Annotation): annotation is ContainerFileCita
 
 /** Whether `at` is between the two halves of one character. */
 function isInPair(text: string, at: number): boolean {
-  return at > 0 && /^[\ud800-\udbff][\udc00-\udfff]$/.test(text.slice(at - 1, at + 1));
+  return text.codePointAt(at - 1)! > 0xffff;
 }
 
 function isSpelled(text: string, mention: UnresolvedMention): boolean {
@@ -168,7 +168,7 @@ function isSpelled(text: string, mention: UnresolvedMention): boolean {
   return spelled !== "" && text.slice(start, end) === spelled;
 }
 
-/** Those that overlap no other: which of two files is meant is not ours to say. */
+/** Those that overlap no other, in the text's order: which of two files is meant is not ours to say. */
 function apart<T extends { place: Range }>(links: readonly T[]): T[] {
   const sorted = [...links].sort((a, b) => a.place.start - b.place.start);
   let reach = 0;

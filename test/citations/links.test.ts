@@ -1,0 +1,52 @@
+/** Which of what `replaceFileLinks` is given counts, and in which order. What becomes of each form: test/links.test.ts. */
+import { expect, it } from "vitest";
+import { replaceFileLinks } from "../../src/index.js";
+import type { ContainerFileCitation, UnresolvedMention } from "../../src/types.js";
+
+const text = "See /mnt/data/x.csv, /mnt/data/a.csv and /mnt/data/b.csv";
+
+function citation(spelled: string, more: Partial<ContainerFileCitation> = {}): ContainerFileCitation {
+  const start = text.indexOf(spelled);
+  return {
+    type: "container_file_citation",
+    container_id: "cntr_1",
+    file_id: `cfile_${spelled}`,
+    filename: spelled,
+    start_index: start,
+    end_index: start + spelled.length,
+    ...more,
+  };
+}
+
+const a = citation("/mnt/data/a.csv", { filename: "a.csv" });
+const b = citation("/mnt/data/b.csv", { filename: "b.csv" });
+const x: UnresolvedMention = { text: "/mnt/data/x.csv", start: 4, end: 19, reason: "not-found" };
+
+it("toUrl is asked in the text's order, whatever the order of the annotations", () => {
+  const toUrl = ({ filename }: ContainerFileCitation) => `https://x.y/${filename}`;
+  const expected = "See /mnt/data/x.csv, [a.csv](https://x.y/a.csv) and [b.csv](https://x.y/b.csv)";
+  expect(replaceFileLinks(text, [b, a], toUrl)).toBe(expected);
+});
+
+it.each([undefined, null, ""])("what toUrl has no URL for, but %j, is left", (nothing) => {
+  expect(replaceFileLinks(text, [a], () => nothing)).toBe(text);
+});
+
+it("of two citations of one file at one place, the first counts", () => {
+  const again = { ...a, filename: "other name.csv" };
+  expect(replaceFileLinks(text, [a, again], () => "https://x.y/a")).toContain("[a.csv](https://x.y/a)");
+});
+
+it("a note stands before a link, where its mention does, and once", () => {
+  const options = { unresolved: [x, x], onMissing: () => "(lost)" };
+  expect(replaceFileLinks(text, [b, a], () => "https://x.y/f", options)).toBe(
+    "See (lost), [a.csv](https://x.y/f) and [b.csv](https://x.y/f)",
+  );
+});
+
+it("an underscore in a label is written as an entity where it could begin or end an emphasis, and only there", () => {
+  const named = { ...a, filename: "_a_1_2_.csv" };
+  expect(replaceFileLinks(text, [named], () => "https://x.y/f")).toContain(
+    "[&#95;a_1_2&#95;.csv](https://x.y/f)",
+  );
+});
