@@ -33,10 +33,10 @@ export interface Fit {
 const UPLOAD = /^(?:(?:file|assistant)[-_][a-z0-9]+|[0-9a-f]{6,64})-(?=.)/i;
 const EXTENSION = /\.([a-z0-9]{1,10})$/i;
 
-/** The extension of a file name, lower case, or `""`: at most ten ASCII characters, not all digits. */
+/** The extension of a file name, or `""`: at most ten ASCII characters, not all digits. */
 export function extensionOf(name: string): string {
   const extension = EXTENSION.exec(name)?.[1] ?? "";
-  return /[a-z]/i.test(extension) ? extension.toLowerCase() : "";
+  return /[a-z]/i.test(extension) ? extension : "";
 }
 
 /** The last segment of a file's path, as the API gives it in a citation. */
@@ -104,9 +104,9 @@ export class FileIndex {
     }
   }
 
-  /** The folders below `root` that hold files and that `text` spells from `at`, behind the root's slash; longest first. */
+  /** The folders below `root`, one of the index's own, that hold files and that `text` spells from `at`, behind the root's slash; longest first. */
   foldersAt(text: string, at: number, root: string): readonly Spelled[] {
-    return this.#roots.get(root)?.names.spelledAt(text, at) ?? [];
+    return this.#roots.get(root)!.names.spelledAt(text, at);
   }
 
   /** Every file name that `text` spells from `at`, longest first. */
@@ -114,14 +114,14 @@ export class FileIndex {
     return this.#names.spelledAt(text, at);
   }
 
-  /** The files of that name in that folder below `root`, both folded. */
+  /** The files of that name in a folder that {@link foldersAt} found below `root`, or in `""`. */
   filesIn(root: string, folder: string, name: string): readonly IndexedFile[] {
-    return this.#roots.get(root)?.folders.get(folder)?.get(name) ?? [];
+    return this.#roots.get(root)!.folders.get(folder)!.get(name) ?? [];
   }
 
-  /** The files in any folder whose name, or what it was before the upload, is `name`, folded. */
+  /** The files in any folder whose name, or what it was before the upload, is `name`, as {@link namesAt} found it. */
   filesNamed(name: string): readonly IndexedFile[] {
-    return this.#files.get(name) ?? [];
+    return this.#files.get(name)!;
   }
 }
 

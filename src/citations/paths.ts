@@ -72,7 +72,7 @@ function shifted(outcome: Outcome, by: number): Outcome {
 /** No file's name is longer. */
 const LONGEST_NAME = 255;
 const REST_OF_NAME =
-  /(?:[^\S\r\n][^\s/.,;:!?…"'`|<>[\]]{1,255}){0,2}[^\S\r\n][^\s/,;:!?…"'`|<>[\]]{0,255}\.[a-z]\w{0,9}/iy;
+  /(?:[^\S\r\n][^\s/.,;:!?…"'`|<>[\]]{1,255}){0,2}[^\S\r\n][^\s/,;:!?…"'`|<>[\]]{0,255}\.[a-z]/iy;
 
 /**
  * Whether the mentions by path take some of the text from `start` to `end`. `report.pdf` behind `/mnt/data/Q3`, which
@@ -153,10 +153,10 @@ function endOfFolder(
   folders: readonly Spelled[],
   unknownEnd: number,
 ): number | undefined {
-  const isClosed = place.kind !== "text" || /["'`]/.test(text[start - 1] ?? "");
+  const isClosed = place.kind !== "text" || /["'`]/.test(text.charAt(start - 1));
   for (const folder of folders) {
     const end = endOfSlashes(text, folder.end);
-    if (folder.end === unknownEnd || end === unknownEnd) return unknownEnd;
+    if (folder.end === unknownEnd) return unknownEnd;
     if (!isClosed && canFolderEnd(text, end)) return end;
   }
   return !isClosed && canFolderEnd(text, relativeStart) ? relativeStart : undefined;
@@ -220,12 +220,11 @@ function withoutDots(path: string): string | undefined {
   for (const segment of path.split("/")) {
     if (segment === "..") {
       if (segments.pop() === undefined) return undefined;
-    } else if (segment !== "." && segment !== "") {
+    } else if (segment !== ".") {
       segments.push(segment);
     }
   }
-  const isFolder = segments.length > 0 && /(?:^|\/)\.{0,2}$/.test(path);
-  return segments.join("/") + (isFolder ? "/" : "");
+  return segments.join("/") + (/\/\.\.?$/.test(path) ? "/" : "");
 }
 
 /** `*`, `{}` and `<n>` stand for more than one file. */

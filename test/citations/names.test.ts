@@ -161,6 +161,14 @@ describe("of several files", () => {
     ]);
   });
 
+  test("a path is one, without its first slash and with dots; in other letters it is written differently", () => {
+    const text =
+      "sandbox:mnt/data/a.csv /MNT/data/a.csv /mnt/data/x/../a.csv [x](sandbox:/mnt/data/x/../b.csv)";
+    const { citations, unresolved } = resolveFileCitations(text, [file("a.csv")]);
+    expect(citations.map(({ match }) => match)).toEqual(["path", "written-differently", "path"]);
+    expect(unresolved.map((mention) => mention.text)).toEqual(["sandbox:/mnt/data/x/../b.csv"]);
+  });
+
   test("one that is cited for no place in the text is still cited where it is named", () => {
     const chart = { type: "container_file_citation", file_id: "cfile_a.csv", start_index: 0, end_index: 0 };
     expect(resolved("See a.csv", [file("a.csv")], [chart]).cited).toEqual([[4, 9, "cfile_a.csv"]]);

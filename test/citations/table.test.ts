@@ -154,6 +154,7 @@ const TABLE: Row[] = [
       { text: "[a.csv](⟦b.csv‖sandbox:/mnt/data/b.csv⟧)", files: ["a.csv", "b.csv"] },
       "[⟦/mnt/data/a.csv⟧](https://example.com/)",
       "[/mnt/data/nope.csv](⟦sandbox:/mnt/data/a.csv⟧)",
+      "[⟦/mnt/data/a.csv⟧](sandbox:/mnt/data/../etc/a.csv)",
     ],
   },
   {
@@ -189,6 +190,11 @@ const TABLE: Row[] = [
       { text: "⟪not-found:/mnt/data/a.csv&/mnt/data/report.pdf⟫", files: ["a.csv", "report.pdf"] },
       { text: "⟪ambiguous:/mnt/data/report.pdf⟫", files: ["x/report.pdf", "y/report.pdf"] },
       { text: "⟦report.pdf‖/mnt/data/report.pdf⟧", files: ["x/report.pdf", "report.pdf"] },
+      { text: "⟦x/a.csv‖/mnt/data/a.csv⟧ ⟦y/A.csv‖/mnt/data/A.csv⟧", files: ["x/a.csv", "y/A.csv"] },
+      { text: "⟪ambiguous:/mnt/data/other/a.csv⟫", files: ["x/a.csv", "y/a.csv"] },
+      {
+        text: "⟪not-found:/mnt/data/outreport.pdf⟫ [x](⟪not-found:sandbox:/mnt/data/nope /mnt/data/report.pdf⟫)",
+      },
     ],
   },
   {
@@ -208,6 +214,10 @@ const TABLE: Row[] = [
       { text: "I read /mnt/data/data.csv.", files: ["user:file-A1-data.csv", "user:file-B2-data.csv"] },
       {
         text: "I read ⟦out/data.csv‖/mnt/data/data.csv⟧.",
+        files: ["user:file-A1-data.csv", "out/data.csv"],
+      },
+      {
+        text: "[x](⟪ambiguous:/mnt/data/data.csv⟫), ⟪ambiguous:sandbox:/mnt/data/data.csv⟫",
         files: ["user:file-A1-data.csv", "out/data.csv"],
       },
     ],
@@ -244,6 +254,10 @@ const TABLE: Row[] = [
       "\\(⟦summary.docx⟧\\), \\[summary.docx\\]",
       "⟪not-found:/mnt/data/New⟫ summary.docx and ⟪not-found:/mnt/data/New⟫ long summary.docx",
       { text: "⟪not-found:/mnt/data/New⟫, but ⟦summary.docx⟧ is there" },
+      "⟪not-found:/mnt/data/New⟫\n⟦summary.docx⟧",
+      "⟪not-found:/mnt/data/new.csv⟫ ⟦summary.docx⟧",
+      `${"It is done. ".repeat(30)}⟪not-found:/mnt/data/New⟫ summary.docx`,
+      { text: "⟪not-found:/mnt/data/New⟫ y.csv", files: ["y.csv"] },
       { text: "Makefile and LICENSE", files: ["Makefile", "LICENSE"] },
       {
         text: "Wrote ⟦out/Q3 report.pdf‖Q3 report.pdf⟧ and ⟪ambiguous:a.csv⟫",
@@ -276,6 +290,7 @@ const TABLE: Row[] = [
       "I read /mnt/data/in.csv.",
       "I read `/mnt/data/in.csv` and in.csv",
       "[x](⟦/mnt/data/in.csv⟧)",
+      "[x](⟦/mnt/data/up/in.csv⟧)",
       "[x](⟦sandbox:/mnt/data/in.csv⟧)",
       "It is at ⟦sandbox:/mnt/data/in.csv⟧",
       '<a href="⟦/mnt/data/in.csv⟧">x</a>',
@@ -336,6 +351,16 @@ const TABLE: Row[] = [
       },
       { text: '⟦/mnt/data/Q3⟧ `data.csv`, "⟦/mnt/data/Q3⟧"', files: ["Q3"] },
       "In ⟪directory:/mnt/data⟫ v2.txt is new",
+      { text: "In ⟪directory:/mnt/data⟫ x.csv", files: [" x.csv"] },
+      "⟪directory:/mnt/data/⟫に保存しました",
+      { text: "⟪directory:/mnt/data/out⟫", files: ["out/figures/a.png"] },
+      {
+        text: '[x](⟪not-found:sandbox:/mnt/data/my files zzz⟫) "⟪not-found:/mnt/data/my files zzz⟫" ⟪directory:/mnt/data/my files⟫ zzz',
+        files: ["my files/a.csv"],
+      },
+      "[x](⟪directory:sandbox:/mnt/data/out/..⟫) [x](⟪directory:sandbox:/mnt/data/.⟫) [x](sandbox:/mnt/data/..)",
+      "[x](⟪directory:sandbox:/mnt/data/x/../new/⟫) [x](⟪directory:sandbox:/mnt/data/new/.⟫) [x](⟪directory:sandbox:/mnt/data/new/x/..⟫)",
+      "[x](⟪not-found:sandbox:/mnt/data/x/../new⟫) [x](⟪not-found:sandbox:/mnt/data/./new⟫)",
       { text: "⟪not-found:/mnt/data/报告最终版⟫。", files: ["报告"] },
       { text: "[x](⟪not-found:sandbox:/mnt/data/notes (final).txt⟫)", files: ["notes"] },
     ],
