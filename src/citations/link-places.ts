@@ -60,7 +60,7 @@ export class LinkPlaces {
       const quote = value[1] ? "" : "'"; // without quotes, a URL's `=` would end the tag
       return { start, end: endOfUrl, form: "attribute", before: quote, after: quote };
     }
-    const { kind } = placeOf(text, start, /^[a-z]/i.test(text.slice(start, start + 1)));
+    const { kind } = placeOf(text, start, false);
     if (kind === "destination" || (kind === "definition" && !FOOTNOTE.test(before))) {
       return { start, end: endOfUrl, form: "destination", before: "", after: "" };
     }
