@@ -65,10 +65,12 @@ export class FileIndex {
   /** Files outside the roots are not indexed. Throws a `TypeError` for what is not a container file. */
   constructor(files: readonly ContainerFile[], roots: readonly string[]) {
     const foldersOf = new Map(roots.map((root) => [root, new Map<string, FilesByName>([["", new Map()]])]));
+    // Of two roots, one inside the other, the inner one is meant, as in a text.
+    const innerFirst = [...roots].sort((a, b) => b.length - a.length);
     const extensions = new Set<string>();
     const lengths = new Set<number>();
     for (const { file, container } of newestOf(files)) {
-      const root = roots.find((candidate) => file.path.startsWith(`${candidate}/`));
+      const root = innerFirst.find((candidate) => file.path.startsWith(`${candidate}/`));
       if (root === undefined || file.path.endsWith("/")) continue; // not below a root, or a folder's own entry
       const relative = file.path.slice(root.length + 1).normalize("NFD");
       const folder = relative.slice(0, relative.lastIndexOf("/") + 1);

@@ -77,14 +77,14 @@ function mentionAt(
   const hasSlash = relativeStart > end;
   // The root itself may be meant ("it is in /mnt/data."), a longer name (/mnt/database) not.
   if (!hasSlash && !canFolderEnd(text, end)) return undefined;
-  const [, scheme = "", slashes = ""] = matchAt(LEAD, text, at)!;
+  const [, scheme = "", slashes] = matchAt(LEAD, text, at)!;
   const canStartAt = (start: number): boolean => start >= bound && canStart(text, start);
-  let start = at - slashes.length - scheme.length - 1;
+  let start = at - slashes!.length - scheme.length - 1;
   const hasScheme = scheme !== "" && canStartAt(start);
   if (!hasScheme) {
     // "xsandbox:/mnt/data": no scheme that is known, still a path.
-    start = at - slashes.length;
-    if (!ONE_SLASH.test(slashes) || !canStartAt(start)) return undefined;
+    start = at - slashes!.length;
+    if (!ONE_SLASH.test(slashes!) || !canStartAt(start)) return undefined;
   }
   return { start, relativeStart, root, hasSlash, hasScheme, place: placeOf(text, start, hasScheme) };
 }
@@ -143,12 +143,12 @@ export function endOfUnknown(
   limit: number,
 ): number {
   const rest = text.slice(relativeStart, relativeStart + LONGEST_PATH);
-  if (place.kind !== "text" && place.closer !== "") {
+  if (place.closer !== "") {
     const inside = rest.slice(0, endOfMatch(ENDS[place.closer]!, rest, 0));
     return relativeStart + inside.trimEnd().length;
   }
-  const quote = text[start - 1] ?? "";
-  if (place.kind === "text" && /["'`]/.test(quote)) {
+  const quote = text.charAt(start - 1);
+  if (/["'`]/.test(quote)) {
     const close = rest.slice(0, 300).indexOf(quote);
     if (close >= 0 && !rest.slice(0, close).includes("\n")) return relativeStart + close;
   }
@@ -164,7 +164,7 @@ function endOfEmphasis(text: string, start: number, path: string): number {
   const open: string[] = [];
   for (const { 0: mark, index } of line.matchAll(/\*+/g)) {
     if (open.at(-1) === mark) open.pop();
-    else if (!/[\s.]/.test(line[index + mark.length] ?? "/")) open.push(mark);
+    else if (!/[\s.]/.test(line.charAt(index + mark.length))) open.push(mark);
   }
   const mark = open.at(-1);
   if (mark === undefined) return path.length;

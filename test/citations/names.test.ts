@@ -190,6 +190,28 @@ describe("of several files", () => {
       unresolved: [],
     });
   });
+
+  test("of two roots, one in the other, a file is in the inner one, whichever comes first", () => {
+    const files = [file("a.csv"), file("a.csv", { path: "/mnt/a.csv", id: "outer" })];
+    const text = "/mnt/data/a.csv and /mnt/a.csv";
+    for (const roots of [
+      ["/mnt", "/mnt/data"],
+      ["/mnt/data", "/mnt"],
+    ]) {
+      const { citations } = resolveFileCitations(text, files, { roots });
+      expect(citations.map(({ annotation, match }) => [annotation.file_id, match])).toEqual([
+        ["cfile_a.csv", "path"],
+        ["outer", "path"],
+      ]);
+    }
+  });
+
+  test("a root is found as it is written, whatever characters it has", () => {
+    const path = "/srv/v1.0 (x)/a+b$/a.csv";
+    const roots = ["/srv/v1.0 (x)/a+b$"];
+    const { citations } = resolveFileCitations(`Saved: ${path}`, [file("a.csv", { path })], { roots });
+    expect(citations.map((citation) => citation.text)).toEqual([path]);
+  });
 });
 
 describe("a TypeError names what is wrong", () => {

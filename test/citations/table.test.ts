@@ -77,6 +77,7 @@ const TABLE: Row[] = [
       '<a href="⟦sandbox:/mnt/data/R&amp;D data_1 (&#252;).csv⟧">x</a> ⟦/mnt/data/R&#38;D data_1 (&#xfc;).csv⟧',
       "⟦/mnt/data/R&D data_1 (u\u0308).csv⟧ and [x](⟦sandbox:/mnt/data/R&D%20data_1%20(u%CC%88).csv⟧)",
       "[x](⟦sandbox:%2Fmnt%2Fdata%2FR%26D%20data_1%20(ü).csv⟧)",
+      "[x](⟦%2Fmnt%2Fdata%2FR%26D%20data_1%20(ü).csv⟧)",
       { text: "⟦/mnt/data/u\u0308.csv⟧ and ⟦/mnt/data/ü.csv⟧", files: ["u\u0308.csv"] },
       { text: "[x](⟦sandbox:/mnt/data/100%25.csv⟧) [x](⟦sandbox:/mnt/data/100%.csv⟧)", files: ["100%.csv"] },
       {
@@ -327,6 +328,13 @@ const TABLE: Row[] = [
       "**⟪pattern:/mnt/data/*.png⟫** ⟪directory:/mnt/data/⟫<br>",
       "**⟪not-found:/mnt/data/c.png⟫**, *⟪not-found:/mnt/data/c.png⟫*. **In ⟪not-found:/mnt/data/c.png⟫**",
       "**⟪directory:/mnt/data/out/⟫**: *⟪directory:/mnt/data/out⟫*",
+      "*new* ⟪pattern:/mnt/data/c*⟫ and *new\nat ⟪pattern:/mnt/data/c*⟫",
+      "[x](⟪not-found:sandbox:/mnt/data/c(final).png⟫) (⟪not-found:/mnt/data/c(1)(2).png⟫)",
+      "[x](<⟪not-found:sandbox:/mnt/data/c d.png⟫ >) <img src='⟪not-found:/mnt/data/c d.png⟫'>",
+      "⟪not-found:/mnt/data/c⟫`d` ⟪not-found:/mnt/data/c⟫,⟦out/a.png‖/mnt/data/out/a.png⟧",
+      '"⟪not-found:/mnt/data/c⟫ and on',
+      '"⟪not-found:/mnt/data/c⟫ is\nnot "there"',
+      '"⟪not-found:/mnt/data/c d⟫" is\nnew',
       "⟪directory:/mnt/data/out⟫の中, ⟪directory:/mnt/data/out/⟫に保存, ⟪directory:/mnt/data⟫目录",
       {
         text: "⟪directory:/mnt/data/my files/⟫. ⟪directory:/mnt/data/my files⟫, **⟪directory:/mnt/data/my files/⟫**",
@@ -380,6 +388,7 @@ const TABLE: Row[] = [
       "me@host:/mnt/data/x.csv $HOME/mnt/data/x.csv a/mnt/data/x.csv data/x.csv mnt/data/x.csv",
       "//host/mnt/data/x.csv //mnt/data/x.csv host.com/mnt/data/x.csv sandbox:////mnt/data/x.csv",
       "The value of x is 12.",
+      "/mnt/database/x.csv, me@host:/mnt/data/x.csv, but ⟦/mnt/data/x.csv⟧",
     ],
   },
 ];
