@@ -45,7 +45,7 @@ const PLACES: Record<string, [source: string, expected: string | undefined][]> =
     ["[see ⟦a.csv⟧ [1]](https://h/)", undefined],
     [`${"It is done. ".repeat(80)}[⟦a.csv⟧](https://h/)`, undefined],
     ["[⟦a.csv⟧\nx](https://h/)", undefined],
-    ["[⟦a.csv⟧\n\nx](https://h/)", `[${LINK}\n\nx](https://h/)`],
+    ["All of it is in [⟦a.csv⟧\n\nx](https://h/)", `All of it is in [${LINK}\n\nx](https://h/)`],
     ["[⟦a.csv⟧\n \nx](https://h/)", `[${LINK}\n \nx](https://h/)`],
     ["⟦/mnt/data/[a.csv⟧](h)", `${LINK}](h)`],
     ["[⟦a.csv⟧](h) [x](#)", undefined],

@@ -96,6 +96,7 @@ describe("a name with", () => {
     `${"a ".repeat(125)}.csv`,
     `${"%".repeat(251)}.csv`,
     `${"%20".repeat(83)}.csv`,
+    `${"\\".repeat(251)}.csv`,
   ])("255 bytes: %s", (name) => {
     expect(Buffer.byteLength(name)).toBeGreaterThan(250);
     expectFound(name, "[x](", `sandbox:/mnt/data/${name}`, ")");

@@ -84,6 +84,8 @@ const TABLE: Row[] = [
         text: "[x](⟦a b.csv‖sandbox:/mnt/data/a b.csv⟧) [x](⟦a%20b.csv‖sandbox:/mnt/data/a%20b.csv⟧)",
         files: ["a b.csv", "a%20b.csv"],
       },
+      { text: "⟦/mnt/data//out///x/a.csv⟧", files: ["out/x/a.csv"] },
+      { text: "⟪not-found:/mnt/data/re\u0301⟫", files: ["re\u0301sume\u0301.pdf"] },
     ],
   },
   {
