@@ -28,6 +28,6 @@ export default defineConfig({
     include: ["test/citations/**/*.test.ts", "test/links*.test.ts"],
     setupFiles: ["test/citations/mutation.setup.ts"],
     sequence: { sequencer: FastestFirst },
-    testTimeout: 10_000,
+    testTimeout: 60_000, // Stryker ends what takes too long
   },
 });

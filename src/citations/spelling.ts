@@ -10,7 +10,7 @@ export interface Reading {
   end: number;
 }
 
-const COMBINING = /^\p{M}/u;
+const COMBINING = /\p{M}/u;
 
 /**
  * The character that stands at `at`, in NFD, with the combining marks after it: together they may be written
@@ -99,9 +99,9 @@ export function decode(text: string): string {
   return (meant + text.slice(from)).normalize("NFD").replace(/\/{2,}/g, "/");
 }
 
-/** Whether `written` means `name`, which is in NFD, letter by letter: as it stands, or with every escape decoded. */
+/** Whether `written` means `name`, which is in NFD, letter by letter: with every escape decoded, or as it stands. */
 export function spells(written: string, name: string): boolean {
-  return written === name || decode(written) === name || written.normalize("NFD") === name;
+  return decode(written) === name || written.normalize("NFD") === name;
 }
 
 /** Other dashes, spaces, single and double quotes; and a sigma, which is written by its place in the word. */

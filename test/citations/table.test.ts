@@ -79,6 +79,19 @@ const TABLE: Row[] = [
       "[x](⟦sandbox:%2Fmnt%2Fdata%2FR%26D%20data_1%20(ü).csv⟧)",
       "[x](⟦%2Fmnt%2Fdata%2FR%26D%20data_1%20(ü).csv⟧)",
       { text: "⟦/mnt/data/u\u0308.csv⟧ and ⟦/mnt/data/ü.csv⟧", files: ["u\u0308.csv"] },
+      {
+        text: "⟦/mnt/data/\u1ead.csv⟧ ⟦/mnt/data/\u00e2\u0323.csv⟧ ⟦/mnt/data/a\u0302\u0323.csv⟧",
+        files: ["\u1ead.csv"],
+      },
+      { text: "⟦/mnt/data/a\u0315\u0300.csv⟧", files: ["a\u0300\u0315.csv"] },
+      { text: "⟦/mnt/data/a\u0301\u{1e8d0}.csv⟧", files: ["a\u{1e8d0}\u0301.csv"] },
+      { text: "⟦/mnt/data/𐐀.csv⟧ and ⟦/mnt/data/𐐨.csv⟧", files: ["𐐀.csv"] },
+      { text: "⟦/mnt/data/it&apos;s.csv⟧", files: ["it's.csv"] },
+      { text: '{"f": "⟦/mnt/data/\\ud83c\\udf89.csv⟧"}', files: ["🎉.csv"] },
+      {
+        text: "⟦é%20b.csv‖/mnt/data/é%20b.csv⟧ ⟦é b.csv‖/mnt/data/é b.csv⟧",
+        files: ["é b.csv", "é%20b.csv"],
+      },
       { text: "[x](⟦sandbox:/mnt/data/100%25.csv⟧) [x](⟦sandbox:/mnt/data/100%.csv⟧)", files: ["100%.csv"] },
       {
         text: "[x](⟦a b.csv‖sandbox:/mnt/data/a b.csv⟧) [x](⟦a%20b.csv‖sandbox:/mnt/data/a%20b.csv⟧)",
