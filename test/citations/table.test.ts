@@ -280,7 +280,8 @@ const TABLE: Row[] = [
         files: ["out/Q3 report.pdf", "x/a.csv", "y/a.csv"],
       },
       { text: "I read data.csv and [data](data.csv).", files: ["user:data.csv"] },
-      { text: "I read data.csv and wrote ⟦a.csv⟧.", files: ["a.csv", "user:data.csv"] },
+      { text: "I read data.csv and wrote ⟦plan.csv⟧.", files: ["plan.csv", "user:data.csv"] },
+      { text: "I made ⟦out/data.csv‖data.csv⟧.", files: ["user:file-A1-data.csv", "out/data.csv"] },
       { text: "The Makefile 📄 makes ⟦a.csv⟧", files: ["a.csv", "Makefile"] },
       "[x](⟦sandbox:summary.docx?dl=1⟧), [y](⟦summary.docx⟧?dl=1)",
       {
