@@ -168,12 +168,12 @@ describe("of several files", () => {
     const { citations, unresolved } = resolveFileCitations(text, [file("a.csv")]);
     expect(citations.map(({ match }) => match)).toEqual(["path", "written-differently", "path"]);
     expect(unresolved.map((mention) => mention.text)).toEqual(["sandbox:/mnt/data/x/../b.csv"]);
-    const encoded = "/mnt/data/out//é%20b.csv /mnt/data/out/e\u0301 b.csv /mnt/data/out/é\u00a0b.csv";
-    expect(resolveFileCitations(encoded, [file("out/é b.csv")]).citations.map(({ match }) => match)).toEqual([
-      "path",
-      "path",
-      "written-differently",
-    ]);
+    const encoded = "/mnt/data/out//x//é%20b.csv /mnt/data/out/x/e\u0301 b.csv /mnt/data/out/x/é\u00a0b.csv";
+    expect(
+      resolveFileCitations(encoded, [file("out/x/é b.csv")]).citations.map(({ match }) => match),
+    ).toEqual(["path", "path", "written-differently"]);
+    const literally = resolveFileCitations("/mnt/data/é%20b.csv", [file("é%20b.csv")]);
+    expect(literally.citations.map(({ match }) => match)).toEqual(["path"]);
   });
 
   test("one that is cited for no place in the text is still cited where it is named", () => {
