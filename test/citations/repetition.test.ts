@@ -95,7 +95,7 @@ test("a mention is known as often as all that is read of it comes again, but for
     for (const between of ["", "x"]) {
       const text = piece.repeat(400) + between + piece.repeat(300) + end;
       const repetition = new Repetition(text);
-      for (let start = 4; start < text.length; start += 17 * piece.length) {
+      for (let start = 4; start < text.length; start += 7 * piece.length) {
         const read = text.slice(Math.max(0, start - before), start + behind);
         let times = 0;
         const again = () => start - before + (times + 1) * piece.length;
