@@ -50,3 +50,13 @@ it("an underscore in a label is written as an entity where it could begin or end
     "[&#95;a_1_2&#95;.csv](https://x.y/f)",
   );
 });
+
+it.each(["[it]( /mnt/data/x.csv )", "[it](< /mnt/data/x.csv>)"])(
+  "a note takes the place of %s, whole",
+  (link) => {
+    const start = link.indexOf("/mnt");
+    const unresolved = [{ ...x, start, end: start + x.text.length }];
+    const onMissing = () => "(lost)";
+    expect(replaceFileLinks(link, [], () => "https://x.y/f", { unresolved, onMissing })).toBe("(lost)");
+  },
+);
