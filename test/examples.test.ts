@@ -125,7 +125,8 @@ describe("runs", () => {
 
   // By .ci/clients and .ci/at-scale, by tests that look at what the page's code does or of the command, by `npm run bench`,
   // and by hand, as mutation tests take hours.
-  const RUN_ELSEWHERE = /^docs\/(?:clients\/.*|sinks|at-scale|accuracy-and-speed|command|mutation|proxy)\.md$/;
+  const RUN_ELSEWHERE =
+    /^docs\/(?:clients\/.*|sinks|at-scale|accuracy-and-speed|command|mutation|proxy)\.md$/;
 
   it.each(pages.filter((page) => !RUN_ELSEWHERE.test(page)))(
     "%s starts with code that does",

@@ -275,6 +275,8 @@ const TABLE: Row[] = [
       `${"It is done. ".repeat(30)}⟪not-found:/mnt/data/New⟫ summary.docx`,
       { text: "⟪not-found:/mnt/data/New⟫ y.csv", files: ["y.csv"] },
       { text: "Makefile and LICENSE", files: ["Makefile", "LICENSE"] },
+      { text: "It is ⟦Q3 report.csv⟧.", files: ["Q3 report.csv", "report.csv"] },
+      { text: "It is ⟦Q3 report.csv‖Q3 report.csv⟧.", files: ["report.csv", "Q3 report.csv"] },
       {
         text: "Wrote ⟦out/Q3 report.pdf‖Q3 report.pdf⟧ and ⟪ambiguous:a.csv⟫",
         files: ["out/Q3 report.pdf", "x/a.csv", "y/a.csv"],
