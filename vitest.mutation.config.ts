@@ -10,6 +10,8 @@ const ORDER = [
   "names",
   "table",
   "links",
+  "links-markup",
+  "links-any-text",
   "properties",
   "repetition",
 ];

@@ -1,5 +1,5 @@
 /**
- * Names with whatever a file system takes, the units that ranges count in, and what is no input at all. Long, as every
+ * Names with whatever a file system takes, which of several files is meant, and what is no input at all. Long, as every
  * name is written out.
  */
 import { describe, expect, test } from "vitest";
