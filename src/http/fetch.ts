@@ -49,7 +49,8 @@ export function reportOf(answer: Response): Report | undefined {
 /**
  * A `fetch` for any client of the Responses API. It adds the link sentence to requests that can make files, and to
  * their responses, plain or streamed, the file citations that are missing. Everything else passes: what is no
- * response of the Responses API is the very same `Response` object.
+ * response of the Responses API is the very same `Response` object. A `fetch` that came from here is given back as it is,
+ * with the options that it has.
  *
  * @throws {TypeError} when an option is wrong; it names the option, what it got and what it takes.
  * @example
