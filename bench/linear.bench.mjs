@@ -102,6 +102,11 @@ function events(all, options = {}) {
 }
 
 /** Reads a response. */
+/** A response whose only text, behind a call, has these annotations. */
+function ofOnePart(text, annotations) {
+  return response([call(), message([part(text, annotations)])]);
+}
+
 function plain(given, source = list, options = {}) {
   return () => repairResponse(given, source, options);
 }
@@ -221,16 +226,10 @@ const shapes = [
     2000,
     (n) =>
       plain(
-        response([
-          call(),
-          message([
-            part(
-              "/mnt/data/a.csv ".repeat(n),
-              times(n, (at) => citation("cntr_1", `f${at}`, 16 * at, 16 * at + 2)),
-            ),
-          ]),
-        ]),
-        list,
+        ofOnePart(
+          "/mnt/data/a.csv ".repeat(n),
+          times(n, (at) => citation("cntr_1", `f${at}`, 16 * at, 16 * at + 2)),
+        ),
       ),
   ],
   [
@@ -238,15 +237,10 @@ const shapes = [
     400,
     (n) =>
       plain(
-        response([
-          call(),
-          message([
-            part(
-              "/mnt/data/b.csv",
-              times(n, (at) => citation(`cntr_${at}`, "f", 0, 0)),
-            ),
-          ]),
-        ]),
+        ofOnePart(
+          "/mnt/data/b.csv",
+          times(n, (at) => citation(`cntr_${at}`, "f", 0, 0)),
+        ),
         async () => [],
         { retries: 0 },
       ),

@@ -70,5 +70,11 @@ export function added(events: readonly StreamEvent[]): string[] {
     );
 }
 
+/** The events, and then the break. */
+export async function* broken(events: readonly StreamEvent[]): AsyncGenerator<StreamEvent> {
+  yield* events;
+  throw new Error("reset");
+}
+
 /** The response of the final event. */
 export const last = (events: readonly StreamEvent[]): unknown => events.at(-1)!.response;

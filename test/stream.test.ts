@@ -7,7 +7,7 @@ import {
   repairResponseStream,
 } from "../src/index.js";
 import { createResponsesEmulator, type Script } from "../src/testing/index.js";
-import { added, last, PLAN, repaired } from "./repairing.js";
+import { added, broken, last, PLAN, repaired } from "./repairing.js";
 import { describeShared, expectValid } from "./shared.js";
 import {
   BASE,
@@ -180,13 +180,9 @@ describe("a stream", () => {
   it("that breaks: the same error, behind all that came before it", async () => {
     const events = streamOf([call(), message("Here: /mnt/data/plan.docx")]);
     for (let at = 0; at < events.length; at++) {
-      async function* broken(): AsyncGenerator<StreamEvent> {
-        yield* events.slice(0, at);
-        throw new Error("reset");
-      }
       const out: StreamEvent[] = [];
       const read = async (): Promise<void> => {
-        for await (const event of repairResponseStream(broken(), [PLAN])) out.push(event);
+        for await (const event of repairResponseStream(broken(events.slice(0, at)), [PLAN])) out.push(event);
       };
       await expect(read()).rejects.toThrow("reset");
       expect(out.filter(({ type }) => !type.endsWith("annotation.added"))).toHaveLength(at);

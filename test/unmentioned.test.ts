@@ -9,7 +9,7 @@ import {
   repairResponse,
   repairResponseStream,
 } from "../src/index.js";
-import { PLAN, POST, repaired, sourceOf } from "./repairing.js";
+import { broken, PLAN, POST, repaired, sourceOf } from "./repairing.js";
 import {
   BASE,
   call,
@@ -246,13 +246,10 @@ describe("where the stream does not go as it should", () => {
   it("it breaks: what was held comes before the break, as it came", async () => {
     const events = streamOf([call(), message("First.")]);
     for (let at = 0; at < events.length; at++) {
-      async function* broken(): AsyncGenerator<StreamEvent> {
-        yield* events.slice(0, at);
-        throw new Error("reset");
-      }
       const out: StreamEvent[] = [];
       const read = async (): Promise<void> => {
-        for await (const event of repairResponseStream(broken(), listOf(FILES), CITE)) out.push(event);
+        for await (const event of repairResponseStream(broken(events.slice(0, at)), listOf(FILES), CITE))
+          out.push(event);
       };
       await expect(read()).rejects.toThrow("reset");
       expect(out).toEqual(events.slice(0, at));

@@ -1,9 +1,18 @@
 /** Code points and UTF-16 units: the API counts the former, JavaScript the latter. */
+import { badInput } from "../bad-input.js";
 import type { Annotation, IndexUnit } from "../types.js";
+import { LONGEST_PATH } from "./mentions.js";
 import { merge, type Range } from "./ranges.js";
 import { decode, fold } from "./spelling.js";
 
 const ASTRAL = /[\ud800-\udbff][\udc00-\udfff]/;
+
+/** Throws a `TypeError` for what is no unit, by the name that its caller knows it by. */
+export function checkIndexUnit(indexUnit: unknown, name: string): asserts indexUnit is IndexUnit {
+  if (indexUnit !== "auto" && indexUnit !== "code-point" && indexUnit !== "utf-16") {
+    throw badInput(name, '"auto", "code-point" or "utf-16"', indexUnit);
+  }
+}
 
 /** UTF-16 offsets as code point offsets. `offsets` are in ascending order. */
 export function toCodePoints(text: string, offsets: readonly number[]): readonly number[] {
@@ -78,11 +87,9 @@ export function rangesOf(
   return { ranges: inCodePoints, unit: "code-point" };
 }
 
-/** Longer than any path: a range that long proves nothing, and need not be read. */
-const LONGEST_PATH = 4096;
-
 /** Whether `covered` is what a container file citation covers: a path below a root, or the file's name. */
 function spellsItsFile(covered: string, { type, filename }: Annotation, roots: readonly string[]): boolean {
+  // A range that is longer than any path proves nothing, and need not be read.
   if (type !== "container_file_citation" || covered.length > LONGEST_PATH) return false;
   const meant = fold(decode(covered));
   if (typeof filename === "string" && meant === fold(filename)) return true;

@@ -1,7 +1,7 @@
 /** Cited links -> your URLs. */
 import { badInput, isRecord } from "../bad-input.js";
 import type { Annotation, ContainerFileCitation, IndexUnit, UnresolvedMention } from "../types.js";
-import { isRanged, rangesOf } from "./index-units.js";
+import { checkIndexUnit, isRanged, rangesOf } from "./index-units.js";
 import { type LinkPlace, LinkPlaces } from "./link-places.js";
 import { DEFAULT_ROOTS } from "./mentions.js";
 import { merge, overlaps, type Range } from "./ranges.js";
@@ -116,9 +116,7 @@ function checked(
   if (typeof toUrl !== "function") throw badInput("toUrl", "a function of a citation", toUrl);
   if (!isRecord(options)) throw badInput("options", "an object", options);
   const { indexUnit, unresolved, onMissing }: ReplaceOptions = options;
-  if (indexUnit !== undefined && !["auto", "code-point", "utf-16"].includes(indexUnit)) {
-    throw badInput("options.indexUnit", '"auto", "code-point" or "utf-16"', indexUnit);
-  }
+  if (indexUnit !== undefined) checkIndexUnit(indexUnit, "options.indexUnit");
   if (unresolved != null && !Array.isArray(unresolved)) {
     throw badInput("options.unresolved", "an array of mentions", unresolved);
   }

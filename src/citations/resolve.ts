@@ -9,7 +9,7 @@ import type {
   UnresolvedMention,
 } from "../types.js";
 import { FileIndex, filenameOf } from "./file-index.js";
-import { coveredRanges, isRanged, toCodePoints } from "./index-units.js";
+import { checkIndexUnit, coveredRanges, isRanged, toCodePoints } from "./index-units.js";
 import { codeBlocks, isLinkAt, labelsOf } from "./markdown.js";
 import { DEFAULT_ROOTS, finderOf } from "./mentions.js";
 import { nameMentions } from "./names.js";
@@ -64,9 +64,7 @@ export function resolveFileCitations(
   if (annotations != null && !isArrayOfObjects(annotations)) {
     throw badInput("annotations", "an array of annotation objects", annotations);
   }
-  if (!["auto", "code-point", "utf-16"].includes(indexUnit)) {
-    throw badInput("indexUnit", '"auto", "code-point" or "utf-16"', indexUnit);
-  }
+  checkIndexUnit(indexUnit, "indexUnit");
   if (
     !Array.isArray(roots) ||
     !roots.every((root) => typeof root === "string" && /^(?:\/[^/]+)+$/.test(root))

@@ -121,6 +121,7 @@ function tellsTheSame(known: unknown, item: unknown): boolean {
   return isSame(containers, containersOfItems([item])) && isSame(evidence, evidenceIn(item));
 }
 
-function isSame(texts: readonly string[], others: readonly string[]): boolean {
-  return texts.length === others.length && texts.every((text, at) => text === others[at]);
+/** Whether two lists hold the very same. */
+export function isSame(values: readonly unknown[], others: readonly unknown[]): boolean {
+  return values.length === others.length && values.every((value, at) => value === others[at]);
 }

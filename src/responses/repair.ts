@@ -2,6 +2,7 @@
 import { badInput, isRecord } from "../bad-input.js";
 import { type FileCitationsOptions, settingsOf } from "../options.js";
 import type { Annotation, PartPosition, Report } from "../types.js";
+import { isSame } from "./items.js";
 import { type FileSource, listFilesFrom } from "./lookup.js";
 import { type RepairContext, ResponseRepair } from "./response-repair.js";
 import { notAmong } from "./same-citation.js";
@@ -116,10 +117,6 @@ export function andThen<Value, Result>(
 
 function all(values: unknown[]): unknown[] | Promise<unknown[]> {
   return values.some((value) => value instanceof Promise) ? Promise.all(values) : values;
-}
-
-function isSame(values: readonly unknown[], others: readonly unknown[]): boolean {
-  return values.every((value, position) => value === others[position]);
 }
 
 /** How to repair without a client around the request. */

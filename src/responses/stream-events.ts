@@ -33,7 +33,7 @@ const READ: ReadonlySet<unknown> = new Set([
 const MOST_ITEMS = 100_000;
 
 /** Whether events of a type have to be read. */
-export function isRead(type: string): boolean {
+export function isRead(type: unknown): boolean {
   return READ.has(type);
 }
 

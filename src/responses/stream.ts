@@ -2,7 +2,7 @@
 import { badInput, isRecord } from "../bad-input.js";
 import type { FileSource } from "./lookup.js";
 import { contextOf, type RepairOptions } from "./repair.js";
-import { isRead } from "./stream-events.js";
+import { type Event, isRead, type Taken } from "./stream-events.js";
 import { StreamRepair } from "./stream-repair.js";
 
 /**
@@ -39,6 +39,12 @@ export function repairResponseStream<StreamEvent extends { type: string }>(
   return repairEvents(events, new StreamRepair(contextOf(source, options)));
 }
 
+/** What goes out in place of an event of any kind: a delta is looked at, and what need not be read passes. */
+export function takeEvent(stream: StreamRepair, event: Event, numberBefore: () => unknown): Taken {
+  if (event.type === "response.output_text.delta" && stream.isWatching) stream.watch(event);
+  return isRead(event.type) || stream.isHolding ? stream.take(event, numberBefore) : [event];
+}
+
 async function* repairEvents<StreamEvent extends { type: string }>(
   events: AsyncIterable<StreamEvent> | Iterable<StreamEvent>,
   stream: StreamRepair,
@@ -51,8 +57,7 @@ async function* repairEvents<StreamEvent extends { type: string }>(
         yield event; // no event, whatever it is: nothing to repair, nothing to fail for
         continue;
       }
-      if (event.type === "response.output_text.delta" && stream.isWatching) stream.watch(event);
-      const taken = isRead(event.type) || stream.isHolding ? stream.take(event, () => numberBefore) : [event];
+      const taken = takeEvent(stream, event, () => numberBefore);
       // What comes in place of an event is of its kind: the same union of events.
       for (const next of taken instanceof Promise ? await taken : taken) yield next as StreamEvent;
       numberBefore = "sequence_number" in event ? event.sequence_number : undefined;

@@ -3,7 +3,8 @@ import { isUtf8 } from "node:buffer";
 import { isRecord } from "../../bad-input.js";
 import { andThen, repairOutput } from "../../responses/repair.js";
 import { type RepairContext, ResponseRepair } from "../../responses/response-repair.js";
-import { type Event, FINAL, isRead } from "../../responses/stream-events.js";
+import { takeEvent } from "../../responses/stream.js";
+import { type Event, FINAL } from "../../responses/stream-events.js";
 import { StreamRepair } from "../../responses/stream-repair.js";
 import type { Report } from "../../types.js";
 import { edited } from "./edit.js";
@@ -100,10 +101,8 @@ export class RecordRepair {
     const isInsideStream = this.#isInsideStream;
     const pass = (): Repaired => ({ bytes, reports: this.#reports.splice(0), isInsideStream });
     try {
-      if (event.type === "response.output_text.delta" && stream.isWatching) stream.watch(event);
-      if (!isRead(String(event.type)) && !stream.isHolding) return pass();
       const repaired = andThen(
-        stream.take(event, () => numberBefore),
+        takeEvent(stream, event, () => numberBefore),
         (events): Repaired => {
           if (events.length === 1 && events[0] === event) return pass();
           return { ...pass(), bytes: written(events, event, text, separator) };
