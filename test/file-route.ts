@@ -52,7 +52,7 @@ export async function setUp({
 /** A route in front of an API that a test answers itself, for what no HTTP shows. */
 export function routeOf(
   answer: (options: {
-    headers: Record<string, string>;
+    headers?: Record<string, string>;
     signal?: AbortSignal;
   }) => Response | Promise<Response>,
 ) {

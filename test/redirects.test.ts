@@ -1,11 +1,16 @@
-/** A redirect to another origin is not followed, by whichever door and version: no key goes there. */
+/** No key follows a redirect to another origin, by whichever door and version. */
+
 import { mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
+import type { IncomingHttpHeaders } from "node:http";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { describe, expect, it, onTestFinished } from "vitest";
-import { createFileCitationsFetch, repairResponse, withFileCitations } from "../src/index.js";
+import { createFileRoute } from "../src/files/route.js";
+import { createFileCitationsFetch, repairResponse, saveFiles, withFileCitations } from "../src/index.js";
 import { run } from "./command.js";
+import { citation, SECRET } from "./file-route.js";
 import { type Case, entriesOf, KEY, PLACES, QUIET, requestOf, responseOf, TEXT } from "./hostile-cases.js";
+import { citing, clientOf, memory } from "./saving.js";
 import { SDKS } from "./sdks.js";
 import { serveApi, serveProxy } from "./serving.js";
 import { call, message, response } from "./upstream.js";
@@ -53,6 +58,52 @@ describe.each(SDKS)(
     });
   },
 );
+
+describe.each(SDKS)(
+  "a download that is redirected comes without any credential of the API's: %s",
+  (_, Client) => {
+    it.each([301, 302, 303, 307, 308])("%i", async (status) => {
+      const seen: IncomingHttpHeaders[] = [];
+      const elsewhere = await serveApi(({ headers }, answer) => {
+        seen.push(headers);
+        answer.end("the bytes");
+      });
+      const api = await serveApi(({ url }, answer) => {
+        answer.writeHead(status, { location: `${elsewhere}/signed${url}` });
+        answer.end();
+      });
+      const client = new Client({
+        apiKey: KEY,
+        organization: KEY,
+        baseURL: `${api}/v1`,
+        defaultHeaders: { "api-key": KEY, cookie: KEY, "x-gateway-key": KEY },
+      });
+      const { kept, sink } = memory();
+      const { failed } = await saveFiles(client, citing("plan.docx"), sink);
+      expect(failed).toEqual([]);
+      expect(String(kept.get("plan.docx"))).toBe("the bytes");
+
+      const { handler, urlFor } = createFileRoute(client, { secret: SECRET });
+      const url = `http://localhost${await urlFor(citation("plan.docx"))}`;
+      const answer = await handler(new Request(url, { headers: { range: "bytes=4-" } }));
+      expect(await answer.text()).toBe("the bytes");
+
+      expect(seen.map(({ range }) => range)).toEqual([undefined, "bytes=4-"]);
+      expect(JSON.stringify(seen)).not.toContain(KEY);
+    });
+  },
+);
+
+it.each([
+  ["to no URL", { location: "/elsewhere" }],
+  ["to what is not on the web", { location: "data:text/plain,the bytes" }],
+  ["nowhere", {}],
+])("a download that is redirected %s fails with the redirect's status", async (_, headers) => {
+  const { sink } = memory();
+  const client = clientOf(() => new Response(null, { status: 302, headers }));
+  const { failed } = await saveFiles(client, citing("plan.docx"), sink, { retries: 0 });
+  expect(failed.map(({ error }) => error.message)).toEqual([expect.stringContaining("302")]);
+});
 
 it("a key of the command does not follow a redirect either", async () => {
   const folder = await mkdtemp(join(tmpdir(), "hostile-test-"));

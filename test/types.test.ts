@@ -331,7 +331,7 @@ describe("createFileRoute", () => {
   const { createFileRoute } = route;
 
   it("takes each version's client and a secret", () => {
-    expectTypeOf<Clients>().toExtend<route.FileRouteClient>();
+    expectTypeOf<Clients>().toExtend<route.ContainerContentClient>();
     expectTypeOf(createFileRoute).parameter(1).toEqualTypeOf<route.FileRouteOptions>();
     expectTypeOf<{ secret: Uint8Array[]; basePath: "/files" }>().toExtend<route.FileRouteOptions>();
     // @ts-expect-error without a secret anybody could make links

@@ -11,11 +11,54 @@ export interface ContainerContentClient {
         retrieve(
           fileId: string,
           params: { container_id: string },
-          options: { signal?: AbortSignal; maxRetries?: number },
+          options: {
+            signal?: AbortSignal;
+            headers?: Record<string, string>;
+            maxRetries?: number;
+            fetchOptions?: { redirect: "manual" };
+          },
         ): PromiseLike<Response>;
       };
     };
   };
+}
+
+/** A container's file, as a citation names it. */
+interface FileIds {
+  containerId: string;
+  fileId: string;
+}
+
+/**
+ * The answer with a container file's bytes. Where the API redirects to them, they are fetched from there without the
+ * client's credentials: `fetch` itself would take along all but `authorization`, to whatever origin that is.
+ */
+export async function retrieveContent(
+  client: ContainerContentClient,
+  { containerId, fileId }: FileIds,
+  options: { signal?: AbortSignal; headers?: Record<string, string>; maxRetries?: number },
+): Promise<Response> {
+  const asked = Promise.resolve(
+    client.containers.files.content.retrieve(
+      fileId,
+      { container_id: containerId },
+      { ...options, fetchOptions: { redirect: "manual" } },
+    ),
+  );
+  const answer: unknown = await asked.catch((error: unknown) => error); // the SDK throws what is not ok
+  const location = redirectOf(answer);
+  if (location === undefined) return asked;
+  if (answer instanceof Response) await answer.body?.cancel();
+  const { signal, headers } = options;
+  return fetch(location, { ...(signal && { signal }), ...(headers && { headers }), credentials: "omit" });
+}
+
+/** The URL that an answer, or the error that it was thrown as, redirects to. */
+function redirectOf(answer: unknown): string | undefined {
+  const { status, headers } = Object(answer) as { status?: unknown; headers?: unknown };
+  const isRedirect = typeof status === "number" && status >= 300 && status < 400;
+  const location = isRedirect && headers instanceof Headers ? (headers.get("location") ?? "") : "";
+  return /^https?:/i.test(location) && URL.canParse(location) ? location : undefined;
 }
 
 /** A file's bytes. */
@@ -56,21 +99,16 @@ function download(
   client: ContainerContentClient,
   file: CollectedFile,
   signal: AbortSignal | undefined,
-): PromiseLike<Response> {
+): Promise<Response> {
   const abort = signal && { signal };
   if (file.kind !== "container-file") {
     return fetch((file as CodeImage).url, { ...abort, credentials: "omit" });
   }
-  const { containerId, fileId } = file;
-  if (!isId(containerId) || !isId(fileId)) {
+  if (!isId(file.containerId) || !isId(file.fileId)) {
     throw new AbortError("the citation's ids are not those of a container's file");
   }
   // What fails is tried again by `saveFiles`, and not in there as well.
-  return client.containers.files.content.retrieve(
-    fileId,
-    { container_id: containerId },
-    { ...abort, maxRetries: 0 },
-  );
+  return retrieveContent(client, file, { ...abort, maxRetries: 0 });
 }
 
 /** How much base64 is decoded at once: a multiple of 4 characters. */

@@ -6,24 +6,12 @@ import { withoutWords } from "../responses/answer-error.js";
 import { isId } from "../responses/ids.js";
 import type { ContainerFile, ContainerFileCitation } from "../types.js";
 import type { CitedFile } from "./collect.js";
+import { type ContainerContentClient, retrieveContent } from "./content.js";
 import { isPictureType, pictureTypeOf } from "./pictures.js";
 import { safeName } from "./safe-name.js";
 import { keysOf, type LinkedFile, signed, verified } from "./signed-link.js";
 
-/** As much of an OpenAI client as is needed to pass a container's file on. */
-export interface FileRouteClient {
-  containers: {
-    files: {
-      content: {
-        retrieve(
-          fileId: string,
-          params: { container_id: string },
-          options: { headers: Record<string, string>; signal?: AbortSignal },
-        ): PromiseLike<Response>;
-      };
-    };
-  };
-}
+export type { ContainerContentClient };
 
 /** Options of {@link createFileRoute}. */
 export interface FileRouteOptions {
@@ -92,7 +80,7 @@ const START = 16;
  * }
  * ```
  */
-export function createFileRoute(client: FileRouteClient, options: FileRouteOptions): FileRoute {
+export function createFileRoute(client: ContainerContentClient, options: FileRouteOptions): FileRoute {
   if (typeof client?.containers?.files?.content?.retrieve !== "function") {
     throw badInput("client", "an OpenAI client, with containers.files.content.retrieve", client);
   }
@@ -131,11 +119,10 @@ export function createFileRoute(client: FileRouteClient, options: FileRouteOptio
     if (file === "forged") return refuse(403, "This link is not valid.");
 
     try {
-      const upstream = await client.containers.files.content.retrieve(
-        file.fileId,
-        { container_id: file.containerId },
-        { headers: { ...AS_IT_IS, ...(!isHead && rangeOf(headers)) }, signal: request.signal },
-      );
+      const upstream = await retrieveContent(client, file, {
+        headers: { ...AS_IT_IS, ...(!isHead && rangeOf(headers)) },
+        signal: request.signal,
+      });
       if (!upstream.ok) {
         await upstream.body?.cancel();
         throw upstream;
