@@ -117,7 +117,10 @@ describe("a bar", () => {
     [999, "999 bytes"],
     [1000, "1.0 kB"],
     [1_440_000, "1.4 MB"],
+    [9_970, "10 kB"],
     [99_500_000, "100 MB"],
+    [999_499, "999 kB"],
+    [999_999, "1.0 MB"],
     [3e15, "3000 TB"],
   ])("%d bytes", (bytes, expected) => {
     expect(inBytes(bytes)).toBe(expected);

@@ -52,7 +52,9 @@ export function bar(done: number, total: number | undefined): string {
 export function inBytes(bytes: number): string {
   if (bytes === 1) return "1 byte";
   const units = ["bytes", "kB", "MB", "GB", "TB"];
-  const power = bytes < 1000 ? 0 : Math.min(units.length - 1, Math.floor(Math.log10(bytes) / 3));
-  const value = bytes / 1000 ** power;
-  return `${power === 0 ? value : value.toFixed(value < 10 ? 1 : 0)} ${units[power]}`;
+  let value = bytes;
+  let power = 0;
+  // As it is written: 999,999 bytes are 1.0 MB, not 1000 kB.
+  for (; Math.round(value) >= 1000 && power < units.length - 1; power++) value /= 1000;
+  return `${power === 0 ? value : value.toFixed(value < 9.95 ? 1 : 0)} ${units[power]}`;
 }
