@@ -1,5 +1,5 @@
 /** The body of an answer, as a web stream, and read no sooner than somebody asks. */
-import { type Body, letGo } from "../responses/list-pages.js";
+import { type Body, letGo } from "../responses/answer-body.js";
 
 /** As much of a stream's reader as is needed to pass it on. */
 export type BodyReader = Pick<ReadableStreamDefaultReader<Uint8Array>, "read" | "cancel">;

@@ -1,12 +1,12 @@
 /** The middleware: a `fetch` that asks for cited links and gives back responses that have them. */
 import { badInput } from "../bad-input.js";
 import { type FileCitationsOptions, type Settings, settingsOf } from "../options.js";
+import { letGo } from "../responses/answer-body.js";
 import { withoutWords } from "../responses/answer-error.js";
 import { withLinkInstruction } from "../responses/instruction.js";
 import {
   type ContainerFilesClient,
   credentialsOf,
-  letGo,
   pagesOfClient,
   pagesOfFetch,
 } from "../responses/list-pages.js";

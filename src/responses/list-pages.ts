@@ -1,6 +1,7 @@
 /** One page of a container's list, from the API: by a client or by a `fetch`, and again where that can help. */
 import pRetry from "p-retry";
 import type { Settings } from "../options.js";
+import { letGo } from "./answer-body.js";
 import { AnswerError, withoutWords } from "./answer-error.js";
 import { mayHelp, pause } from "./ask-again.js";
 
@@ -90,27 +91,6 @@ export function pagesOfFetch(
     letGo(response.body);
     throw response;
   });
-}
-
-/** A body as `fetch` gives it, or as node-fetch does, which the SDK takes as well: a stream of Node's. */
-export type Body = ReadableStream<Uint8Array> | NodeBody;
-
-/** As much of one of Node's streams as is needed to read it. */
-interface NodeBody {
-  readonly readableEnded: boolean;
-  readonly destroyed: boolean;
-  readonly errored: unknown;
-  read(): Uint8Array | null;
-  on(event: "readable" | "end" | "close", listener: () => void): unknown;
-  on(event: "error", listener: (error: unknown) => void): unknown;
-  destroy(): unknown;
-}
-
-/** Ends a body that nobody reads, or reads any further. */
-export function letGo(body: Body | null, reason?: unknown): void {
-  if (body === null) return;
-  if ("destroy" in body) body.destroy();
-  else body.cancel(reason).catch(() => {}); // it broke before: that is an end, too
 }
 
 /** Asks for a page again where that can help: after too many requests, a server's error, a broken connection. */
