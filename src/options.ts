@@ -1,6 +1,6 @@
 import * as z from "zod/mini";
 import { badInput } from "./bad-input.js";
-import { DEFAULT_ROOTS } from "./citations/mentions.js";
+import { DEFAULT_ROOTS, ROOT } from "./citations/mentions.js";
 import type { IndexUnit, Report } from "./types.js";
 
 /** Options of the wrapper, of the `fetch` and, where they apply, of every function that repairs. */
@@ -70,7 +70,7 @@ const placement = z.enum(["last-user-message", "instructions"], {
 });
 const absolutePath = z
   .string({ error: "an absolute path" })
-  .check(z.regex(/^(?:\/[^/]+)+$/, "an absolute path without a slash at the end"));
+  .check(z.regex(ROOT, "an absolute path without a slash at the end"));
 const sentence = z.string().check(z.minLength(1));
 
 // Every message here ends the sentence "options.x must be …".

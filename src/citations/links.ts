@@ -237,7 +237,8 @@ function noteFor(
 
 /** What a URL is made of, without quotes and round brackets, which end it in a link or in code. */
 const NOT_IN_URL = /[^\w\-.~:/?#[\]@!$&*+,;=%]+/g;
-const LONE_SURROGATE = /[\ud800-\udbff](?![\udc00-\udfff])|(?<![\ud800-\udbff])[\udc00-\udfff]/g;
+/** Half of a character, which no URL can hold. */
+const LONE_SURROGATE = /\p{Cs}/gu;
 /** Where `&` would begin an entity. */
 const ENTITY = /&(?=#?\w+;)/g;
 
@@ -253,16 +254,14 @@ function encoded(character: string): string {
   return `%${character.charCodeAt(0).toString(16)}`;
 }
 
-/** Control characters, line breaks among them, and those that turn the direction of writing. */
-// biome-ignore lint/suspicious/noControlCharactersInRegex: they are what is looked for
-const UNSEEN = /[\u0000-\u001f\u007f-\u009f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069]/g;
+/** Control characters and halves of one, what breaks a line, and what turns the direction of writing. */
+const UNSEEN = /[\p{Cc}\p{Cs}\p{Zl}\p{Zp}\p{Bidi_Control}]/gu;
 /** What Markdown or HTML could read; an underscore only where it can begin or end an emphasis. */
 const MARKUP = /[[\]\\`*<>|"~$]|&(?=#?\w+;)|(?<![\p{L}\p{N}])_|_(?![\p{L}\p{N}])/gu;
 
 /** A file's name as a label. Entities, unlike backslashes, mean the same in Markdown, HTML and a string of JSON. */
 function labelOf({ filename, file_id }: ContainerFileCitation): string {
   return (filename.trim() === "" ? file_id : filename)
-    .replace(LONE_SURROGATE, "\ufffd")
     .replace(UNSEEN, "\ufffd")
     .replace(MARKUP, (character) => `&#${character.codePointAt(0)};`);
 }

@@ -5,6 +5,8 @@ import { endOfMatch, matchAt } from "./spelling.js";
 
 /** The folder that a container's files are handed over from. */
 export const DEFAULT_ROOTS: readonly string[] = ["/mnt/data"];
+/** What a root is: an absolute path without a slash at its end. */
+export const ROOT = /^(?:\/[^/]+)+$/;
 
 /** A place that names something below a root. What file that is, and where the path ends, the files decide. */
 export interface PathMention {

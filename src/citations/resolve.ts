@@ -11,7 +11,7 @@ import type {
 import { FileIndex, filenameOf } from "./file-index.js";
 import { checkIndexUnit, coveredRanges, isRanged, toCodePoints } from "./index-units.js";
 import { codeBlocks, isLinkAt, labelsOf } from "./markdown.js";
-import { DEFAULT_ROOTS, finderOf } from "./mentions.js";
+import { DEFAULT_ROOTS, finderOf, ROOT } from "./mentions.js";
 import { nameMentions } from "./names.js";
 import { type Found, missed, pathMentions } from "./paths.js";
 import { isInside, type Range } from "./ranges.js";
@@ -65,10 +65,7 @@ export function resolveFileCitations(
     throw badInput("annotations", "an array of annotation objects", annotations);
   }
   checkIndexUnit(indexUnit, "indexUnit");
-  if (
-    !Array.isArray(roots) ||
-    !roots.every((root) => typeof root === "string" && /^(?:\/[^/]+)+$/.test(root))
-  ) {
+  if (!Array.isArray(roots) || !roots.every((root) => typeof root === "string" && ROOT.test(root))) {
     throw badInput("roots", "an array of absolute paths without a slash at the end", roots);
   }
   return resolveWithIndex(text, new FileIndex(files, roots), { annotations, indexUnit, roots });

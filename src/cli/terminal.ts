@@ -19,7 +19,7 @@ function canStyle({ isTTY }: Stream): boolean {
 // biome-ignore lint/suspicious/noControlCharactersInRegex: they are what is looked for
 const C0 = /[\u0000-\u0008\u000b-\u001f\u007f]/g;
 /** Control characters above ASCII, and those that turn the direction of writing. */
-const OTHERS = /[\u0080-\u009f\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069]/g;
+const OTHERS = /[\u0080-\u009f\p{Bidi_Control}]/gu;
 const DELETE = 0x7f;
 
 /**

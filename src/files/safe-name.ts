@@ -5,21 +5,18 @@ const LONGEST_NAME = 255;
 /** A longer one is no extension, but a name with a dot in it. */
 const LONGEST_EXTENSION = 32;
 
-/** Control characters, those that break lines or turn the direction of writing, and what Windows takes in no name. */
-// biome-ignore lint/suspicious/noControlCharactersInRegex: they are what is looked for
-const UNSAFE = /[\u0000-\u001f\u007f-\u009f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069<>:"|?*\ufffd]/g;
-const LONE_SURROGATE = /[\ud800-\udbff](?![\udc00-\udfff])|(?<![\ud800-\udbff])[\udc00-\udfff]/g;
+/**
+ * Control characters and halves of one, what breaks a line, what turns the direction of writing, and what Windows takes in
+ * no name.
+ */
+const UNSAFE = /[\p{Cc}\p{Cs}\p{Zl}\p{Zp}\p{Bidi_Control}<>:"|?*\ufffd]/gu;
 /** Windows takes these for devices, whatever follows the dot. */
 const DEVICE = /^(?:con|prn|aux|nul|conin\$|conout\$|com[0-9¹²³]|lpt[0-9¹²³])(?= *(?:\.|$))/i;
 
 /** A name that is one on every system, and leads nowhere. */
 export function safeName(filename: string): string {
   const last = filename.slice(Math.max(filename.lastIndexOf("/"), filename.lastIndexOf("\\")) + 1);
-  const name = last
-    .replace(UNSAFE, "_")
-    .replace(LONE_SURROGATE, "_")
-    .replace(/^ +/, "")
-    .replace(DEVICE, "_$&");
+  const name = last.replace(UNSAFE, "_").replace(/^ +/, "").replace(DEVICE, "_$&");
   return shortened(withoutEnd(name) || "file", "");
 }
 
