@@ -12,7 +12,17 @@ export const UNSPACED = String.raw`\p{Script=Han}\p{Script=Hiragana}\p{Script=Ka
 const LETTER = String.raw`(?![${UNSPACED}\ufe00-\ufe0f])[\p{L}\p{Nd}\p{Mn}\p{Mc}]`;
 
 /** What is before a place where something begins, whatever it is; in raw JSON a line break is the two characters `\n`. */
-const OPENED = /(?<=[\s'"`“”‘’«»「『([<|>]|(?<!\\)(?:\\\\){0,8}\\[nrt]|\\[nrt](?=[/\\]))/y;
+const OPENED = either(
+  [
+    String.raw`[\s'"${"`"}“”‘’«»「『(\[<\|>]`,
+    String.raw`(?<!\\)(?:\\\\){0,8}\\[nrt]|\\[nrt](?=[/\\])`,
+    "(?<![^\\s='\"(])@(?=/)", // curl's: the content of that file
+    // "and", "in", "to": one letter, written right before the word.
+    String.raw`(?<![\p{L}\p{M}/])[\p{Script=Arabic}\p{Script=Hebrew}](?=\/)`,
+  ],
+  "(?<=",
+  ")",
+);
 /** What is before a place where something goes on. */
 const ATTACHED = either(
   [
@@ -23,9 +33,12 @@ const ATTACHED = either(
     String.raw`${LETTER}(?:\\{0,2}_){2,4}`,
     "(?<!~)~",
     String.raw`(?!\p{Script=Hebrew})\S-`,
+    // For paths these are separators: a name is often written with them, or with a word right before it.
+    String.raw`(?:\S[–−]|[${"`"}“「『《【][${UNSPACED}]{1,64})(?![/\\]|[a-z]{4,10}:)`,
     // A drive's letter, or the host of `user@host:`.
     String.raw`(?<![A-Za-z\d_])[A-Za-z]:|@\S{0,63}:`,
-    // A URL with an authority, `https://host…`.
+    // Another storage's scheme, and a URL with an authority, `https://host…`.
+    String.raw`(?<![A-Za-z\d])(?:dbfs|hdfs|s3[an]?|gs|abfss?|wasbs?|s?ftp|ssh|scp):`,
     String.raw`:\/\/[^\s"'${"`"}<>\(\)[\]\{\}\|，。；、]{0,256}`,
   ],
   "(?<=",
@@ -42,8 +55,8 @@ export function canStart(text: string, at: number): boolean {
   if (before === 0x2f) return false;
   const encoded = matchAt(ENCODED_BEFORE, text, at)?.[1];
   if (encoded) {
-    // An entity that nobody knows is a letter, most likely.
-    const meant = readEncoded(encoded, 0)?.meant ?? "x";
+    // An entity that is read as no letter stands for an arrow, a bullet, a space.
+    const meant = readEncoded(encoded, 0)?.meant ?? " ";
     const lead = text.slice(Math.max(0, at - 80), at - encoded.length) + meant;
     return canStart(lead, lead.length);
   }
@@ -63,10 +76,11 @@ const MORE = String.raw`[_.\-]{0,4}(?:\/|${LETTER})`;
 /** What follows a name that goes on. */
 const GOING_ON = [
   LETTER,
-  String.raw`[/@+=$^]|%[\dA-Fa-f]{2}|&(?!\s|$)|~(?!~)|[\-\u2010\u2011](?![\s>]|$)`,
+  String.raw`\/|[@+$^](?!\s|$)|=(?![>=\s]|$)|%[\dA-Fa-f]{2}|&(?!\s|$|[A-Za-z]{2,8};)|~(?!~)|[\-\u2010\u2011](?!-*(?:[\s>]|$))`,
+  String.raw`[^\S\r\n]\([^()\s]{1,16}\)\.[A-Za-z\d]`, // " (1).csv"
   // In raw JSON `\n` and `\"` end a name.
   String.raw`\\(?![nrt"'\s]|$)`,
-  String.raw`\{[^\}]{0,98}\}${MORE}|\[(?!\^)[^\]]{0,98}\]${MORE}`,
+  String.raw`\{[^\}]{0,98}\}${MORE}|\{[^\}\s]{0,98},[^\}\s]{0,98}\}|\[(?!\^)[^\]]{0,98}\]${MORE}`,
   // Full stops that end a sentence, underscores that end an emphasis: no name goes on behind the run.
   String.raw`[._]+(?![._])(?:${LETTER}|[\-/@+=$^%&~\{]|\*(?!\*)|\\(?![nrt"'\\*_]|$))`,
   // "**" ends bold type. One "*" ends italics only where some began on the line, and is a wild card elsewhere.
@@ -77,13 +91,16 @@ const GOING_ON = [
 const GOES_ON = either(GOING_ON);
 
 const NAME_PART = String.raw`\p{L}\p{N}\p{M}_.\-`;
+const EXTENSION = String.raw`\.(?=\d{0,9}[A-Za-z])[A-Za-z\d]{1,10}(?![A-Za-z\d])`;
 /** The rest of a name, or its next word, with an extension. A sentence that goes on has none in its next word. */
-const REST = String.raw`[${NAME_PART}]{0,64}(?:[^\S\r\n](?![a-z]+:|[*[|<])[^\s/\]["'${"`"}]{0,64})?\.(?=\d{0,9}[A-Za-z])[A-Za-z\d]{1,10}(?![A-Za-z\d])`;
+const REST = String.raw`[${NAME_PART}]{0,64}(?:(?<!\.)[^\S\r\n](?![a-z]+:|[*[|<])[^\s/\]["'${"`"}]{0,64}(?:[^\S\r\n]\(\w{1,16}\))?)?${EXTENSION}`;
+/** A particle behind a name in the same script: another word begins behind it, or none. */
+const PARTICLE = String.raw`を|[にはがへで](?!\p{Script=Hiragana})|(?:[을를은는이가의로와과도]|에[서는도]?|으로)(?!\p{Script=Hangul})`;
 /** What follows a name without an extension that goes on: such a name is easily the beginning of another. */
 const GOES_ON_BARE = either([
   ...GOING_ON,
-  `[${ENDING}]?${REST}`,
-  `[${UNSPACED}]{1,64}${REST}|(?<=[${UNSPACED}])[${UNSPACED}]`,
+  `${REST}|(?=[!-~])[${ENDING}][${NAME_PART}]{0,64}${EXTENSION}`,
+  `[${UNSPACED}]{1,64}${REST}|(?<=[${UNSPACED}])(?!${PARTICLE})[${UNSPACED}]`,
   String.raw`[\{\[]|<(?!\/|br\b)|(?![\s${ENDING}${UNSPACED}<\\&%._*~\-\u2010\u2011])[\s\S](?=[${NAME_PART}/])`,
 ]);
 
@@ -103,11 +120,11 @@ function canEnd(text: string, end: number, name: string, opener = ""): boolean {
   return !testAt(GOES_ON_BARE, text, end);
 }
 
-/** What may stand right behind a folder's slash. In Hiragana are particles; any other word may be a file's name. */
-const BEHIND_FOLDER = new RegExp(
-  String.raw`$|[\s\p{Script=Hiragana}${ENDING}]|\.(?:\s|$)|\*\*(?![\w*/.\{])`,
-  "uy",
-);
+/** What may stand right behind a folder's slash: particles, "in", "folder". Any other word may be a file's name. */
+const BEHIND_FOLDER = either([
+  String.raw`$|[\s\p{Script=Hiragana}${ENDING}]|${PARTICLE}|[中下里内](?!\p{Script=Han})|(?:目[录錄]|文件[夹夾])(?![\w.])`,
+  String.raw`\.(?:\s|$)|\*\*(?![\w*/.\{])|<\/|_+(?!\w)|~~`,
+]);
 
 /** Whether a folder spelled up to `end`, with its slash or without, stops there. */
 export function canFolderEnd(text: string, end: number): boolean {
@@ -116,8 +133,16 @@ export function canFolderEnd(text: string, end: number): boolean {
   return testAt(BEHIND_FOLDER, text, end);
 }
 
-/** What of a URL follows its path. */
+/** What of a URL follows its path, in a text. */
 export const QUERY = /[?#][^\s)>"'\\|<]*/y;
+/** The same in a link, by what closes that. */
+const QUERIES: Record<string, RegExp> = {
+  "": QUERY,
+  ")": /[?#](?:[^\s()\\]|\\\S|\((?:[^\s()]|\([^\s()]*\))*\))*/y,
+  ">": /[?#][^<>\n]*/y,
+  '"': /[?#][^"\\\n]*/y,
+  "'": /[?#][^'\\\n]*/y,
+};
 
 /**
  * Where the citation of a mention ends whose path or name is spelled up to `end`: there, or behind the query of a
@@ -130,7 +155,7 @@ export function endOfCitation(
   name: string,
 ): number | undefined {
   if (place.kind === "text") return canEnd(text, end, name, text[start - 1]) ? end : undefined;
-  const behindQuery = hasScheme ? endOfMatch(QUERY, text, end) : end;
+  const behindQuery = hasScheme ? endOfMatch(QUERIES[place.closer]!, text, end) : end;
   if (behindQuery > end) return behindQuery;
   if (place.closer !== "" && text.startsWith(place.closer, end)) return end;
   if (/\s/.test(text.charAt(end))) return closesAfterSpace(text, end, place) ? end : undefined;

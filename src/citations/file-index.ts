@@ -6,7 +6,7 @@
 import { badInput, isRecord } from "../bad-input.js";
 import type { ContainerFile } from "../types.js";
 import { NameList, type Spelled } from "./name-list.js";
-import { fold } from "./spelling.js";
+import { fold, spells } from "./spelling.js";
 
 /** A file under one of its names. */
 export interface IndexedFile {
@@ -56,7 +56,7 @@ interface Root {
 export class FileIndex {
   /** Matches the extensions, with their dots, of the files that the model wrote; `undefined` without any. */
   readonly extensionPattern: RegExp | undefined;
-  /** How long the names of those files are, folded, in UTF-16 units: each length once, the longest first. */
+  /** How long the names with an extension are, folded, in UTF-16 units: each length once, the longest first. */
   readonly nameLengths: readonly number[];
   readonly #roots = new Map<string, Root>();
   readonly #files: FilesByName = new Map();
@@ -87,12 +87,14 @@ export class FileIndex {
       }
       add(folders.get(foldedFolder.slice(0, -1))!, foldedName, indexed);
       const extension = extensionOf(name);
+      if (extension !== "") lengths.add(foldedName.length);
       if (file.source === "user") {
         const alias = name.replace(UPLOAD, "");
-        if (alias !== name) add(this.#files, fold(alias), { ...indexed, name: alias, isUploadAlias: true });
+        if (alias === name) continue;
+        add(this.#files, fold(alias), { ...indexed, name: alias, isUploadAlias: true });
+        lengths.add(fold(alias).length);
       } else if (extension !== "") {
         extensions.add(extension);
-        lengths.add(foldedName.length);
       }
     }
     this.#names = new NameList(this.#files.keys());
@@ -151,19 +153,23 @@ function newestOf(files: readonly ContainerFile[]): { file: ContainerFile; conta
   );
 }
 
-/** The files that fit best: those that `isExact` before those that only fold to the same, then the nearest container's. */
+/**
+ * The files that fit what is `written` best: those that it spells before those that only fold to the same, then the
+ * nearest container's, then of those in one folder what is written in just its form of Unicode.
+ */
 export function fitOf(
   files: readonly IndexedFile[],
-  isExact: (indexed: IndexedFile) => boolean,
+  written: string,
+  nameOf: (indexed: IndexedFile) => string,
 ): Fit | undefined {
-  const exact = files.filter(isExact);
+  const exact = files.filter((indexed) => spells(written, nameOf(indexed)));
   const fitting = exact.length > 0 ? exact : files;
   const first = fitting[0];
   if (!first) return undefined;
-  return {
-    files: fitting.filter(({ container }) => container === first.container),
-    isDifferent: exact.length === 0,
-  };
+  const nearest = fitting.filter(({ container }) => container === first.container);
+  const isTogether = nearest.every(({ folder, isUploadAlias }) => folder === first.folder && !isUploadAlias);
+  const same = isTogether ? nearest.filter(({ file }) => written.endsWith(filenameOf(file))) : [];
+  return { files: same.length > 0 ? same : nearest, isDifferent: exact.length === 0 };
 }
 
 function checkContainerFile(file: unknown, position: number): void {

@@ -46,7 +46,9 @@ export function isInDestination(text: string, at: number): boolean {
   return testAt(INSIDE, text, at);
 }
 
-const CLOSED_DESTINATION = /\s{0,8}(?:(?:\\?"[^\n]{0,300}?"|'[^\n]{0,300}?'|\([^()\n]{0,300}\))\s{0,8})?\)/y;
+/** Its title, which models also write in curly quotes, or an image's size. */
+const CLOSED_DESTINATION =
+  /\s{0,8}(?:(?:\\?"[^\n]{0,300}?"|'[^\n]{0,300}?'|\([^()\n]{0,300}\)|[“‘][^\n]{0,300}?[”’]|=[\dx%]{1,12})\s{0,8})?\)/y;
 const CLOSED_DEFINITION = /[ \t]{0,8}(?:\r?\n|$|\\[nr"]|["'(])/y;
 
 /** Whether the white space at `at` ends a link's destination: only its title and its closer may follow. */
@@ -60,15 +62,22 @@ export function closesAfterSpace(text: string, at: number, { kind, closer }: Pla
   return matchAt(kind === "definition" ? CLOSED_DEFINITION : CLOSED_DESTINATION, text, at) !== null;
 }
 
-const FENCE = /[ \t>]*(?:(?:[-*+]|\d{1,9}[.)])[ \t]+)*(`{3,}|~{3,})([^\n]*)/y;
+/** The marks of the quotes that a line stands in. */
+const QUOTE = /(?:[ \t]{0,3}> ?)*/y;
+const FENCE = /[ \t]*(?:(?:[-*+]|\d{1,9}[.)])[ \t]+)*(`{3,}|~{3,})([^\n]*)/y;
 const INDENT = /[ \t]*/y;
 const LIST_ITEM = /[ \t]*(?:[-*+]|\d{1,9}[.)])[ \t]/y;
+/** A heading, its underline, a rule across the page: no paragraph that an indented line would go on with. */
+const ALONE = / {0,3}(?:#{1,6}[ \t][^\n]*|=+|(?:-[ \t]*)+|(?:_[ \t]*){3,}|(?:\*[ \t]*){3,})\s*$/my;
 
 /** The fenced and indented code blocks of a text, in order. */
 export function codeBlocks(text: string): Range[] {
   const blocks: Range[] = [];
-  let fence: { start: number; mark: string } | undefined;
+  let fence: { start: number; mark: string; depth: number } | undefined;
+  /** No paragraph goes on with the next line: indented, it is code. */
   let isAfterBlank = true;
+  /** In how many quotes the line before stands. */
+  let depthBefore = 0;
   /** Where the text of the list's items begins: code in them is indented from there. 0 outside of lists. */
   let listIndent = 0;
   let indented: Range | undefined;
@@ -79,19 +88,29 @@ export function codeBlocks(text: string): Range[] {
     const first = text.charCodeAt(at);
     const isProse = (first | 0x20) >= 0x61 && (first | 0x20) <= 0x7a;
     const isEmpty = first === 0x0a;
-    const mark = isProse || isEmpty ? null : matchAt(FENCE, text, at);
+    const inside = isProse || isEmpty ? at : endOfMatch(QUOTE, text, at);
+    const depth = inside === at ? 0 : text.slice(at, inside).split(">").length - 1;
+    const mark = isProse || isEmpty ? null : matchAt(FENCE, text, inside);
+    if (fence && depth < fence.depth) {
+      blocks.push({ start: fence.start, end: at });
+      fence = undefined;
+      isAfterBlank = true;
+    }
+    if (depth > depthBefore) isAfterBlank = true;
+    depthBefore = depth;
     if (fence) {
       const isClosed = mark !== null && mark[1]!.startsWith(fence.mark) && mark[2]!.trim() === "";
       if (isClosed || end === text.length) blocks.push({ start: fence.start, end });
       if (isClosed) fence = undefined;
+      isAfterBlank = true;
     } else if (mark && !(mark[1]!.startsWith("`") && mark[2]!.includes("`"))) {
-      fence = { start: at, mark: mark[1]! };
+      fence = { start: at, mark: mark[1]!, depth };
       if (end === text.length) blocks.push({ start: at, end });
       indented = undefined;
     } else {
-      const isBlank = isEmpty || (!isProse && text.slice(at, end).trim() === "");
-      const indent = isBlank || isProse ? 0 : columns(matchAt(INDENT, text, at)![0]);
-      const item = isBlank || isProse ? null : matchAt(LIST_ITEM, text, at);
+      const isBlank = isEmpty || (!isProse && text.slice(inside, end).trim() === "");
+      const indent = isBlank || isProse ? 0 : columns(matchAt(INDENT, text, inside)![0]);
+      const item = isBlank || isProse ? null : matchAt(LIST_ITEM, text, inside);
       const isIndented = indent >= listIndent + 4 && !(item && listIndent > 0);
       if (isIndented && indented) {
         indented.end = end;
@@ -103,7 +122,7 @@ export function codeBlocks(text: string): Range[] {
         if (item) listIndent = columns(item[0]);
         else if (isAfterBlank) listIndent = Math.min(listIndent, indent);
       }
-      isAfterBlank = isBlank;
+      isAfterBlank = isBlank || (!isProse && testAt(ALONE, text, inside));
     }
     at = end;
   }

@@ -27,9 +27,11 @@ const SLASH = String.raw`(?:\\{0,4}\/|%2f|&#47;|&#x2f;)`;
 const SLASHES = new RegExp(`${SLASH}*`, "iy");
 const ONE_SLASH = new RegExp(`^${SLASH}$`, "i");
 /** What is before a root's first letter: its slash, or a scheme and up to three of them. */
-const LEAD = new RegExp(`(?<=(?:(sandbox|https?|file|attachment):)?(${SLASH}{0,3}))`, "iy");
+const LEAD = new RegExp(`(?<=((?:sandbox|https?|file|attachment)(?::|%3a|&#58;))?(${SLASH}{0,3}))`, "iy");
+/** A folder in a script without spaces: `/home/田中` before the root makes it another one. */
+const FOLDER_BEFORE = new RegExp(String.raw`(?<=(\/[${UNSPACED}\p{Extended_Pictographic}]{1,64}))`, "uy");
 /** The quick answer for `/home/me/mnt/data` and its like: a path or a word runs right up to the root's slash. */
-const INSIDE_PATH = String.raw`(?:(?<!\\|\\u[\da-f]{3})[a-z\d]|[^/:]\/)\/`;
+const INSIDE_PATH = String.raw`(?:(?<!\\|\\u[\da-f]{3}|%3)[a-z\d]|[^/:]\/)\/`;
 
 /** Finds the mentions of one set of roots. */
 export class MentionFinder {
@@ -81,14 +83,19 @@ function mentionAt(
   if (!hasSlash && !canFolderEnd(text, end)) return undefined;
   const [, scheme = "", slashes] = matchAt(LEAD, text, at)!;
   const canStartAt = (start: number): boolean => start >= bound && canStart(text, start);
-  let start = at - slashes!.length - scheme.length - 1;
+  let start = at - slashes!.length - scheme.length;
   const hasScheme = scheme !== "" && canStartAt(start);
   if (!hasScheme) {
     // "xsandbox:/mnt/data": no scheme that is known, still a path.
     start = at - slashes!.length;
-    if (!ONE_SLASH.test(slashes!) || !canStartAt(start)) return undefined;
+    if (!canStartAt(start)) return undefined;
+    const folder = matchAt(FOLDER_BEFORE, text, start)?.[1];
+    if (folder && start - folder.length >= bound) return undefined;
   }
-  return { start, relativeStart, root, hasSlash, hasScheme, place: placeOf(text, start, hasScheme) };
+  const place = placeOf(text, start, hasScheme);
+  // Without its slash, only what is a link's whole destination is a path.
+  if (!hasScheme && !ONE_SLASH.test(slashes!) && (slashes !== "" || place.kind === "text")) return undefined;
+  return { start, relativeStart, root, hasSlash, hasScheme, place };
 }
 
 /** Where the slashes at `at` end. */
@@ -129,7 +136,7 @@ const CHARACTERS = String.raw`[^\s"'${"`"}|<>\\“”‘’«»「」『』【�
 /** These are HTML; any other word in `<>` stands for a name, and so does `<i>` in the midst of one. */
 const TAGS = String.raw`(?:br|p|hr|b|i|li|ul|ol|td|th|tr|div|span|sup|code)\b`;
 const PLACEHOLDER = String.raw`<(?!${TAGS})\w[\w -]{0,30}>(?:(?=[\w.-])|(?<=(?:^|[/_-])<[^<]*))|<\w>(?=[.-])`;
-const ESCAPED = String.raw`\\{1,4}[!#-&(-/:-@[-_{-~]`;
+const ESCAPED = String.raw`\\{1,4}[ !#-&(-/:-@[-_{-~]`;
 const BARE = new RegExp(`${CHARACTERS}(?:(?:${ESCAPED}|${PLACEHOLDER})${CHARACTERS})*`, "iy");
 
 /** A particle right behind an extension. */

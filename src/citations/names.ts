@@ -1,13 +1,13 @@
 /** Where a text names a file without its path: `summary.docx`. */
 import { canStart, endOfCitation, isWordCharacter } from "./boundaries.js";
-import { extensionOf, type FileIndex, fitOf } from "./file-index.js";
+import { extensionOf, type FileIndex, fitOf, type IndexedFile } from "./file-index.js";
 import { isInDestination, placeOf } from "./markdown.js";
 import { type Found, isTaken, type PathMentions } from "./paths.js";
 import { isInside, overlaps, type Range } from "./ranges.js";
-import { matchAt, spells, testAt } from "./spelling.js";
+import { matchAt, testAt } from "./spelling.js";
 
 /** What may stand in a link before a name, as a part of it. */
-const LEAD = /(?<=(?:(attachment:|sandbox:)?(\.\/)?))/iy;
+const LEAD = /(?<=((?:(attachment|sandbox|file):\/{0,3})?(?:\.\/)?))/iy;
 /** What may be written in more than one way. */
 const SPECIAL = /[%&\\]|[^\0-\x7f]/g;
 
@@ -48,7 +48,7 @@ export function nameMentions(
     for (const at of starts) {
       if (at < free || (isWordCharacter(text, at - 1) && text[at - 2] !== "\\")) continue;
       const mention = nameAt(text, at, index);
-      if (!mention) continue;
+      if (!mention || mention.start < free) continue;
       if (isTaken(text, paths, mention.start, mention.end)) continue;
       if (overlaps(covered, mention.start, mention.end)) continue;
       mentions.push(mention);
@@ -66,22 +66,41 @@ function* placesIn(start: number, end: number): Generator<number> {
 function nameAt(text: string, at: number, index: FileIndex): Found | undefined {
   for (const spelled of index.namesAt(text, at)) {
     if (extensionOf(spelled.name) === "") continue;
-    const files = index.filesNamed(spelled.name).filter(({ isUploadAlias }) => !isUploadAlias);
-    const fit = fitOf(files, ({ name }) => spells(text.slice(at, spelled.end), name));
-    if (!fit) continue;
-    const [, scheme = "", dot = ""] = matchAt(LEAD, text, at)!;
-    const start = at - scheme.length - dot.length;
+    const all = index.filesNamed(spelled.name);
+    const given = all.filter(({ isUploadAlias }) => !isUploadAlias);
+    // An upload is never cited for its name alone, but what it was called takes its place.
+    const { files, folder } = inFolderBefore(text, at, given.length > 0 ? given : all);
+    const [, lead, scheme] = matchAt(LEAD, text, at - folder.length)!;
+    const start = at - folder.length - lead!.length;
     if (!canStart(text, start)) return undefined;
-    const hasScheme = scheme !== "";
+    const hasScheme = scheme !== undefined;
     const place = placeOf(text, start, hasScheme);
-    const end = endOfCitation(text, { start, place, hasScheme }, spelled.end, fit.files[0]!.name);
-    if (place.kind === "text" && (isInDestination(text, start) || isWildcard(text, start, spelled.end)))
-      return undefined;
     const isLink = place.kind !== "text";
+    // A link's destination is read from the root on, where there is such a file.
+    const atRoot = isLink ? files.filter((indexed) => indexed.folder === "") : [];
+    const written = text.slice(at, spelled.end);
+    const fit = fitOf(atRoot.length > 0 ? atRoot : files, written, ({ name }) => name)!;
+    const end = endOfCitation(text, { start, place, hasScheme }, spelled.end, fit.files[0]!.name);
+    if (!isLink && (isInDestination(text, start) || isWildcard(text, start, spelled.end))) return undefined;
     if (end !== undefined)
       return { start, end, files: fit.files, match: "filename", isLink, isHandedOver: false };
   }
   return undefined;
+}
+
+/** Of the files of a name at `at` those in the folder that is written before it, `out/figures/`, and that; else all. */
+function inFolderBefore(
+  text: string,
+  at: number,
+  files: readonly IndexedFile[],
+): { files: readonly IndexedFile[]; folder: string } {
+  let folder = "";
+  if (text[at - 1] === "/") {
+    for (const { folder: candidate } of files) {
+      if (candidate.length > folder.length && text.endsWith(candidate, at)) folder = candidate;
+    }
+  }
+  return { files: folder === "" ? files : files.filter((indexed) => indexed.folder === folder), folder };
 }
 
 const FILLED_IN = /(?<=[}>)\]]_{1,4})/y;

@@ -7,7 +7,7 @@ import { endOfSlashes, endOfUnknown, lastSegment, type MentionFinder, type PathM
 import type { Spelled } from "./name-list.js";
 import { lastBefore, overlaps, type Range } from "./ranges.js";
 import { Repetition } from "./repetition.js";
-import { decode, endOfMatch, fold, spells } from "./spelling.js";
+import { decode, endOfMatch, fold } from "./spelling.js";
 
 /** A mention and the file it means; more than one is ambiguous, none what leads out of the root. */
 export interface Found extends Range {
@@ -131,9 +131,9 @@ function outcomeIn(
   folder: string,
 ): Found | undefined {
   for (const spelled of index.namesAt(text, at)) {
-    const fit = fitOf(index.filesIn(mention.root, folder, spelled.name), ({ folder, name }) =>
-      spells(text.slice(mention.relativeStart, spelled.end), folder + name),
-    );
+    const written = text.slice(mention.relativeStart, spelled.end);
+    const files = index.filesIn(mention.root, folder, spelled.name);
+    const fit = fitOf(files, written, ({ folder, name }) => folder + name);
     const end = fit && endOfCitation(text, mention, spelled.end, fit.files[0]!.name);
     if (end !== undefined) return outcomeOfPath(text, mention, end, fit!);
   }
@@ -195,9 +195,8 @@ function outcomeOfName(
     const files = index.filesNamed(name);
     const written = files.filter(({ isUploadAlias }) => !isUploadAlias);
     // In passing, a file that the model wrote is meant before an upload that it would have to hand over.
-    const fit = fitOf(isHandedOver || written.length === 0 ? files : written, (indexed) =>
-      spells(text.slice(nameStart, nameEnd), indexed.name),
-    );
+    const candidates = isHandedOver || written.length === 0 ? files : written;
+    const fit = fitOf(candidates, text.slice(nameStart, nameEnd), (indexed) => indexed.name);
     const end = fit && endOfCitation(text, mention, nameEnd, fit.files[0]!.name);
     if (end === undefined) continue;
     if (fit!.files.length > 1) return foundMention(mention, end, fit!.files, "moved");

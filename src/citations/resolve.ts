@@ -91,7 +91,7 @@ export function resolveWithIndex(
 
   const blocks = codeBlocks(text);
   const isCode = ({ start }: Range): boolean => isInside(blocks, start);
-  const links = [...paths.found.filter(({ isLink }) => isLink), ...covered];
+  const links = [...[...paths.found, ...names].filter(({ isLink }) => isLink), ...covered];
   const labels = labelsOf(
     text,
     links.map(({ start }) => start),
@@ -102,13 +102,20 @@ export function resolveWithIndex(
     (isHandedOver || files.some(({ file }) => file.source !== "user"));
 
   const shown = paths.found.filter(isShown);
-  const withPath = new Set<unknown>(given.filter(isRanged).map((annotation) => annotation.file_id));
+  const citedBefore = given.filter(isRanged).map((annotation) => annotation.file_id);
+  // A name counts where no path does. A link that is only a name counts before a path in code, and before its own label.
+  const withPath = new Set<unknown>(citedBefore);
+  const withPathInText = new Set<unknown>(citedBefore);
   for (const mention of [...paths.found, ...paths.silent]) {
-    if ("files" in mention && mention.files.length === 1) withPath.add(mention.files[0]!.file.id);
+    if (!("files" in mention) || mention.files.length !== 1) continue;
+    withPath.add(mention.files[0]!.file.id);
+    if (!isCode(mention) && (mention.isLink || !isInside(labels, mention.start)))
+      withPathInText.add(mention.files[0]!.file.id);
   }
-  const named = names.filter(
-    (mention) => !isCode(mention) && isShown(mention) && !idsOf(mention).some((id) => withPath.has(id)),
-  );
+  const named = names.filter((mention) => {
+    const others = mention.isLink ? withPathInText : withPath;
+    return !isCode(mention) && isShown(mention) && !idsOf(mention).some((id) => others.has(id));
+  });
   const mentions = [...shown.filter((mention) => !isCode(mention)), ...oncePerFile(named)];
   const cited = mentions.filter(({ files }) => files.length === 1);
   // Code that names a file counts only where nothing else does, and then once.

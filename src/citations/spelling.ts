@@ -31,29 +31,38 @@ export function readLiteral(text: string, at: number): Reading {
   return { meant, end };
 }
 
+const NAMED: Record<string, string> = {
+  ...{ amp: "&", lt: "<", gt: ">", quot: '"', apos: "'", nbsp: "\u00a0", szlig: "ß", ndash: "–", mdash: "—" },
+  ...{ lsquo: "‘", rsquo: "’", ldquo: "“", rdquo: "”", hellip: "…" },
+};
+/** `&eacute;` is an e and this: letters are read in NFD. */
+const MARKS: Record<string, string> = {
+  ...{ acute: "\u0301", grave: "\u0300", circ: "\u0302", tilde: "\u0303", uml: "\u0308", ring: "\u030a" },
+  cedil: "\u0327",
+};
 const ENCODED = new RegExp(
   [
-    // A character escaped for Markdown, which JSON may have escaped again.
-    String.raw`\\{1,4}([!-/:-@[-${"`"}{-~])`,
+    // A character escaped for Markdown or, a space, for a shell. JSON may have escaped it again.
+    String.raw`\\{1,4}([ -/:-@[-${"`"}{-~])`,
     // One of JSON's: a surrogate pair, another.
     String.raw`\\{1,2}u(d[89ab][\da-f]{2})\\{1,2}u(d[c-f][\da-f]{2})|\\{1,2}u([\da-f]{4})`,
     String.raw`(%[0-7][\da-f]|%[cd][\da-f]%[89ab][\da-f]|%e[\da-f](?:%[89ab][\da-f]){2}|%f[0-7](?:%[89ab][\da-f]){3})`,
-    String.raw`&(?:(amp|lt|gt|quot|apos|nbsp)|#(\d{1,7})|#x([\da-f]{1,6}));`,
+    `&(?:(${Object.keys(NAMED).join("|")})|([a-z])(${Object.keys(MARKS).join("|")})|#(\\d{1,7})|#x([\\da-f]{1,6}));`,
   ].join("|"),
   "iy",
 );
-const NAMED: Record<string, string> = { amp: "&", lt: "<", gt: ">", quot: '"', apos: "'", nbsp: "\u00a0" };
 
 /** What an escape, an encoded character or an entity at `at` stands for, in NFD, if there is one. */
 export function readEncoded(text: string, at: number): Reading | undefined {
   const code = text.charCodeAt(at);
   const found = code === 0x5c || code === 0x25 || code === 0x26 ? matchAt(ENCODED, text, at) : null;
   if (!found) return undefined;
-  const [whole, escaped, high, low, unit, bytes, name, decimal, hex] = found;
+  const [whole, escaped, high, low, unit, bytes, name, letter, mark, decimal, hex] = found;
   try {
     let meant = escaped;
     if (bytes) meant = decodeURIComponent(bytes);
     else if (name) meant = NAMED[name.toLowerCase()]!;
+    else if (letter) meant = letter + MARKS[mark!.toLowerCase()]!;
     else if (high) meant = String.fromCharCode(Number.parseInt(high, 16), Number.parseInt(low!, 16));
     meant ??= String.fromCodePoint(decimal ? Number(decimal) : Number.parseInt(unit ?? hex!, 16));
     return { meant: meant.normalize("NFD"), end: at + whole.length };

@@ -1,0 +1,246 @@
+/** What stands around a mention, and says where it begins and ends or that it is another's: cases found by blind readers of the rules. */
+import { describeRows } from "./rows.js";
+
+describeRows([
+  {
+    rule: "a folder in any script before the root's name makes it another root",
+    files: ["x.csv"],
+    texts: [
+      "/home/田中/mnt/data/x.csv",
+      "~/文档/mnt/data/x.csv",
+      "/home/김/mnt/data/x.csv and C:/用户/mnt/data/x.csv",
+      "/home/🎉/mnt/data/x.csv",
+      "ファイルは⟦/mnt/data/x.csv⟧と⟦/mnt/data/x.csv⟧です",
+      "保存到⟦/mnt/data/x.csv⟧",
+    ],
+  },
+  {
+    rule: "a scheme of other storage before a path makes it no mention",
+    files: ["x.csv"],
+    texts: [
+      "dbfs:/mnt/data/x.csv",
+      'spark.read.csv("dbfs:/mnt/data/x.csv")',
+      "[x](dbfs:/mnt/data/x.csv) [x](hdfs:/mnt/data/x.csv) [x](s3:/mnt/data/x.csv) [x](gs:/mnt/data/x.csv)",
+      "abfss:/mnt/data/x.csv wasbs:/mnt/data/x.csv sftp:/mnt/data/x.csv",
+      "Path:⟦/mnt/data/x.csv⟧ Datei:⟦/mnt/data/x.csv⟧ paths3:⟦/mnt/data/x.csv⟧",
+    ],
+  },
+  {
+    rule: "what may stand right before a path",
+    texts: [
+      "curl -F file=@⟦/mnt/data/a.csv⟧ https://example.com",
+      "curl -d @⟦/mnt/data/a.csv⟧ https://example.com",
+      "git@/mnt/data/a.csv",
+      "تجد الملخص في a و⟦/mnt/data/a.csv⟧.",
+      "הקובץ נמצא ב⟦/mnt/data/a.csv⟧.",
+      "/home/محمد/mnt/data/a.csv",
+      "ملف/mnt/data/a.csv",
+    ],
+  },
+  {
+    rule: "a name without an extension ends where a list or its wrapping goes on",
+    files: ["Makefile", "main.c"],
+    texts: [
+      "⟦Makefile‖/mnt/data/Makefile⟧, ⟦main.c‖main.c⟧",
+      "⟦Makefile‖/mnt/data/Makefile⟧: ⟦main.c‖main.c⟧",
+      "`⟦Makefile‖/mnt/data/Makefile⟧` ⟦main.c‖main.c⟧",
+      "(⟦Makefile‖/mnt/data/Makefile⟧) ⟦main.c‖main.c⟧",
+      "“⟦Makefile‖/mnt/data/Makefile⟧” ⟦main.c‖main.c⟧",
+      "See ⟦Makefile‖/mnt/data/Makefile⟧; e.g. it runs U.S. tests",
+      "See ⟦Makefile‖/mnt/data/Makefile⟧. node.js is needed",
+      "⟦Makefile‖/mnt/data/Makefile⟧、⟦main.c‖main.c⟧",
+      "⟪not-found:/mnt/data/Makefile,v2.txt⟫",
+    ],
+  },
+  {
+    rule: "a number in brackets before an extension makes it another name",
+    files: ["a.csv", "Q3"],
+    texts: [
+      '"⟪not-found:/mnt/data/a.csv (1).csv⟫"',
+      "[x](⟪not-found:sandbox:/mnt/data/a.csv (1).csv⟫)",
+      '"⟪not-found:/mnt/data/Q3 report (1).pdf⟫"',
+      '"⟪not-found:/mnt/data/Q3 (1).pdf⟫"',
+      "⟦a.csv‖/mnt/data/a.csv⟧ (1 kB). Next",
+    ],
+  },
+  {
+    rule: "an arrow ends a name, and so does a sign with nothing behind it",
+    files: ["a.csv", "b.csv"],
+    texts: [
+      "⟦a.csv‖/mnt/data/a.csv⟧= ⟦a.csv‖/mnt/data/a.csv⟧@ ⟦a.csv‖/mnt/data/a.csv⟧$ ⟦a.csv‖/mnt/data/a.csv⟧-- it has rows",
+      "⟦a.csv‖/mnt/data/a.csv⟧=>⟦b.csv‖/mnt/data/b.csv⟧",
+      "⟪not-found:/mnt/data/a.csv=1⟫",
+    ],
+  },
+  {
+    rule: "particles follow names without an extension as well",
+    files: ["データ", "보고서", "a.csv", "a.csvのコピー"],
+    texts: [
+      "⟦データ‖/mnt/data/データ⟧に保存しました",
+      "⟦보고서‖/mnt/data/보고서⟧를 저장했습니다",
+      "⟦a.csvのコピー‖/mnt/data/a.csvのコピー⟧を",
+      "⟪not-found:/mnt/data/データベース⟫ ⟪not-found:/mnt/data/보고서로그⟫",
+    ],
+  },
+  {
+    rule: "named entities of letters and of punctuation",
+    files: ["résumé.docx", "Übersicht.xlsx", "Maß.csv", "a.csv", "a–b.csv"],
+    texts: [
+      '<a href="⟦résumé.docx‖/mnt/data/r&eacute;sum&eacute;.docx⟧">x</a>',
+      '<a href="⟦Übersicht.xlsx‖sandbox:/mnt/data/&Uuml;bersicht.xlsx⟧">x</a>',
+      '<a href="⟦Maß.csv‖sandbox:/mnt/data/Ma&szlig;.csv⟧">x</a>',
+      '<a href="⟦a–b.csv‖sandbox:/mnt/data/a&ndash;b.csv⟧">x</a>',
+      "&ldquo;⟦a.csv‖/mnt/data/a.csv⟧&rdquo;",
+      "&rarr; ⟦a.csv‖/mnt/data/a.csv⟧&hellip;",
+      "&rarr;⟦a.csv‖/mnt/data/a.csv⟧ &bull;⟦a.csv‖/mnt/data/a.csv⟧ &emsp;⟦a.csv‖/mnt/data/a.csv⟧",
+      "caf&eacute;/mnt/data/a.csv",
+    ],
+  },
+  {
+    rule: "a folder, whatever closes behind its slash",
+    files: ["out/a.png", "my plots/a.png"],
+    texts: [
+      "⟪directory:/mnt/data/out/⟫에 저장했습니다",
+      "⟪directory:/mnt/data/out/⟫中",
+      "⟪directory:/mnt/data/out/⟫目录下",
+      "⟪not-found:/mnt/data/out/目录.csv⟫",
+      "<b>⟪directory:/mnt/data/my plots/⟫</b>",
+      "_⟪directory:/mnt/data/my plots/⟫_ ~~⟪directory:/mnt/data/my plots/⟫~~",
+    ],
+  },
+  {
+    rule: "a query goes on to the end of the destination",
+    texts: [
+      "[x](⟦sandbox:/mnt/data/a.csv?x=(1)⟧) [x](⟦sandbox:/mnt/data/a.csv#sec(2)⟧) [x](⟦sandbox:/mnt/data/a.csv?a=(b)&c=(d)⟧)",
+      "[x](⟦sandbox:/mnt/data/a.csv?q='hi'⟧) [x](⟦sandbox:/mnt/data/a.csv#it's⟧)",
+      '[x](⟦sandbox:/mnt/data/a.csv?q="hi"⟧) [x](⟦sandbox:/mnt/data/a.csv?x⟧ "title")',
+      "[x](⟦sandbox:/mnt/data/a.csv?x=a|b⟧) [x](⟦sandbox:/mnt/data/a.csv?x=\\_y⟧)",
+      "[x](<⟦sandbox:/mnt/data/a.csv?x=a b⟧>) [x](<⟦sandbox:/mnt/data/a.csv?x=(1⟧>)",
+      '<a href="⟦sandbox:/mnt/data/a.csv?x=a b⟧">x</a>',
+      "<a href='⟦sandbox:/mnt/data/a.csv?x=\"a\"⟧'>x</a>",
+      '<a href=\\"⟦sandbox:/mnt/data/a.csv?x=1⟧\\">x</a>',
+      '<a href="⟦sandbox:/mnt/data/a.csv?x=(1)⟧">x</a>',
+      "(see ⟦sandbox:/mnt/data/a.csv⟧?x=1)",
+      '{"md": "[x](⟦sandbox:/mnt/data/a.csv?x=1⟧)"}',
+    ],
+  },
+  {
+    rule: "a scheme whose colon is encoded",
+    texts: [
+      "[x](⟦sandbox%3A/mnt/data/a.csv⟧) [x](⟦sandbox%3A%2Fmnt%2Fdata%2Fa.csv⟧) [x](⟦sandbox&#58;/mnt/data/a.csv⟧)",
+    ],
+  },
+  {
+    rule: "a title in curly quotes",
+    texts: ["[x](⟦sandbox:/mnt/data/a.csv⟧ “the table”) [x](⟦sandbox:/mnt/data/a.csv⟧ ‘t’)"],
+  },
+  {
+    rule: "a destination without the root's slash",
+    texts: [
+      "[x](⟦mnt/data/a.csv⟧) [x](<⟦mnt/data/a.csv⟧>)",
+      "mnt/data/a.csv",
+      "x/mnt/data/a.csv [x](y/mnt/data/a.csv)",
+    ],
+  },
+  {
+    rule: "a space that is escaped for a shell",
+    files: ["my file.csv"],
+    texts: ["cat ⟦/mnt/data/my\\ file.csv⟧", "[x](⟦sandbox:/mnt/data/my\\ file.csv⟧)"],
+  },
+  {
+    rule: "of two names that only their form of Unicode tells apart, the one that is written",
+    files: ["\u00e9.csv", "e\u0301.csv"],
+    texts: [
+      "[x](⟦\u00e9.csv‖sandbox:/mnt/data/\u00e9.csv⟧) [x](⟦e\u0301.csv‖sandbox:/mnt/data/e\u0301.csv⟧)",
+      "⟦\u00e9.csv‖/mnt/data/\u00e9.csv⟧ ⟦e\u0301.csv‖/mnt/data/e\u0301.csv⟧",
+    ],
+  },
+  {
+    rule: "a name inside a known longer one that may not be cited",
+    files: ["user:my data.csv", "data.csv", "user:file-Ab12-Q3 report.pdf", "report.pdf"],
+    texts: [
+      "`my data.csv`",
+      "I read Q3 report.pdf.",
+      "I read Q3 report.pdf, and made ⟦report.pdf‖report.pdf⟧.",
+    ],
+  },
+  {
+    rule: "a name behind a dash that is no hyphen, or behind another word in its quotes",
+    files: ["a.csv", "报告.xlsx", "2021.csv"],
+    texts: [
+      "year–a.csv, year−a.csv",
+      "2020–2021.csv",
+      "Result—⟦a.csv‖a.csv⟧",
+      "Result – ⟦a.csv‖a.csv⟧",
+      "Download–⟦a.csv‖/mnt/data/a.csv⟧",
+      "`最终报告.xlsx` 「最终报告.xlsx」 “最终报告.xlsx”",
+      "我保存了⟦报告.xlsx‖报告.xlsx⟧。",
+      "“结果⟦报告.xlsx‖/mnt/data/报告.xlsx⟧”",
+    ],
+  },
+  {
+    rule: "a name with the folders that it is in",
+    files: ["out/a.png", "src/lib/index.ts", "lib/index.ts"],
+    texts: [
+      "[a](⟦out/a.png‖out/a.png⟧)",
+      "[a](⟦out/a.png‖./out/a.png⟧)",
+      "`⟦out/a.png‖out/a.png⟧`",
+      "- `⟦src/lib/index.ts‖src/lib/index.ts⟧`\n- `⟦lib/index.ts‖lib/index.ts⟧`",
+      "../out/a.png, x/out/a.png, https://example.com/out/a.png, C:/out/a.png",
+      "other/a.png",
+    ],
+  },
+  {
+    rule: "a link that is only a name, and a path of the same file in code",
+    texts: [
+      "```\nopen('/mnt/data/a.csv')\n```\n[x](⟦a.csv⟧) and [y](⟦./a.csv⟧)",
+      "```\nopen('⟦/mnt/data/a.csv⟧')\n```\nThat is a.csv.",
+      "[/mnt/data/a.csv](⟦a.csv⟧) [a.csv](⟦./a.csv⟧) [the table /mnt/data/a.csv](⟦attachment:a.csv⟧)",
+      "[/mnt/data/a.csv](a.csv) or ⟦/mnt/data/a.csv⟧",
+    ],
+  },
+  {
+    rule: "a link that is only a name, where folders have files of that name as well",
+    files: ["a.csv", "out/a.csv"],
+    texts: ["[x](⟦a.csv‖a.csv⟧) [y](⟦out/a.csv‖out/a.csv⟧)", "It is ⟪ambiguous:a.csv⟫."],
+  },
+  {
+    rule: "names in braces behind a name",
+    texts: ["⟪pattern:/mnt/data/a.csv{,.bak}⟫"],
+  },
+  {
+    rule: "a picture's size",
+    texts: ["![c](⟦sandbox:/mnt/data/a.csv⟧ =300x200) ![c](⟦sandbox:/mnt/data/a.csv⟧ =50%)"],
+  },
+  {
+    rule: "highlighted",
+    texts: ["==⟦/mnt/data/a.csv⟧== and ==⟦/mnt/data/a.csv⟧=="],
+  },
+  {
+    rule: "a name behind a scheme and its slashes",
+    texts: [
+      "[x](⟦attachment://a.csv⟧)",
+      "[x](⟦sandbox:/a.csv⟧)",
+      "[x](⟦file:///a.csv⟧)",
+      "[x](https://a.csv)",
+    ],
+  },
+  {
+    rule: "an indented code block",
+    texts: [
+      "# Run\n    /mnt/data/a.csv\n\n⟦/mnt/data/a.csv⟧",
+      "x\n\n---\n    /mnt/data/a.csv\n\n⟦/mnt/data/a.csv⟧",
+      "```\nx\n```\n    /mnt/data/a.csv\n\n⟦/mnt/data/a.csv⟧",
+      ">     /mnt/data/a.csv\n\n⟦/mnt/data/a.csv⟧",
+      "> x\n>\n>     /mnt/data/a.csv\n\n⟦/mnt/data/a.csv⟧",
+      "a paragraph\n    ⟦/mnt/data/a.csv⟧ goes on\n\n⟦/mnt/data/a.csv⟧",
+    ],
+  },
+  {
+    rule: "a fence that ends with its quote",
+    texts: [
+      "> ```\n> /mnt/data/a.csv\n\n⟦/mnt/data/a.csv⟧",
+      "> ~~~\n> [x](sandbox:/mnt/data/a.csv)\n[y](⟦sandbox:/mnt/data/a.csv⟧)",
+    ],
+  },
+]);
