@@ -62,13 +62,13 @@ export function closesAfterSpace(text: string, at: number, { kind, closer }: Pla
   return matchAt(kind === "definition" ? CLOSED_DEFINITION : CLOSED_DESTINATION, text, at) !== null;
 }
 
-/** The marks of the quotes that a line stands in. */
-const QUOTE = /(?:[ \t]{0,3}> ?)*/y;
-const FENCE = /[ \t]*(?:(?:[-*+]|\d{1,9}[.)])[ \t]+)*(`{3,}|~{3,})([^\n]*)/y;
-const INDENT = /[ \t]*/y;
-const LIST_ITEM = /[ \t]*(?:[-*+]|\d{1,9}[.)])[ \t]/y;
+/** The marks of the quotes that a line stands in. Like the rest of a line's beginning it is not read without end. */
+const QUOTE = /(?:[ \t]{0,3}> ?){0,32}/y;
+const FENCE = /[ \t]{0,99}(?:(?:[-*+]|\d{1,9}[.)])[ \t]{1,9}){0,32}(`{3,}|~{3,})([^\n]*)/y;
+const INDENT = /[ \t]{0,99}/y;
+const LIST_ITEM = /[ \t]{0,99}(?:[-*+]|\d{1,9}[.)])[ \t]/y;
 /** A heading, its underline, a rule across the page: no paragraph that an indented line would go on with. */
-const ALONE = / {0,3}(?:#{1,6}[ \t][^\n]*|=+|(?:-[ \t]*)+|(?:_[ \t]*){3,}|(?:\*[ \t]*){3,})\s*$/my;
+const ALONE = / {0,3}(?:#{1,6}[ \t]|(?:=+|(?:-[ \t]{0,9})+|(?:_[ \t]{0,9}){3,}|(?:\*[ \t]{0,9}){3,})[ \t]?\r?$)/my;
 
 /** The fenced and indented code blocks of a text, in order. */
 export function codeBlocks(text: string): Range[] {

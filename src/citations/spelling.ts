@@ -17,7 +17,13 @@ const COMBINING = /\p{M}/u;
  * in any order and composed or not.
  */
 export function readLiteral(text: string, at: number): Reading {
-  let end = at + (text.codePointAt(at)! > 0xffff ? 2 : 1);
+  const base = text.codePointAt(at)!;
+  let end = at + (base > 0xffff ? 2 : 1);
+  if (base < 0x80) {
+    // "a//b" is the same path as "a/b".
+    if (base === 0x2f) while (text[end] === "/") end++;
+    return { meant: text[at]!, end }; // its marks are read after it
+  }
   // Sixteen marks on one character are more than any language writes; without a bound, a text of nothing but
   // marks would be read from each of its positions to its end.
   for (let marks = 0; marks < 16 && text.charCodeAt(end) >= 0x300; marks++) {
@@ -25,10 +31,7 @@ export function readLiteral(text: string, at: number): Reading {
     if (!COMBINING.test(String.fromCodePoint(next))) break;
     end += next > 0xffff ? 2 : 1;
   }
-  const meant = text.slice(at, end).normalize("NFD");
-  // "a//b" is the same path as "a/b".
-  if (meant === "/") while (text[end] === "/") end++;
-  return { meant, end };
+  return { meant: text.slice(at, end).normalize("NFD"), end };
 }
 
 const NAMED: Record<string, string> = {
