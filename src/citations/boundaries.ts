@@ -36,10 +36,12 @@ const ATTACHED = either(
     // For paths these are separators: a name is often written with them, or with a word right before it.
     String.raw`(?:\S[–−]|[${"`"}“「『《【][${UNSPACED}]{1,64})(?![/\\]|[a-z]{4,10}:)`,
     // A drive's letter, or the host of `user@host:`.
-    String.raw`(?<![A-Za-z\d_])[A-Za-z]:|@\S{0,63}:`,
+    String.raw`(?<![A-Za-z\d_.])[A-Za-z]:|@\S{0,63}:`,
+    // A host or a container that a command copies from or to.
+    String.raw`\b(?:scp|rsync|cp|mount)\s[^\n"']{0,100}[\w\]]:`,
     // Another storage's scheme, and a URL with an authority, `https://host…`.
     String.raw`(?<![A-Za-z\d])(?:dbfs|hdfs|s3[an]?|gs|abfss?|wasbs?|s?ftp|ssh|scp):`,
-    String.raw`:\/\/[^\s"'${"`"}<>\(\)[\]\{\}\|，。；、]{0,256}`,
+    String.raw`:\/\/(?:[^\s"'${"`"}<>\(\)[\]\{\}\|，。；、]|\[\]){0,256}`,
   ],
   "(?<=",
   ")",
@@ -76,11 +78,11 @@ const MORE = String.raw`[_.\-]{0,4}(?:\/|${LETTER})`;
 /** What follows a name that goes on. */
 const GOING_ON = [
   LETTER,
-  String.raw`\/|[@+$^](?!\s|$)|=(?![>=\s]|$)|%[\dA-Fa-f]{2}|&(?!\s|$|[A-Za-z]{2,8};)|~(?!~)|[\-\u2010\u2011](?!-*(?:[\s>]|$))`,
-  String.raw`[^\S\r\n]\([^()\s]{1,16}\)\.[A-Za-z\d]`, // " (1).csv"
+  String.raw`\/|[@+$^](?!\s|$)|=(?![>=\s]|$)|%[\dA-Fa-f]{2}|&(?![\s&]|$|[A-Za-z]{2,8};)|~(?!~)|[\-\u2010\u2011](?!-*(?:[\s>]|$))`,
+  String.raw`[^\S\r\n]\([^()\s]{1,16}\)\.[A-Za-z\d]|\(\)`, // " (1).csv", a call
   // In raw JSON `\n` and `\"` end a name.
   String.raw`\\(?![nrt"'\s]|$)`,
-  String.raw`\{[^\}]{0,98}\}${MORE}|\{[^\}\s]{0,98},[^\}\s]{0,98}\}|\[(?!\^)[^\]]{0,98}\]${MORE}`,
+  String.raw`\{[^\}\n]{1,98}\}|<[^\W_abipqsu]>|\[(?!\^)[^\]]{0,98}\]${MORE}`,
   // Full stops that end a sentence, underscores that end an emphasis: no name goes on behind the run.
   String.raw`[._]+(?![._])(?:${LETTER}|[\-/@+=$^%&~\{]|\*(?!\*)|\\(?![nrt"'\\*_]|$))`,
   // "**" ends bold type. One "*" ends italics only where some began on the line, and is a wild card elsewhere.

@@ -39,7 +39,10 @@ export function isLinkAt(text: string, start: number): boolean {
   return placeOf(text, start, /[a-z]/i.test(text[start]!)).kind !== "text";
 }
 
-const INSIDE = new RegExp(String.raw`(?<=(?:\]\(\s{0,8}<?|${ATTRIBUTE}\\?["'])[^)<>"'\n]{0,200})`, "iy");
+const INSIDE = new RegExp(
+  String.raw`(?<=(?:\]\(\s{0,8}<?|${ATTRIBUTE}\\?["'])[^)<>"'\n]{0,200}|${DEFINITION}[ \t]{0,8}<?[^)<>"'\s]{1,200})`,
+  "iy",
+);
 
 /** Whether `at` is in the midst of a link's destination: what stands there is a piece of another file's name. */
 export function isInDestination(text: string, at: number): boolean {
@@ -68,7 +71,8 @@ const FENCE = /[ \t]{0,99}(?:(?:[-*+]|\d{1,9}[.)])[ \t]{1,9}){0,32}(`{3,}|~{3,})
 const INDENT = /[ \t]{0,99}/y;
 const LIST_ITEM = /[ \t]{0,99}(?:[-*+]|\d{1,9}[.)])[ \t]/y;
 /** A heading, its underline, a rule across the page: no paragraph that an indented line would go on with. */
-const ALONE = / {0,3}(?:#{1,6}[ \t]|(?:=+|(?:-[ \t]{0,9})+|(?:_[ \t]{0,9}){3,}|(?:\*[ \t]{0,9}){3,})[ \t]?\r?$)/my;
+const ALONE =
+  / {0,3}(?:#{1,6}[ \t]|(?:=+|(?:-[ \t]{0,9})+|(?:_[ \t]{0,9}){3,}|(?:\*[ \t]{0,9}){3,})[ \t]?\r?$)/my;
 
 /** The fenced and indented code blocks of a text, in order. */
 export function codeBlocks(text: string): Range[] {

@@ -1,6 +1,6 @@
 /** Where a text speaks of the container's files by a path: `/mnt/data/…` in any form that models write it. */
 import { canFolderEnd, canStart, UNSPACED } from "./boundaries.js";
-import { type Place, placeOf } from "./markdown.js";
+import { isInDestination, type Place, placeOf } from "./markdown.js";
 import { endOfMatch, matchAt } from "./spelling.js";
 
 /** The folder that a container's files are handed over from. */
@@ -93,6 +93,10 @@ function mentionAt(
     if (folder && start - folder.length >= bound) return undefined;
   }
   const place = placeOf(text, start, hasScheme);
+  // "[x](git:/mnt/data/a.py)": a piece of a destination is nothing by itself.
+  if (place.kind === "text" && /[:=,?&;]/.test(text.charAt(start - 1)) && isInDestination(text, start)) {
+    return undefined;
+  }
   // Without its slash, only what is a link's whole destination is a path.
   if (!hasScheme && !ONE_SLASH.test(slashes!) && (slashes !== "" || place.kind === "text")) return undefined;
   return { start, relativeStart, root, hasSlash, hasScheme, place };

@@ -104,11 +104,14 @@ function inFolderBefore(
 }
 
 const FILLED_IN = /(?<=[}>)\]]_{1,4})/y;
+const UNDERSCORE = /(?<=(?<![\p{L}\p{N}_])_)/uy;
+const UNDERSCORE_ON_LINE = /[^\n]{0,500}?_(?!\w)/y;
 const ASTERISK = /(?<=[^\n*_]\*_{0,4})/y;
 const ASTERISK_ON_LINE = /[^\n*]{0,500}\*/y;
 
-/** `*report.csv`, `{x}_report.csv`: what stands for more than one file, where no emphasis ends behind the name. */
+/** `*report.csv`, `{x}_report.csv`, `_report.csv`: a pattern or a longer name, where no emphasis ends behind it. */
 function isWildcard(text: string, start: number, end: number): boolean {
   if (testAt(FILLED_IN, text, start)) return text[end] !== "_";
+  if (testAt(UNDERSCORE, text, start) && !testAt(UNDERSCORE_ON_LINE, text, end)) return true;
   return testAt(ASTERISK, text, start) && !testAt(ASTERISK_ON_LINE, text, end);
 }

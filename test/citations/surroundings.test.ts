@@ -22,6 +22,8 @@ describeRows([
       'spark.read.csv("dbfs:/mnt/data/x.csv")',
       "[x](dbfs:/mnt/data/x.csv) [x](hdfs:/mnt/data/x.csv) [x](s3:/mnt/data/x.csv) [x](gs:/mnt/data/x.csv)",
       "abfss:/mnt/data/x.csv wasbs:/mnt/data/x.csv sftp:/mnt/data/x.csv",
+      "`scp nas:/mnt/data/x.csv .` `docker cp web:/mnt/data/x.csv ./y` `rsync -a [::1]:/mnt/data/x.csv ./bak/`",
+      "`cp ⟦/mnt/data/x.csv⟧ ⟦/mnt/data/x.csv⟧`",
       "Path:⟦/mnt/data/x.csv⟧ Datei:⟦/mnt/data/x.csv⟧ paths3:⟦/mnt/data/x.csv⟧",
     ],
   },
@@ -205,8 +207,51 @@ describeRows([
     texts: ["[x](⟦a.csv‖a.csv⟧) [y](⟦out/a.csv‖out/a.csv⟧)", "It is ⟪ambiguous:a.csv⟫."],
   },
   {
+    rule: "a path or a name in another URL",
+    files: ["a.py"],
+    texts: [
+      "[x](https://e.com/?p[]=/mnt/data/a.py) https://e.com/?a[]=a.py",
+      "[x]: mailto:a.py\n[y]: view?f=a.py\n[z]: <cid:a.py>\n\n[x]",
+      "[^1]: See ⟦a.py‖a.py⟧",
+      "[x]: ⟦a.py‖a.py⟧\n\n[x]",
+      "[x](git:/mnt/data/a.py) [x](view-source:/mnt/data/a.py) [x](data:,/mnt/data/a.py)",
+      "[x](page.html?f=/mnt/data/a.py) [x](?p=/mnt/data/a.py) <a href='page?f=/mnt/data/a.py'>x</a>",
+      "[x](https://e.com):⟦a.py‖/mnt/data/a.py⟧",
+    ],
+  },
+  {
+    rule: "a file's name before a colon is no drive",
+    files: ["main.c"],
+    texts: [
+      "main.c:⟦main.c‖/mnt/data/main.c⟧",
+      "`-v ./main.c:⟦main.c‖/mnt/data/main.c⟧:ro`",
+      "c:/mnt/data/main.c",
+    ],
+  },
+  {
+    rule: "an underscore that begins no emphasis",
+    files: ["index.html"],
+    texts: [
+      "`_index.html`",
+      "See _index.html and more",
+      "`_index.html`, `index.html_old`",
+      "_⟦index.html‖index.html⟧_",
+      "_⟦index.html‖index.html⟧ is done_",
+    ],
+  },
+  {
+    rule: "a call of something that is named like a file, and a command behind one",
+    files: ["data.csv"],
+    texts: ["`data.csv()`", "`wc -l ⟦data.csv‖/mnt/data/data.csv⟧&& echo ok`"],
+  },
+  {
     rule: "names in braces behind a name",
-    texts: ["⟪pattern:/mnt/data/a.csv{,.bak}⟫"],
+    texts: [
+      "⟪pattern:/mnt/data/a.csv{,.bak}⟫",
+      "⟪pattern:/mnt/data/a.csv{n}⟫ and [x](⟪pattern:sandbox:/mnt/data/a.csv{n}⟫)",
+      "`a.csv{n}` `a.csv<n>`",
+      "⟦/mnt/data/a.csv⟧<b>!</b>",
+    ],
   },
   {
     rule: "a picture's size",
