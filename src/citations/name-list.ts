@@ -68,8 +68,7 @@ export class NameList {
     let end = high;
     while (first < end) {
       const middle = (first + end) >> 1;
-      const name = this.#names[middle]!;
-      if (depth === name.length || name.charCodeAt(depth) < code) first = middle + 1;
+      if (this.#names[middle]!.charCodeAt(depth) < code) first = middle + 1;
       else end = middle;
     }
     return first;
