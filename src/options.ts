@@ -71,7 +71,7 @@ const placement = z.enum(["last-user-message", "instructions"], {
 const absolutePath = z
   .string({ error: "an absolute path" })
   .check(z.regex(ROOT, "an absolute path without a slash at the end"));
-const sentence = z.string().check(z.minLength(1));
+const sentence = z.string({ error: "a sentence" }).check(z.minLength(1, "a sentence that is not empty"));
 
 // Every message here ends the sentence "options.x must be …".
 const schema = z.strictObject({
@@ -144,13 +144,13 @@ function instructionOf(instruction: boolean | string | Instruction): Settings["i
 }
 
 function optionError(issue: z.core.$ZodIssue, options: unknown): TypeError {
+  const name = ["options", ...issue.path].join(".");
   if (issue.code === "unrecognized_keys") {
-    return new TypeError(
-      `options has no ${issue.keys.join(", ")}; it takes ${Object.keys(schema.shape).join(", ")}`,
-    );
+    const taken = issue.path.length === 0 ? Object.keys(schema.shape) : ["text", "placement"];
+    return new TypeError(`${name} has no ${issue.keys.join(", ")}; it takes ${taken.join(", ")}`);
   }
   if (issue.path.length === 0) return badInput("options", "an object", options);
   let got: unknown = options;
   for (const key of issue.path) got = (got as Record<PropertyKey, unknown>)[key];
-  return badInput(`options.${issue.path.join(".")}`, issue.message, got);
+  return badInput(name, issue.message, got);
 }

@@ -19,8 +19,8 @@ import {
 
 function frameEnds(splitter: FrameSplitter, chunk: Uint8Array): number[] {
   const ends: number[] = [];
-  splitter.take(chunk);
-  for (let end = splitter.endFrom(0); end >= 0; end = splitter.endFrom(end)) ends.push(end);
+  const rest = splitter.take(chunk);
+  for (let end = splitter.endFrom(rest); end >= 0; end = splitter.endFrom(end)) ends.push(end);
   return ends;
 }
 

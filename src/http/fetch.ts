@@ -1,5 +1,5 @@
 /** The middleware: a `fetch` that asks for cited links and gives back responses that have them. */
-import { badInput } from "../bad-input.js";
+import { badInput, isRecord } from "../bad-input.js";
 import { type FileCitationsOptions, type Settings, settingsOf } from "../options.js";
 import { letGo } from "../responses/answer-body.js";
 import { withoutWords } from "../responses/answer-error.js";
@@ -61,11 +61,9 @@ export function reportOf(answer: Response): Report | undefined {
  * const client = new OpenAI({ fetch: createFileCitationsFetch() });
  * ```
  */
-export function createFileCitationsFetch({
-  fetch,
-  client,
-  ...options
-}: FileCitationsFetchOptions = {}): Fetch {
+export function createFileCitationsFetch(given: FileCitationsFetchOptions = {}): Fetch {
+  if (!isRecord(given)) throw badInput("options", "an object", given);
+  const { fetch, client, ...options }: FileCitationsFetchOptions = given;
   if (fetch !== undefined && typeof fetch !== "function")
     throw badInput("options.fetch", "a fetch function", fetch);
   if (client !== undefined && !isContainerFilesClient(client)) {
@@ -111,6 +109,7 @@ export function repairedAnswers(
     const headers = (): Headers =>
       new Headers(init?.headers ?? (input instanceof Request ? input.headers : undefined));
     const context: RepairContext = {
+      responseId: route.responseId,
       // Most answers need no list: what only a list needs is made for one.
       list: (...asked) => listFilesFor(route, headers(), { fetch: underneath, client, settings })(...asked),
       settings,
@@ -130,6 +129,8 @@ export function repairedAnswers(
 interface Route extends AnswerShape {
   /** It makes a response, rather than read one. */
   isCreate: boolean;
+  /** The one that is read. */
+  responseId: string | undefined;
   /** The URL up to `/responses`: `https://api.openai.com/v1`. */
   base: string;
   /** The query that every request to this API needs: Azure's `api-version`. */
@@ -155,6 +156,7 @@ function routeOf(input: Parameters<Fetch>[0], init: RequestInit | undefined): Ro
   const version = searchParams.get("api-version");
   return {
     isCreate,
+    responseId: id,
     isItemList: conversationsBase !== undefined || action === "/input_items",
     isNewestFirst: searchParams.get("order") !== "asc",
     base: origin + base,
@@ -202,14 +204,20 @@ function listFilesFor(
 ): ListFiles {
   const headers = credentialsOf(requestHeaders);
   if (!client) return inPages(pagesOfFetch(fetch, settings, { base, search, headers }));
-  const { baseURL, apiKey } = client as { baseURL?: unknown; apiKey?: unknown };
+  const { baseURL, apiKey, organization, project } = client as Partial<
+    Record<"baseURL" | "apiKey" | "organization" | "project", unknown>
+  >;
   // A copy of the client with another base URL: its credentials stay where its requests go.
   if (typeof baseURL === "string" && baseURL.replace(/\/+$/, "") !== base) {
     return inPages(pagesOfFetch(fetch, settings, { base, search, headers }));
   }
-  // A copy of the client with another key sees other containers.
+  // A copy of the client with another key, organization or project sees other containers.
   const isOwnKey = headers.authorization === `Bearer ${apiKey}` || headers["api-key"] === apiKey;
-  return inPages(pagesOfClient(client, settings, isOwnKey ? undefined : headers));
+  const isOwn =
+    isOwnKey &&
+    (organization === undefined || (headers["openai-organization"] ?? null) === organization) &&
+    (project === undefined || (headers["openai-project"] ?? null) === project);
+  return inPages(pagesOfClient(client, settings, isOwn ? undefined : headers));
 }
 
 /** An earlier response, by its id. */

@@ -27,20 +27,19 @@ export class FrameSplitter {
     return this.#isLineEmpty && !this.#hasLines && !this.#isAfterCr;
   }
 
-  /** Turns to the next chunk. */
-  take(chunk: Uint8Array): void {
+  /** Turns to the next chunk. How much of its beginning ends the line that the chunk before ended with half of it. */
+  take(chunk: Uint8Array): number {
     this.#chunk = chunk;
     this.#lf = UNKNOWN;
+    const isRestOfEnd = this.#isAfterCr && chunk[0] === LF;
+    if (chunk.length > 0) this.#isAfterCr = false;
+    return isRestOfEnd ? 1 : 0;
   }
 
   /** The offset behind the frame that goes on at `from`; -1 where the chunk does not hold its end. */
   endFrom(from: number): number {
     const chunk = this.#chunk;
     let at = from;
-    if (this.#isAfterCr && at < chunk.length) {
-      this.#isAfterCr = false;
-      if (chunk[at] === LF) at++;
-    }
     while (at < chunk.length) {
       const lineEnd = this.#lineEndFrom(at);
       if (lineEnd < 0) {

@@ -101,6 +101,8 @@ class FrameRepair {
   #like: Frame | undefined;
   /** The frames that events were read from. */
   readonly #bytesOf = new WeakMap<Record<string, unknown>, Uint8Array>();
+  /** The latest frame was written anew, its end whole. */
+  #isRewritten = false;
   /** The frames that were given to the stream, and for which nothing has come out yet. */
   #taken: Uint8Array[] = [];
 
@@ -113,9 +115,21 @@ class FrameRepair {
   /** Sends on the frames that a chunk completes; whether it sent any. A promise only where one has to wait. */
   push(chunk: Uint8Array): boolean | Promise<boolean> {
     const before = this.#sentCount;
-    this.#splitter.take(chunk);
-    const passed = this.#pass(chunk, 0);
+    const rest = this.#splitter.take(chunk);
+    if (rest > 0) this.#endLine(slice(chunk, 0, rest));
+    const passed = this.#pass(chunk, rest);
     return passed ? passed.then(() => this.#sentCount > before) : this.#sentCount > before;
+  }
+
+  /** The second half of a line's end belongs to the frame that the first one ended, wherever that is by now. */
+  #endLine(rest: Uint8Array): void {
+    const held = this.#taken.at(-1);
+    if (this.#partial.length > 0) this.#partial.push(rest);
+    else if (held) {
+      const whole = concat([held, rest]);
+      this.#taken[this.#taken.length - 1] = whole;
+      this.#bytesOf.set(this.#like!.event, whole);
+    } else if (!this.#isRewritten) this.#send(rest);
   }
 
   /** Sends what is left: events that were held for the one after them, half a frame. */
@@ -186,6 +200,7 @@ class FrameRepair {
 
   /** What goes out in place of a frame: itself where nothing is missing, and then at once. */
   #repaired(bytes: Uint8Array): Uint8Array | Promise<Uint8Array> {
+    this.#isRewritten = false;
     const before = this.#last;
     this.#last = { chunk: bytes, start: 0, end: bytes.length };
     const stream = this.#stream;
@@ -213,8 +228,10 @@ class FrameRepair {
     const taken = this.#taken;
     this.#taken = [];
     try {
+      this.#isRewritten = !this.#bytesOf.has(events.at(-1)!);
       return concat(events.map((event) => this.#bytesOf.get(event) ?? formatFrame(event, this.#like!)));
     } catch {
+      this.#isRewritten = false;
       return concat(taken); // an event that can be read, but not written again, is no reason to lose it
     }
   }

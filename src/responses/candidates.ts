@@ -42,12 +42,12 @@ export class ContainerCandidates {
     return this.#known;
   }
 
-  /** The groups, nearest first, for a text that is near to some. */
+  /** The groups, nearest first, for a text that is near to some: each of those is one by itself. */
   async *groups(near: readonly string[], signal: AbortSignal): AsyncGenerator<readonly string[]> {
     const { otherContainers = [] } = this.#context;
     const tried = new Set<string>();
     for (const group of [
-      near.slice(0, MOST_CONTAINERS),
+      ...near.slice(0, MOST_CONTAINERS).map((id) => [id]),
       this.known.slice(0, MOST_CONTAINERS),
       otherContainers,
     ]) {

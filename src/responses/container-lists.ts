@@ -36,10 +36,7 @@ export class ContainerLists {
     let files = this.#lists.get(key);
     if (!files) {
       files = this.#askFor(containerId, signal);
-      // Who waits for it hears of what went wrong; who needs it later asks again, where that may help.
-      files.catch((error: unknown) => {
-        if (!(error instanceof EndlessListError) && mayHelp(error)) this.#lists.delete(key);
-      });
+      files.catch(() => {}); // who waits for it hears of what went wrong; nobody has to
       this.#lists.set(key, files);
     }
     return files;

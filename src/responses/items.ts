@@ -47,12 +47,19 @@ export class ResponseItems {
   }
 }
 
+/** What a call says, and where it ran, if that is told. */
+interface Evidence {
+  text: string;
+  containerId: string | undefined;
+}
+
 /** What the first so many items tell; each is read when somebody asks, and once. */
 class ItemsBefore {
   readonly #items: unknown[] = [];
   /** All that the calls say: their code, what they printed, their commands. */
-  readonly #evidence: string[] = [];
+  readonly #evidence: Evidence[] = [];
   #evidenceCount = 0;
+  #latestContainer: string | undefined;
   /** What looks like a file's name in that. */
   readonly #names = new Set<string>();
   readonly #nameLengths = new Set<number>();
@@ -82,11 +89,15 @@ class ItemsBefore {
     return [...this.#containers].reverse();
   }
 
-  /** What reads all that the calls say, now or later. */
-  get readEvidence(): () => readonly string[] {
+  /** What reads, now or later, all that the calls in a container say. */
+  get readEvidence(): (containerId: string) => string[] {
     const evidence = this.#readOn();
     const { length } = evidence;
-    return () => evidence.slice(0, length);
+    return (containerId) =>
+      evidence
+        .slice(0, length)
+        .filter((said) => (said.containerId ?? containerId) === containerId)
+        .map(({ text }) => text);
   }
 
   get hasEvidence(): boolean {
@@ -97,7 +108,7 @@ class ItemsBefore {
   namesFile(name: string): boolean {
     const evidence = this.#readOn();
     for (; this.#namesCount < evidence.length; this.#namesCount++) {
-      for (const { name: written } of fileNamesIn(evidence[this.#namesCount]!)) {
+      for (const { name: written } of fileNamesIn(evidence[this.#namesCount]!.text)) {
         this.#names.add(written);
         this.#nameLengths.add(written.length);
       }
@@ -106,9 +117,13 @@ class ItemsBefore {
     return false;
   }
 
-  #readOn(): readonly string[] {
+  #readOn(): readonly Evidence[] {
     for (; this.#evidenceCount < this.#items.length; this.#evidenceCount++) {
-      for (const text of evidenceIn(this.#items[this.#evidenceCount])) this.#evidence.push(text);
+      const item = this.#items[this.#evidenceCount];
+      const texts = evidenceIn(item);
+      // What a shell printed comes behind its call, and does not say again where that ran.
+      if (isContainerCall(item)) [this.#latestContainer] = containersOfItems([item]);
+      for (const text of texts) this.#evidence.push({ text, containerId: this.#latestContainer });
     }
     return this.#evidence;
   }

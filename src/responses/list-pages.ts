@@ -101,12 +101,14 @@ function withRetries({ retries, timeoutMs }: Patience, listPage: ListPage): List
       retries,
       minTimeout: FIRST_PAUSE_MS,
       signal,
-      async shouldRetry({ error }) {
+      async shouldRetry({ error, attemptNumber }) {
         if (!mayHelp(error)) return false;
-        const pauseMs = error instanceof AnswerError ? error.retryAfterMs : 0;
-        askedMs += pauseMs;
+        const askedForMs = error instanceof AnswerError ? error.retryAfterMs : 0;
+        askedMs += askedForMs;
         // No answer is held for a list that will not come in time.
         if (askedMs >= timeoutMs) return false;
+        // The pause that comes in any case counts.
+        const pauseMs = askedForMs - FIRST_PAUSE_MS * 2 ** (attemptNumber - 1);
         if (pauseMs > 0) await pause(pauseMs, signal);
         return true;
       },

@@ -85,17 +85,23 @@ export function listFilesFrom(source: FileSource, patience: Patience): ListFiles
   return async (containerId) => files.filter((file) => file.container_id === containerId);
 }
 
-/** The files in a page, whatever it is: what is no file of this container is left out. Throws where it is no page. */
+/**
+ * The files in a page, whatever it is: what is no file of this container is left out. Throws where it is no page, and
+ * where nothing in it is a file.
+ */
 function filesIn(page: unknown, containerId: string): { files: ContainerFile[]; hasMore: boolean } {
   const parsed = pageSchema.safeParse(page);
   if (!parsed.success) {
     throw new Error(`the container's file list is no list: ${parsed.error.issues[0]!.message}`);
   }
-  const files = parsed.data.data.flatMap((entry): ContainerFile[] => {
-    const file = fileSchema.safeParse(entry).data;
-    const isOfContainer = file && (file.container_id ?? containerId) === containerId;
-    return isOfContainer ? [{ ...file, container_id: containerId }] : [];
-  });
+  const entries = parsed.data.data;
+  const readable = entries.flatMap((entry) => fileSchema.safeParse(entry).data ?? []);
+  if (entries.length > 0 && readable.length === 0) {
+    throw new Error("the container's file list is no list: none of its entries is a container's file");
+  }
+  const files = readable
+    .filter((file) => (file.container_id ?? containerId) === containerId)
+    .map((file): ContainerFile => ({ ...file, container_id: containerId }));
   return { files, hasMore: parsed.data.has_more === true };
 }
 

@@ -73,7 +73,7 @@ export function repairOutput<Response extends Record<string, unknown>>(
 function citeUnmentioned(repair: ResponseRepair, items: readonly unknown[]): undefined | Promise<void> {
   if (!repair.mayCiteUnmentioned) return undefined;
   const last = lastTextOf(items);
-  if (!last) return undefined;
+  if (!last) return repair.citeUnmentioned(undefined);
   const isTold = repair.knows(last);
   const read = all(items.map((item, outputIndex) => repairItem(repair, item, outputIndex)));
   return Promise.resolve(read).then(() => repair.citeUnmentioned(last, isTold));
@@ -128,15 +128,21 @@ export interface RepairOptions extends FileCitationsOptions {
 }
 
 /** The context of a repair that somebody asked for by hand. */
-export function contextOf(source: FileSource, { request, signal, ...options }: RepairOptions): RepairContext {
+export function contextOf(source: FileSource, given: RepairOptions): RepairContext {
+  if (!isRecord(given)) throw badInput("options", "an object", given);
+  const { request, signal, ...options }: RepairOptions = given;
   const settings = settingsOf(options);
+  if (request !== undefined && !isRecord(request)) throw badInput("options.request", "an object", request);
+  if (signal !== undefined && !(signal instanceof AbortSignal)) {
+    throw badInput("options.signal", "an AbortSignal", signal);
+  }
   const isFixed = Array.isArray(source);
   return {
     list: listFilesFrom(source, settings),
     // Files that were given do not come to be more by asking again.
     settings: isFixed ? { ...settings, retries: 0 } : settings,
     otherContainers: isFixed ? [...new Set(source.map(({ container_id }) => container_id))] : [],
-    request: isRecord(request) ? request : undefined,
+    request,
     signal,
   };
 }
@@ -170,5 +176,5 @@ export async function repairResponse<Response extends { output: unknown }>(
   }
   const repair = new ResponseRepair(contextOf(source, options));
   const repaired = await repairOutput(repair, response);
-  return { response: repaired, report: repair.finish() };
+  return { response: options.signal?.aborted ? response : repaired, report: repair.finish() };
 }

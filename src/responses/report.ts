@@ -33,10 +33,13 @@ export function makeReport(
   known: Omit<Report, "outcome" | "citations" | "unresolved" | "error"> & { error: Error | undefined },
 ): Report {
   const { responseId, unmentioned, containers, listRequests, heldMs, error } = known;
+  const inOrder = [...parts].sort(
+    ({ position: a }, { position: b }) => a.outputIndex - b.outputIndex || a.contentIndex - b.contentIndex,
+  );
   const report: Report = {
     responseId,
     outcome: "nothing-to-do",
-    citations: parts.flatMap(({ position, given, citations }) => [
+    citations: inOrder.flatMap(({ position, given, citations }) => [
       ...given.filter(isContainerCitation).map((annotation) => ({
         origin: "api" as const,
         outputIndex: position.outputIndex,
@@ -45,7 +48,7 @@ export function makeReport(
       })),
       ...citations.map((citation) => ({ origin: "recovered" as const, ...position, ...citation })),
     ]),
-    unresolved: parts.flatMap(({ position, unresolved }) =>
+    unresolved: inOrder.flatMap(({ position, unresolved }) =>
       unresolved.map((left) => ({ ...position, ...left })),
     ),
     unmentioned,

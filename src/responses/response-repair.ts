@@ -30,6 +30,8 @@ const COMPLETE = new Error("the response is complete");
 export interface RepairContext extends OtherContainers {
   list: ListFiles;
   settings: Settings;
+  /** The response that is asked for by its id: a stream that is resumed may not say it again. */
+  responseId?: string | undefined;
   /** Aborts when nobody waits for the answer any more. */
   signal?: AbortSignal | undefined;
 }
@@ -56,11 +58,12 @@ export class ResponseRepair {
   report: Report | undefined;
 
   constructor(context: RepairContext) {
-    const { list, memory, settings, signal } = context;
+    const { list, memory, settings, signal, responseId } = context;
     this.#context = context;
     this.#lists = new ContainerLists(list, memory);
     this.#candidates = new ContainerCandidates(context, this.#lists);
     this.#time = new HeldTime(settings.timeoutMs, signal);
+    if (responseId !== undefined) this.noteResponse({ id: responseId });
   }
 
   /** Takes note of what a response says besides its output: its id, its tools, what came before it. */
@@ -101,6 +104,7 @@ export class ResponseRepair {
     };
     try {
       if (!this.#mayLack(position, text, given)) return keep(nothing());
+      this.#context.signal?.throwIfAborted();
       return this.#resolve(position, text, given).then(keep).catch(giveUp);
     } catch (error) {
       return giveUp(error);
@@ -133,22 +137,22 @@ export class ResponseRepair {
    * asked for again when it is needed.
    */
   lookAhead({ outputIndex }: PartPosition): void {
-    const near = this.#items.before(outputIndex).containers;
-    for (const id of near.length > 0 ? near : this.#candidates.known) {
+    const [nearest] = this.#items.before(outputIndex).containers;
+    for (const id of nearest !== undefined ? [nearest] : this.#candidates.known) {
       this.#lists.of(id, this.#items.callCount, this.#time.signal);
     }
   }
 
   /**
    * Adds to the citations that a part lacks those of the files that the response wrote and no text mentions. To be
-   * called once all parts were asked about, for the last text. `isTold`: the other citations have gone out by now, and
+   * called once all parts were asked about, for the last text; without one, the report alone tells of them. `isTold`: the other citations have gone out by now, and
    * these get the numbers behind theirs.
    */
-  async citeUnmentioned(position: PartPosition, isTold = false): Promise<void> {
-    const part = this.#parts.get(keyOf(position));
-    if (!part) return;
+  async citeUnmentioned(position: PartPosition | undefined, isTold = false): Promise<void> {
     const { containers } = this.#items.before(this.#items.all.length);
     await this.#inTime((signal) => this.#lists.add([], containers, this.#items.callCount, signal));
+    const part = position && this.#parts.get(keyOf(position));
+    if (!part) return;
     const citations = this.#unmentioned().map((file): RecoveredCitation => {
       return { annotation: citationOf(file, 0, 0), match: "unmentioned", text: "", start: 0, end: 0 };
     });
@@ -178,7 +182,11 @@ export class ResponseRepair {
    */
   finish(brokenBy?: Error): Report {
     const { settings, signal } = this.#context;
-    const report = makeReport([...this.#parts.values()], {
+    // Who stopped it has the response as it was.
+    const parts = [...this.#parts.values()].map((part) =>
+      signal?.aborted ? { ...part, ...nothing() } : part,
+    );
+    const report = makeReport(parts, {
       responseId: typeof this.#response.id === "string" ? this.#response.id : undefined,
       unmentioned: this.#unmentioned(),
       containers: [...this.#lists.containers],
@@ -225,10 +233,24 @@ export class ResponseRepair {
     return false;
   }
 
-  #resolve({ outputIndex }: PartPosition, text: string, given: readonly Annotation[]): Promise<Resolution> {
-    const { containers, readEvidence } = this.#items.before(outputIndex);
+  #resolve(position: PartPosition, text: string, given: readonly Annotation[]): Promise<Resolution> {
+    const { indexUnit, roots } = this.#context.settings;
+    const before = this.#items.before(position.outputIndex);
+    const { containers, readEvidence } = before;
+    const named = before.hasEvidence
+      ? [...fileNamesIn(text)].filter(({ name }) => before.namesFile(name))
+      : [];
+    const namesLacking = (found: readonly Annotation[]): string[] => {
+      if (named.length === 0) return [];
+      const cited = new CitedText(text, [...given, ...found], indexUnit, roots);
+      const lacking = named.filter(({ start, name }) => cited.isUncited(start) && !cited.isCitedName(name));
+      return lacking.map(({ name }) => name);
+    };
     return resolveText(
-      { text, given, containers: [...containers, ...containersOfAnnotations(given)], readEvidence },
+      {
+        ...{ text, given, readEvidence, namesLacking },
+        containers: [...containers, ...containersOfAnnotations(given)],
+      },
       {
         lists: this.#lists,
         candidates: this.#candidates,

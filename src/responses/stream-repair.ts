@@ -284,9 +284,8 @@ export class StreamRepair {
   /** Where the final event has no output, the last text that ended is the last of the response. */
   #citeUnmentioned({ output }: Record<string, unknown>): undefined | Promise<void> {
     const last = [...this.#texts.values()].at(-1);
-    if (!last || !this.#repair.mayCiteUnmentioned || (Array.isArray(output) && output.length > 0))
-      return undefined;
-    return this.#repair.citeUnmentioned(positionOf(last.event)!, true);
+    if (!this.#repair.mayCiteUnmentioned || (Array.isArray(output) && output.length > 0)) return undefined;
+    return this.#repair.citeUnmentioned(last && positionOf(last.event), true);
   }
 }
 

@@ -1,12 +1,10 @@
 /** The files that one text means: from the lists of the containers that it can mean, and again where a list is late. */
 import { type Resolution, resolveWithIndex } from "../citations/resolve.js";
 import type { Settings } from "../options.js";
-import type { Annotation, UnresolvedMention } from "../types.js";
+import type { Annotation } from "../types.js";
 import type { ContainerCandidates } from "./candidates.js";
 import type { ContainerLists, FileList } from "./container-lists.js";
-
-/** How many names that no list has are looked for in what the calls wrote. */
-const MOST_LATE = 100;
+import { isNotFound, lateFiles, withoutOlderFiles } from "./late-files.js";
 
 /** A text, and what is known of it. */
 interface TextPart {
@@ -15,8 +13,10 @@ interface TextPart {
   given: readonly Annotation[];
   /** The containers that it is near to, nearest first. */
   containers: readonly string[];
-  /** All that the calls before it say. */
-  readEvidence: () => readonly string[];
+  /** All that the calls before it in a container say. */
+  readEvidence: (containerId: string) => readonly string[];
+  /** The names in it of files that the calls speak of, and that neither the API nor `found` cites. */
+  namesLacking: (found: readonly Annotation[]) => readonly string[];
 }
 
 /** What the recovery of its response has for all its texts. */
@@ -34,7 +34,7 @@ interface Recovery {
  * not come in time, with what was listed by then.
  */
 export async function resolveText(
-  { text, given, containers: near, readEvidence }: TextPart,
+  { text, given, containers: near, readEvidence, namesLacking }: TextPart,
   { lists, candidates, callCount, settings, inTime }: Recovery,
 ): Promise<Resolution> {
   const resolveWith = (listed: readonly FileList[]): Resolution =>
@@ -50,23 +50,27 @@ export async function resolveText(
       await lists.add(listed, containers, callCount, signal);
       isComplete = true;
       resolution = resolveWith(listed);
-      if (!resolution.unresolved.some(isNotFound)) return;
+      if (!resolution.unresolved.some(isNotFound) && namesLacking(resolution.annotations).length === 0) break;
     }
-    const late = namesWritten(resolution?.unresolved ?? [], readEvidence);
-    if (!nearest || late.size === 0) return;
-    const asked = nearest;
-    resolution =
-      (await lists.again(asked, callCount, signal, {
-        retries: settings.retries,
-        accept: (again) => {
-          // What was found in the other containers is still there.
-          const others = listed.filter(([file]) => file && !asked.includes(file.container_id));
-          const later = resolveWith([...again, ...others]);
-          return later.unresolved.some((mention) => isNotFound(mention) && late.has(nameOf(mention)))
-            ? undefined
-            : later;
-        },
-      })) ?? resolution;
+    if (!nearest || !resolution) return;
+    const asked = { containers: nearest, evidence: nearest.flatMap(readEvidence), roots: settings.roots };
+    const late = lateFiles(resolution, namesLacking(resolution.annotations), listed, asked);
+    if (late.size === 0) return;
+    resolution = withoutOlderFiles(resolution, late, asked);
+    const again = await lists.again(asked.containers, callCount, signal, {
+      retries: settings.retries,
+      accept: (later) => {
+        // What was found in the other containers is still there.
+        const all = [
+          ...later,
+          ...listed.filter(([file]) => file && !asked.containers.includes(file.container_id)),
+        ];
+        const found = resolveWith(all);
+        const stillLate = lateFiles(found, namesLacking(found.annotations), all, asked);
+        return [...stillLate].some((what) => late.has(what)) ? undefined : found;
+      },
+    });
+    resolution = again ?? resolution;
   });
   resolution ??= resolveWith(listed);
   if (isComplete) return resolution;
@@ -74,28 +78,4 @@ export async function resolveText(
     isNotFound(mention) ? { ...mention, reason: "container-unavailable" as const } : mention,
   );
   return { ...resolution, unresolved };
-}
-
-function isNotFound({ reason }: UnresolvedMention): boolean {
-  return reason === "not-found";
-}
-
-function nameOf({ text }: UnresolvedMention): string {
-  return text.slice(text.lastIndexOf("/") + 1);
-}
-
-/**
- * The names that were not found although the calls speak of them: those were written, and the list is late. No list
- * lags behind by hundreds of files, and a text may name any number.
- */
-function namesWritten(
-  unresolved: readonly UnresolvedMention[],
-  readEvidence: () => readonly string[],
-): Set<string> {
-  const names = new Set(unresolved.filter(isNotFound).map(nameOf));
-  names.delete("");
-  if (names.size === 0) return names;
-  const evidence = readEvidence();
-  const looked = [...names].slice(0, MOST_LATE);
-  return new Set(looked.filter((name) => evidence.some((said) => said.includes(name))));
 }
