@@ -1,6 +1,7 @@
 /** The container's list, as the middleware asks for it by itself: where, with which key, and what of it fails. */
+import OpenAI from "openai";
 import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
-import { FileCitationsError } from "../src/index.js";
+import { FileCitationsError, withFileCitations } from "../src/index.js";
 import { ANSWER, FOUND, HEADERS, PLAN, POST, setUp } from "./fetching.js";
 import {
   BASE,
@@ -18,9 +19,17 @@ import {
 } from "./upstream.js";
 
 describe("the list, without a client", () => {
-  it("goes to the request's origin and base, with its credentials and nothing else of it", async () => {
+  it("goes to the request's origin and base, with what allows it there, and nothing of that request's own", async () => {
     const { fetch, lists } = setUp();
-    const headers = { ...HEADERS, "content-type": "application/json", "x-mine": "1", cookie: "a=b" };
+    const allowing = { ...HEADERS, "cf-aig-authorization": "Bearer g", "x-gateway-key": "g", cookie: "a=b" };
+    const headers = {
+      ...allowing,
+      "content-type": "application/json",
+      "content-length": "2",
+      accept: "text/event-stream",
+      "idempotency-key": "once",
+      "x-stainless-retry-count": "1",
+    };
     await (
       await fetch("https://gateway.example/proxy/v1/responses?api-version=7&stream=true", {
         ...POST,
@@ -31,8 +40,31 @@ describe("the list, without a client", () => {
     expect(list!.url).toBe(
       "https://gateway.example/proxy/v1/containers/cntr_1/files?api-version=7&limit=100",
     );
-    expect([...list!.headers.keys()].sort()).toEqual(Object.keys(HEADERS).sort());
+    expect([...list!.headers.keys()].sort()).toEqual(Object.keys(allowing).sort());
     expect(list!.redirect).toBe("manual");
+  });
+
+  it.each(["OpenAI-Organization", "OpenAI-Project"])("of a client goes to the request's %s", async (name) => {
+    const { fetch, lists } = setUp();
+    const client = withFileCitations(new OpenAI({ apiKey: "k", fetch, project: "own", organization: "own" }));
+    await client.responses.create({ model: "gpt-5", input: "x" }, { headers: { [name]: "other" } });
+    await client.responses.create({ model: "gpt-5", input: "x" });
+    expect(lists().map(({ headers }) => headers.get(name))).toEqual(["other", "own"]);
+  });
+
+  it("that was refused with Retry-After is asked for again after just that pause", async () => {
+    vi.useFakeTimers();
+    let tries = 0;
+    const list = () =>
+      tries++ === 0 ? new Response("", { status: 429, headers: { "retry-after": "1" } }) : listPage([PLAN]);
+    const { fetch } = setUp({ list });
+    const answer = fetch(`${BASE}/responses`, POST).then((response) => response.json());
+    await vi.advanceTimersByTimeAsync(999);
+    expect(tries).toBe(1);
+    await vi.advanceTimersByTimeAsync(1);
+    expect(tries).toBe(2);
+    expect(cited(await answer)).toEqual(FOUND);
+    vi.useRealTimers();
   });
 
   it("takes Azure's api-key", async () => {

@@ -1,8 +1,23 @@
 /** What a client remembers from one response to the next, and what it asks for where it does not. */
 import { describe, expect, it, vi } from "vitest";
+import { isRecord } from "../src/bad-input.js";
 import { ContainerMemory } from "../src/responses/memory.js";
 import { ANSWER, FOUND, HEADERS, PLAN, POST, setUp } from "./fetching.js";
-import { BASE, call, cited, file, json, listPage, message, response } from "./upstream.js";
+import { added } from "./repairing.js";
+import {
+  BASE,
+  call,
+  cited,
+  eventsIn,
+  file,
+  frames,
+  json,
+  listPage,
+  message,
+  response,
+  streamed,
+  streamOf,
+} from "./upstream.js";
 
 describe("what a client remembers", () => {
   const turn = (id: string, output: unknown[], more = {}) => response(output, { id, ...more });
@@ -26,6 +41,21 @@ describe("what a client remembers", () => {
       "GET /v1/containers/cntr_1/files",
     ]);
     expect(lists()).toHaveLength(2);
+  });
+
+  it("the container of a response whose stream is resumed behind the call that ran in it", async () => {
+    const events = streamOf([call(), message("Here: /mnt/data/plan.docx")]).map((event) =>
+      isRecord(event.response) ? { ...event, response: { ...event.response, id: "resp_1" } } : event,
+    );
+    const item = events.findIndex(({ type }) => type === "response.output_text.delta");
+    const { fetch } = setUp({
+      answer: ({ url }) => streamed(frames(url.includes("starting_after") ? events.slice(item) : events)),
+    });
+    const whole = eventsIn(await (await fetch(`${BASE}/responses`, POST)).text());
+    const resumed = await fetch(`${BASE}/responses/resp_1?stream=true&starting_after=9`);
+    const rest = eventsIn(await resumed.text());
+    expect(added(whole)).toHaveLength(1);
+    expect(rest).toEqual(whole.slice(item));
   });
 
   it.each([["conv_1"], [{ id: "conv_1" }]])("that of a conversation: %j", async (conversationParam) => {

@@ -25,6 +25,11 @@ describe("a wrong option is a TypeError that names it, what it got and what it t
     ],
     [{ onReport: console }, /^options\.onReport must be a function, got an object with /],
     [{ includeOutputs: 1 }, "options.includeOutputs must be a boolean, got 1"],
+    [{ instruction: "" }, 'options.instruction must be a sentence that is not empty, got ""'],
+    [{ instruction: { txt: "x" } }, "options.instruction has no txt; it takes text, placement"],
+    [null, "options must be an object, got null"],
+    [5, "options must be an object, got 5"],
+    [[], "options must be an object, got an array of 0"],
     [{ instruction: 7 }, "options.instruction must be a boolean, a sentence, or { text, placement }, got 7"],
     [
       { instruction: { placement: "system" } },

@@ -12,6 +12,7 @@ import {
   message,
   response,
   type StreamEvent,
+  sse,
   streamed,
   streamOf,
   upstream,
@@ -80,13 +81,35 @@ describe("bytes", () => {
             ...frameEnds(splitter, bytes.slice(edges[at - 1], edges[at])).map((end) => end + edges[at - 1]!),
           );
         }
-        // A CR at the end of a chunk ends its line; an LF that then follows comes with the next frame.
+        // A CR at the end of a chunk ends its line; an LF that then follows belongs to the same end.
         expect(ends.length).toBe(whole.length);
         for (const [at, end] of ends.entries()) expect([end, end + 1]).toContain(whole[at]);
       }),
       { numRuns: 2000 },
     );
   });
+
+  it.each([
+    ["report", [call(), message("Here: /mnt/data/plan.docx"), message("and /mnt/data/plan.docx")]],
+    ["cite", [call(), message("Done.")]],
+    ["cite", [call(), message("Done."), call()]],
+  ] as const)(
+    "come out the same, however a stream with CR LF is cut: unmentioned %s",
+    async (unmentioned, output) => {
+      const body = frames(streamOf([...output]), "\r\n");
+      const through = async (cut: number | number[]): Promise<string> => {
+        const { fetch } = upstream({ answer: () => sse(body, cut), files: [PLAN] });
+        const options = { fetch, unmentioned };
+        return (await createFileCitationsFetch(options)(`${BASE}/responses`, POST)).text();
+      };
+      const whole = await through(Infinity);
+      expect(whole).toContain("annotation.added");
+      expect(whole.replaceAll("\r\n", "")).not.toMatch(/[\r\n]/);
+      for (let cut = 1; cut < 8; cut++) expect(await through(cut)).toBe(whole);
+      const betweenTheTwo = [...body.matchAll(/\r/g)].map(({ index }) => index + 1);
+      expect(await through(betweenTheTwo)).toBe(whole);
+    },
+  );
 });
 
 describe("ids, indices and types that are no text, and cannot be made one", () => {

@@ -33,6 +33,17 @@ const listOf = (files: readonly ContainerFile[]) => sourceOf(files).list;
 const ADDED = "response.output_text.annotation.added";
 const CITE = { unmentioned: "cite" } as const;
 
+it.each([
+  ["no message", [call()]],
+  ["a refusal alone", [call(), { type: "message", content: [{ type: "refusal", refusal: "No." }] }]],
+] as const)("where a response has %s, the report alone tells of the files", async (_, output) => {
+  const { report } = await repairResponse(response([...output]), listOf(FILES), CITE);
+  expect(report.unmentioned).toEqual(FILES);
+  const reports: Report[] = [];
+  await repaired(streamOf([...output]), listOf(FILES), { ...CITE, onReport: (it) => void reports.push(it) });
+  expect(reports.map(({ unmentioned }) => unmentioned)).toEqual([FILES]);
+});
+
 const throughEvents = (
   events: readonly StreamEvent[],
   files: readonly ContainerFile[] = FILES,

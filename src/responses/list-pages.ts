@@ -62,17 +62,16 @@ export function pagesOfClient(
   });
 }
 
-/** The credentials of a request, and what else says whose containers it may see. */
-const CREDENTIALS = ["authorization", "api-key", "openai-organization", "openai-project"];
+/** What a header says of one request alone: its body, the form of its answer, its connection, how often it was sent. */
+const OF_ONE_REQUEST =
+  /^(?:content-|accept|if-|x-stainless-)|^(?:range|expect|host|connection|transfer-encoding|idempotency-key)$/;
 
-/** The headers of `request` that a list needs to be allowed what the request was. */
+/**
+ * The headers of `request` that a list needs to be allowed what the request was: its key, its organization and project,
+ * and whatever a gateway asks for.
+ */
 export function credentialsOf(request: Headers): Record<string, string> {
-  const headers: Record<string, string> = {};
-  for (const name of CREDENTIALS) {
-    const value = request.get(name);
-    if (value !== null) headers[name] = value;
-  }
-  return headers;
+  return Object.fromEntries([...request].filter(([name]) => !OF_ONE_REQUEST.test(name)));
 }
 
 /** The pages through a `fetch`, below `base` (`https://api.openai.com/v1`), with the request's own `search` and headers. */
