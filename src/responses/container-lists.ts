@@ -1,7 +1,7 @@
 /** The lists of files that one response's repair asked for: each once, until another call may have written more. */
 import { FileIndex } from "../citations/file-index.js";
 import type { ContainerFile } from "../types.js";
-import { mayHelp, pause } from "./ask-again.js";
+import { pause } from "./ask-again.js";
 import { EndlessListError, type ListFiles } from "./lookup.js";
 import type { ContainerMemory } from "./memory.js";
 

@@ -47,6 +47,9 @@ export class ResponseItems {
   }
 }
 
+/** How much of what the latest calls say may tell that a list is late: a list lags by seconds. */
+const LATEST = 32;
+
 /** What a call says, and where it ran, if that is told. */
 interface Evidence {
   text: string;
@@ -89,15 +92,18 @@ class ItemsBefore {
     return [...this.#containers].reverse();
   }
 
-  /** What reads, now or later, all that the calls in a container say. */
+  /** What reads, now or later, what the latest calls in a container say: only of those may its list lack a file yet. */
   get readEvidence(): (containerId: string) => string[] {
     const evidence = this.#readOn();
     const { length } = evidence;
-    return (containerId) =>
-      evidence
-        .slice(0, length)
-        .filter((said) => (said.containerId ?? containerId) === containerId)
-        .map(({ text }) => text);
+    return (containerId) => {
+      const latest: string[] = [];
+      for (let at = length - 1; at >= 0 && latest.length < LATEST; at--) {
+        const { text, containerId: ranIn = containerId } = evidence[at]!;
+        if (ranIn === containerId) latest.push(text);
+      }
+      return latest;
+    };
   }
 
   get hasEvidence(): boolean {

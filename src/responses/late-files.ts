@@ -9,8 +9,8 @@ const MOST_LATE = 100;
 /** What is known of the containers that were asked first. */
 interface Nearest {
   containers: readonly string[];
-  /** All that the calls in them say. */
-  evidence: readonly string[];
+  /** All that the calls in them say: read only where something may be late, as it may be long. */
+  evidence: () => readonly string[];
   roots: readonly string[];
 }
 
@@ -25,12 +25,11 @@ export function lateFiles(
   { containers, evidence, roots }: Nearest,
 ): Set<string> {
   const late = new Set<string>();
-  if (evidence.length === 0) return late;
   const near = lists.flat().filter(({ container_id }) => containers.includes(container_id));
   const listed = new Set(near.map(({ path }) => path));
-  const isSaid = (what: string): boolean => evidence.some((said) => said.includes(what));
+  const isSaid = (what: string): boolean => evidence().some((said) => said.includes(what));
   const isNameLate = (name: string): boolean => {
-    const said = pathsTo(name, evidence, roots);
+    const said = pathsTo(name, evidence(), roots);
     return said.length > 0 && !said.some((path) => listed.has(path));
   };
   const note = (what: string, isLate: (what: string) => boolean): void => {

@@ -42,6 +42,7 @@ export async function resolveText(
   const listed: FileList[] = [];
   let resolution: Resolution | undefined;
   let nearest: readonly string[] | undefined;
+  let said: readonly string[] | undefined;
   let isComplete = false;
   await inTime(async (signal) => {
     for await (const containers of candidates.groups(near, signal)) {
@@ -53,7 +54,11 @@ export async function resolveText(
       if (!resolution.unresolved.some(isNotFound) && namesLacking(resolution.annotations).length === 0) break;
     }
     if (!nearest || !resolution) return;
-    const asked = { containers: nearest, evidence: nearest.flatMap(readEvidence), roots: settings.roots };
+    const asked = {
+      containers: nearest,
+      evidence: () => (said ??= asked.containers.flatMap(readEvidence)),
+      roots: settings.roots,
+    };
     const late = lateFiles(resolution, namesLacking(resolution.annotations), listed, asked);
     if (late.size === 0) return;
     resolution = withoutOlderFiles(resolution, late, asked);
