@@ -117,6 +117,16 @@ describe("of several containers", () => {
     expect(asked).toEqual(["cntr_1", "cntr_2"]);
   });
 
+  it("a name that no list has is looked for in those of the output, and no farther", async () => {
+    const output = [call("np.float64", "cntr_2"), call("x"), message("It is a np.float64.")];
+    expect((await citedIn(output, { cntr_1: [[]], cntr_2: [[]] })).asked).toEqual(["cntr_1", "cntr_2"]);
+    const input = [call("x", "cntr_2")];
+    const { asked, list } = lateLists({ cntr_1: [[]], cntr_2: [[]] });
+    const given = response([call("np.float64"), message("It is a np.float64.")]);
+    await repairResponse(given, list, { request: { input } });
+    expect(asked).toEqual(["cntr_1"]);
+  });
+
   it("an older file of the farther one is none that the nearer one's call wrote", async () => {
     const output = [call(WROTE, "cntr_2"), call(WROTE), message(`At ${PATH}`)];
     const late = await citedIn(output, { cntr_1: [[], [written]], cntr_2: [[older]] });

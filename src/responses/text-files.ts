@@ -46,12 +46,16 @@ export async function resolveText(
   let isComplete = false;
   await inTime(async (signal) => {
     for await (const containers of candidates.groups(near, signal)) {
+      if (resolution && !resolution.unresolved.some(isNotFound)) {
+        // `np.float64` looks like a file's name as well: for a name, no more than the output's own containers are asked.
+        const isNear = containers.every((id) => near.includes(id));
+        if (!isNear || namesLacking(resolution.annotations).length === 0) break;
+      }
       nearest ??= containers;
       isComplete = false;
       await lists.add(listed, containers, callCount, signal);
       isComplete = true;
       resolution = resolveWith(listed);
-      if (!resolution.unresolved.some(isNotFound) && namesLacking(resolution.annotations).length === 0) break;
     }
     if (!nearest || !resolution) return;
     const asked = {
