@@ -1,16 +1,16 @@
 /** `repair`: stored responses in, the same with the citations that they lack out. */
-import { createReadStream } from "node:fs";
 import { stat } from "node:fs/promises";
 import { resolve } from "node:path";
 import { Command } from "commander";
 import { contextOf } from "../responses/repair.js";
 import type { RepairContext } from "../responses/response-repair.js";
 import { apiOf } from "./api.js";
+import { checkedInputs, type Input, readerOf, STANDARD, shorter } from "./paths.js";
 import { bar, ProgressLine } from "./progress.js";
 import { readGivenFiles } from "./stored/given-files.js";
 import { Output } from "./stored/output.js";
 import { ProgressFile, type Task } from "./stored/progress-file.js";
-import { type Counts, type Others, type Read, Run, START } from "./stored/run.js";
+import { type Counts, type Others, Run, START } from "./stored/run.js";
 import { colorsFor } from "./terminal.js";
 import { WrongUse, wholeNumberFrom } from "./wrong-use.js";
 
@@ -22,11 +22,8 @@ interface Options {
   resume?: true;
 }
 
-/** Stands for stdin among the inputs. */
-const STDIN = "-";
 /** Nobody waits for a single one of them: a server that is busy may take its time. */
 const LIST_TIMEOUT_MS = 60_000;
-const CHUNK_BYTES = 256 * 1024;
 /** A run that is interrupted does this much again, at the most. */
 const MILESTONE_MS = 1000;
 
@@ -36,8 +33,8 @@ export function repairCommand(): Command {
     .description("repair stored responses: one, an array, JSON Lines, a Batch API's output, recorded events")
     .argument("[input...]", "files to read, - for stdin; stdin if there are none")
     .option("--files <list.json>", "the containers' files, instead of asking the API for them")
-    .option("--out <file>", "write there instead of to stdout")
-    .option("--report <file>", "write what became of each response, as JSON Lines")
+    .option("--out <file>", "write there instead of to stdout, which is - as well")
+    .option("--report <file>", "write what became of each response, as JSON Lines; - for stdout")
     .option("--concurrency <n>", "how many responses may wait for the API at once", wholeNumberFrom(1), 8)
     .option("--resume", "go on where an interrupted run with the same --out was")
     .addHelpText(
@@ -51,19 +48,26 @@ Examples:
   $ openai-file-citations repair --files list.json < response.json`,
     )
     .action(async (inputs: string[], options: Options) => {
-      const counts = await repair(inputs.length > 0 ? inputs : [STDIN], options);
+      const counts = await repair(inputs.length > 0 ? inputs : [STANDARD], options);
       if (counts.left + counts.failed + counts.others > 0) process.exitCode = 1;
     });
 }
 
-async function repair(inputs: readonly string[], options: Options): Promise<Counts> {
-  const sizes = await sizesOf(inputs, options);
+async function repair(names: readonly string[], options: Options): Promise<Counts> {
+  const { report: reportPath, concurrency, files } = options;
+  const outPath = options.out === STANDARD ? undefined : options.out;
+  const reportFile = reportPath === STANDARD ? undefined : reportPath;
+  if (outPath === undefined && options.resume)
+    throw new WrongUse("--resume needs the --out that the interrupted run wrote");
+  if (outPath === undefined && reportPath === STANDARD)
+    throw new WrongUse("what is repaired and its report would both go to stdout: --out says where else");
+  const inputs = await checkedInputs(names, { out: outPath, report: reportFile, files });
+  const sizes = inputs.every(({ size }) => size !== undefined) ? inputs.map(({ size }) => size!) : undefined;
   const total = sizes?.reduce((sum, size) => sum + size, 0);
   const context = await contextFor(options);
-  const { out: outPath, report: reportPath, concurrency } = options;
   const task: Task = {
-    inputs: inputs.map((input) => (input === STDIN ? STDIN : resolve(input))),
-    report: reportPath === undefined ? null : resolve(reportPath),
+    inputs: inputs.map(({ path }) => path),
+    report: reportPath === undefined ? null : reportFile === undefined ? STANDARD : resolve(reportFile),
   };
   const progressFile =
     outPath !== undefined && (await canGrow(outPath)) ? new ProgressFile(outPath) : undefined;
@@ -74,9 +78,14 @@ async function repair(inputs: readonly string[], options: Options): Promise<Coun
     );
   }
   const { input: startInput, offset } = start;
-  if (sizes && offset > (sizes[startInput] ?? 0)) throw shorter(inputs[startInput]!);
+  if (sizes && offset > (sizes[startInput] ?? 0)) throw shorter(inputs[startInput]!.name);
   const out = outPath === undefined ? Output.toStdout() : await Output.toFile(outPath, start.outLength);
-  const report = reportPath === undefined ? undefined : await Output.toFile(reportPath, start.reportLength);
+  const report = await reportTo(reportPath, start.reportLength).catch(async (error) => {
+    await out.leave();
+    throw error;
+  });
+  await out.begin();
+  await report?.begin();
   out.endsLine = start.outEndsLine;
 
   let bytesRead = (sizes ?? []).slice(0, start.input).reduce((sum, size) => sum + size, start.offset);
@@ -87,7 +96,7 @@ async function repair(inputs: readonly string[], options: Options): Promise<Coun
     return `${bar(bytesRead, total)} ${inWords(run.counts)}, ${Math.round(speed).toLocaleString("en")} a second`;
   });
   // Where the responses go to the terminal, there is no place for it.
-  const hasPlace = outPath !== undefined || !process.stdout.isTTY;
+  const hasPlace = (outPath !== undefined && reportPath !== STANDARD) || !process.stdout.isTTY;
   const run: Run = new Run(
     {
       context,
@@ -122,39 +131,9 @@ async function repair(inputs: readonly string[], options: Options): Promise<Coun
   return run.counts;
 }
 
-/** Checks what would end in a loss, or not at all. The inputs' sizes, where all of them have one. */
-async function sizesOf(
-  inputs: readonly string[],
-  { out, report, resume }: Options,
-): Promise<number[] | undefined> {
-  if (resume && out === undefined)
-    throw new WrongUse("--resume needs the --out that the interrupted run wrote");
-  if (inputs.filter((input) => input === STDIN).length > 1) throw new WrongUse("stdin can be read once only");
-  if (inputs.includes(STDIN) && process.stdin.isTTY) {
-    throw new WrongUse("nothing to read: name a file, or pipe responses in");
-  }
-  const written = [out, report].filter((path) => path !== undefined);
-  if (out !== undefined && report !== undefined && resolve(out) === resolve(report)) {
-    throw new WrongUse("--out and --report are the same file");
-  }
-  const targets = await Promise.all(written.map((path) => stat(path).catch(() => undefined)));
-  const sizes: (number | undefined)[] = [];
-  for (const input of inputs) {
-    if (input === STDIN) {
-      sizes.push(undefined);
-      continue;
-    }
-    const found = await stat(input).catch((error: Error) => {
-      throw new WrongUse(error.message);
-    });
-    if (found.isDirectory()) throw new WrongUse(`${input} is a folder`);
-    // A file that is read cannot be written at the same time: nothing of it would be left.
-    if (targets.some((target) => target?.isFile() && target.ino === found.ino && target.dev === found.dev)) {
-      throw new WrongUse(`${input} would be overwritten while it is read`);
-    }
-    sizes.push(found.isFile() ? found.size : undefined);
-  }
-  return sizes.every((size) => size !== undefined) ? sizes : undefined;
+async function reportTo(path: string | undefined, length: number): Promise<Output | undefined> {
+  if (path === undefined) return undefined;
+  return path === STANDARD ? Output.toStdout() : Output.toFile(path, length);
 }
 
 /** Whether a path is, or will be, a file: a device or a pipe takes nothing back. */
@@ -175,30 +154,6 @@ async function contextFor({ files }: Options): Promise<RepairContext> {
   };
 }
 
-function readerOf(input: string, onRead: (bytes: number) => void): Read {
-  return async function* read(offset) {
-    if (input !== STDIN) {
-      for await (const chunk of createReadStream(input, { start: offset, highWaterMark: CHUNK_BYTES })) {
-        onRead(chunk.length);
-        yield chunk;
-      }
-      return;
-    }
-    let toSkip = offset;
-    for await (const chunk of process.stdin) {
-      const rest = chunk.subarray(toSkip);
-      toSkip -= chunk.length - rest.length;
-      onRead(rest.length);
-      if (rest.length > 0) yield rest;
-    }
-    if (toSkip > 0) throw shorter("stdin");
-  };
-}
-
-function shorter(input: string): WrongUse {
-  return new WrongUse(`${input} is shorter than what the interrupted run had read of it`);
-}
-
 /** `1,204 responses: 310 citations recovered in 290, 2 still missing, 1 failed` */
 function inWords({ responses, repaired, citations, left, failed, others }: Counts): string {
   const n = (count: number, one: string, more = `${one}s`): string =>
@@ -213,10 +168,9 @@ function inWords({ responses, repaired, citations, left, failed, others }: Count
 }
 
 /** `responses.jsonl: lines 17-19 are no responses (no JSON), passed as they are` */
-function inWordsOf({ input, shape, from, to, problem }: Others, inputs: readonly string[]): string {
+function inWordsOf({ input, shape, from, to, problem }: Others, inputs: readonly Input[]): string {
   const { yellow } = colorsFor(process.stderr);
-  const name = inputs[input] === STDIN ? "stdin" : inputs[input];
   const kind = shape === "lines" ? "line" : "value";
   const where = from === to ? `${kind} ${from} is no response` : `${kind}s ${from}-${to} are no responses`;
-  return `${yellow(`${name}: ${where}`)} (${problem}), passed as it came`;
+  return `${yellow(`${inputs[input]!.name}: ${where}`)} (${problem}), passed as it came`;
 }

@@ -43,6 +43,7 @@ interface Result {
 async function run(inputs: readonly string[], from?: Milestone): Promise<Result> {
   const out = await Output.toFile(join(folder, "out"), from?.outLength);
   const report = await Output.toFile(join(folder, "report"), from?.reportLength);
+  await Promise.all([out.begin(), report.begin()]);
   const milestones: Milestone[] = [];
   const options = {
     context,
@@ -191,6 +192,7 @@ describe("lines, whatever they hold", () => {
 
 it("fails with what its input fails with, when all before that is written", async () => {
   const out = await Output.toFile(join(folder, "out"));
+  await out.begin();
   const options = {
     context,
     out,

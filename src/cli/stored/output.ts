@@ -1,5 +1,5 @@
 /** Where bytes go: gathered, since a write for each line would cost more than all else. */
-import { type FileHandle, open } from "node:fs/promises";
+import { type FileHandle, open, rm, stat } from "node:fs/promises";
 import { WrongUse } from "../wrong-use.js";
 import { joined, LF } from "./piece.js";
 
@@ -12,34 +12,50 @@ export class Output {
   /** It holds nothing, or its last line is whole. */
   endsLine = true;
   readonly #file: FileHandle | undefined;
+  /** Of a file that was not there before. */
+  readonly #newPath: string | undefined;
   /** Pieces that lie behind each other in memory are one: most of an input goes out as the chunks that it came in. */
   #gathered: { buffer: ArrayBufferLike; start: number; end: number }[] = [];
   #gatheredLength = 0;
 
-  private constructor(length: number, file: FileHandle | undefined) {
+  private constructor(length: number, file?: FileHandle, newPath?: string) {
     this.length = length;
     this.#file = file;
+    this.#newPath = newPath;
   }
 
   static toStdout(): Output {
-    return new Output(0, undefined);
+    return new Output(0);
   }
 
   /**
-   * A new file, or one that goes on behind its first `length` bytes.
+   * A new file, or one that goes on behind its first `length` bytes. Nothing of it changes before `begin`.
    *
    * @throws WrongUse where it is shorter than that, or cannot be opened.
    */
   static async toFile(path: string, length = 0): Promise<Output> {
-    const file = await open(path, length > 0 ? "a" : "w").catch((error: Error) => {
+    const found = await stat(path).catch(() => undefined);
+    const file = await open(path, "a").catch((error: Error) => {
       throw new WrongUse(error.message);
     });
-    if (length > 0) {
-      const { size } = await file.stat();
-      if (size < length) throw new WrongUse(`${path} is shorter than the interrupted run left it`);
-      await file.truncate(length); // half a line, and what was written after the last milestone
+    const output = new Output(length, file, found ? undefined : path);
+    if (length > (found?.size ?? 0)) {
+      await output.leave();
+      throw new WrongUse(`${path} is shorter than the interrupted run left it`);
     }
-    return new Output(length, file);
+    return output;
+  }
+
+  /** Cuts off what it does not go on behind: half a line, and what was written after the last milestone. */
+  async begin(): Promise<void> {
+    const file = this.#file;
+    if (file && (await file.stat()).isFile()) await file.truncate(this.length);
+  }
+
+  /** Nothing will be written: all is as it was. */
+  async leave(): Promise<void> {
+    await this.#file?.close();
+    if (this.#newPath !== undefined) await rm(this.#newPath, { force: true });
   }
 
   get isFull(): boolean {

@@ -1,0 +1,132 @@
+/** What `repair` reads from and writes to: files, pipes, devices; and that wrong use writes nothing. */
+import { execFile } from "node:child_process";
+import { link, mkdtemp, readdir, readFile, symlink, writeFile } from "node:fs/promises";
+import { join } from "node:path";
+import { promisify } from "node:util";
+import { describe, expect, it } from "vitest";
+import { environment, main, run } from "./command.js";
+import { at, folder, list } from "./stored/folder.js";
+import { lines, parsed, responseOf, SOME, some } from "./stored/responses.js";
+
+const input = lines(some(responseOf, false));
+const expected = lines(some(responseOf, true));
+const summary = `${SOME.length} responses: `;
+
+/** In bash, where `$repair` is the command with its list; how the command ended is said on stderr. */
+function bash(script: string): Promise<{ stdout: string; stderr: string }> {
+  const env = { ...environment(), repair: `${process.execPath} ${main} repair --files ${list}` };
+  return promisify(execFile)("bash", ["-c", `${script}; echo "exit $?" >&2`], { env, cwd: folder });
+}
+
+describe("wrong use leaves an output as it was:", () => {
+  it.each([
+    ["a report that cannot be opened", () => ["--report", at("nowhere/report")]],
+    ["an input that is not there", () => [at("nowhere")]],
+    ["a list that is none", () => ["--files", at("out")]],
+    ["no list", () => ["--files", at("nowhere")]],
+  ])("%s", async (_, args) => {
+    await writeFile(at("out"), "what the last run wrote");
+    const { code, stdout } = await run(["repair", "--files", list, "--out", at("out"), ...args()], { input });
+    expect({ code, stdout }).toEqual({ code: 2, stdout: "" });
+    expect(await readFile(at("out"), "utf8")).toBe("what the last run wrote");
+  });
+
+  it.skipIf(process.getuid?.() === 0)("an input that must not be read", async () => {
+    await writeFile(at("out"), "what the last run wrote");
+    await writeFile(at("secret"), input, { mode: 0 });
+    const { code } = await run(["repair", "--files", list, "--out", at("out"), at("secret")]);
+    expect(code).toBe(2);
+    expect(await readFile(at("out"), "utf8")).toBe("what the last run wrote");
+  });
+
+  it("and makes no new one", async () => {
+    const empty = await mkdtemp(join(folder, "empty-"));
+    const args = ["--files", list, "--out", join(empty, "out"), "--report", join(empty, "nowhere/report")];
+    expect(await run(["repair", ...args], { input })).toMatchObject({ code: 2, stdout: "" });
+    expect(await readdir(empty)).toEqual([]);
+  });
+});
+
+describe("what is written is nothing that is read:", () => {
+  const isList = async (path: string): Promise<void> => {
+    await writeFile(path, await readFile(list));
+  };
+
+  it.each(["--out", "--report"])("the list is no %s, under none of its names", async (option) => {
+    const own = at(`own${option}`);
+    await isList(own);
+    await symlink(own, `${own}.symbolic`);
+    await link(own, `${own}.hard`);
+    for (const name of [own, `${own}.symbolic`, `${own}.hard`]) {
+      const { code, stderr } = await run(["repair", "--files", own, option, name], { input });
+      expect({ code, stderr }).toEqual({ code: 2, stderr: expect.stringContaining("would be overwritten") });
+    }
+    expect(await readFile(own)).toEqual(await readFile(list));
+  });
+
+  it("the file behind stdin is no output", async () => {
+    await writeFile(at("in"), input);
+    const { stderr } = await bash("$repair --out in < in");
+    expect(stderr).toBe("error: stdin would be overwritten while it is read\nexit 2\n");
+    expect(await readFile(at("in"), "utf8")).toBe(input);
+  });
+
+  it("one output is not the other by another name", async () => {
+    await writeFile(at("one"), "");
+    await link(at("one"), at("other"));
+    const args = ["--files", list, "--out", at("one"), "--report", at("other")];
+    expect(await run(["repair", ...args], { input })).toMatchObject({ code: 2, stdout: "" });
+  });
+});
+
+describe("a pipe is read from its beginning:", () => {
+  it.each([
+    ["a named one", "$repair <(cat in)"],
+    ["several, and a file between", "$repair <(head -n 1 in) <(head -n 2 in | tail -n 1) rest"],
+    ["/dev/stdin", "cat in | $repair /dev/stdin"],
+    ["/dev/stdin that is a file", "$repair /dev/stdin < in"],
+    ["into a file", "$repair <(cat in) --out piped && cat piped"],
+  ])("%s", async (_, script) => {
+    await writeFile(at("in"), input);
+    await writeFile(at("rest"), lines(some(responseOf, false).slice(2)));
+    const { stdout, stderr } = await bash(script);
+    expect(stdout).toBe(expected);
+    expect(stderr).toMatch(new RegExp(`^${summary}.*\nexit 0\n$`));
+  });
+
+  it("/dev/stdin is stdin, which can be read once only", async () => {
+    const { code, stderr } = await run(["repair", "--files", list, "-", "/dev/stdin"], { input });
+    expect({ code, stderr }).toEqual({ code: 2, stderr: expect.stringContaining("once only") });
+  });
+});
+
+describe("- is stdout", () => {
+  it("for --out", async () => {
+    const { code, stdout } = await run(["repair", "--files", list, "--out", "-"], { input, cwd: folder });
+    expect({ code, stdout }).toEqual({ code: 0, stdout: expected });
+    expect(await readdir(folder)).not.toContain("-");
+  });
+
+  it("for --report", async () => {
+    const args = ["--files", list, "--out", at("out"), "--report", "-"];
+    const { code, stdout } = await run(["repair", ...args], { input, cwd: folder });
+    expect(code).toBe(0);
+    expect(parsed(stdout)).toMatchObject(SOME.map((_, index) => ({ line: index + 1, outcome: "recovered" })));
+    expect(await readFile(at("out"), "utf8")).toBe(expected);
+    expect(await readdir(folder)).not.toContain("-");
+  });
+
+  it.each([[["--report", "-"]], [["--out", "-", "--report", "-"]]])("but not for both: %s", async (args) => {
+    const { code, stdout, stderr } = await run(["repair", "--files", list, ...args], { input });
+    expect({ code, stdout }).toEqual({ code: 2, stdout: "" });
+    expect(stderr).toContain("would both go to stdout");
+  });
+
+  it("and nothing to go on with", async () => {
+    const { code, stderr } = await run(["repair", "--files", list, "--out", "-", "--resume"], { input });
+    expect({ code, stderr }).toEqual({
+      code: 2,
+      stderr: expect.stringContaining("--resume needs the --out"),
+    });
+  });
+});
