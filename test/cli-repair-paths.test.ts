@@ -130,3 +130,23 @@ describe("- is stdout", () => {
     });
   });
 });
+
+describe("a full disk", () => {
+  it.each([
+    ["behind --out", "$repair --out /dev/full"],
+    ["behind --report", "$repair --report /dev/full"],
+    ["behind stdout", "$repair > /dev/full"],
+  ])("%s is one line of error", async (_, script) => {
+    await writeFile(at("in"), input);
+    const { stderr } = await bash(`cat in | ${script}`);
+    expect(stderr).toMatch(/^error: .*ENOSPC.*\nexit 1\n$/);
+  });
+
+  it.each(["demo --json", "ask hello --emulate --json", "--version"])(
+    "behind stdout, for %s",
+    async (args) => {
+      const { stderr } = await bash(`${process.execPath} ${main} ${args} > /dev/full`);
+      expect(stderr).toMatch(/^error: .*ENOSPC.*\nexit 1\n$/);
+    },
+  );
+});

@@ -25,23 +25,29 @@ for (const command of [askCommand(), repairCommand(), serveCommand(), demoComman
   program.addCommand(command.copyInheritedSettings(program));
 }
 
-// Whoever reads the results has enough of them: `| head`.
+let hasFailed = false;
+
 process.stdout.on("error", (error: NodeJS.ErrnoException) => {
-  if (error.code === "EPIPE") process.exit();
-  throw error;
+  // Whoever reads the results has enough of them: `| head`. All else, such as a full disk, fails.
+  if (error.code !== "EPIPE") fail(error);
+  process.exit();
 });
 
 try {
   await program.parseAsync();
 } catch (error) {
-  if (error instanceof CommanderError) {
-    // It has said what is wrong; help and --version come here as well, with 0.
-    process.exitCode = error.exitCode === 0 ? 0 : WRONG_USE;
-  } else {
-    const { red } = colorsFor(process.stderr);
-    console.error(`${red("error:")} ${shown(inWords(error))}`);
-    process.exitCode = error instanceof WrongUse ? WRONG_USE : INCOMPLETE;
-  }
+  // A CommanderError has said what is wrong; help and --version come here as well, with 0.
+  if (error instanceof CommanderError) process.exitCode = error.exitCode === 0 ? 0 : WRONG_USE;
+  else fail(error);
+}
+
+/** Says what has failed, once: who writes to a stdout that is full hears of it as well. */
+function fail(error: unknown): void {
+  if (hasFailed) return;
+  hasFailed = true;
+  const { red } = colorsFor(process.stderr);
+  console.error(`${red("error:")} ${shown(inWords(error))}`);
+  process.exitCode = error instanceof WrongUse ? WRONG_USE : INCOMPLETE;
 }
 
 /** A failed `fetch` says what it failed of in its cause. */
