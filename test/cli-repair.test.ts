@@ -213,6 +213,25 @@ describe("a line of 100 MB", () => {
   });
 });
 
+describe("8 MB of blank lines", () => {
+  it.each([
+    ["first", ""],
+    ["between two responses", lines([responseOf(1)])],
+  ])("%s take no memory, and are passed as they came", async (_, first) => {
+    const blank = "\n".repeat(8e6);
+    const broken = "{"; // named by its line
+    const { code, stdout, stderr } = await run(["repair", "--files", list], {
+      input: first + blank + lines([responseOf(2)]) + broken,
+      env: { NODE_OPTIONS: "--max-old-space-size=40" },
+    });
+    const cited = lines([responseOf(2, { cited: true })]) + broken;
+    const firstCited = first && lines([responseOf(1, { cited: true })]);
+    expect(stdout === firstCited + blank + cited).toBe(true);
+    expect(stderr).toContain(`line ${(first ? 1 : 0) + 8e6 + 2} is no response`);
+    expect(code).toBe(1);
+  });
+});
+
 describe("several inputs", () => {
   it("come one after the other, each in its own line", async () => {
     await writeFile(at("a"), lines([responseOf(1)]).trim());

@@ -17,8 +17,11 @@ export class LineSplitter {
     const pieces: Piece[] = [];
     let from = 0;
     for (let end = chunk.indexOf(LF) + 1; end > 0; end = chunk.indexOf(LF, from) + 1) {
-      pieces.push(this.#line(chunk.subarray(from, end)));
-      from = end;
+      const blankEnd = this.#takeBlank(chunk, from);
+      const isBlank = blankEnd > from;
+      const bytes = chunk.subarray(from, isBlank ? blankEnd : end);
+      pieces.push(isBlank ? { bytes, shape: "lines", number: 0, lines: this.#number } : this.#line(bytes));
+      from += bytes.length;
     }
     if (from < chunk.length) this.#hold(chunk.subarray(from), pieces);
     return pieces;
@@ -27,6 +30,18 @@ export class LineSplitter {
   /** The input is over: the last line needs no newline. */
   end(): Piece[] {
     return this.#heldLength > 0 ? [this.#line(Buffer.alloc(0))] : [];
+  }
+
+  /** Counts the blank lines from `at` on; where they end. They are one piece, since there may be millions of them. */
+  #takeBlank(chunk: Buffer, at: number): number {
+    let end = at;
+    if (this.#heldLength > 0 || this.#isTooLong) return end; // a line goes on there
+    for (let next = at; isSpace(chunk[next]); next++) {
+      if (chunk[next] !== LF) continue;
+      end = next + 1;
+      this.#number++;
+    }
+    return end;
   }
 
   #line(rest: Buffer): Piece {

@@ -112,20 +112,21 @@ export class Run {
   /** Reads an input's beginning, until it tells the shape. */
   async #begin(chunks: AsyncIterator<Buffer>): Promise<void> {
     const { out } = this.#options;
-    const sniffer = new Sniffer();
+    if (!out.endsLine) out.write(Buffer.from("\n")); // the input before did not
+    const sniffer = new Sniffer((bytes) => {
+      out.write(bytes);
+      this.#offset += bytes.length;
+    });
     let shape: InputShape | undefined;
     while (shape === undefined) {
       const { done, value } = await chunks.next();
       if (done) break;
       shape = sniffer.take(value);
+      if (out.isFull) await this.#flush();
     }
-    if (!out.endsLine) out.write(Buffer.from("\n")); // the input before did not
-    const { beginning, markLength } = sniffer;
-    out.write(beginning.subarray(0, markLength));
-    this.#offset += markLength;
-    const rest = startingWith(beginning.subarray(markLength), chunks);
+    const rest = startingWith(sniffer.rest, chunks);
     if (shape === "events") await this.#events(rest);
-    else await this.#records(rest, { shape: shape ?? "lines", number: 0, lines: 0 });
+    else await this.#records(rest, { shape: shape ?? "lines", number: 0, lines: sniffer.blankLines });
   }
 
   /** An event stream as it came over HTTP: its bytes go through what repairs the API's. */

@@ -13,38 +13,49 @@ const EVENT_FIELD = /^(?:event|data|id|retry)?:/;
 const LONGEST_FIELD = 6;
 
 export class Sniffer {
-  #chunks: Buffer[] = [];
-  #length = 0;
+  /** How many lines are blank before all else. */
+  blankLines = 0;
+  #held: Buffer[] = [];
+  #isAtStart = true;
+  readonly #pass: (bytes: Buffer) => void;
   /** Follows the first line: what ends there is a line, what goes on is a value over several. */
   #probe: ValueSplitter | undefined;
 
-  /** What was taken so far. */
-  get beginning(): Buffer {
-    return this.#length === 0 ? Buffer.alloc(0) : joined(this.#chunks);
+  /** `pass` gets what tells nothing, so that it need not be held: a byte order mark, blank lines. */
+  constructor(pass: (bytes: Buffer) => void) {
+    this.#pass = pass;
   }
 
-  /** How many bytes of the beginning are a byte order mark. */
-  get markLength(): number {
-    const mark = this.beginning.subarray(0, BYTE_ORDER_MARK.length);
-    return BYTE_ORDER_MARK.equals(mark) ? mark.length : 0;
+  /** What was taken, and not passed on. */
+  get rest(): Buffer {
+    return this.#held.length === 0 ? Buffer.alloc(0) : joined(this.#held);
   }
 
   /** Takes the next chunk; the shape as soon as the beginning tells it. */
   take(chunk: Buffer): InputShape | undefined {
-    this.#chunks.push(chunk);
-    this.#length += chunk.length;
+    this.#held.push(chunk);
     if (this.#probe) return this.#probeLine(chunk);
-    const { beginning } = this;
-    let start = this.markLength;
-    while (start < beginning.length && isSpace(beginning[start])) start++;
-    const text = beginning.toString("latin1", start, start + LONGEST_FIELD);
+    this.#passBlank();
+    const { rest } = this;
+    const text = rest.toString("latin1", 0, LONGEST_FIELD);
     if (EVENT_FIELD.test(text)) return "events";
-    if (beginning[start] === OPEN_ARRAY) return "values";
-    if (beginning[start] === OPEN_OBJECT) {
+    if (rest[0] === OPEN_ARRAY) return "values";
+    if (rest[0] === OPEN_OBJECT) {
       this.#probe = new ValueSplitter({ shape: "values", number: 0, lines: 0 });
-      return this.#probeLine(beginning.subarray(start));
+      return this.#probeLine(rest);
     }
     return text.length === LONGEST_FIELD || text.includes("\n") ? "lines" : undefined;
+  }
+
+  #passBlank(): void {
+    const { rest } = this;
+    const mark = rest.subarray(0, BYTE_ORDER_MARK.length);
+    let end = this.#isAtStart && BYTE_ORDER_MARK.equals(mark) ? mark.length : 0;
+    for (; isSpace(rest[end]); end++) if (rest[end] === LF) this.blankLines++;
+    if (end === 0) return;
+    this.#isAtStart = false;
+    this.#pass(rest.subarray(0, end));
+    this.#held = end < rest.length ? [rest.subarray(end)] : [];
   }
 
   #probeLine(chunk: Buffer): InputShape | undefined {
