@@ -1,6 +1,7 @@
 /** `ask`, where something goes wrong: what it says, what it prints of the answer, and its exit code. */
 import { spawn } from "node:child_process";
-import { readdir } from "node:fs/promises";
+import { readdir, writeFile } from "node:fs/promises";
+import { join } from "node:path";
 import { describe, expect, it } from "vitest";
 import { stubbornModel } from "../src/testing/index.js";
 import { folder, saying, serve } from "./asking.js";
@@ -20,6 +21,18 @@ describe("what goes wrong", () => {
     const { code, stdout, stderr } = await run(["ask", ...args], { cwd: folder });
     expect({ code, stdout }).toEqual({ code: 2, stdout: "" });
     expect(stderr).toMatch(message);
+  });
+
+  it.each([
+    ["a file", "file"],
+    ["in a file", "file/folder"],
+  ])("a folder to save into that is %s: wrong use, and nothing is asked", async (_, out) => {
+    await writeFile(join(folder, "file"), "");
+    const { env, emulator } = await serve({});
+    const { code, stdout, stderr } = await run(["ask", "What?", "--out", out], { env, cwd: folder });
+    expect({ code, stdout }).toEqual({ code: 2, stdout: "" });
+    expect(stderr).toContain(`error: --out ${out} `);
+    expect(emulator.requests).toEqual([]);
   });
 
   it("a key that is wrong, which is not printed", async () => {

@@ -68,6 +68,7 @@ async function ask(prompt: string, options: Options, signal: AbortSignal): Promi
     });
     if (!found.isFile()) throw new WrongUse(`${path} is no file`);
   }
+  await checkFolder(options.out);
   const api = apiFor(options);
   const fileIds: string[] = [];
   for (const path of paths) fileIds.push(await api.upload(path, signal));
@@ -96,6 +97,15 @@ async function ask(prompt: string, options: Options, signal: AbortSignal): Promi
   if (options.json) console.log(asJson(answer, result, unresolved));
   else tell(answer, result, unresolved);
   if (!answer.isComplete || result.failed.length + unresolved.length > 0) process.exitCode = 1;
+}
+
+/** What is asked costs money: that its files have no place is to be known before. A folder that is not there is made. */
+async function checkFolder(path: string): Promise<void> {
+  const found = await stat(path).catch((error: NodeJS.ErrnoException) => {
+    if (error.code !== "ENOENT") throw new WrongUse(`--out ${path} cannot be a folder: ${error.message}`);
+    return undefined;
+  });
+  if (found && !found.isDirectory()) throw new WrongUse(`--out ${path} is no folder`);
 }
 
 function apiFor({ emulate }: Options): Api {
