@@ -69,6 +69,8 @@ describe("serve, used wrongly", () => {
     [["--upstream", "ftp://x"], /upstream must be an http or https URL/],
     [["--upstream", "https://user:sk-secret@x/v1"], /upstream must be/],
     [["--upstream", "https://x/v1?key=sk-secret"], /upstream must be/],
+    [["--host", "nosuch.invalid"], /--host nosuch\.invalid: .*(?:ENOTFOUND|EAI_AGAIN)/],
+    [["--host", "192.0.2.1"], /--host 192\.0\.2\.1: .*EADDRNOTAVAIL/],
     [["more"], /too many arguments/],
   ])("%j: 2, and a word on stderr that shows no secret", async (args, says) => {
     const { code, stdout, stderr } = await run(["serve", ...args]);

@@ -28,6 +28,9 @@ export async function serve(options: ServeOptions): Promise<void> {
     host,
     maxHeaders: maxHeaders * KILOBYTE,
     onAnswered: logTo(process.stdout, json ? JSON.stringify : asText),
+  }).catch((error: NodeJS.ErrnoException) => {
+    if (isNoAddress(error)) throw new WrongUse(`--host ${host}: ${error.message}`);
+    throw error;
   });
   console.error(`listening on ${server.url}, upstream ${upstream}`);
   const wereAllAnswered = await stopOnSignal(server, grace);
@@ -41,6 +44,11 @@ function proxyOf(options: ProxyOptions): ApiProxy {
   } catch (error) {
     throw new WrongUse((error as Error).message);
   }
+}
+
+/** Whether a server cannot listen because of its host: a name that is none, an address of another machine. */
+function isNoAddress({ syscall, code }: NodeJS.ErrnoException): boolean {
+  return syscall === "getaddrinfo" || code === "EADDRNOTAVAIL";
 }
 
 /** Waits for a signal to stop, and then for the requests that run. The second signal ends at once. */
