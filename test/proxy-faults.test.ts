@@ -141,7 +141,7 @@ describe("a caller that goes", () => {
       incoming.on("error", () => {});
       incoming.once("data", () => asked.open(incoming));
     });
-    const { baseURL } = await serveProxy(`${api}/v1`);
+    const { baseURL, logged, stop } = await serveProxy(`${api}/v1`);
     const asking = request(`${baseURL}/files`, { method: "POST", headers: { "content-length": "10" } });
     asking.on("error", () => {});
     asking.write("first");
@@ -150,6 +150,33 @@ describe("a caller that goes", () => {
     asking.destroy();
     await closed;
     expect(incoming.complete).toBe(false);
+    await logged(1);
+    await stop(0);
+    expect(await logged(1)).toMatchObject([
+      { method: "POST", path: "/v1/files", status: 499, aborted: true },
+    ]);
+  });
+
+  it("after a body that is broken: 400, in one line", async () => {
+    const asked = gate();
+    const api = await serveApi((incoming) => {
+      incoming.on("error", () => {});
+      incoming.once("data", () => asked.open());
+    });
+    const { url, logged, stop } = await serveProxy(`${api}/v1`);
+    const { hostname, port } = new URL(url);
+    const socket = connect(Number(port), hostname);
+    socket.write("POST /v1/files HTTP/1.1\r\nHost: h\r\nTransfer-Encoding: chunked\r\n\r\n1\r\na\r\n");
+    await asked.promise;
+    socket.write("no length\r\n");
+    const [answer] = await once(socket, "data");
+    expect(String(answer)).toMatch(/^HTTP\/1\.1 400 .*"code":"bad_request"/s);
+    socket.destroy();
+    await logged(1);
+    await stop(0);
+    expect(await logged(1)).toMatchObject([
+      { method: "POST", path: "/v1/files", status: 400, aborted: true },
+    ]);
   });
 });
 

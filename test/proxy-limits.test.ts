@@ -81,6 +81,24 @@ describe("limits", () => {
     expect(await proxy.logged(1)).toMatchObject([{ method: "-", path: "-", status: 431 }]);
   });
 
+  it.each([
+    [
+      "400: no host",
+      "GET /v1/models HTTP/1.1\r\nConnection: close\r\n\r\n",
+      "GET",
+      "/v1/models",
+      "bad_request",
+    ],
+    ["405: a tunnel", "CONNECT a:1 HTTP/1.1\r\nHost: a:1\r\n\r\n", "CONNECT", "-", "method_not_allowed"],
+  ])("%s; said as the API would, and logged", async (name, text, method, path, code) => {
+    const { proxy } = await setUpApi();
+    const answer = await sendRaw(proxy.url, text);
+    const status = Number.parseInt(name, 10);
+    expect(headOf(answer)).toMatch(new RegExp(`^HTTP/1\\.1 ${status} `));
+    expect(answer).toContain(`"code":"${code}"`);
+    expect(await proxy.logged(1)).toMatchObject([{ method, path, status }]);
+  });
+
   it("an answer that comes before the upload's end reaches the caller", async () => {
     const api = await serveApi((_, answering) => {
       answering.writeHead(401, { "content-type": "application/json" });

@@ -227,6 +227,8 @@ describe("health", () => {
     const proxy = await serveProxy("http://127.0.0.1:1/v1");
     const { answer, text } = await ask(`${proxy.url}/healthz`);
     expect([answer.statusCode, JSON.parse(text)]).toEqual([200, { status: "ok" }]);
+    const head = await ask(`${proxy.url}/healthz`, { method: "HEAD" });
+    expect([head.answer.statusCode, head.text]).toEqual([200, ""]);
     await ask(`${proxy.baseURL}/models`);
     expect((await proxy.logged(1)).map(({ path }) => path)).toEqual(["/v1/models"]);
   });

@@ -54,18 +54,21 @@ const HEADERS_MS = 60_000;
 /** How long who was refused may go on sending, and take to read why. */
 const LINGER_MS = 2000;
 
+/** What a connection says whose caller has gone. */
+const GONE = new Set<string | undefined>(["ECONNRESET", "EPIPE", "HPE_INVALID_EOF_STATE"]);
+
 /** Serves a proxy. Rejects where it cannot listen: the port is taken. */
 export async function startServer(
   proxy: ApiProxy,
   { port, host, maxHeaders, onAnswered }: ServerOptions,
 ): Promise<ProxyServer> {
   const sockets = new Set<Socket>();
-  /** The answers under way, and the connections that they go to. */
-  const running = new Map<ServerResponse, Socket>();
+  /** The answers under way, the connections that they go to, and what will be told of them. */
+  const running = new Map<ServerResponse, { socket: Socket; answered: Answered }>();
   let isStopping = false;
 
   const endIfIdle = (socket: Socket): void => {
-    if (![...running.values()].includes(socket)) socket.destroySoon();
+    if (![...running.values()].some((busy) => busy.socket === socket)) socket.destroySoon();
   };
 
   const handle = (request: ServerRequest): Promise<Response> => {
@@ -76,7 +79,7 @@ export async function startServer(
     const answered: Answered = { time, method: request.method, path, status: 499, ms: 0, recovered: 0 };
     let hasFailed = false;
     const { socket } = req;
-    running.set(res, socket);
+    running.set(res, { socket, answered });
     if (isStopping) res.setHeader("connection", "close");
     res.once("close", () => {
       running.delete(res);
@@ -88,6 +91,8 @@ export async function startServer(
       answered.ms = Math.round(performance.now() - start);
       onAnswered(answered);
     });
+    if (isWithoutHost(req))
+      return Promise.resolve(apiError(400, "bad_request", "The request names no host."));
     const answer = proxy(request, {
       // Node's own stream: one of the Web's around it costs as much as all the rest of a small request.
       body: hasBody(req) ? req : null,
@@ -108,6 +113,7 @@ export async function startServer(
 
   const options = {
     maxHeaderSize: maxHeaders,
+    requireHostHeader: false, // Node would refuse it without a word, here or in the log
     headersTimeout: HEADERS_MS,
     requestTimeout: 0, // an upload takes as long as it takes: by default, five minutes would be its end
     keepAliveTimeout: KEEP_ALIVE_MS,
@@ -119,14 +125,25 @@ export async function startServer(
   });
   server.on("clientError", (error: NodeJS.ErrnoException, socket: Socket) => {
     if (socket.writableEnded) return; // it was refused already, and goes on sending
-    const hasBegun = [...running].some(([{ headersSent }, busy]) => busy === socket && headersSent);
-    if (!socket.writable || hasBegun) {
+    const busy = [...running].filter(([, { socket: its }]) => its === socket);
+    const hasBegun = busy.some(([{ headersSent }]) => headersSent);
+    // Who goes in the middle of an upload needs no answer.
+    const hasGone = busy.length > 0 && GONE.has(error.code);
+    if (!socket.writable || hasBegun || hasGone) {
       socket.destroy();
       return;
     }
     const [status, code, message] = refusalFor(error, maxHeaders);
-    onAnswered({ time: new Date().toISOString(), method: "-", path: "-", status, ms: 0, recovered: 0 });
+    // A request whose body is broken has a line of its own.
+    for (const [, { answered }] of busy) answered.status = status;
+    if (busy.length === 0) onAnswered(unread("-", status));
     refuse(socket, status, JSON.stringify(errorBody(status, code, message)));
+  });
+  server.on("connect", ({ method = "-" }: IncomingMessage, socket: Socket) => {
+    socket.on("error", () => {}); // who asks for a tunnel may go without an answer
+    onAnswered(unread(method, 405));
+    const body = errorBody(405, "method_not_allowed", `This proxy has the API, and opens no tunnels.`);
+    refuse(socket, 405, JSON.stringify(body));
   });
   await new Promise<void>((resolve, reject) => {
     server.once("error", reject);
@@ -150,6 +167,16 @@ export async function startServer(
       return !isCut;
     },
   };
+}
+
+/** What is told of what never came to be a request. */
+function unread(method: string, status: number): Answered {
+  return { time: new Date().toISOString(), method, path: "-", status, ms: 0, recovered: 0 };
+}
+
+/** HTTP/1.1 wants one of each request. */
+function isWithoutHost({ headers, httpVersion }: IncomingMessage): boolean {
+  return headers.host === undefined && httpVersion === "1.1";
 }
 
 /** Whether a request comes with a body that means something: HTTP gives none to a GET. */

@@ -33,7 +33,7 @@ interface ProxyContext {
 /** Answers a request; it never rejects. */
 export type ApiProxy = (request: Request, context?: ProxyContext) => Promise<Response>;
 
-/** Where `GET` tells that the proxy is there. The upstream is not asked. */
+/** Where `GET`, or `HEAD`, tells that the proxy is there. The upstream is not asked. */
 export const HEALTH_PATH = "/healthz";
 /** What the path of a client's base URL is, as that of the API itself. */
 const BASE_PATH = "/v1";
@@ -55,7 +55,7 @@ export function createProxy({ upstream, fetch, maxBody, maxJson, ...options }: P
     const { method, headers, signal } = request;
     const { pathname, search } = targetOf(request);
     if (pathname === undefined) return apiError(400, "bad_request", "The request's host or path is none.");
-    if (pathname === HEALTH_PATH && method === "GET") return Response.json({ status: "ok" });
+    if (pathname === HEALTH_PATH && /^(?:GET|HEAD)$/.test(method)) return Response.json({ status: "ok" });
     const path = upstreamPath(pathname, base);
     if (path === undefined) {
       return apiError(404, "not_found", `This proxy has the API below ${BASE_PATH}, and not ${pathname}.`);
