@@ -35,7 +35,12 @@ describe("citations", () => {
     ["no scheme", "[a](/mnt/data/a.csv)", []],
     ["another case", "[a](Sandbox:/mnt/data/a.csv)", []],
     ["a path that begins with the file's", "[a](sandbox:/mnt/data/a.csv.gz)", []],
-    ["a link with a title", '[a](sandbox:/mnt/data/a.csv "A")', []],
+    ["a link with a title", '[a](sandbox:/mnt/data/a.csv "A \\" (b)")', ["sandbox:/mnt/data/a.csv"]],
+    ["an image with a title", "![a](sandbox:/mnt/data/a.csv\n'A' )", ["sandbox:/mnt/data/a.csv"]],
+    ["a title in parentheses", "[a](sandbox:/mnt/data/a.csv (A))", ["sandbox:/mnt/data/a.csv"]],
+    ["a title without a space before it", '[a](sandbox:/mnt/data/a.csv"A")', []],
+    ["a title without an end", '[a](sandbox:/mnt/data/a.csv "A)', []],
+    ["two titles", '[a](sandbox:/mnt/data/a.csv "A" "B")', []],
     ["a file that is not there", "[a](sandbox:/mnt/data/b.csv)", []],
     ["a reference", "[a]: sandbox:/mnt/data/a.csv", []],
   ])("of %s", async (_, text, expected) => {

@@ -3,6 +3,8 @@ import type { ContainerFileCitation } from "./wire.js";
 
 // The label holds no bracket: the service was only ever seen to annotate plain links and images.
 const LINK_START = /\[[^[\]]*\]\((?=sandbox:\/)/g;
+/** Behind the destination: a title, if there is one, and the parenthesis. */
+const LINK_END = /(?:[ \t\n]+(?:"(?:\\.|[^"\\])*"|'(?:\\.|[^'\\])*'|\((?:\\.|[^()\\])*\))[ \t\n]*)?\)/y;
 const SCHEME = "sandbox:";
 
 /**
@@ -30,13 +32,18 @@ export function citeChart(container: Container, file: EmulatedFile): ContainerFi
 
 function fileAt(text: string, start: number, containers: readonly Container[]) {
   for (const container of containers) {
-    // Up to the closing parenthesis, and the longest first: a name may hold a parenthesis itself.
+    // Up to the link's end, and the longest first: a name may hold a parenthesis itself.
     const file = container.files
       .toSorted((a, b) => b.path.length - a.path.length)
-      .find(({ path }) => text.startsWith(`${path})`, start));
+      .find(({ path }) => text.startsWith(path, start) && endsLink(text, start + path.length));
     if (file !== undefined) return { container, file };
   }
   return undefined;
+}
+
+function endsLink(text: string, at: number): boolean {
+  LINK_END.lastIndex = at;
+  return LINK_END.test(text);
 }
 
 function cite(container: Container, file: EmulatedFile, start: number, end: number): ContainerFileCitation {
