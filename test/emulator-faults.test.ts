@@ -24,12 +24,21 @@ async function setUp(options: EmulatorOptions) {
 }
 
 describe("a list of files", () => {
-  it.each([401, 403, 404, 429, 500, 503] as const)("answers %d with the API's error", async (listFault) => {
+  it.each([
+    [401, "invalid_request_error", null],
+    [403, "invalid_request_error", null],
+    [404, "invalid_request_error", null],
+    [429, "requests", "rate_limit_exceeded"],
+    [500, "server_error", null],
+    [503, "server_error", null],
+  ] as const)("answers %d with the API's error", async (listFault, type, code) => {
     const { list } = await setUp({ listFault });
     const answer = await list();
     expect(answer.status).toBe(listFault);
     expect(answer.headers.get("retry-after")).toBe(listFault === 429 ? "1" : null);
-    expect(await answer.json()).toMatchObject({ error: { message: expect.any(String) } });
+    expect(await answer.json()).toEqual({
+      error: { message: expect.any(String), type, param: null, code },
+    });
   });
 
   it.each([

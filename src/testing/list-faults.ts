@@ -4,6 +4,7 @@ import { streamBody } from "./body.js";
 import type { ListPage } from "./paging.js";
 
 const STATUSES = [401, 403, 404, 429, 500, 503] as const;
+type Status = (typeof STATUSES)[number];
 const SHAPES = ["html", "wrong-shape", "same-page", "trickle", "reset", "silence"] as const;
 
 /**
@@ -11,11 +12,11 @@ const SHAPES = ["html", "wrong-shape", "same-page", "trickle", "reset", "silence
  * gateway's page in HTML; JSON of another shape; a first page that says there is more, and comes again for it; a body
  * of which a byte comes each second; one that breaks off in the middle; no answer at all.
  */
-export type ListFault = (typeof STATUSES)[number] | (typeof SHAPES)[number];
+export type ListFault = Status | (typeof SHAPES)[number];
 
 export const LIST_FAULTS: readonly unknown[] = [...STATUSES, ...SHAPES];
 
-const MESSAGES: Readonly<Record<(typeof STATUSES)[number], string>> = {
+const MESSAGES: Readonly<Record<Status, string>> = {
   401: "Incorrect API key provided.",
   403: "You have insufficient permissions for this operation.",
   404: "Container is expired.",
@@ -23,6 +24,12 @@ const MESSAGES: Readonly<Record<(typeof STATUSES)[number], string>> = {
   500: "The server had an error while processing your request. Sorry about that!",
   503: "The engine is currently overloaded, please try again later.",
 };
+
+/** What it is called: the kind of limit that was reached, or whose mistake it is. */
+function kindOf(status: Status): { type?: string; code?: string } {
+  if (status === 429) return { type: "requests", code: "rate_limit_exceeded" };
+  return status >= 500 ? { type: "server_error" } : {};
+}
 
 /** The answer to a request for a page that fails so. `page` gives what the page would be. */
 export function faultyList(
@@ -50,7 +57,7 @@ export function faultyList(
     case "silence":
       return new Promise(() => {});
     default: {
-      const response = new ApiError(fault, MESSAGES[fault]).toResponse();
+      const response = new ApiError(fault, MESSAGES[fault], kindOf(fault)).toResponse();
       if (fault === 429) response.headers.set("retry-after", "1");
       return response;
     }
