@@ -12,6 +12,32 @@ describe("responses", () => {
     ]);
   });
 
+  it.each([[[]], [["code_interpreter_call.outputs"]]])(
+    "show the outputs to who asks for them again, created with %j",
+    async (include) => {
+      const emulator = createResponsesEmulator();
+      const { body: conversation } = await call(emulator, "POST", "conversations", {});
+      const { id } = await respond(emulator, { include, conversation: conversation.id });
+      const outputsOf = async (query: string): Promise<unknown[]> => {
+        const { body: response } = await call(emulator, "GET", `responses/${id}?${query}`);
+        const { body: items } = await call(
+          emulator,
+          "GET",
+          `conversations/${conversation.id}/items?${query}`,
+        );
+        return [response, { output: items.data }].map(
+          (of) => itemsOf(of, "code_interpreter_call")[0]?.outputs,
+        );
+      };
+      const shown = [{ type: "logs", logs: "/mnt/data/report.csv" }];
+      expect(await outputsOf("")).toEqual([null, null]);
+      expect(await outputsOf("include=message.input_image.image_url")).toEqual([null, null]);
+      for (const name of ["include", "include[]"]) {
+        expect(await outputsOf(`${name}=code_interpreter_call.outputs`)).toEqual([shown, shown]);
+      }
+    },
+  );
+
   it("follow one script a turn, and tell it what came before", async () => {
     const seen: ScriptRequest[] = [];
     const say =

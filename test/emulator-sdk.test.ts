@@ -39,6 +39,14 @@ for (const [name, OpenAI] of Object.entries(SDKS)) {
   }
 
   describe(`${name}, over HTTP`, () => {
+    it("shows what Python has put out to who asks for it later", async () => {
+      const { client } = await start();
+      const { id } = await client.responses.create(ASK);
+      const shown = await client.responses.retrieve(id, { include: ["code_interpreter_call.outputs"] });
+      const outputs = [{ type: "logs", logs: "/mnt/data/report.csv" }];
+      expect(shown.output.find(({ type }) => type === "code_interpreter_call")).toMatchObject({ outputs });
+    });
+
     it("creates a response, and downloads the file that it cites", async () => {
       const { client } = await start();
       const response = await client.responses.create(ASK);

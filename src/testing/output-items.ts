@@ -13,7 +13,10 @@ import type {
   ShellStep,
   Step,
 } from "./steps.js";
-import type { ContainerFileCitation, EventDraft, Ids, OutputItem } from "./wire.js";
+import type { ContainerFileCitation, EventDraft, Ids, JsonObject, OutputItem } from "./wire.js";
+
+/** What a request's `include` has to have so that a Python call shows what it has put out. */
+export const OUTPUTS = "code_interpreter_call.outputs";
 
 /** What a turn's steps act on. */
 export interface Stage {
@@ -25,6 +28,8 @@ export interface Stage {
   readonly obfuscated: boolean;
   /** How many lists a file that the model writes stays out of. */
   readonly listLag: number;
+  /** What each Python call has put out, by its id: shown to whoever asks for it. */
+  readonly outputs: Map<string, readonly JsonObject[]>;
   /** Citations of charts that no message has carried yet. */
   charts: ContainerFileCitation[];
   /** The container of that name, or the one that the request's tool asks for; from now on the one used last. */
@@ -90,7 +95,7 @@ function* playPython(step: PythonStep, stage: Stage): Events {
   const item_id = stage.ids.next("ci_");
   const container = stage.enter(step.container);
   const head = { id: item_id, type: "code_interpreter_call" };
-  const included = stage.include.has("code_interpreter_call.outputs");
+  const included = stage.include.has(OUTPUTS);
   const place = { output_index, item_id };
   const call = "response.code_interpreter_call";
   yield added(output_index, {
@@ -114,6 +119,7 @@ function* playPython(step: PythonStep, stage: Stage): Events {
     ...(step.logs === undefined ? [] : [{ type: "logs", logs: step.logs }]),
     ...images.map((image) => ({ type: "image", url: imageUrl(image) })),
   ];
+  stage.outputs.set(item_id, outputs);
   yield done(stage, {
     ...head,
     status: "completed",

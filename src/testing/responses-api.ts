@@ -79,7 +79,7 @@ export class ResponsesApi {
     const { turn } = this.#find(id);
     if (call.query.get("stream") === "true") return this.#stream(call, turn, readStart(call.query));
     turn.poll();
-    return Response.json(turn.resource());
+    return Response.json(turn.resource(readInclude(call.query)));
   };
 
   readonly cancel = (_: Call, id: string) => {
@@ -118,7 +118,8 @@ export class ResponsesApi {
 
   readonly conversationItems = (call: Call, id: string) => {
     const { items, played } = this.#conversation(id);
-    const turns = played.flatMap(({ turn }) => [...turn.input, ...turn.output]);
+    const include = readInclude(call.query);
+    const turns = played.flatMap(({ turn }) => [...turn.input, ...turn.itemsFor(include)]);
     return Response.json(page([...items, ...turns], call.query));
   };
 
@@ -241,6 +242,11 @@ export class ResponsesApi {
 
 function summarize({ turn }: Played): PreviousTurn {
   return { responseId: turn.id, lastUserText: lastUserText(turn.input), outputText: turn.outputText() };
+}
+
+/** The SDKs write a list with brackets. */
+function readInclude(query: URLSearchParams): ReadonlySet<string> {
+  return new Set([...query.getAll("include[]"), ...query.getAll("include")]);
 }
 
 /** The index of the first event behind `starting_after`; a sequence number is its event's index. */

@@ -1,7 +1,7 @@
 import { ApiError } from "./api-error.js";
 import type { Container } from "./containers.js";
 import { echoTool, messageText, type TurnRequest } from "./input.js";
-import { play, type Stage } from "./output-items.js";
+import { OUTPUTS, play, type Stage } from "./output-items.js";
 import type { FailStep, IncompleteStep, Step } from "./steps.js";
 import type {
   ContainerFileCitation,
@@ -44,6 +44,7 @@ export class Turn implements Stage {
   readonly input: readonly OutputItem[];
   readonly output: OutputItem[] = [];
   readonly include: ReadonlySet<string>;
+  readonly outputs = new Map<string, readonly JsonObject[]>();
   readonly obfuscated: boolean;
   readonly listLag: number;
   charts: ContainerFileCitation[] = [];
@@ -113,6 +114,14 @@ export class Turn implements Stage {
     this.#source.return();
   }
 
+  /** Its items for a request with such an `include`, whatever that of the turn's own was. */
+  itemsFor(include: ReadonlySet<string>): OutputItem[] {
+    return this.output.map((item) => {
+      if (item.type !== "code_interpreter_call") return item;
+      return { ...item, outputs: include.has(OUTPUTS) ? this.outputs.get(item.id) : null };
+    });
+  }
+
   /** The text of its messages, joined. */
   outputText(): string {
     return this.output
@@ -122,7 +131,7 @@ export class Turn implements Stage {
   }
 
   /** The response object as it is now, its fields in the service's order. */
-  resource(): JsonObject {
+  resource(include = this.include): JsonObject {
     const { body, background, conversationId, instructions, previousResponseId, store, tools } = this.request;
     const over = this.#status !== "queued" && this.#status !== "in_progress";
     const text = isObject(body.text) ? body.text : {};
@@ -139,7 +148,7 @@ export class Turn implements Stage {
       max_output_tokens: body.max_output_tokens ?? null,
       max_tool_calls: body.max_tool_calls ?? null,
       model: body.model ?? "gpt-5",
-      output: [...this.output],
+      output: this.itemsFor(include),
       parallel_tool_calls: body.parallel_tool_calls ?? true,
       previous_response_id: previousResponseId,
       prompt_cache_key: body.prompt_cache_key ?? null,
