@@ -101,8 +101,8 @@ describe("a pipe is read from its beginning:", () => {
 });
 
 describe("- is stdout", () => {
-  it("for --out", async () => {
-    const { code, stdout } = await run(["repair", "--files", list, "--out", "-"], { input, cwd: folder });
+  it.each(["-", "/dev/stdout"])("for --out: %s", async (out) => {
+    const { code, stdout } = await run(["repair", "--files", list, "--out", out], { input, cwd: folder });
     expect({ code, stdout }).toEqual({ code: 0, stdout: expected });
     expect(await readdir(folder)).not.toContain("-");
   });
@@ -116,7 +116,11 @@ describe("- is stdout", () => {
     expect(await readdir(folder)).not.toContain("-");
   });
 
-  it.each([[["--report", "-"]], [["--out", "-", "--report", "-"]]])("but not for both: %s", async (args) => {
+  it.each([
+    [["--report", "-"]],
+    [["--out", "-", "--report", "-"]],
+    [["--out", "/dev/stdout", "--report", "-"]],
+  ])("but not for both: %s", async (args) => {
     const { code, stdout, stderr } = await run(["repair", "--files", list, ...args], { input });
     expect({ code, stdout }).toEqual({ code: 2, stdout: "" });
     expect(stderr).toContain("would both go to stdout");

@@ -67,6 +67,10 @@ export async function checkedInputs(
   return inputs;
 }
 
+export function isStdout(path: string | undefined): boolean {
+  return path === STANDARD || path === "/dev/stdout";
+}
+
 /** How an input is read. `onRead` hears of its bytes. */
 export function readerOf({ name, path, size }: Input, onRead: (bytes: number) => void): Read {
   return async function* read(offset) {

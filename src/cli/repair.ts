@@ -5,7 +5,7 @@ import { Command } from "commander";
 import { contextOf } from "../responses/repair.js";
 import type { RepairContext } from "../responses/response-repair.js";
 import { apiOf } from "./api.js";
-import { checkedInputs, type Input, readerOf, STANDARD, shorter } from "./paths.js";
+import { checkedInputs, type Input, isStdout, readerOf, STANDARD, shorter } from "./paths.js";
 import { bar, ProgressLine } from "./progress.js";
 import { readGivenFiles } from "./stored/given-files.js";
 import { Output } from "./stored/output.js";
@@ -54,8 +54,9 @@ Examples:
 }
 
 async function repair(names: readonly string[], options: Options): Promise<Counts> {
-  const { report: reportPath, concurrency, files } = options;
-  const outPath = options.out === STANDARD ? undefined : options.out;
+  const { concurrency, files } = options;
+  const outPath = isStdout(options.out) ? undefined : options.out;
+  const reportPath = isStdout(options.report) ? STANDARD : options.report;
   const reportFile = reportPath === STANDARD ? undefined : reportPath;
   if (outPath === undefined && options.resume)
     throw new WrongUse("--resume needs the --out that the interrupted run wrote");
