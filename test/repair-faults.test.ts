@@ -177,22 +177,6 @@ describe("time", () => {
     }
   });
 
-  it.each([0, 1])("a signal that aborts after %i lists leaves the response as it was", async (after) => {
-    const controller = new AbortController();
-    const lists: string[] = [];
-    if (after === 0) controller.abort(new Error("gone"));
-    const list = async (id: string) => {
-      lists.push(id);
-      if (lists.length > after) controller.abort(new Error("gone"));
-      return [file("/mnt/data/a.csv", { container_id: id })];
-    };
-    const at = "See /mnt/data/a.csv and /mnt/data/b.csv";
-    const given = response([call("", "cntr_1"), message(at), call("", "cntr_2"), message(at)]);
-    const { response: same, report } = await repairResponse(given, list, { signal: controller.signal });
-    expect(same).toBe(given);
-    expect(report).toMatchObject({ outcome: "failed", citations: [], error: { message: "gone" } });
-  });
-
   it.each([
     ["none of whose entries is a file", [{ id: "cfile_1", name: "a.csv" }], "failed"],
     ["some of whose entries are files", [{ id: "cfile_1" }, file("/mnt/data/a.csv")], "recovered"],
@@ -203,21 +187,6 @@ describe("time", () => {
     expect(report.outcome).toBe(outcome);
     const reasons = { failed: ["container-unavailable"], unchanged: ["not-found"], recovered: [] }[outcome];
     expect(report.unresolved.map(({ reason }) => reason)).toEqual(reasons);
-  });
-
-  it("the report names citations in the response's order, whatever was found first", async () => {
-    const citation = { type: "container_file_citation", container_id: "cntr_1", file_id: "cfile_0" };
-    const annotations = [{ ...citation, filename: "b.csv", start_index: 4, end_index: 19 }];
-    const output = [
-      call(),
-      message("See /mnt/data/a.csv"),
-      message({ text: "See /mnt/data/b.csv", annotations }),
-    ];
-    const { report } = await repairResponse(response(output), async () => [file("/mnt/data/a.csv")]);
-    expect(report.citations.map(({ outputIndex, origin }) => `${outputIndex} ${origin}`)).toEqual([
-      "1 recovered",
-      "2 api",
-    ]);
   });
 
   it("a signal that aborts ends it at once", async () => {

@@ -221,3 +221,36 @@ it("a citation whose file name is no text spoils no other", async () => {
   expect(cited(repaired).at(-1)).toBe("plan.docx@/mnt/data/plan.docx");
   expect(resolveFileCitations(text, [PLAN], { annotations: [odd as never] }).annotations).toHaveLength(1);
 });
+
+describe("one whose lists are stopped, or come in another order", () => {
+  it.each([0, 1])("a signal that aborts after %i lists leaves the response as it was", async (after) => {
+    const controller = new AbortController();
+    const lists: string[] = [];
+    if (after === 0) controller.abort(new Error("gone"));
+    const list = async (id: string) => {
+      lists.push(id);
+      if (lists.length > after) controller.abort(new Error("gone"));
+      return [file("/mnt/data/a.csv", { container_id: id })];
+    };
+    const at = "See /mnt/data/a.csv and /mnt/data/b.csv";
+    const given = response([call("", "cntr_1"), message(at), call("", "cntr_2"), message(at)]);
+    const { response: same, report } = await repairResponse(given, list, { signal: controller.signal });
+    expect(same).toBe(given);
+    expect(report).toMatchObject({ outcome: "failed", citations: [], error: { message: "gone" } });
+  });
+
+  it("the report names citations in the response's order, whatever was found first", async () => {
+    const citation = { type: "container_file_citation", container_id: "cntr_1", file_id: "cfile_0" };
+    const annotations = [{ ...citation, filename: "b.csv", start_index: 4, end_index: 19 }];
+    const output = [
+      call(),
+      message("See /mnt/data/a.csv"),
+      message({ text: "See /mnt/data/b.csv", annotations }),
+    ];
+    const { report } = await repairResponse(response(output), async () => [file("/mnt/data/a.csv")]);
+    expect(report.citations.map(({ outputIndex, origin }) => `${outputIndex} ${origin}`)).toEqual([
+      "1 recovered",
+      "2 api",
+    ]);
+  });
+});
