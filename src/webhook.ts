@@ -8,6 +8,7 @@ import { isId } from "./responses/ids.js";
 import { repairResponse } from "./responses/repair.js";
 import { tellReport } from "./responses/report.js";
 import { FINAL } from "./responses/stream-events.js";
+import { tell } from "./tell.js";
 import type { Report } from "./types.js";
 
 /** An OpenAI client, of any version and class, that verifies deliveries and reads responses. */
@@ -53,8 +54,8 @@ export interface WebhookOptions<Response> extends Omit<FileCitationsOptions, "in
   alreadySeen?: ((deliveryId: string) => boolean | PromiseLike<boolean>) | undefined;
   /** Takes back the mark that `alreadySeen` made: the delivery could not be handled, and will come again. */
   forget?: ((deliveryId: string) => unknown) | undefined;
-  /** Told what OpenAI was answered 500 for. What it throws is ignored. Default `console.error`. */
-  onError?: ((error: unknown) => void) | undefined;
+  /** Told what OpenAI was answered 500 for. What it throws, or rejects with, is ignored. Default `console.error`. */
+  onError?: ((error: unknown) => unknown) | undefined;
 }
 
 /** The longest body that is read. A delivery of OpenAI's has a few hundred bytes. */
@@ -125,7 +126,7 @@ export function createWebhookHandler<Client extends WebhookClient>(
       try {
         await deliveries.forget?.(deliveryId);
       } catch (forgetError) {
-        tell(forgetError);
+        tell(onError, forgetError);
       }
       return fail(error);
     }
@@ -154,14 +155,8 @@ export function createWebhookHandler<Client extends WebhookClient>(
     return { response, report };
   }
 
-  function tell(error: unknown): void {
-    try {
-      onError(error);
-    } catch {}
-  }
-
   function fail(error: unknown): Response {
-    tell(error);
+    tell(onError, error);
     return answer(500, "not handled: deliver it again");
   }
 

@@ -27,7 +27,7 @@ function readTree(): string[] {
 
 /** From the ground up: each floor knows its own and those below. */
 const FLOORS = [
-  ["types", "bad-input", "citations"],
+  ["types", "bad-input", "tell", "citations"],
   ["options", "responses"],
   ["http"],
   ["client", "files"],

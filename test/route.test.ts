@@ -207,12 +207,18 @@ it.each([
   expect(cancel).toHaveBeenCalledTimes(1);
 });
 
-it("an onError that throws harms nobody", async () => {
-  const { get } = await setUp({
-    intercept: ({ path }) => (path.endsWith("/content") ? new Response("", { status: 500 }) : undefined),
-    onError() {
+it.each([
+  [
+    "throws",
+    () => {
       throw new Error("mine");
     },
+  ],
+  ["rejects", async () => Promise.reject(new Error("mine"))],
+])("an onError that %s harms nobody", async (_, onError) => {
+  const { get } = await setUp({
+    intercept: ({ path }) => (path.endsWith("/content") ? new Response("", { status: 500 }) : undefined),
+    onError,
   });
   expect((await get()).status).toBe(502);
 });

@@ -165,10 +165,15 @@ it("a picture whose URL has expired is said to be one", async () => {
   fetch.mockRestore();
 });
 
-it("a progress bar that throws harms nobody", async () => {
-  const onProgress = (): never => {
-    throw new Error("mine");
-  };
+it.each([
+  [
+    "throws",
+    () => {
+      throw new Error("mine");
+    },
+  ],
+  ["rejects", async () => Promise.reject(new Error("mine"))],
+])("a progress bar that %s harms nobody", async (_, onProgress) => {
   expect(
     (
       await settled(

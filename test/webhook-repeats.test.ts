@@ -236,10 +236,15 @@ it("a runtime without what the SDK verifies with is our side's mistake, and told
   expect(errors).toMatchObject([{ message: "Buffer is not defined" }]);
 });
 
-it("what the callbacks throw besides is ignored", async () => {
-  const mine = (): never => {
-    throw new Error("mine");
-  };
+it.each([
+  [
+    "throw",
+    (): never => {
+      throw new Error("mine");
+    },
+  ],
+  ["reject with", async () => Promise.reject(new Error("mine"))],
+])("what the callbacks %s besides is ignored", async (_, mine) => {
   const { deliver } = await setUp({ onReport: mine, onError: mine });
   expect(await deliver()).toBe(200);
   const { deliver: failing } = await setUp({ onResponse: mine, onError: mine });

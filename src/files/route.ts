@@ -4,6 +4,7 @@ import mime from "mime";
 import { badInput, isRecord } from "../bad-input.js";
 import { withoutWords } from "../responses/answer-error.js";
 import { isId } from "../responses/ids.js";
+import { tell } from "../tell.js";
 import type { ContainerFile, ContainerFileCitation } from "../types.js";
 import type { CitedFile } from "./collect.js";
 import { type ContainerContentClient, retrieveContent } from "./content.js";
@@ -24,8 +25,11 @@ export interface FileRouteOptions {
   basePath?: string | undefined;
   /** How long a link opens, in seconds. Default 1200: a container that is left alone lives no longer. */
   expiresIn?: number | undefined;
-  /** Told why a file could not be passed on, when it is not because its container expired. Default `console.error`. */
-  onError?: ((error: unknown) => void) | undefined;
+  /**
+   * Told why a file could not be passed on, when it is not because its container expired. What it throws, or rejects with,
+   * is ignored. Default `console.error`.
+   */
+  onError?: ((error: unknown) => unknown) | undefined;
 }
 
 /** What {@link createFileRoute} gives. */
@@ -130,15 +134,9 @@ export function createFileRoute(client: ContainerContentClient, options: FileRou
       return await fileAnswer(upstream, file.name, isHead);
     } catch (error) {
       const { status, text, headers: more } = failureOf(error);
-      if (status >= 500 && !request.signal.aborted) tell(withoutWords(error));
+      if (status >= 500 && !request.signal.aborted) tell(onError, withoutWords(error));
       return refuse(status, text, more);
     }
-  }
-
-  function tell(error: unknown): void {
-    try {
-      onError(error);
-    } catch {}
   }
 
   return { handler, urlFor };

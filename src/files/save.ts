@@ -3,6 +3,7 @@ import pRetry, { AbortError } from "p-retry";
 import { asError, badInput } from "../bad-input.js";
 import { withoutWords } from "../responses/answer-error.js";
 import { mayHelp, pause, retryAfterMs } from "../responses/ask-again.js";
+import { tell } from "../tell.js";
 import { type CollectedFile, collectFiles } from "./collect.js";
 import { type ContainerContentClient, isInline, openFile } from "./content.js";
 import { createSha256 } from "./sha256.js";
@@ -23,9 +24,9 @@ export interface SaveOptions {
   signal?: AbortSignal | undefined;
   /** A file with more bytes fails. Default: none does. */
   maxBytes?: number | undefined;
-  /** Called for each chunk. `total` is what the server says, `undefined` where it does not. What it throws is ignored. */
+  /** Called for each chunk. `total` is what the server says, `undefined` where it does not. What it throws, or rejects with, is ignored. */
   onProgress?:
-    | ((progress: { file: CollectedFile; bytes: number; total: number | undefined }) => void)
+    | ((progress: { file: CollectedFile; bytes: number; total: number | undefined }) => unknown)
     | undefined;
 }
 
@@ -163,11 +164,7 @@ async function saveOnce<Location>(
     bytes += value.length;
     if (bytes > maxBytes) throw new AbortError(`the file has more than ${maxBytes} bytes`);
     hash.update(value);
-    try {
-      onProgress?.({ file, bytes, total });
-    } catch {
-      // A progress bar that throws is no reason to lose the file.
-    }
+    tell(onProgress, { file, bytes, total });
     return value;
   };
   let stop: () => void = () => {};

@@ -1,5 +1,6 @@
 /** What became of a response, told to its caller. */
 import type { Resolution } from "../citations/resolve.js";
+import { tell } from "../tell.js";
 import type { Annotation, ContainerFileCitation, PartPosition, Report } from "../types.js";
 
 /** What a recovery threw when `onFailure` is `"throw"`. `cause` is what went wrong, `report` all that is known. */
@@ -22,9 +23,7 @@ export interface PartResult extends Resolution {
 
 /** Tells the caller. A callback that throws is no reason to lose the answer, nor is an async one that rejects. */
 export function tellReport(report: Report, onReport: ((report: Report) => unknown) | undefined): void {
-  try {
-    Promise.resolve(onReport?.(report)).catch(() => {});
-  } catch {}
+  tell(onReport, report);
 }
 
 /** Makes the report of the parts and of all else that is known. */
