@@ -3,6 +3,7 @@
  * label. Like `markdown.ts` it looks at what is around a place, not at a tree.
  */
 import { QUERY } from "./boundaries.js";
+import { htmlBlocks, rawHtml } from "./html.js";
 import {
   codeBlocks,
   isEscaped,
@@ -38,6 +39,7 @@ export class LinkPlaces {
   readonly #text: string;
   readonly #codeBlocks: Range[];
   readonly #htmlBlocks: Range[];
+  readonly #rawHtml: Range[];
   readonly #spans: CodeSpan[];
 
   constructor(text: string) {
@@ -46,11 +48,13 @@ export class LinkPlaces {
     this.#codeBlocks = codeBlocks(text);
     this.#htmlBlocks = htmlBlocks(text, this.#codeBlocks);
     this.#spans = codeSpans(text, this.#codeBlocks);
+    this.#rawHtml = rawHtml(text, (at) => isInside(this.#codeBlocks, at) || !!spanAround(this.#spans, at));
   }
 
   /** Where the link goes for what stands from `start` to `end`; `undefined` where it has no place. */
   placeFor({ start, end }: Range): LinkPlace | undefined {
     const text = this.#text;
+    if (isInside(this.#rawHtml, start)) return undefined;
     const before = text.slice(Math.max(0, start - LONGEST_LABEL), start);
     const endOfUrl = endOfMatch(QUERY, text, end);
     const tag = OPEN_TAG.exec(before);
@@ -142,20 +146,6 @@ function isJson(text: string): boolean {
   } catch {
     return false;
   }
-}
-
-const BLOCK_TAGS =
-  "address|article|aside|blockquote|body|center|dd|details|dialog|div|dl|dt|fieldset|figcaption|figure|footer|form|h[1-6]|head|header|html|legend|li|main|menu|nav|ol|p|pre|search|section|summary|table|tbody|td|tfoot|th|thead|title|tr|ul";
-/** HTML that starts a line, up to a blank one: Markdown is not read in there. */
-const HTML_BLOCK = new RegExp(
-  String.raw`^ {0,3}<\/?(?:${BLOCK_TAGS})(?:[\s/>]|$)[^]*?(?:\n[ \t\r]*(?=\n)|$(?![^]))`,
-  "gim",
-);
-
-function htmlBlocks(text: string, codeBlocks: readonly Range[]): Range[] {
-  return [...text.matchAll(HTML_BLOCK)]
-    .map(({ 0: block, index }) => ({ start: index, end: index + block.length }))
-    .filter(({ start }) => !isInside(codeBlocks, start));
 }
 
 /** A run of backticks, or what parts two paragraphs: no code span goes on over that. */
