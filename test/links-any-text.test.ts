@@ -64,7 +64,7 @@ describe("for any text", () => {
     fc.assert(
       fc.property(anyText, anyText, (before, after) => {
         // A link to nowhere around it gets the URL; what wraps it goes with it.
-        fc.pre(!/\]\(\s*[#<>]*\s*\)/.test(after));
+        fc.pre(!/\]\(\s*[#<>]*\s*\)|\]:\s*[#<]/.test(after) && !/\]:\s*[#<]|<a href="#?"/.test(before));
         const text = `${before}\n/mnt/data/a.csv\n${after}`;
         const start = before.length + 1;
         const output = replaceFileLinks(text, [citation(start, start + 15)], () => HREF, {

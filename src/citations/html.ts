@@ -9,7 +9,7 @@ const BLOCK_TAGS =
  */
 const OPENING = new RegExp(
   String.raw`^ {0,3}<(?:(!--|(?:pre|script|style|textarea)(?=[\s>]))|\/?(?:${BLOCK_TAGS})(?=[\s/>]|$)|` +
-    String.raw`(?<=(?:(?<![^])|^[ \t]*(?:#{1,6}[ \t].*|[-*_~\x60]{3,}[ \t]*)?\r?\n) {0,3}<)\/?[a-z][a-z\d-]*(?:[ \t]+[a-z_:][^<>\n]*)?[ \t]*\/?>[ \t\r]*$)`,
+    String.raw`(?<=(?:(?<![^])|^[ \t]*(?:#+ .*|[-~\x60]{3,}[ \t]*)?\r?\n) {0,3}<)\/?[a-z][a-z\d-]*(?:[ \t]+[a-z_:][^<>\n]*)?[ \t]*\/?>[ \t\r]*$)`,
   "gim",
 );
 const BLANK_LINE = /\n[ \t\r]*(?=\n)/g;
@@ -30,7 +30,7 @@ export function htmlBlocks(text: string, codeBlocks: readonly Range[]): Range[] 
   return blocks;
 }
 
-const RAW = /<!--[^]*?(?:-->|$(?![^]))|<(script|style|textarea)\b[^<>]*>[^]*?(?:<\\?\/\1\b|$(?![^]))/gi;
+const RAW = /<!--.*?(?:-->|$)|<(script|style|textarea)\b[^<>]*>.*?(?:<\\?\/\1\b|$)/gis;
 
 /** Comments, and what scripts, style sheets and text fields hold: a link is none in there. `isCode`: what only shows HTML. */
 export function rawHtml(text: string, isCode: (at: number) => boolean): Range[] {

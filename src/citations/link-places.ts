@@ -5,6 +5,7 @@
 import { QUERY } from "./boundaries.js";
 import { htmlBlocks, rawHtml } from "./html.js";
 import {
+  CLOSED_DESTINATION,
   codeBlocks,
   isEscaped,
   isInDestination,
@@ -28,6 +29,10 @@ export interface LinkPlace extends Range {
   after: string;
 }
 
+function replacing(start: number, end: number, form: LinkPlace["form"]): LinkPlace {
+  return { start, end, form, before: "", after: "" };
+}
+
 interface CodeSpan extends Range {
   ticks: string;
 }
@@ -41,6 +46,7 @@ export class LinkPlaces {
   readonly #htmlBlocks: Range[];
   readonly #rawHtml: Range[];
   readonly #spans: CodeSpan[];
+  readonly #definitions: Definitions;
 
   constructor(text: string) {
     this.#text = text;
@@ -48,6 +54,7 @@ export class LinkPlaces {
     this.#codeBlocks = codeBlocks(text);
     this.#htmlBlocks = htmlBlocks(text, this.#codeBlocks);
     this.#spans = codeSpans(text, this.#codeBlocks);
+    this.#definitions = definitionsOf(text);
     this.#rawHtml = rawHtml(text, (at) => isInside(this.#codeBlocks, at) || !!spanAround(this.#spans, at));
   }
 
@@ -66,14 +73,16 @@ export class LinkPlaces {
     }
     const { kind } = placeOf(text, start, false);
     if (kind === "destination" || (kind === "definition" && !FOOTNOTE.test(before))) {
-      return { start, end: endOfUrl, form: "destination", before: "", after: "" };
+      return replacing(start, endOfUrl, "destination");
     }
-    if (isInside(this.#codeBlocks, start)) return { start, end, form: "code", before: "", after: "" };
-    if (this.#isJsonString(start, end)) return { start, end, form: "json", before: "", after: "" };
+    if (isInTitle(text, before, end)) return undefined;
+    if (isInside(this.#codeBlocks, start)) return replacing(start, end, "code");
+    if (this.#isJsonString(start, end)) return replacing(start, end, "json");
     if (isInDestination(text, start)) return undefined;
-    const label = labelAround(text, { start, end });
-    if (label) return destinationToFill(text, label.end);
-    if (isInAnchor(before)) return undefined;
+    const label = labelAround(text, { start, end }, this.#definitions);
+    if (label) return destinationToFill(text, label, this.#definitions);
+    const anchor = OPEN_ANCHOR.exec(before);
+    if (anchor) return hrefToFill(anchor[0], start);
     if (text[start - 1] === "<" && text[endOfUrl] === ">") {
       return this.#linkFrom({ start: start - 1, end: endOfUrl + 1 });
     }
@@ -93,7 +102,7 @@ export class LinkPlaces {
   #linkFrom({ start, end }: Range): LinkPlace | undefined {
     const text = this.#text;
     const form = isInside(this.#htmlBlocks, start) ? "anchor" : "link";
-    const place: LinkPlace = { start, end, form, before: "", after: "" };
+    const place = replacing(start, end, form);
     const span = spanAround(this.#spans, start);
     if (span) {
       const { ticks } = span;
@@ -199,29 +208,74 @@ function spanAround(spans: readonly CodeSpan[], at: number): CodeSpan | undefine
   return span && span.start < at ? span : undefined;
 }
 
-/** The label that what stands from `start` to `end` is in, or is: links do not nest. */
-function labelAround(text: string, { start, end }: Range): Range | undefined {
+/** By the label of a definition, in lower case: where its destination is, if that leads nowhere. */
+type Definitions = ReadonlyMap<string, LinkPlace | undefined>;
+
+const DEFINITION =
+  /^[ \t>]{0,16}\[([^[\]]{1,200})\]:\s{0,8}(?:(#|<#?>)|<[^<>\n]*>|[^\s<]\S*)(?=[ \t]*$|\s+["'(])/gm;
+
+function definitionsOf(text: string): Definitions {
+  return new Map(
+    [...text.matchAll(DEFINITION)].map(({ 0: whole, 1: label, 2: nowhere, index }) => {
+      const end = index + whole.length;
+      return [
+        label!.toLowerCase(),
+        nowhere ? replacing(end - nowhere.length, end, "destination") : undefined,
+      ] as const;
+    }),
+  );
+}
+
+/**
+ * The label that what stands from `start` to `end` is in, or is: links do not nest. What names a definition is no text
+ * either: it would name none.
+ */
+function labelAround(text: string, { start, end }: Range, definitions: Definitions): Range | undefined {
   for (let at = end, depth = 0; at < text.length && at - end < LONGEST_LABEL; at++) {
     if (text[at] === "[") depth++;
     else if (text[at] === "]" && depth-- === 0) {
-      if (text[at + 1] !== "(" && text[at + 1] !== "[") return undefined;
       const label = labelBefore(text, at);
-      return label && label.start <= start ? label : undefined;
+      if (!label || label.start > start) return undefined;
+      const isLabel = /[([]/.test(text.charAt(at + 1)) || definitions.has(idOf(text, label));
+      return isLabel ? label : undefined;
     } else if (text[at] === "\n" && /\n[ \t\r]*\n/y.test(text.slice(at, at + 9))) return undefined;
   }
   return undefined;
 }
 
-/** `[plan.docx](#)` and `[plan.docx]()` lead nowhere: there is where the URL belongs. */
-function destinationToFill(text: string, close: number): LinkPlace | undefined {
-  const nowhere = /^\]\(\s{0,8}(?:#|<#?>)?\s{0,8}\)/.exec(text.slice(close, close + 24));
-  if (!nowhere) return undefined;
-  const end = close + nowhere[0].length - 1;
-  return { start: close + 2, end, form: "destination", before: "", after: "" };
+function idOf(text: string, { start, end }: Range): string {
+  return text.slice(start, end).toLowerCase();
 }
 
-/** Whether the text before a place leaves an `<a …>` open. */
-function isInAnchor(before: string): boolean {
-  const html = before.toLowerCase();
-  return html.lastIndexOf("<a ") > Math.max(html.lastIndexOf("</a"), html.lastIndexOf("<\\/a"));
+/** `[plan.docx](#)` and `[plan.docx]()` lead nowhere, and so may a definition: there is where the URL belongs. */
+function destinationToFill(text: string, label: Range, definitions: Definitions): LinkPlace | undefined {
+  const close = label.end;
+  const behind = text.slice(close, close + LONGEST_LABEL);
+  if (text[close + 1] !== "(") {
+    const id = /^\]\[([^[\]]+)\]/.exec(behind)?.[1];
+    return definitions.get(id?.toLowerCase() ?? idOf(text, label));
+  }
+  const nowhere = /^\]\(\s{0,8}(?:#|<#?>|(?=\s*\)))/.exec(behind)?.[0] ?? "";
+  const end = close + nowhere.length;
+  const isNowhere = nowhere !== "" && endOfMatch(CLOSED_DESTINATION, text, end) > end;
+  return isNowhere ? replacing(close + 2, end, "destination") : undefined;
+}
+
+/** What the text before a place has from the `<a …>` on that it leaves open. */
+const OPEN_ANCHOR = /<a (?:(?!<\\?\/?a\b).)*$/is;
+
+/** `<a href="#">` and `<a href="">` lead nowhere as well. `anchor` ends at `at`. */
+function hrefToFill(anchor: string, at: number): LinkPlace | undefined {
+  const nowhere = /^[^>]*?\shref=(\\?["'])#?(?=\1)/i.exec(anchor)?.[0];
+  if (!nowhere) return undefined;
+  const end = at - anchor.length + nowhere.length;
+  return replacing(nowhere.endsWith("#") ? end - 1 : end, end, "attribute");
+}
+
+/** What stands between a link's or a definition's destination and a place in its title. */
+const TITLE = /(?:\]\(|(?:^|\n)[ \t>]*\[[^[\]\n]+\]:)\s*(?:<[^<>\n]*>|[^\s()<>]+)\s+\\?["'(][^"()\n]*$/;
+
+/** A title is text, and Markdown none in there. */
+function isInTitle(text: string, before: string, end: number): boolean {
+  return TITLE.test(before) && /^.*?["')][ \t]*(?:\)|$)/m.test(text.slice(end, end + LONGEST_LABEL));
 }

@@ -85,12 +85,14 @@ export function replaceFileLinks(
   if (citations.length + missing.length === 0) return text;
 
   const places = new LinkPlaces(text);
-  const links = apart(
-    citations.flatMap(({ annotation, range }) => {
-      const place = places.placeFor(range);
-      return place ? [{ annotation, place }] : [];
-    }),
-  );
+  const placed = new Map<string, CitedPlace>();
+  for (const { annotation, range } of citations) {
+    const place = places.placeFor(range);
+    if (!place) continue;
+    const key = JSON.stringify([place.start, place.end, annotation.container_id, annotation.file_id]);
+    if (!placed.has(key)) placed.set(key, { annotation, place });
+  }
+  const links = apart([...placed.values()]);
   const taken = merge(links.map(({ place }) => place));
   const notes = missing.flatMap((mention): Replacement[] => {
     const place = places.placeForNote(mention);
@@ -131,20 +133,22 @@ interface CitedRange {
   range: Range;
 }
 
-/** The citations that stand for a place in the text, each once. */
+interface CitedPlace {
+  annotation: ContainerFileCitation;
+  place: LinkPlace;
+}
+
+/** The citations that cover some of the text. */
 function citationsOf(text: string, annotations: readonly unknown[], indexUnit: IndexUnit): CitedRange[] {
   // Other annotations prove the unit as well.
   const ranged = (annotations.filter(isRecord) as unknown as Annotation[]).filter(isRanged);
   const { ranges } = rangesOf(text, ranged, indexUnit, DEFAULT_ROOTS);
-  const citations = new Map<string, CitedRange>();
-  for (const [at, annotation] of ranged.entries()) {
+  return ranged.flatMap((annotation, at): CitedRange[] => {
     const range = ranges[at]!;
-    if (!isFileCitation(annotation)) continue;
-    if (range.end > text.length || isInPair(text, range.start) || isInPair(text, range.end)) continue;
-    const key = JSON.stringify([range, annotation.container_id, annotation.file_id]);
-    if (!citations.has(key)) citations.set(key, { annotation, range });
-  }
-  return [...citations.values()];
+    if (!isFileCitation(annotation)) return [];
+    if (range.end > text.length || isInPair(text, range.start) || isInPair(text, range.end)) return [];
+    return [{ annotation, range }];
+  });
 }
 
 function isFileCitation(annotation: Annotation): annotation is ContainerFileCitation {
@@ -167,7 +171,7 @@ function isSpelled(text: string, mention: UnresolvedMention): boolean {
 }
 
 /** Those that overlap no other, in the text's order: which of two files is meant is not ours to say. */
-function apart<T extends { place: Range }>(links: readonly T[]): T[] {
+function apart(links: readonly CitedPlace[]): CitedPlace[] {
   const sorted = [...links].sort((a, b) => a.place.start - b.place.start);
   let reach = 0;
   return sorted.filter(({ place }, at) => {
@@ -197,10 +201,7 @@ function replaced(text: string, replacements: Replacement[]): string {
   return result + text.slice(from);
 }
 
-function linkFor(
-  { annotation, place }: { annotation: ContainerFileCitation; place: LinkPlace },
-  url: LinkUrl,
-): Replacement[] {
+function linkFor({ annotation, place }: CitedPlace, url: LinkUrl): Replacement[] {
   if (url == null || url === "") return [];
   if (typeof url !== "string") throw badInput("what toUrl returns", "a URL as a string, or undefined", url);
   return [{ place, written: place.before + writtenLink(place, annotation, safeUrl(url)) + place.after }];

@@ -50,7 +50,7 @@ export function isInDestination(text: string, at: number): boolean {
 }
 
 /** Its title, which models also write in curly quotes, or an image's size. */
-const CLOSED_DESTINATION =
+export const CLOSED_DESTINATION =
   /\s{0,8}(?:(?:\\?"[^\n]{0,300}?"|'[^\n]{0,300}?'|\([^()\n]{0,300}\)|[“‘][^\n]{0,300}?[”’]|=[\dx%]{1,12})\s{0,8})?\)/y;
 const CLOSED_DEFINITION = /[ \t]{0,8}(?:\r?\n|$|\\[nr"]|["'(])/y;
 

@@ -49,7 +49,7 @@ const PLACES: Record<string, [source: string, expected: string | undefined][]> =
     ["[⟦a.csv⟧\n \nx](https://h/)", `[${LINK}\n \nx](https://h/)`],
     ["⟦/mnt/data/[a.csv⟧](h)", `${LINK}](h)`],
     ["[⟦a.csv⟧](h) [x](#)", undefined],
-    ["[⟦a.csv⟧]( # )", `[a.csv](${HREF})`],
+    ["[⟦a.csv⟧]( # )", `[a.csv](${HREF} )`],
   ],
 };
 
