@@ -59,7 +59,8 @@ export function coveredRanges(
 
 /**
  * The range of each annotation, in UTF-16 offsets, and the unit they count in. With `"auto"`, a citation that spells its
- * link in one unit only proves that unit; where none does, they are code points, as the API's are. A range may end
+ * link in one unit only proves that unit, and then one that ends behind the text in code points only; where none does, they
+ * are code points, as the API's are. A range may end
  * behind the text.
  */
 export function rangesOf(
@@ -82,7 +83,11 @@ export function rangesOf(
     const spells = ({ start, end }: Range, at: number): boolean =>
       spellsItsFile(text.slice(start, end), ranged[at]!, roots);
     const proof = inUtf16.findIndex((range, at) => spells(range, at) !== spells(inCodePoints[at]!, at));
-    if (proof >= 0 && spells(inUtf16[proof]!, proof)) return { ranges: inUtf16, unit: "utf-16" };
+    const isUtf16 =
+      proof >= 0
+        ? spells(inUtf16[proof]!, proof)
+        : inUtf16.some(({ end }, at) => end <= text.length && inCodePoints[at]!.end === Infinity);
+    if (isUtf16) return { ranges: inUtf16, unit: "utf-16" };
   }
   return { ranges: inCodePoints, unit: "code-point" };
 }

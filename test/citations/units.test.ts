@@ -111,6 +111,22 @@ describe("ranges count in", () => {
     expect(resolved(text, files, annotations, "auto")).toEqual({ cited: [], missed: [] });
   });
 
+  test("UTF-16 units, where one ends behind the text in code points", () => {
+    const lead = `${"💥".repeat(8)} see `;
+    const cite = (start: number, end: number, more = {}) => ({
+      ...given("utf-16"),
+      ...{ filename: "b.csv", start_index: start, end_index: end, ...more },
+    });
+    const last = cite(lead.length, lead.length + 5);
+    const link = (...annotations: Annotation[]) => replaceFileLinks(`${lead}a.csv`, annotations, () => "U");
+    expect(link(last)).toBe(`${lead}[b.csv](U)`);
+    expect(link(cite(lead.length, lead.length + 6))).toBe(`${lead}a.csv`);
+    const points = lead.length - 8;
+    expect(link({ ...last, type: "url_citation" }, cite(points, points + 5, { filename: "a.csv" }))).toBe(
+      `${lead}[a.csv](U)`,
+    );
+  });
+
   test.each(["code-point", "utf-16"] as const)(
     "%s: a citation that ends behind the text has no place in it",
     (unit) => {
