@@ -189,6 +189,11 @@ describe("toUrl", () => {
     };
     expect(() => replaceFileLinks(text, annotations, fail)).toThrow(error);
     await expect(replaceFileLinks(text, annotations, async () => fail())).rejects.toBe(error);
+    const rejected = Promise.reject(new Error("another"));
+    const both = () =>
+      replaceFileLinks(text, annotations, ({ file_id }) => (file_id === "cfile_1" ? rejected : fail()));
+    expect(both).toThrow(error);
+    await new Promise((resolve) => setImmediate(resolve)); // by then, a rejection is unhandled
   });
 });
 

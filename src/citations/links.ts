@@ -20,7 +20,8 @@ export interface ReplaceOptions {
   unresolved?: readonly UnresolvedMention[] | null | undefined;
   /**
    * The note, in the text's own Markdown, that takes the place of a mention in `unresolved`, and of the whole link where
-   * it is one. Nothing: the mention is left.
+   * it is one. Nothing: the mention is left, and so is one in an attribute or a definition, or in a link around an image that
+   * is cited.
    */
   onMissing?: ((mention: UnresolvedMention) => string | null | undefined) | undefined;
 }
@@ -32,7 +33,8 @@ export interface ReplaceOptions {
  * - A bare path, one in quotes or brackets, an autolink, a file's name becomes `[filename](url)`. So does a code span,
  *   without its backticks; if it has more in it than the mention, the rest stays code. In an HTML block it is `<a href>`.
  * - An attribute's value, a string of JSON, and what stands in a code block becomes the URL alone.
- * - In the label of a link that leads elsewhere nothing is replaced; one that leads to `#` or nowhere gets the URL.
+ * - In the label of a link that leads elsewhere, in what names a definition, in a title, a comment, a script or a style
+ *   sheet nothing is replaced; a link that leads to `#` or nowhere gets the URL.
  *
  * A file name or URL cannot break out of where it is written: of a URL, whatever none may have, quotes and round brackets
  * are percent-encoded; in a file name, what Markdown or HTML could read is written as an entity, and control and bidi
@@ -89,7 +91,7 @@ export function replaceFileLinks(
   for (const { annotation, range } of citations) {
     const place = places.placeFor(range);
     if (!place) continue;
-    const key = JSON.stringify([place.start, place.end, annotation.container_id, annotation.file_id]);
+    const key = `${place.start} ${place.end} ${annotation.container_id} ${annotation.file_id}`;
     if (!placed.has(key)) placed.set(key, { annotation, place });
   }
   const links = apart([...placed.values()]);
@@ -101,7 +103,13 @@ export function replaceFileLinks(
   });
   const build = (urls: readonly LinkUrl[]): string =>
     replaced(text, [...links.flatMap((link, at) => linkFor(link, urls[at])), ...notes]);
-  const urls = links.map(({ annotation }) => toUrl(annotation));
+  const urls: ReturnType<typeof toUrl>[] = [];
+  try {
+    for (const { annotation } of links) urls.push(toUrl(annotation));
+  } catch (error) {
+    void Promise.allSettled(urls); // this error is the one that is told
+    throw error;
+  }
   return urls.some(isThenable) ? Promise.all(urls).then(build) : build(urls as LinkUrl[]);
 }
 
