@@ -3,6 +3,13 @@ export function badInput(name: string, takes: string, got: unknown): TypeError {
   return new TypeError(`${name} must be ${takes}, got ${show(got)}`);
 }
 
+/** Throws a `TypeError` for options that are none. */
+export function checkNames(options: object, names: readonly string[]): void {
+  const unknown = Object.keys(options).filter((name) => !names.includes(name));
+  if (unknown.length === 0) return;
+  throw new TypeError(`options has no ${unknown.join(", ")}; it takes ${names.join(", ")}`);
+}
+
 export function isRecord(value: unknown): value is Record<string, unknown> {
   return typeof value === "object" && value !== null && !Array.isArray(value);
 }

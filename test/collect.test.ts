@@ -131,6 +131,16 @@ describe("images of code", () => {
   });
 });
 
+it("an image that comes twice is one, and is named by its type", () => {
+  const outputs = [
+    ...["https://h/a.jpg", "https://h/a.jpg", "data:image/svg+xml;base64,PHN2Zy8+"],
+    ...["data:image/avif,x", "data:image/svg+xml;base64,PHN2Zy8+", "data:text/html,x", "data:image/../x,y"],
+  ].map((url) => ({ type: "image", url }));
+  expect(collectFiles(response([{ ...call(), outputs }])).map(({ filename }) => filename)).toEqual([
+    ...["ci_1-1.png", "ci_1-3.svg", "ci_1-4.avif", "ci_1-6.png", "ci_1-7.png"],
+  ]);
+});
+
 describe("a whole turn", () => {
   const script: Script = async (request) => [
     ...(await chartModel({ files: { "totals.csv": "1" } })(request)),

@@ -119,6 +119,56 @@ it("a sink that hides that the stream broke is not believed", async () => {
   expect(asked).toBe(2);
 });
 
+it("a sink that waits for something else does not hold what is stopped", async () => {
+  const controller = new AbortController();
+  const sink: Sink<void> = async (_, stream) => {
+    await new Response(stream).text();
+    controller.abort(new Error("stopped"));
+    await new Promise(() => {});
+  };
+  const client = clientOf(() => new Response("x"));
+  const { saved, failed } = await settled(
+    saveFiles(client, citing("a"), sink, { signal: controller.signal }),
+  );
+  expect(saved).toEqual([]);
+  expect(failed).toMatchObject([{ error: { message: "stopped" } }]);
+  expect(vi.getTimerCount()).toBe(0);
+});
+
+it("a sink that is stopped may clean up before the end", async () => {
+  const controller = new AbortController();
+  let isClean = false;
+  const sink: Sink<void> = async (_, stream) => {
+    controller.abort();
+    await new Response(stream).text().catch(() => {});
+    await new Promise((resolve) => setTimeout(resolve, 400));
+    isClean = true;
+    throw new Error("cleaned up");
+  };
+  const saving = saveFiles(
+    clientOf(() => new Response("x")),
+    citing("a"),
+    sink,
+    { signal: controller.signal },
+  ).then(({ failed }) => [failed.length, isClean]);
+  expect(await settled(saving)).toEqual([1, true]);
+  expect(vi.getTimerCount()).toBe(0);
+});
+
+it.each([null, new Response(null, { status: 204 })])(
+  "an answer without a file is none: %s",
+  async (answer) => {
+    let asked = 0;
+    const client = clientOf(() => {
+      asked++;
+      return answer as Response;
+    });
+    const { failed } = await settled(saveFiles(client, citing("a"), memory().sink));
+    expect(failed).toMatchObject([{ error: { message: "the API answered 204, without a file" } }]);
+    expect(asked).toBe(1);
+  },
+);
+
 it("an empty file is one", async () => {
   const { saved } = await settled(
     saveFiles(

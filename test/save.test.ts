@@ -236,6 +236,13 @@ describe("bad input is a TypeError that says so", () => {
     [client, citing(), sink, { signal: {} }, /^options\.signal must be an AbortSignal, got \{\}$/],
     [client, citing(), sink, { onProgress: "bar" }, /^options\.onProgress must be a function, got "bar"$/],
     [client, citing(), sink, null, /^options must be an object, got null$/],
+    [
+      client,
+      citing(),
+      sink,
+      { maxbytes: 1, x: 2 },
+      /^options has no maxbytes, x; it takes concurrency, .*, onProgress$/,
+    ],
   ])("%#", async (...[badClient, badResponse, badSink, options, shown]) => {
     const promise = saveFiles(badClient as never, badResponse as never, badSink as never, options as never);
     await expect(promise).rejects.toThrow(TypeError);
@@ -244,5 +251,14 @@ describe("bad input is a TypeError that says so", () => {
 
   it("a folder", () => {
     expect(() => directory(7 as never)).toThrow(new TypeError("path must be the path of a folder, got 7"));
+    const open = directory as (path: string, options: unknown) => unknown;
+    for (const [options, shown] of [
+      [5, "options must be an object, got 5"],
+      [null, "options must be an object, got null"],
+      [{ overwrite: "false" }, 'options.overwrite must be a boolean, got "false"'],
+      [{ overwrit: true }, "options has no overwrit; it takes overwrite"],
+    ] as const) {
+      expect(() => open("x", options)).toThrow(new TypeError(shown));
+    }
   });
 });

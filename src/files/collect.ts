@@ -73,7 +73,7 @@ export function collectFiles(response: { output: unknown }): CollectedFile[] {
 
 function keyOf(file: CollectedFile): string {
   if (file.kind === "container-file") return JSON.stringify([file.containerId, file.fileId]);
-  return JSON.stringify([file.kind, file.itemId, file.filename]);
+  return file.kind === "code-image" ? file.url : file.itemId;
 }
 
 function filesOfItem(item: unknown): CollectedFile[] {

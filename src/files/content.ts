@@ -47,10 +47,18 @@ export async function retrieveContent(
   );
   const answer: unknown = await asked.catch((error: unknown) => error); // the SDK throws what is not ok
   const location = redirectOf(answer);
-  if (location === undefined) return asked;
+  if (location === undefined) return notEmpty(await asked);
   if (answer instanceof Response) await answer.body?.cancel();
   const { signal, headers } = options;
-  return fetch(location, { ...(signal && { signal }), ...(headers && { headers }), credentials: "omit" });
+  return notEmpty(
+    await fetch(location, { ...(signal && { signal }), ...(headers && { headers }), credentials: "omit" }),
+  );
+}
+
+/** An answer that has a file, if an empty one. The SDK gives `null` for a 204. */
+function notEmpty(answer: Response | null): Response {
+  if (answer && answer.status !== 204) return answer;
+  throw Object.assign(new Error("the API answered 204, without a file"), { status: 204 });
 }
 
 /** The URL that an answer, or the error that it was thrown as, redirects to. */

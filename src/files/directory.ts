@@ -6,7 +6,7 @@ import { join, resolve } from "node:path";
 import { Readable } from "node:stream";
 import { pipeline } from "node:stream/promises";
 import type { ReadableStream as NodeReadableStream } from "node:stream/web";
-import { badInput } from "../bad-input.js";
+import { badInput, checkNames, isRecord } from "../bad-input.js";
 import { numberedName, safeName } from "./safe-name.js";
 import type { Sink } from "./save.js";
 
@@ -28,7 +28,7 @@ const NO_LINKS = new Set<string | undefined>([
  * @param path the folder.
  * @param options `overwrite`: put a file in place of one of the same name, also of one that the same response hands over.
  * Default `false`: it gets a number, `plan (2).docx`.
- * @throws {TypeError} when `path` is no string, or an empty one.
+ * @throws {TypeError} when `path` is no string, or an empty one, or an option is wrong.
  * @example
  * ```ts
  * import { directory } from "openai-file-citations/node";
@@ -36,8 +36,12 @@ const NO_LINKS = new Set<string | undefined>([
  * const sink = directory("downloads");
  * ```
  */
-export function directory(path: string, { overwrite = false }: { overwrite?: boolean } = {}): Sink<string> {
+export function directory(path: string, options: { overwrite?: boolean | undefined } = {}): Sink<string> {
   if (typeof path !== "string" || path === "") throw badInput("path", "the path of a folder", path);
+  if (!isRecord(options)) throw badInput("options", "an object", options);
+  checkNames(options, ["overwrite"]);
+  const { overwrite = false } = options;
+  if (typeof overwrite !== "boolean") throw badInput("options.overwrite", "a boolean", overwrite);
   const folder = resolve(path);
   return async (file, stream) => {
     await mkdir(folder, { recursive: true });

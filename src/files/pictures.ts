@@ -2,16 +2,16 @@
 
 interface PictureType {
   mediaType: string;
-  extension: string;
   /** How its first bytes look, one character each. */
   start: RegExp;
 }
 
 const TYPES: readonly PictureType[] = [
-  { mediaType: "image/png", extension: "png", start: /^\x89PNG\r\n/ },
-  { mediaType: "image/jpeg", extension: "jpg", start: /^\xff\xd8\xff/ },
-  { mediaType: "image/webp", extension: "webp", start: /^RIFF.{4}WEBP/s },
-  { mediaType: "image/gif", extension: "gif", start: /^GIF8[79]a/ },
+  { mediaType: "image/png", start: /^\x89PNG\r\n/ },
+  { mediaType: "image/jpeg", start: /^\xff\xd8\xff/ },
+  { mediaType: "image/webp", start: /^RIFF.{4}WEBP/s },
+  { mediaType: "image/gif", start: /^GIF8[79]a/ },
+  { mediaType: "image/avif", start: /^.{4}ftypavi[fs]/s },
 ];
 
 /** The type of the picture that begins so; `undefined` for anything else. */
@@ -26,5 +26,5 @@ export function isPictureType(mediaType: string): boolean {
 
 /** The extension of a picture's file name; the API's pictures are PNG unless they say otherwise. */
 export function pictureExtension(mediaType: string | undefined): string {
-  return TYPES.find((type) => type.mediaType === mediaType)?.extension ?? "png";
+  return /^image\/([a-z]+)(?:\+xml)?$/.exec(mediaType ?? "")?.[1]?.replace("jpeg", "jpg") ?? "png";
 }

@@ -1,6 +1,6 @@
 /** All that a response hands over, into a sink: streamed, side by side, tried again where that can help. */
 import pRetry, { AbortError } from "p-retry";
-import { asError, badInput } from "../bad-input.js";
+import { asError, badInput, checkNames, isRecord } from "../bad-input.js";
 import { withoutWords } from "../responses/answer-error.js";
 import { mayHelp, pause, retryAfterMs } from "../responses/ask-again.js";
 import { tell } from "../tell.js";
@@ -20,7 +20,7 @@ export interface SaveOptions {
   concurrency?: number | undefined;
   /** How often a download is tried again after a 429, a 5xx or a broken connection. Default 3. */
   retries?: number | undefined;
-  /** Stops all downloads; what was not saved by then has failed. */
+  /** Stops all downloads; what was not saved by then has failed. A sink has half a second to clean up. */
   signal?: AbortSignal | undefined;
   /** A file with more bytes fails. Default: none does. */
   maxBytes?: number | undefined;
@@ -115,8 +115,15 @@ export async function saveFiles<Location>(
 
 /** The options with their defaults. */
 function checked(options: SaveOptions) {
-  if (typeof options !== "object" || options === null) throw badInput("options", "an object", options);
-  const { concurrency = 4, retries = 3, signal, maxBytes = Number.POSITIVE_INFINITY, onProgress } = options;
+  if (!isRecord(options)) throw badInput("options", "an object", options);
+  checkNames(options, ["concurrency", "retries", "signal", "maxBytes", "onProgress"]);
+  const {
+    concurrency = 4,
+    retries = 3,
+    signal,
+    maxBytes = Number.POSITIVE_INFINITY,
+    onProgress,
+  }: SaveOptions = options;
   if (!(Number.isInteger(concurrency) && concurrency > 0)) {
     throw badInput("options.concurrency", "a whole number above 0", concurrency);
   }
@@ -134,6 +141,9 @@ function checked(options: SaveOptions) {
   }
   return { concurrency, retries, signal, maxBytes };
 }
+
+/** How long a sink may take to end, and clean up, once all is stopped: it may wait for something that never comes. */
+const LONGEST_END_MS = 500;
 
 /** One try. What it throws another try may help with, unless it is an `AbortError`. */
 async function saveOnce<Location>(
@@ -167,16 +177,13 @@ async function saveOnce<Location>(
     tell(onProgress, { file, bytes, total });
     return value;
   };
-  let stop: () => void = () => {};
+  let controller!: ReadableStreamDefaultController<Uint8Array>;
   const measured = new ReadableStream<Uint8Array>(
     {
-      start(controller) {
-        stop = () => {
-          broken ??= asError(signal?.reason);
-          controller.error(broken);
-        };
+      start(given) {
+        controller = given;
       },
-      async pull(controller) {
+      async pull() {
         try {
           const chunk = await read();
           if (chunk) controller.enqueue(chunk);
@@ -190,10 +197,19 @@ async function saveOnce<Location>(
     },
     { highWaterMark: 0 },
   );
+  let stop: () => void = () => {};
+  let timer: ReturnType<typeof setTimeout> | undefined;
+  const abandoned = new Promise<never>((_, reject) => {
+    stop = () => {
+      broken ??= asError(signal?.reason);
+      controller.error(broken);
+      timer = setTimeout(reject, LONGEST_END_MS, broken);
+    };
+  });
   signal?.addEventListener("abort", stop);
   if (signal?.aborted) stop(); // while the file was opened
   try {
-    const location = await sink(file, measured);
+    const location = await Promise.race([sink(file, measured), abandoned]);
     // A sink that knows how long the file is may not ask for more behind its last byte.
     if (!isWhole && bytes !== total) throw new Error("the sink stopped before the file's end");
     return { file, location, bytes, sha256: hash.hex() };
@@ -204,6 +220,7 @@ async function saveOnce<Location>(
     return throwPlain(broken);
   } finally {
     signal?.removeEventListener("abort", stop);
+    clearTimeout(timer);
   }
 }
 
