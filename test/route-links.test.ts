@@ -95,7 +95,7 @@ describe("a link that was not made here is 403, and the API is never asked", () 
     }
     for (const path of [
       "/",
-      `/files/${token}/`,
+      `/files/${token}//`,
       `/files/${token}/x`,
       `/files/x?token=${token}`,
       `/files/x#${token}`,
@@ -161,4 +161,25 @@ it("secrets can be rotated: the first signs, all are taken", async () => {
   expect(await statusOf([SECRET, OTHER_SECRET], OTHER_SECRET)).toBe(403);
   expect(await statusOf(OTHER_SECRET, SECRET)).toBe(403);
   expect(await statusOf(SECRET, new TextEncoder().encode(SECRET))).toBe(200);
+});
+
+it("a link opens with a slash behind it, which some servers add", async () => {
+  const { route, getPath, file } = await setUp();
+  const link = await route.urlFor(file);
+  for (const path of [`${link}/`, `${link}/?x=/`, `${link}?x#/y/`]) {
+    const answer = await getPath(path);
+    expect(answer.status).toBe(200);
+    await answer.body?.cancel();
+  }
+  expect((await getPath(`${link}//`)).status).toBe(403);
+});
+
+it("an answer without a file is 502, and told as what it is", async () => {
+  const errors: unknown[] = [];
+  const retrieve = async () => null as never; // as the SDK gives a 204
+  const client = { containers: { files: { content: { retrieve } } } };
+  const route = createFileRoute(client, { secret: SECRET, onError: (error) => errors.push(error) });
+  const url = `https://example.com${await route.urlFor(citation("a"))}`;
+  expect((await route.handler(new Request(url))).status).toBe(502);
+  expect(errors).toMatchObject([{ message: "the API answered 204, without a file" }]);
 });

@@ -128,8 +128,15 @@ describe("what the browser is told of a file", () => {
     ["code.js", "alert(1)", "text/javascript; charset=utf-8", "attachment"],
     ["notes.txt", html, "text/plain; charset=utf-8", "inline"],
     ["totals.csv", "1,2", "text/csv; charset=utf-8", "attachment"],
-    ["sound.mp3", "ID3", "audio/mpeg", "inline"],
-    ["film.mp4", "....ftyp", "video/mp4", "inline"],
+    ["sound.mp3", "ID3\x03\x00\x00", "audio/mpeg", "inline"],
+    ["sound.wav", "RIFF\x24\x08\x00\x00WAVE", "audio/wav", "inline"],
+    ["film.mp4", "\0\0\0 ftypisom", "video/mp4", "inline"],
+    ["film.webm", new Uint8Array([0x1a, 0x45, 0xdf, 0xa3]), "video/webm", "inline"],
+    ["still.avif", "\0\0\0 ftypavif", "image/avif", "inline"],
+    ["still.avif", html, "application/octet-stream", "attachment"],
+    ["film.mp4", html, "application/octet-stream", "attachment"],
+    ["film.webm", "", "application/octet-stream", "attachment"],
+    ["sound.wav", "\t\r\n\f <html>", "application/octet-stream", "attachment"],
     ["model.parquet", "PAR1", "application/octet-stream", "attachment"],
     ["data", html, "application/octet-stream", "attachment"],
     ["page.html.", html, "text/html; charset=utf-8", "attachment"],
@@ -245,6 +252,11 @@ it("bad input is a TypeError that says so", async () => {
     [client, { secret, expiresIn: "1h" }, /^options\.expiresIn must be/],
     [client, { secret, expiresIn: Number.NaN }, /^options\.expiresIn must be/],
     [client, { secret, onError: "log" }, /^options\.onError must be a function, got "log"$/],
+    [
+      client,
+      { secret, expires: 60 },
+      /^options has no expires; it takes secret, basePath, expiresIn, onError$/,
+    ],
   ] as const) {
     const create = () => createFileRoute(badClient as OpenAI, options as never);
     expect(create).toThrow(TypeError);

@@ -1,7 +1,7 @@
 /** Links that a browser can open without the API key: signed, for a while. `openai-file-citations/route` */
 import { create as contentDisposition } from "content-disposition";
 import mime from "mime";
-import { badInput, isRecord } from "../bad-input.js";
+import { badInput, checkNames, isRecord } from "../bad-input.js";
 import { withoutWords } from "../responses/answer-error.js";
 import { isId } from "../responses/ids.js";
 import { tell } from "../tell.js";
@@ -35,7 +35,7 @@ export interface FileRouteOptions {
 /** What {@link createFileRoute} gives. */
 export interface FileRoute {
   /**
-   * Answers a link's `GET` or `HEAD`, whatever stands before the link's last segment. It never rejects, and answers
+   * Answers a link's `GET` or `HEAD`, whatever stands before the link's last segment, and with a slash behind it. It never rejects, and answers
    *
    * - 200 with the file, or 206 with the `Range` of it that was asked for, if the API does ranges;
    * - 403 for a link that was not signed here or was changed, 410 for one that has expired;
@@ -53,7 +53,7 @@ const RANGE = /^bytes=(?:\d+-\d*|-\d+)$/;
 /** What the API's answer says of the bytes. */
 const PASSED_ON = ["content-length", "content-range", "accept-ranges", "etag", "last-modified"];
 /** Shown by a browser without running anything in it. All else, HTML, SVG and PDF among it, is downloaded. */
-const SHOWN = /^(?:image\/(?:png|jpeg|gif|webp|avif)|audio\/[\w.+-]+|video\/[\w.+-]+|text\/plain)$/;
+const SHOWN = /^(?:image\/(?:png|jpeg|gif|webp|avif)|(?:audio|video)\/[\w.+-]+|text\/plain)$/;
 /** How many bytes tell what kind of file it is. */
 const START = 16;
 
@@ -63,8 +63,8 @@ const START = 16;
  * a link can open it.
  *
  * The answer has the media type that name and bytes agree on, and `Content-Disposition`. It is never run as a page of
- * yours: `Content-Security-Policy: sandbox`, `X-Content-Type-Options: nosniff`; only pictures, sound, video and plain text
- * are shown inline.
+ * yours: `Content-Security-Policy: sandbox`, `X-Content-Type-Options: nosniff`; only pictures whose bytes say that they are some, sound
+ * and video whose bytes are none of a text, and plain text are shown inline.
  *
  * @throws {TypeError} when `client` is none, `secret` is too short, or an option is wrong.
  * @example
@@ -89,6 +89,7 @@ export function createFileRoute(client: ContainerContentClient, options: FileRou
     throw badInput("client", "an OpenAI client, with containers.files.content.retrieve", client);
   }
   if (!isRecord(options)) throw badInput("options", "an object with secret", options);
+  checkNames(options, ["secret", "basePath", "expiresIn", "onError"]);
   const {
     basePath = "/files",
     expiresIn = 1200,
@@ -118,7 +119,7 @@ export function createFileRoute(client: ContainerContentClient, options: FileRou
       });
     if (method !== "GET" && !isHead) return refuse(405, "GET and HEAD only", { allow: "GET, HEAD" });
 
-    const file = await verified(url.replace(/[?#].*$/s, "").replace(/^.*\//s, ""), keys);
+    const file = await verified(url.replace(/\/?(?:[?#].*)?$/s, "").replace(/^.*\//s, ""), keys);
     if (file === "expired") return refuse(410, "This link has expired.");
     if (file === "forged") return refuse(403, "This link is not valid.");
 
@@ -247,9 +248,18 @@ async function startOf(body: ReadableStream<Uint8Array> | null) {
   return { start, whole };
 }
 
-/** What name and bytes agree on. A picture is one by its bytes, whatever its name, and never by its name alone. */
+/**
+ * What name and bytes agree on. A picture is one by its bytes, whatever its name, and never by its name alone; sound and
+ * video have many forms, but in none of them does a file begin as a text does.
+ */
 function mediaTypeOf(name: string, start: string | undefined): string {
   const byName = mime.getType(name) ?? "application/octet-stream";
   if (start === undefined) return byName;
-  return pictureTypeOf(start) ?? (isPictureType(byName) ? "application/octet-stream" : byName);
+  const isOther = isPictureType(byName) || (/^(?:audio|video)/.test(byName) && !isBinary(start));
+  return pictureTypeOf(start) ?? (isOther ? "application/octet-stream" : byName);
+}
+
+/** Whether there is a byte among them that no text has. */
+function isBinary(start: string): boolean {
+  return [...start].some((byte) => byte < " " && !"\t\n\f\r\x1b".includes(byte));
 }
