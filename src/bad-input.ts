@@ -3,11 +3,15 @@ export function badInput(name: string, takes: string, got: unknown): TypeError {
   return new TypeError(`${name} must be ${takes}, got ${show(got)}`);
 }
 
+/** An error that says which options there are not, and which there are. */
+export function unknownNames(name: string, unknown: readonly string[], takes: readonly string[]): TypeError {
+  return new TypeError(`${name} has no ${unknown.join(", ")}; it takes ${takes.join(", ")}`);
+}
+
 /** Throws a `TypeError` for options that are none. */
 export function checkNames(options: object, names: readonly string[]): void {
   const unknown = Object.keys(options).filter((name) => !names.includes(name));
-  if (unknown.length === 0) return;
-  throw new TypeError(`options has no ${unknown.join(", ")}; it takes ${names.join(", ")}`);
+  if (unknown.length > 0) throw unknownNames("options", unknown, names);
 }
 
 export function isRecord(value: unknown): value is Record<string, unknown> {

@@ -1,5 +1,5 @@
 import * as z from "zod/mini";
-import { badInput } from "./bad-input.js";
+import { badInput, unknownNames } from "./bad-input.js";
 import { DEFAULT_ROOTS, ROOT } from "./citations/mentions.js";
 import type { IndexUnit, Report } from "./types.js";
 
@@ -147,7 +147,7 @@ function optionError(issue: z.core.$ZodIssue, options: unknown): TypeError {
   const name = ["options", ...issue.path].join(".");
   if (issue.code === "unrecognized_keys") {
     const taken = issue.path.length === 0 ? Object.keys(schema.shape) : ["text", "placement"];
-    return new TypeError(`${name} has no ${issue.keys.join(", ")}; it takes ${taken.join(", ")}`);
+    return unknownNames(name, issue.keys, taken);
   }
   if (issue.path.length === 0) return badInput("options", "an object", options);
   let got: unknown = options;

@@ -6,7 +6,6 @@ import type { FileCitationsOptions } from "./options.js";
 import { withoutWords } from "./responses/answer-error.js";
 import { isId } from "./responses/ids.js";
 import { repairResponse } from "./responses/repair.js";
-import { tellReport } from "./responses/report.js";
 import { FINAL } from "./responses/stream-events.js";
 import { tell } from "./tell.js";
 import type { Report } from "./types.js";
@@ -151,7 +150,7 @@ export function createWebhookHandler<Client extends WebhookClient>(
     // A gateway's answer that the client's `fetch` could not tell to be a response.
     if (!report) return repairResponse(response, client, repairOptions);
     // The client was wrapped before, and reports to where it was told to then.
-    if (repairing === client) tellReport(report, repairOptions.onReport);
+    if (repairing === client) tell(repairOptions.onReport, report);
     return { response, report };
   }
 

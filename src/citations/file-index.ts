@@ -91,8 +91,9 @@ export class FileIndex {
       if (file.source === "user") {
         const alias = name.replace(UPLOAD, "");
         if (alias === name) continue;
-        add(this.#files, fold(alias), { ...indexed, name: alias, isUploadAlias: true });
-        lengths.add(fold(alias).length);
+        const foldedAlias = fold(alias);
+        add(this.#files, foldedAlias, { ...indexed, name: alias, isUploadAlias: true });
+        if (extension !== "") lengths.add(foldedAlias.length);
       } else if (extension !== "") {
         extensions.add(extension);
       }
@@ -151,6 +152,12 @@ function newestOf(files: readonly ContainerFile[]): { file: ContainerFile; conta
   return [...containers.values()].flatMap((newest, container) =>
     [...newest.values()].map((file) => ({ file, container })),
   );
+}
+
+/** Without those that were once called so before they were uploaded, unless there are no others. */
+export function withoutAliases(files: readonly IndexedFile[]): readonly IndexedFile[] {
+  const others = files.filter(({ isUploadAlias }) => !isUploadAlias);
+  return others.length > 0 ? others : files;
 }
 
 /**

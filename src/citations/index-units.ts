@@ -60,8 +60,7 @@ export function coveredRanges(
 /**
  * The range of each annotation, in UTF-16 offsets, and the unit they count in. With `"auto"`, a citation that spells its
  * link in one unit only proves that unit, and then one that ends behind the text in code points only; where none does, they
- * are code points, as the API's are. A range may end
- * behind the text.
+ * are code points, as the API's are. A range may end behind the text.
  */
 export function rangesOf(
   text: string,

@@ -43,10 +43,7 @@ export class MentionFinder {
     // The longest first: of two roots, one inside the other, the inner one is meant.
     this.#roots = [...roots].sort((a, b) => b.length - a.length);
     const alternatives = this.#roots.map((root) => {
-      const [first, ...more] = root
-        .slice(1)
-        .split("/")
-        .map((segment) => segment.replace(/[.*+?^${}()|[\]\\]/g, "\\$&"));
+      const [first, ...more] = root.slice(1).split("/").map(literal);
       return `(${[`${first}(?<!${INSIDE_PATH}${first})`, ...more].join(`${SLASH}+`)})`;
     });
     // Without a root, what never matches: an empty pattern would match everywhere.
@@ -105,6 +102,11 @@ function mentionAt(
 /** Where the slashes at `at` end. */
 export function endOfSlashes(text: string, at: number): number {
   return endOfMatch(SLASHES, text, at);
+}
+
+/** A text as a pattern that matches just that. */
+export function literal(text: string): string {
+  return text.replace(/[.*+?^${}()|[\]\\]/g, "\\$&");
 }
 
 const LAST_SLASH = new RegExp(`.*${SLASH}`, "isy");

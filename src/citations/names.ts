@@ -1,6 +1,6 @@
 /** Where a text names a file without its path: `summary.docx`. */
 import { canStart, endOfCitation, isWordCharacter } from "./boundaries.js";
-import { extensionOf, type FileIndex, fitOf, type IndexedFile } from "./file-index.js";
+import { extensionOf, type FileIndex, fitOf, type IndexedFile, withoutAliases } from "./file-index.js";
 import { isInDestination, placeOf } from "./markdown.js";
 import { type Found, isTaken, type PathMentions } from "./paths.js";
 import { isInside, overlaps, type Range } from "./ranges.js";
@@ -66,10 +66,8 @@ function* placesIn(start: number, end: number): Generator<number> {
 function nameAt(text: string, at: number, index: FileIndex): Found | undefined {
   for (const spelled of index.namesAt(text, at)) {
     if (extensionOf(spelled.name) === "") continue;
-    const all = index.filesNamed(spelled.name);
-    const given = all.filter(({ isUploadAlias }) => !isUploadAlias);
     // An upload is never cited for its name alone, but what it was called takes its place.
-    const { files, folder } = inFolderBefore(text, at, given.length > 0 ? given : all);
+    const { files, folder } = inFolderBefore(text, at, withoutAliases(index.filesNamed(spelled.name)));
     const [, lead, scheme] = matchAt(LEAD, text, at - folder.length)!;
     const start = at - folder.length - lead!.length;
     if (!canStart(text, start)) return undefined;

@@ -1,7 +1,14 @@
 /** What the mentions by path mean: which file each is, or why none. */
 import type { MatchKind, UnresolvedMention, UnresolvedReason } from "../types.js";
 import { canFolderEnd, endOfCitation } from "./boundaries.js";
-import { extensionOf, type FileIndex, type Fit, fitOf, type IndexedFile } from "./file-index.js";
+import {
+  extensionOf,
+  type FileIndex,
+  type Fit,
+  fitOf,
+  type IndexedFile,
+  withoutAliases,
+} from "./file-index.js";
 import { isLinkAt } from "./markdown.js";
 import { endOfSlashes, endOfUnknown, lastSegment, type MentionFinder, type PathMention } from "./mentions.js";
 import type { Spelled } from "./name-list.js";
@@ -193,9 +200,8 @@ function outcomeOfName(
   const isHandedOver = hasScheme || place.kind !== "text";
   for (const { name, end: nameEnd } of index.namesAt(text, nameStart)) {
     const files = index.filesNamed(name);
-    const written = files.filter(({ isUploadAlias }) => !isUploadAlias);
     // In passing, a file that the model wrote is meant before an upload that it would have to hand over.
-    const candidates = isHandedOver || written.length === 0 ? files : written;
+    const candidates = isHandedOver ? files : withoutAliases(files);
     const fit = fitOf(candidates, text.slice(nameStart, nameEnd), (indexed) => indexed.name);
     const end = fit && endOfCitation(text, mention, nameEnd, fit.files[0]!.name);
     if (end === undefined) continue;

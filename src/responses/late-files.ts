@@ -1,4 +1,5 @@
 /** Whether a container's list is late: told from what its calls say, and the list does not have. */
+import { literal } from "../citations/mentions.js";
 import type { Resolution } from "../citations/resolve.js";
 import type { RecoveredCitation, UnresolvedMention } from "../types.js";
 import type { FileList } from "./container-lists.js";
@@ -9,7 +10,7 @@ const MOST_LATE = 100;
 /** What is known of the containers that were asked first. */
 interface Nearest {
   containers: readonly string[];
-  /** All that the calls in them say: read only where something may be late, as it may be long. */
+  /** What the latest calls in them say: read only where something may be late, as it may be long. */
   evidence: () => readonly string[];
   roots: readonly string[];
 }
@@ -47,7 +48,6 @@ export function lateFiles(
 
 /** The paths below a root that end in `name`, as the calls write them. */
 function pathsTo(name: string, evidence: readonly string[], roots: readonly string[]): string[] {
-  const literal = (text: string): string => text.replace(/[.*+?^${}()|[\]\\]/g, "\\$&");
   const folder = `(?:${roots.map(literal).join("|")})/(?:[^\\s"'\`{}]{0,255}/)?`;
   const path = new RegExp(`${folder}${literal(name)}(?![\\w.-]*\\w)`, "g");
   return evidence.flatMap((said) => (said.includes(`/${name}`) ? (said.match(path) ?? []) : []));

@@ -1,6 +1,5 @@
-/** What became of a response, told to its caller. */
+/** What became of a response, for its caller. */
 import type { Resolution } from "../citations/resolve.js";
-import { tell } from "../tell.js";
 import type { Annotation, ContainerFileCitation, PartPosition, Report } from "../types.js";
 
 /** What a recovery threw when `onFailure` is `"throw"`. `cause` is what went wrong, `report` all that is known. */
@@ -19,11 +18,6 @@ export interface PartResult extends Resolution {
   text: string;
   /** What the API cited in it. */
   given: readonly Annotation[];
-}
-
-/** Tells the caller. A callback that throws is no reason to lose the answer, nor is an async one that rejects. */
-export function tellReport(report: Report, onReport: ((report: Report) => unknown) | undefined): void {
-  tell(onReport, report);
 }
 
 /** Makes the report of the parts and of all else that is known. */

@@ -3,6 +3,7 @@ import { asError, isRecord } from "../bad-input.js";
 import { citationOf, type Resolution } from "../citations/resolve.js";
 import { CitedText } from "../citations/uncited.js";
 import type { Settings } from "../options.js";
+import { tell } from "../tell.js";
 import type {
   Annotation,
   ContainerFile,
@@ -18,7 +19,7 @@ import { fileNamesIn } from "./evidence.js";
 import { HeldTime } from "./held-time.js";
 import { ResponseItems } from "./items.js";
 import type { ListFiles } from "./lookup.js";
-import { FileCitationsError, makeReport, type PartResult, tellReport } from "./report.js";
+import { FileCitationsError, makeReport, type PartResult } from "./report.js";
 import { fileKeyOf } from "./same-citation.js";
 import { resolveText } from "./text-files.js";
 import { unmentionedIn } from "./unmentioned.js";
@@ -197,7 +198,7 @@ export class ResponseRepair {
     this.report = report;
     this.#time.stop(COMPLETE);
     this.#remember();
-    if (!this.#isLeft && !signal?.aborted) tellReport(report, settings.onReport);
+    if (!this.#isLeft && !signal?.aborted) tell(settings.onReport, report);
     if (this.#error && settings.onFailure === "throw") throw new FileCitationsError(report);
     return report;
   }

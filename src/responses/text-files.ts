@@ -13,7 +13,7 @@ interface TextPart {
   given: readonly Annotation[];
   /** The containers that it is near to, nearest first. */
   containers: readonly string[];
-  /** All that the calls before it in a container say. */
+  /** What the latest calls before it in a container say. */
   readEvidence: (containerId: string) => readonly string[];
   /** The names in it of files that the calls speak of, and that neither the API nor `found` cites. */
   namesLacking: (found: readonly Annotation[]) => readonly string[];
@@ -42,7 +42,6 @@ export async function resolveText(
   const listed: FileList[] = [];
   let resolution: Resolution | undefined;
   let nearest: readonly string[] | undefined;
-  let said: readonly string[] | undefined;
   let isComplete = false;
   await inTime(async (signal) => {
     for await (const containers of candidates.groups(near, signal)) {
@@ -58,22 +57,21 @@ export async function resolveText(
       resolution = resolveWith(listed);
     }
     if (!nearest || !resolution) return;
-    const asked = {
-      containers: nearest,
-      evidence: () => (said ??= asked.containers.flatMap(readEvidence)),
-      roots: settings.roots,
+    const containers = nearest;
+    let said: readonly string[] | undefined;
+    const evidence = (): readonly string[] => {
+      said ??= containers.flatMap(readEvidence);
+      return said;
     };
+    const asked = { containers, evidence, roots: settings.roots };
     const late = lateFiles(resolution, namesLacking(resolution.annotations), listed, asked);
     if (late.size === 0) return;
     resolution = withoutOlderFiles(resolution, late, asked);
-    const again = await lists.again(asked.containers, callCount, signal, {
+    const again = await lists.again(containers, callCount, signal, {
       retries: settings.retries,
       accept: (later) => {
         // What was found in the other containers is still there.
-        const all = [
-          ...later,
-          ...listed.filter(([file]) => file && !asked.containers.includes(file.container_id)),
-        ];
+        const all = [...later, ...listed.filter(([file]) => file && !containers.includes(file.container_id))];
         const found = resolveWith(all);
         const stillLate = lateFiles(found, namesLacking(found.annotations), all, asked);
         return [...stillLate].some((what) => late.has(what)) ? undefined : found;
