@@ -1,3 +1,4 @@
+import { availableParallelism } from "node:os";
 import { defineConfig } from "vitest/config";
 
 export default defineConfig({
@@ -5,8 +6,10 @@ export default defineConfig({
     include: ["test/**/*.test.ts"],
     // For what hangs. What is only slow, on a machine that has other work, has the time that it takes.
     testTimeout: 300_000,
+    // On two cores, vitest would take one.
+    maxWorkers: Math.max(2, availableParallelism() - 1),
     hookTimeout: 300_000,
-    globalSetup: ["test/build-command.ts"],
+    globalSetup: ["test/build-command.ts", "test/shared-folder.ts"],
     // `npm run coverage`. The command runs in processes of its own: scripts/coverage.mjs adds what those ran.
     coverage: {
       reportOnFailure: true,

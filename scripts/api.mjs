@@ -1,8 +1,8 @@
 /**
- * Writes docs/api.md: every public name, from the declarations in dist and their comments.
+ * Writes docs/api.md, the list of all public names, from the declarations in dist and their comments.
  *
  *     npm run build && node scripts/api.mjs
- *     npm run build && node scripts/api.mjs --check    # fails where the page is not what it would write
+ *     npm run build && node scripts/api.mjs --check    # fails if the page is out of date
  */
 import { execFileSync } from "node:child_process";
 import { readFileSync, writeFileSync } from "node:fs";
@@ -12,54 +12,61 @@ const PAGE = "docs/api.md";
 const { name: packageName, exports } = JSON.parse(readFileSync("package.json", "utf8"));
 
 /**
- * The exported declarations of a file by name, each with its comment. The compiler writes one after the other, and none
- * ends but where a line does that has no indent.
+ * Returns the exported declarations of a file by name, each with its comment. Relies on the compiler's layout: a declaration
+ * ends with the first line that has no indent and ends with `;` or `}`.
  */
 function declarationsIn(path) {
   const found = new Map();
   let comment = "";
   const lines = readFileSync(path, "utf8").split("\n");
-  for (let at = 0; at < lines.length; at++) {
+  for (let at = 0; at < lines.length; ) {
     if (lines[at].startsWith("/**")) {
-      const start = at;
-      while (!lines[at].endsWith("*/")) at++;
-      comment = lines.slice(start, at + 1).join("\n");
+      const end = endOf(lines, at, (line) => line.endsWith("*/"));
+      comment = lines.slice(at, end).join("\n");
+      at = end;
       continue;
     }
     const [, kind, name] =
       /^export (?:declare )?(function|interface|type|class|const) (\w+)/.exec(lines[at]) ?? [];
-    if (name) {
-      const start = at;
-      while (/^\s/.test(lines[at]) || !/[;}]$/.test(lines[at])) at++;
-      const code = lines
-        .slice(start, at + 1)
-        .join("\n")
-        .replace(/^export (?:declare )?/, "");
-      const before = found.get(name); // an overload has the comment of the first
-      found.set(
-        name,
-        before ? { ...before, code: `${before.code}\n${code}` } : { name, kind, code, comment },
-      );
-    }
+    const end = name ? endOf(lines, at, (line) => !/^\s/.test(line) && /[;}]$/.test(line)) : at + 1;
+    if (name) addDeclaration(found, { name, kind, comment, code: lines.slice(at, end).join("\n") });
     comment = "";
+    at = end;
   }
   return found;
 }
 
-/** All that a module gives to others, in its order: what it declares, and what it passes on. */
+/** Returns the index behind a block: behind the first line from `at` on for which `isLast` is true. */
+function endOf(lines, at, isLast) {
+  let end = at;
+  while (!isLast(lines[end])) end++;
+  return end + 1;
+}
+
+/** Adds a declaration. The code of a later overload is added to the first overload, which has the comment. */
+function addDeclaration(found, declaration) {
+  const code = declaration.code.replace(/^export (?:declare )?/, "");
+  const first = found.get(declaration.name);
+  found.set(
+    declaration.name,
+    first ? { ...first, code: `${first.code}\n${code}` } : { ...declaration, code },
+  );
+}
+
+/** Returns everything that a module exports: its own declarations, then its re-exports. */
 function publicNames(path) {
   const own = declarationsIn(path);
-  const passed = [];
+  const reexported = [];
   const text = readFileSync(path, "utf8");
   for (const [, names, target] of text.matchAll(/^export (?:type )?(\*|\{[^}]*\}) from "(.+)\.js";$/gm)) {
     const all = publicNames(join(dirname(path), `${target}.d.ts`));
     const wanted = names.match(/\w+/g)?.filter((word) => word !== "type");
-    passed.push(...(wanted ? wanted.map((name) => all.find((each) => each.name === name)) : all));
+    reexported.push(...(wanted ? wanted.map((name) => all.find((each) => each.name === name)) : all));
   }
-  return [...own.values(), ...passed];
+  return [...own.values(), ...reexported];
 }
 
-/** A comment's text, and its tags in their order. */
+/** Splits a comment into its text and its tags. */
 function readComment(comment) {
   const text = comment
     .replace(/^\/\*\*[ \n]?|\s*\*\/$/g, "")
@@ -84,10 +91,10 @@ function renderTag({ name, rest }) {
   }
   if (name === "throws") return `- throws ${oneLine(rest.replace(/^\{(\w+)\}/, "`$1`"))}`;
   if (name === "returns") return `- returns ${oneLine(rest)}`;
-  throw new Error(`what is @${name}?`);
+  throw new Error(`the tag @${name} is not supported: use @param, @throws, @returns or @example`);
 }
 
-/** What a name in a comment is to a reader of the page. */
+/** Turns `{@link name}` into a link, or into code if the page does not have the name. */
 const linked = (text) =>
   text.replaceAll(/\{@link (\w+)\}/g, (_, name) =>
     known.has(name) ? `[\`${name}\`](#${name.toLowerCase()})` : `\`${name}\``,
@@ -105,7 +112,7 @@ function renderName({ name, code, comment }) {
     .join("\n\n");
 }
 
-/** The declarations as the rest of the repository is formatted: all in one go, apart by a mark. */
+/** Formats declarations as biome formats the repository. Formats all of them in one run, with marks between, to be faster. */
 function formatted(declarations) {
   const mark = (at) => `//@ ${at}\n`;
   const input = declarations.map(({ code }, at) => mark(at) + code).join("\n");
@@ -132,7 +139,7 @@ function renderModule({ specifier, names }) {
   ].join("\n\n");
 }
 
-/** The page begins with code that runs, as all do. */
+/** Returns runnable code for the top of the page. */
 function renderExample(modules) {
   const imports = modules.map(({ specifier, alias }) => `import * as ${alias} from "${specifier}";`);
   const shown = `{ ${modules.map(({ alias }) => alias).join(", ")} }`;
@@ -142,10 +149,10 @@ function renderExample(modules) {
 
 const modules = Object.entries(exports)
   .filter(([subpath]) => !subpath.endsWith(".json"))
-  .map(([subpath, { types }]) => ({
+  .map(([subpath, target]) => ({
     specifier: packageName + subpath.slice(1),
     alias: subpath.slice(2) || "main",
-    names: formatted(publicNames(join(types))),
+    names: formatted(publicNames(join(target.import.types))),
   }));
 const known = new Set(modules.flatMap(({ names }) => names.map(({ name }) => name)));
 
@@ -158,6 +165,6 @@ const page = `${[
 
 if (!process.argv.includes("--check")) writeFileSync(PAGE, page);
 else if (readFileSync(PAGE, "utf8") !== page) {
-  console.error(`${PAGE} is not what the comments say: npm run docs`);
+  console.error(`${PAGE} is out of date: run npm run docs`);
   process.exitCode = 1;
 }

@@ -1,9 +1,9 @@
 /**
- * Makes a release of what is under "Unreleased" in the changelog: the version, the heading, a commit and a tag. Pushing the
- * tag publishes it, by .github/workflows/release.yml.
+ * Creates a release: sets the version, dates the "Unreleased" section of the changelog, commits and tags. Pushing the tag
+ * starts .github/workflows/release.yml, which publishes the release.
  *
  *     npm run release -- patch|minor|major|1.2.3
- *     node scripts/release.mjs --notes              # what the changelog says of package.json's version
+ *     node scripts/release.mjs --notes              # prints the changelog of package.json's version
  */
 import { execFileSync } from "node:child_process";
 import { readFileSync, writeFileSync } from "node:fs";
@@ -12,7 +12,7 @@ const UNRELEASED = "## [Unreleased]\n";
 const run = (command, ...args) => execFileSync(command, args, { encoding: "utf8" }).trim();
 const version = () => JSON.parse(readFileSync("package.json", "utf8")).version;
 
-/** A section's text, up to the next one. */
+/** Returns the text of a section of the changelog. */
 function sectionOf(changelog, heading) {
   const start = changelog.indexOf(heading);
   if (start < 0) throw new Error(`CHANGELOG.md has no "${heading.trim()}"`);
@@ -22,8 +22,10 @@ function sectionOf(changelog, heading) {
 
 function release(bump) {
   const changelog = readFileSync("CHANGELOG.md", "utf8");
-  if (sectionOf(changelog, UNRELEASED) === "") throw new Error("nothing is under Unreleased in CHANGELOG.md");
-  if (run("git", "status", "--porcelain") !== "") throw new Error("there are changes that are not committed");
+  if (sectionOf(changelog, UNRELEASED) === "")
+    throw new Error("nothing is under Unreleased in CHANGELOG.md: write down the changes first");
+  if (run("git", "status", "--porcelain") !== "")
+    throw new Error("the working tree has changes that are not committed: commit them first");
   run("npm", "version", bump, "--no-git-tag-version");
   const today = new Date().toISOString().slice(0, 10);
   writeFileSync(
@@ -32,10 +34,10 @@ function release(bump) {
   );
   run("git", "commit", "--all", "--message", `Release ${version()}`);
   run("git", "tag", "--annotate", `v${version()}`, "--message", `Release ${version()}`);
-  console.log(`v${version()} is committed and tagged: git push --follow-tags`);
+  console.log(`v${version()} is committed and tagged. To publish it: git push --follow-tags`);
 }
 
 const [what] = process.argv.slice(2);
-if (what === undefined) throw new Error("which release? patch, minor, major or a version");
+if (what === undefined) throw new Error("expected an argument: patch, minor, major, a version or --notes");
 if (what === "--notes") console.log(sectionOf(readFileSync("CHANGELOG.md", "utf8"), `## [${version()}]`));
 else release(what);

@@ -1,22 +1,25 @@
-import { badInput } from "./bad-input.js";
+import { isContainerFilesClient } from "./containers/listing.js";
+import type { ContainerFilesClient } from "./containers/pages.js";
+import { badInput, isRecord } from "./errors.js";
 import { createFileCitationsFetch, isFileCitationsFetch } from "./http/fetch.js";
 import { type FileCitationsOptions, settingsOf } from "./options.js";
-import type { ContainerFilesClient } from "./responses/list-pages.js";
-import { isContainerFilesClient } from "./responses/lookup.js";
 
-/** An OpenAI client of any version and class: one that lists container files and makes copies of itself. */
+/** An OpenAI client of any version and class. It lists container files and makes copies of itself. */
 export interface OpenAIClient extends ContainerFilesClient {
-  // Each version of the SDK has options of its own, and takes what is none of them for an error: all accept `never`.
+  // Each version of the SDK has its own option type. `never` is assignable to all of them.
   withOptions(options: never): OpenAIClient;
 }
 
 /**
- * A client of the same class, whose every call to the Responses API comes back with its file citations: the very
- * same client in all else. Containers are listed through the client that was given.
+ * Returns a client of the same class whose calls to the Responses API return responses with all file citations. In all other
+ * respects the new client works like the given one. It lists the containers' files through the given client.
  *
- * @param client an `OpenAI` or `AzureOpenAI` client, or one of a class of your own. It is not changed. One that is wrapped
- * already comes back as it is, with the options that it has.
- * @throws {TypeError} when `client` is none, or an option is wrong.
+ * @param client an `OpenAI`, `AzureOpenAI` or `BedrockOpenAI` client, or one of your own subclass. This client is not
+ * changed. If this function has made `client`, it returns `client` as it is, with the options that `client` already has, even
+ * if a tracing wrapper has wrapped `client` since.
+ * @throws {TypeError} if `client` is not an OpenAI client or an option is wrong. Also if the client's `withOptions` makes a copy
+ * that would not trace or not cite: call this function before a tracing wrapper such as LangSmith's `wrapOpenAI`, Langfuse's
+ * `observeOpenAI` or Braintrust's `wrapOpenAI`.
  * @example
  * ```ts
  * import OpenAI from "openai";
@@ -34,24 +37,108 @@ export function withFileCitations<Client extends OpenAIClient>(
   client: Client,
   options: FileCitationsOptions = {},
 ): Client {
-  if (!isContainerFilesClient(client) || typeof client.withOptions !== "function") {
-    throw badInput("client", "an OpenAI client, with withOptions and containers.files.list", client);
+  if (!isContainerFilesClient(client)) throw badInput("client", EXPECTED, client);
+  settingsOf(options); // checks the options even if the client is already wrapped
+  if (isRepaired(client)) return client;
+  if (typeof client.withOptions !== "function") {
+    throw new TypeError(`${badInput("client", EXPECTED, client).message}. ${ADVICE}`);
   }
-  settingsOf(options); // a wrong option is an error, also where the client is wrapped already
-  const { fetch, apiVersion, deploymentName, _options } = client as Client & {
+  const copy = copyOf(client, options);
+  if (!isRepaired(copy)) throw badCopy("does not send its requests through the fetch passed to withOptions");
+  const lost = findLoss(client, copy);
+  if (lost !== undefined) throw badCopy(`lacks the client's own ${lost}`);
+  return copy;
+}
+
+const EXPECTED = "an OpenAI client, with withOptions and containers.files.list";
+
+const ADVICE =
+  "Wrap the client before observeOpenAI, wrapOpenAI or another wrapper, as in observeOpenAI(withFileCitations(client)), " +
+  "or give the client's constructor `fetch: createFileCitationsFetch()`";
+
+/** Returns the error for a client whose copy would not cite, or would not do everything that the client does. */
+function badCopy(fault: string): TypeError {
+  return new TypeError(
+    `client must be an OpenAI client that withOptions can copy, got one whose copy ${fault}. ${ADVICE}`,
+  );
+}
+
+function copyOf<Client extends OpenAIClient>(client: Client, options: FileCitationsOptions): Client {
+  const { fetch, apiVersion, deploymentName, bedrockTokenProvider, _options } = client as Client & {
     fetch?: typeof globalThis.fetch;
     apiVersion?: string;
     deploymentName?: string;
+    bedrockTokenProvider?: unknown;
     _options?: { apiKey?: unknown };
   };
-  if (isFileCitationsFetch(fetch)) return client;
   const copyOptions = {
     fetch: createFileCitationsFetch({ ...options, client, fetch }),
-    // AzureOpenAI does not hand these two on to its copies by itself, and throws without the first.
+    // AzureOpenAI does not pass `apiVersion` and `deployment` on to its copies, and a copy throws without `apiVersion`.
     ...(apiVersion !== undefined && { apiVersion }),
     ...(deploymentName !== undefined && { deployment: deploymentName }),
-    // openai 5 hands on the key that a function gave it last, or none, in place of the function.
-    ...(typeof _options?.apiKey === "function" && { apiKey: _options.apiKey }),
+    // If the key is a function, openai 5 passes on the function's last result, or nothing, instead of the function.
+    // BedrockOpenAI passes on its token provider and does not accept a function as its key.
+    ...(typeof _options?.apiKey === "function" && !bedrockTokenProvider && { apiKey: _options.apiKey }),
   };
   return client.withOptions(copyOptions as never) as Client;
+}
+
+/**
+ * Whether requests of `client.responses` go through a `fetch` of this package. Looks at the client that `responses` sends
+ * with: LangSmith's copy of a client has a `fetch` property of its own that no request uses.
+ */
+function isRepaired(client: object | undefined): boolean {
+  if (!client) return false;
+  const sender = ownValue(Reflect.get(client, "responses"), "_client") ?? client;
+  return isFileCitationsFetch(ownValue(sender, "fetch"));
+}
+
+/** Returns the value of an own property. Unlike reading the property, this bypasses the `get` trap of a tracing proxy. */
+function ownValue(object: unknown, name: string): unknown {
+  return isRecord(object) ? Object.getOwnPropertyDescriptor(object, name)?.value : undefined;
+}
+
+/**
+ * Compares a client with its copy and returns the first property that the copy lacks, such as `responses.create`. Also copies
+ * values that the copy's constructor did not get, from the client and from its resources: PostHog's subclass keeps its
+ * `posthog` option in several places, and `withOptions` does not pass that option on.
+ */
+function findLoss(client: object, copy: object, resource = client, copied = copy): string | undefined {
+  for (const key of Reflect.ownKeys(resource)) {
+    const value: unknown = Reflect.get(resource, key);
+    const copiedValue: unknown = Reflect.get(copied, key);
+    if (value === undefined) continue;
+    if (copiedValue === undefined) {
+      if (!isPortable(value, client) || !Reflect.set(copied, key, value)) return String(key);
+    } else if (isRecord(value) && ownValue(copiedValue, "_client") === copy) {
+      const lost = findLoss(client, copy, value, copiedValue as object);
+      if (lost !== undefined) return `${String(key)}.${lost}`;
+    }
+  }
+  // A tracing wrapper's object has methods of its own in place of those that the copy inherits.
+  return inheritedMethods(copied).find(
+    (name) => !Object.hasOwn(copied, name) && Reflect.get(resource, name) !== Reflect.get(copied, name),
+  );
+}
+
+/** Whether a copy of the client can share a value. A function, or an object that contains the client, would use the client. */
+function isPortable(value: unknown, client: object): boolean {
+  return typeof value !== "function" && value !== client && !Object.values(value ?? {}).includes(client);
+}
+
+/** The names of the methods that instances of a class inherit. Reading them anew for each client takes 0.3 ms. */
+const METHODS = new WeakMap<object, string[]>();
+
+/** Returns the names of the methods that an object inherits. */
+function inheritedMethods(object: object): string[] {
+  const type: object | null = Object.getPrototypeOf(object);
+  if (type === null || type === Object.prototype) return [];
+  const known = METHODS.get(type);
+  if (known) return known;
+  const own = Object.entries(Object.getOwnPropertyDescriptors(type))
+    .filter(([name, { value }]) => typeof value === "function" && name !== "constructor")
+    .map(([name]) => name);
+  const names = [...new Set([...own, ...inheritedMethods(type)])];
+  METHODS.set(type, names);
+  return names;
 }

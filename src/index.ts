@@ -1,6 +1,9 @@
-export { type LinkUrl, type ReplaceOptions, replaceFileLinks } from "./citations/links.js";
+export { type ReplaceOptions, replaceFileLinks } from "./citations/links/replace.js";
+export type { LinkUrl } from "./citations/links/writing.js";
 export { type Resolution, type ResolveOptions, resolveFileCitations } from "./citations/resolve.js";
 export { type OpenAIClient, withFileCitations } from "./client.js";
+export type { FileSource, FileSourceFunction } from "./containers/listing.js";
+export type { ContainerFilesClient } from "./containers/pages.js";
 export {
   type CitedFile,
   type CodeImage,
@@ -9,20 +12,27 @@ export {
   type GeneratedImage,
 } from "./files/collect.js";
 export type { ContainerContentClient } from "./files/content.js";
+export type { Sink } from "./files/copy.js";
 export {
   type FailedFile,
   type SavedFile,
   type SaveOptions,
   type SaveResult,
-  type Sink,
   saveFiles,
 } from "./files/save.js";
+export type { FileStore, FoundFile, StoredFile } from "./files/store.js";
 export { createFileCitationsFetch, type FileCitationsFetchOptions } from "./http/fetch.js";
-export type { FileCitationsOptions, Instruction } from "./options.js";
+export type {
+  FileCitationsOptions,
+  Instruction,
+  LinkOptions,
+  LinkRoute,
+  LinkToUrl,
+  OriginalText,
+  ReplacedText,
+} from "./options.js";
 export { addLinkInstruction } from "./responses/instruction.js";
-export type { ContainerFilesClient } from "./responses/list-pages.js";
-export type { FileSource, FileSourceFunction } from "./responses/lookup.js";
 export { type RepairOptions, repairResponse } from "./responses/repair.js";
 export { FileCitationsError } from "./responses/report.js";
-export { repairResponseStream } from "./responses/stream.js";
+export { repairResponseStream } from "./stream/stream.js";
 export type * from "./types.js";

@@ -1,2 +1,6 @@
-/** For Node.js and what is like it: `openai-file-citations/node`. */
+/** The entry point `openai-file-citations/node`, for Node.js and compatible runtimes. */
+import type { FileStore, FoundFile, StoredFile } from "./files/store.js";
+
 export { directory } from "./files/directory.js";
+export { directoryStore } from "./files/directory-store.js";
+export type { FileStore, FoundFile, StoredFile };

@@ -1,56 +1,145 @@
 import * as z from "zod/mini";
-import { badInput, unknownNames } from "./bad-input.js";
+import type { LinkUrl } from "./citations/links/writing.js";
 import { DEFAULT_ROOTS, ROOT } from "./citations/mentions.js";
-import type { IndexUnit, Report } from "./types.js";
+import { badInput, isRecord, unknownNames } from "./errors.js";
+import { once } from "./once.js";
+import type { ContainerFile, ContainerFileCitation, IndexUnit, Report, UnresolvedMention } from "./types.js";
 
-/** Options of the wrapper, of the `fetch` and, where they apply, of every function that repairs. */
+/** The options of {@link withFileCitations} and, as far as they apply, of all other functions that repair responses. */
 export interface FileCitationsOptions {
   /**
-   * The sentence that asks the model for the one link form that the API annotates by itself. `true`: ours, at the
-   * end of the last user message. A string: that sentence. `false`: none. Default `true`.
+   * The sentence that asks the model for the link form that the API annotates. `true`: the library's own sentence, at the end
+   * of the last user message. A string: that sentence instead. `false`: no sentence. Default `true`.
    */
   instruction?: boolean | string | Instruction | undefined;
-  /** Add `code_interpreter_call.outputs` to the request's `include`: what the calls printed tells of files. Default `true`. */
+  /**
+   * Whether to add `code_interpreter_call.outputs` to the request's `include`. The outputs of the calls help to find the files
+   * that they wrote. Default `true`.
+   */
   includeOutputs?: boolean | undefined;
   /**
-   * What to do with a file that the response wrote and no text mentions: tell it in the report, or cite it as the
-   * API cites charts, from 0 to 0, in the last message. In a stream where something follows that message, the citation's
-   * event comes right before the final event. Default `"report"`.
+   * What to do with a file that the response wrote and no text mentions. Default `"report"`.
+   *
+   * - `"report"`: list it in the report only.
+   * - `"cite"`: cite it from 0 to 0 in the last message, as the API cites charts, if a call of the response names the
+   *   file.
+   * - A function: cite the files for which the function returns `true`, also from 0 to 0, and list the others in the report
+   *   only. The function can be called several times for a file. If it throws or returns anything but a boolean, no
+   *   unmentioned file is cited and the report has the error.
+   *
+   * If other items follow the last message in a stream, the citation's event comes right before the final event.
+   *
+   * ```ts
+   * // Leaves out drafts, previews and the images that the API names itself.
+   * const client = withFileCitations(new OpenAI(), {
+   *   unmentioned: ({ path }) => !/\/(?:draft|preview|cfile_)[^/]*$/i.test(path),
+   * });
+   * ```
    */
-  unmentioned?: "report" | "cite" | undefined;
-  /** The unit of `start_index` and `end_index`. Default `"auto"`: what the part's annotations prove, else code points. */
+  unmentioned?: "report" | "cite" | ((file: ContainerFile) => boolean) | undefined;
+  /**
+   * Makes the texts contain working links. Default: none, and texts stay as the model wrote them. With it, each cited path reads as
+   * `replaceFileLinks` would write it, also in the deltas of a stream, and the ranges of the annotations fit the new text. A bare
+   * name is only replaced if it is a link's destination. Code blocks stay unchanged.
+   *
+   * - A function returns the URL for a citation, or nothing to leave the text unchanged.
+   * - `{ toUrl, onMissing }` has such a function, and one that returns a note in place of a link to a file that is not there. For a
+   *   file route with notes, use `{ toUrl: route.toUrl, originals: route.originals, onMissing }`.
+   * - A file route (see `createFileRoute`) makes signed links. In the input of later requests, its links become the text again that
+   *   the model wrote.
+   *
+   * In a stream, only text that can belong to a mention is held, and not longer than `timeoutMs`.
+   *
+   * ```ts
+   * const client = withFileCitations(new OpenAI(), { links: ({ file_id }) => `/files/${file_id}` });
+   * ```
+   */
+  links?: LinkToUrl | LinkOptions | LinkRoute | undefined;
+  /** The unit of `start_index` and `end_index`. Default `"auto"`: the unit that the part's annotations prove, else code points. */
   indexUnit?: IndexUnit | undefined;
-  /** The container's folders whose files are looked for: absolute paths. Default `["/mnt/data"]`. */
+  /** The absolute paths of the container's folders whose files are cited. Default `["/mnt/data"]`. */
   roots?: readonly string[] | undefined;
-  /** How long a recovery may hold an answer, in milliseconds. After that it goes out as it came. Default `5000`. */
+  /**
+   * How long a recovery may delay a response, in milliseconds. If the recovery takes longer, the response is passed on
+   * unchanged. Default `5000`.
+   */
   timeoutMs?: number | undefined;
   /**
-   * How often a list is asked for again, with growing pauses and within `timeoutMs`: one that failed where another try may
-   * help, and one that lacks a file which the calls wrote. Default `2`.
+   * How often a container's list is requested again, with growing pauses and within `timeoutMs`. The list is requested again
+   * if the request failed in a way that a retry can fix, or if the list lacks a file that the calls wrote. Default `2`.
    */
   retries?: number | undefined;
-  /** When a recovery fails: let the answer through as it came, or throw a {@link FileCitationsError}. Default `"pass-through"`. */
+  /**
+   * What to do if a recovery fails: pass the response on unchanged, or throw a {@link FileCitationsError}. Default
+   * `"pass-through"`.
+   */
   onFailure?: "pass-through" | "throw" | undefined;
   /**
-   * Called once for each response, when its recovery is over, and for one that breaks off (`error` says why); not for one
-   * that its reader left. What it throws is ignored.
+   * Called once for each response when its recovery has ended, and for a stream that fails (`error` says why). Not called if
+   * the consumer cancels the stream. Errors that the callback throws are ignored.
    */
   onReport?: ((report: Report) => void) | undefined;
 }
 
-/** The sentence, and where it goes. */
+/** The text that a link replaces. A link back to the model's text needs it. */
+export interface ReplacedText {
+  /** The text as the model wrote it: a link's destination, or a path with the backticks around it. */
+  text: string;
+  /** What is written before and after the URL: `[report.csv](` and `)`, or nothing in the destination of a link. */
+  before: string;
+  after: string;
+}
+
+/** Returns the URL for a citation. With `null`, `undefined` or an empty string, the text stays unchanged. */
+export type LinkToUrl = (
+  citation: ContainerFileCitation,
+  replaced: ReplacedText,
+) => LinkUrl | PromiseLike<LinkUrl>;
+
+/** The option `links` with a note for files that are not there. */
+export interface LinkOptions {
+  toUrl: LinkToUrl;
+  /** Returns a note in Markdown that replaces the mention, or nothing. See `replaceFileLinks`. */
+  onMissing?: ((mention: UnresolvedMention) => string | null | undefined) | undefined;
+  /**
+   * Returns the links of `toUrl` in a text, in order. In the input of later requests, they become the model's own text again. A
+   * file route has this function. Default: none, and the input is sent unchanged.
+   */
+  originals?: ((text: string) => Promise<readonly OriginalText[]>) | undefined;
+}
+
+/** A link in a text, and the text that the model wrote in its place. Offsets are in UTF-16 units. */
+export interface OriginalText {
+  start: number;
+  end: number;
+  text: string;
+}
+
+/** The part of a file route that the option `links` uses. */
+export interface LinkRoute {
+  urlFor: (citation: ContainerFileCitation) => Promise<string>;
+  toUrl: LinkToUrl;
+  /** Returns the route's links in a text, in order. In the input of later requests, they become the model's own text again. */
+  originals?: ((text: string) => Promise<readonly OriginalText[]>) | undefined;
+}
+
+/** The option `links` in one form. */
+export type Links = LinkOptions;
+
+/** The sentence that asks for links, and its place in the request. */
 export interface Instruction {
-  /** Default: the library's own sentence. */
+  /** The sentence. Default: the library's own. */
   text?: string | undefined;
-  /** `"instructions"`: at the end of the request's `instructions`. Default `"last-user-message"`. */
+  /** At the end of the last user message, or of the request's `instructions`. Default `"last-user-message"`. */
   placement?: "last-user-message" | "instructions" | undefined;
 }
 
-/** The options with their defaults filled in. */
+/** The options with the defaults filled in. */
 export interface Settings {
   instruction: { text: string; placement: "last-user-message" | "instructions" } | undefined;
   includeOutputs: boolean;
-  unmentioned: "report" | "cite";
+  unmentioned: "report" | "cite" | ((file: ContainerFile) => boolean);
+  links: Links | undefined;
   indexUnit: IndexUnit;
   roots: readonly string[];
   timeoutMs: number;
@@ -65,70 +154,107 @@ const LINK_SENTENCE =
 
 const LONGEST_TIMER_MS = 2 ** 31 - 1;
 
-const placement = z.enum(["last-user-message", "instructions"], {
-  error: '"last-user-message" or "instructions"',
-});
-const absolutePath = z
-  .string({ error: "an absolute path" })
-  .check(z.regex(ROOT, "an absolute path without a slash at the end"));
-const sentence = z.string({ error: "a sentence" }).check(z.minLength(1, "a sentence that is not empty"));
+const TIMEOUT = `a number of milliseconds above 0, ${LONGEST_TIMER_MS} at most`;
+const RETRIES = "an integer from 0 to 100";
 
-// Every message here ends the sentence "options.x must be …".
-const schema = z.strictObject({
-  instruction: z._default(
-    z.union(
-      [
-        z.boolean(),
-        sentence,
-        z.strictObject({ text: z.optional(sentence), placement: z.optional(placement) }),
-      ],
-      { error: "a boolean, a sentence, or { text, placement }" },
+// Each message completes the sentence "options.x must be …".
+const schema = once(() => {
+  const placement = z.enum(["last-user-message", "instructions"], {
+    error: '"last-user-message" or "instructions"',
+  });
+  const absolutePath = z
+    .string({ error: "an absolute path" })
+    .check(z.regex(ROOT, "an absolute path without a slash at the end"));
+  const sentence = z.string({ error: "a sentence" }).check(z.minLength(1, "a sentence that is not empty"));
+  return z.strictObject({
+    instruction: z._default(
+      z.union(
+        [
+          z.boolean(),
+          sentence,
+          z.strictObject({ text: z.optional(sentence), placement: z.optional(placement) }),
+        ],
+        { error: "a boolean, a sentence, or { text, placement }" },
+      ),
+      true,
     ),
-    true,
-  ),
-  includeOutputs: z._default(z.boolean({ error: "a boolean" }), true),
-  unmentioned: z._default(z.enum(["report", "cite"], { error: '"report" or "cite"' }), "report"),
-  indexUnit: z._default(
-    z.enum(["auto", "code-point", "utf-16"], { error: '"auto", "code-point" or "utf-16"' }),
-    "auto",
-  ),
-  roots: z._default(
-    z
-      .array(absolutePath, { error: "an array of absolute paths" })
-      .check(z.minLength(1, "at least one absolute path")),
-    [...DEFAULT_ROOTS],
-  ),
-  // A timer that is set for longer goes off at once.
-  timeoutMs: z._default(
-    z
-      .number({ error: "a number of milliseconds" })
-      .check(z.positive("above 0"), z.maximum(LONGEST_TIMER_MS, `${LONGEST_TIMER_MS} or less`)),
-    5000,
-  ),
-  retries: z._default(
-    z.int({ error: "a whole number" }).check(z.minimum(0, "0 or more"), z.maximum(100, "100 or less")),
-    2,
-  ),
-  onFailure: z._default(
-    z.enum(["pass-through", "throw"], { error: '"pass-through" or "throw"' }),
-    "pass-through",
-  ),
-  onReport: z.optional(
-    z.custom<(report: Report) => void>((value) => typeof value === "function", { error: "a function" }),
-  ),
+    includeOutputs: z._default(z.boolean({ error: "a boolean" }), true),
+    unmentioned: z._default(
+      z.union(
+        [
+          z.enum(["report", "cite"]),
+          z.custom<(file: ContainerFile) => boolean>((value) => typeof value === "function"),
+        ],
+        { error: '"report", "cite" or a function' },
+      ),
+      "report",
+    ),
+    links: z.optional(
+      z.custom<NonNullable<FileCitationsOptions["links"]>>(isLinks, {
+        error: "a function that takes a citation, { toUrl, onMissing, originals }, or a file route",
+      }),
+    ),
+    indexUnit: z._default(
+      z.enum(["auto", "code-point", "utf-16"], { error: '"auto", "code-point" or "utf-16"' }),
+      "auto",
+    ),
+    roots: z._default(
+      z
+        .array(absolutePath, { error: "an array of absolute paths" })
+        .check(z.minLength(1, "an array of at least one absolute path")),
+      [...DEFAULT_ROOTS],
+    ),
+    // A timer with a longer delay fires at once.
+    timeoutMs: z._default(
+      z.number({ error: TIMEOUT }).check(z.positive(TIMEOUT), z.maximum(LONGEST_TIMER_MS, TIMEOUT)),
+      5000,
+    ),
+    retries: z._default(z.int({ error: RETRIES }).check(z.minimum(0, RETRIES), z.maximum(100, RETRIES)), 2),
+    onFailure: z._default(
+      z.enum(["pass-through", "throw"], { error: '"pass-through" or "throw"' }),
+      "pass-through",
+    ),
+    onReport: z.optional(
+      z.custom<(report: Report) => void>((value) => typeof value === "function", { error: "a function" }),
+    ),
+  });
 });
 
-/** Checks options and fills in the defaults. Throws a `TypeError` that names the option, what it got and what it takes. */
+/** Checks options and fills in defaults. Throws a `TypeError` that names the option, what is accepted and the value. */
 export function settingsOf(options: FileCitationsOptions = {}): Settings {
-  const parsed = schema.safeParse(options);
+  const parsed = schema().safeParse(options);
   if (!parsed.success) throw optionError(parsed.error.issues[0]!, options);
-  const { instruction, ...settings } = parsed.data;
+  const { instruction, links, ...settings } = parsed.data;
   return {
     ...settings,
+    links: links && linksOf(links),
     instruction: instructionOf(instruction),
-    // The very same array each time, so that what is made for it once can be kept.
+    // The same array each time: the objects that are built for an array are cached, with the array itself as the key.
     roots: isDefault(settings.roots) ? DEFAULT_ROOTS : settings.roots,
     onReport: settings.onReport,
+  };
+}
+
+function isLinks(value: unknown): boolean {
+  if (typeof value === "function") return true;
+  if (!isRecord(value)) return false;
+  const isRoute = typeof value.urlFor === "function" && typeof value.toUrl === "function";
+  if (isRoute) return true;
+  const { toUrl, onMissing, originals, ...others } = value;
+  const isOptional = (given: unknown): boolean => given === undefined || typeof given === "function";
+  return (
+    typeof toUrl === "function" &&
+    [onMissing, originals].every(isOptional) &&
+    Object.keys(others).length === 0
+  );
+}
+
+function linksOf(links: LinkToUrl | LinkOptions | LinkRoute): Links {
+  if (typeof links === "function") return { toUrl: links };
+  if (!("urlFor" in links)) return links;
+  return {
+    toUrl: (citation, replaced) => links.toUrl(citation, replaced),
+    originals: links.originals && ((text) => links.originals!(text)),
   };
 }
 
@@ -146,8 +272,8 @@ function instructionOf(instruction: boolean | string | Instruction): Settings["i
 function optionError(issue: z.core.$ZodIssue, options: unknown): TypeError {
   const name = ["options", ...issue.path].join(".");
   if (issue.code === "unrecognized_keys") {
-    const taken = issue.path.length === 0 ? Object.keys(schema.shape) : ["text", "placement"];
-    return unknownNames(name, issue.keys, taken);
+    const accepted = issue.path.length === 0 ? Object.keys(schema().shape) : ["text", "placement"];
+    return unknownNames(name, issue.keys, accepted);
   }
   if (issue.path.length === 0) return badInput("options", "an object", options);
   let got: unknown = options;

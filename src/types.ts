@@ -1,38 +1,38 @@
 /**
- * The shapes that cross rooms. They are structural and loose on purpose: a response read from disk, from a
- * gateway or from any version of the `openai` package fits them without a cast.
+ * The types that several folders share. They are structural and loose on purpose, so that a response from a file, a gateway or
+ * any version of the `openai` package fits without a cast.
  */
 
-/** A file of a container, as `GET /v1/containers/{id}/files` lists it. */
+/** A container file, as `GET /v1/containers/{id}/files` lists it. */
 export interface ContainerFile {
   /** `cfile_…` */
   id: string;
   object?: string;
   /** `cntr_…` */
   container_id: string;
-  /** Seconds since 1970. Of two entries with one path, the newer is the file. */
+  /** Unix time in seconds. If two entries have the same path, the newer entry describes the file. */
   created_at: number;
   bytes?: number | null;
-  /** Absolute, for example `/mnt/data/plan.docx`. */
+  /** The absolute path, such as `/mnt/data/plan.docx`. */
   path: string;
-  /** `"user"` for an upload, `"assistant"` for what the model's code wrote. */
+  /** `"user"` for an upload, `"assistant"` for a file that the model's code wrote. */
   source: string;
 }
 
-/** The annotation that the Responses API writes for a container file, and the one this library adds. */
+/** The annotation for a container file, as the Responses API sends it and as this library adds it. */
 export interface ContainerFileCitation {
   type: "container_file_citation";
   container_id: string;
-  /** Exclusive. In Unicode code points, unless `indexUnit` says or the part's own annotations prove UTF-16. */
+  /** The end of the range, exclusive. Counts code points, or UTF-16 units if `indexUnit` or the part's annotations say so. */
   end_index: number;
   file_id: string;
   /** The last segment of the file's path. */
   filename: string;
-  /** In the unit of `end_index`. `0` to `0` is a file that stands for no place in the text. */
+  /** The start of the range, in the unit of `end_index`. A range from 0 to 0 cites a file without a place in the text. */
   start_index: number;
 }
 
-/** Any annotation of an `output_text` part. Those with a range are left alone, whatever their type. */
+/** Any annotation of an `output_text` part. If an annotation of any type covers a text, no second one is added to that text. */
 export interface Annotation {
   type: string;
   start_index?: number | null | undefined;
@@ -42,75 +42,88 @@ export interface Annotation {
   container_id?: string | null | undefined;
 }
 
-/** The unit that `start_index` and `end_index` count. `"auto"` takes what the part's annotations prove, else code points. */
+/** The unit of `start_index` and `end_index`. `"auto"`: the unit that the part's annotations prove, else code points. */
 export type IndexUnit = "auto" | "code-point" | "utf-16";
 
 /**
- * How a mention led to its file: its very path (whatever its encoding), a path written with other dashes,
- * spaces, quotes or case, the only file of that name in another folder, an upload under the name it had before
- * the API prefixed it, or the bare name of a file that the model wrote. `"unmentioned"`: no mention at all; see the
- * option of that name.
+ * How a mention matched its file.
+ *
+ * - `"path"`: by its path, in any encoding.
+ * - `"written-differently"`: by its path, with other dashes, spaces, quotes or case.
+ * - `"moved"`: as the only file of that name, in another folder.
+ * - `"upload"`: as an upload, by the name that it had before the API added a prefix.
+ * - `"filename"`: as a file that the model wrote, by its name alone.
+ * - `"unmentioned"`: no text mentions the file; see the option `unmentioned`.
  */
 export type MatchKind = "path" | "written-differently" | "moved" | "upload" | "filename" | "unmentioned";
 
-/** A citation that was missing. */
+/** A missing citation that was added. */
 export interface RecoveredCitation {
   annotation: ContainerFileCitation;
   match: MatchKind;
-  /** The mention as the text spells it: `text.slice(start, end)`. */
+  /** The mention as it is in the text: `text.slice(start, end)`. */
   text: string;
-  /** UTF-16 offset into the given text, whatever unit the annotation counts in. */
+  /** The UTF-16 offset in the text, whatever the unit of the annotation. */
   start: number;
   /** UTF-16 offset, exclusive. */
   end: number;
 }
 
-/** Why a mention stays without a citation. */
+/** Why a mention got no citation. */
 export type UnresolvedReason = "not-found" | "ambiguous" | "directory" | "pattern" | "container-unavailable";
 
-/** A mention that no citation was added for. */
+/** A mention that got no citation. */
 export interface UnresolvedMention {
   text: string;
-  /** UTF-16 offset into the given text. */
+  /** The UTF-16 offset in the text. */
   start: number;
   /** UTF-16 offset, exclusive. */
   end: number;
   reason: UnresolvedReason;
-  /** For `"ambiguous"`: the files that fit equally well. */
+  /** For `"ambiguous"`: the files that match equally well. */
   candidates?: ContainerFile[];
 }
 
-/** Where in a response a citation or a mention stands. */
+/** The part of a response that contains a citation or a mention. */
 export interface PartPosition {
-  /** The item's place in `response.output`. */
+  /** The item's index in `response.output`. */
   outputIndex: number;
-  /** The part's place in the item's `content`. */
+  /** The part's index in the item's `content`. */
   contentIndex: number;
 }
 
-/** A citation in a report: one that the API made, or one that was recovered. */
+/** A citation in a report, from the API or recovered by this library. */
 export type ReportedCitation = PartPosition &
   ({ origin: "api"; annotation: ContainerFileCitation } | ({ origin: "recovered" } & RecoveredCitation));
 
-/** What became of one response. */
+/** The result of the recovery for one response. */
 export interface Report {
-  /** `undefined` where the stream ended before it told. */
+  /** `undefined` if the stream ended before an event with the response's id. */
   responseId: string | undefined;
+  /** The response's `model`, as the API names it; `undefined` if the response names none. */
+  model: string | undefined;
   /**
-   * `"recovered"`: at least one citation was added. Where none was: `"failed"`: something went wrong, `error` says what;
-   * `"unchanged"`: some mention stays without one, see `unresolved`; `"nothing-to-do"`: none was missing.
+   * - `"recovered"`: at least one citation was added.
+   * - `"failed"`: none was added because of an error; see `error`.
+   * - `"unchanged"`: none was added, but some mentions have no citation; see `unresolved`.
+   * - `"nothing-to-do"`: none was missing.
    */
   outcome: "nothing-to-do" | "recovered" | "unchanged" | "failed";
   citations: ReportedCitation[];
   unresolved: (PartPosition & UnresolvedMention)[];
-  /** Files that this response wrote and no text mentions. Known only when a list was asked for. */
+  /** Files that this response wrote and no text mentions. Known only if a list was requested. */
   unmentioned: ContainerFile[];
-  /** The containers whose lists were asked for, in that order. */
+  /** The ids of the containers whose lists were requested, in the order of the requests. */
   containers: string[];
-  /** How many pages of lists, and earlier responses, were asked for. */
+  /** How many requests the recovery sent, for pages of lists and for earlier responses. */
   listRequests: number;
-  /** For how long the answer was held back, in milliseconds. */
+  /** How long the recovery delayed the response, in milliseconds. */
   heldMs: number;
-  /** What failed, where something did. */
+  /**
+   * How long the response took until this report, in milliseconds: from its request, or, if the library did not send the
+   * request, from the moment when the library began to read the response. Includes `heldMs`.
+   */
+  durationMs: number;
+  /** The error, if something failed. */
   error?: Error;
 }

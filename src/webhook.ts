@@ -1,16 +1,19 @@
-/** OpenAI's webhooks: a verified delivery in, the repaired response out. `openai-file-citations/webhook` */
-import { badInput, isRecord } from "./bad-input.js";
+/** Handles OpenAI's webhooks: turns a verified delivery into the repaired response. `openai-file-citations/webhook` */
+
 import { type OpenAIClient, withFileCitations } from "./client.js";
+import { withoutServerText } from "./containers/retries.js";
+import { badInput, isRecord, notify } from "./errors.js";
+import { checkStore, type FileStore, type FoundFile, type StoredFile } from "./files/store.js";
+import { copyCited, createStoreCopies } from "./files/store-copies.js";
 import { reportOf } from "./http/fetch.js";
 import type { FileCitationsOptions } from "./options.js";
-import { withoutWords } from "./responses/answer-error.js";
-import { isId } from "./responses/ids.js";
 import { repairResponse } from "./responses/repair.js";
-import { FINAL } from "./responses/stream-events.js";
-import { tell } from "./tell.js";
 import type { Report } from "./types.js";
+import { answer, type Delivery, verify } from "./webhook-request.js";
 
-/** An OpenAI client, of any version and class, that verifies deliveries and reads responses. */
+export type { FileStore, FoundFile, StoredFile };
+
+/** An OpenAI client of any version and class. It verifies deliveries and retrieves responses. */
 export interface WebhookClient extends OpenAIClient {
   webhookSecret: string | null;
   webhooks: { unwrap(payload: string, headers: Record<string, string>): PromiseLike<unknown> };
@@ -22,60 +25,111 @@ export interface WebhookClient extends OpenAIClient {
   };
 }
 
-/** A complete response as the client's own types have it. */
+/** A complete response, in the client's own types. */
 export type ResponseOf<Client extends WebhookClient> = Extract<
   Awaited<ReturnType<Client["responses"]["retrieve"]>>,
   { output: unknown }
 >;
 
 /**
- * Options of {@link createWebhookHandler}. Those of the repair are `withFileCitations`'s; they do not apply to a client
- * that is wrapped already, which has its own.
+ * A store of the handled deliveries that several processes or machines share. OpenAI sends a delivery again until the answer is
+ * 200, and may send it twice at the same time. Each function gets the delivery's `webhook-id` and may return a promise.
+ * docs/webhook.md has a store for Redis and one for PostgreSQL.
+ *
+ * @example
+ * ```ts
+ * import type { WebhookDeliveries } from "openai-file-citations/webhook";
+ *
+ * const states = new Map<string, "busy" | "done">();
+ * // For one process. In a shared store, `claim` must read and write in one atomic step.
+ * export const deliveries: WebhookDeliveries = {
+ *   claim(id) {
+ *     const before = states.get(id);
+ *     if (!before) states.set(id, "busy");
+ *     return before ?? "new";
+ *   },
+ *   done: (id) => states.set(id, "done"),
+ *   release: (id) => states.delete(id),
+ * };
+ * ```
+ */
+export interface WebhookDeliveries {
+  /**
+   * Claims a delivery atomically. One caller gets `"new"` and handles the delivery. Until `done` or `release` is called, all
+   * other callers get `"busy"`, and the handler answers 409, so that OpenAI delivers again. After `done`, all callers get
+   * `"done"`, and the handler answers 200. A claim should expire, because a process that dies calls neither `done` nor
+   * `release`.
+   *
+   * If `claim` throws, rejects or returns anything else, nothing is handled, the handler answers 500 and `onError` is called.
+   */
+  claim(deliveryId: string): "new" | "busy" | "done" | PromiseLike<"new" | "busy" | "done">;
+  /**
+   * Marks a claimed delivery as handled. Keep the mark for four days, because OpenAI delivers again for up to three days. If
+   * `done` throws or rejects, `onError` is called and the handler still answers 200, because the delivery was handled.
+   */
+  done(deliveryId: string): unknown;
+  /**
+   * Gives up the claim of a delivery that could not be handled: the next `claim` returns `"new"`. If `release` throws or
+   * rejects, `onError` is called and the handler still answers 500. OpenAI delivers again, and the delivery is handled once
+   * the claim has expired.
+   */
+  release(deliveryId: string): unknown;
+}
+
+/**
+ * Options of {@link createWebhookHandler}. The options of `withFileCitations` do not apply if the client is already wrapped,
+ * because a wrapped client has its own options.
  */
 export interface WebhookOptions<Response> extends Omit<FileCitationsOptions, "instruction"> {
   /**
-   * Takes a response that has ended, complete, incomplete or failed (see its `status`), with its citations. When it
-   * throws or rejects, OpenAI is answered 500 and delivers again. OpenAI waits for a few seconds only, and takes
-   * longer for a failure: what takes its time belongs into a queue, or onto the runtime's `waitUntil`.
+   * Called with each response that has ended, with all its citations. Its `status` is completed, incomplete or failed. If the
+   * callback throws or rejects, the handler answers 500 and OpenAI delivers again. OpenAI waits only a few seconds and treats
+   * a slower answer as a failure, so put slow work into a queue or the runtime's `waitUntil`.
    *
-   * @param report what became of its citations.
-   * @param deliveryId the delivery's `webhook-id`, the same each time that it is delivered.
+   * @param report the report on the response's citations.
+   * @param deliveryId the delivery's `webhook-id`. It is the same for each delivery of the event.
    */
   onResponse: (response: Response, report: Report, deliveryId: string) => unknown;
   /**
-   * Whether a delivery was handled before, by its `webhook-id`; then it is answered 200 without work. What it throws is
-   * answered 500. Default: the latest 10,000 are known, in this process.
-   *
-   * A store can keep that in two ways. It marks the delivery in the step in which it asks, so that of two machines only
-   * one has it (Redis: `SET id 1 NX EX 86400`, and `DEL id` in `forget`). Or it only asks, and `onResponse` marks the
-   * delivery in the transaction that does the work: then nothing is lost or done twice even if a machine dies in it.
+   * A store of the handled deliveries that several processes share. Default: this process remembers the latest 10,000
+   * deliveries, and two deliveries of one id at the same time get the same answer.
    */
-  alreadySeen?: ((deliveryId: string) => boolean | PromiseLike<boolean>) | undefined;
-  /** Takes back the mark that `alreadySeen` made: the delivery could not be handled, and will come again. */
-  forget?: ((deliveryId: string) => unknown) | undefined;
-  /** Told what OpenAI was answered 500 for. What it throws, or rejects with, is ignored. Default `console.error`. */
+  deliveries?: WebhookDeliveries | undefined;
+  /**
+   * Keeps the container files that a response cites. They are copied into the store before `onResponse` is called, four at a
+   * time, unless the store has them. A file route with the same store serves them after the container has expired. If a file
+   * cannot be copied, `onError` is called, and the delivery is handled all the same. Default: none.
+   */
+  store?: FileStore | undefined;
+  /**
+   * Called with each error that leads to an answer of 500, with the errors of `done` and `release` of `deliveries`, and with the
+   * error of each file that could not be copied into the `store`. Errors that the callback throws or rejects with are ignored.
+   * Default `console.error`.
+   */
   onError?: ((error: unknown) => unknown) | undefined;
 }
 
-/** The longest body that is read. A delivery of OpenAI's has a few hundred bytes. */
-const MOST_BYTES = 1024 * 1024;
-/** How many handled deliveries are known without a store. */
+/** How many handled deliveries are remembered if there is no store. */
 const MOST_DELIVERIES = 10_000;
+const STORE = "an object with the functions claim, done and release";
 
 /**
- * Handles OpenAI's webhooks: of a `response.completed`, `response.incomplete` or `response.failed`, the response is
- * read, repaired and handed to `onResponse`, once. It never rejects, and answers
+ * Creates a handler for OpenAI's webhooks. For each `response.completed`, `response.incomplete` or `response.failed` event, it
+ * retrieves the response, repairs it and passes it to `onResponse` once. The handler never rejects, and answers
  *
- * - 200 when the delivery was handled, now or before, and for other events, which are ignored;
- * - 400 for a signature that is missing, wrong or older than five minutes, and for what is no event;
- * - 405 for another method than POST, 413 for more than 1 MiB;
- * - 500 when the response cannot be read (deleted, or another project's: a 404 as well) or `onResponse` throws. OpenAI
- *   then delivers again, for up to three days.
+ * - 200 if the delivery was handled, now or before, and for other events, which are ignored;
+ * - 400 if the signature is missing, wrong or older than five minutes, or the body is not an event;
+ * - 405 for methods other than POST, 413 for more than 1 MiB;
+ * - 409 while another process handles the delivery, as the `deliveries` store says;
+ * - 500 if the response cannot be retrieved (including a 404: it was deleted or belongs to another project), `onResponse`
+ *   throws or rejects, or the store fails.
  *
- * In Cloudflare Workers, openai 5 and 6 need the flag `nodejs_compat` to check signatures; openai 7 does not.
+ * After a 409 or 500, OpenAI delivers again, for up to three days.
  *
- * @param client an OpenAI client, with its `webhookSecret` (by itself that is `OPENAI_WEBHOOK_SECRET`).
- * @throws {TypeError} when `client` is none or has no secret, or an option is wrong.
+ * In Cloudflare Workers, openai 5 and 6 need the flag `nodejs_compat` to verify signatures; openai 7 does not.
+ *
+ * @param client an OpenAI client with a `webhookSecret`. The SDK reads it from `OPENAI_WEBHOOK_SECRET` by default.
+ * @throws {TypeError} if `client` is not an OpenAI client or has no secret, or an option is wrong.
  * @example
  * ```ts
  * import OpenAI from "openai";
@@ -94,43 +148,47 @@ export function createWebhookHandler<Client extends WebhookClient>(
   options: WebhookOptions<ResponseOf<Client>>,
 ): (request: Request) => Promise<Response> {
   checkClient(client);
-  if (!isRecord(options)) throw badInput("options", "an object with onResponse", options);
+  checkOptions(options);
   const {
     onResponse,
-    alreadySeen,
-    forget,
+    deliveries,
+    store,
     onError = (error: unknown) => console.error(error),
     ...repairOptions
   } = options;
-  for (const [name, value] of Object.entries({ onResponse, alreadySeen, forget, onError })) {
-    const isMissing = value === undefined && name !== "onResponse";
-    if (!isMissing && typeof value !== "function") throw badInput(`options.${name}`, "a function", value);
-  }
-  if (forget && !alreadySeen) throw badInput("options.forget", "given together with alreadySeen", forget);
   const repairing = withFileCitations(client, repairOptions);
-  const deliveries = alreadySeen ? { alreadySeen, forget } : deliveriesInMemory();
-  const underWay = new Map<string, Promise<Response>>();
+  const handled = deliveries ?? deliveriesInMemory();
+  const copies = store && createStoreCopies(client, store, onError);
+  // Within one process, a second delivery waits for the outcome of the first one instead of getting a 409.
+  const handle = deliveries ? handleClaimed : sharingOutcomes(handleClaimed);
 
-  async function handleOnce(deliveryId: string, responseId: string): Promise<Response> {
-    try {
-      if (await deliveries.alreadySeen(deliveryId)) return answer(200, "handled before");
-    } catch (error) {
-      return fail(error);
-    }
+  async function handleClaimed({ deliveryId, responseId }: Delivery): Promise<Response> {
+    const claim = checkClaim(await handled.claim(deliveryId));
+    if (claim === "busy") return answer(409, "another process is handling the delivery");
+    if (claim === "done") return answer(200, "the delivery was handled before");
     try {
       const { response, report } = await read(responseId);
+      if (copies) await copyCited(copies, response);
       await onResponse(response, report, deliveryId);
-      return answer(200, "handled");
     } catch (error) {
-      try {
-        await deliveries.forget?.(deliveryId);
-      } catch (forgetError) {
-        tell(onError, forgetError);
-      }
+      await catchError(() => handled.release(deliveryId));
       return fail(error);
+    }
+    // The answer is 200 even if `done` fails, because after a 500 the same delivery would be handled a second time.
+    await catchError(() => handled.done(deliveryId));
+    return answer(200, "handled");
+  }
+
+  /** Awaits `action` and passes errors that it throws or rejects with to `onError`. */
+  async function catchError(action: () => unknown): Promise<void> {
+    try {
+      await action();
+    } catch (error) {
+      notify(onError, error);
     }
   }
 
+  /** Retrieves a response and repairs it. */
   async function read(id: string): Promise<{ response: ResponseOf<Client>; report: Report }> {
     const query =
       repairOptions.includeOutputs === false ? {} : { include: ["code_interpreter_call.outputs" as const] };
@@ -138,61 +196,55 @@ export function createWebhookHandler<Client extends WebhookClient>(
       .retrieve(id, query)
       .withResponse()
       .then(undefined, (error: unknown) => {
-        // The SDK trips over what is no response, and quotes it.
-        throw error instanceof TypeError ? noResponse(id) : withoutWords(error);
+        // The SDK throws a TypeError if the body is not a response, and its message quotes the body.
+        throw error instanceof TypeError ? noResponse(id) : withoutServerText(error);
       });
     if (!isRecord(data) || !Array.isArray(data.output)) throw noResponse(id);
     const response = data as unknown as ResponseOf<Client> & { status?: unknown };
     if (response.status === "queued" || response.status === "in_progress") {
-      throw new Error(`the response ${id} has ended, says its webhook, but is ${response.status}`);
+      throw new Error(
+        `the webhook says that the response ${id} has ended, but its status is ${response.status}`,
+      );
     }
     const report = reportOf(raw);
-    // A gateway's answer that the client's `fetch` could not tell to be a response.
+    // The client's `fetch` did not repair the response: some gateways send JSON with another content type.
     if (!report) return repairResponse(response, client, repairOptions);
-    // The client was wrapped before, and reports to where it was told to then.
-    if (repairing === client) tell(repairOptions.onReport, report);
+    // The client was already wrapped and called its own `onReport` only.
+    if (repairing === client) notify(repairOptions.onReport, report);
     return { response, report };
   }
 
   function fail(error: unknown): Response {
-    tell(onError, error);
-    return answer(500, "not handled: deliver it again");
+    notify(onError, error);
+    return answer(500, "the delivery could not be handled");
   }
 
   return async (request) => {
-    if (request.method !== "POST") return answer(405, "POST only", { allow: "POST" });
-    // A framework's parser was first: what was signed is gone.
-    if (request.bodyUsed) return fail(new TypeError("the request's body was read before the handler got it"));
-    const headers = signatureHeaders(request.headers);
-    if (!headers) return answer(400, "not signed");
-    let event: unknown;
     try {
-      const body = await bodyOf(request);
-      if (body === undefined) return answer(413, `more than ${MOST_BYTES} bytes`);
-      event = await client.webhooks.unwrap(body, headers);
+      const delivery = await verify(request, client.webhooks);
+      return delivery instanceof Response ? delivery : await handle(delivery);
     } catch (error) {
-      // Not the delivery's fault: the runtime lacks what the SDK needs.
-      if (error instanceof ReferenceError) return fail(error);
-      return answer(400, "the signature is not valid");
+      return fail(error);
     }
-    if (!isRecord(event) || typeof event.type !== "string") return answer(400, "no event");
-    if (!FINAL.has(event.type)) return answer(200, "ignored");
-    const responseId = isRecord(event.data) ? event.data.id : undefined;
-    if (!isId(responseId)) return answer(400, "an event of no response");
+  };
+}
 
-    const deliveryId = headers["webhook-id"];
-    // The same delivery a second time while the first is under way: what becomes of that is true for this one too.
-    let outcome = underWay.get(deliveryId);
+/** Wraps `handle` so that calls for a delivery that is being handled get the outcome of the first call. */
+function sharingOutcomes(handle: (delivery: Delivery) => Promise<Response>): typeof handle {
+  const running = new Map<string, Promise<Response>>();
+  return async (delivery) => {
+    const { deliveryId } = delivery;
+    let outcome = running.get(deliveryId);
     if (!outcome) {
-      outcome = handleOnce(deliveryId, responseId).finally(() => underWay.delete(deliveryId));
-      underWay.set(deliveryId, outcome);
+      outcome = handle(delivery).finally(() => running.delete(deliveryId));
+      running.set(deliveryId, outcome);
     }
     return (await outcome).clone();
   };
 }
 
 function noResponse(id: string): Error {
-  return new Error(`what the API answered for ${id} is no response`);
+  return new Error(`the API's answer for ${id} is not a response`);
 }
 
 function checkClient(client: WebhookClient): void {
@@ -209,45 +261,40 @@ function checkClient(client: WebhookClient): void {
   }
 }
 
-/** Those that sign a delivery (Standard Webhooks); `undefined` where one is missing. */
-function signatureHeaders(headers: Headers) {
-  const id = headers.get("webhook-id");
-  const timestamp = headers.get("webhook-timestamp");
-  const signature = headers.get("webhook-signature");
-  if (!id || !timestamp || !signature) return undefined;
-  return { "webhook-id": id, "webhook-timestamp": timestamp, "webhook-signature": signature };
-}
-
-/** The text of a body; `undefined` for one that is too long, which is not read to its end. */
-async function bodyOf(request: Request): Promise<string | undefined> {
-  if (!request.body) return "";
-  const chunks: Uint8Array<ArrayBuffer>[] = [];
-  let bytes = 0;
-  const reader = (request.body as ReadableStream<Uint8Array<ArrayBuffer>>).getReader();
-  for (let read = await reader.read(); !read.done; read = await reader.read()) {
-    chunks.push(read.value);
-    bytes += read.value.length;
-    if (bytes <= MOST_BYTES) continue;
-    reader.cancel().catch(() => {}); // nobody reads on
-    return undefined;
+/** Checks the options of the webhook handler itself. `withFileCitations` checks the others. */
+function checkOptions(options: unknown): void {
+  if (!isRecord(options)) throw badInput("options", "an object with onResponse", options);
+  for (const name of ["alreadySeen", "forget"]) {
+    if (name in options) throw new TypeError(`options.${name} was removed: use options.deliveries, ${STORE}`);
   }
-  return new Blob(chunks).text();
+  const { onResponse, onError, deliveries, store } = options;
+  checkFunction("onResponse", onResponse);
+  checkStore(store);
+  if (onError !== undefined) checkFunction("onError", onError);
+  if (deliveries === undefined) return;
+  if (!isRecord(deliveries)) throw badInput("options.deliveries", STORE, deliveries);
+  for (const name of ["claim", "done", "release"]) checkFunction(`deliveries.${name}`, deliveries[name]);
 }
 
-/** The latest deliveries, the oldest forgotten first. */
-function deliveriesInMemory() {
-  const seen = new Set<string>();
+function checkFunction(name: string, value: unknown): void {
+  if (typeof value !== "function") throw badInput(`options.${name}`, "a function", value);
+}
+
+/** Returns the result of a store's `claim`. Throws a `TypeError` if it is not a valid one. */
+function checkClaim(claim: "new" | "busy" | "done"): typeof claim {
+  if (claim === "new" || claim === "busy" || claim === "done") return claim;
+  throw badInput("the result of options.deliveries.claim", '"new", "busy" or "done"', claim);
+}
+
+/** A store in memory of the latest handled deliveries. `claim` never returns "busy", because of `sharingOutcomes`. */
+function deliveriesInMemory(): WebhookDeliveries {
+  const handled = new Set<string>();
   return {
-    alreadySeen(id: string): boolean {
-      if (seen.has(id)) return true;
-      seen.add(id);
-      if (seen.size > MOST_DELIVERIES) seen.delete(seen.values().next().value!);
-      return false;
+    claim: (id) => (handled.has(id) ? "done" : "new"),
+    done(id) {
+      handled.add(id);
+      if (handled.size > MOST_DELIVERIES) handled.delete(handled.values().next().value!);
     },
-    forget: (id: string): boolean => seen.delete(id),
+    release() {},
   };
-}
-
-function answer(status: number, text: string, headers: Record<string, string> = {}): Response {
-  return new Response(text, { status, headers: { "content-type": "text/plain", ...headers } });
 }

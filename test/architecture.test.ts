@@ -1,4 +1,4 @@
-/** What the pages say of the house is so: its rooms and floors, its doors, its tests, its files' length. */
+/** Checks docs/architecture.md and docs/reliability.md against the code, the direction of imports, and file lengths. */
 import { readdir, readFile } from "node:fs/promises";
 import { posix } from "node:path";
 import { build } from "esbuild";
@@ -9,7 +9,7 @@ const files = (await readdir(src, { recursive: true })).filter((path) => path.en
 
 const page = await readFile(new URL("../docs/architecture.md", import.meta.url), "utf8");
 
-/** The page's tree: two spaces a level, folders with a slash at their end. */
+/** Reads the page's tree: two spaces per level, and a slash at the end of a folder. */
 function readTree(): string[] {
   const tree = /^```\nsrc\/\n(.*?)^```$/ms.exec(page)![1]!;
   const folders: string[] = [];
@@ -25,24 +25,29 @@ function readTree(): string[] {
     });
 }
 
-/** From the ground up: each floor knows its own and those below. */
-const FLOORS = [
-  ["types", "bad-input", "tell", "citations"],
-  ["options", "responses"],
+/** The layers, lowest first. The modules of a layer may import from their own layer and from lower layers. */
+const LAYERS = [
+  ["types", "errors", "once"],
+  ["citations"],
+  ["options"],
+  ["containers"],
+  ["responses"],
+  ["stream"],
   ["http"],
-  ["client", "files"],
-  ["webhook"],
+  ["files"],
+  ["client"],
+  ["webhook", "webhook-request"],
   ["index", "node"],
   ["cli"],
 ];
-const roomOf = (path: string): string => path.split("/")[0]!.replace(/\.ts$/, "");
-const floorOf = (path: string): number => FLOORS.findIndex((rooms) => rooms.includes(roomOf(path)));
+const moduleOf = (path: string): string => path.split("/")[0]!.replace(/\.ts$/, "");
+const layerOf = (path: string): number => LAYERS.findIndex((modules) => modules.includes(moduleOf(path)));
 
 function mayImport(path: string, target: string): boolean {
-  // The emulator is a house of its own, which the command shows.
-  if (roomOf(path) === "testing") return roomOf(target) === "testing";
-  if (roomOf(target) === "testing") return roomOf(path) === "cli";
-  return floorOf(target) >= 0 && floorOf(target) <= floorOf(path);
+  // The emulator imports only its own modules, and only the command imports the emulator.
+  if (moduleOf(path) === "testing") return moduleOf(target) === "testing";
+  if (moduleOf(target) === "testing") return moduleOf(path) === "cli";
+  return layerOf(target) >= 0 && layerOf(target) <= layerOf(path);
 }
 
 async function importsOf(path: string): Promise<string[]> {
@@ -53,24 +58,24 @@ async function importsOf(path: string): Promise<string[]> {
   return Array.from(targets, ([, named, loaded]) => posix.join(posix.dirname(path), `${named ?? loaded}.ts`));
 }
 
-it("the tree names the files of src, and no others; a folder without files in it stands for all of them", () => {
+it("the tree names all files of src and no others; a folder without entries stands for all its files", () => {
   const tree = readTree();
-  const isShut = (folder: string): boolean =>
+  const standsForAll = (folder: string): boolean =>
     folder.endsWith("/") && !tree.some((path) => path !== folder && path.startsWith(folder));
   const isNamed = (file: string): boolean =>
-    tree.some((path) => path === file || (isShut(path) && file.startsWith(path)));
+    tree.some((path) => path === file || (standsForAll(path) && file.startsWith(path)));
   expect(files.filter((file) => !isNamed(file))).toEqual([]);
   expect(tree.filter((path) => !files.some((file) => file === path || file.startsWith(path)))).toEqual([]);
 });
 
-it("the diagram shows what is there", () => {
+it("the diagram shows only existing files", () => {
   const [diagram] = /^```mermaid\n.*?^```$/ms.exec(page)!;
   const shown = diagram.match(/\b[a-z/-]+(?:\.ts|\/(?=,))/g)!;
   expect(shown.length).toBeGreaterThan(8);
   expect(shown.filter((path) => !files.some((file) => file === path || file.startsWith(path)))).toEqual([]);
 });
 
-it("imports point down", async () => {
+it("imports lead to the same or a lower layer", async () => {
   const up: string[] = [];
   let count = 0;
   for (const path of files) {
@@ -84,7 +89,22 @@ it("imports point down", async () => {
   expect(count).toBeGreaterThan(100);
 });
 
-it.each(["index", "files/route", "webhook"])("%s needs nothing that only Node has", async (entry) => {
+it("there are no import cycles, even of types", async () => {
+  const imports = new Map<string, string[]>();
+  for (const path of files) imports.set(path, await importsOf(path));
+  const isDone = new Set<string>();
+  const cycles: string[] = [];
+  const walk = (path: string, way: readonly string[]): void => {
+    if (way.includes(path)) cycles.push([...way.slice(way.indexOf(path)), path].join(" -> "));
+    if (isDone.has(path) || way.includes(path)) return;
+    for (const target of imports.get(path)!) walk(target, [...way, path]);
+    isDone.add(path);
+  };
+  for (const path of files) walk(path, []);
+  expect(cycles).toEqual([]);
+});
+
+it.each(["index", "files/route", "webhook"])("%s uses nothing that only Node has", async (entry) => {
   const bundle = build({
     entryPoints: [new URL(`${entry}.ts`, src).pathname],
     bundle: true,
@@ -96,7 +116,7 @@ it.each(["index", "files/route", "webhook"])("%s needs nothing that only Node ha
   await expect(bundle).resolves.toMatchObject({ errors: [] });
 });
 
-it("docs/reliability.md names tests that are there", async () => {
+it("docs/reliability.md names only existing tests", async () => {
   const text = await readFile(new URL("../docs/reliability.md", import.meta.url), "utf8");
   const [table] = /^\|.*shown by `test\/…` \|\n(?:\|.*\n)+/m.exec(text)!;
   const rows = table.trimEnd().split("\n").slice(2);
@@ -106,7 +126,7 @@ it("docs/reliability.md names tests that are there", async () => {
   expect([...named].filter((name) => !tests.includes(`${name}.test.ts`))).toEqual([]);
 });
 
-it("a file of more than 300 lines says at its top why: Long, as …", async () => {
+it("a file of more than 300 lines gives the reason at its top: Long, as …", async () => {
   const silent: string[] = [];
   for (const folder of ["src", "test", "bench", "scripts"]) {
     const root = new URL(`../${folder}/`, import.meta.url);

@@ -1,4 +1,4 @@
-/** What tests of `ask` need: a folder to save into, and an API on loopback with the environment that leads there. */
+/** Setup for tests of the command `ask`: a temporary folder, and an emulator with the environment that points to it. */
 import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -11,6 +11,7 @@ import {
   type Script,
 } from "../src/testing/index.js";
 
+/** The temporary folder of the current test. */
 export let folder: string;
 
 let server: ListeningServer | undefined;
@@ -25,7 +26,7 @@ afterEach(async () => {
   await rm(folder, { recursive: true });
 });
 
-/** An API on loopback, and the environment that leads there. */
+/** Starts an emulator on loopback. Returns it with the environment that makes the command use it. */
 export async function serve(
   options: EmulatorOptions = {},
 ): Promise<{ emulator: ResponsesEmulator; env: NodeJS.ProcessEnv }> {
@@ -34,6 +35,7 @@ export async function serve(
   return { emulator, env: { OPENAI_API_KEY: "sk-secret", OPENAI_BASE_URL: server.baseURL } };
 }
 
+/** Returns a script that writes files and then a text. */
 export const saying =
   (text: string, files: Record<string, string> = {}): Script =>
   () => [

@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { ContainerMemory } from "../src/responses/memory.js";
+import { ContainerMemory } from "../src/containers/memory.js";
 
 const MILLION = 1_000_000;
 
@@ -10,7 +10,7 @@ function upTo(count: number): number[] {
 describe("the memory of earlier responses, after a million", () => {
   const BOUND = 5000;
 
-  it("knows the containers of the latest 5,000 ids, and of no other", () => {
+  it("has the containers of the latest 5,000 ids only", () => {
     const memory = new ContainerMemory();
     for (const number of upTo(MILLION)) memory.remember([`resp_${number}`], [`cntr_${number}`]);
     const known = upTo(MILLION).filter((number) => memory.recall(`resp_${number}`).length > 0);
@@ -18,7 +18,7 @@ describe("the memory of earlier responses, after a million", () => {
     expect(known[0]).toBe(MILLION - BOUND);
   });
 
-  it("knows the lists of the latest 5,000 containers, and of no other", () => {
+  it("has the lists of the latest 5,000 containers only", () => {
     const memory = new ContainerMemory();
     for (const number of upTo(MILLION)) memory.rememberFiles(`cntr_${number}`, ["cfile_1"], `resp_${number}`);
     const known = upTo(MILLION).filter((number) => memory.sawFileBefore(`cntr_${number}`, "cfile_1", "now"));
@@ -26,7 +26,7 @@ describe("the memory of earlier responses, after a million", () => {
     expect(known[0]).toBe(MILLION - BOUND);
   });
 
-  it("knows 200,000 files at most, in whatever lists they are", () => {
+  it("has at most 200,000 files in all lists together", () => {
     const memory = new ContainerMemory();
     const files = upTo(1000).map((number) => `cfile_${number}`);
     for (const list of upTo(MILLION / files.length)) memory.rememberFiles(`cntr_${list}`, files, "resp_1");
@@ -36,7 +36,7 @@ describe("the memory of earlier responses, after a million", () => {
     expect(known).toHaveLength(200);
   });
 
-  it("keeps no list that alone has more files than that, and the next one all the same", () => {
+  it("drops a list that alone has more files than that, and keeps the next one", () => {
     const memory = new ContainerMemory();
     memory.rememberFiles(
       "cntr_1",
@@ -48,7 +48,7 @@ describe("the memory of earlier responses, after a million", () => {
     expect(memory.sawFileBefore("cntr_2", "cfile_1", "now")).toBe(true);
   });
 
-  it("never forgets the conversation that goes on", () => {
+  it("never forgets the conversation in use", () => {
     const memory = new ContainerMemory();
     memory.remember(["conv_1"], ["cntr_1"]);
     for (const number of upTo(MILLION)) {

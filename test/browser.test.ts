@@ -1,4 +1,4 @@
-/** What a user of a product sees and does: an answer as a page in a browser, each file a click away. */
+/** Renders an answer as a page in Chromium, and downloads each file by a click on its link. */
 import { readFile } from "node:fs/promises";
 import MarkdownIt from "markdown-it";
 import OpenAI from "openai";
@@ -10,7 +10,7 @@ import { createResponsesEmulator } from "../src/testing/index.js";
 import { listen } from "../src/testing/listen.js";
 import { hasNoChromium, launchChromium } from "./chromium.js";
 
-/** A name that would be a link, bold type and a script, if it could. */
+/** A file name with Markdown and HTML that must not take effect. */
 const HOSTILE = "[x](https:evil.example) *<img src=x onerror=alert(1)>* `|.csv";
 const PIXEL = Buffer.from(
   "iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mNkYPhfDwAChwGA60e6kgAAAABJRU5ErkJggg==",
@@ -64,7 +64,7 @@ describe.skipIf(hasNoChromium)("an answer in Chromium", () => {
       tools: [{ type: "code_interpreter", container: { type: "auto" } }],
     });
     const [part] = response.output.flatMap((item) => (item.type === "message" ? item.content : []));
-    if (part?.type !== "output_text") throw new Error("there is no answer");
+    if (part?.type !== "output_text") throw new Error("the response has no output text");
     const markdown = await replaceFileLinks(part.text, part.annotations, files.urlFor);
     html = `<!doctype html><title>not run</title>${new MarkdownIt({ html: true }).render(markdown)}`;
     const site = await listen(async (request) => {
@@ -85,7 +85,7 @@ describe.skipIf(hasNoChromium)("an answer in Chromium", () => {
     for (const server of servers) await server.close();
   });
 
-  it("has one link for each file, with its name, and nothing that came from a name", async () => {
+  it("has one link per file with the file's name, and no element from a file name", async () => {
     const labels = await page.locator("a").allTextContents();
     expect(labels).toEqual(["the plan", ...Object.keys(FILES).slice(1, -1)]);
     expect(await page.locator("img").count()).toBe(1);
@@ -94,7 +94,7 @@ describe.skipIf(hasNoChromium)("an answer in Chromium", () => {
   });
 
   it.each(Object.keys(FILES).slice(0, -1))(
-    "%j: a click downloads it, under its name and whole",
+    "%j: a click downloads the whole file with its name",
     async (name) => {
       const download = page.waitForEvent("download");
       await page.locator("a").nth(Object.keys(FILES).indexOf(name)).click();
@@ -106,7 +106,7 @@ describe.skipIf(hasNoChromium)("an answer in Chromium", () => {
     },
   );
 
-  it("shows the picture", async () => {
+  it("shows the image", async () => {
     const picture = page.locator("img");
     expect(await picture.evaluate((image: HTMLImageElement) => image.naturalWidth)).toBe(1);
     const bytes = await picture.evaluate(async (image: HTMLImageElement) =>

@@ -1,21 +1,25 @@
-/** Before all tests: the command as JavaScript, since it is run as a user would, as a process of its own. */
+/** Builds the command before all tests, since some tests run the command as a process. */
 import { cp, mkdir, mkdtemp, rm } from "node:fs/promises";
 import { join } from "node:path";
 import { build } from "esbuild";
 import type { TestProject } from "vitest/node";
 
 const root = new URL("../", import.meta.url).pathname;
-/** Beside the repository's packages, so that it finds them. */
+/** A folder below `node_modules`, so that the command finds its dependencies. */
 const runs = join(root, "node_modules/.command");
 
-/** In a folder of this run's own, as another one may go on beside it; and with package.json where it is in the package. */
+/**
+ * Builds into a new folder, as several test runs may be active. The folder has `package.json` where the package has it.
+ *
+ * @returns the function that removes the folder.
+ */
 export default async function setup({ config }: TestProject): Promise<() => Promise<void>> {
-  const counted = join(runs, "counted");
+  const coverageFolder = join(runs, "counted");
   await mkdir(runs, { recursive: true });
-  if (config.coverage.enabled) await rm(counted, { recursive: true, force: true });
-  const folder = config.coverage.enabled ? counted : await mkdtemp(join(runs, "run-"));
+  if (config.coverage.enabled) await rm(coverageFolder, { recursive: true, force: true });
+  const folder = config.coverage.enabled ? coverageFolder : await mkdtemp(join(runs, "run-"));
   process.env.COMMAND_FOLDER = folder;
-  // What the processes ran, for scripts/coverage.mjs, which needs the folder later.
+  // `npm run coverage` reads the coverage of these processes after the run, so their folder is kept.
   if (config.coverage.enabled) process.env.COMMAND_COVERAGE = join(folder, "coverage");
   await build({
     absWorkingDir: root,
@@ -28,6 +32,6 @@ export default async function setup({ config }: TestProject): Promise<() => Prom
   });
   await cp(join(root, "package.json"), join(folder, "package.json"));
   return async () => {
-    if (folder !== counted) await rm(folder, { recursive: true, force: true });
+    if (folder !== coverageFolder) await rm(folder, { recursive: true, force: true });
   };
 }

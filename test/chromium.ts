@@ -1,17 +1,17 @@
-/** Debian's Chromium, for the tests that click: skipped where there is none, but not in CI, where it must be. */
+/** Starts Debian's Chromium for browser tests. Without Chromium, the tests are skipped, except in CI. */
 import { existsSync } from "node:fs";
 import { type Browser, chromium } from "playwright-core";
 
 const CHROMIUM = process.env.CHROMIUM ?? "/usr/bin/chromium";
-const isThere = existsSync(CHROMIUM);
-if (!isThere && !process.env.CI) console.warn(`skipped: the tests in a browser, for there is no ${CHROMIUM}`);
+const isInstalled = existsSync(CHROMIUM);
+if (!isInstalled && !process.env.CI) console.warn(`Browser tests are skipped: ${CHROMIUM} does not exist.`);
 
-export const hasNoChromium = !isThere && !process.env.CI;
+export const hasNoChromium = !isInstalled && !process.env.CI;
 
 export function launchChromium(): Promise<Browser> {
   return chromium.launch({
     executablePath: CHROMIUM,
-    // Root in a container has no sandbox; the rest keeps it from calling anyone but the test's page.
+    // Root in a container cannot use the sandbox. The other flags prevent requests to other servers.
     args: ["--no-sandbox", "--disable-gpu", "--disable-background-networking", "--disable-component-update"],
   });
 }

@@ -1,7 +1,7 @@
-/** The command's own way to the API: the environment by the SDK's rules, requests sent again where that can help. */
+/** The command's API client: reads the environment like the SDK, and retries requests. */
 import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
 import { Api, apiOf } from "../src/cli/api.js";
-import { listFilesFrom } from "../src/responses/lookup.js";
+import { listFilesFrom } from "../src/containers/listing.js";
 
 beforeEach(() => {
   vi.useFakeTimers();
@@ -11,7 +11,7 @@ afterEach(() => {
   vi.unstubAllGlobals();
 });
 
-/** An API that answers with these, one after the other, and the requests it got. */
+/** An API that gives these responses in turn. Records the requests and their times. */
 function answering(...answers: (Response | Error)[]): { api: Api; requests: Request[]; times: number[] } {
   const requests: Request[] = [];
   const times: number[] = [];
@@ -30,7 +30,7 @@ const found = (): Response => Response.json({ id: "resp_1" });
 const refused = (status: number, headers = {}): Response =>
   Response.json({ error: { message: "not with sk-secret" } }, { status, headers });
 
-/** What a promise comes to while the fake time runs. */
+/** Runs the fake timers. Returns the value or the error of a promise. */
 async function settled<Value>(promise: Promise<Value>): Promise<Value | Error> {
   const outcome = promise.catch((error: Error) => error);
   await vi.runAllTimersAsync();
@@ -38,38 +38,41 @@ async function settled<Value>(promise: Promise<Value>): Promise<Value | Error> {
 }
 
 describe("a request", () => {
-  it.each([408, 409, 429, 500, 503])("is sent again after %s", async (status) => {
+  it.each([408, 409, 429, 500, 503])("is retried after %s", async (status) => {
     const { api, requests } = answering(refused(status), refused(status), found());
     expect(await settled(api.getResponse("resp_1", never))).toEqual({ id: "resp_1" });
     expect(requests.map(({ url }) => url)).toEqual(Array(3).fill("http://api.test/v1/responses/resp_1"));
     expect(requests[2]!.headers.get("authorization")).toBe("Bearer sk-secret");
   });
 
-  it("is sent again after a broken connection", async () => {
+  it("is retried after a broken connection", async () => {
     const { api } = answering(new TypeError("fetch failed"), found());
     expect(await settled(api.getResponse("resp_1", never))).toEqual({ id: "resp_1" });
   });
 
-  it.each([400, 401, 403, 404])("is not sent again after %s, and the key is not repeated", async (status) => {
-    const { api, requests } = answering(refused(status), found());
-    const error = await settled(api.getResponse("resp_1", never));
-    expect((error as Error).message).toBe(`the API answered ${status}: not with …`);
-    expect(requests).toHaveLength(1);
-  });
+  it.each([400, 401, 403, 404])(
+    "is not retried after %s, and the error does not contain the key",
+    async (status) => {
+      const { api, requests } = answering(refused(status), found());
+      const error = await settled(api.getResponse("resp_1", never));
+      expect((error as Error).message).toBe(`the API answered ${status}: not with …`);
+      expect(requests).toHaveLength(1);
+    },
+  );
 
-  it("is given up in the end", async () => {
+  it("fails after two retries", async () => {
     const { api, requests } = answering(refused(500), refused(500), refused(500), found());
     expect(((await settled(api.getResponse("resp_1", never))) as Error).message).toMatch(/500/);
     expect(requests).toHaveLength(3);
   });
 
-  it("waits as long as the server asks for", async () => {
+  it("waits as many seconds as Retry-After says", async () => {
     const { api, times } = answering(refused(429, { "retry-after": "20" }), found());
     await settled(api.getResponse("resp_1", never));
     expect(times[1]! - times[0]!).toBeGreaterThanOrEqual(20_000);
   });
 
-  it("waits until the time that the server names", async () => {
+  it("waits until the date in Retry-After", async () => {
     vi.setSystemTime("2026-01-01T00:00:00Z");
     const refusal = refused(503, { "retry-after": "Thu, 01 Jan 2026 00:00:20 GMT" });
     const { api, times } = answering(refusal, found());
@@ -77,7 +80,7 @@ describe("a request", () => {
     expect(times[1]! - times[0]!).toBeGreaterThanOrEqual(20_000);
   });
 
-  it("for a list, too, is sent again when the server asks for it, and no word of a refusal is passed on", async () => {
+  it("for a list is retried after Retry-After, and its error does not repeat the response", async () => {
     const page = Response.json({ object: "list", data: [], has_more: false });
     const { api, times } = answering(refused(429, { "retry-after": "20" }), page);
     const source = listFilesFrom(api, { retries: 2, timeoutMs: 60_000 });
@@ -89,7 +92,7 @@ describe("a request", () => {
     expect(error.message).toBe("the container's file list answered 403");
   });
 
-  it("does not follow to another origin, where the key has no business", async () => {
+  it("does not follow a redirect, which could send the key to another origin", async () => {
     const { api, requests } = answering(
       new Response(null, { status: 302, headers: { location: "http://evil.test" } }),
     );
@@ -97,7 +100,7 @@ describe("a request", () => {
     expect(requests[0]!.redirect).toBe("manual");
   });
 
-  it("puts ids into its path as data", async () => {
+  it("encodes ids in its path", async () => {
     const { api, requests } = answering(found(), found());
     await settled(api.getResponse("../files?x", never));
     await settled(
@@ -121,7 +124,7 @@ describe("the environment", () => {
     return { url: sent!.url, headers: sent!.headers };
   };
 
-  it("names the key, the server, the organization and the project", async () => {
+  it("sets the key, the server, the organization, the project and custom headers", async () => {
     const { url, headers } = await headersOf({
       OPENAI_API_KEY: " sk-1\n",
       OPENAI_BASE_URL: " http://gateway.test/openai/ ",
@@ -139,7 +142,7 @@ describe("the environment", () => {
     });
   });
 
-  it("needs the key only", async () => {
+  it("needs only the key", async () => {
     expect((await headersOf({ OPENAI_API_KEY: "sk-1", OPENAI_BASE_URL: " " })).url).toBe(
       "https://api.openai.com/v1/responses/r",
     );
@@ -148,7 +151,7 @@ describe("the environment", () => {
   });
 });
 
-it("what a server sends back is shown without the key, and without a part of it where a long message is cut", async () => {
+it("removes the key from an error message before cutting the message", async () => {
   const message = `${"x".repeat(494)} sk-secret`;
   const { api } = answering(Response.json({ error: { message } }, { status: 401 }));
   const error = (await settled(api.getResponse("resp_1", never))) as Error;

@@ -1,4 +1,4 @@
-/** `ask`, where something goes wrong: what it says, what it prints of the answer, and its exit code. */
+/** What `ask` does when something fails: messages, partial output and exit codes. */
 import { spawn } from "node:child_process";
 import { readdir, writeFile } from "node:fs/promises";
 import { join } from "node:path";
@@ -7,17 +7,17 @@ import { stubbornModel } from "../src/testing/index.js";
 import { folder, saying, serve } from "./asking.js";
 import { main, run } from "./command.js";
 
-describe("what goes wrong", () => {
+describe("a failure", () => {
   it.each([
-    ["nothing asked", [], /nothing was asked/],
+    ["no prompt", [], /no prompt was given/],
     [
-      "nothing asked, since --file took it all",
+      "no prompt, since --file took all arguments",
       ["--file", "package.json", "What is it?"],
-      /nothing was asked/,
+      /no prompt was given/,
     ],
-    ["a file that is not there", ["What?", "--file", "nowhere"], /nowhere/],
-    ["a folder for a file", ["What?", "--file", "."], /is no file/],
-  ])("%s: wrong use", async (_, args, message) => {
+    ["a missing file", ["What?", "--file", "nowhere"], /nowhere/],
+    ["a folder instead of a file", ["What?", "--file", "."], /is not a file/],
+  ])("exits with 2 for %s", async (_, args, message) => {
     const { code, stdout, stderr } = await run(["ask", ...args], { cwd: folder });
     expect({ code, stdout }).toEqual({ code: 2, stdout: "" });
     expect(stderr).toMatch(message);
@@ -25,8 +25,8 @@ describe("what goes wrong", () => {
 
   it.each([
     ["a file", "file"],
-    ["in a file", "file/folder"],
-  ])("a folder to save into that is %s: wrong use, and nothing is asked", async (_, out) => {
+    ["inside a file", "file/folder"],
+  ])("exits with 2 and sends no request if --out is %s", async (_, out) => {
     await writeFile(join(folder, "file"), "");
     const { env, emulator } = await serve({});
     const { code, stdout, stderr } = await run(["ask", "What?", "--out", out], { env, cwd: folder });
@@ -35,7 +35,7 @@ describe("what goes wrong", () => {
     expect(emulator.requests).toEqual([]);
   });
 
-  it("a key that is wrong, which is not printed", async () => {
+  it("does not print a wrong key", async () => {
     const { env } = await serve({
       intercept: ({ headers }) =>
         Response.json(
@@ -51,7 +51,7 @@ describe("what goes wrong", () => {
     });
   });
 
-  it("a file that cannot be had any more, and one that nobody wrote", async () => {
+  it("reports a file that cannot be downloaded and a path that matches no file", async () => {
     const { env } = await serve({
       script: saying("/mnt/data/a.csv and /mnt/data/never.csv", { "a.csv": "1" }),
       intercept: ({ path }) => (path.endsWith("/content") ? new Response(null, { status: 404 }) : undefined),
@@ -59,7 +59,7 @@ describe("what goes wrong", () => {
     const { code, stdout, stderr } = await run(["ask", "What?"], { env, cwd: folder });
     expect({ code, stdout }).toEqual({ code: 1, stdout: "/mnt/data/a.csv and /mnt/data/never.csv\n" });
     expect(stderr).toContain("a.csv could not be saved: the container has expired");
-    expect(stderr).toContain("/mnt/data/never.csv could not be told to be a file: not-found");
+    expect(stderr).toContain("/mnt/data/never.csv could not be matched to a file: not-found");
     expect(await readdir(folder)).toEqual([]);
     const json = await run(["ask", "What?", "--json"], { env, cwd: folder });
     expect(json.code).toBe(1);
@@ -72,12 +72,12 @@ describe("what goes wrong", () => {
 
   it.each([
     [
-      "an answer that is incomplete",
+      "an incomplete response",
       [{ type: "message", text: "It is" }, { type: "incomplete" }] as const,
-      /the answer is incomplete: max_output_tokens/,
+      /the response is incomplete: max_output_tokens/,
     ],
-    ["an answer that failed", [{ type: "fail" }] as const, /the answer failed: /],
-  ])("%s", async (_, steps, message) => {
+    ["a failed response", [{ type: "fail" }] as const, /the response failed: /],
+  ])("reports %s", async (_, steps, message) => {
     const { env } = await serve({ script: () => [...steps] });
     const { code, stderr } = await run(["ask", "What?"], { env, cwd: folder });
     expect(code).toBe(1);
@@ -87,14 +87,14 @@ describe("what goes wrong", () => {
   it.each([
     [{ type: "error" }, "the API reports: an error"],
     [{ type: "error", error: { message: "overloaded" } }, "the API reports: overloaded"],
-    [{ type: "response.failed", response: { status: "failed", error: null } }, "the answer failed"],
+    [{ type: "response.failed", response: { status: "failed", error: null } }, "the response failed"],
     [
       { type: "response.incomplete", response: { status: "incomplete", incomplete_details: "?" } },
-      "the answer is incomplete",
+      "the response is incomplete",
     ],
-    [{ type: "response.completed", response: null }, "the answer broke off before its end"],
-    ["event", "the answer broke off before its end"],
-  ])("an end in the middle: %j", async (last, words) => {
+    [{ type: "response.completed", response: null }, "the stream ended before the response was complete"],
+    ["event", "the stream ended before the response was complete"],
+  ])("reports a stream that ends with %j", async (last, words) => {
     const text = { type: "response.output_text.delta", delta: "It is" };
     const body = [text, last].map((event) => `data: ${JSON.stringify(event)}\n\n`).join("");
     const { env } = await serve({
@@ -108,7 +108,7 @@ describe("what goes wrong", () => {
     expect(stderr.trimEnd().split("\n").at(-1)).toMatch(new RegExp(`${words}$`));
   });
 
-  it("a connection that breaks", async () => {
+  it("reports a broken connection", async () => {
     const { env } = await serve({
       beforeEvent: ({ type }) => {
         if (type === "response.output_text.done") throw new Error("broken");
@@ -119,14 +119,14 @@ describe("what goes wrong", () => {
     expect(stderr).toMatch(/error: /);
   });
 
-  it("an interruption from the keyboard, which leaves no half file", async () => {
+  it("leaves no partial file after Ctrl-C", async () => {
     let isAsked: () => void = () => {};
     const asked = new Promise<void>((resolve) => {
       isAsked = resolve;
     });
     const body = new ReadableStream({
       start(controller) {
-        controller.enqueue(new Uint8Array(1000)); // and no more of it
+        controller.enqueue(new Uint8Array(1000)); // the file's other bytes never arrive
       },
       pull: () => isAsked(),
     });
@@ -142,6 +142,7 @@ describe("what goes wrong", () => {
     await asked;
     child.kill("SIGINT");
     expect(await closed).toBe(130);
-    expect(await readdir(folder)).toEqual([]);
+    const left = await readdir(folder, { recursive: true });
+    expect(left.filter((name) => name !== "downloads")).toEqual([]);
   });
 });

@@ -1,4 +1,4 @@
-/** `ask`, run as a user runs it: the answer and its files, for a program and on a terminal. */
+/** Runs `ask` as a user does: the response and its files, as JSON and on a terminal. */
 import { spawn } from "node:child_process";
 import { readdir, readFile, writeFile } from "node:fs/promises";
 import { join } from "node:path";
@@ -12,7 +12,7 @@ const ESCAPE = "\u001b";
 const CLEAR = `\r${ESCAPE}[K`;
 
 describe("ask", () => {
-  it("prints the answer, saves its files and says where they are", async () => {
+  it("prints the response, saves its files and prints their paths", async () => {
     const { emulator, env } = await serve({
       script: twoFilesModel({ files: { "a.csv": "1,2\n", "b.txt": "b" } }),
     });
@@ -43,7 +43,7 @@ describe("ask", () => {
     });
   });
 
-  it("prints one JSON object for a program", async () => {
+  it("prints one JSON object with --json", async () => {
     const { env } = await serve({ script: stubbornModel({ files: { "a.csv": "1,2\n" } }) });
     const { code, stdout } = await run(["ask", "A file", "--json"], { env, cwd: folder });
     expect(code).toBe(0);
@@ -54,7 +54,7 @@ describe("ask", () => {
       files: [
         {
           filename: "a.csv",
-          path: `${folder}/a.csv`,
+          path: `${folder}/downloads/a.csv`,
           bytes: 4,
           sha256: expect.stringMatching(/^[0-9a-f]{64}$/),
           containerId: expect.stringMatching(/^cntr_/),
@@ -66,7 +66,25 @@ describe("ask", () => {
     });
   });
 
-  it("prints the text as it comes", async () => {
+  it("saves in the folder downloads and replaces a dot at the start of a name", async () => {
+    const files = { ".npmrc": "a", "/mnt/data/sub/.env": "b" };
+    const { env } = await serve({
+      script: saying("[a](sandbox:/mnt/data/.npmrc) [b](sandbox:/mnt/data/sub/.env)", files),
+    });
+    const { code, stdout } = await run(["ask", "Settings"], { env, cwd: folder });
+    expect(code).toBe(0);
+    expect(stdout).toContain(`\n${folder}/downloads/_npmrc (1 byte)\n${folder}/downloads/_env (1 byte)\n`);
+    expect(await readdir(folder)).toEqual(["downloads"]);
+    expect((await readdir(join(folder, "downloads"))).sort()).toEqual(["_env", "_npmrc"]);
+  });
+
+  it("creates no folder for a response without files", async () => {
+    const { env } = await serve({ script: saying("Done.") });
+    expect(await run(["ask", "Nothing"], { env, cwd: folder })).toMatchObject({ code: 0 });
+    expect(await readdir(folder)).toEqual([]);
+  });
+
+  it("prints the text as it arrives", async () => {
     let goOn: () => void = () => {};
     const isHeld = new Promise<void>((resolve) => {
       goOn = resolve;
@@ -90,7 +108,7 @@ describe("ask", () => {
     expect(rest).toBe("second\n");
   });
 
-  it("uploads files for the model's Python", async () => {
+  it("uploads the files of --file", async () => {
     const { emulator, env } = await serve({ script: saying("Done.") });
     await writeFile(join(folder, "sales.csv"), "month,sum\n");
     await writeFile(join(folder, "more.csv"), "more\n");
@@ -118,31 +136,31 @@ describe("ask", () => {
       "without a key",
       [],
       {},
-      "OPENAI_API_KEY is not set: an emulator of the API answers, as with --emulate\n",
+      "OPENAI_API_KEY is not set: asking an emulator of the API, as with --emulate\n",
     ],
-  ])("works on a fresh machine %s", async (_, args, env, stderr) => {
+  ])("asks the emulator %s", async (_, args, env, stderr) => {
     await writeFile(join(folder, "in.txt"), "in");
     const result = await run(["ask", "A report, please", ...args, "--file", "in.txt"], { env, cwd: folder });
     expect(result).toEqual({
       code: 0,
-      stdout: `Download: /mnt/data/report.csv\n\n${folder}/report.csv (18 bytes)\n`,
+      stdout: `Download: /mnt/data/report.csv\n\n${folder}/downloads/report.csv (18 bytes)\n`,
       stderr,
     });
   });
 });
 
 describe("on a terminal", () => {
-  it("shows a bar, and paths to click on", async () => {
+  it("shows a progress bar and links to the files", async () => {
     const { env } = await serve({ script: stubbornModel({ files: { "a b.csv": "x".repeat(300_000) } }) });
     const { code, shown } = await runOnTerminal(["ask", "A file"], { env, cwd: folder });
     expect(code).toBe(0);
     expect(shown.split(CLEAR)).toContainEqual(expect.stringMatching(/^\[=+ *\] +\d+% [\d.]+ kB of 1 file$/));
     expect(shown).toContain(
-      `${ESCAPE}]8;;file://${folder}/a%20b.csv${ESCAPE}\\${folder}/a b.csv${ESCAPE}]8;;${ESCAPE}\\`,
+      `${ESCAPE}]8;;file://${folder}/downloads/a%20b.csv${ESCAPE}\\${folder}/downloads/a b.csv${ESCAPE}]8;;${ESCAPE}\\`,
     );
   });
 
-  it("lets neither a text nor a name command it", async () => {
+  it("replaces control characters in text and names", async () => {
     const name = `a${ESCAPE}]0;owned\u0007\u202e.csv`;
     const text = `${ESCAPE}[2Jfirst\rover /mnt/data/gone${ESCAPE}[31m.csv ${name}`;
     const { env } = await serve({
@@ -151,8 +169,9 @@ describe("on a terminal", () => {
     const { shown } = await runOnTerminal(["ask", "A file"], { env: { ...env, NO_COLOR: "1" }, cwd: folder });
     expect(shown.replaceAll(CLEAR, "")).not.toContain(ESCAPE);
     expect(shown).toContain("␛[2Jfirst␍over");
-    expect(await readdir(folder)).toHaveLength(1);
-    // Whoever reads it from a pipe gets what the model wrote.
+    expect(await readdir(folder)).toEqual(["downloads"]);
+    expect(await readdir(join(folder, "downloads"))).toHaveLength(1);
+    // A pipe gets the text unchanged.
     const { stdout } = await run(["ask", "A file"], { env, cwd: folder });
     expect(stdout).toContain(text);
   });

@@ -1,4 +1,4 @@
-/** `repair` as a filter among others: an input that is split over processes gives the bytes of one run. */
+/** `repair` as a filter: if an input is split over several processes, the output has the same bytes as from one run. */
 import { execFile, execFileSync } from "node:child_process";
 import { mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
@@ -8,7 +8,7 @@ import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { environmentIn, run, shellCodeOf } from "./command.js";
 import { fileOf, lines, responseOf } from "./stored/responses.js";
 
-/** GNU's, which Debian's package `parallel` brings; moreutils has another one of that name. */
+/** Returns whether GNU parallel is installed. moreutils has another program that is called `parallel`. */
 function hasParallel(): boolean {
   try {
     return execFileSync("parallel", ["--version"], { encoding: "utf8", stdio: "pipe" }).startsWith(
@@ -19,7 +19,8 @@ function hasParallel(): boolean {
   }
 }
 const isThere = hasParallel();
-if (!isThere && !process.env.CI) console.warn("skipped: the test with GNU parallel, which is not installed");
+if (!isThere && !process.env.CI)
+  console.warn("skipped the test with GNU parallel, because it is not installed");
 
 let folder: string;
 const at = (name: string): string => join(folder, name);
@@ -29,7 +30,7 @@ beforeAll(async () => {
 });
 afterAll(() => rm(folder, { recursive: true }));
 
-/** Some lack their citation, some do not, some are no responses, and may come first in their part. */
+/** Responses with and without their citation, and records that are not responses. Some parts start with such a record. */
 const stored = Array.from({ length: 700 }, (_, n) => {
   if (n % 11 === 3) return `${JSON.stringify(responseOf(n)).slice(0, 40 + n)}\n`;
   if (n % 13 === 5) return "\n";
@@ -49,13 +50,13 @@ describe.skipIf(!isThere && !process.env.CI)("GNU parallel", () => {
 
   it.each([
     [
-      "as docs/at-scale.md has it",
+      "with the command of docs/at-scale.md",
       () => shellCodeOf("docs/at-scale.md", "## Stored responses"),
       stored.length,
     ],
     ["in many blocks", () => inBlocks("60k"), stored.length],
-    ["line by line, nearly", () => inBlocks("1k"), 40],
-  ])("gives the bytes of one run, %s", async (_, code, count) => {
+    ["in blocks of about one line", () => inBlocks("1k"), 40],
+  ])("gives the bytes of one run %s", async (_, code, count) => {
     const input = stored.slice(0, count).join("");
     await writeFile(at("responses.jsonl"), input);
     const whole = await run(["repair", "--files", at("list.json")], { input });

@@ -16,7 +16,7 @@ beforeAll(async () => {
 afterAll(() => rm(folder, { recursive: true }));
 
 describe("the command", () => {
-  it("says its version, and what it takes, on stdout", async () => {
+  it("prints its version and its help on stdout", async () => {
     expect(await run(["--version"])).toEqual({ code: 0, stdout: `${version}\n`, stderr: "" });
     const help = await run(["--help"]);
     expect(help).toMatchObject({ code: 0, stderr: "" });
@@ -24,7 +24,7 @@ describe("the command", () => {
   });
 
   it.each([[], ["nothing-like-it"], ["--nothing-like-it"], ["demo", "--nothing-like-it"], ["demo", "more"]])(
-    "takes %j for wrong use: 2, and a word on stderr",
+    "exits with 2 and a message on stderr for %j",
     async (...args) => {
       const { code, stdout, stderr } = await run(args);
       expect({ code, stdout }).toEqual({ code: 2, stdout: "" });
@@ -32,15 +32,18 @@ describe("the command", () => {
     },
   );
 
-  it.each(["ask", "repair", "serve", "demo"])("shows an example of %s", async (command) => {
-    const { code, stdout } = await run([command, "--help"]);
-    expect(code).toBe(0);
-    expect(stdout).toContain(`$ openai-file-citations ${command}`);
-  });
+  it.each(["ask", "download", "repair", "stats", "serve", "demo", "doctor"])(
+    "shows an example of %s",
+    async (command) => {
+      const { code, stdout } = await run([command, "--help"]);
+      expect(code).toBe(0);
+      expect(stdout).toContain(`$ openai-file-citations ${command}`);
+    },
+  );
 });
 
 describe("demo", () => {
-  it("shows a page, or one JSON object", async () => {
+  it("prints a page, or one JSON object with --json", async () => {
     const page = await run(["demo"]);
     expect(page).toMatchObject({ code: 0, stderr: "" });
     expect(page.stdout).toMatch(/citations: 0 +citations: 1 +citations: 1/);
@@ -54,13 +57,13 @@ it("docs/command.md starts with a command that runs", async () => {
   const code = await shellCodeOf("docs/command.md");
   const { stdout, stderr } = await promisify(execFile)("sh", ["-e", "-c", code], { env, cwd: folder });
   expect({ stdout, stderr }).toEqual({
-    stdout: `Download: /mnt/data/report.csv\n\n${folder}/report.csv (18 bytes)\n`,
+    stdout: `Download: /mnt/data/report.csv\n\n${folder}/downloads/report.csv (18 bytes)\n`,
     stderr: "",
   });
 });
 
-describe("where openai is not installed", () => {
-  /** Finds everything but `openai`. */
+describe("without the openai package", () => {
+  /** Makes the import of `openai` fail. */
   const hooks = `export async function resolve(specifier, context, next) {
     if (specifier !== "openai") return next(specifier, context);
     throw Object.assign(new Error("Cannot find package 'openai'"), { code: "ERR_MODULE_NOT_FOUND" });
@@ -68,7 +71,7 @@ describe("where openai is not installed", () => {
   const register = `import { register } from "node:module"; register(${JSON.stringify(`data:text/javascript,${encodeURIComponent(hooks)}`)});`;
   const env = { NODE_OPTIONS: `--import=data:text/javascript,${encodeURIComponent(register)}` };
 
-  it("all runs but the demo, which says what to install", async () => {
+  it("all commands run except the demo, which says what to install", async () => {
     expect(await run(["ask", "A report", "--emulate"], { env, cwd: folder })).toMatchObject({
       code: 0,
       stderr: "",

@@ -1,4 +1,4 @@
-/** Where `repair` has the lists of files from, what it says, and what it does among other programs. */
+/** The options of `repair`: file lists, reports, the API, wrong use, and pipes to other programs. */
 import { execFile, spawn } from "node:child_process";
 import { readFile, writeFile } from "node:fs/promises";
 import { promisify } from "node:util";
@@ -20,10 +20,10 @@ describe("--files", () => {
     ["lists by container", byContainer((n) => [fileOf(n)])],
     ["pages by container", byContainer((n) => ({ object: "list", data: [fileOf(n)] }))],
     [
-      "lists by container that do not say it again",
+      "lists by container whose files do not repeat the container id",
       { ...byContainer((n) => [fileOf(n)]), cntr_1: [withoutContainer] },
     ],
-  ])("takes %s", async (_, files) => {
+  ])("accepts %s", async (_, files) => {
     await writeFile(at("files.json"), JSON.stringify(files));
     expect(await run(["repair", "--files", at("files.json")], { input })).toMatchObject({
       code: 0,
@@ -32,18 +32,18 @@ describe("--files", () => {
   });
 
   it.each([
-    ["no JSON", "nothing", /files\.json: .*JSON/],
+    ["text that is not JSON", "nothing", /files\.json: .*JSON/],
     ["a number", "1", /neither a list nor an object/],
-    ["an object of anything else", '{"cntr_1":1}', /cntr_1 is no list/],
-    ["files that are none", '[{"id":"cfile_1"}]', /files\[0\] must be a container file/],
-  ])("does not take %s", async (_, text, message) => {
+    ["an object without lists", '{"cntr_1":1}', /cntr_1 is not a list/],
+    ["entries that are not files", '[{"id":"cfile_1"}]', /files\[0\] must be a container file/],
+  ])("rejects %s", async (_, text, message) => {
     await writeFile(at("files.json"), text);
     const { code, stdout, stderr } = await run(["repair", "--files", at("files.json")], { input });
     expect({ code, stdout }).toEqual({ code: 2, stdout: "" });
     expect(stderr).toMatch(message);
   });
 
-  it("never lends one container's file to another's response", async () => {
+  it("never cites a file of another container", async () => {
     const other = { ...fileOf(1), container_id: "cntr_other" };
     await writeFile(at("files.json"), JSON.stringify([other]));
     const { code, stdout } = await run(["repair", "--files", at("files.json"), "--report", at("report")], {
@@ -63,7 +63,7 @@ describe("--files", () => {
 });
 
 describe("--report", () => {
-  it("has one line a response, that names its place", async () => {
+  it("has one line per response with its place in the input", async () => {
     const input = [
       ...[batchLineOf(1), { nothing: 0 }, responseOf(2, { cited: true }), responseOf(50)],
       ...eventsOf(3),
@@ -89,7 +89,7 @@ describe("--report", () => {
 });
 
 describe("with the API", () => {
-  it("asks for the lists side by side and keeps the order", async () => {
+  it("requests lists in parallel and keeps the order", async () => {
     let arrived = 0;
     let openGate: () => void = () => {};
     const gate = new Promise<void>((resolve) => {
@@ -100,7 +100,7 @@ describe("with the API", () => {
       intercept: async ({ path }) => {
         const n = Number(/cntr_(\d+)/.exec(path)?.[1]);
         if (++arrived === 3) openGate();
-        if (n === 1) await gate; // the first is answered last
+        if (n === 1) await gate; // the first request is answered last
         return Response.json({ object: "list", data: [fileOf(n)], has_more: false });
       },
     });
@@ -149,7 +149,7 @@ describe("with the API", () => {
     }
   });
 
-  it("answers each line as soon as it can, for whoever sends one only after the other", async () => {
+  it("writes each line without waiting for the next one", async () => {
     const emulator = createResponsesEmulator({
       intercept: ({ path }) => {
         const n = Number(/cntr_(\d+)/.exec(path)?.[1]);
@@ -172,7 +172,7 @@ describe("with the API", () => {
     }
   });
 
-  it("passes what it gets no list for, and never prints the key", async () => {
+  it("writes responses unchanged if the API refuses the list, and never prints the key", async () => {
     const emulator = createResponsesEmulator({
       intercept: ({ headers }) => {
         const sent = new Headers(headers).get("authorization");
@@ -197,11 +197,11 @@ describe("with the API", () => {
   });
 
   it.each([
-    ["a key that is none", { OPENAI_API_KEY: "sk-very\nsecret" }],
-    ["a base URL that is none", { OPENAI_API_KEY: "sk-1", OPENAI_BASE_URL: "nowhere" }],
+    ["an invalid key", { OPENAI_API_KEY: "sk-very\nsecret" }],
+    ["an invalid base URL", { OPENAI_API_KEY: "sk-1", OPENAI_BASE_URL: "nowhere" }],
     ["no key", {}],
-    ["an empty one", { OPENAI_API_KEY: "  " }],
-  ])("does not begin with %s", async (_, env) => {
+    ["a blank key", { OPENAI_API_KEY: "  " }],
+  ])("does not start with %s", async (_, env) => {
     const { code, stdout, stderr } = await run(["repair"], { input: lines([responseOf(1)]), env });
     expect({ code, stdout }).toEqual({ code: 2, stdout: "" });
     expect(stderr).toMatch(/OPENAI_(?:API_KEY|BASE_URL)/);
@@ -211,16 +211,16 @@ describe("with the API", () => {
 
 describe("wrong use", () => {
   it.each([
-    ["an input that is not there", () => [at("nowhere")], /nowhere/],
+    ["a missing input", () => [at("nowhere")], /nowhere/],
     ["a folder", () => [folder], /is a folder/],
     ["stdin twice", () => ["-", "-"], /once only/],
-    ["an output that is the input", () => [list, "--out", list], /would be overwritten/],
-    ["a report that is the input", () => [list, "--report", list], /would be overwritten/],
-    ["an output that is the report", () => ["-", "--out", at("o"), "--report", at("o")], /the same file/],
+    ["the input as the output", () => [list, "--out", list], /would be overwritten/],
+    ["the input as the report", () => [list, "--report", list], /would be overwritten/],
+    ["the report as the output", () => ["-", "--out", at("o"), "--report", at("o")], /the same file/],
     ["an output that cannot be opened", () => ["-", "--out", at("nowhere/out")], /nowhere/],
     ["--resume without --out", () => ["-", "--resume"], /--out/],
-    ["a concurrency of nothing", () => ["-", "--concurrency", "0"], /whole number, 1 or more/],
-    ["an option that is none", () => ["--nothing"], /unknown option/],
+    ["a concurrency of 0", () => ["-", "--concurrency", "0"], /whole number, 1 or more/],
+    ["an unknown option", () => ["--nothing"], /unknown option/],
   ])("is %s", async (_, args, message) => {
     const before = await readFile(list, "utf8");
     const { code, stdout, stderr } = await run(["repair", "--files", list, ...args()]);
@@ -230,15 +230,15 @@ describe("wrong use", () => {
   });
 });
 
-describe("among other programs", () => {
-  it("ends quietly when nobody reads on", async () => {
+describe("with other programs", () => {
+  it("exits without an error when the reader closes the pipe", async () => {
     await writeFile(at("many"), lines(Array.from({ length: 5000 }, () => responseOf(1))));
     const script = `set -o pipefail; "${process.execPath}" "${main}" repair --files "${list}" "${at("many")}" | head -c 20`;
     const { stdout, stderr } = await promisify(execFile)("bash", ["-c", script], { env: environment() });
     expect({ stdout, stderr }).toEqual({ stdout: JSON.stringify(responseOf(1)).slice(0, 20), stderr: "" });
   });
 
-  it("writes to a device without keeping notes of its progress", async () => {
+  it("writes no progress file for a device", async () => {
     const { code, stderr } = await run(["repair", "--files", list, "--out", "/dev/null"], {
       input: lines([responseOf(1)]),
     });

@@ -1,4 +1,4 @@
-/** What `repair` reads from and writes to: files, pipes, devices; and that wrong use writes nothing. */
+/** The inputs and outputs of `repair`: files, pipes and devices. Wrong use writes nothing. */
 import { execFile } from "node:child_process";
 import { link, mkdtemp, readdir, readFile, symlink, writeFile } from "node:fs/promises";
 import { join } from "node:path";
@@ -12,18 +12,18 @@ const input = lines(some(responseOf, false));
 const expected = lines(some(responseOf, true));
 const summary = `${SOME.length} responses: `;
 
-/** In bash, where `$repair` is the command with its list; how the command ended is said on stderr. */
+/** Runs a bash script in which `$repair` stands for the command with its `--files` option. Prints the exit code to stderr. */
 function bash(script: string): Promise<{ stdout: string; stderr: string }> {
   const env = { ...environment(), repair: `${process.execPath} ${main} repair --files ${list}` };
   return promisify(execFile)("bash", ["-c", `${script}; echo "exit $?" >&2`], { env, cwd: folder });
 }
 
-describe("wrong use leaves an output as it was:", () => {
+describe("wrong use does not change the output:", () => {
   it.each([
     ["a report that cannot be opened", () => ["--report", at("nowhere/report")]],
-    ["an input that is not there", () => [at("nowhere")]],
-    ["a list that is none", () => ["--files", at("out")]],
-    ["no list", () => ["--files", at("nowhere")]],
+    ["a missing input", () => [at("nowhere")]],
+    ["an invalid list", () => ["--files", at("out")]],
+    ["a missing list", () => ["--files", at("nowhere")]],
   ])("%s", async (_, args) => {
     await writeFile(at("out"), "what the last run wrote");
     const { code, stdout } = await run(["repair", "--files", list, "--out", at("out"), ...args()], { input });
@@ -31,7 +31,7 @@ describe("wrong use leaves an output as it was:", () => {
     expect(await readFile(at("out"), "utf8")).toBe("what the last run wrote");
   });
 
-  it.skipIf(process.getuid?.() === 0)("an input that must not be read", async () => {
+  it.skipIf(process.getuid?.() === 0)("an input without read permission", async () => {
     await writeFile(at("out"), "what the last run wrote");
     await writeFile(at("secret"), input, { mode: 0 });
     const { code } = await run(["repair", "--files", list, "--out", at("out"), at("secret")]);
@@ -39,7 +39,7 @@ describe("wrong use leaves an output as it was:", () => {
     expect(await readFile(at("out"), "utf8")).toBe("what the last run wrote");
   });
 
-  it("and makes no new one", async () => {
+  it("and does not create one", async () => {
     const empty = await mkdtemp(join(folder, "empty-"));
     const args = ["--files", list, "--out", join(empty, "out"), "--report", join(empty, "nowhere/report")];
     expect(await run(["repair", ...args], { input })).toMatchObject({ code: 2, stdout: "" });
@@ -47,14 +47,14 @@ describe("wrong use leaves an output as it was:", () => {
   });
 });
 
-describe("what is written is nothing that is read:", () => {
-  const isList = async (path: string): Promise<void> => {
+describe("an output never overwrites an input:", () => {
+  const writeList = async (path: string): Promise<void> => {
     await writeFile(path, await readFile(list));
   };
 
-  it.each(["--out", "--report"])("the list is no %s, under none of its names", async (option) => {
+  it.each(["--out", "--report"])("the list cannot be %s, under any of its names", async (option) => {
     const own = at(`own${option}`);
-    await isList(own);
+    await writeList(own);
     await symlink(own, `${own}.symbolic`);
     await link(own, `${own}.hard`);
     for (const name of [own, `${own}.symbolic`, `${own}.hard`]) {
@@ -64,14 +64,16 @@ describe("what is written is nothing that is read:", () => {
     expect(await readFile(own)).toEqual(await readFile(list));
   });
 
-  it("the file behind stdin is no output", async () => {
+  it("the file behind stdin cannot be the output", async () => {
     await writeFile(at("in"), input);
     const { stderr } = await bash("$repair --out in < in");
-    expect(stderr).toBe("error: stdin would be overwritten while it is read\nexit 2\n");
+    expect(stderr).toBe(
+      "error: stdin would be overwritten while it is read: write to another file\nexit 2\n",
+    );
     expect(await readFile(at("in"), "utf8")).toBe(input);
   });
 
-  it("one output is not the other by another name", async () => {
+  it("one output cannot be a link to the other", async () => {
     await writeFile(at("one"), "");
     await link(at("one"), at("other"));
     const args = ["--files", list, "--out", at("one"), "--report", at("other")];
@@ -81,8 +83,8 @@ describe("what is written is nothing that is read:", () => {
 
 describe("a pipe is read from its beginning:", () => {
   it.each([
-    ["a named one", "$repair <(cat in)"],
-    ["several, and a file between", "$repair <(head -n 1 in) <(head -n 2 in | tail -n 1) rest"],
+    ["a named pipe", "$repair <(cat in)"],
+    ["several pipes and a file", "$repair <(head -n 1 in) <(head -n 2 in | tail -n 1) rest"],
     ["/dev/stdin", "cat in | $repair /dev/stdin"],
     ["/dev/stdin that is a file", "$repair /dev/stdin < in"],
     ["into a file", "$repair <(cat in) --out piped && cat piped"],
@@ -94,7 +96,7 @@ describe("a pipe is read from its beginning:", () => {
     expect(stderr).toMatch(new RegExp(`^${summary}.*\nexit 0\n$`));
   });
 
-  it("/dev/stdin is stdin, which can be read once only", async () => {
+  it("/dev/stdin counts as stdin, which can be an input once only", async () => {
     const { code, stderr } = await run(["repair", "--files", list, "-", "/dev/stdin"], { input });
     expect({ code, stderr }).toEqual({ code: 2, stderr: expect.stringContaining("once only") });
   });
@@ -120,13 +122,13 @@ describe("- is stdout", () => {
     [["--report", "-"]],
     [["--out", "-", "--report", "-"]],
     [["--out", "/dev/stdout", "--report", "-"]],
-  ])("but not for both: %s", async (args) => {
+  ])("but not for both outputs: %s", async (args) => {
     const { code, stdout, stderr } = await run(["repair", "--files", list, ...args], { input });
     expect({ code, stdout }).toEqual({ code: 2, stdout: "" });
     expect(stderr).toContain("would both go to stdout");
   });
 
-  it("and nothing to go on with", async () => {
+  it("and cannot be resumed", async () => {
     const { code, stderr } = await run(["repair", "--files", list, "--out", "-", "--resume"], { input });
     expect({ code, stderr }).toEqual({
       code: 2,
@@ -137,17 +139,17 @@ describe("- is stdout", () => {
 
 describe("a full disk", () => {
   it.each([
-    ["behind --out", "$repair --out /dev/full"],
-    ["behind --report", "$repair --report /dev/full"],
-    ["behind stdout", "$repair > /dev/full"],
-  ])("%s is one line of error", async (_, script) => {
+    ["for --out", "$repair --out /dev/full"],
+    ["for --report", "$repair --report /dev/full"],
+    ["for stdout", "$repair > /dev/full"],
+  ])("%s gives one line of error", async (_, script) => {
     await writeFile(at("in"), input);
     const { stderr } = await bash(`cat in | ${script}`);
     expect(stderr).toMatch(/^error: .*ENOSPC.*\nexit 1\n$/);
   });
 
   it.each(["demo --json", "ask hello --emulate --json", "--version"])(
-    "behind stdout, for %s",
+    "for stdout gives one line of error: %s",
     async (args) => {
       const { stderr } = await bash(`${process.execPath} ${main} ${args} > /dev/full`);
       expect(stderr).toMatch(/^error: .*ENOSPC.*\nexit 1\n$/);

@@ -1,18 +1,28 @@
-/** `repair`, run as a user runs it: what goes in comes out as it went in, with the citations. */
+/** Runs `repair` as a user does: the output has the shape of the input, with the citations added. */
 import { readFile, writeFile } from "node:fs/promises";
 import { describe, expect, it } from "vitest";
 import { run } from "./command.js";
-import { describeShared, readShared } from "./shared.js";
+import {
+  RESPONSES,
+  recovered,
+  recoveredEvents,
+  STREAMS,
+  uncitedEvents,
+  withoutCitations,
+} from "./recordings.js";
 import { at, list } from "./stored/folder.js";
 import { batchLineOf, eventsOf, lines, parsed, responseOf, some, sse } from "./stored/responses.js";
 
-describe("every shape comes out as it went in, with the citations", () => {
+const oddly = (text: string): string =>
+  text.replaceAll('"model":', '"a":1,"a":9223372036854775807,"b":[1.0,-0.0,1e400,"\\u0041"],"model" :');
+
+describe("every shape keeps its form and gets its citations", () => {
   const shapes: [name: string, input: string, expected: string][] = [
-    ["a response in one line", JSON.stringify(responseOf(1)), JSON.stringify(responseOf(1, { cited: true }))],
+    ["a response on one line", JSON.stringify(responseOf(1)), JSON.stringify(responseOf(1, { cited: true }))],
     ["an array", JSON.stringify(some(responseOf, false)), JSON.stringify(some(responseOf, true))],
     ["JSON Lines", lines(some(responseOf, false)), lines(some(responseOf, true))],
     ["a Batch API's output", lines(some(batchLineOf, false)), lines(some(batchLineOf, true))],
-    ["events, one a line", lines(some(eventsOf, false).flat()), lines(some(eventsOf, true).flat())],
+    ["events, one per line", lines(some(eventsOf, false).flat()), lines(some(eventsOf, true).flat())],
     [
       "events in an array",
       JSON.stringify(eventsOf(1)),
@@ -41,9 +51,21 @@ describe("every shape comes out as it went in, with the citations", () => {
       `\ufeff${sse(eventsOf(1, { cited: true }))}`,
     ],
     [
-      "lines with empty ones between",
+      "lines with blank lines between",
       `\n${lines(some(responseOf, false), "\n \n")}\n`,
       `\n${lines(some(responseOf, true), "\n \n")}\n`,
+    ],
+    [
+      "an object with a duplicate key and unusual numbers",
+      oddly(JSON.stringify(responseOf(1))),
+      oddly(JSON.stringify(responseOf(1, { cited: true }))),
+    ],
+    [
+      "an event stream with ids, comments and unusual numbers",
+      oddly(sse(eventsOf(1)).replaceAll("data: ", ": ping\nid: 7\nretry: 10\ndata: ")),
+      oddly(
+        sse(eventsOf(1, { cited: true })).replaceAll("data: ", ": ping\nid: 7\nretry: 10\ndata: "),
+      ).replace(/(?<=event: response.output_text.annotation.added\n)(?:(?!data).*\n)+/, ""),
     ],
     ["nothing", "", ""],
   ];
@@ -56,7 +78,7 @@ describe("every shape comes out as it went in, with the citations", () => {
     const named = await run(["repair", "--files", list, at("input"), "--out", at("output")]);
     expect(named).toMatchObject({ code: 0, stdout: "" });
     expect(await readFile(at("output"), "utf8")).toBe(expected);
-    // What has its citations keeps its bytes.
+    // A complete input keeps its bytes.
     expect((await run(["repair", "--files", list], { input: expected })).stdout).toBe(expected);
   });
 
@@ -77,7 +99,7 @@ describe("every shape comes out as it went in, with the citations", () => {
       (values: object[]) => JSON.stringify(values, null, 1),
     ],
     [
-      "lines as Python writes them",
+      "lines in the style of Python's json.dumps",
       some(batchLineOf, false),
       (values: object[]) =>
         values
@@ -87,7 +109,7 @@ describe("every shape comes out as it went in, with the citations", () => {
           )
           .join(""),
     ],
-  ])("%s, and nothing else in it is written otherwise", async (_, values, write) => {
+  ])("%s, whose other bytes do not change", async (_, values, write) => {
     const input = write(values as object[]);
     const { stdout, code } = await run(["repair", "--files", list], { input });
     expect(code).toBe(0);
@@ -98,34 +120,23 @@ describe("every shape comes out as it went in, with the citations", () => {
   });
 });
 
-describeShared("the recordings", () => {
-  it("get back the citations that were taken out of them", async () => {
-    const files = Object.values<object[]>(JSON.parse(readShared("recordings/container-files.json"))).flat();
-    await writeFile(at("recorded.json"), JSON.stringify(files));
-    const without = (text: string): string =>
-      JSON.stringify(JSON.parse(text), (key, value) => {
-        const isRanged = (one: { start_index: number; end_index: number }): boolean =>
-          one.end_index > one.start_index;
-        return key === "annotations" ? value.filter((annotation: never) => !isRanged(annotation)) : value;
-      });
-    const plain = readShared("recordings/response.json");
-    const { stdout } = await run(["repair", "--files", at("recorded.json")], { input: without(plain) });
-    expect(JSON.parse(stdout)).toEqual(JSON.parse(plain));
+it("all recordings get back the citations that the test removed", async () => {
+  await writeFile(
+    at("recorded.json"),
+    JSON.stringify([...RESPONSES, ...STREAMS].flatMap(({ files }) => files)),
+  );
+  const responses = RESPONSES.map(({ response }) => response);
+  const events = STREAMS.flatMap(({ events }) => events);
+  const repaired = (input: object[]) =>
+    run(["repair", "--files", at("recorded.json")], { input: lines(input) });
 
-    const recorded = readShared("recordings/stream.jsonl");
-    const events = recorded
-      .trim()
-      .split("\n")
-      .filter((line) => !line.includes("annotation.added"))
-      .map(without);
-    const streamed = await run(["repair", "--files", at("recorded.json")], { input: events.join("\n") });
-    const bare = (text: string): unknown[] =>
-      parsed(text).map((event) => ({ ...(event as object), sequence_number: undefined }));
-    expect(bare(streamed.stdout)).toEqual(bare(recorded));
-  });
+  const [first] = responses.map(withoutCitations);
+  expect(parsed((await repaired([first!])).stdout)).toEqual([recovered(responses[0])]);
+  expect(parsed((await repaired(withoutCitations(responses))).stdout)).toEqual(recovered(responses));
+  expect(parsed((await repaired(uncitedEvents(events))).stdout)).toEqual(recoveredEvents(events));
 });
 
-describe("what is no response", () => {
+describe("a record that is not a response", () => {
   const broken = [
     Buffer.from(JSON.stringify(responseOf(9)).slice(0, 200)),
     Buffer.concat([Buffer.from('{"id":"'), Buffer.from([0xff, 0xc0, 0x80]), Buffer.from('","output":[]}')]),
@@ -151,7 +162,7 @@ describe("what is no response", () => {
     broken[0]!,
   ]);
 
-  it("passes byte for byte, and is counted and named", async () => {
+  it("is written byte for byte, counted and reported", async () => {
     await writeFile(at("broken"), input);
     const { code, stderr } = await run([
       "repair",
@@ -165,20 +176,20 @@ describe("what is no response", () => {
     ]);
     expect(await readFile(at("out"))).toEqual(expected);
     expect(code).toBe(1);
-    const named = [...stderr.matchAll(/broken: (.*), passed as it came/g)].map(([, words]) => words);
+    const named = [...stderr.matchAll(/broken: (.*), written unchanged/g)].map(([, words]) => words);
     expect(named).toEqual([
-      "line 2 is no response (no JSON)",
-      "line 3 is no response (not UTF-8)",
-      "lines 4-5 are no responses (no response)",
-      "line 6 is no response (no JSON)",
-      "lines 7-8 are no responses (no response)",
-      "line 11 is no response (no JSON)",
+      "line 2 is not a response (invalid JSON)",
+      "line 3 is not a response (not UTF-8)",
+      "lines 4-5 are not responses (neither a response nor an event)",
+      "line 6 is not a response (invalid JSON)",
+      "lines 7-8 are not responses (neither a response nor an event)",
+      "line 11 is not a response (invalid JSON)",
     ]);
-    expect(stderr).toContain("2 responses: 2 citations recovered in 2 responses, 8 no response\n");
+    expect(stderr).toContain("2 responses: 2 citations recovered in 2 responses, 8 not responses\n");
     expect(parsed(await readFile(at("report"), "utf8"))).toMatchObject([{ line: 1 }, { line: 9 }]);
   });
 
-  it("passes first as well, whatever it looks like", async () => {
+  it("is also written unchanged as the first one", async () => {
     for (const first of [
       ...broken,
       Buffer.from("["),
@@ -191,13 +202,13 @@ describe("what is no response", () => {
       });
       const all = Buffer.concat([first, newline, Buffer.from(lines(some(responseOf, true)))]);
       expect(stdout).toBe(all.toString());
-      expect(code).toBe(first.toString() === "[]" ? 0 : 1); // an array of nothing has nothing wrong in it
+      expect(code).toBe(first.toString() === "[]" ? 0 : 1); // an empty array is valid
     }
   });
 });
 
 describe("a line of 100 MB", () => {
-  it("is repaired like any other", async () => {
+  it("is repaired like any other line", async () => {
     const filler = "é\\n".repeat(2 ** 21).replaceAll("\\n", ' a/b "quoted" and more text that goes on ');
     const input = lines([responseOf(1), responseOf(2, { filler }), responseOf(3)]);
     expect(Buffer.byteLength(input)).toBeGreaterThan(90e6);
@@ -215,11 +226,11 @@ describe("a line of 100 MB", () => {
 
 describe("8 MB of blank lines", () => {
   it.each([
-    ["first", ""],
+    ["at the beginning", ""],
     ["between two responses", lines([responseOf(1)])],
-  ])("%s take no memory, and are passed as they came", async (_, first) => {
+  ])("%s take no memory and are written unchanged", async (_, first) => {
     const blank = "\n".repeat(8e6);
-    const broken = "{"; // named by its line
+    const broken = "{"; // stderr has the line number of this record
     const { code, stdout, stderr } = await run(["repair", "--files", list], {
       input: first + blank + lines([responseOf(2)]) + broken,
       env: { NODE_OPTIONS: "--max-old-space-size=40" },
@@ -227,13 +238,13 @@ describe("8 MB of blank lines", () => {
     const cited = lines([responseOf(2, { cited: true })]) + broken;
     const firstCited = first && lines([responseOf(1, { cited: true })]);
     expect(stdout === firstCited + blank + cited).toBe(true);
-    expect(stderr).toContain(`line ${(first ? 1 : 0) + 8e6 + 2} is no response`);
+    expect(stderr).toContain(`line ${(first ? 1 : 0) + 8e6 + 2} is not a response`);
     expect(code).toBe(1);
   });
 });
 
 describe("several inputs", () => {
-  it("come one after the other, each in its own line", async () => {
+  it("are joined, each starting on its own line", async () => {
     await writeFile(at("a"), lines([responseOf(1)]).trim());
     await writeFile(at("b"), JSON.stringify([responseOf(2)]));
     const { stdout } = await run(["repair", "--files", list, at("a"), "-", at("b")], {

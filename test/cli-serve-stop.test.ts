@@ -1,12 +1,12 @@
-/** `serve`, stopped while it answers, and used wrongly: what it says, and its exit code. */
+/** What `serve` does when it is stopped during a response, and when it is used wrongly: messages and exit codes. */
 import OpenAI from "openai";
 import { describe, expect, it } from "vitest";
 import { run, serve } from "./command.js";
 import { FOUND, gate, KEY, listenEmulator, REQUEST } from "./serving.js";
 import { cited } from "./upstream.js";
 
-describe("serve, stopped", () => {
-  /** A stream that has begun, and whose end waits. */
+describe("serve, when stopped", () => {
+  /** Starts a stream that stops in the middle until `goOn` is opened. */
   async function begin(args: readonly string[] = []) {
     const goOn = gate();
     const { upstream } = await listenEmulator({
@@ -25,11 +25,11 @@ describe("serve, stopped", () => {
   }
 
   it.each(["SIGTERM", "SIGINT"] as const)(
-    "by %s: what runs is answered, then it ends with 0",
+    "by %s, completes running responses and exits with 0",
     async (signal) => {
       const { serving, read, goOn } = await begin();
       serving.child.kill(signal);
-      await serving.said(new RegExp(`${signal}: waiting for the requests that run, 30 s at most`));
+      await serving.said(new RegExp(`${signal}: waiting up to 30 s for running requests`));
       await expect(fetch(`${serving.url}/healthz`)).rejects.toThrow();
       goOn.open();
       const last = (await read) as OpenAI.Responses.ResponseCompletedEvent;
@@ -39,47 +39,55 @@ describe("serve, stopped", () => {
     },
   );
 
-  it("after its time: what runs is cut off, and it ends with 1", async () => {
+  it("aborts running responses after the grace period and exits with 1", async () => {
     const { serving, read } = await begin(["--grace", "0"]);
     serving.child.kill();
     await expect(read).rejects.toThrow();
     expect(await serving.ended).toBe(1);
-    expect(serving.stderr()).toContain("error: requests ran longer than 0 s, and were cut off");
+    expect(serving.stderr()).toContain(
+      "error: some requests were aborted, because they were still running after 0 s",
+    );
     expect(await serving.line()).toMatch(/200 \d+ ms, broken off$/);
   });
 
-  it("twice: it ends at once", async () => {
+  it("by a second signal, exits at once", async () => {
     const { serving, read } = await begin();
     serving.child.kill();
     await serving.said(/waiting/);
-    // One that comes right behind the first is the same one, as npx hands it on: again, until it is another.
+    // npx forwards a signal, so a signal right after the first counts as the first. This sends signals until one counts.
     const again = setInterval(() => serving.child.kill(), 20);
     expect(await serving.ended).toBe(1);
     clearInterval(again);
-    expect(serving.stderr()).toContain("SIGTERM: ended at once");
+    expect(serving.stderr()).toContain("SIGTERM again: exiting now");
     await expect(read).rejects.toThrow();
   });
 });
 
-describe("serve, used wrongly", () => {
+describe("serve, when used wrongly", () => {
   it.each([
     [["--port", "70000"], /--port.*whole number, 0 to 65535/],
     [["--port", "x"], /--port/],
     [["--max-body", "0"], /--max-body.*whole number, 1 or more/],
+    [["--max-held", "0"], /--max-held.*whole number, 1 or more/],
+    [["--allow-host", "https://proxy.example"], /--allow-host.*host name or an address/],
+    [["--allow-host", "proxy.example:80"], /--allow-host.*without scheme, port/],
+    [["--allow-host", "*.example"], /--allow-host.*without scheme, port/],
+    [["--allow-host", "a b"], /--allow-host/],
+    [["--allow-host", ""], /--allow-host/],
     [["--upstream", "ftp://x"], /upstream must be an http or https URL/],
     [["--upstream", "https://user:sk-secret@x/v1"], /upstream must be/],
     [["--upstream", "https://x/v1?key=sk-secret"], /upstream must be/],
     [["--host", "nosuch.invalid"], /--host nosuch\.invalid: .*(?:ENOTFOUND|EAI_AGAIN)/],
     [["--host", "192.0.2.1"], /--host 192\.0\.2\.1: .*EADDRNOTAVAIL/],
     [["more"], /too many arguments/],
-  ])("%j: 2, and a word on stderr that shows no secret", async (args, says) => {
+  ])("exits with 2 for %j, and its message contains no secret", async (args, says) => {
     const { code, stdout, stderr } = await run(["serve", ...args]);
     expect({ code, stdout }).toEqual({ code: 2, stdout: "" });
     expect(stderr).toMatch(says);
     expect(stderr).not.toContain("sk-secret");
   });
 
-  it("where the port is taken: 1", async () => {
+  it("exits with 1 if the port is in use", async () => {
     const { upstream } = await listenEmulator();
     const { code, stderr } = await run(["serve", "--port", new URL(upstream).port]);
     expect(code).toBe(1);

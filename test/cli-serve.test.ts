@@ -1,4 +1,4 @@
-/** `serve`, run as a user runs it: for clients of any kind, with a line for each request. */
+/** Runs `serve` as a user does: with several clients, and with its request log. */
 import { execFile, spawn } from "node:child_process";
 import { once } from "node:events";
 import { mkdtemp, rm, writeFile } from "node:fs/promises";
@@ -27,7 +27,7 @@ function clientOf({ baseURL }: Serving): OpenAI {
 }
 
 describe("serve", () => {
-  it("for the official client: plain and streamed, one line each, with nothing in it that is secret", async () => {
+  it("serves the official client, plain and streamed, and logs no secrets", async () => {
     const { upstream } = await listenEmulator();
     const serving = await serve(["--upstream", upstream]);
     const client = clientOf(serving);
@@ -43,7 +43,7 @@ describe("serve", () => {
     expect(serving.stderr()).toBe(`listening on ${serving.url}, upstream ${upstream}\n`);
   });
 
-  it("logs JSON for a program; health is no request", async () => {
+  it("logs JSON with --json, and does not log health checks", async () => {
     const { upstream } = await listenEmulator();
     const serving = await serve(["--upstream", upstream, "--json"]);
     expect(await (await fetch(`${serving.url}/healthz`)).json()).toEqual({ status: "ok" });
@@ -58,7 +58,7 @@ describe("serve", () => {
     });
   });
 
-  it("for `curl -N`: the events as they come, the inserted one before its text is done", async () => {
+  it("serves `curl -N` and inserts the annotation before the text is done", async () => {
     const { upstream } = await listenEmulator();
     const { baseURL } = await serve(["--upstream", upstream]);
     const { stdout } = await promisify(execFile)("curl", [
@@ -83,7 +83,7 @@ describe("serve", () => {
     expect(stdout).toContain("event: response.output_text.annotation.added\n");
   });
 
-  it("for Python: plain and streamed, an event read before the next one is sent", async () => {
+  it("serves Python, plain and streamed, and does not delay events", async () => {
     const goOn = gate();
     const { upstream } = await listenEmulator({
       beforeEvent: ({ sequence_number }) => (sequence_number === 3 ? goOn.promise : undefined),
@@ -108,7 +108,7 @@ describe("serve", () => {
     expect(lines.at(-1)).toBe("response.completed");
   });
 
-  it("asks where OPENAI_BASE_URL says, and leaves the requests as they are with --no-instruction", async () => {
+  it("uses OPENAI_BASE_URL, and does not change requests with --no-instruction", async () => {
     const { emulator, upstream } = await listenEmulator();
     const serving = await serve(["--no-instruction"], {
       OPENAI_BASE_URL: upstream,
@@ -123,12 +123,12 @@ describe("serve", () => {
     );
   });
 
-  it("asks OpenAI where OPENAI_BASE_URL is blank", async () => {
+  it("uses OpenAI if OPENAI_BASE_URL is blank", async () => {
     const serving = await serve([], { OPENAI_BASE_URL: " " });
     expect(serving.stderr()).toContain(", upstream https://api.openai.com/v1\n");
   });
 
-  it("says how many citations it recovered, where it could not, and what was no request", async () => {
+  it("logs recovered citations, failed recoveries and invalid requests", async () => {
     let isDown = false;
     const { upstream } = await listenEmulator({
       script: stubbornModel({ files: { "a.csv": "1", "b.csv": "2" } }),
@@ -145,7 +145,7 @@ describe("serve", () => {
     expect(await serving.line()).toMatch(/Z - - 400 0 ms$/);
   });
 
-  it("asks an upstream over TLS", async () => {
+  it("connects to an upstream over TLS", async () => {
     const { emulator, upstream: plain } = await listenEmulator();
     const secure = createServer({ key: TLS_KEY, cert: TLS_CERTIFICATE }, (socket) => {
       const inside = connect(Number(new URL(plain).port), "127.0.0.1");
@@ -161,14 +161,14 @@ describe("serve", () => {
     const upstream = `https://localhost:${(secure.address() as AddressInfo).port}/v1`;
     const trusting = await serve(["--upstream", upstream], { NODE_EXTRA_CA_CERTS: join(folder, "ca.pem") });
     expect(cited(await clientOf(trusting).responses.create(REQUEST))).toEqual(FOUND);
-    // One that nobody vouches for gets no key.
+    // A server with an untrusted certificate does not get the key.
     const before = emulator.requests.length;
     const wary = await serve(["--upstream", upstream]);
     await expect(clientOf(wary).responses.create(REQUEST)).rejects.toThrow("SELF_SIGNED_CERT");
     expect(emulator.requests).toHaveLength(before);
   });
 
-  it("has limits that are given in megabytes and kilobytes", async () => {
+  it("applies its limits in megabytes and kilobytes", async () => {
     const { upstream } = await listenEmulator();
     const { baseURL } = await serve([
       "--upstream",
@@ -179,6 +179,8 @@ describe("serve", () => {
       "2",
       "--max-headers",
       "1",
+      "--max-held",
+      "3",
     ]);
     const statusOf = async (path: string, megabytes: number, headers = {}): Promise<number> => {
       const body = "x".repeat(megabytes * 2 ** 20 + 1);
@@ -190,18 +192,42 @@ describe("serve", () => {
     expect(await statusOf("/files", 0, { "x-long": "x".repeat(1024) })).toBe(431);
   });
 
-  it("goes on when nobody reads its log any more", async () => {
+  it("holds at most --max-held megabytes", async () => {
+    const { upstream } = await listenEmulator();
+    const { baseURL } = await serve(["--upstream", upstream, "--max-held", "1"]);
+    const headers = { authorization: `Bearer ${KEY}` };
+    const body = "x".repeat(2 ** 20 + 1);
+    expect((await fetch(`${baseURL}/responses`, { method: "POST", headers, body })).status).toBe(413);
+    expect((await fetch(`${baseURL}/files`, { method: "POST", headers, body })).status).not.toBe(413);
+  });
+
+  it("answers each host of a repeated --allow-host", async () => {
+    const { upstream } = await listenEmulator();
+    const hosts = ["Proxy.Example", "fd00::7", "[fd00::8]"];
+    const { url } = await serve(["--upstream", upstream, ...hosts.flatMap((name) => ["--allow-host", name])]);
+    const statusOf = async (host: string): Promise<string> => {
+      const text = `GET /v1/models HTTP/1.1\r\nHost: ${host}\r\nConnection: close\r\n\r\n`;
+      return (await sendRaw(url, text)).slice(9, 12);
+    };
+    // 401 is the emulator's response to a request without a key.
+    expect(await statusOf("proxy.example:1")).toBe("401");
+    expect(await statusOf("[fd00::7]")).toBe("401");
+    expect(await statusOf("[fd00::8]:1")).toBe("401");
+    expect(await statusOf("other.example")).toBe("403");
+  });
+
+  it("keeps serving when its log cannot be written", async () => {
     const { upstream } = await listenEmulator();
     const serving = await serve(["--upstream", upstream]);
     serving.child.stdout!.destroy();
     const client = clientOf(serving);
     await client.responses.create(REQUEST);
-    await serving.said(/the log has ended: .*EPIPE/);
+    await serving.said(/logging stopped: .*EPIPE/);
     expect(cited(await client.responses.create(REQUEST))).toEqual(FOUND);
   });
 });
 
-/** What anyone could write without an SDK: an answer, and the types of a stream's events, each as it comes. */
+/** A client without an SDK. Prints the citations of a response, and the type of each stream event when the event arrives. */
 const PYTHON = `
 import json, sys, urllib.request
 
@@ -221,7 +247,7 @@ for line in ask({"stream": True}):
         print(json.loads(line[6:])["type"], flush=True)
 `;
 
-/** Of localhost, signed by itself, for a hundred years: made for this test, and secret to nobody. */
+/** Key and self-signed certificate of localhost, valid for a hundred years. The key was made for this test and is no secret. */
 const TLS_KEY = `
 -----BEGIN PRIVATE KEY-----
 MIGHAgEAMBMGByqGSM49AgEGCCqGSM49AwEHBG0wawIBAQQg6FxVwjQtoeLpVJtK

@@ -1,4 +1,4 @@
-/** What the command shows on a terminal, and nowhere else. */
+/** Output that appears only on a terminal: progress, colours and links. */
 import { mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -9,7 +9,7 @@ import { run, runOnTerminal } from "./command.js";
 import { fileOf, lines, responseOf } from "./stored/responses.js";
 
 const ESCAPE = "\u001b";
-/** What clears the progress line, to draw it again or to leave it. */
+/** Clears the progress line. */
 const CLEAR = `\r${ESCAPE}[K`;
 
 let folder: string;
@@ -32,7 +32,7 @@ describe("repair", () => {
   ];
   const summary = "2,000 responses: 2,000 citations recovered in 2,000 responses";
 
-  it("shows its progress on a terminal, takes that away and sums up", async () => {
+  it("shows progress on a terminal, removes it and prints the summary", async () => {
     const { code, shown: screen } = await runOnTerminal(args());
     expect(code).toBe(0);
     const drawn = screen.split(CLEAR);
@@ -45,17 +45,17 @@ describe("repair", () => {
     );
   });
 
-  it("sums up only where there is none", async () => {
+  it("prints only the summary without a terminal", async () => {
     expect(await run(args())).toEqual({ code: 0, stdout: "", stderr: `${summary}\n` });
   });
 
-  it("leaves the terminal to the responses where they go there", async () => {
+  it("shows no progress if the responses go to the terminal", async () => {
     const { shown: screen } = await runOnTerminal(args().slice(0, -2));
     expect(screen).not.toContain(ESCAPE);
     expect(screen.endsWith(`${summary}\r\n`)).toBe(true);
   });
 
-  it("does not wait for a person to type responses", async () => {
+  it("does not read responses from a terminal", async () => {
     const { code, shown: screen } = await runOnTerminal(["repair", "--files", at("list.json")]);
     expect(code).toBe(2);
     expect(screen).toContain("nothing to read");
@@ -65,7 +65,7 @@ describe("repair", () => {
 describe("colours", () => {
   const wrong = ["repair", "nowhere"];
 
-  it("are for a terminal that has some, and not where NO_COLOR forbids them", async () => {
+  it("appear only on a terminal with colours and without NO_COLOR", async () => {
     expect((await runOnTerminal(wrong)).shown).toContain(`${ESCAPE}[31merror:`);
     for (const env of [{ NO_COLOR: "1" }, { TERM: "dumb" }]) {
       expect((await runOnTerminal(wrong, { env })).shown).not.toContain(ESCAPE);
@@ -74,7 +74,7 @@ describe("colours", () => {
   });
 });
 
-describe("words from elsewhere", () => {
+describe("text from a model or a server", () => {
   it.each([
     ["plain, with\nlines and\ttabs, é, 😀, العربية", undefined],
     [`clear ${ESCAPE}[2J and ring \u0007`, "clear ␛[2J and ring ␇"],
@@ -86,7 +86,7 @@ describe("words from elsewhere", () => {
     expect(shown(text)).toBe(expected);
   });
 
-  it("are links on a terminal only", () => {
+  it("becomes a link only on a terminal", () => {
     vi.stubEnv("TERM", "xterm");
     vi.stubEnv("NO_COLOR", undefined);
     const path = `/tmp/a b${ESCAPE}.csv`;

@@ -1,7 +1,9 @@
+/** `withFileCitations` with each version of the SDK: every way to get a response returns its citations. */
 import { createHash } from "node:crypto";
 import OpenAI, { AzureOpenAI } from "openai";
 import OpenAI5, { AzureOpenAI as AzureOpenAI5 } from "openai-5";
-import OpenAI7, { AzureOpenAI as AzureOpenAI7 } from "openai-7";
+import NewestOpenAI, { AzureOpenAI as NewestAzureOpenAI } from "openai-7";
+import OpenAI7, { AzureOpenAI as AzureOpenAI7 } from "openai-7-55";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { type Report, withFileCitations } from "../src/index.js";
 import {
@@ -21,11 +23,16 @@ const REQUEST = {
 };
 const FOUND = ["totals.csv@/mnt/data/totals.csv"];
 
-// The three SDKs have types of their own; the calls made here are the same in each.
+// Each SDK version has its own types, but the calls in this file are the same for all.
 const SDKS = [
   ["openai 5", OpenAI5 as unknown as typeof OpenAI, AzureOpenAI5 as unknown as typeof AzureOpenAI],
   ["openai 6", OpenAI, AzureOpenAI],
   ["openai 7", OpenAI7 as unknown as typeof OpenAI, AzureOpenAI7 as unknown as typeof AzureOpenAI],
+  [
+    "openai 7, the newest",
+    NewestOpenAI as unknown as typeof OpenAI,
+    NewestAzureOpenAI as unknown as typeof AzureOpenAI,
+  ],
 ] as const;
 
 describe.each(SDKS)("%s over real HTTP", (name, Client, AzureClient) => {
@@ -48,11 +55,11 @@ describe.each(SDKS)("%s over real HTTP", (name, Client, AzureClient) => {
 
   const listRequests = (): number => emulator.requests.filter(({ path }) => path.endsWith("/files")).length;
 
-  it("has the bug without the wrapper", async () => {
+  it("lacks the citation without the wrapper", async () => {
     expect(cited(await bare.responses.create(REQUEST))).toEqual([]);
   });
 
-  it("create: the citation is there, and leads to the file", async () => {
+  it("create() returns the citation, whose ids download the file", async () => {
     const response = await client.responses.create(REQUEST);
     expect(cited(response)).toEqual(FOUND);
     const message = response.output.find((item) => item.type === "message");
@@ -69,7 +76,7 @@ describe.each(SDKS)("%s over real HTTP", (name, Client, AzureClient) => {
     expect(listRequests()).toBe(1);
   });
 
-  it("create with stream: the event comes before response.output_text.done, and the others repeat it", async () => {
+  it("create() with stream sends the event before response.output_text.done, and later events repeat the citation", async () => {
     const stream = await client.responses.create({ ...REQUEST, stream: true });
     const events = [];
     for await (const event of stream) events.push(event);
@@ -91,7 +98,7 @@ describe.each(SDKS)("%s over real HTTP", (name, Client, AzureClient) => {
     expect(listRequests()).toBe(1);
   });
 
-  it("stream(): its events and finalResponse()", async () => {
+  it("stream() has the citation in its events and in finalResponse()", async () => {
     const stream = client.responses.stream(REQUEST);
     const annotations: unknown[] = [];
     for await (const event of stream) {
@@ -102,7 +109,7 @@ describe.each(SDKS)("%s over real HTTP", (name, Client, AzureClient) => {
     expect(cited(response)).toEqual(FOUND);
   });
 
-  it("parse(): structured output, cited in its raw text", async () => {
+  it("parse() cites the raw text of structured output", async () => {
     await server.close();
     await start(structuredModel({ files: { "totals.csv": BYTES } }));
     const response = await client.responses.parse({
@@ -115,7 +122,7 @@ describe.each(SDKS)("%s over real HTTP", (name, Client, AzureClient) => {
     expect(JSON.parse(response.output_text)).toEqual({ files: [{ path: "/mnt/data/totals.csv" }] });
   });
 
-  it("withResponse(), asResponse() and _request_id are the API's", async () => {
+  it("withResponse(), asResponse() and _request_id keep the API's values", async () => {
     const { data, response } = await client.responses.create(REQUEST).withResponse();
     expect(cited(data)).toEqual(FOUND);
     const { _request_id } = data as { _request_id?: string };
@@ -125,7 +132,7 @@ describe.each(SDKS)("%s over real HTTP", (name, Client, AzureClient) => {
     expect(cited(await (await client.responses.create(REQUEST).asResponse()).json())).toEqual(FOUND);
   });
 
-  it("background: created, polled, repaired; and retrieved once more, as a stream", async () => {
+  it("retrieve() repairs a background response, plain and as a stream", async () => {
     const created = await client.responses.create({ ...REQUEST, background: true });
     expect(created.status).toBe("queued");
     let response = created;
@@ -139,7 +146,7 @@ describe.each(SDKS)("%s over real HTTP", (name, Client, AzureClient) => {
     expect(cited((last as { response: unknown }).response)).toEqual(FOUND);
   });
 
-  it("stream() of a response that runs already, from some event on", async () => {
+  it("stream() repairs a running response that is resumed after an event", async () => {
     const created = await client.responses.create({ ...REQUEST, background: true, stream: true });
     let id = "";
     for await (const event of created) {
@@ -155,19 +162,19 @@ describe.each(SDKS)("%s over real HTTP", (name, Client, AzureClient) => {
     expect(cited(await stream.finalResponse())).toEqual(FOUND);
   });
 
-  it("cancel(): what there is comes back, repaired", async () => {
+  it("cancel() repairs the response that it returns", async () => {
     const created = await client.responses.create({ ...REQUEST, background: true });
     while ((await bare.responses.retrieve(created.id)).status !== "completed");
     expect(cited(await client.responses.cancel(created.id))).toEqual(FOUND);
   });
 
-  it("beta.responses, where the SDK has it", async () => {
+  it("beta.responses is repaired if the SDK has it", async () => {
     const { beta } = client as unknown as { beta: { responses?: OpenAI["responses"] } };
     expect("responses" in beta).toBe(name !== "openai 5");
     if (beta.responses) expect(cited(await beta.responses.create(REQUEST))).toEqual(FOUND);
   });
 
-  it("the items of a conversation, and those that a response came from", async () => {
+  it("lists of a conversation's items and of a response's input items are repaired", async () => {
     const conversation = await client.conversations.create({});
     await client.responses.create({ ...REQUEST, conversation: conversation.id });
     const items: unknown[] = [];
@@ -190,7 +197,7 @@ describe.each(SDKS)("%s over real HTTP", (name, Client, AzureClient) => {
     }
   });
 
-  it("is a client of the same class, with its options, and a copy of it is repaired too", async () => {
+  it("returns a client of the same class and options, whose copies are repaired too", async () => {
     expect(client).toBeInstanceOf(Client);
     expect(client).not.toBe(bare);
     expect(client.baseURL).toBe(bare.baseURL);
@@ -200,13 +207,13 @@ describe.each(SDKS)("%s over real HTTP", (name, Client, AzureClient) => {
     expect(cited(await bare.responses.create(REQUEST))).toEqual([]);
   });
 
-  it("wrapped twice is wrapped once", async () => {
+  it("returns a wrapped client unchanged", async () => {
     expect(withFileCitations(client)).toBe(client);
     const copy = client.withOptions({ timeout: 1000 });
     expect(withFileCitations(copy)).toBe(copy);
   });
 
-  it("keeps the fetch that the client was given underneath", async () => {
+  it("sends requests with the client's own fetch", async () => {
     const seen: string[] = [];
     const proxied = new Client({
       apiKey: "sk-test",
@@ -221,7 +228,7 @@ describe.each(SDKS)("%s over real HTTP", (name, Client, AzureClient) => {
     expect(seen).toEqual(["POST /v1/responses", `GET /v1/containers/${container}/files`]);
   });
 
-  it("lists with the key of the copy that asked, not with the first client's", async () => {
+  it("lists with the key of the copy that sent the request, not with the wrapped client's", async () => {
     const stranger = withFileCitations(
       new Client({ apiKey: "sk-other", baseURL: server.baseURL, maxRetries: 0 }),
     );
@@ -231,7 +238,7 @@ describe.each(SDKS)("%s over real HTTP", (name, Client, AzureClient) => {
     );
   });
 
-  it("a class of one's own stays that class", async () => {
+  it("keeps the class of a custom subclass", async () => {
     class MyClient extends Client {
       readonly mine = true;
     }
@@ -241,14 +248,14 @@ describe.each(SDKS)("%s over real HTTP", (name, Client, AzureClient) => {
     expect(cited(await mine.responses.create(REQUEST))).toEqual(FOUND);
   });
 
-  it("an error of the API is the SDK's error", async () => {
+  it("throws the SDK's error for an error of the API", async () => {
     const wrong = withFileCitations(
       new Client({ apiKey: "sk-wrong", baseURL: server.baseURL, maxRetries: 0 }),
     );
     await expect(wrong.responses.create(REQUEST)).rejects.toThrow(Client.AuthenticationError);
   });
 
-  it("AzureOpenAI: with a key and with a token provider", async () => {
+  it("works with AzureOpenAI, with a key and with a token provider", async () => {
     for (const credentials of [{ apiKey: "sk-test" }, { azureADTokenProvider: async () => "sk-test" }]) {
       const azure = withFileCitations(
         new AzureClient({
@@ -276,13 +283,13 @@ describe.each(SDKS)("%s over real HTTP", (name, Client, AzureClient) => {
   });
 });
 
-describe("what is no client", () => {
+describe("a wrong client", () => {
   it.each([
     [undefined, "undefined"],
     ["sk-123", '"sk-123"'],
     [{}, "{}"],
     [{ withOptions: () => {} }, "an object with withOptions"],
-  ])("%j is a TypeError that says so", (value, shown) => {
+  ])("throws a TypeError that shows the value: %j", (value, shown) => {
     expect(() => withFileCitations(value as never)).toThrow(TypeError);
     expect(() => withFileCitations(value as never)).toThrow(
       `client must be an OpenAI client, with withOptions and containers.files.list, got ${shown}`,

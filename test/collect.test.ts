@@ -1,3 +1,4 @@
+/** Tests which files `collectFiles` finds in a response, and how it names them. */
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import { collectFiles } from "../src/index.js";
@@ -33,7 +34,7 @@ function cited(fileId: string, containerId = "cntr_1"): unknown {
 }
 
 describe("container files", () => {
-  it("of every part of every message, in order, ranged or not, once each", () => {
+  it("are found in every part of every message, in order and once each, with or without a range", () => {
     const output = [
       message(
         { text: "x", annotations: [citation("b", [0, 1]), { type: "url_citation" }] },
@@ -52,7 +53,7 @@ describe("container files", () => {
     ]);
   });
 
-  it("without a name have their id for one; without an id they are none", () => {
+  it("without a name are named by their id, and are left out without an id", () => {
     const { filename: _, ...nameless } = citation("a");
     const { file_id: __, ...idless } = citation("b");
     const [file, ...others] = collectFiles(
@@ -66,26 +67,20 @@ describe("container files", () => {
 describe("generated images", () => {
   it.each([
     ["PNG", PNG, undefined, "ig_1.png", "image/png"],
-    ["JPEG, whatever it says it is", JPEG, "png", "ig_1.jpg", "image/jpeg"],
+    ["JPEG with the output_format png", JPEG, "png", "ig_1.jpg", "image/jpeg"],
     ["WebP", base64("RIFF", 1, 2, 3, 4, "WEBPVP8 "), undefined, "ig_1.webp", "image/webp"],
     ["WebP, larger", base64("RIFF", 255, 255, 255, 1, "WEBPVP8L"), undefined, "ig_1.webp", "image/webp"],
     ["GIF", GIF, undefined, "ig_1.gif", "image/gif"],
-    [
-      "bytes that nobody knows, by their output_format",
-      base64("something"),
-      "webp",
-      "ig_1.webp",
-      "image/webp",
-    ],
-    ["bytes that nobody knows", base64("something"), "tiff", "ig_1.png", "image/png"],
-  ])("%s", (_, result, output_format, filename, mediaType) => {
+    ["unknown bytes with a known output_format", base64("something"), "webp", "ig_1.webp", "image/webp"],
+    ["unknown bytes with an unknown output_format", base64("something"), "tiff", "ig_1.png", "image/png"],
+  ])("get their name and media type: %s", (_, result, output_format, filename, mediaType) => {
     const item = { type: "image_generation_call", id: "ig_1", status: "completed", result, output_format };
     expect(collectFiles(response([item]))).toEqual([
       { kind: "generated-image", itemId: "ig_1", filename, mediaType, base64: result },
     ]);
   });
 
-  it("that are not there are none", () => {
+  it("are left out if the call has no result", () => {
     const items = [null, ""].map((result) => ({
       type: "image_generation_call",
       id: "ig_1",
@@ -96,8 +91,8 @@ describe("generated images", () => {
   });
 });
 
-describe("images of code", () => {
-  it("are those among the outputs, by data: and https: URLs", () => {
+describe("images of Code Interpreter calls", () => {
+  it("are found in the outputs if they have a data: or https: URL", () => {
     const outputs = [
       { type: "logs", logs: "x" },
       { type: "image", url: `data:image/jpeg;base64,${JPEG}` },
@@ -131,17 +126,26 @@ describe("images of code", () => {
   });
 });
 
-it("an image that comes twice is one, and is named by its type", () => {
+it("returns an image that occurs twice once, and names it by its media type", () => {
   const outputs = [
-    ...["https://h/a.jpg", "https://h/a.jpg", "data:image/svg+xml;base64,PHN2Zy8+"],
-    ...["data:image/avif,x", "data:image/svg+xml;base64,PHN2Zy8+", "data:text/html,x", "data:image/../x,y"],
+    "https://h/a.jpg",
+    "https://h/a.jpg",
+    "data:image/svg+xml;base64,PHN2Zy8+",
+    "data:image/avif,x",
+    "data:image/svg+xml;base64,PHN2Zy8+",
+    "data:text/html,x",
+    "data:image/../x,y",
   ].map((url) => ({ type: "image", url }));
   expect(collectFiles(response([{ ...call(), outputs }])).map(({ filename }) => filename)).toEqual([
-    ...["ci_1-1.png", "ci_1-3.svg", "ci_1-4.avif", "ci_1-6.png", "ci_1-7.png"],
+    "ci_1-1.png",
+    "ci_1-3.svg",
+    "ci_1-4.avif",
+    "ci_1-6.png",
+    "ci_1-7.png",
   ]);
 });
 
-describe("a whole turn", () => {
+describe("a response with files of all kinds", () => {
   const script: Script = async (request) => [
     ...(await chartModel({ files: { "totals.csv": "1" } })(request)),
     { type: "image", bytes: Buffer.from(PNG, "base64") },
@@ -154,7 +158,7 @@ describe("a whole turn", () => {
   };
   const headers = { authorization: "Bearer k" };
 
-  it.each([false, true])("has it all, streamed: %s", async (stream) => {
+  it.each([false, true])("has all its files found, with stream %s", async (stream) => {
     const emulator = createResponsesEmulator({ script });
     const answer = await emulator.fetch(`${BASE}/responses`, {
       method: "POST",
@@ -171,7 +175,7 @@ describe("a whole turn", () => {
   });
 });
 
-it("what is no response is a TypeError that says so", () => {
+it("throws a TypeError for a value that is not a response", () => {
   for (const value of [undefined, null, "resp_1", [], { output: {} }]) {
     expect(() => collectFiles(value as never)).toThrow(
       /^response must be a response of the Responses API, with an output array, got /,
@@ -179,7 +183,7 @@ it("what is no response is a TypeError that says so", () => {
   }
 });
 
-it("nothing in an output throws, and nothing comes twice", () => {
+it("throws for no output at all, and returns no file twice", () => {
   const type = fc.constantFrom("message", "image_generation_call", "code_interpreter_call", "reasoning");
   const odd = fc.oneof(
     fc.anything(),

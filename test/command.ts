@@ -1,10 +1,12 @@
-/** Runs the command as a user would: as a process, without a terminal. */
+/** Runs the command as a process, as a user would. */
 import { type ChildProcess, spawn } from "node:child_process";
+import { once } from "node:events";
 import { chmod, mkdir, readFile, writeFile } from "node:fs/promises";
 import { join } from "node:path";
+import { createInterface } from "node:readline";
 import { onTestFinished } from "vitest";
 
-/** What `test/build-command.ts` made. */
+/** The folder that `test/build-command.ts` creates. */
 export const commandFolder = process.env.COMMAND_FOLDER!;
 export const main = join(commandFolder, "dist/cli/main.js");
 
@@ -14,13 +16,13 @@ export interface Run {
   stderr: string;
 }
 
-/** What it always sees of the environment. */
+/** Returns the environment variables that every process of the command gets. */
 export function environment(): NodeJS.ProcessEnv {
   const { PATH, HOME, COMMAND_COVERAGE } = process.env;
   return { PATH, HOME, ...(COMMAND_COVERAGE && { NODE_V8_COVERAGE: COMMAND_COVERAGE }) };
 }
 
-/** Runs it to its end. Of the environment it sees only `PATH`, `HOME` and what `env` says. */
+/** Runs the command until it exits, without a terminal. The process gets only the variables of `environment()` and `env`. */
 export function run(
   args: readonly string[],
   { input = "", env = {}, cwd }: { input?: string | Uint8Array; env?: NodeJS.ProcessEnv; cwd?: string } = {},
@@ -30,7 +32,7 @@ export function run(
   const stderr: Buffer[] = [];
   child.stdout.on("data", (chunk) => stdout.push(chunk));
   child.stderr.on("data", (chunk) => stderr.push(chunk));
-  child.stdin.on("error", () => {}); // it need not read its input
+  child.stdin.on("error", () => {}); // the command may exit without reading its input
   child.stdin.end(input);
   return new Promise((resolve, reject) => {
     child.on("error", reject);
@@ -40,7 +42,7 @@ export function run(
   });
 }
 
-/** Runs it on a terminal, as `script` makes one: what that shows, stdout and stderr in one. */
+/** Runs the command on a terminal that the program `script` provides. `shown` is stdout and stderr together. */
 export async function runOnTerminal(
   args: readonly string[],
   { env = {}, cwd }: { env?: NodeJS.ProcessEnv; cwd?: string } = {},
@@ -59,21 +61,21 @@ export async function runOnTerminal(
   });
 }
 
-/** The command's `serve`, running. */
+/** A running `serve` command. */
 export interface Serving {
   child: ChildProcess;
   url: string;
   baseURL: string;
   stderr(): string;
-  /** The next line on stdout: of the log. */
+  /** Resolves with the next line on stdout, where the command writes its log. */
   line(): Promise<string>;
-  /** Resolves once stderr has said something. */
-  said(what: RegExp): Promise<void>;
-  /** Its exit code. */
+  /** Resolves when stderr matches a pattern. Rejects if the command exits before stderr matches. */
+  said(pattern: RegExp): Promise<void>;
+  /** Resolves with the exit code. */
   ended: Promise<number | null>;
 }
 
-/** Starts `serve` as a user would, and waits until it says that it listens. */
+/** Starts `serve` on a free port, and resolves when it listens. */
 export async function serve(args: readonly string[], env: NodeJS.ProcessEnv = {}): Promise<Serving> {
   const child = spawn(process.execPath, [main, "serve", "--port", "0", ...args], {
     env: { ...environment(), ...env },
@@ -81,23 +83,23 @@ export async function serve(args: readonly string[], env: NodeJS.ProcessEnv = {}
   });
   const ended = new Promise<number | null>((resolve) => child.once("close", resolve));
   onTestFinished(async () => {
-    child.kill(); // of its own accord, so that what it ran is counted
+    child.kill(); // SIGTERM, so that it exits by itself and writes its coverage
     await ended;
   });
   let stderr = "";
   const listeners = new Set<() => void>();
   child.stderr.on("data", (chunk) => {
     stderr += chunk;
-    for (const look of listeners) look();
+    for (const check of listeners) check();
   });
-  const said = (what: RegExp): Promise<void> =>
+  const said = (pattern: RegExp): Promise<void> =>
     new Promise((resolve, reject) => {
-      const look = (): void => {
-        if (what.test(stderr)) resolve();
+      const check = (): void => {
+        if (pattern.test(stderr)) resolve();
       };
-      listeners.add(look);
+      listeners.add(check);
       ended.then((code) => reject(new Error(`ended with ${code}: ${stderr}`)));
-      look();
+      check();
     });
   const lines: string[] = [];
   const waiting: ((line: string) => void)[] = [];
@@ -118,13 +120,13 @@ export async function serve(args: readonly string[], env: NodeJS.ProcessEnv = {}
   return { child, url: url!, baseURL: `${url}/v1`, stderr: () => stderr, line, said, ended };
 }
 
-/** The first shell code of a page, or of a section in it. */
+/** Returns the first shell code block of a page, or of the section with a heading. */
 export async function shellCodeOf(page: string, heading = ""): Promise<string> {
   const text = await readFile(new URL(`../${page}`, import.meta.url), "utf8");
   return /^```sh\n(.*?)^```$/ms.exec(text.slice(text.indexOf(heading)))![1]!;
 }
 
-/** An environment where the shell finds the command: installed, and by `npx`. */
+/** Returns an environment in which a shell finds the command, by its name and with `npx`. */
 export async function environmentIn(folder: string): Promise<NodeJS.ProcessEnv> {
   const bin = join(folder, "bin");
   await mkdir(bin);
@@ -137,6 +139,21 @@ export async function environmentIn(folder: string): Promise<NodeJS.ProcessEnv> 
     await writeFile(join(bin, name), `#!/bin/sh\n${code}\n`);
     await chmod(join(bin, name), 0o755);
   }
-  const { PATH, ...more } = environment();
-  return { ...more, PATH: `${bin}:${PATH}` };
+  const { PATH, ...others } = environment();
+  return { ...others, PATH: `${bin}:${PATH}` };
+}
+
+/** Starts a server's script until the test ends. Returns the first line that it prints. */
+export async function startScript(script: URL, env: Record<string, string | undefined>): Promise<string> {
+  const child = spawn(process.execPath, [script.pathname], {
+    env: { PORT: "0", ...env },
+    stdio: ["ignore", "pipe", "inherit"],
+  });
+  const exited = once(child, "exit");
+  onTestFinished(async () => {
+    child.kill();
+    await exited;
+  });
+  const [line] = (await Promise.race([once(createInterface(child.stdout), "line"), exited])) as [string];
+  return line;
 }

@@ -14,7 +14,7 @@ beforeAll(async () => {
 });
 afterAll(() => rm(folder, { recursive: true }));
 
-it("finds nothing without, and the file with the wrapper, streamed as well", () => {
+it("finds no citation without the wrapper, and one with it, also streamed", () => {
   const json = JSON.parse(demoAsJson(result));
   expect(Object.keys(json)).toEqual(["without", "with", "streamed", "files"]);
   expect(json.without).toEqual({ citations: 0 });
@@ -23,7 +23,7 @@ it("finds nothing without, and the file with the wrapper, streamed as well", () 
   expect(demoAsJson(result)).not.toContain("\n");
 });
 
-it("saves the very bytes that the model wrote", async () => {
+it("saves exactly the bytes that the model wrote", async () => {
   const [[path, content]] = Object.entries(DEMO_FILES) as [[string, string]];
   const [file] = result.files;
   expect(result.files).toHaveLength(1);
@@ -34,7 +34,7 @@ it("saves the very bytes that the model wrote", async () => {
   expect(file!.sha256).toBe(createHash("sha256").update(content).digest("hex"));
 });
 
-it("shows both answers side by side, and the file", () => {
+it("shows the responses side by side, and the file", () => {
   const text = demoAsText(result);
   expect(text).toMatch(
     /Download: \/mnt\/data\/monthly_sales\.csv +Download: \/mnt\/data\/monthly_sales\.csv/,

@@ -1,4 +1,4 @@
-/** Every way through which a response is repaired, as one row each: a request in, the answer's bytes out. */
+/** The public ways to repair a response, behind one interface: a request goes in, the response's bytes come out. */
 import OpenAI from "openai";
 import { createProxy } from "../src/http/proxy.js";
 import {
@@ -9,15 +9,16 @@ import {
   repairResponseStream,
   withFileCitations,
 } from "../src/index.js";
+import { SDKS } from "./sdks.js";
 import { BASE, eventsIn, frames } from "./upstream.js";
 
 type Fetch = typeof globalThis.fetch;
 
 export interface Door {
   name: string;
-  /** It reads events and objects, so half a frame is nothing to it. */
+  /** True if this way reads parsed events and objects. Such a way cannot be tested with incomplete frames. */
   isByHand?: boolean;
-  /** Asks the API behind `fetch` for a response. */
+  /** Requests a response from the API behind `fetch`, and repairs it. */
   ask(
     fetch: Fetch,
     key: string,
@@ -38,13 +39,15 @@ export const DOORS: readonly Door[] = [
     ask: (fetch, key, options, params) =>
       createFileCitationsFetch({ fetch, ...options })(`${BASE}/responses`, post(key, params)),
   },
-  {
-    name: "the wrapper",
-    ask: (fetch, key, options, params) =>
-      withFileCitations(new OpenAI({ apiKey: key, baseURL: BASE, fetch, maxRetries: 0 }), options)
-        .responses.create(params)
-        .asResponse(),
-  },
+  ...SDKS.map(
+    ([sdk, Client]): Door => ({
+      name: `the wrapper of ${sdk}`,
+      ask: (fetch, key, options, params) =>
+        withFileCitations(new Client({ apiKey: key, baseURL: BASE, fetch, maxRetries: 0 }), options)
+          .responses.create(params)
+          .asResponse(),
+    }),
+  ),
   {
     name: "the proxy",
     ask: (fetch, key, { onReport, ...options }, params) =>
@@ -78,12 +81,13 @@ export const DOORS: readonly Door[] = [
   },
 ];
 
-/** What was read of an answer: its bytes as text, and what broke it, if anything did. */
+/** The text of a response's body, up to the error that ended it, if any. */
 export interface Read {
   text: string;
   error?: unknown;
 }
 
+/** Reads a response's body. Does not reject: an error is part of the result. */
 export async function read(answer: Promise<Response>): Promise<Read> {
   let text = "";
   const decoder = new TextDecoder();
@@ -95,7 +99,7 @@ export async function read(answer: Promise<Response>): Promise<Read> {
   }
 }
 
-/** Reports as they come, for an option of that name. */
+/** Returns an `onReport` option and the array to which it adds the reports. */
 export function reporting(): { reports: Report[]; onReport: (report: Report) => void } {
   const reports: Report[] = [];
   return { reports, onReport: (report) => void reports.push(report) };

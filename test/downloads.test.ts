@@ -1,4 +1,4 @@
-/** The code of docs/downloads.md, run as the programs that a user would make of it; and a browser that clicks. */
+/** Runs the code of docs/downloads.md as programs, and downloads files from them with `fetch` and with Chromium. */
 import { spawn } from "node:child_process";
 import { createHash } from "node:crypto";
 import { once } from "node:events";
@@ -21,13 +21,13 @@ const ENV = { OPENAI_API_KEY: "sk-secret", FILES_SECRET: SECRET, PORT: "0" };
 
 const sha256 = (bytes: Uint8Array): string => createHash("sha256").update(bytes).digest("hex");
 
-/** What a test started, to be stopped in the other order. */
+/** Functions that stop what a test started. They are called in reverse order. */
 const stops: (() => Promise<unknown>)[] = [];
 afterEach(async () => {
   for (const stop of stops.splice(0).reverse()) await stop();
 });
 
-/** An API with a model that names its file and cites none, on HTTP. */
+/** Starts an emulator whose model writes a bare path. `content` may answer downloads in place of the emulator. */
 async function startApi(content = (): Response | undefined => undefined) {
   const emulator = createResponsesEmulator({
     script: stubbornModel({ files: { "plan.docx": BYTES } }),
@@ -39,7 +39,7 @@ async function startApi(content = (): Response | undefined => undefined) {
   return { emulator, baseURL: server.baseURL };
 }
 
-/** Starts a block of the page, and gives the URL at which it listens: it prints its port. */
+/** Starts a code block of the page as a program. Returns its URL, which has the port that the program prints. */
 async function start(code: string, baseURL: string): Promise<string> {
   const program = await programOf(code);
   stops.push(program.remove);
@@ -54,7 +54,7 @@ async function start(code: string, baseURL: string): Promise<string> {
   });
   const [line] = await Promise.race([once(child.stdout, "data"), exited]);
   const [, port] = /port (\d+)/.exec(String(line)) ?? [];
-  if (!port) throw new Error(`the program printed no port, but ${line}`);
+  if (!port) throw new Error(`expected the program to print its port, got ${line}`);
   return `http://127.0.0.1:${port}`;
 }
 
@@ -74,7 +74,7 @@ describe.each([
     return { emulator, text, link: url + path };
   }
 
-  it("asks, and its link opens: the whole file, its head, and no more than was signed", async () => {
+  it("answers with a link to the whole file, supports HEAD, and rejects forged and expired links", async () => {
     const { text, link, emulator } = await ask();
     const { pathname } = new URL(link);
     const expected = {
@@ -102,20 +102,20 @@ describe.each([
     expect([gone.status, await gone.text()]).toEqual([410, "This file is gone: its container has expired."]);
   });
 
-  it("a browser that leaves closes the connection to the API", async () => {
-    const left = gate();
-    const cancel = (): void => left.open();
+  it("closes the connection to the API when the browser disconnects", async () => {
+    const cancelled = gate();
+    const cancel = (): void => cancelled.open();
     const pull = (controller: ReadableStreamDefaultController) => controller.enqueue(BYTES.slice(0, 1000));
     const { link } = await ask(() => new Response(new ReadableStream({ pull, cancel })));
     const controller = new AbortController();
     const answer = await fetch(link, { signal: controller.signal });
     await answer.body!.getReader().read();
     controller.abort();
-    await left.promise;
+    await cancelled.promise;
   });
 });
 
-it("Next.js: its GET and HEAD answer links that another process made", async () => {
+it("Next.js: GET and HEAD answer links that another process created", async () => {
   const { emulator, baseURL } = await startApi();
   for (const [key, value] of Object.entries({ ...ENV, OPENAI_BASE_URL: baseURL })) vi.stubEnv(key, value);
   stops.push(async () => vi.unstubAllEnvs());
@@ -133,47 +133,44 @@ it("Next.js: its GET and HEAD answer links that another process made", async () 
   expect([head.status, head.body]).toEqual([200, null]);
 });
 
-it.skipIf(hasNoChromium)(
-  "Chromium: a click on the link in an answer gets the file, and HTML of the model is no page",
-  async () => {
-    const emulator = createResponsesEmulator({
-      script: stubbornModel({
-        files: { "レッスン plan (1).docx": BYTES, "page.html": "<script>alert(1)</script>" },
-      }),
-      apiKey: "sk-secret",
-    });
-    const api = await emulator.listen();
-    stops.push(api.close);
-    const client = withFileCitations(new OpenAI({ apiKey: "sk-secret", baseURL: api.baseURL }));
-    const files = createFileRoute(client, { secret: SECRET });
-    const { output } = await client.responses.create({
-      model: "gpt-5",
-      input: "A plan, please",
-      tools: [{ type: "code_interpreter", container: { type: "auto" } }],
-    });
-    const message = output.find((item) => item.type === "message");
-    const [part] = message!.content;
-    if (part?.type !== "output_text") throw new Error("no text");
-    const page = new MarkdownIt().render(await replaceFileLinks(part.text, part.annotations, files.urlFor));
-    const server = await listen(
-      async (request) =>
-        new URL(request.url).pathname === "/"
-          ? new Response(`<!doctype html>${page}`, { headers: { "content-type": "text/html" } })
-          : files.handler(request),
-      {},
-    );
-    stops.push(server.close);
+it.skipIf(hasNoChromium)("Chromium: a click on a link downloads the file, also an HTML file", async () => {
+  const emulator = createResponsesEmulator({
+    script: stubbornModel({
+      files: { "レッスン plan (1).docx": BYTES, "page.html": "<script>alert(1)</script>" },
+    }),
+    apiKey: "sk-secret",
+  });
+  const api = await emulator.listen();
+  stops.push(api.close);
+  const client = withFileCitations(new OpenAI({ apiKey: "sk-secret", baseURL: api.baseURL }));
+  const files = createFileRoute(client, { secret: SECRET });
+  const { output } = await client.responses.create({
+    model: "gpt-5",
+    input: "A plan, please",
+    tools: [{ type: "code_interpreter", container: { type: "auto" } }],
+  });
+  const message = output.find((item) => item.type === "message");
+  const [part] = message!.content;
+  if (part?.type !== "output_text") throw new Error("no text");
+  const page = new MarkdownIt().render(await replaceFileLinks(part.text, part.annotations, files.urlFor));
+  const server = await listen(
+    async (request) =>
+      new URL(request.url).pathname === "/"
+        ? new Response(`<!doctype html>${page}`, { headers: { "content-type": "text/html" } })
+        : files.handler(request),
+    {},
+  );
+  stops.push(server.close);
 
-    const browser = await launchChromium();
-    stops.push(() => browser.close());
-    const tab = await browser.newPage();
-    await tab.goto(server.url);
-    const [download] = await Promise.all([tab.waitForEvent("download"), tab.click("text=plan")]);
-    expect(download.suggestedFilename()).toBe("レッスン plan (1).docx");
-    expect(sha256(await readFile(await download.path()))).toBe(sha256(BYTES));
+  const browser = await launchChromium();
+  stops.push(() => browser.close());
+  const tab = await browser.newPage();
+  await tab.goto(server.url);
+  const [download] = await Promise.all([tab.waitForEvent("download"), tab.click("text=plan")]);
+  expect(download.suggestedFilename()).toBe("レッスン plan (1).docx");
+  expect(sha256(await readFile(await download.path()))).toBe(sha256(BYTES));
 
-    const [html] = await Promise.all([tab.waitForEvent("download"), tab.click("text=page.html")]);
-    expect(html.suggestedFilename()).toBe("page.html");
-    expect(tab.url()).toBe(`${server.url}/`);
-  },
-);
+  const [html] = await Promise.all([tab.waitForEvent("download"), tab.click("text=page.html")]);
+  expect(html.suggestedFilename()).toBe("page.html");
+  expect(tab.url()).toBe(`${server.url}/`);
+});

@@ -43,7 +43,7 @@ export function itemsOf(response: Json, type: string): Json[] {
   return (response.output as Json[]).filter((item) => item.type === type);
 }
 
-/** What the annotations of a response cover, with `""` for a range that is empty. */
+/** Returns the text that each annotation of a response covers, `""` for an empty range. */
 export function cited(response: Json): string[] {
   return parts(response).flatMap(({ text, annotations }) =>
     annotations.map(({ start_index, end_index }) => [...text].slice(start_index, end_index).join("")),

@@ -28,7 +28,7 @@ describe("citations", () => {
       "[a](sandbox:/mnt/data/a.csv)[b](sandbox:/mnt/data/a.csv)",
       Array(2).fill("sandbox:/mnt/data/a.csv"),
     ],
-    ["a link behind emoji", "🎉🎉 [👍](sandbox:/mnt/data/a.csv)", ["sandbox:/mnt/data/a.csv"]],
+    ["a link after emoji", "🎉🎉 [👍](sandbox:/mnt/data/a.csv)", ["sandbox:/mnt/data/a.csv"]],
     ["a bare path", "/mnt/data/a.csv", []],
     ["a bare path with a scheme", "sandbox:/mnt/data/a.csv", []],
     ["another scheme", "[a](http:/mnt/data/a.csv)", []],
@@ -41,19 +41,19 @@ describe("citations", () => {
     ["a title without a space before it", '[a](sandbox:/mnt/data/a.csv"A")', []],
     ["a title without an end", '[a](sandbox:/mnt/data/a.csv "A)', []],
     ["two titles", '[a](sandbox:/mnt/data/a.csv "A" "B")', []],
-    ["a file that is not there", "[a](sandbox:/mnt/data/b.csv)", []],
+    ["a missing file", "[a](sandbox:/mnt/data/b.csv)", []],
     ["a reference", "[a]: sandbox:/mnt/data/a.csv", []],
   ])("of %s", async (_, text, expected) => {
     expect(cited(await respond(createResponsesEmulator({ script: saying(text) })))).toEqual(expected);
   });
 
-  it("take the longest name that fits", async () => {
+  it("use the longest matching file name", async () => {
     const script = saying("[a](sandbox:/mnt/data/a (1).csv)", { "a (1": "", "a (1).csv": "" });
     const [part] = parts(await respond(createResponsesEmulator({ script })));
     expect(part?.annotations.map(({ filename }) => filename)).toEqual(["a (1).csv"]);
   });
 
-  it("speak of the container that was used last", async () => {
+  it("refer to the container that was used last", async () => {
     const files = { "a.csv": "a" };
     const emulator = createResponsesEmulator({
       script: () => [
@@ -66,7 +66,23 @@ describe("citations", () => {
     expect(part?.annotations[0]?.container_id).toBe([...emulator.containers.keys()][1]);
   });
 
-  it("begin with the charts", async () => {
+  it("count code points, or UTF-16 units if indexUnit says so", async () => {
+    const text = "🎉🎉 [👍](sandbox:/mnt/data/a.csv)";
+    const at = text.indexOf("sandbox:");
+    for (const [indexUnit, shift] of [
+      [undefined, 3],
+      ["code-point", 3],
+      ["utf-16", 0],
+    ] as const) {
+      const emulator = createResponsesEmulator({ script: saying(text), ...(indexUnit && { indexUnit }) });
+      const [part] = parts(await respond(emulator));
+      expect(part?.annotations).toMatchObject([
+        { start_index: at - shift, end_index: at - shift + "sandbox:/mnt/data/a.csv".length },
+      ]);
+    }
+  });
+
+  it("start with those of charts", async () => {
     const script = chartModel({ files: { "a.csv": "a" } });
     const [part] = parts(
       await respond(createResponsesEmulator({ script }), { input: "Link it: sandbox:/mnt/data" }),
@@ -81,10 +97,10 @@ describe("citations", () => {
   });
 });
 
-describe("the models that come with it", () => {
+describe("the predefined models", () => {
   const asked = { input: "Link as [x](sandbox:/mnt/data/x)." };
 
-  it("compliantModel links as it is asked", async () => {
+  it("compliantModel writes links only if it is asked to", async () => {
     const emulator = createResponsesEmulator({
       script: compliantModel({ files: { "b.txt": "b", "/mnt/data/c/d.txt": "d" } }),
     });
@@ -99,7 +115,7 @@ describe("the models that come with it", () => {
     expect(cited(instructed)).toHaveLength(2);
   });
 
-  it("stubbornModel does not", async () => {
+  it("stubbornModel writes no links even if it is asked to", async () => {
     const response = await respond(createResponsesEmulator({ script: stubbornModel() }), asked);
     expect(parts(response)[0]).toMatchObject({ text: "Download: /mnt/data/report.csv", annotations: [] });
   });
@@ -110,7 +126,7 @@ describe("the models that come with it", () => {
     expect(parts(response)[0]?.text).toContain("/mnt/data/summary.txt");
   });
 
-  it("twoContainersModel uses two containers, the same ones in the next turn", async () => {
+  it("twoContainersModel uses two containers, and the same ones in the next turn", async () => {
     const emulator = createResponsesEmulator({ script: twoContainersModel() });
     const { id } = await respond(emulator, asked);
     const next = await respond(emulator, { ...asked, previous_response_id: id });
@@ -123,7 +139,7 @@ describe("the models that come with it", () => {
     ]);
   });
 
-  it("structuredModel answers JSON where a schema is asked for", async () => {
+  it("structuredModel answers with JSON only if the request has a JSON schema", async () => {
     const emulator = createResponsesEmulator({ script: structuredModel() });
     const format = { type: "json_schema", name: "files", schema: {} };
     const [part] = parts(await respond(emulator, { text: { format } }));
@@ -131,17 +147,17 @@ describe("the models that come with it", () => {
     expect(parts(await respond(emulator))[0]?.text).toBe("Download: /mnt/data/report.csv");
   });
 
-  it("say what is wrong with their options", () => {
-    // @ts-expect-error A number is no content.
+  it("reject invalid options", () => {
+    // @ts-expect-error A content is not a number.
     expect(() => compliantModel({ files: { a: 1 } })).toThrow(
       new TypeError('The content of "a" must be a string or a Uint8Array, got 1.'),
     );
     expect(() => twoFilesModel({ files: {} })).toThrow(
       "The option files must be at least one file, got an object.",
     );
-    // @ts-expect-error A string is no chart.
+    // @ts-expect-error A chart is not a string.
     expect(() => chartModel({ chart: "x" })).toThrow('The option chart must be a Uint8Array, got "x".');
-    // @ts-expect-error An array is no record.
+    // @ts-expect-error The files are not an array.
     expect(() => stubbornModel({ files: [] })).toThrow("got an empty array.");
   });
 });

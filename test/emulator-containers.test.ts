@@ -3,7 +3,7 @@ import { createResponsesEmulator, type Script } from "../src/testing/index.js";
 import { call, itemsOf, respond } from "./emulator-calls.js";
 
 describe("containers", () => {
-  it("are new for each auto, and the same along previous_response_id", async () => {
+  it("are new for each automatic one, and reused by responses that continue a previous one", async () => {
     const emulator = createResponsesEmulator();
     const { id } = await respond(emulator);
     await respond(emulator);
@@ -16,14 +16,14 @@ describe("containers", () => {
     expect(emulator.containers.size).toBe(3);
   });
 
-  it("are the one of the calls in the input", async () => {
+  it("are reused if the input has calls that ran in them", async () => {
     const emulator = createResponsesEmulator();
     const { output } = await respond(emulator);
     await respond(emulator, { input: output });
     expect(emulator.containers.size).toBe(1);
   });
 
-  it("are the one that the tool names, for code and shell", async () => {
+  it("are those that the code interpreter and shell tools name", async () => {
     const script: Script = () => [
       { type: "python", code: "a" },
       { type: "shell", commands: ["b"] },
@@ -40,7 +40,7 @@ describe("containers", () => {
     expect(emulator.containers.size).toBe(1);
   });
 
-  it("expire after 20 idle minutes, and every call puts it off", async () => {
+  it("expire after 20 idle minutes, counted from the last call", async () => {
     let minutes = 0;
     const emulator = createResponsesEmulator({ now: () => minutes * 60_000 });
     const { id } = emulator.createContainer({ files: { "a.txt": "a" } });
@@ -61,7 +61,7 @@ describe("containers", () => {
     expect(emulator.containers.get(id)?.status).toBe("expired");
   });
 
-  it("list their files late, if they are told to", async () => {
+  it("omit new files from the first lists if listLag is set", async () => {
     const emulator = createResponsesEmulator({ listLag: 2 });
     await respond(emulator);
     const [id] = emulator.containers.keys();
@@ -72,7 +72,7 @@ describe("containers", () => {
     expect(sizes).toEqual([0, 0, 1, 1]);
   });
 
-  it("hold one file for a path", async () => {
+  it("replace a file that is written to the same path", async () => {
     const emulator = createResponsesEmulator();
     const container = emulator.createContainer();
     const first = container.write("a.txt", "old");
@@ -102,7 +102,7 @@ describe("containers", () => {
     });
   });
 
-  it("page through themselves", async () => {
+  it("are listed page by page", async () => {
     const emulator = createResponsesEmulator();
     const ids = [1, 2, 3].map(() => emulator.createContainer().id);
     const first = await call(emulator, "GET", "containers?limit=2");

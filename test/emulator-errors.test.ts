@@ -2,8 +2,8 @@ import { describe, expect, it } from "vitest";
 import { createResponsesEmulator, type EmulatorOptions, type Script } from "../src/testing/index.js";
 import { AUTH, BASE, call, respond } from "./emulator-calls.js";
 
-describe("the door", () => {
-  it("wants a key", async () => {
+describe("a request", () => {
+  it("must have the right API key", async () => {
     const emulator = createResponsesEmulator({ apiKey: "right" });
     const status = async (headers: Record<string, string>) =>
       (await emulator.fetch(`${BASE}/containers`, { headers })).status;
@@ -19,7 +19,7 @@ describe("the door", () => {
     "http://localhost:8080/responses",
     new URL("https://proxy.example/team/v1/responses"),
     new Request("https://api.openai.com/v1/responses", { method: "POST" }),
-  ])("opens for %s", async (input) => {
+  ])("to %s is answered", async (input) => {
     const emulator = createResponsesEmulator();
     const body = JSON.stringify({ model: "gpt-5", input: "Go." });
     const response = await emulator.fetch(input, { method: "POST", headers: { "api-key": "k" }, body });
@@ -34,7 +34,12 @@ describe("the door", () => {
     ]);
   });
 
-  it("answers what it does not know with the API's errors", async () => {
+  it("for a model is answered, whatever its name", async () => {
+    const { status, body } = await call(createResponsesEmulator(), "GET", "models/gpt%2F5");
+    expect({ status, body }).toMatchObject({ status: 200, body: { id: "gpt/5", object: "model" } });
+  });
+
+  it("to an unknown path or resource gets the API's error", async () => {
     const emulator = createResponsesEmulator();
     expect(await call(emulator, "GET", "models")).toEqual({
       status: 404,
@@ -54,13 +59,13 @@ describe("the door", () => {
   });
 
   it.each([
-    ["no object", [], 400, "body"],
+    ["a body that is not an object", [], 400, "body"],
     ["no input", {}, 400, "input"],
     ["a wrong input", { input: 1 }, 400, "input"],
     ["wrong tools", { input: "x", tools: {} }, 400, "tools"],
     ["a wrong stream", { input: "x", stream: "yes" }, 400, "stream"],
-    ["a list for a stream", { input: "x", stream: [] }, 400, "stream"],
-    ["an object for a stream", { input: "x", stream: {} }, 400, "stream"],
+    ["an array as stream", { input: "x", stream: [] }, 400, "stream"],
+    ["an object as stream", { input: "x", stream: {} }, 400, "stream"],
     [
       "an unknown previous response",
       { input: "x", previous_response_id: "resp_1" },
@@ -68,7 +73,12 @@ describe("the door", () => {
       "previous_response_id",
     ],
     ["an unknown conversation", { input: "x", conversation: "conv_1" }, 404, null],
-    ["two histories", { input: "x", conversation: "c", previous_response_id: "r" }, 400, null],
+    [
+      "both a conversation and a previous response",
+      { input: "x", conversation: "c", previous_response_id: "r" },
+      400,
+      null,
+    ],
     [
       "an unknown upload",
       {
@@ -78,12 +88,12 @@ describe("the door", () => {
       404,
       null,
     ],
-    ["a background that is not stored", { input: "x", background: true, store: false }, 400, "store"],
-    ["a message that is no text", { input: [{ role: "user", content: 1 }] }, 400, "input[].content"],
+    ["background and no storage", { input: "x", background: true, store: false }, 400, "store"],
+    ["a number as a message's content", { input: [{ role: "user", content: 1 }] }, 400, "input[].content"],
     ["an item without a type", { input: [{ text: "x" }] }, 400, "input"],
-    ["a reference to no item", { input: [{ type: "item_reference", id: "msg_1" }] }, 404, null],
+    ["a reference to an unknown item", { input: [{ type: "item_reference", id: "msg_1" }] }, 404, null],
     ["a wrong conversation", { input: "x", conversation: 5 }, 400, "conversation"],
-  ])("rejects a request with %s", async (_, body, status, param) => {
+  ])("is rejected if it has %s", async (_, body, status, param) => {
     const answer = await call(createResponsesEmulator(), "POST", "responses", body);
     expect(answer).toMatchObject({ status, body: { error: { param, type: "invalid_request_error" } } });
   });
@@ -91,16 +101,16 @@ describe("the door", () => {
   it.each([
     ["a wrong name", { name: 1 }, "name"],
     ["wrong uploads", { file_ids: "file-1" }, "file_ids"],
-    ["a wrong life", { expires_after: 20 }, "expires_after.minutes"],
-    ["a life of no whole minutes", { expires_after: { minutes: "20" } }, "expires_after.minutes"],
-    ["a life that is too short", { expires_after: { minutes: 0 } }, "expires_after.minutes"],
-    ["a life that is too long", { expires_after: { minutes: 21 } }, "expires_after.minutes"],
-  ])("rejects a container with %s", async (_, body, param) => {
+    ["a wrong expires_after", { expires_after: 20 }, "expires_after.minutes"],
+    ["a string as minutes", { expires_after: { minutes: "20" } }, "expires_after.minutes"],
+    ["too few minutes", { expires_after: { minutes: 0 } }, "expires_after.minutes"],
+    ["too many minutes", { expires_after: { minutes: 21 } }, "expires_after.minutes"],
+  ])("for a container is rejected if it has %s", async (_, body, param) => {
     const answer = await call(createResponsesEmulator(), "POST", "containers", body);
     expect(answer).toMatchObject({ status: 400, body: { error: { param, type: "invalid_request_error" } } });
   });
 
-  it("rejects an upload that is no form, a broken one, or one without a file", async () => {
+  it("for an upload is rejected if it is not a form, the form is malformed or it has no file", async () => {
     const emulator = createResponsesEmulator();
     const upload = async (body: string | FormData, headers: Record<string, string> = {}) => {
       const response = await emulator.fetch(`${BASE}/files`, {
@@ -122,19 +132,19 @@ describe("the door", () => {
     expect(copied).toMatchObject({ status: 400, body: { error: { param: "file_id" } } });
   });
 
-  it("rejects what is no JSON", async () => {
+  it("is rejected if its body is not valid JSON", async () => {
     const emulator = createResponsesEmulator();
     const response = await emulator.fetch(`${BASE}/responses`, { method: "POST", headers: AUTH, body: "{" });
     expect(response.status).toBe(400);
     expect(emulator.requests[0]?.body).toBe("{");
   });
 
-  it("rejects JSON that is no object", async () => {
+  it("is rejected if its body is an array", async () => {
     const answer = await call(createResponsesEmulator(), "POST", "responses", [1]);
     expect(answer).toMatchObject({ status: 400, body: { error: { code: "invalid_type" } } });
   });
 
-  it("lets a test answer by itself", async () => {
+  it("is answered by intercept if that returns a response", async () => {
     const emulator = createResponsesEmulator({
       intercept: ({ path }) =>
         path.endsWith("/containers") ? new Response("no", { status: 503 }) : undefined,
@@ -152,8 +162,9 @@ describe("mistakes", () => {
       "The option script must be a function or an array of at least one function, got an empty array.",
     ],
     [{ script: "x" }, 'The option script must be a function or an array of at least one function, got "x".'],
-    [{ apiKey: "" }, 'The option apiKey must be a string that is not empty, got "".'],
+    [{ apiKey: "" }, 'The option apiKey must be a non-empty string, got "".'],
     [{ now: 1 }, "The option now must be a function that returns milliseconds, got 1."],
+    [{ indexUnit: "bytes" }, 'The option indexUnit must be "code-point" or "utf-16", got "bytes".'],
     [{ listLag: -1 }, "The option listLag must be a whole number of lists, 0 or more, got -1."],
     [
       { pollsUntilDone: 0 },
@@ -161,13 +172,13 @@ describe("mistakes", () => {
     ],
     [{ scripts: [] }, 'createResponsesEmulator has no option "scripts"; its options are script, apiKey, now'],
     [null, "The options of createResponsesEmulator must be an object, got null."],
-  ])("in the options are named: %j", (options, message) => {
+  ])("in the options throw a TypeError that names the option: %j", (options, message) => {
     expect(() => createResponsesEmulator(options as EmulatorOptions)).toThrow(TypeError);
     expect(() => createResponsesEmulator(options as EmulatorOptions)).toThrow(message);
   });
 
   it.each([
-    [undefined, "A script's answer must be an array of steps, got undefined."],
+    [undefined, "A script's return value must be an array of steps, got undefined."],
     [[{ type: "dance" }], 'steps[0] must be an object whose type is one of "reasoning", "python"'],
     [[{ type: "reasoning", summary: 1 }], "steps[0].summary must be a string or an array of strings, got 1."],
     [[{ type: "reasoning" }, { type: "python" }], "steps[1].code must be a string, got undefined."],
@@ -188,7 +199,10 @@ describe("mistakes", () => {
     [[{ type: "shell", commands: [], exitCode: 0.5 }], "steps[0].exitCode must be an integer, got 0.5."],
     [[{ type: "message", text: [] }], "steps[0].text must be a string or an array of { text, chunks }"],
     [[{ type: "message", text: ["a"] }], 'steps[0].text[0] must be { text, chunks }, got "a".'],
-    [[{ type: "message", text: "ab", chunks: ["a"] }], 'steps[0].chunks must join to the text, got "a".'],
+    [
+      [{ type: "message", text: "ab", chunks: ["a"] }],
+      'steps[0].chunks must equal the text when joined, got "a".',
+    ],
     [
       [{ type: "message", text: "ab", chunks: 0 }],
       "steps[0].chunks must be an array of strings or a whole number above 0",
@@ -197,7 +211,7 @@ describe("mistakes", () => {
     [[{ type: "image", bytes: "x" }], 'steps[0].bytes must be a Uint8Array, got "x".'],
     [[{ type: "fail", code: "x" }], 'steps[0].code must be one of "server_error", "rate_limit_exceeded"'],
     [[{ type: "incomplete", reason: "x" }], 'steps[0].reason must be one of "max_output_tokens"'],
-  ])("in a script are named: %j", async (steps, message) => {
+  ])("in a script's steps are reported with the field's name: %j", async (steps, message) => {
     const emulator = createResponsesEmulator({ script: (() => steps) as unknown as Script });
     const { status, body } = await call(emulator, "POST", "responses", { input: "Go." });
     expect(status).toBe(500);
@@ -206,7 +220,7 @@ describe("mistakes", () => {
     expect(error.message).toContain(message);
   });
 
-  it("in a script are told, whatever it throws", async () => {
+  it("in a script are reported even if it throws something other than an Error", async () => {
     const script: Script = () => {
       throw "no error";
     };
@@ -214,9 +228,9 @@ describe("mistakes", () => {
     expect(body).toMatchObject({ error: { message: 'The script failed for turn 0. "no error"' } });
   });
 
-  it("with a container's id are named", () => {
+  it("in a container's id are reported by expireContainer", () => {
     expect(() => createResponsesEmulator().expireContainer("cntr_none")).toThrow(
-      new TypeError('expireContainer takes the id of a container, got "cntr_none".'),
+      new TypeError('expireContainer must get the id of an existing container, got "cntr_none".'),
     );
   });
 });

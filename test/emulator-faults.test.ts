@@ -12,7 +12,7 @@ const script: Script = () => [
   { type: "message", text: "/mnt/data/a.csv" },
 ];
 
-/** An emulator in which a turn has written a file, and what lists its container. */
+/** Returns an emulator in which a turn has written a file, and a function that lists its container's files. */
 async function setUp(options: EmulatorOptions) {
   const emulator = createResponsesEmulator({ script, ...options });
   const body = JSON.stringify({ model: "gpt-5", input: "Go.", tools: TOOLS });
@@ -55,7 +55,7 @@ describe("a list of files", () => {
     }
   });
 
-  it("breaks off in its middle", async () => {
+  it("breaks in the middle of the body", async () => {
     const { list } = await setUp({ listFault: "reset" });
     const answer = await list();
     const decoder = new TextDecoder();
@@ -68,14 +68,14 @@ describe("a list of files", () => {
     expect(() => JSON.parse(text)).toThrow();
   });
 
-  describe("by the clock", () => {
+  describe("that is slow", () => {
     beforeEach(() => void vi.useFakeTimers());
     afterEach(() => {
       expect(vi.getTimerCount()).toBe(0);
       vi.useRealTimers();
     });
 
-    it("comes a byte each second, until nobody waits for it", async () => {
+    it("sends one byte per second until the request is aborted", async () => {
       const { list } = await setUp({ listFault: "trickle" });
       const controller = new AbortController();
       const reader = (await list("", controller.signal)).body!.getReader();
@@ -89,7 +89,7 @@ describe("a list of files", () => {
       await expect(next).rejects.toThrow("enough");
     });
 
-    it("never comes, until nobody waits for it", async () => {
+    it("never arrives, and ends when the request is aborted", async () => {
       const { list } = await setUp({ listFault: "silence" });
       const controller = new AbortController();
       const answer = list("", controller.signal);
@@ -99,13 +99,13 @@ describe("a list of files", () => {
     });
   });
 
-  it("is an option of those only", () => {
+  it("cannot fail in a way that listFault does not have", () => {
     expect(() => createResponsesEmulator({ listFault: 418 as ListFault })).toThrow(
       "The option listFault must be one of 401, 403, 404, 429, 500, 503, html, wrong-shape, same-page, trickle, reset, silence, got 418.",
     );
   });
 
-  it("of many files comes page by page, either way round", async () => {
+  it("of many files has the right pages in both orders", async () => {
     const { emulator, list } = await setUp({});
     const [container] = emulator.containers.values();
     for (let at = 0; at < 25; at++) container!.write(`${at}.csv`, "");
@@ -126,7 +126,7 @@ describe("a list of files", () => {
     }
   });
 
-  it("may have the id of another container's file", async () => {
+  it("may contain the same file id as another container's list", async () => {
     const emulator = createResponsesEmulator();
     for (const _ of [1, 2]) {
       const container = emulator.createContainer();
@@ -138,7 +138,7 @@ describe("a list of files", () => {
 });
 
 describe("a stream", () => {
-  it.each([0, 1, 20])("breaks inside an event, behind %d bytes", async (bytes) => {
+  it.each([0, 1, 20])("breaks inside an event, after %d bytes", async (bytes) => {
     const emulator = createResponsesEmulator({
       script,
       breakIn: ({ type }) => (type === "response.output_text.done" ? bytes : undefined),
@@ -154,8 +154,8 @@ describe("a stream", () => {
   });
 });
 
-describe("an answer of one's own", () => {
-  it("ends with its request", async () => {
+describe("a response from intercept", () => {
+  it("is cancelled when its request is aborted", async () => {
     const cancelled: unknown[] = [];
     const emulator = createResponsesEmulator({
       intercept: () => new Response(new ReadableStream({ cancel: (reason) => void cancelled.push(reason) })),

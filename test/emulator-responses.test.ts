@@ -3,7 +3,7 @@ import { createResponsesEmulator, type Script, type ScriptRequest } from "../src
 import { AUTH, BASE, call, itemsOf, parts, respond } from "./emulator-calls.js";
 
 describe("responses", () => {
-  it("hide the outputs of code that nobody asked for", async () => {
+  it("contain the outputs of code only if include asks for them", async () => {
     const emulator = createResponsesEmulator();
     expect(itemsOf(await respond(emulator), "code_interpreter_call")[0]?.outputs).toBeNull();
     const shown = await respond(emulator, { include: ["code_interpreter_call.outputs"] });
@@ -13,7 +13,7 @@ describe("responses", () => {
   });
 
   it.each([[[]], [["code_interpreter_call.outputs"]]])(
-    "show the outputs to who asks for them again, created with %j",
+    "contain the outputs of code if include asks for them later, when created with %j",
     async (include) => {
       const emulator = createResponsesEmulator();
       const { body: conversation } = await call(emulator, "POST", "conversations", {});
@@ -38,7 +38,7 @@ describe("responses", () => {
     },
   );
 
-  it("follow one script a turn, and tell it what came before", async () => {
+  it("use one script per turn and pass it the previous turns", async () => {
     const seen: ScriptRequest[] = [];
     const say =
       (text: string): Script =>
@@ -69,7 +69,7 @@ describe("responses", () => {
     expect(seen[2]?.body).toMatchObject({ model: "gpt-5" });
   });
 
-  it("end as the script says", async () => {
+  it("end with the status that the script chooses", async () => {
     const failed = await respond(
       createResponsesEmulator({ script: () => [{ type: "fail", message: "Oh." }] }),
     );
@@ -89,7 +89,7 @@ describe("responses", () => {
     });
   });
 
-  it("fail when their container expires under them", async () => {
+  it("fail if their container expires while they run", async () => {
     const emulator = createResponsesEmulator({
       beforeEvent: ({ type }) => {
         if (type === "response.created") emulator.expireContainer(container);
@@ -105,7 +105,7 @@ describe("responses", () => {
     expect(await response.text()).toMatch(/event: response\.failed\n.*Container is expired.*\n\n$/);
   });
 
-  it("can be cancelled while they run in the background", async () => {
+  it("can be cancelled while they run in the background, and not otherwise", async () => {
     const emulator = createResponsesEmulator();
     const { id } = await respond(emulator, { background: true });
     expect((await call(emulator, "GET", `responses/${id}`)).body.status).toBe("in_progress");
@@ -116,7 +116,7 @@ describe("responses", () => {
     expect((await call(emulator, "POST", `responses/${done.id}/cancel`)).status).toBe(400);
   });
 
-  it("can be deleted, and are kept only if they are stored", async () => {
+  it("can be deleted, and are retrieved only if they were stored", async () => {
     const emulator = createResponsesEmulator();
     const { id } = await respond(emulator);
     expect((await call(emulator, "DELETE", `responses/${id}`)).body).toEqual({
@@ -125,8 +125,8 @@ describe("responses", () => {
       deleted: true,
     });
     expect((await call(emulator, "GET", `responses/${id}`)).status).toBe(404);
-    const loose = await respond(emulator, { store: false });
-    expect((await call(emulator, "GET", `responses/${loose.id}`)).status).toBe(404);
+    const unstored = await respond(emulator, { store: false });
+    expect((await call(emulator, "GET", `responses/${unstored.id}`)).status).toBe(404);
   });
 
   it("list their input, with references resolved", async () => {
@@ -143,7 +143,7 @@ describe("responses", () => {
     expect(body.data).toEqual([message, expect.objectContaining({ role: "user", type: "message" })]);
   });
 
-  it("give each item of their input an id, and fill in what it leaves out", async () => {
+  it("add ids and default fields to the items of their input", async () => {
     const emulator = createResponsesEmulator();
     const { id } = await respond(emulator, {
       input: [
@@ -166,7 +166,7 @@ describe("responses", () => {
     ]);
   });
 
-  it("put the uploads of a message into their container", async () => {
+  it("add the uploads of a message to their container", async () => {
     const emulator = createResponsesEmulator();
     const form = new FormData();
     form.set("file", new File(["1,2"], "data.csv"));

@@ -1,6 +1,4 @@
 import OpenAI6, { APIError, toFile } from "openai";
-import OpenAI5 from "openai-5";
-import OpenAI7 from "openai-7";
 import { afterEach, describe, expect, it } from "vitest";
 import {
   compliantModel,
@@ -9,13 +7,7 @@ import {
   type ListeningServer,
   twoContainersModel,
 } from "../src/testing/index.js";
-
-// The three majors have no type in common, but the same calls.
-const SDKS = {
-  "openai 5": OpenAI5 as unknown as typeof OpenAI6,
-  "openai 6": OpenAI6,
-  "openai 7": OpenAI7 as unknown as typeof OpenAI6,
-};
+import { SDKS } from "./sdks.js";
 
 const ASK = {
   model: "gpt-5",
@@ -30,7 +22,7 @@ afterEach(async () => {
   server = undefined;
 });
 
-for (const [name, OpenAI] of Object.entries(SDKS)) {
+for (const [name, OpenAI] of SDKS) {
   async function start(options: EmulatorOptions = {}) {
     const emulator = createResponsesEmulator(options);
     server = await emulator.listen();
@@ -39,7 +31,7 @@ for (const [name, OpenAI] of Object.entries(SDKS)) {
   }
 
   describe(`${name}, over HTTP`, () => {
-    it("shows what Python has put out to who asks for it later", async () => {
+    it("returns the outputs of Python if include asks for them later", async () => {
       const { client } = await start();
       const { id } = await client.responses.create(ASK);
       const shown = await client.responses.retrieve(id, { include: ["code_interpreter_call.outputs"] });
@@ -47,7 +39,7 @@ for (const [name, OpenAI] of Object.entries(SDKS)) {
       expect(shown.output.find(({ type }) => type === "code_interpreter_call")).toMatchObject({ outputs });
     });
 
-    it("creates a response, and downloads the file that it cites", async () => {
+    it("creates a response and downloads the file that it cites", async () => {
       const { client } = await start();
       const response = await client.responses.create(ASK);
       expect(response.output_text).toBe(
@@ -97,7 +89,7 @@ for (const [name, OpenAI] of Object.entries(SDKS)) {
       expect(response.output_text).toContain("report.csv");
     });
 
-    it("resumes a background stream behind the event that it saw last", async () => {
+    it("resumes a background stream after the last event that it received", async () => {
       const { client } = await start();
       const seen: number[] = [];
       let id = "";
@@ -131,7 +123,7 @@ for (const [name, OpenAI] of Object.entries(SDKS)) {
       expect(has_more).toBe(false);
     });
 
-    it("gets a NotFoundError for everything about an expired container", async () => {
+    it("throws a NotFoundError for every request about an expired container", async () => {
       const { client, emulator } = await start();
       const { id } = emulator.createContainer({ files: { "a.txt": "a" } });
       const [file] = emulator.containers.get(id)?.files ?? [];
@@ -153,14 +145,14 @@ for (const [name, OpenAI] of Object.entries(SDKS)) {
       }
     });
 
-    it("uploads files, hands them to the container, and deletes them", async () => {
+    it("uploads files, adds them to containers and deletes them", async () => {
       const { client, emulator } = await start();
       const file = await toFile(new TextEncoder().encode("1,2"), "data.csv");
       const upload = await client.files.create({ file, purpose: "user_data" });
       const container = { type: "auto" as const, file_ids: [upload.id] };
       await client.responses.create({ ...ASK, tools: [{ type: "code_interpreter", container }] });
-      const [made] = emulator.containers.values();
-      expect(made?.files.map(({ path, source }) => [path, source])).toEqual([
+      const [created] = emulator.containers.values();
+      expect(created?.files.map(({ path, source }) => [path, source])).toEqual([
         [`/mnt/data/${upload.id}-data.csv`, "user"],
         ["/mnt/data/report.csv", "assistant"],
       ]);
@@ -184,7 +176,7 @@ for (const [name, OpenAI] of Object.entries(SDKS)) {
       await expect(client.containers.retrieve(mine.id)).rejects.toThrow("404");
     });
 
-    it("goes on in a conversation, with the same containers", async () => {
+    it("continues a conversation with the same containers", async () => {
       const { client, emulator } = await start({ script: twoContainersModel() });
       const conversation = await client.conversations.create({ metadata: { topic: "reports" } });
       const first = await client.responses.create({ ...ASK, conversation: conversation.id });
@@ -199,7 +191,7 @@ for (const [name, OpenAI] of Object.entries(SDKS)) {
       expect(types).toEqual([...turn, ...turn]);
     });
 
-    it("learns of a failing script at once, without asking again", async () => {
+    it("throws the error of a failing script without retries", async () => {
       const emulator = createResponsesEmulator({ script: () => Promise.reject(new Error("no idea")) });
       const client = new OpenAI({ apiKey: "test", fetch: emulator.fetch });
       await expect(client.responses.create(ASK)).rejects.toThrow(
@@ -211,7 +203,7 @@ for (const [name, OpenAI] of Object.entries(SDKS)) {
 }
 
 describe("listen", () => {
-  it("takes a port, and says where it listens", async () => {
+  it("listens on the given port and returns its URL", async () => {
     const emulator = createResponsesEmulator({ script: compliantModel() });
     server = await emulator.listen();
     const { port } = new URL(server.url);
@@ -224,7 +216,7 @@ describe("listen", () => {
     await expect(emulator.listen({ port: Number(port) })).rejects.toThrow("EADDRINUSE");
   });
 
-  it("cuts a stream that hangs when it closes", async () => {
+  it("breaks a hanging stream when it closes", async () => {
     const emulator = createResponsesEmulator({
       beforeEvent: ({ sequence_number }) => (sequence_number === 3 ? new Promise<void>(() => {}) : undefined),
     });
@@ -237,7 +229,7 @@ describe("listen", () => {
     await expect(read).rejects.toThrow();
   });
 
-  it("sends what came before a broken connection", async () => {
+  it("sends all events before the one at which the connection breaks", async () => {
     const emulator = createResponsesEmulator({
       beforeEvent: ({ sequence_number }) => {
         if (sequence_number === 3) throw new Error("connection lost");
@@ -255,7 +247,7 @@ describe("listen", () => {
     expect(seen).toEqual([0, 1, 2]);
   });
 
-  it("answers an API error for a wrong key", async () => {
+  it("answers a wrong key with the API's error", async () => {
     const emulator = createResponsesEmulator({ apiKey: "right" });
     server = await emulator.listen();
     const client = new OpenAI6({ apiKey: "wrong", baseURL: server.baseURL, maxRetries: 0 });
@@ -264,7 +256,7 @@ describe("listen", () => {
     expect(error).toMatchObject({ status: 401, code: "invalid_api_key" });
   });
 
-  it("refuses a port that is none", async () => {
+  it("rejects an invalid port and an empty host", async () => {
     const emulator = createResponsesEmulator();
     await expect(emulator.listen({ port: 70_000 })).rejects.toThrow(
       new TypeError("The option port must be a whole number from 0 to 65535, got 70000."),

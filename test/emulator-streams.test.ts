@@ -12,7 +12,7 @@ describe("streams", () => {
     return { emulator, response };
   }
 
-  it("make an event only when it is read", async () => {
+  it("create each event only when it is read", async () => {
     const made: number[] = [];
     const { emulator, response } = await open({
       beforeEvent: (event) => void made.push(event.sequence_number),
@@ -24,12 +24,12 @@ describe("streams", () => {
     expect(made).toEqual([0, 1]);
     expect(emulator.containers.size).toBe(0);
     await reader?.cancel();
-    // What a reader left half read is whole when it is asked for again.
+    // The stream was cancelled, but a later request gets the complete response.
     const again = await call(emulator, "GET", `responses/resp_${"1".padStart(48, "0")}`);
     expect(again.body.status).toBe("completed");
   });
 
-  it("have files appear when the code runs, not before", async () => {
+  it("write files when the code runs, not before", async () => {
     const sizes = new Map<string, number>();
     const { emulator, response } = await open({
       beforeEvent({ type }) {
@@ -41,7 +41,7 @@ describe("streams", () => {
     expect(sizes.get("response.code_interpreter_call.completed")).toBe(1);
   });
 
-  it("break off with the reason of an abort, before and after the head", async () => {
+  it("fail with the reason of an abort, before and after the response headers", async () => {
     const controller = new AbortController();
     const { response } = await open({}, { signal: controller.signal });
     controller.abort(new Error("enough"));
@@ -53,7 +53,7 @@ describe("streams", () => {
     await expect(pending).rejects.toThrow("later");
   });
 
-  it("break off where beforeEvent throws", async () => {
+  it("break at the event for which beforeEvent throws", async () => {
     const { response } = await open({
       beforeEvent({ sequence_number }) {
         if (sequence_number === 2) throw new Error("connection lost");
@@ -62,7 +62,7 @@ describe("streams", () => {
     await expect(response.text()).rejects.toThrow("connection lost");
   });
 
-  it("cut a text as the script says", async () => {
+  it("split a text into the deltas that the script chooses", async () => {
     const parts = [
       { text: "a🎉bc", chunks: 2 },
       { text: "xyz", chunks: ["x", "", "yz"] },
@@ -75,7 +75,7 @@ describe("streams", () => {
     expect(text).not.toContain("obfuscation");
   });
 
-  it("begin behind starting_after when they are asked for again", async () => {
+  it("start after starting_after when they are resumed", async () => {
     const { emulator, response } = await open({ script: () => [{ type: "message", text: "a b" }] });
     const frames = (await response.text()).split(/(?<=\n\n)/);
     const url = `${BASE}/responses/resp_${"1".padStart(48, "0")}?stream=true`;

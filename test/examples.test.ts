@@ -1,6 +1,6 @@
 /**
- * Every example compiles: the doc comments' and the documentation's, as a user would write them, each a module. Those
- * marked as ```ts runnable run as well, with an emulator in OpenAI's place, and print the ```text behind them.
+ * Every example in doc comments and documentation compiles as its own module. Examples that are marked ```ts runnable also
+ * run, with an emulator in OpenAI's place, and print the ```text block that follows the example.
  */
 import { execFile } from "node:child_process";
 import { mkdir, mkdtemp, readdir, readFile, rm, writeFile } from "node:fs/promises";
@@ -12,13 +12,14 @@ import { createResponsesEmulator, type ResponsesEmulator, stubbornModel } from "
 import { run } from "./run-page.js";
 
 const root = new URL("../", import.meta.url);
-// Inside the repository, so that `openai` and the package's own name resolve as they do for a user.
+// The folder is inside the repository, so that imports of `openai` and of the package resolve as in a user's project.
 const folder = new URL("node_modules/.examples/", root);
 
-/** The examples that need packages which only test/clients installs are compiled there, by .ci/clients. */
-const NEEDS_ANOTHER_LIBRARY = /from "(?:@ai-sdk|ai"|@langchain|@openai|@aws-sdk)/;
+/** Imports that only test/clients installs. .ci/clients compiles such examples. */
+const NEEDS_ANOTHER_LIBRARY =
+  /from "(?:@ai-sdk|ai"|@langchain|@openai|@aws-sdk|langsmith|@langfuse|braintrust"|@posthog|@arizeai)/;
 
-/** What the one-liner that opens the README and the short ones in comments stand without. */
+/** Declarations for short examples that omit their imports. */
 const GLOBALS = `
 declare const OpenAI: typeof import("openai").default;
 declare const bytes: Uint8Array;
@@ -35,11 +36,15 @@ async function filesBelow(path: string, ending: string): Promise<string[]> {
   return names.filter((name) => name.endsWith(ending)).map((name) => path + name);
 }
 
+/** Lets examples for WebSockets import openai 7, since older versions have none. */
+const forNewest = (code: string): string =>
+  code.includes("openai/resources/responses/ws") ? code.replaceAll(/"openai(?=["/])/g, '"openai-7') : code;
+
 interface Example {
   name: string;
   code: string;
   isRunnable: boolean;
-  /** What it prints, where the page says so. */
+  /** The expected output, if the page shows it. */
   printed: string | undefined;
 }
 
@@ -54,7 +59,7 @@ async function readExamples(): Promise<Example[]> {
     for (const [position, [, mark, code, printed]] of [...blocks].entries()) {
       found.push({
         name: `${file}, ${position + 1}`,
-        code: code!,
+        code: forNewest(code!),
         isRunnable: mark !== undefined,
         printed,
       });
@@ -123,21 +128,18 @@ describe("runs", () => {
     }
   });
 
-  // By .ci/clients and .ci/at-scale, by tests that look at what the page's code does or of the command, by `npm run bench`,
-  // and by hand, as mutation tests take hours.
+  // The code of these pages is run by .ci/clients, .ci/at-scale, other tests or `npm run bench`. The mutation tests take
+  // hours and are run by hand.
   const RUN_ELSEWHERE =
-    /^docs\/(?:clients\/.*|sinks|at-scale|accuracy-and-speed|command|mutation|proxy)\.md$/;
+    /^docs\/(?:clients\/.*|sinks|at-scale|accuracy-and-speed|command|front-ends|mutation|proxy)\.md$/;
 
-  it.each(pages.filter((page) => !RUN_ELSEWHERE.test(page)))(
-    "%s starts with code that does",
-    async (page) => {
-      const text = await readFile(new URL(page, root), "utf8");
-      expect(/^```.*$/m.exec(text)?.[0]).toBe("```ts runnable");
-    },
-  );
+  it.each(pages.filter((page) => !RUN_ELSEWHERE.test(page)))("%s starts with runnable code", async (page) => {
+    const text = await readFile(new URL(page, root), "utf8");
+    expect(/^```.*$/m.exec(text)?.[0]).toBe("```ts runnable");
+  });
 });
 
-/** A response that the emulator made a moment ago, as the API gives it. */
+/** A response that the emulator creates, in the API's format. */
 async function storedResponse(emulator: ResponsesEmulator): Promise<Response> {
   return emulator.fetch("https://api.openai.com/v1/responses", {
     method: "POST",

@@ -1,6 +1,6 @@
 /**
- * Whatever goes wrong: the caller gets what the API sent, in time, and the report says why. Through every door.
- * Long, as each fault goes through the same doors by the same clock.
+ * After any fault, the caller gets what the API sent, in time, and the report gives the reason. This holds for every way to use
+ * the library, which the tests call a door. Long, as each fault is tested through the same doors with the same clock.
  */
 import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
 import type { FileCitationsOptions } from "../src/index.js";
@@ -33,13 +33,13 @@ const script: Script = () => [
   },
 ];
 
-// Before the clock is replaced.
+// Keeps the real setImmediate before fake timers replace it.
 const turn = (
   (real) => () =>
     new Promise<void>((resolve) => void real(resolve))
 )(setImmediate);
 
-/** What the loop turns without the clock: enough for an answer that waits for nothing. */
+/** Turns of the event loop without a timer. They are enough for a response that waits for nothing. */
 const TURNS = 40;
 const STEP_MS = 25;
 
@@ -58,7 +58,7 @@ afterEach(async () => {
   vi.useRealTimers();
 });
 
-/** Lets the clock go on by steps, each when nothing happens any more without it, until a promise is settled. */
+/** Advances the fake clock in steps until a promise settles. The clock takes a step only when nothing else happens. */
 async function settled<Value>(
   promise: Promise<Value>,
   activity: () => number,
@@ -81,12 +81,12 @@ async function settled<Value>(
 interface Asked extends Read {
   ms: number;
   reports: ReturnType<typeof reporting>["reports"];
-  /** Requests that the API still works on when the answer has been read. */
+  /** How many requests are still open after the response was read. */
   openRequests: number;
   emulator: ResponsesEmulator;
 }
 
-/** Asks an emulator through a door. */
+/** Sends a request to an emulator through a door. */
 async function ask(
   door: Door,
   stream: boolean,
@@ -104,7 +104,7 @@ async function ask(
     }
   };
   const { reports, onReport } = reporting();
-  // As it is: the API's answer must not depend on what it was asked.
+  // The request is sent unchanged, as the emulator's response must not depend on the door.
   const asIs: FileCitationsOptions = { instruction: false, includeOutputs: false };
   const answer = door.ask(
     fetch,
@@ -117,7 +117,7 @@ async function ask(
   return { ...value, ms, reports, openRequests: open, emulator };
 }
 
-/** What the API sends when nothing goes wrong. */
+/** Returns what the API sends without faults. */
 async function sent(stream: boolean, options: EmulatorOptions = {}): Promise<string> {
   const emulator = createResponsesEmulator({ script, now: () => NOW, ...options });
   const body = JSON.stringify({ ...PARAMS, ...(stream && { stream }) });
@@ -125,7 +125,7 @@ async function sent(stream: boolean, options: EmulatorOptions = {}): Promise<str
   return (await emulator.fetch(`${BASE}/responses`, { method: "POST", headers, body })).text();
 }
 
-/** The response in an answer's bytes. */
+/** Returns the response in a body. */
 function responseIn(text: string, stream: boolean): unknown {
   return stream ? eventsIn(text).at(-1)!.response : JSON.parse(text);
 }
@@ -148,14 +148,14 @@ describe.each(EVERY_DOOR)("through %s", (_, door) => {
       [500, /500/],
       [503, /503/],
       ["html", /JSON|token/],
-      ["wrong-shape", /is no list: its data is no array/],
+      ["wrong-shape", /is not a list: its data is not an array/],
       ["trickle", /longer than 1000 ms/],
       ["reset", /reset/],
       ["silence", /longer than 1000 ms/],
     ];
 
     it.each(faults)(
-      "a list that fails with %s: byte for byte what the API sent",
+      "a list that fails with %s leaves the API's bytes unchanged",
       async (listFault, cause) => {
         const { text, error, ms, reports, openRequests } = await ask(door, stream, { listFault });
         expect(error).toBeUndefined();
@@ -170,7 +170,7 @@ describe.each(EVERY_DOOR)("through %s", (_, door) => {
       },
     );
 
-    it("a list whose page points to itself: what came of it counts, and the report says that there may be more", async () => {
+    it("the files of a list whose page points to itself count, and the report says that there may be more", async () => {
       const { text, reports, openRequests } = await ask(door, stream, { listFault: "same-page" });
       expect(cited(responseIn(text, stream))).toEqual(["plan.docx@/mnt/data/plan.docx"]);
       expect(reports).toMatchObject([{ outcome: "recovered" }]);
@@ -188,7 +188,7 @@ describe.each(EVERY_DOOR)("through %s", (_, door) => {
       ]);
     });
 
-    it("a list that asks for a pause longer than there is time: nobody waits for it", async () => {
+    it("a list with a retry-after beyond the time limit is not awaited", async () => {
       const intercept: EmulatorOptions["intercept"] = ({ path }) =>
         isList(path)
           ? new Response("slow down", { status: 429, headers: { "retry-after": "60" } })
@@ -199,7 +199,7 @@ describe.each(EVERY_DOOR)("through %s", (_, door) => {
       expect(reports[0]!.error!.message).toMatch(/429/);
     });
 
-    it("a list that asks for a pause within the time: it is asked again when that has passed", async () => {
+    it("a list with a retry-after within the time limit is requested again after it", async () => {
       let asked = 0;
       const intercept: EmulatorOptions["intercept"] = ({ path }) =>
         isList(path) && asked++ === 0
@@ -212,13 +212,13 @@ describe.each(EVERY_DOOR)("through %s", (_, door) => {
       expect(reports).toMatchObject([{ outcome: "recovered" }]);
     });
 
-    it("a list that lags behind what a call wrote: it is asked again, and the citation is there", async () => {
+    it("a late list is requested again, and the citation is added", async () => {
       const { text, reports } = await ask(door, stream, { listLag: 1 });
       expect(cited(responseIn(text, stream))).toEqual(["plan.docx@/mnt/data/plan.docx"]);
       expect(reports).toMatchObject([{ outcome: "recovered", listRequests: 2 }]);
     });
 
-    it("a redirect of the list to another origin: nobody goes there", async () => {
+    it("a redirect of the list to another origin is not followed", async () => {
       const intercept: EmulatorOptions["intercept"] = ({ path }) =>
         isList(path)
           ? new Response(null, { status: 307, headers: { location: "https://evil.example/" } })
@@ -231,7 +231,7 @@ describe.each(EVERY_DOOR)("through %s", (_, door) => {
       );
     });
 
-    it("a container that expires between the answer and the list", async () => {
+    it("a container that expires between the response and the list", async () => {
       const emulator: ResponsesEmulator = createResponsesEmulator({
         script,
         now: () => NOW,
@@ -248,7 +248,7 @@ describe.each(EVERY_DOOR)("through %s", (_, door) => {
 
     it("a clock that jumps", async () => {
       for (const jump of [3_600_000, -3_600_000]) {
-        // The service's: a container has expired when an hour has passed, and lives on when time goes back.
+        // The emulator's clock jumps. A container expires if an hour passes, and stays alive if the time goes back.
         let now = NOW;
         const intercept: EmulatorOptions["intercept"] = ({ path }) => {
           if (isList(path)) now = NOW + jump;
@@ -259,7 +259,7 @@ describe.each(EVERY_DOOR)("through %s", (_, door) => {
         else expect(cited(responseIn(service.text, stream))).toEqual(["plan.docx@/mnt/data/plan.docx"]);
         expect(service.reports[0]!.outcome).toBe(jump > 0 ? "failed" : "recovered");
 
-        // The caller's: what is held, is held as long as before.
+        // The caller's clock jumps. This does not change how long the response is held.
         const jumping: EmulatorOptions["intercept"] = ({ path }) => {
           if (isList(path)) vi.setSystemTime(Date.now() + jump);
           return undefined;
@@ -273,7 +273,7 @@ describe.each(EVERY_DOOR)("through %s", (_, door) => {
       }
     });
 
-    it("the same file id in two containers: each file is cited with its own", async () => {
+    it("the same file id in two containers: each file is cited with its own container", async () => {
       const two: Script = () => [
         { type: "python", code: "", files: {} },
         { type: "python", code: "", files: {}, container: "second" },
@@ -301,8 +301,8 @@ describe.each(EVERY_DOOR)("through %s", (_, door) => {
   });
 });
 
-describe.each(ON_THE_WIRE)("an answer that breaks, through %s", (_, door) => {
-  /** An answer without what was recovered in it. */
+describe.each(ON_THE_WIRE)("a response that breaks off, through %s", (_, door) => {
+  /** Returns a body without the recovered citations. */
   function withoutCitations(text: string): string {
     const frames = text
       .split(/(?<=\n\n)/)
@@ -310,7 +310,7 @@ describe.each(ON_THE_WIRE)("an answer that breaks, through %s", (_, door) => {
     return frames.map((frame) => frame.replace(/"annotations":\[\{.*?\}\]/g, '"annotations":[]')).join("");
   }
 
-  it("at every event's boundary, and inside each", async () => {
+  it("at the boundary of every event, and inside each event", async () => {
     const whole = await sent(true);
     const all = whole.split(/(?<=\n\n)/);
     const textDone = all.findIndex((frame) => frame.startsWith("event: response.output_text.done"));
@@ -337,7 +337,7 @@ describe.each(ON_THE_WIRE)("an answer that breaks, through %s", (_, door) => {
     }
   });
 
-  it("anywhere in a plain one", async () => {
+  it("anywhere in a plain response", async () => {
     const whole = await sent(false);
     for (const bytes of [0, 1, whole.length >> 1, whole.length - 1]) {
       const body = new ReadableStream<Uint8Array>({
@@ -364,7 +364,7 @@ describe.each(ON_THE_WIRE)("100,000 files, through %s", (_, door) => {
   ];
 
   it.each(kinds)(
-    "%s: the right ones are found",
+    "the right files are found in a %s response",
     async (_, stream) => {
       const emulator: ResponsesEmulator = createResponsesEmulator({
         script: inLong,

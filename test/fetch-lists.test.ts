@@ -1,4 +1,4 @@
-/** The container's list, as the middleware asks for it by itself: where, with which key, and what of it fails. */
+/** How the middleware requests container lists: the URL, the credentials, the pages and the failures. */
 import OpenAI from "openai";
 import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
 import { FileCitationsError, withFileCitations } from "../src/index.js";
@@ -19,11 +19,16 @@ import {
 } from "./upstream.js";
 
 describe("the list, without a client", () => {
-  it("goes to the request's origin and base, with what allows it there, and nothing of that request's own", async () => {
+  it("is requested from the request's base URL, with its credentials and none of its other headers", async () => {
     const { fetch, lists } = setUp();
-    const allowing = { ...HEADERS, "cf-aig-authorization": "Bearer g", "x-gateway-key": "g", cookie: "a=b" };
+    const credentials = {
+      ...HEADERS,
+      "cf-aig-authorization": "Bearer g",
+      "x-gateway-key": "g",
+      cookie: "a=b",
+    };
     const headers = {
-      ...allowing,
+      ...credentials,
       "content-type": "application/json",
       "content-length": "2",
       accept: "text/event-stream",
@@ -40,19 +45,24 @@ describe("the list, without a client", () => {
     expect(list!.url).toBe(
       "https://gateway.example/proxy/v1/containers/cntr_1/files?api-version=7&limit=100",
     );
-    expect([...list!.headers.keys()].sort()).toEqual(Object.keys(allowing).sort());
+    expect([...list!.headers.keys()].sort()).toEqual(Object.keys(credentials).sort());
     expect(list!.redirect).toBe("manual");
   });
 
-  it.each(["OpenAI-Organization", "OpenAI-Project"])("of a client goes to the request's %s", async (name) => {
-    const { fetch, lists } = setUp();
-    const client = withFileCitations(new OpenAI({ apiKey: "k", fetch, project: "own", organization: "own" }));
-    await client.responses.create({ model: "gpt-5", input: "x" }, { headers: { [name]: "other" } });
-    await client.responses.create({ model: "gpt-5", input: "x" });
-    expect(lists().map(({ headers }) => headers.get(name))).toEqual(["other", "own"]);
-  });
+  it.each(["OpenAI-Organization", "OpenAI-Project"])(
+    "is requested with the %s of the client's request",
+    async (name) => {
+      const { fetch, lists } = setUp();
+      const client = withFileCitations(
+        new OpenAI({ apiKey: "k", fetch, project: "own", organization: "own" }),
+      );
+      await client.responses.create({ model: "gpt-5", input: "x" }, { headers: { [name]: "other" } });
+      await client.responses.create({ model: "gpt-5", input: "x" });
+      expect(lists().map(({ headers }) => headers.get(name))).toEqual(["other", "own"]);
+    },
+  );
 
-  it("that was refused with Retry-After is asked for again after just that pause", async () => {
+  it("is requested again exactly after Retry-After", async () => {
     vi.useFakeTimers();
     let tries = 0;
     const list = () =>
@@ -67,13 +77,13 @@ describe("the list, without a client", () => {
     vi.useRealTimers();
   });
 
-  it("takes Azure's api-key", async () => {
+  it("is requested with Azure's api-key", async () => {
     const { fetch, lists } = setUp();
     await (await fetch(`${BASE}/responses`, { ...POST, headers: { "api-key": "k" } })).json();
     expect(Object.fromEntries(lists()[0]!.headers)).toEqual({ "api-key": "k" });
   });
 
-  it("is read page by page, after the last file, until there is no more", async () => {
+  it("is read page by page, each after the last file of the one before", async () => {
     const files = Array.from({ length: 250 }, (_, at) => file(`/mnt/data/${at}.csv`));
     const { fetch, lists, reports } = setUp({
       answer: () => json(response([call(), message("/mnt/data/249.csv")])),
@@ -94,7 +104,7 @@ describe("the list, without a client", () => {
     expect(reports[0]!.listRequests).toBe(3);
   });
 
-  it("ends where a page points to itself: what came counts, what is not in it may exist, and the report says why", async () => {
+  it("ends at a page that repeats: its files are cited, other paths stay unresolved, and the report says why", async () => {
     const { fetch, lists, reports } = setUp({
       list: () => listPage([PLAN], true),
       answer: () => json(response([call(), message("Here: /mnt/data/plan.docx and /mnt/data/other.csv")])),
@@ -110,7 +120,7 @@ describe("the list, without a client", () => {
     ]);
   });
 
-  it("is read for 1000 pages at most: what came counts, and the report says that there is more", async () => {
+  it("ends after 1000 pages: their files are cited, and the report says that there are more", async () => {
     const { fetch, lists, reports } = setUp({
       list: () => listPage([lists().length === 1 ? PLAN : file(`/mnt/data/${lists().length}.csv`)], true),
     });
@@ -120,7 +130,7 @@ describe("the list, without a client", () => {
     expect(reports[0]!.error!.message).toMatch(/more than 1000 pages/);
   });
 
-  it("through a client, where one is given: the request's base is the client's", async () => {
+  it("is requested through the given client if the request has the client's base URL", async () => {
     const asked: unknown[] = [];
     const client = {
       baseURL: BASE,
@@ -147,9 +157,23 @@ describe("the list, without a client", () => {
     await (await fetch("https://elsewhere.example/v1/responses", { ...POST, headers: HEADERS })).json();
     expect(lists().map(({ url }) => new URL(url).origin)).toEqual(["https://elsewhere.example"]);
   });
+
+  it("is requested without the request's credentials if the given client has no base URL", async () => {
+    const asked: unknown[] = [];
+    const list = async (...args: unknown[]) => {
+      asked.push(args);
+      return { data: [PLAN], has_more: false };
+    };
+    const client = { containers: { files: { list } } };
+    const { fetch } = setUp({}, { client });
+    const found = await fetch(`${BASE}/responses`, { ...POST, headers: { "api-key": "sk-1" } });
+    expect(cited(await found.json())).toEqual(FOUND);
+    expect(JSON.stringify(asked)).not.toContain("sk-1");
+    expect(asked).toHaveLength(1);
+  });
 });
 
-describe("a list that fails: the answer is the API's, byte for byte, and the report says why", () => {
+describe("a list that fails", () => {
   beforeEach(() => void vi.useFakeTimers());
   afterEach(() => void vi.useRealTimers());
 
@@ -170,23 +194,23 @@ describe("a list that fails: the answer is the API's, byte for byte, and the rep
       /answered 302/,
     ],
     ["HTML", () => new Response("<html>", { headers: { "content-type": "text/html" } }), /JSON|token/],
-    ["JSON of another shape", () => Response.json({ files: [] }), /is no list: its data is no array/],
-    ["JSON null", () => Response.json(null), /is no list: it is no object/],
+    ["JSON of another shape", () => Response.json({ files: [] }), /is not a list: its data is not an array/],
+    ["JSON null", () => Response.json(null), /is not a list: it is not an object/],
     [
-      "a list that does not say whether it goes on",
+      "a list without a boolean has_more",
       () => Response.json({ data: [], has_more: "no" }),
-      /is no list: its has_more is no boolean/,
+      /is not a list: its has_more is not a boolean/,
     ],
-    ["a reset", () => Promise.reject(new TypeError("fetch failed")), /fetch failed/],
+    ["a connection error", () => Promise.reject(new TypeError("fetch failed")), /fetch failed/],
     [
-      "a reset in the middle",
+      "a connection error in the body",
       () => new Response(new ReadableStream({ pull: (c) => c.error(new Error("reset")) })),
       /reset/,
     ],
-    ["nothing at all", () => new Promise<Response>(() => {}), /longer than 1000 ms/],
+    ["no answer", () => new Promise<Response>(() => {}), /longer than 1000 ms/],
   ];
 
-  it.each(faults)("%s", async (_, list, message) => {
+  it.each(faults)("leaves the bytes unchanged, and the report says why: %s", async (_, list, message) => {
     for (const stream of [false, true]) {
       const events = [
         { type: "response.output_item.done", sequence_number: 1, output_index: 0, item: call() },
@@ -217,7 +241,7 @@ describe("a list that fails: the answer is the API's, byte for byte, and the rep
     }
   });
 
-  it("and is asked again where that can help", async () => {
+  it("is requested again if a retry can help", async () => {
     let asked = 0;
     const { fetch } = setUp({
       list: () => (asked++ < 2 ? new Response(null, { status: 503 }) : listPage([PLAN])),
@@ -228,7 +252,7 @@ describe("a list that fails: the answer is the API's, byte for byte, and the rep
     expect(asked).toBe(3);
   });
 
-  it("and is not asked again where it cannot, however many texts need it", async () => {
+  it("is requested only once if a retry cannot help, however many texts need it", async () => {
     const texts = Array.from({ length: 20 }, () => message("Here: /mnt/data/plan.docx"));
     const { fetch, lists, reports } = setUp({
       answer: () => streamed(frames(streamOf([call(), ...texts]))),
@@ -239,7 +263,7 @@ describe("a list that fails: the answer is the API's, byte for byte, and the rep
     expect(reports[0]!.unresolved).toHaveLength(20);
   });
 
-  it("is an error of the caller's where that is wanted", async () => {
+  it("rejects with a FileCitationsError if onFailure is throw", async () => {
     const { fetch } = setUp({ list: () => new Response(null, { status: 404 }) }, { onFailure: "throw" });
     await expect((await fetch(`${BASE}/responses`, POST)).json()).rejects.toThrow(FileCitationsError);
   });

@@ -1,7 +1,7 @@
-/** What a client remembers from one response to the next, and what it asks for where it does not. */
+/** Which containers a client remembers between responses, and when it requests the previous response instead. */
 import { describe, expect, it, vi } from "vitest";
-import { isRecord } from "../src/bad-input.js";
-import { ContainerMemory } from "../src/responses/memory.js";
+import { ContainerMemory } from "../src/containers/memory.js";
+import { isRecord } from "../src/errors.js";
 import { ANSWER, FOUND, HEADERS, PLAN, POST, setUp } from "./fetching.js";
 import { added } from "./repairing.js";
 import {
@@ -19,14 +19,14 @@ import {
   streamOf,
 } from "./upstream.js";
 
-describe("what a client remembers", () => {
+describe("a client", () => {
   const turn = (id: string, output: unknown[], more = {}) => response(output, { id, ...more });
 
   function conversation(...turns: unknown[]) {
     return setUp({ answer: ({ method }) => json(method === "GET" ? { error: "not asked" } : turns.shift()) });
   }
 
-  it("the container of previous_response_id, also two turns later", async () => {
+  it("remembers the container of previous_response_id, even two turns later", async () => {
     const { fetch, asked, lists } = conversation(
       turn("resp_1", [call(), message("Here: /mnt/data/plan.docx")]),
       turn("resp_2", [message("You are welcome.")], { previous_response_id: "resp_1" }),
@@ -43,7 +43,7 @@ describe("what a client remembers", () => {
     expect(lists()).toHaveLength(2);
   });
 
-  it("the container of a response whose stream is resumed behind the call that ran in it", async () => {
+  it("remembers the container if a stream is resumed after the call that ran in it", async () => {
     const events = streamOf([call(), message("Here: /mnt/data/plan.docx")]).map((event) =>
       isRecord(event.response) ? { ...event, response: { ...event.response, id: "resp_1" } } : event,
     );
@@ -58,23 +58,26 @@ describe("what a client remembers", () => {
     expect(rest).toEqual(whole.slice(item));
   });
 
-  it.each([["conv_1"], [{ id: "conv_1" }]])("that of a conversation: %j", async (conversationParam) => {
-    const { fetch } = conversation(
-      turn("resp_1", [call(), message("Done.")], { conversation: { id: "conv_1" } }),
-      turn("resp_2", [message("Again: /mnt/data/plan.docx")]),
-    );
-    await (await fetch(`${BASE}/responses`, POST)).json();
-    const body = JSON.stringify({ input: "x", conversation: conversationParam });
-    expect(cited(await (await fetch(`${BASE}/responses`, { method: "POST", body })).json())).toEqual(FOUND);
-  });
+  it.each([["conv_1"], [{ id: "conv_1" }]])(
+    "remembers the container of a conversation given as %j",
+    async (conversationParam) => {
+      const { fetch } = conversation(
+        turn("resp_1", [call(), message("Done.")], { conversation: { id: "conv_1" } }),
+        turn("resp_2", [message("Again: /mnt/data/plan.docx")]),
+      );
+      await (await fetch(`${BASE}/responses`, POST)).json();
+      const body = JSON.stringify({ input: "x", conversation: conversationParam });
+      expect(cited(await (await fetch(`${BASE}/responses`, { method: "POST", body })).json())).toEqual(FOUND);
+    },
+  );
 
-  it("what the request's input replays", async () => {
+  it("takes the container from items that the request's input repeats", async () => {
     const { fetch } = conversation(turn("resp_2", [message("Again: /mnt/data/plan.docx")]));
     const body = JSON.stringify({ input: [call(), { role: "user", content: "Send me that link again" }] });
     expect(cited(await (await fetch(`${BASE}/responses`, { method: "POST", body })).json())).toEqual(FOUND);
   });
 
-  it("the items that the request's input refers to by id", async () => {
+  it("remembers the container of items that the request's input refers to by id", async () => {
     const { fetch } = conversation(
       turn("resp_1", [call(), message("Here: /mnt/data/plan.docx")]),
       turn("resp_2", [message("Again: /mnt/data/plan.docx")]),
@@ -89,7 +92,7 @@ describe("what a client remembers", () => {
     expect(cited(await (await fetch(`${BASE}/responses`, { method: "POST", body })).json())).toEqual(FOUND);
   });
 
-  it("else the previous response is asked for, once, and only where the text has a mention", async () => {
+  it("requests an unknown previous response once, and only if the text has a mention", async () => {
     for (const [text, gets] of [
       ["Again: /mnt/data/plan.docx", ["/v1/responses/resp_1", "/v1/containers/cntr_1/files"]],
       ["You are welcome.", []],
@@ -109,8 +112,30 @@ describe("what a client remembers", () => {
     }
   });
 
+  it("requests it also if the API cites a file of a later call in the text", async () => {
+    const text = "I read /mnt/data/plan.docx and write [b](sandbox:/mnt/data/b.csv)";
+    const annotation = {
+      ...{ type: "container_file_citation", container_id: "cntr_2", file_id: "b", filename: "b.csv" },
+      ...{ start_index: 41, end_index: 64 },
+    };
+    const output = [
+      message({ text, annotations: [annotation] }),
+      call("df.to_csv('/mnt/data/b.csv')", "cntr_2"),
+    ];
+    const { fetch } = setUp({
+      answer: ({ method }) =>
+        json(
+          method === "GET"
+            ? turn("resp_1", [call()])
+            : turn("resp_2", output, { previous_response_id: "resp_1" }),
+        ),
+    });
+    const repaired = await (await fetch(`${BASE}/responses`, POST)).json();
+    expect(cited(repaired)).toContainEqual(expect.stringMatching(/^plan\.docx@/));
+  });
+
   it.each([null, [], { id: "resp_1" }, { id: "resp_1", output: "gone" }])(
-    "nothing, where %j comes in place of the previous response",
+    "cites nothing if the answer for the previous response is %j",
     async (previous) => {
       const { fetch, lists, reports } = setUp({
         answer: ({ method }) =>
@@ -126,15 +151,26 @@ describe("what a client remembers", () => {
     },
   );
 
-  it("never a previous response whose id is a path", async () => {
+  it.each([["."], [".."], ["resp_1\r\n"], [""], ["r".repeat(513)]])(
+    "never requests a previous response whose id is not valid in a URL: %j",
+    async (previous_response_id) => {
+      const { fetch, asked } = conversation(
+        turn("resp_2", [message("/mnt/data/plan.docx")], { previous_response_id }),
+      );
+      await (await fetch(`${BASE}/responses`, POST)).json();
+      expect(asked).toHaveLength(1);
+    },
+  );
+
+  it("encodes the id of a previous response that looks like a path", async () => {
     const { fetch, asked } = conversation(
       turn("resp_2", [message("/mnt/data/plan.docx")], { previous_response_id: "../files" }),
     );
     await (await fetch(`${BASE}/responses`, POST)).json();
-    expect(asked).toHaveLength(1);
+    expect(asked.map(({ url }) => url).slice(1)).toEqual([`${BASE}/responses/..%2Ffiles`]);
   });
 
-  it("no file that an earlier list showed is new", async () => {
+  it("reports a file as unmentioned only if no earlier list had it", async () => {
     const old = file("/mnt/data/old.csv");
     const fresh = file("/mnt/data/fresh.csv");
     let files = [PLAN, old];
@@ -152,9 +188,9 @@ describe("what a client remembers", () => {
     ]);
   });
 
-  it("a response's own files are new each time it is read", async () => {
+  it("cites a response's own unmentioned files each time it is read", async () => {
     const { fetch } = setUp(
-      { answer: () => json(response([call(), message("Done.")])) },
+      { answer: () => json(response([call("save('plan.docx')"), message("Done.")])) },
       { unmentioned: "cite" },
     );
     const read = async () => (await fetch(`${BASE}/responses/resp_1`)).json();
@@ -163,7 +199,7 @@ describe("what a client remembers", () => {
     expect(await read()).toEqual(first);
   });
 
-  it("each container once, however often a response is read, and the latest of many", async () => {
+  it("remembers each container once, however often a response is read, and at most 32", async () => {
     const remember = vi.spyOn(ContainerMemory.prototype, "remember");
     const { fetch } = setUp({
       answer: () => json(response([call()], { conversation: { id: "conv_1" } })),

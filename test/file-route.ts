@@ -1,4 +1,4 @@
-/** The file route in front of the emulator, each on HTTP, or in front of an API that a test answers itself. */
+/** Sets up the file route in front of the emulator, both over HTTP, or in front of an API that the test itself answers. */
 import OpenAI from "openai";
 import { afterEach, vi } from "vitest";
 import { createFileRoute, type FileRouteOptions } from "../src/files/route.js";
@@ -14,7 +14,7 @@ afterEach(async () => {
   for (const server of servers.splice(0)) await server.close();
 });
 
-/** The API and the route, each on HTTP, and one file in a container. */
+/** Serves the API and the route over HTTP, with one file in a container. */
 export async function setUp({
   Client = OpenAI as typeof OpenAI,
   files = { "plan.docx": BYTES } as Record<string, string | Uint8Array>,
@@ -49,7 +49,7 @@ export async function setUp({
   };
 }
 
-/** A route in front of an API that a test answers itself, for what no HTTP shows. */
+/** Returns a route in front of an API that the test itself answers, for cases that cannot be tested over HTTP. */
 export function routeOf(
   answer: (options: {
     headers?: Record<string, string>;

@@ -12,7 +12,7 @@ beforeEach(async () => {
 });
 afterEach(() => rm(folder, { recursive: true }));
 
-it("docs/files.md starts with code that runs: collected, saved, linked", async () => {
+it("docs/files.md starts with code that collects, saves and links files", async () => {
   const emulator = createResponsesEmulator({ script: stubbornModel({ files: { "plan.docx": "a plan" } }) });
   const server = await emulator.listen();
   try {
@@ -27,11 +27,11 @@ it("docs/files.md starts with code that runs: collected, saved, linked", async (
   }
 });
 
-it("its other code prints what it says", async () => {
+it("the other code of docs/files.md prints what its comments say", async () => {
   const [, ...others] = await codeOf("docs/files.md");
   expect(others).toHaveLength(2);
   for (const code of others) {
-    const said = /^\/\/ (.*)$/m.exec(code)![1];
-    expect(await run(code, { cwd: folder, env: {} })).toBe(`${said}\n`);
+    const comment = /^\/\/ (.*)$/m.exec(code)![1];
+    expect(await run(code, { cwd: folder, env: {} })).toBe(`${comment}\n`);
   }
 });

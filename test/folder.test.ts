@@ -1,4 +1,4 @@
-/** A folder as a sink: no file in it is lost, half there, or under a name that means something else. */
+/** Tests that `directory` loses and overwrites no file, shows no incomplete file and makes file names safe. */
 import { mkdtemp, readdir, readFile, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -21,7 +21,7 @@ describe("a folder", () => {
       new Response(content).body!,
     );
 
-  it("gives a file of the same name a number, and loses none", async () => {
+  it("adds a number to a file name that exists, and keeps all files", async () => {
     await writeFile(join(folder, "plan.docx"), "mine");
     const locations = await Promise.all(["1", "2", "3"].map((content) => put("plan.docx", content)));
     expect(locations.sort()).toEqual(
@@ -32,14 +32,14 @@ describe("a folder", () => {
     expect(contents.sort()).toEqual(["1", "2", "3"]);
   });
 
-  it("puts it in place of the other where that is wanted", async () => {
+  it("replaces a file with overwrite: true", async () => {
     await writeFile(join(folder, "plan.docx"), "old");
     expect(await put("plan.docx", "new", { overwrite: true })).toBe(join(folder, "plan.docx"));
     expect(await readdir(folder)).toEqual(["plan.docx"]);
     expect(await readFile(join(folder, "plan.docx"), "utf8")).toBe("new");
   });
 
-  it("never shows half a file, and leaves nothing of one that broke", async () => {
+  it("never shows an incomplete file, and removes one whose stream failed", async () => {
     let names: string[] = [];
     const stream = new ReadableStream<Uint8Array>({
       async pull(controller) {
@@ -80,14 +80,25 @@ describe("a folder", () => {
     ["a\0b\n.txt", "a_b_.txt"],
     ['what? "this": <that>|*.txt', "what_ _this__ _that___.txt"],
     ["exe.\u202Etxt.exe", "exe._txt.exe"],
-    [".env", ".env"],
+    [".env", "_env"],
+    [".npmrc", "_npmrc"],
+    ["..foo", "_.foo"],
+    ["...", "file"],
+    ["  .envrc", "_envrc"],
+    ["\u200d\ufeff .git", "_git"],
+    ["\u202e.git", "_.git"],
+    ["\t.git", "_.git"],
+    ["a/.npmrc", "_npmrc"],
+    [".con", "_con"],
+    ["\uff0egit", "\uff0egit"],
+    ["a.b.c", "a.b.c"],
     ["データ 🎉.csv", "データ 🎉.csv"],
     ["\ud800.csv", "_.csv"],
-  ])("makes a name of %j", (filename, expected) => {
+  ])("makes a safe name from %j", (filename, expected) => {
     expect(safeName(filename)).toBe(expected);
   });
 
-  it("makes a name of anything that fits, and keeps its extension", async () => {
+  it("makes names of at most 255 bytes that keep their extension", async () => {
     for (const filename of [
       `${"x".repeat(300)}.csv`,
       `${"🎉".repeat(100)}.csv`,
@@ -103,7 +114,7 @@ describe("a folder", () => {
     fc.assert(
       fc.property(fc.string({ unit: "binary", maxLength: 300 }), (filename) => {
         const name = safeName(filename);
-        expect(name).not.toMatch(/[/\\\0]|^\.{0,2}$/);
+        expect(name).not.toMatch(/[/\\\0]|^\.|^$/);
         expect(Buffer.byteLength(name)).toBeLessThanOrEqual(255);
         expect(safeName(name)).toBe(name);
       }),

@@ -1,4 +1,4 @@
-/** A value that nobody can change, to its depth: who tries throws. */
+/** Freezes a value and everything in it, so that changing it throws. Returns the value. */
 export function frozen<Value>(original: Value): Value {
   if (typeof original === "object" && original !== null && !Object.isFrozen(original)) {
     Object.freeze(original);

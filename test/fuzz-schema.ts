@@ -1,7 +1,7 @@
-/** Values that OpenAI's schema says are right, made from it. */
+/** Generates random values that are valid against a schema of the API. */
 import fc from "fast-check";
 import { TEXTS } from "./fuzz-values.js";
-import { isValid, readShared } from "./shared.js";
+import type { Schema as ApiSchema } from "./schemas.js";
 
 interface Schema {
   $ref?: string;
@@ -23,16 +23,27 @@ interface Schema {
   pattern?: string;
 }
 
-/** What the library reads. Of several, these are made as often as all others together. */
+/**
+ * The definitions that the library reads, by their names in OpenAI's schema and in our own. If a schema has alternatives, one of
+ * these definitions is taken half of the time.
+ */
 const READ = new Set(
   [
     "OutputMessage",
+    "ResponseOutputMessage",
     "CodeInterpreterToolCall",
+    "ResponseCodeInterpreterToolCall",
     "FunctionShellCall",
+    "ResponseFunctionShellToolCall",
     "ImageGenToolCall",
+    "ResponseOutputItem.ImageGenerationCall",
     "OutputTextContent",
+    "ResponseOutputText",
     "ContainerFileCitationBody",
+    "ResponseOutputText.ContainerFileCitation",
+    "ResponseOutputTextAnnotationAddedEvent.ContainerFileCitation",
     "CodeInterpreterTool",
+    "Tool.CodeInterpreter",
     "ResponseCreatedEvent",
     "ResponseOutputItemAddedEvent",
     "ResponseOutputTextAnnotationAddedEvent",
@@ -44,26 +55,24 @@ const READ = new Set(
     "ResponseErrorEvent",
   ].map((name) => `#/$defs/${name}`),
 );
-/** Made first, while there are choices left. */
+/** Properties that are generated first, while choices are left. */
 const FIRST = ["response", "item", "part", "output", "content", "text", "annotations", "input", "tools"];
-/** For the patterns of the schema: of names, and of a tunnel's id. */
+/** Strings that match the patterns in the schema: one string is a name, the other is the id of a tunnel. */
 const PATTERNED = ["name_1", `tunnel_${"a1".repeat(16)}`];
 const NUMBERS = [0, 1, 2, 10, 42, 423, 100_000];
 
-let definitions: Record<string, Schema> | undefined;
-
 /**
- * Values of `name` in the schema. What they are is read off a list of choices: where it ends, the first and the
- * smallest is taken. So every value ends, and a shorter list is a smaller value.
+ * Generates values of the definition `name`. A list of numbers determines the choices, one number for each choice. After the end
+ * of the list, the first or smallest alternative is taken. So every value is finite, and a shorter list gives a smaller value.
  */
-export function made(name: string, most = 300): fc.Arbitrary<unknown> {
-  definitions ??= JSON.parse(readShared("openai/responses.schema.json")).$defs as Record<string, Schema>;
+export function made(schema: ApiSchema, name: string, most = 300): fc.Arbitrary<unknown> {
+  const definitions = schema.definitions as Record<string, Schema>;
   const choices = fc.array(fc.nat({ max: 255 }), { maxLength: most, size: "max" });
   return (
     choices
-      .map((list) => new Maker(definitions!, list).make({ $ref: `#/$defs/${name}` }))
-      // A few are not: where two parts of an `allOf` say different things of one property.
-      .filter((one) => isValid(name, one))
+      .map((list) => new Maker(definitions, list).make({ $ref: `#/$defs/${name}` }))
+      // A few values are invalid, because two parts of an `allOf` define the same property differently.
+      .filter((one) => schema.isValid(name, one))
   );
 }
 
@@ -87,7 +96,7 @@ class Maker {
     }
   }
 
-  /** One of so many. Deep down always the first, so that what holds its own kind has an end. */
+  /** Returns the next choice, from 0 to `count - 1`. Below depth 40 it is always 0, so that recursive definitions end. */
   #choose(count: number): number {
     return this.#depth > 40 ? 0 : (this.#choices[this.#next++] ?? 0) % count;
   }
@@ -112,7 +121,7 @@ class Maker {
       const { minimum = 0, maximum = Infinity } = schema;
       return Math.min(Math.max(this.#oneOf(NUMBERS), minimum), maximum);
     }
-    return this.#oneOf(TEXTS); // anything will do
+    return this.#oneOf(TEXTS); // the schema allows any value
   }
 
   #definition($ref: string): Schema {
@@ -124,7 +133,7 @@ class Maker {
     return this.#oneOf(read.length > 0 && this.#choose(2) === 0 ? read : schemas);
   }
 
-  /** All of these as one object; what they are all of may itself be all of some. */
+  /** Returns one object that fits all of these schemas. A schema may have an `allOf` itself. */
   #object(schemas: readonly Schema[]): Record<string, unknown> {
     const parts = schemas.flatMap(({ $ref, allOf, ...schema }) => [
       schema as Schema,
@@ -133,12 +142,12 @@ class Maker {
     const properties: Record<string, Schema> = {};
     for (const part of parts) {
       for (const [key, schema] of Object.entries(part.properties ?? {})) {
-        // Of two that speak of one property, the later one is the narrower in this schema.
+        // If two parts define one property, the later part has the narrower definition in OpenAI's schema.
         properties[key] = schema;
       }
     }
     const required = new Set(parts.flatMap((part) => part.required ?? []));
-    // One event must have a property that the schema does not describe.
+    // One event requires a property that its schema does not define.
     const keys = [...FIRST.filter((key) => key in properties), ...Object.keys(properties), ...required];
     const object: Record<string, unknown> = {};
     for (const key of new Set(keys)) {

@@ -1,11 +1,11 @@
-/** What the fuzz tests feed in: texts full of mentions, JSON that was tampered with, and the files it speaks of. */
+/** Inputs of the fuzz tests: texts full of mentions, the files that these texts mention, and mutated JSON. */
 import fc from "fast-check";
 import type { ContainerFile } from "../src/index.js";
 import { file } from "./upstream.js";
 
 export type Json = Record<string, unknown>;
 
-/** The files that any container holds, and those of the recordings. Two of them fit some texts equally well. */
+/** The paths that every container has, including the paths in the recordings. Two of the paths fit some texts equally well. */
 const PATHS = [
   "/mnt/data/a.csv",
   "/mnt/data/out/report.pdf",
@@ -13,17 +13,26 @@ const PATHS = [
   "/mnt/data/Bericht – Q3 (neu).xlsx",
   "/mnt/data/😀.png",
   "/mnt/data/__proto__",
+  "/mnt/data/rain.csv",
+  "/mnt/data/north_2026.xlsx",
+  "/mnt/data/south_2026.xlsx",
+  "/mnt/data/bees.csv",
+  "/mnt/data/menu.md",
+  "/mnt/data/draft.txt",
+  "/mnt/data/short.txt",
+  "/mnt/data/garden.svg",
+  "/mnt/data/offer.docx",
   "/mnt/data/two_dice_sums_10000.txt",
   "/mnt/data/roll2dice_sums_10000.csv",
 ];
 const FILES = PATHS.map((path) => file(path));
 
-/** The list of any container. */
+/** Returns the list of a container's files. */
 export function filesOf(containerId: string): ContainerFile[] {
   return FILES.map((listed) => ({ ...listed, container_id: containerId }));
 }
 
-/** Texts that mean something to the library, or to what it writes into. */
+/** Texts that mean something to the library or in the formats that the library writes. */
 export const TEXTS: readonly string[] = [
   "",
   "/mnt/data/a.csv",
@@ -55,7 +64,7 @@ export const TEXTS: readonly string[] = [
   "\u202e\u2028<script>",
 ];
 
-/** A text that mentions files, mostly. */
+/** A text, which mostly mentions files. */
 export const text = fc.oneof(
   { weight: 2, arbitrary: fc.constantFrom(...TEXTS) },
   { weight: 3, arbitrary: fc.array(fc.constantFrom(...TEXTS), { maxLength: 6 }).map((all) => all.join(" ")) },
@@ -64,7 +73,7 @@ export const text = fc.oneof(
 
 const number = fc.constantFrom(0, 1, 2, 7, -1, 0.5, 42, 423, 99_999, 2 ** 31, 2 ** 53, -(2 ** 53));
 
-/** Any value of JSON. */
+/** Any JSON value. */
 export const value: fc.Arbitrary<unknown> = fc.oneof(
   { weight: 4, arbitrary: text },
   { weight: 3, arbitrary: number },
@@ -87,7 +96,7 @@ const change: fc.Arbitrary<Change> = fc.oneof(
   }),
 );
 
-/** Copies of one of `originals` in which some nodes were replaced, deleted, duplicated, swapped or cut. */
+/** Copies of one of `originals` in which some nodes are replaced, inserted, deleted, duplicated, swapped or cut. */
 export function mutants<Original extends object>(
   originals: readonly Original[],
   maxLength = 5,
@@ -101,7 +110,7 @@ export function mutants<Original extends object>(
     });
 }
 
-/** The same of a list of events, each of which may be tampered with, dropped, told twice or told in another place. */
+/** Copies of one of the event lists in which some events are mutated, dropped, duplicated or moved. */
 export function mutantEvents<Event extends object>(
   originals: readonly (readonly Event[])[],
 ): fc.Arbitrary<Event[]> {
@@ -123,7 +132,7 @@ export function mutantEvents<Event extends object>(
     });
 }
 
-/** A place in JSON: what holds it, and its key there. */
+/** A place in JSON: the object or array that holds a value, and the value's key. */
 interface Place {
   parent: Json;
   key: string;
@@ -146,7 +155,7 @@ function apply(root: object, one: Change): void {
     return;
   }
   if (one.kind === "insert") {
-    // Lists are few, and what is no entry in one is easily forgotten.
+    // Inserts into arrays only: there are few arrays, and code easily forgets that an element can be invalid.
     const lists = places.map((place) => place.parent[place.key]).filter((child) => Array.isArray(child));
     lists[one.at % lists.length]?.push(plain(one.by));
     return;
@@ -163,19 +172,19 @@ function apply(root: object, one: Change): void {
     if (Array.isArray(parent)) parent.splice(Number(key), 0, plain(parent[key]));
     else set(other.parent, other.key, plain(parent[key]));
   } else {
-    // Copies, so that nothing comes to hold itself.
+    // Swaps copies of the two values, so that no value contains itself.
     const [here, there] = [plain(parent[key]), plain(other.parent[other.key])];
     set(parent, key, there);
     set(other.parent, other.key, here);
   }
 }
 
-/** By definition, since `__proto__` is a key like any other. */
+/** Sets a property. Assigning would not work for the key `__proto__`. */
 function set(parent: Json, key: string, by: unknown): void {
   Object.defineProperty(parent, key, { value: by, enumerable: true, writable: true, configurable: true });
 }
 
-/** A copy as it comes out of `JSON.parse`. */
+/** Returns a deep copy, made with `JSON.parse`. */
 export function plain<Value>(original: Value): Value {
   return original === undefined ? original : JSON.parse(JSON.stringify(original));
 }

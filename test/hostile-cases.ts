@@ -1,11 +1,11 @@
-/** A response, what its request or what its list say, with an id in one place; and where the requests of that went. */
+/** Cases with a hostile id at one place in a response, request or list, and a fake API that records stray requests. */
 import OpenAI from "openai";
 import { BASE, call, file, frames, json, listPage, message, response, sse, streamOf } from "./upstream.js";
 import { WEBHOOK_SECRET } from "./webhook-delivery.js";
 
 export const KEY = "sk-hostile-test";
 
-/** A response, or what its request or its list say, with an id in one place. */
+/** A response, request or list with an id at one place. */
 export interface Case {
   output: Record<string, unknown>[];
   more?: Record<string, unknown>;
@@ -85,24 +85,25 @@ export const requestOf = ({ request }: Case) => ({
   ...request,
 });
 
-const SEGMENT = "[A-Za-z0-9][A-Za-z0-9_-]{0,255}";
+/** Matches one path segment that is percent-encoded. `.` and `..` do not match, because they lead to another path. */
+const SEGMENT = "(?!(?:\\.|%2[eE]){1,2}(?:/|$))(?:[A-Za-z0-9._~!$&'()*+,;=:@-]|%[0-9A-F]{2})+";
 
 const ALLOWED = new RegExp(
   `^(?:/v1/responses(?:/${SEGMENT})?|/v1/containers/${SEGMENT}/files(?:/${SEGMENT}/content)?)$`,
 );
 
-/** Where a request really goes, if it is none of the few that may be. */
+/** Returns the URL if it is not one of the few URLs that the library may request. */
 export function strayOf(url: string): string | undefined {
   const { origin, pathname, search, hash } = new URL(url);
   const query = [...new URLSearchParams(search).keys()].filter(
     (name) => !/^(?:limit|after|include)/.test(name),
   );
   const isAllowed = origin === new URL(BASE).origin && ALLOWED.test(pathname) && hash === "";
-  // As it was written, too: nothing that a URL's parser would take out.
+  // The URL must be written in normal form, so that a URL parser removes nothing.
   return isAllowed && query.length === 0 && url.split("?")[0] === origin + pathname ? undefined : url;
 }
 
-/** The API of a case, below everything; it notes what went astray. */
+/** Returns a fake API for a case. It records stray requests. */
 export function apiOf(given: Case, asStream = false) {
   const stray: string[] = [];
   const lists: string[] = [];
@@ -110,7 +111,7 @@ export function apiOf(given: Case, asStream = false) {
     if (pathname.endsWith("/content")) return new Response("bytes");
     if (pathname.includes("/containers/")) {
       lists.push(pathname);
-      // The second page ends the list: an entry's id has come back as `after` by then.
+      // The second page ends the list. The request for the second page has an entry's id as `after`.
       return searchParams.has("after") ? listPage([]) : listPage(entriesOf(given), true);
     }
     if (!asStream) return json(responseOf(given));
@@ -123,7 +124,7 @@ export function apiOf(given: Case, asStream = false) {
     const url = input instanceof Request ? input.url : String(input);
     const wrong = strayOf(url);
     if (wrong !== undefined) stray.push(wrong);
-    new Headers(init?.headers); // throws for a header that holds what none may
+    new Headers(init?.headers); // throws for an invalid header
     return answer(new URL(url));
   };
   const client = new OpenAI({

@@ -1,4 +1,4 @@
-/** No name in a response or a list gets out of the place where it is put: a link, a disk, a header, a terminal, a log. */
+/** File names from a response or list cannot break out of a link, a folder, a header, a terminal or a log. */
 import { mkdtemp, readdir, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join, relative } from "node:path";
@@ -13,7 +13,7 @@ import { apiOf, citation, KEY, QUIET, TEXT } from "./hostile-cases.js";
 import { sendRaw, serveApi, serveProxy } from "./serving.js";
 import { call, frames, message, response, streamOf } from "./upstream.js";
 
-/** Names that would do something where they are not only shown. */
+/** Names that have an effect if they are not escaped. */
 const NAMES = [
   "](javascript:alert(1)) [x.csv",
   "**a**_b_`c`.csv",
@@ -37,11 +37,11 @@ const NAMES = [
   "constructor",
 ];
 
-/** What a terminal obeys, and what turns the direction of writing. */
-// biome-ignore lint/suspicious/noControlCharactersInRegex: they are what is looked for
+/** Characters that control a terminal or change the direction of text. */
+// biome-ignore lint/suspicious/noControlCharactersInRegex: the pattern searches for control characters
 const COMMANDS = /[\u0000-\u0008\u000b-\u001f\u007f-\u009f\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069]/;
 
-describe("no name gets out of where it is put", () => {
+describe("no name breaks out of", () => {
   const cited = (filename: string) => ({ ...citation("cntr_1", "cfile_1"), filename });
 
   it.each(NAMES)("a link: %j", (name) => {
@@ -49,7 +49,7 @@ describe("no name gets out of where it is put", () => {
     const tokens = new MarkdownIt({ html: true }).parse(text, {});
     const children = tokens.flatMap((token) => token.children ?? []);
     expect(tokens.map(({ type }) => type)).toEqual(["paragraph_open", "inline", "paragraph_close"]);
-    // The link that was put there; the other one's scheme is not a browser's, but it is one of Markdown.
+    // The first link is the inserted one. A browser does not know the scheme of the second link, but Markdown accepts it.
     expect(
       children.map(({ type }) => type).filter((type) => type !== "text" && type !== "text_special"),
     ).toEqual(["link_open", "link_close", "link_open", "link_close"]);
@@ -60,7 +60,7 @@ describe("no name gets out of where it is put", () => {
     expect(text).not.toMatch(COMMANDS);
   });
 
-  it.each(NAMES)("disk, and the route's headers: %j", async (name) => {
+  it.each(NAMES)("a folder and the route's headers: %j", async (name) => {
     const folder = await mkdtemp(join(tmpdir(), "hostile-test-"));
     onTestFinished(() => rm(folder, { recursive: true }));
     const { client } = apiOf({ output: [] });
@@ -79,7 +79,7 @@ describe("no name gets out of where it is put", () => {
     const { status, headers } = await route.handler(new Request(`https://app.example${url}`));
     expect(status).toBe(200);
     expect(headers.get("set-cookie")).toBeNull();
-    // One value, of one name: a quoted string that nothing in it ends, and the same in RFC 8187's encoding.
+    // The header has the name as a quoted string and in the encoding of RFC 8187. The name must not end the quoted string.
     expect(headers.get("content-disposition")).toMatch(
       /^(?:attachment|inline); filename=(?:"(?:[^"\\]|\\.)*"|[\w.!#$%&'*+^`|~-]+)(?:; filename\*=UTF-8''[\w.%!~'()*-]+)?$/,
     );
@@ -115,7 +115,7 @@ describe("no name gets out of where it is put", () => {
     const { shown: screen } = await runOnTerminal(["ask", "x", "--out", folder], {
       env: { OPENAI_API_KEY: KEY, OPENAI_BASE_URL: `${url}/v1` },
     });
-    // biome-ignore lint/suspicious/noControlCharactersInRegex: they are what is looked for
+    // biome-ignore lint/suspicious/noControlCharactersInRegex: the pattern searches for control characters
     const own = /\r\u001b\[K|\r\n|\u001b\[\d+m|\u001b\]8;;(?:file:\/\/[\x21-\x7e]*)?\u001b\\/g;
     expect(screen).toContain("missing");
     expect(screen).toContain("could not be saved");
@@ -123,7 +123,7 @@ describe("no name gets out of where it is put", () => {
     expect(screen.replace(own, "")).not.toMatch(COMMANDS);
   });
 
-  it("shown: whatever a terminal obeys", () => {
+  it("a terminal: every control character is escaped", () => {
     for (let code = 0; code < 0x3000; code++) {
       const character = String.fromCharCode(code);
       const out = shown(character);
@@ -132,7 +132,7 @@ describe("no name gets out of where it is put", () => {
     }
   });
 
-  it("the proxy's log: one line for a request, whatever its path", async () => {
+  it("the proxy's log, which has one line for each request", async () => {
     const url = await serveApi((_, answer) => answer.end("{}"));
     const { url: proxy, logged } = await serveProxy(`${url}/v1`);
     const paths = [

@@ -1,4 +1,4 @@
-/** No id in a response, a list or a webhook leads a request elsewhere, and no key of an object into its prototype. */
+/** No id in a response, list or webhook leads a request to another URL, and no object key reaches a prototype. */
 import { mkdtemp, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -42,6 +42,13 @@ const IDS: [name: string, id: string][] = [
   ["another call", "cntr_x/files/cfile_x/content"],
   ["a query", "cntr_x?limit=1"],
   ["a fragment", "cntr_x#"],
+  ["base64 of a gateway", "cntr_a/b=="],
+  ["encoded twice", "%252e%252e%252fmodels"],
+  ["a way up, encoded", "..%2f..%2fmodels"],
+  ["white space around dots", " .. "],
+  ["full-width dots", "\uff0e\uff0e/x"],
+  ["user and password", "@elsewhere.invalid/x"],
+  ["a scheme", "javascript:alert(1)"],
   ["backslashes", "..\\..\\files"],
   ["another origin", "//elsewhere.invalid/x"],
   ["a URL", "https://elsewhere.invalid/x"],
@@ -55,7 +62,7 @@ const IDS: [name: string, id: string][] = [
   ["constructor", "constructor"],
 ];
 
-/** Every way in. Each leads the case through and gives what went astray. */
+/** All ways to use the library. Each function handles the case in one way and returns the stray requests. */
 const DOORS: Record<string, (given: Case, id: string) => Promise<string[]>> = {
   async "createFileCitationsFetch, plain"(given) {
     const api = apiOf(given);
@@ -75,7 +82,7 @@ const DOORS: Record<string, (given: Case, id: string) => Promise<string[]>> = {
     const api = apiOf(given);
     const client = withFileCitations(api.client, QUIET);
     await client.responses.create(requestOf(given) as never);
-    await client.responses.create(requestOf(given) as never); // the memory has the ids now
+    await client.responses.create(requestOf(given) as never); // now the client remembers the ids
     return api.stray;
   },
   async "repairResponse, saveFiles and createFileRoute"(given) {
@@ -120,7 +127,7 @@ const DOORS: Record<string, (given: Case, id: string) => Promise<string[]>> = {
   },
 };
 
-describe("no id leads a request elsewhere", () => {
+describe("no id leads a request to another URL", () => {
   for (const [door, lead] of Object.entries(DOORS)) {
     it.each(Object.keys(PLACES))(`${door}: %s`, async (place) => {
       for (const [name, id] of IDS) {
@@ -131,11 +138,18 @@ describe("no id leads a request elsewhere", () => {
     });
   }
 
-  it("and an id as the API's own is asked about", async () => {
-    const api = apiOf(PLACES["code_interpreter_call.container_id"]!("cntr_1"));
-    const given = PLACES["code_interpreter_call.container_id"]!("cntr_1");
+  it.each([
+    ["cntr_1", "cntr_1"],
+    ["../../files", "..%2F..%2Ffiles"],
+    ["cntr_x?limit=1", "cntr_x%3Flimit=1"],
+    ["//elsewhere.invalid/x", "%2F%2Felsewhere.invalid%2Fx"],
+    ["%2e%2e", "%252e%252e"],
+  ])("and the container %j is asked about, in one segment of the path", async (id, segment) => {
+    const given = PLACES["code_interpreter_call.container_id"]!(id);
+    const api = apiOf(given);
     const { report } = await repairResponse(responseOf(given), api.client, QUIET);
-    expect(api.lists[0]).toBe("/v1/containers/cntr_1/files");
+    expect(api.lists[0]).toBe(`/v1/containers/${segment}/files`);
+    expect(api.stray).toEqual([]);
     expect(report.outcome).toBe("recovered");
   });
 
@@ -161,7 +175,7 @@ describe("no id leads a request elsewhere", () => {
   });
 });
 
-describe("__proto__ and constructor are names like others", () => {
+describe("__proto__ and constructor are ordinary names", () => {
   afterEach(() => {
     expect(({} as { polluted?: unknown }).polluted).toBeUndefined();
     expect(Object.keys(Object.prototype)).toEqual([]);
@@ -192,7 +206,7 @@ describe("__proto__ and constructor are names like others", () => {
       const whole = asStream
         ? text.slice(text.indexOf("response.completed"))
         : JSON.stringify(JSON.parse(text));
-      // In the call, the message, the metadata and the response itself.
+      // The text occurs in the call, the message, the metadata and the response itself.
       expect(whole.split(inner).length - 1).toBe(4);
     }
   });

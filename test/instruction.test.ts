@@ -1,7 +1,7 @@
 import { describe, expect, it } from "vitest";
 import { addLinkInstruction } from "../src/index.js";
 import { frozen } from "./frozen.js";
-import { describeShared, expectValid } from "./shared.js";
+import { expectValid } from "./schemas.js";
 
 const INTERPRETER = { type: "code_interpreter", container: { type: "auto" } };
 const HOSTED_SHELL = { type: "shell", environment: { type: "container_auto" } };
@@ -22,11 +22,11 @@ describe("the sentence", () => {
     expect(SENTENCE.split("\n")).toHaveLength(1);
   });
 
-  it("stands at the end of an input that is a string", () => {
+  it("is added at the end of an input that is a string", () => {
     expect(ask({ input: "Plot it" }).input).toBe(`Plot it\n\n${SENTENCE}`);
   });
 
-  it("stands at the end of the last user message's text", () => {
+  it("is added at the end of the last user message's text", () => {
     const input = [
       { role: "user", content: "First" },
       { role: "assistant", content: "Yes?" },
@@ -36,7 +36,7 @@ describe("the sentence", () => {
     expect(ask({ input }).input).toEqual(input.with(2, { role: "user", content: `Plot it\n\n${SENTENCE}` }));
   });
 
-  it("is a part of its own in a message of parts", () => {
+  it("is added as a new part to a message of parts", () => {
     const image = { type: "input_image", image_url: "https://example.com/a.png", detail: "auto" };
     const content = [{ type: "input_text", text: "Plot it" }, image];
     const asked = ask({ input: [{ type: "message", role: "user", content }] });
@@ -68,7 +68,7 @@ describe("the sentence", () => {
     }
   });
 
-  it("is not added to a message that shows such a link already", () => {
+  it("is not added to a message that already shows such a link", () => {
     const input = "Link it like this: [x](sandbox:/mnt/data/x)";
     expect(ask({ input }).input).toBe(input);
     const parts = [{ role: "user", content: [{ type: "input_text", text: input }] }];
@@ -96,13 +96,13 @@ describe("which requests are changed", () => {
     ["an empty list", []],
     ["other tools", [{ type: "web_search" }, { type: "function", name: "shell" }]],
     ["the caller's own shell", [{ type: "shell" }, { type: "shell", environment: { type: "local" } }]],
-    ["tools that are none", "code_interpreter"],
+    ["tools that are not an array", "code_interpreter"],
   ])("with %s: the very same object", (_, tools) => {
     const params = frozen({ input: "x", tools });
     expect(addLinkInstruction(params)).toBe(params);
   });
 
-  it("includes the calls' outputs, once, behind what is included", () => {
+  it("adds the calls' outputs once, at the end of include", () => {
     expect(ask({ input: "x" }).include).toEqual([OUTPUTS]);
     expect(ask({ input: "x", include: null }).include).toEqual([OUTPUTS]);
     expect(ask({ input: "x", include: ["reasoning.encrypted_content"] }).include).toEqual([
@@ -115,7 +115,7 @@ describe("which requests are changed", () => {
 });
 
 describe("the options", () => {
-  it("turn both off", () => {
+  it("turn off the sentence and the include", () => {
     const params = frozen({ input: "x", tools: [INTERPRETER] });
     expect(addLinkInstruction(params, { instruction: false, includeOutputs: false })).toBe(params);
     expect(addLinkInstruction<object>(params, { instruction: false })).toEqual({
@@ -125,7 +125,7 @@ describe("the options", () => {
     expect(addLinkInstruction<object>(params, { includeOutputs: false })).not.toHaveProperty("include");
   });
 
-  it("take another sentence, which is added once as well", () => {
+  it("replace the sentence, which is also added only once", () => {
     const instruction = "Cite your files.";
     const asked = ask({ input: "x" }, { instruction });
     expect(asked.input).toBe("x\n\nCite your files.");
@@ -133,7 +133,7 @@ describe("the options", () => {
     expect(ask({ input: "x" }, { instruction: { text: instruction } }).input).toBe("x\n\nCite your files.");
   });
 
-  it("place it in the instructions", () => {
+  it("place the sentence in the instructions", () => {
     const asked = ask(
       { input: "x", instructions: "Be kind." },
       { instruction: { placement: "instructions" } },
@@ -142,7 +142,7 @@ describe("the options", () => {
   });
 });
 
-it("what is no request is a TypeError that says so", () => {
+it("throws a TypeError for params that are not an object", () => {
   for (const params of [undefined, null, "x", []]) {
     expect(() => addLinkInstruction(params as never)).toThrow(
       /^params must be the parameters of a Responses request, got /,
@@ -150,8 +150,8 @@ it("what is no request is a TypeError that says so", () => {
   }
 });
 
-describeShared("OpenAI's schema", () => {
-  it("takes what comes out", () => {
+describe("the schemas", () => {
+  it("accepts the changed request", () => {
     for (const params of [
       { input: "Plot it" },
       { input: [{ role: "user", content: "Plot it" }] },

@@ -1,4 +1,4 @@
-/** A list that lacks what a call wrote is late: nothing older, and nothing that only looks like it, takes its place. */
+/** A list is late if it lacks a file that a call wrote. No older file and no file with a similar path is cited instead. */
 import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
 import { type ContainerFile, repairResponse, repairResponseStream } from "../src/index.js";
 import { call, file, message, response, streamOf } from "./upstream.js";
@@ -10,7 +10,7 @@ const written = file(PATH, { id: "cfile_new" });
 beforeEach(() => void vi.useFakeTimers());
 afterEach(() => void vi.useRealTimers());
 
-/** Lists by container: each time it is asked the next one, the last one from then on. */
+/** Returns a list function that returns a container's next list on each call. After the last list, it repeats this list. */
 function lateLists(lists: Record<string, readonly (readonly ContainerFile[])[]>) {
   const asked: string[] = [];
   const list = async (id: string): Promise<readonly ContainerFile[]> => {
@@ -21,7 +21,7 @@ function lateLists(lists: Record<string, readonly (readonly ContainerFile[])[]>)
   return { asked, list };
 }
 
-/** The files that are cited, plain and streamed: they must be the same. */
+/** Returns the cited files, which must be the same for a plain and a streamed response. */
 async function citedIn(
   output: Record<string, unknown>[],
   lists: Record<string, readonly (readonly ContainerFile[])[]>,
@@ -47,10 +47,10 @@ async function citedIn(
   return { ids, asked: plain.asked, report };
 }
 
-describe("what a call wrote and its container's list lacks is asked for again", () => {
+describe("requests the list again if it lacks a file that a call wrote", () => {
   it.each([
     [
-      "an upload that was called so",
+      "an upload with that former name",
       `[a](sandbox:${PATH})`,
       { path: "/mnt/data/file-Ab12-a.csv", source: "user" },
     ],
@@ -72,7 +72,7 @@ describe("what a call wrote and its container's list lacks is asked for again", 
     expect(asked).toEqual(["cntr_1", "cntr_1"]);
   });
 
-  it("for a name that a file elsewhere has", async () => {
+  it("for a name of a file in another container", async () => {
     const old = file("/mnt/data/old/a.csv");
     const output = [call("df.to_csv('/mnt/data/new/a.csv')"), message("I made a.csv for you.")];
     const { ids, asked, report } = await citedIn(output, {
@@ -83,41 +83,73 @@ describe("what a call wrote and its container's list lacks is asked for again", 
     expect(asked).toEqual(["cntr_1", "cntr_1"]);
   });
 
-  it("and if it never comes, what looks like it is cited, as without any sign of another", async () => {
-    const upload = file("/mnt/data/file-Ab12-a.csv", { source: "user", id: "cfile_upload" });
-    const { ids, asked } = await citedIn([call(`open('${PATH}')`), message(`[a](sandbox:${PATH})`)], {
-      cntr_1: [[upload]],
+  it.each([
+    ["an upload with that former name", { path: "/mnt/data/file-Ab12-a.csv", source: "user" }],
+    ["a file in another case", { path: "/mnt/data/A.csv" }],
+    ["a file in another folder", { path: "/mnt/data/out/a.csv" }],
+  ])("and if it never comes, %s is not cited for it", async (_, { path, ...more }) => {
+    const { ids, asked, report } = await citedIn([call(WROTE), message(`[a](sandbox:${PATH})`)], {
+      cntr_1: [[file(path, more)]],
     });
-    expect(ids).toEqual(["cfile_upload"]);
+    expect(ids).toEqual([]);
+    expect(asked).toEqual(["cntr_1", "cntr_1", "cntr_1"]);
+    expect(report.unresolved.map(({ reason }) => reason)).toEqual(["not-found"]);
+  });
+
+  it.each([
+    ["a path object", "(Path('/mnt/data') / 'a.csv').write_text(x)"],
+    ["os.path.join", "open(os.path.join(folder, 'a.csv'), 'w')"],
+    ["an f-string", "df.to_csv(f'{folder}/{name}.csv')"],
+    ["a relative name", "os.chdir('/mnt/data'); open('a.csv', 'w')"],
+    ["nothing", null],
+  ])("whatever the code says: %s", async (_, code) => {
+    const output = [call(code as string), message(`At ${PATH}`)];
+    const { ids, asked } = await citedIn(output, { cntr_1: [[file("/mnt/data/A.csv")], [written]] });
+    expect(ids).toEqual(["cfile_new"]);
+    expect(asked).toEqual(["cntr_1", "cntr_1"]);
+  });
+
+  it("then cites a file with a similar path that the response wrote", async () => {
+    const moved = file("/mnt/data/out/a.csv", { id: "cfile_moved" });
+    const output = [call("open(f'{folder}/b.csv')"), message(`At ${PATH}, b.csv`)];
+    const { ids, asked } = await citedIn(output, { cntr_1: [[moved]] });
+    expect(ids).toEqual(["cfile_moved"]);
     expect(asked).toEqual(["cntr_1", "cntr_1", "cntr_1"]);
   });
 
-  it("not where no call wrote just that path", async () => {
-    const moved = file("/mnt/data/out/a.csv", { id: "cfile_moved" });
+  it("cites an older file with a similar path only if a call names that path", async () => {
+    const older = file("/mnt/data/out/a.csv", { id: "cfile_moved", created_at: 1_750_000_000 });
+    const citing = (code: string) => citedIn([call(code), message(`At ${PATH}`)], { cntr_1: [[older]] });
+    expect((await citing("df.to_csv('/mnt/data/out/a.csv')")).ids).toEqual(["cfile_moved"]);
+    expect((await citing("df.to_csv(folder / 'a.csv')")).ids).toEqual([]);
+    expect((await citing("open('/mnt/data/out/a.csv'); df.to_csv('/mnt/data/a.csv')")).ids).toEqual([]);
+  });
+
+  it("but not for a word that only looks like a file name, nor for an upload that a call reads", async () => {
+    const upload = file("/mnt/data/0123456789abcdef0123456789abcdef-in.csv", { source: "user" });
     const output = [
-      call("df.to_csv('/mnt/data/out/a.csv'); open(f'{folder}/b.csv')"),
-      message(`At ${PATH}, b.csv`),
+      call("import scipy.stats\nx = np.float64(pd.read_csv('in.csv').sum())"),
+      message("I read in.csv with scipy.stats, as np.float64."),
     ];
-    const { ids, asked } = await citedIn(output, { cntr_1: [[moved]] });
-    expect(ids).toEqual(["cfile_moved"]);
+    const { asked } = await citedIn(output, { cntr_1: [[upload]] });
     expect(asked).toEqual(["cntr_1"]);
   });
 });
 
-describe("of several containers", () => {
+describe("with several containers", () => {
   const older = file(PATH, { container_id: "cntr_2", id: "cfile_old" });
 
-  it("the farther one is asked only for what the nearer one does not have", async () => {
+  it("the farther one is listed only if the nearer one lacks a file", async () => {
     const output = [call("x", "cntr_2"), call(WROTE), message(`At ${PATH}`)];
     expect((await citedIn(output, { cntr_1: [[written]], cntr_2: [[older]] })).asked).toEqual(["cntr_1"]);
     const both = [call("x", "cntr_2"), call(WROTE), message(`At ${PATH} and /mnt/data/b.csv`)];
     const other = file("/mnt/data/b.csv", { container_id: "cntr_2", id: "cfile_b" });
     const { ids, asked } = await citedIn(both, { cntr_1: [[written]], cntr_2: [[older, other]] });
     expect(ids).toEqual(["cfile_new", "cfile_b"]);
-    expect(asked).toEqual(["cntr_1", "cntr_2"]);
+    expect(asked).toEqual(["cntr_1", "cntr_1", "cntr_1", "cntr_2"]);
   });
 
-  it("a name that no list has is looked for in those of the output, and no farther", async () => {
+  it("a name that no list has is searched only in the containers of the output", async () => {
     const output = [call("np.float64", "cntr_2"), call("x"), message("It is a np.float64.")];
     expect((await citedIn(output, { cntr_1: [[]], cntr_2: [[]] })).asked).toEqual(["cntr_1", "cntr_2"]);
     const input = [call("x", "cntr_2")];
@@ -127,7 +159,7 @@ describe("of several containers", () => {
     expect(asked).toEqual(["cntr_1"]);
   });
 
-  it("an older file of the farther one is none that the nearer one's call wrote", async () => {
+  it("an older file of the farther one is not cited for a file that the nearer one's call wrote", async () => {
     const output = [call(WROTE, "cntr_2"), call(WROTE), message(`At ${PATH}`)];
     const late = await citedIn(output, { cntr_1: [[], [written]], cntr_2: [[older]] });
     expect(late.ids).toEqual(["cfile_new"]);
@@ -138,7 +170,7 @@ describe("of several containers", () => {
     ]);
   });
 
-  it("one whose call wrote it has it, whatever ran elsewhere since", async () => {
+  it("the one whose call wrote the file has it, even if later calls ran elsewhere", async () => {
     const shell = (id: string, command: string): Record<string, unknown> => ({
       ...{ type: "shell_call", id: `sh_${id}`, call_id: `call_${id}`, status: "completed" },
       action: { commands: [command] },
@@ -148,6 +180,79 @@ describe("of several containers", () => {
     const output = [shell("cntr_2", "ls"), printed, call("x"), message(`At ${PATH}`)];
     const { ids, asked } = await citedIn(output, { cntr_1: [[]], cntr_2: [[older]] });
     expect(ids).toEqual(["cfile_old"]);
-    expect(asked).toEqual(["cntr_1", "cntr_2"]);
+    expect(asked).toEqual(["cntr_1", "cntr_1", "cntr_1", "cntr_2"]);
+  });
+
+  it("an older file of the farther one is not cited if the nearer call may have written the file", async () => {
+    const before = { ...older, created_at: 1_750_000_000 };
+    for (const code of ["df = pd.read_csv('/mnt/data/a.csv')", "os.listdir('/mnt/data')"]) {
+      for (const since of ["df.to_csv(out)", null]) {
+        const output = [call(code, "cntr_2"), call(since as string), message(`At ${PATH}`)];
+        expect((await citedIn(output, { cntr_1: [[]], cntr_2: [[before]] })).ids).toEqual([]);
+      }
+      const reading = [call(code, "cntr_2"), call("print(7)"), message(`At ${PATH}`)];
+      expect((await citedIn(reading, { cntr_1: [[]], cntr_2: [[before]] })).ids).toEqual(["cfile_old"]);
+    }
+  });
+
+  it("one that only the request names is not listed for a text after a call", async () => {
+    const output = [call(), message(`At ${PATH}`)];
+    for (const request of [
+      { input: [call(WROTE, "cntr_2")] },
+      { tools: [{ type: "code_interpreter", container: "cntr_2" }] },
+    ]) {
+      const { asked, list } = lateLists({ cntr_1: [[]], cntr_2: [[older]] });
+      const repairing = repairResponse(response(output), list, { request });
+      await vi.runAllTimersAsync();
+      expect((await repairing).report.citations).toEqual([]);
+      expect(asked).toEqual(["cntr_1", "cntr_1", "cntr_1"]);
+    }
+  });
+});
+
+describe("a file that a text announces before the call that writes it", () => {
+  const announcing = message("Next I write /mnt/data/a.csv");
+  const types = (events: readonly { type: string }[]) => events.map(({ type }) => type);
+
+  it("is cited in a plain response, and in a stream right before the final event", async () => {
+    const output = [{ ...announcing, id: "msg_0" }, call(WROTE), { ...message("Done."), id: "msg_2" }];
+    const { ids } = await citedIn(output, { cntr_1: [[written]] });
+    expect(ids).toEqual(["cfile_new"]);
+    const events = streamOf(output);
+    const out = [];
+    for await (const event of repairResponseStream(events, async () => [written])) out.push(event);
+    expect(types(out)).toEqual([
+      ...types(events.slice(0, -1)),
+      "response.output_text.annotation.added",
+      "response.completed",
+    ]);
+  });
+
+  it("is not a file of an older container", async () => {
+    const older = file(PATH, { container_id: "cntr_2", id: "cfile_old" });
+    const request = { input: [call(WROTE, "cntr_2")] };
+    const lists = { cntr_1: [[]], cntr_2: [[older]] };
+    const output = [announcing, call(WROTE)];
+    const repairing = repairResponse(response(output), lateLists(lists).list, { request });
+    await vi.runAllTimersAsync();
+    expect((await repairing).report.citations).toEqual([]);
+    const out: string[] = [];
+    const streaming = (async () => {
+      for await (const { type } of repairResponseStream(streamOf(output), lateLists(lists).list, { request }))
+        out.push(type);
+    })();
+    await vi.runAllTimersAsync();
+    await streaming;
+    expect(out).toEqual(types(streamOf(output)));
+  });
+
+  it("is the older container's file if the response has no call, and is cited at the usual place", async () => {
+    const older = file(PATH, { container_id: "cntr_2", id: "cfile_old" });
+    const request = { input: [call(WROTE, "cntr_2")] };
+    const events = streamOf([message(`Again: ${PATH}`)]);
+    const out = [];
+    for await (const event of repairResponseStream(events, async () => [older], { request })) out.push(event);
+    const at = types(events).indexOf("response.output_text.done");
+    expect(types(out)).toEqual(types(events).toSpliced(at, 0, "response.output_text.annotation.added"));
   });
 });

@@ -1,11 +1,11 @@
-/** A text that is HTML in part: where Markdown is not read, a link is one of HTML's, and where HTML has no links, none. */
+/** Tests links in texts with HTML: HTML links where Markdown is not parsed, and no links where HTML does not allow a link. */
 import { describe, expect, it } from "vitest";
 import { HREF, LINK, parsed, replaceMarked } from "./marked-text.js";
 
 const ANCHOR = `<a href="${HREF.replace("&", "&amp;")}">a.csv</a>`;
 const write = (source: string, link: string): string => source.replace(/⟦[^⟧]*⟧/g, link);
 
-describe("a line on which Markdown is not read has a link of HTML", () => {
+describe("where Markdown is not read, the link is HTML", () => {
   it.each([
     "<pre>\nfiles:\n\n⟦/mnt/data/a.csv⟧\n</pre>",
     "<PRE class='x'>\n\n⟦/mnt/data/a.csv⟧",
@@ -27,7 +27,7 @@ describe("a line on which Markdown is not read has a link of HTML", () => {
   });
 });
 
-describe("one on which it is read has a link of Markdown's", () => {
+describe("where Markdown is read, the link is Markdown", () => {
   it.each([
     "<br>⟦/mnt/data/a.csv⟧",
     "text\n<br>\n⟦/mnt/data/a.csv⟧",
@@ -52,7 +52,7 @@ describe("one on which it is read has a link of Markdown's", () => {
   });
 });
 
-describe("where HTML has no links, nothing is written", () => {
+describe("where HTML allows no links, the text is unchanged", () => {
   it.each([
     "<!-- ⟦/mnt/data/a.csv⟧ -->",
     "text <!-- see\n⟦/mnt/data/a.csv⟧ --> text",
@@ -69,7 +69,7 @@ describe("where HTML has no links, nothing is written", () => {
     expect(replaceMarked(source, HREF, "';alert(1)//")).toBe(source.replace(/[⟦⟧]/g, ""));
   });
 
-  it("but where a script comes from is an attribute, and behind it all is as before", () => {
+  it("but the src of a script is replaced, and so is text after the script", () => {
     expect(replaceMarked('<script src="⟦/mnt/data/a⟧"></script> ⟦/mnt/data/a⟧', "/f/1")).toBe(
       '<script src="/f/1"></script> <a href="/f/1">a.csv</a>',
     );

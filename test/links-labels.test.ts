@@ -1,9 +1,9 @@
-/** What stands in a link's own parts, its label and its title, or names a definition: no link of its own. */
+/** Tests citations in labels, titles and the names of definitions, where no new link can be written. */
 import { describe, expect, it } from "vitest";
 import { replaceFileLinks } from "../src/index.js";
 import { citation, HREF, LINK, parsed, replaceMarked } from "./marked-text.js";
 
-describe("what names a definition that leads elsewhere is left, and so is its label", () => {
+describe("the name of a definition that leads elsewhere is unchanged, and so are its references", () => {
   it.each([
     "See [the file][⟦a.csv⟧].\n\n[⟦a.csv⟧]: https://h/",
     "See [⟦a.csv⟧].\n\n[⟦a.csv⟧]: https://h/",
@@ -20,12 +20,12 @@ describe("what names a definition that leads elsewhere is left, and so is its la
   it.each([
     ["[the file][⟦a.csv⟧]\n\n[b.csv]: https://h/", `[the file][${LINK}]\n\n[b.csv]: https://h/`],
     ["[⟦a.csv⟧]: the data\nof [⟦a.csv⟧]", `[${LINK}]: the data\nof [${LINK}]`],
-  ])("%j defines nothing of that name", (source, expected) => {
+  ])("%j has no definition of that name", (source, expected) => {
     expect(replaceMarked(source)).toBe(expected);
   });
 });
 
-describe("a link that leads nowhere gets the URL, and keeps what else it has", () => {
+describe("a link that leads nowhere gets the URL, and its other parts are unchanged", () => {
   const IN_HTML = HREF.replace("&", "&amp;");
   it.each([
     ['[⟦a.csv⟧](# "Data")', `[a.csv](${HREF} "Data")`],
@@ -53,14 +53,14 @@ describe("a link that leads nowhere gets the URL, and keeps what else it has", (
     expect(replaceMarked(source)).toBe(expected);
   });
 
-  it("once, where one file is named in it again and again", () => {
+  it("once, if it names the same file several times", () => {
     const text = "[a.csv] or [a.csv]\n\n[a.csv]: #";
     const annotations = [1, 12, 21].map((start) => citation(start, start + 5));
     expect(replaceFileLinks(text, annotations, () => "U")).toBe("[a.csv] or [a.csv]\n\n[a.csv]: U");
   });
 });
 
-describe("a title is left", () => {
+describe("a title is unchanged", () => {
   it.each([
     "[x][1]\n\n[1]: https://h/ (made from ⟦/mnt/data/a.csv⟧)",
     '[x][1]\n\n> [1]: <https://h/a b> "from ⟦/mnt/data/a.csv⟧"\n\ntext',
@@ -77,7 +77,7 @@ describe("a title is left", () => {
     "[Note]: see the files (⟦/mnt/data/a.csv⟧)",
     "[Note]: Files (⟦/mnt/data/a.csv⟧) are there",
     '[x](https://h/ "⟦/mnt/data/a.csv⟧',
-  ])("%j is none", (source) => {
+  ])("%j has no title", (source) => {
     const output = replaceMarked(source);
     expect(output).toBe(source.replace(/⟦.*⟧/, LINK));
     expect(parsed(output).links).toContainEqual({ href: HREF, label: "a.csv" });

@@ -1,4 +1,4 @@
-/** What stands in a file name or a URL stays in its link: no markup comes out of it, into Markdown, HTML or JSON. */
+/** Tests that no file name and no URL can inject markup into Markdown, HTML or JSON. */
 import fc from "fast-check";
 import MarkdownIt from "markdown-it";
 import { describe, expect, it, test } from "vitest";
@@ -6,15 +6,15 @@ import { replaceFileLinks } from "../src/index.js";
 import { BARE_FORMS, LINK_FORMS, SENTENCES } from "./citations/forms.js";
 import { citation, cited, HREF, parsed, replaceMarked, runs } from "./marked-text.js";
 
-/** Lone halves of surrogate pairs replaced, as an encoder does. */
+/** Replaces lone surrogates with U+FFFD, as a UTF-8 encoder does. */
 const wellFormed = (text: string): string => Buffer.from(text).toString();
 
-/** Percent-encoding taken out, as far as it is UTF-8. */
+/** Decodes percent-encoded characters. */
 function decoded(url: string): string {
   return url.replace(/(?:%[0-9a-f]{2})+/gi, (bytes) => decodeURIComponent(bytes));
 }
 
-describe("what comes from a file name or a URL stays inside", () => {
+describe("a file name or a URL cannot break out", () => {
   const HOSTILE = [
     ..."[]()<>{}\\`*_~|!\"'&#;:$^=%@-+ \t\n\r.a1é",
     "](https://evil.example/)",
@@ -67,7 +67,7 @@ describe("what comes from a file name or a URL stays inside", () => {
 
   function expectUrl(written: string, url: string): void {
     expect(written).toMatch(/^[\w\-.~:/?#[\]@!$&*+,;=%]*$/);
-    // A lone % may stand before what is encoded; then the two decode as nothing together.
+    // A lone % before an encoded character cannot be decoded.
     if (!/%(?!20|E2%80%AE)/.test(url)) expect(decoded(written)).toBe(decoded(wellFormed(url)));
   }
 
@@ -75,7 +75,7 @@ describe("what comes from a file name or a URL stays inside", () => {
     ([form]) => !/html|json|image|^tab$/.test(form),
   );
 
-  test.each(MARKDOWN)("as %s: one link, with that URL and no more", (form, write) => {
+  test.each(MARKDOWN)("as %s: there is exactly one link, with that URL", (form, write) => {
     fc.assert(
       fc.property(fc.constantFrom(...SENTENCES), hostile, url, (sentence, filename, to) => {
         const [opening, mention, closing] = write("a.csv");
@@ -101,7 +101,7 @@ describe("what comes from a file name or a URL stays inside", () => {
     );
   });
 
-  test("in a cell: the table has the cells that it had", () => {
+  test("in a table cell: the number of cells does not change", () => {
     fc.assert(
       fc.property(
         hostile,
@@ -119,7 +119,7 @@ describe("what comes from a file name or a URL stays inside", () => {
     );
   });
 
-  test("in an attribute: the tag is the one it was", () => {
+  test("in an attribute: the rest of the tag does not change", () => {
     fc.assert(
       fc.property(url, fc.constantFrom('"', "'", ""), (to, quote) => {
         const output = replaceMarked(`x <a href=${quote}⟦/mnt/data/a⟧${quote} download>y</a>`, to);
@@ -132,7 +132,7 @@ describe("what comes from a file name or a URL stays inside", () => {
     );
   });
 
-  test("in an HTML block: one link more, and nothing else", () => {
+  test("in an HTML block: only one link is added", () => {
     fc.assert(
       fc.property(hostile, url, (filename, to) => {
         fc.pre(filename.trim() !== "");
@@ -146,7 +146,7 @@ describe("what comes from a file name or a URL stays inside", () => {
     );
   });
 
-  test("in JSON: it is the JSON it was, with the URL in it", () => {
+  test("in JSON: it stays the same JSON, with the URL as the value", () => {
     fc.assert(
       fc.property(hostile, url, (filename, to) => {
         const output = JSON.parse(replaceMarked('{"a": "⟦/mnt/data/a⟧", "b": "x `⟦a⟧`"}', to, filename));
@@ -160,7 +160,7 @@ describe("what comes from a file name or a URL stays inside", () => {
     );
   });
 
-  test("in code: the block is the one it was", () => {
+  test("in code: the block does not change", () => {
     fc.assert(
       fc.property(url, fc.constantFrom("```", "~~~"), (to, fence) => {
         const output = replaceMarked(`${fence}py\nf('⟦/mnt/data/a⟧')\n${fence}\nx`, to);
@@ -173,11 +173,11 @@ describe("what comes from a file name or a URL stays inside", () => {
     );
   });
 
-  it("a name of nothing but blanks is the file's id", () => {
+  it("the label is the file's id if the name is blank", () => {
     expect(replaceMarked("⟦/mnt/data/a⟧", HREF, " \n")).toBe(`[cfile_1](${HREF})`);
   });
 
-  it("a usual name and URL stay as they are", () => {
+  it("a usual name and a usual URL are unchanged", () => {
     expect(
       replaceMarked(
         "⟦/mnt/data/a⟧",

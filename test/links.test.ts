@@ -1,4 +1,4 @@
-/** Each form of a mention with its URL in place of the path, and what a caller may pass to have it so. */
+/** Tests `replaceFileLinks`: each form of a mention with its URL, notes for missing files, and the arguments. */
 import { describe, expect, expectTypeOf, it } from "vitest";
 import {
   type Annotation,
@@ -29,7 +29,7 @@ describe("each form", () => {
     ["a bare path", "It is at ⟦/mnt/data/a.csv⟧.", `It is at ${LINK}.`],
     ["a question", "Do you see ⟦/mnt/data/a.csv⟧?", `Do you see ${LINK}?`],
     ["a file name", "I made ⟦a.csv⟧ for you", `I made ${LINK} for you`],
-    ["quotes, which stay", 'in "⟦/mnt/data/a.csv⟧", «⟦a.csv⟧»', `in "${LINK}", «${LINK}»`],
+    ["quotes, which are unchanged", 'in "⟦/mnt/data/a.csv⟧", «⟦a.csv⟧»', `in "${LINK}", «${LINK}»`],
     ["bold type", "**⟦/mnt/data/a.csv⟧**", `**${LINK}**`],
     ["brackets", "[⟦/mnt/data/a.csv⟧] (1 KB)", `[${LINK}] (1 KB)`],
     ["a cell", "|f|s|\n|-|-|\n|⟦/mnt/data/a.csv⟧|1|\n", `|f|s|\n|-|-|\n|${LINK}|1|\n`],
@@ -37,19 +37,20 @@ describe("each form", () => {
     ["a code span of two", "`` ⟦/mnt/data/a`.csv⟧ ``", LINK],
     ["a code span in bold type", "**`⟦a.csv⟧`**", `**${LINK}**`],
     ["a line number", "`⟦/mnt/data/a.csv⟧:12`", `${LINK}\`:12\``],
-    ["more in a code span", "`cat ⟦/mnt/data/a.csv⟧ | wc`", `\`cat \`${LINK}\` | wc\``],
+    ["other text in a code span", "`cat ⟦/mnt/data/a.csv⟧ | wc`", `\`cat \`${LINK}\` | wc\``],
     ["two in a code span", "`cp ⟦/mnt/data/a⟧ ⟦/mnt/data/b⟧`", `\`cp \`${LINK}\` \`${LINK}`],
-    ["more in a code span of two", "`` a ⟦/mnt/data/a.csv⟧``", `\`\` a \`\`${LINK}`],
-    ["a backtick beside it in a code span", "`` `⟦/mnt/data/a.csv⟧` ``", "`` `/mnt/data/a.csv` ``"],
-    ["a code span that a backtick ends", "`⟦/mnt/data/a`.csv⟧` x", `${LINK} x`],
-    ["a citation that goes on behind the span", "`a ⟦/mnt/data/a` b⟧", "`a /mnt/data/a` b"],
-    ["a backtick that is none of a span", "a ` b ⟦/mnt/data/a.csv⟧", `a \` b ${LINK}`],
+    ["other text in a code span of two", "`` a ⟦/mnt/data/a.csv⟧``", `\`\` a \`\`${LINK}`],
+    ["a backtick next to it in a code span", "`` `⟦/mnt/data/a.csv⟧` ``", "`` `/mnt/data/a.csv` ``"],
+    ["a code span that a backtick in the name ends", "`⟦/mnt/data/a`.csv⟧` x", `${LINK} x`],
+    ["a citation that continues after the span", "`a ⟦/mnt/data/a` b⟧", "`a /mnt/data/a` b"],
+    ["a backtick that starts no span", "a ` b ⟦/mnt/data/a.csv⟧", `a \` b ${LINK}`],
     ["an escaped backtick", "a \\` b ⟦/mnt/data/a.csv⟧ `c`", `a \\\` b ${LINK} \`c\``],
     ["backticks of two items", "- a ` b\n- ⟦/mnt/data/a.csv⟧ ` c", `- a \` b\n- ${LINK} \` c`],
     ["an exclamation mark before it", "wow!⟦/mnt/data/a.csv⟧", `wow&#33;${LINK}`],
     ["one before its code span", "wow!`⟦/mnt/data/a.csv⟧ x`", `wow&#33;${LINK}\` x\``],
     ["an escaped one", "wow\\!⟦/mnt/data/a.csv⟧", `wow\\!${LINK}`],
-    ["a backslash before it", "C:\\⟦a.csv⟧", `C:${LINK}`],
+    ["a backslash before it", "C:\\⟦a.csv⟧", `C:&#92;${LINK}`],
+    ["a backslash that escapes its slash", "\\⟦/mnt/data/a.csv⟧", LINK],
     ["a fence", "```\n⟦/mnt/data/a.csv⟧\n```\n", `\`\`\`\n${HREF}\n\`\`\`\n`],
     ["quotes in a fence", '```py\nf = "⟦/mnt/data/a.csv⟧"\n```', `\`\`\`py\nf = "${HREF}"\n\`\`\``],
     ["an argument in a fence", '```py\nf(src="⟦/mnt/data/a⟧")\n```', `\`\`\`py\nf(src="${HREF}")\n\`\`\``],
@@ -58,7 +59,7 @@ describe("each form", () => {
     ["HTML, src", "<img alt='' src='⟦/mnt/data/a⟧'>", "<img alt='' src='https://x.y/f?a=1&amp;b=2'>"],
     ["HTML, no quotes", "<a href=⟦/mnt/data/a⟧ download>", "<a href='https://x.y/f?a=1&amp;b=2' download>"],
     ["HTML, another attribute", '<object data="⟦/mnt/data/a⟧">', '<object data="https://x.y/f?a=1&amp;b=2">'],
-    ["HTML, a part of an attribute", '<img alt="see ⟦/mnt/data/a⟧" />', '<img alt="see /mnt/data/a" />'],
+    ["HTML, part of an attribute", '<img alt="see ⟦/mnt/data/a⟧" />', '<img alt="see /mnt/data/a" />'],
     ["HTML in a line", "<b>⟦/mnt/data/a.csv⟧</b>", `<b>${LINK}</b>`],
     [
       "an HTML block",
@@ -77,31 +78,31 @@ describe("each form", () => {
     ["JSON with HTML", '{"x": "<a href=\\"⟦/a⟧\\">"}', '{"x": "<a href=\\"https://x.y/f?a=1&amp;b=2\\">"}'],
     ["a quotation like JSON", 'Files: "⟦a.csv⟧", "⟦a.csv⟧"', `Files: "${LINK}", "${LINK}"`],
     ["a label", "[⟦a.csv⟧](https://h/)", "[a.csv](https://h/)"],
-    ["a part of a label", "[see [1] `⟦a.csv⟧` (x)](https://h/)", "[see [1] `a.csv` (x)](https://h/)"],
+    ["part of a label", "[see [1] `⟦a.csv⟧` (x)](https://h/)", "[see [1] `a.csv` (x)](https://h/)"],
     ["the label of a reference", "[⟦a.csv⟧][1]\n\n[1]: https://h/", "[a.csv][1]\n\n[1]: https://h/"],
     ["the label of an HTML link", '<A HREF="https://h/">⟦a.csv⟧</A>', '<A HREF="https://h/">a.csv</A>'],
-    ["behind an HTML link", '<a href="https://h/">h</a> ⟦a.csv⟧', `<a href="https://h/">h</a> ${LINK}`],
+    ["after an HTML link", '<a href="https://h/">h</a> ⟦a.csv⟧', `<a href="https://h/">h</a> ${LINK}`],
     ["a link to #", "[Get ⟦a.csv⟧](#)", `[Get a.csv](${HREF})`],
     ["a link to nowhere", "[`⟦a.csv⟧`]() [⟦a.csv⟧](<>)", `[\`a.csv\`](${HREF}) [a.csv](${HREF})`],
     ["two in a link to #", "[⟦a.csv⟧, ⟦b.csv⟧](#)", "[a.csv, b.csv](#)"],
-    ["the midst of a destination", "[it](https://h/x/⟦mnt/data/a.csv⟧)", "[it](https://h/x/mnt/data/a.csv)"],
+    ["the middle of a destination", "[it](https://h/x/⟦mnt/data/a.csv⟧)", "[it](https://h/x/mnt/data/a.csv)"],
   ])("%s", (_, source, expected) => {
     expect(replaceMarked(source)).toBe(expected);
   });
 
-  it("is left where toUrl gives nothing, and asked for once each, in the text's order", () => {
+  it("is unchanged if toUrl returns nothing, and toUrl is called once each, in the text's order", () => {
     const { text, annotations } = cited(
       "⟦a.csv⟧ `⟦b.csv⟧` [⟦c.csv⟧](https://h/) [d](⟦/mnt/data/d.csv⟧) ⟦e.csv⟧",
     );
-    const asked: string[] = [];
+    const calls: string[] = [];
     const result = replaceFileLinks(text, annotations.toReversed(), ({ file_id }) => {
-      asked.push(file_id);
+      calls.push(file_id);
       return (
         { cfile_2: undefined, cfile_4: null, cfile_5: "" }[file_id] ?? (file_id === "cfile_1" ? HREF : "")
       );
     });
     expect(result).toBe(`${LINK} \`b.csv\` [c.csv](https://h/) [d](/mnt/data/d.csv) e.csv`);
-    expect(asked).toEqual(["cfile_1", "cfile_2", "cfile_4", "cfile_5"]);
+    expect(calls).toEqual(["cfile_1", "cfile_2", "cfile_4", "cfile_5"]);
   });
 });
 
@@ -119,7 +120,7 @@ describe("annotations", () => {
     ["no numbers", { ...citation(4, 19), start_index: "4" as never }],
     ["null", null],
     ["a string", "citation"],
-  ])("%s: ignored", (_, annotation) => {
+  ])("with %s are ignored", (_, annotation) => {
     const never = () => expect.unreachable();
     expect(replaceFileLinks(text, [annotation as Annotation], never)).toBe(text);
     expect(replaceFileLinks(text, [annotation as Annotation, citation(4, 19)], () => HREF)).toBe(
@@ -127,7 +128,7 @@ describe("annotations", () => {
     );
   });
 
-  it("that overlap are left, the rest is not", () => {
+  it("that overlap are ignored, and the others are not", () => {
     const both = [citation(0, 5), citation(3, 8, { file_id: "cfile_2" }), citation(9, 14)];
     expect(replaceFileLinks("a.csv.csv a.csv", [citation(10, 15), ...both.slice(0, 2)], () => HREF)).toBe(
       `a.csv.csv ${LINK}`,
@@ -136,13 +137,13 @@ describe("annotations", () => {
     expect(replaceFileLinks("a.csv.csv a.csv", inner, () => HREF)).toBe("a.csv.csv a.csv");
   });
 
-  it("for one place: two files are left, the same one twice is one", () => {
+  it("for one place are ignored if they name two files, and count once if they name one", () => {
     const same = [citation(4, 19), citation(4, 19)];
     expect(replaceFileLinks(text, same, () => HREF)).toBe(`See ${LINK}`);
     expect(replaceFileLinks(text, [...same, citation(4, 19, { file_id: "other" })], () => HREF)).toBe(text);
   });
 
-  it("count code points, or UTF-16 where they prove it or it is said", () => {
+  it("count code points, or UTF-16 units if they show it or the option says so", () => {
     const source = "🎉👩‍👩‍👧 [a](/mnt/data/a.csv) é /mnt/data/a.csv.";
     const expected = `🎉👩‍👩‍👧 [a](${HREF}) é ${LINK}.`;
     const files = [file("a.csv")];
@@ -155,7 +156,7 @@ describe("annotations", () => {
     expect(replaceFileLinks("🎉🎉 x", [citation(5, 6)], () => HREF, { indexUnit: "utf-16" })).toBe(
       `🎉🎉 ${LINK}`,
     );
-    // Half an emoji is no place.
+    // A range that starts or ends inside an emoji is ignored.
     expect(replaceFileLinks("🎉🎉 x", [citation(1, 4)], () => HREF, { indexUnit: "utf-16" })).toBe("🎉🎉 x");
     expect(replaceFileLinks("🎉🎉 x", [citation(0, 3)], () => HREF, { indexUnit: "utf-16" })).toBe("🎉🎉 x");
   });
@@ -164,15 +165,15 @@ describe("annotations", () => {
 describe("toUrl", () => {
   const { text, annotations } = cited("⟦a.csv⟧ ⟦b.csv⟧ ⟦c.csv⟧");
 
-  it("may be asynchronous, all of it or some", async () => {
-    const asked: string[] = [];
+  it("may return a promise for all citations or for some", async () => {
+    const calls: string[] = [];
     const result = replaceFileLinks(text, annotations, async ({ file_id }) => {
-      asked.push(file_id);
+      calls.push(file_id);
       await null;
       return file_id === "cfile_2" ? undefined : HREF;
     });
     expect(result).toBeInstanceOf(Promise);
-    expect(asked).toEqual(["cfile_1", "cfile_2", "cfile_3"]);
+    expect(calls).toEqual(["cfile_1", "cfile_2", "cfile_3"]);
     expect(await result).toBe(`${LINK} b.csv ${LINK}`);
     const mixed = replaceFileLinks(text, annotations, ({ file_id }) =>
       file_id === "cfile_2" ? Promise.resolve(HREF) : HREF,
@@ -182,7 +183,7 @@ describe("toUrl", () => {
     expectTypeOf(replaceFileLinks(text, annotations, () => HREF)).toEqualTypeOf<string>();
   });
 
-  it("that fails, fails", async () => {
+  it("passes on its error or rejection", async () => {
     const error = new Error("no");
     const fail = () => {
       throw error;
@@ -193,11 +194,11 @@ describe("toUrl", () => {
     const both = () =>
       replaceFileLinks(text, annotations, ({ file_id }) => (file_id === "cfile_1" ? rejected : fail()));
     expect(both).toThrow(error);
-    await new Promise((resolve) => setImmediate(resolve)); // by then, a rejection is unhandled
+    await new Promise((resolve) => setImmediate(resolve)); // an unhandled rejection would fail the test during this wait
   });
 });
 
-describe("mentions that were never found", () => {
+describe("unresolved mentions", () => {
   const missing = (mention: UnresolvedMention) => `~~${mention.text.split("/").at(-1)}~~`;
   const noted = (source: string, onMissing = missing as typeof missing | (() => string | undefined)) => {
     const { text, annotations } = cited(source);
@@ -212,26 +213,26 @@ describe("mentions that were never found", () => {
 
   it.each([
     ["a bare path", "🎉 See ⟦/mnt/data/x.csv⟧.", "🎉 See ~~x.csv~~."],
-    ["a link, whole", 'See [the data](⟦/mnt/data/x.csv⟧ "T").', "See ~~x.csv~~."],
+    ["a whole link", 'See [the data](⟦/mnt/data/x.csv⟧ "T").', "See ~~x.csv~~."],
     ["a link in the angle form", "See [the data](<⟦/mnt/data/x.csv⟧>).", "See ~~x.csv~~."],
     ["a link with a query", "See [the data](⟦/mnt/data/x.csv⟧?a).", "See ~~x.csv~~."],
     ["an image", "See ![a [b]](⟦/mnt/data/x.csv⟧)", "See ~~x.csv~~"],
     ["an image in a link", "[![a](⟦/mnt/data/x.csv⟧)](https://h/)", "[~~x.csv~~](https://h/)"],
-    ["no image", "See \\![a](⟦/mnt/data/x.csv⟧)", "See \\!~~x.csv~~"],
+    ["a link after an escaped exclamation mark", "See \\![a](⟦/mnt/data/x.csv⟧)", "See \\!~~x.csv~~"],
     ["a link to #", "[⟦/mnt/data/x.csv⟧](#)", "~~x.csv~~"],
     ["an autolink", "<⟦sandbox:/mnt/data/x.csv⟧>", "~~x.csv~~"],
     ["a code span", "in `⟦/mnt/data/x.csv⟧`.", "in ~~x.csv~~."],
-    ["more in a code span", "in `cat ⟦/mnt/data/x.csv⟧`.", "in `cat `~~x.csv~~."],
+    ["other text in a code span", "in `cat ⟦/mnt/data/x.csv⟧`.", "in `cat `~~x.csv~~."],
     ["a label", "[⟦/mnt/data/x.csv⟧](https://h/)", "[/mnt/data/x.csv](https://h/)"],
     ["an attribute", '<a href="⟦/mnt/data/x.csv⟧">', '<a href="/mnt/data/x.csv">'],
     ["a definition", "[x]\n\n[x]: ⟦/mnt/data/x.csv⟧", "[x]\n\n[x]: /mnt/data/x.csv"],
-    ["no link at all", "[x](⟦/mnt/data/x.csv⟧ and so on", "[x](/mnt/data/x.csv and so on"],
+    ["a link that does not end", "[x](⟦/mnt/data/x.csv⟧ and so on", "[x](/mnt/data/x.csv and so on"],
     ["a definition below a link", "[x](y)\n[z]: ⟦/mnt/data/x.csv⟧", "[x](y)\n[z]: /mnt/data/x.csv"],
   ])("%s", (_, source, expected) => {
     expect(noted(source)).toBe(expected);
   });
 
-  it("are left without a note, and a note in JSON is escaped", () => {
+  it("are unchanged without a note, and a note in JSON is escaped", () => {
     expect(noted("See ⟦/mnt/data/x.csv⟧.", () => undefined)).toBe("See /mnt/data/x.csv.");
     expect(noted("See ⟦/mnt/data/x.csv⟧.", () => "")).toBe("See .");
     const quoting = () => 'no "file"\n';
@@ -241,7 +242,7 @@ describe("mentions that were never found", () => {
     expect(noted("```\n⟦/mnt/data/x.csv⟧\n```", quoting)).toBe('```\nno "file"\n\n```');
   });
 
-  it("stand beside citations, which come first, and in the text that they are of", () => {
+  it("are ignored if they overlap a link or belong to another text", () => {
     const text = "/mnt/data/a.csv and /mnt/data/x.csv";
     const { annotations, unresolved } = resolveFileCitations(text, [file("a.csv")]);
     const options = { unresolved, onMissing: missing };
@@ -257,30 +258,30 @@ describe("mentions that were never found", () => {
   });
 });
 
-describe("wrong input", () => {
+describe("invalid input", () => {
   const text = "a.csv";
   const right: unknown[] = [text, [citation(0, 5)], () => HREF];
   const replace = replaceFileLinks as unknown as (...args: unknown[]) => unknown;
   it.each<[unknown[], string]>([
     [[7, [], () => ""], "text must be a string, got 7"],
     [[text, {}, () => ""], "annotations must be an array of annotations, got {}"],
-    [[text, [], HREF], `toUrl must be a function of a citation, got "${HREF}"`],
+    [[text, [], HREF], `toUrl must be a function that takes a citation, got "${HREF}"`],
     [[...right, null], "options must be an object, got null"],
     [
       [...right, { indexUnit: "bytes" }],
       'options.indexUnit must be "auto", "code-point" or "utf-16", got "bytes"',
     ],
     [[...right, { unresolved: {} }], "options.unresolved must be an array of mentions, got {}"],
-    [[...right, { onMissing: "no" }], 'options.onMissing must be a function of a mention, got "no"'],
-    [[text, right[1], () => 7], "what toUrl returns must be a URL as a string, or undefined, got 7"],
-  ])("%#: is a TypeError that says so", (args, message) => {
+    [[...right, { onMissing: "no" }], 'options.onMissing must be a function that takes a mention, got "no"'],
+    [[text, right[1], () => 7], "the return value of toUrl must be a URL string, null or undefined, got 7"],
+  ])("%#: throws a TypeError that names the value", (args, message) => {
     expect(() => replace(...args)).toThrow(new TypeError(message));
   });
 
-  it("of onMissing as well", () => {
+  it("also throws for a wrong return value of onMissing", () => {
     const unresolved = [{ text, start: 0, end: 5, reason: "not-found" }];
     expect(() => replace(text, null, () => HREF, { unresolved, onMissing: () => 7 })).toThrow(
-      new TypeError("what onMissing returns must be a string or undefined, got 7"),
+      new TypeError("the return value of onMissing must be a string, null or undefined, got 7"),
     );
   });
 });

@@ -1,4 +1,4 @@
-/** A text whose citations are marked `⟦…⟧`, and what a browser gets to see of Markdown. */
+/** Helpers for tests of links: texts whose citations are marked with `⟦…⟧`, and a Markdown parser. */
 import MarkdownIt from "markdown-it";
 import { type ContainerFileCitation, replaceFileLinks } from "../src/index.js";
 
@@ -17,7 +17,7 @@ export function citation(start: number, end: number, more: Partial<ContainerFile
   };
 }
 
-/** A text whose citations are marked `⟦…⟧`, and their annotations, in UTF-16. */
+/** Removes the marks `⟦…⟧` from a text and returns it with annotations for the marked ranges, in UTF-16 units. */
 export function cited(
   source: string,
   filename = "a.csv",
@@ -36,12 +36,13 @@ export function cited(
   return { text, annotations };
 }
 
+/** Replaces each range marked with `⟦…⟧` by a link to `url`. */
 export function replaceMarked(source: string, url: string = HREF, filename = "a.csv"): string {
   const { text, annotations } = cited(source, filename);
   return replaceFileLinks(text, annotations, () => url, { indexUnit: "utf-16" });
 }
 
-/** Markdown as a browser gets to see it: every link and image, what stands in it, and all HTML. */
+/** Parses Markdown and returns its links with their labels, the URLs of its images, and its HTML. */
 export function parsed(markdown: string) {
   const parser = new MarkdownIt({ html: true });
   parser.validateLink = () => true;
@@ -63,5 +64,11 @@ export function parsed(markdown: string) {
   return { links, images, html };
 }
 
-/** Runs of a property. */
+/** Returns the text of a Markdown paragraph as a browser shows it. */
+export function shownText(markdown: string): string {
+  const inline = new MarkdownIt({ html: true }).parse(markdown, {}).flatMap(({ children }) => children ?? []);
+  return inline.map(({ type, content }) => (type === "softbreak" ? "\n" : content)).join("");
+}
+
+/** The fast-check options of the property tests. */
 export const runs = { seed: 20_260_101, numRuns: 2000 };

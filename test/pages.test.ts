@@ -1,4 +1,4 @@
-/** The pages lead nowhere that is not there: files of the repository, headings of a page. */
+/** Checks that links in the documentation lead to existing files and headings. */
 import { existsSync } from "node:fs";
 import { readdir, readFile } from "node:fs/promises";
 import { expect, it } from "vitest";
@@ -10,7 +10,7 @@ const inDocs = (await readdir(new URL("docs/", root), { recursive: true })).filt
 const inRoot = (await readdir(root)).filter((path) => path.endsWith(".md"));
 const pages = [...inRoot, ...inDocs.map((path) => `docs/${path}`)];
 
-/** What a heading is called in a link: as GitHub does it. */
+/** Returns a heading's anchor, as GitHub creates it. */
 function anchorOf(heading: string): string {
   return heading
     .toLowerCase()

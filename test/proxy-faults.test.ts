@@ -1,17 +1,17 @@
-/** Whoever breaks off, and the end: nothing of it harms another request. */
+/** Upstream failures, callers that disconnect, and the shutdown. No failure or disconnect affects another request. */
 import { once } from "node:events";
 import { type IncomingMessage, request } from "node:http";
 import { connect } from "node:net";
 import type { Readable } from "node:stream";
 import OpenAI from "openai";
 import { describe, expect, it } from "vitest";
-import { lateReader } from "../src/http/body.js";
+import { readerOnDemand } from "../src/http/body.js";
 import { fetchUpstream } from "../src/http/upstream.js";
 import { ask, gate, KEY, REQUEST, serveApi, serveProxy, setUp, setUpApi } from "./serving.js";
 import { cited, frames } from "./upstream.js";
 
-describe("what goes wrong", () => {
-  it("no upstream: 502, said as the API would", async () => {
+describe("a failure", () => {
+  it("of the connection to the upstream: answers 502 in the API's format", async () => {
     const api = await serveApi(() => {});
     const proxy = await serveProxy("http://127.0.0.1:1/v1");
     expect(api).not.toBe(proxy.url);
@@ -22,13 +22,50 @@ describe("what goes wrong", () => {
     expect((error as Error).message).toContain("http://127.0.0.1:1 did not answer: ECONNREFUSED");
   });
 
-  it("an upstream that hangs up: 502", async () => {
+  it("of an upstream that closes the connection: answers 502", async () => {
     const api = await serveApi((asked) => asked.socket.destroy());
     const { baseURL } = await serveProxy(`${api}/v1`);
     expect((await ask(`${baseURL}/responses`, { method: "POST", body: "{}" })).answer.statusCode).toBe(502);
   });
 
-  it("an answer that breaks off breaks off here, and is logged so", async () => {
+  it.each(["Upgrade: websocket\r\nConnection: Upgrade\r\n", ""])(
+    "of an upstream that switches protocols (%j): answers 502 and closes its connection",
+    async (headers) => {
+      const closed = gate();
+      const api = await serveApi(({ socket }) => {
+        socket.once("close", () => closed.open());
+        socket.write(`HTTP/1.1 101 Switching Protocols\r\n${headers}\r\n`);
+      });
+      const { baseURL } = await serveProxy(`${api}/v1`);
+      for (const [method, path, authorization] of [
+        ["GET", "/models", KEY],
+        ["POST", "/responses", KEY],
+        ["POST", "/files", KEY],
+      ] as const) {
+        const asked = { method, headers: { authorization }, body: method === "POST" ? "{}" : undefined };
+        const { answer, text } = await ask(baseURL + path, asked);
+        expect([answer.statusCode, JSON.parse(text).error.code]).toEqual([502, "upstream_failed"]);
+        expect(JSON.parse(text).error.message).toContain("switched protocols");
+      }
+      await closed.promise;
+    },
+  );
+
+  it("of an answer with a head over 64 KB: answers 502; a shorter one is passed on", async () => {
+    const { proxy } = await setUpApi("/v1", (answering) => {
+      answering.setHeader("x-long", "x".repeat(60_000));
+      answering.end("{}");
+    });
+    const { answer, text } = await ask(`${proxy.baseURL}/models`, { maxHeaderSize: 100_000 });
+    expect([answer.statusCode, answer.headers["x-long"]?.length, text]).toEqual([200, 60_000, "{}"]);
+    const longer = await setUpApi("/v1", (answering) => {
+      answering.setHeader("x-long", "x".repeat(70_000));
+      answering.end("{}");
+    });
+    expect((await ask(`${longer.proxy.baseURL}/models`)).answer.statusCode).toBe(502);
+  });
+
+  it("in the middle of an answer: fails for the caller and is logged", async () => {
     const { client, proxy } = await setUp({
       beforeEvent({ sequence_number }) {
         if (sequence_number === 5) throw new Error("connection lost");
@@ -43,7 +80,7 @@ describe("what goes wrong", () => {
   });
 
   it.each(["identity", "gzip", "gzip, br"])(
-    "an answer in %s that breaks off before anybody reads it harms nobody",
+    "of an answer in %s before it is read: rejects the read and nothing else",
     async (encoding) => {
       const hangUp = gate();
       const api = await serveApi((_, answer) => {
@@ -53,7 +90,7 @@ describe("what goes wrong", () => {
       const { body } = await fetchUpstream(api);
       hangUp.open();
       await new Promise((resolve) => (body as unknown as Readable).once("close", resolve));
-      const reader = lateReader(() => body!);
+      const reader = readerOnDemand(() => body!);
       const readAll = async (): Promise<void> => {
         while (!(await reader.read()).done);
       };
@@ -61,7 +98,7 @@ describe("what goes wrong", () => {
     },
   );
 
-  it("a list that fails: the answer as it came, and a line that says so", async () => {
+  it("of a list: passes the answer on unchanged and logs the failure", async () => {
     const { client, proxy } = await setUp({
       intercept: ({ path }) => (path.endsWith("/files") ? new Response("gone", { status: 404 }) : undefined),
     });
@@ -69,7 +106,7 @@ describe("what goes wrong", () => {
     expect(await proxy.logged(1)).toMatchObject([{ status: 200, recovered: 0, failed: true }]);
   });
 
-  it("an upstream that is the proxy itself: 508", async () => {
+  it("by a loop, if the upstream is a proxy: answers 508", async () => {
     const first = await serveProxy("http://127.0.0.1:1/v1");
     const second = await serveProxy(first.baseURL);
     const { answer, text } = await ask(`${second.baseURL}/models`);
@@ -77,7 +114,7 @@ describe("what goes wrong", () => {
     expect(JSON.parse(text)).toMatchObject({ error: { code: "loop_detected" } });
   });
 
-  it("a mistake of ours: 500, and the next request is answered", async () => {
+  it("by a bug: answers 500, and the next request is answered", async () => {
     let isFirst = true;
     const proxy = await serveProxy("", {
       proxy: async () => {
@@ -92,8 +129,8 @@ describe("what goes wrong", () => {
   });
 });
 
-describe("a caller that goes", () => {
-  it("before there is an answer: the upstream's request is cancelled", async () => {
+describe("a caller that disconnects", () => {
+  it("before the answer: cancels the request to the upstream", async () => {
     const asked = gate<IncomingMessage>();
     const api = await serveApi((incoming) => asked.open(incoming));
     const proxy = await serveProxy(`${api}/v1`);
@@ -115,7 +152,7 @@ describe("a caller that goes", () => {
     ["/responses", "text/event-stream", frames([{ type: "response.created" }])],
     ["/responses", "application/json", "{"],
     ["/files/file-1/content", "text/plain", "a"],
-  ])("while the answer of %s (%s) comes: the upstream's answer is cancelled", async (path, type, first) => {
+  ])("during the answer to %s (%s): cancels the upstream's answer", async (path, type, first) => {
     const asked = gate<IncomingMessage>();
     const api = await serveApi((incoming, answering) => {
       answering.writeHead(200, { "content-type": type });
@@ -125,9 +162,9 @@ describe("a caller that goes", () => {
     const proxy = await serveProxy(`${api}/v1`);
     const { hostname, port } = new URL(proxy.url);
     const socket = connect(Number(port), hostname);
-    socket.write(`POST /v1${path} HTTP/1.1\r\nHost: h\r\nContent-Length: 2\r\n\r\n{}`);
+    socket.write(`POST /v1${path} HTTP/1.1\r\nHost: localhost\r\nContent-Length: 2\r\n\r\n{}`);
     const { socket: upstream } = await asked.promise;
-    // JSON is handed on once it is whole.
+    // The proxy sends a JSON body only when the body is complete, so there is no data to wait for.
     if (type !== "application/json") await once(socket, "data");
     const closed = once(upstream, "close");
     socket.destroy();
@@ -135,7 +172,7 @@ describe("a caller that goes", () => {
     expect(await proxy.logged(1)).toMatchObject([{ status: 200, aborted: true }]);
   });
 
-  it("in the middle of an upload: the upstream sees it break off", async () => {
+  it("during an upload: aborts the upload to the upstream", async () => {
     const asked = gate<IncomingMessage>();
     const api = await serveApi((incoming) => {
       incoming.on("error", () => {});
@@ -157,7 +194,7 @@ describe("a caller that goes", () => {
     ]);
   });
 
-  it("after a body that is broken: 400, in one line", async () => {
+  it("after an invalid chunk: gets 400, and one line is logged", async () => {
     const asked = gate();
     const api = await serveApi((incoming) => {
       incoming.on("error", () => {});
@@ -166,7 +203,9 @@ describe("a caller that goes", () => {
     const { url, logged, stop } = await serveProxy(`${api}/v1`);
     const { hostname, port } = new URL(url);
     const socket = connect(Number(port), hostname);
-    socket.write("POST /v1/files HTTP/1.1\r\nHost: h\r\nTransfer-Encoding: chunked\r\n\r\n1\r\na\r\n");
+    socket.write(
+      "POST /v1/files HTTP/1.1\r\nHost: localhost\r\nTransfer-Encoding: chunked\r\n\r\n1\r\na\r\n",
+    );
     await asked.promise;
     socket.write("no length\r\n");
     const [answer] = await once(socket, "data");
@@ -181,7 +220,7 @@ describe("a caller that goes", () => {
 });
 
 describe("stopping", () => {
-  it("answers what runs, and takes nothing new; connections without a request end", async () => {
+  it("finishes running requests, accepts no new ones and closes idle connections", async () => {
     const goOn = gate();
     const { proxy } = await setUpApi("/v1", async (answering) => {
       answering.write("{");
@@ -191,9 +230,9 @@ describe("stopping", () => {
     const { hostname, port } = new URL(proxy.url);
     const idle = connect(Number(port), hostname);
     await once(idle, "connect");
-    // It has had an answer, and is kept for the next one.
+    // This connection had a request and is kept alive for the next request.
     const kept = connect(Number(port), hostname);
-    kept.write("GET /healthz HTTP/1.1\r\nHost: h\r\n\r\n");
+    kept.write("GET /healthz HTTP/1.1\r\nHost: localhost\r\n\r\n");
     await once(kept, "data");
     const running = await fetch(`${proxy.baseURL}/models`);
     const ended = Promise.all([once(idle, "close"), once(kept, "close")]);
@@ -205,7 +244,7 @@ describe("stopping", () => {
     expect(await stopped).toBe(true);
   });
 
-  it("cuts off what runs longer than it may", async () => {
+  it("closes connections whose requests take longer than allowed", async () => {
     const { proxy } = await setUpApi("/v1", (answering) => void answering.write("{"));
     const running = await fetch(`${proxy.baseURL}/models`);
     expect(await proxy.stop(0)).toBe(false);

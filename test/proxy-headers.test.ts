@@ -1,9 +1,15 @@
-/** The headers that the proxy hands on and those that it does not: of connections, of encodings, of keys. */
+/**
+ * Which headers about connections, encodings and keys the proxy passes on, and which it drops.
+ * Long, as each header has its own test.
+ */
+
 import { once } from "node:events";
 import { request } from "node:http";
+import { text } from "node:stream/consumers";
 import { brotliCompressSync, deflateSync, gzipSync } from "node:zlib";
 import OpenAI from "openai";
 import { describe, expect, it } from "vitest";
+import { fetchUpstream } from "../src/http/upstream.js";
 import type { RecordedRequest } from "../src/testing/index.js";
 import {
   ask,
@@ -19,7 +25,7 @@ import {
 } from "./serving.js";
 import { call, cited, message, response } from "./upstream.js";
 
-describe("an answer that comes encoded although nobody asked for that", () => {
+describe("an answer that is encoded although the request asked for no encoding", () => {
   const lacking = response([call("open('/mnt/data/totals.csv')"), message("Here: /mnt/data/totals.csv")]);
   const files = {
     data: [{ id: "cfile_1", path: "/mnt/data/totals.csv", source: "assistant", created_at: 1 }],
@@ -44,14 +50,15 @@ describe("an answer that comes encoded although nobody asked for that", () => {
     ["x-gzip", gzipSync],
     ["br", brotliCompressSync],
     ["gzip, br", (text: string) => brotliCompressSync(gzipSync(text))],
-  ])("%s: decoded, and repaired", async (encoding, encode) => {
+    ["GZIP \t , \t br", (text: string) => brotliCompressSync(gzipSync(text))],
+  ])("is decoded and repaired: %s", async (encoding, encode) => {
     const { baseURL } = await setUpEncoded(encoding, encode);
     const { answer, text } = await ask(`${baseURL}/responses`, { method: "POST", body: "{}" });
     expect(answer.headers["content-encoding"]).toBeUndefined();
     expect(cited(JSON.parse(text))).toEqual(FOUND);
   });
 
-  it("in one that is not known here: as it came", async () => {
+  it("is passed on unchanged if the encoding is unknown", async () => {
     const { baseURL } = await setUpEncoded("deflate", deflateSync);
     const asking = request(`${baseURL}/responses`, { method: "POST" }).end("{}");
     const [answer] = await once(asking, "response");
@@ -60,10 +67,21 @@ describe("an answer that comes encoded although nobody asked for that", () => {
     expect(answer.headers["content-encoding"]).toBe("deflate");
     expect(Buffer.concat(chunks)).toEqual(deflateSync(JSON.stringify(lacking)));
   });
+
+  it("is read in linear time if its header has 60 KB of spaces", async () => {
+    const api = await serveApi((_, answering) => {
+      answering.writeHead(200, { "content-encoding": `gzip${" ".repeat(60_000)}x` }).end("as it came");
+    });
+    const before = process.cpuUsage();
+    const answer = await fetchUpstream(api);
+    const { user } = process.cpuUsage(before);
+    expect(await text(answer.body as never)).toBe("as it came");
+    expect(user / 1e6).toBeLessThan(2); // quadratic time would be 4 seconds or more
+  });
 });
 
 describe("headers", () => {
-  it("of a connection end here, those of the request go on", async () => {
+  it("of the caller's connection are dropped, those of the request are forwarded", async () => {
     const { proxy, seen, api } = await setUpApi();
     await ask(`${proxy.baseURL}/models`, {
       method: "POST",
@@ -107,7 +125,7 @@ describe("headers", () => {
     expect(headers["keep-alive"]).toBeUndefined();
   });
 
-  it("of the upstream's connection end here too", async () => {
+  it("of the upstream's connection are dropped", async () => {
     const { proxy } = await setUpApi("/v1", (answering) => {
       answering.writeHead(200, {
         connection: "keep-alive, x-hop",
@@ -130,13 +148,7 @@ describe("headers", () => {
   });
 
   it.each([
-    [
-      "a length that is known",
-      { "content-length": "5" },
-      "hello",
-      { "content-length": "5" },
-      "transfer-encoding",
-    ],
+    ["a known length", { "content-length": "5" }, "hello", { "content-length": "5" }, "transfer-encoding"],
     [
       "chunks",
       { "transfer-encoding": "chunked" },
@@ -146,7 +158,7 @@ describe("headers", () => {
     ],
     ["no body", {}, undefined, { "content-length": "0" }, "transfer-encoding"],
     ["an empty body", { "content-length": "0" }, undefined, { "content-length": "0" }, "transfer-encoding"],
-  ])("frame a body as the caller did: %s", async (_, headers, body, expected, absent) => {
+  ])("frame the forwarded body like the caller's: %s", async (_, headers, body, expected, absent) => {
     const { proxy, seen } = await setUpApi();
     await ask(`${proxy.baseURL}/files`, { method: "POST", headers, body });
     expect(seen[0]!.body).toBe(body ?? "");
@@ -154,7 +166,7 @@ describe("headers", () => {
     expect(seen[0]!.headers).not.toHaveProperty(absent);
   });
 
-  it("that frame nothing are left out: a GET has no body", async () => {
+  it("that frame a body are dropped from a GET request, which has none", async () => {
     const { proxy, seen } = await setUpApi();
     const { answer } = await ask(`${proxy.baseURL}/models`, {
       headers: { "content-length": "5", connection: "close" },
@@ -166,8 +178,67 @@ describe("headers", () => {
   });
 });
 
-describe("credentials are the caller's", () => {
-  /** Each key's own containers: what another asks for is not there. */
+describe("headers about a body's bytes", () => {
+  const OF_BYTES = {
+    etag: '"1"',
+    digest: "sha-256=AAAA",
+    "content-digest": "sha-256=:AAAA:",
+    "repr-digest": "sha-256=:AAAA:",
+    "content-md5": "AAAA",
+  };
+  const shown = (headers: object): string[] => Object.keys(OF_BYTES).filter((name) => name in headers);
+
+  it.each([
+    [
+      "removed from a JSON answer that may be repaired",
+      "/responses/resp_1",
+      200,
+      "application/json",
+      "{}",
+      false,
+    ],
+    [
+      "removed from a stream that may be repaired",
+      "/responses/resp_1",
+      200,
+      "text/event-stream",
+      "data: {}\n\n",
+      false,
+    ],
+    ["kept on an error", "/responses/resp_1", 404, "application/json", "{}", true],
+    ["kept on the answer of another endpoint", "/models", 200, "application/json", "{}", true],
+    ["kept on a download", "/files/file-1/content", 200, "text/plain", "{}", true],
+  ])("are %s", async (_, path, status, type, body, areKept) => {
+    const { proxy } = await setUpApi("/v1", (answering) => {
+      answering.writeHead(status, { ...OF_BYTES, "content-type": type, "x-request-id": "req_1" });
+      answering.end(body);
+    });
+    const { answer } = await ask(proxy.baseURL + path);
+    expect(answer.headers["x-request-id"]).toBe("req_1");
+    expect(shown(answer.headers)).toEqual(areKept ? Object.keys(OF_BYTES) : []);
+  });
+
+  it("are removed if the proxy has decoded the body", async () => {
+    const { proxy } = await setUpApi("/v1", (answering) => {
+      answering.writeHead(200, { ...OF_BYTES, "content-encoding": "gzip" });
+      answering.end(gzipSync("hello"));
+    });
+    const { answer, text } = await ask(`${proxy.baseURL}/files/file-1/content`);
+    expect([text, shown(answer.headers)]).toEqual(["hello", []]);
+  });
+
+  it("are removed from a request that may get the link sentence, and kept on an upload", async () => {
+    const { proxy, seen } = await setUpApi();
+    const { etag: _, ...ofRequest } = OF_BYTES;
+    const headers = { ...ofRequest, authorization: `Bearer ${KEY}` };
+    await ask(`${proxy.baseURL}/responses`, { method: "POST", headers, body: "{}" });
+    await ask(`${proxy.baseURL}/files`, { method: "POST", headers, body: "{}" });
+    expect(seen.map((asked) => shown(asked.headers))).toEqual([[], Object.keys(ofRequest)]);
+  });
+});
+
+describe("credentials", () => {
+  /** Each container belongs to one key. Requests with another key get a 404. */
   async function setUpKeys(proxyOptions = {}) {
     const owners = new Map<string, string | undefined>();
     const lists: [string, string | undefined][] = [];
@@ -200,7 +271,7 @@ describe("credentials are the caller's", () => {
     return { ...set, lists, create, clientOf };
   }
 
-  it("a list is asked for with the key of the request that it answers", async () => {
+  it("of a request are used for the list that its answer needs", async () => {
     const { create, lists } = await setUpKeys();
     expect(cited(await create("sk-a"))).toEqual(FOUND);
     expect(cited(await create("sk-b"))).toEqual(FOUND);
@@ -208,31 +279,31 @@ describe("credentials are the caller's", () => {
     expect(new Set(lists.map(([id]) => id)).size).toBe(2);
   });
 
-  it("what is remembered of one caller's response leads another one nowhere", async () => {
+  it("of another caller give no access to a remembered container", async () => {
     const { create, emulator, lists, proxy } = await setUpKeys();
     const first = await create("sk-a");
     expect(cited(first)).toEqual(FOUND);
-    // The same caller: the container of the response before is remembered.
+    // For the same caller, the container of the previous response is remembered.
     expect(cited(await create("sk-a", { previous_response_id: first.id }))).toEqual(FOUND);
     const isRead = ({ method, path }: RecordedRequest): boolean =>
       method === "GET" && path.endsWith(`/responses/${first.id}`);
-    expect(emulator.requests.filter(isRead)).toHaveLength(1); // by the client, the first time
+    expect(emulator.requests.filter(isRead)).toHaveLength(1); // by the first `create`, which retrieves its response
     lists.length = 0;
-    // Another one that names it, though the upstream would have had to refuse that: asked with its own key, and refused.
+    // Another caller names the same previous response. The list is requested with the other caller's key, and the API refuses it.
     expect(cited(await create("sk-b", { previous_response_id: first.id }))).toEqual([]);
     expect(lists.length).toBeGreaterThan(0);
     expect(new Set(lists.map(([, key]) => key))).toEqual(new Set(["Bearer sk-b"]));
     expect((await proxy.logged(3))[2]).toMatchObject({ status: 200, recovered: 0, failed: true });
   });
 
-  it("without a key, the answer is the upstream's", async () => {
+  it("that are missing get the upstream's answer", async () => {
     const { proxy } = await setUp();
     expect((await ask(`${proxy.baseURL}/responses`, { method: "POST", body: "{}" })).answer.statusCode).toBe(
       401,
     );
   });
 
-  it("any number of replicas: one finds what another has seen", async () => {
+  it("suffice for a second replica to find the container of a response that the first one saw", async () => {
     const { create, upstream } = await setUpKeys();
     const first = await create("sk-a");
     const other = await serveProxy(upstream);

@@ -1,4 +1,4 @@
-/** What is no good request to the proxy: too long, or a path that would lead elsewhere. */
+/** Requests that the proxy refuses: too long, malformed, or with a path that would lead to another origin. */
 import { once } from "node:events";
 import { request } from "node:http";
 import fc from "fast-check";
@@ -10,7 +10,7 @@ function headOf(answer: string): string {
   return answer.slice(0, answer.indexOf("\r\n"));
 }
 
-/** More than the sockets on a way of one machine hold: somebody has to read it. */
+/** More bytes than the socket buffers between two processes hold, so that the receiver has to read the request. */
 const LONGER_THAN_BUFFERS = 50_000_000;
 
 describe("limits", () => {
@@ -19,10 +19,10 @@ describe("limits", () => {
   const tooLarge = { error: { code: "request_too_large", type: "invalid_request_error", param: null } };
 
   it.each([
-    ["POST /responses, whose length says so", "/responses", { "content-length": "101" }, 101],
-    ["POST /responses, in chunks", "/responses", chunked, 101],
-    ["an upload, whose length says so", "/files", { "content-length": "1001" }, 1001],
-  ])("413: %s; nothing goes upstream", async (_, path, headers, length) => {
+    ["POST /responses with content-length", "/responses", { "content-length": "101" }, 101],
+    ["POST /responses in chunks", "/responses", chunked, 101],
+    ["an upload with content-length", "/files", { "content-length": "1001" }, 1001],
+  ])("answer 413 to a body that is too long and forward nothing: %s", async (_, path, headers, length) => {
     const { emulator, proxy } = await setUp({}, LIMITS);
     const { answer, text } = await ask(proxy.baseURL + path, {
       method: "POST",
@@ -35,7 +35,7 @@ describe("limits", () => {
     expect(await proxy.logged(1)).toMatchObject([{ method: "POST", path: `/v1${path}`, status: 413 }]);
   });
 
-  it("413: an upload in chunks, which the upstream sees break off", async () => {
+  it("answer 413 to an upload in chunks that is too long and abort it", async () => {
     const begun = gate();
     const broken = gate();
     const api = await serveApi((asked) => {
@@ -53,13 +53,13 @@ describe("limits", () => {
     expect(answer.statusCode).toBe(413);
     expect(JSON.parse(await bodyOf(answer))).toMatchObject(tooLarge);
     await broken.promise;
-    // What else it sends is read, so that a client that reads no answer before it has sent all comes to read it.
+    // The rest of the upload is read, because some clients read the answer only after they have sent everything.
     asking.end("x".repeat(LONGER_THAN_BUFFERS));
     await once(asking, "close");
     expect(asking.writableFinished).toBe(true);
   });
 
-  it("as long as the limit is not too long", async () => {
+  it("accept a body of exactly the limit", async () => {
     const { proxy, seen } = await (async () => {
       const { api, seen } = await setUpApi();
       return { proxy: await serveProxy(`${api}/v1`, LIMITS), seen };
@@ -69,7 +69,7 @@ describe("limits", () => {
     expect(seen.map(({ body }) => body.length)).toEqual([1000, 100]);
   });
 
-  it("431: headers; said as the API would, and logged", async () => {
+  it("answer 431 to headers that are too long, in the API's format, and log it", async () => {
     const { proxy } = await setUp({}, LIMITS);
     const { answer, text } = await ask(`${proxy.baseURL}/models`, {
       headers: { "x-long": "x".repeat(3000) },
@@ -89,8 +89,14 @@ describe("limits", () => {
       "/v1/models",
       "bad_request",
     ],
-    ["405: a tunnel", "CONNECT a:1 HTTP/1.1\r\nHost: a:1\r\n\r\n", "CONNECT", "-", "method_not_allowed"],
-  ])("%s; said as the API would, and logged", async (name, text, method, path, code) => {
+    [
+      "405: a CONNECT request",
+      "CONNECT a:1 HTTP/1.1\r\nHost: a:1\r\n\r\n",
+      "CONNECT",
+      "-",
+      "method_not_allowed",
+    ],
+  ])("answer in the API's format and log %s", async (name, text, method, path, code) => {
     const { proxy } = await setUpApi();
     const answer = await sendRaw(proxy.url, text);
     const status = Number.parseInt(name, 10);
@@ -99,7 +105,7 @@ describe("limits", () => {
     expect(await proxy.logged(1)).toMatchObject([{ method, path, status }]);
   });
 
-  it("an answer that comes before the upload's end reaches the caller", async () => {
+  it("do not keep an answer that comes before the upload's end from the caller", async () => {
     const api = await serveApi((_, answering) => {
       answering.writeHead(401, { "content-type": "application/json" });
       answering.end('{"error":{"message":"no"}}');
@@ -117,7 +123,7 @@ describe("limits", () => {
   });
 });
 
-describe("a path is data", () => {
+describe("the target of a request", () => {
   it.each([
     ["an absolute target", "GET http://elsewhere.example/v1/models HTTP/1.1", 200],
     ["a target without a scheme", "GET //elsewhere.example/v1/models HTTP/1.1", 404],
@@ -125,21 +131,21 @@ describe("a path is data", () => {
     ["steps up", "GET /v1/../admin HTTP/1.1", 404],
     ["encoded steps up", "GET /v1/%2e%2E/admin HTTP/1.1", 404],
     ["steps up with backslashes", "GET /v1\\..\\admin HTTP/1.1", 404],
-    ["a name that only begins so", "GET /v1x/models HTTP/1.1", 404],
+    ["a name that only starts with v1", "GET /v1x/models HTTP/1.1", 404],
     ["an at sign", "GET /@elsewhere.example/v1 HTTP/1.1", 404],
-    ["all of the server", "OPTIONS * HTTP/1.1", 404],
+    ["the whole server", "OPTIONS * HTTP/1.1", 404],
     ["no base path", "POST /responses HTTP/1.1", 404],
-    ["what fetch does not know", "TRACE /v1/models HTTP/1.1", 405],
-    ["no method", "NOTHING /v1/models HTTP/1.1", 400],
+    ["a method that fetch does not allow", "TRACE /v1/models HTTP/1.1", 405],
+    ["an unknown method", "NOTHING /v1/models HTTP/1.1", 400],
     [
-      "lengths that contradict",
+      "contradicting lengths",
       "POST /v1/files HTTP/1.1\r\nContent-Length: 5\r\nTransfer-Encoding: chunked",
       400,
     ],
     ["two lengths", "POST /v1/files HTTP/1.1\r\nContent-Length: 5\r\nContent-Length: 6", 400],
-  ])("%s: %j is answered %d, by the upstream or by none", async (_, head, status) => {
+  ])("never leads to another origin: %s (%j) is answered %d", async (_, head, status) => {
     const { proxy, seen, api } = await setUpApi("/gateway/v1");
-    const answer = await sendRaw(proxy.url, `${head}\r\nHost: h\r\nConnection: close\r\n\r\n`);
+    const answer = await sendRaw(proxy.url, `${head}\r\nHost: localhost\r\nConnection: close\r\n\r\n`);
     expect(headOf(answer)).toContain(` ${status} `);
     expect(seen.map(({ url, headers }) => [url, headers.host])).toEqual(
       status === 200 ? [["/gateway/v1/models", new URL(api).host]] : [],
@@ -147,18 +153,8 @@ describe("a path is data", () => {
     if (status >= 400) expect(answer).toContain('{"error":{"message":"');
   });
 
-  it.each(["a:99999", "a b", "[::1", "%zz", ""])("the host %j breaks nothing", async (host) => {
-    const { proxy } = await setUpApi();
-    const answer = await sendRaw(
-      proxy.url,
-      `GET /v1/models HTTP/1.1\r\nHost: ${host}\r\nConnection: close\r\n\r\n`,
-    );
-    expect(headOf(answer)).toMatch(/ (?:200|400) /);
-    expect((await ask(`${proxy.baseURL}/models`)).answer.statusCode).toBe(200);
-  });
-
   it.each(["", "/v1", "/gateway/openai/v1/"])(
-    "and stays below the upstream's %j, whatever it is",
+    "stays below the upstream's path %j, for any path",
     async (path) => {
       const asked: string[] = [];
       const proxy = createProxy({
@@ -218,14 +214,14 @@ describe("a path is data", () => {
       "/openai/deployments/mine/responses?api-version=1",
     ],
     ["/", "/v1/files/a%2Fb", "/v1/files/a%2Fb"],
-  ])("below the upstream's %j, %s is %s", async (path, asked, expected) => {
+  ])("is mapped with the upstream path %j: %s to %s", async (path, asked, expected) => {
     const { proxy, seen } = await setUpApi(path);
-    await sendRaw(proxy.url, `GET ${asked} HTTP/1.1\r\nHost: h\r\nConnection: close\r\n\r\n`);
+    await sendRaw(proxy.url, `GET ${asked} HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n`);
     expect(seen.map(({ url }) => url)).toEqual([expected]);
   });
 
   it.each(["ftp://x/v1", "no URL", "https://user:pass@x/v1", "https://x/v1?key=sk-1", "https://x/#a"])(
-    "the upstream %j is refused, and no secret in it shown",
+    "cannot be an upstream URL like %j, and the error shows no secret",
     (upstream) => {
       const make = (): unknown => createProxy({ upstream, fetch, maxBody: 1, maxJson: 1 });
       expect(make).toThrow(TypeError);

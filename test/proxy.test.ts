@@ -1,4 +1,4 @@
-/** The proxy between the official client and the API: what each gets of the other, as it came and as soon as it came. */
+/** The proxy between the official client and the API: what each side receives, unchanged and without delay. */
 import { once } from "node:events";
 import { request } from "node:http";
 import OpenAI, { AzureOpenAI } from "openai";
@@ -8,7 +8,7 @@ import { ask, BYTES, FOUND, gate, KEY, REQUEST, serveApi, serveProxy, setUp, set
 import { cited, frames, message, response } from "./upstream.js";
 
 describe("the official client", () => {
-  it("gets the citation, the file, and all that the API says besides", async () => {
+  it("gets the citation, the file and the API's headers", async () => {
     const { client, proxy } = await setUp();
     const { data, response: answer } = await client.responses.create(REQUEST).withResponse();
     expect(cited(data)).toEqual(FOUND);
@@ -24,7 +24,7 @@ describe("the official client", () => {
     expect(created).toMatchObject({ method: "POST", path: "/v1/responses", status: 200, recovered: 1 });
   });
 
-  it("streams: the citation comes before the text is done", async () => {
+  it("gets the citation before the text is done in a stream", async () => {
     const { client, proxy } = await setUp();
     const stream = client.responses.stream(REQUEST);
     const types: string[] = [];
@@ -38,7 +38,7 @@ describe("the official client", () => {
     expect(await proxy.logged(1)).toMatchObject([{ status: 200, recovered: 1 }]);
   });
 
-  it("background: created, polled, streamed from some event on", async () => {
+  it("creates a background response, polls it and resumes its stream", async () => {
     const { client } = await setUp();
     const created = await client.responses.create({ ...REQUEST, background: true });
     let read = created;
@@ -48,7 +48,7 @@ describe("the official client", () => {
     expect(cited(await stream.finalResponse())).toEqual(FOUND);
   });
 
-  it("uploads files, to the API and into a container, and downloads them", async () => {
+  it("uploads files to the API and into a container, and downloads them", async () => {
     const { client, emulator } = await setUp();
     const file = new File([BYTES.repeat(10_000)], "more.csv");
     expect((await client.files.create({ file, purpose: "user_data" })).bytes).toBe(file.size);
@@ -60,12 +60,12 @@ describe("the official client", () => {
     expect((await content.text()) === (await file.text())).toBe(true);
   });
 
-  it("gets the API's errors as the API's", async () => {
+  it("gets the API's errors unchanged", async () => {
     const { client } = await setUp({ apiKey: "sk-another" });
     await expect(client.responses.create(REQUEST)).rejects.toThrow(OpenAI.AuthenticationError);
   });
 
-  it("for Azure, where the upstream is a bare origin", async () => {
+  it("for Azure works if the upstream has no path", async () => {
     const { emulator, upstream } = await setUp();
     const proxy = await serveProxy(new URL(upstream).origin);
     const client = new AzureOpenAI({ apiKey: KEY, endpoint: proxy.url, apiVersion: "2025-04-01-preview" });
@@ -79,12 +79,12 @@ describe("the official client", () => {
   });
 });
 
-describe("the model is asked for links", () => {
+describe("the request asks the model for links", () => {
   const sentence = /sandbox:\/mnt\/data/;
   it.each([
     [undefined, true],
     [false, false],
-  ])("with instruction: %s", async (instruction, isAsked) => {
+  ])("with instruction %s: %s", async (instruction, isAsked) => {
     const { client, emulator } = await setUp({}, instruction === undefined ? {} : { instruction });
     await client.responses.create(REQUEST);
     const [{ body }] = emulator.requests as [RecordedRequest];
@@ -92,7 +92,7 @@ describe("the model is asked for links", () => {
   });
 });
 
-describe("the bytes", () => {
+describe("the proxy", () => {
   it.each([
     [
       "a response that lacks nothing",
@@ -101,11 +101,11 @@ describe("the bytes", () => {
       `${JSON.stringify(response([message("Done.")]), null, 1)}\n`,
     ],
     ["an error", 429, "application/json", '{ "error" : {"message": "Slow down"} }\n'],
-    ["no JSON where there should be", 200, "application/json", "{ no"],
-    ["a page", 503, "text/html", "<h1>Down</h1>"],
+    ["invalid JSON", 200, "application/json", "{ no"],
+    ["an HTML page", 503, "text/html", "<h1>Down</h1>"],
     ["a stream that lacks nothing", 200, "text/event-stream", frames([{ type: "response.created" }], "\r\n")],
     ["a stream of something else", 200, "text/event-stream", ": ping\n\ndata: [DONE]\n\n"],
-  ])("of %s are the upstream's, its status and headers too", async (_, status, type, body) => {
+  ])("passes on %s with its status and headers, byte for byte", async (_, status, type, body) => {
     const { proxy } = await setUpApi("/v1", (answering) => {
       answering.writeHead(status, "As It Is", [
         ["content-type", type],
@@ -125,7 +125,7 @@ describe("the bytes", () => {
     });
   });
 
-  it("of a download are the file's, its length known", async () => {
+  it("passes a download on with its length", async () => {
     const bytes = Buffer.from(Array.from({ length: 300_000 }, (_, n) => n % 251));
     const api = await serveApi((_, answering) => {
       answering.setHeader("content-length", bytes.length);
@@ -137,14 +137,14 @@ describe("the bytes", () => {
     expect(Buffer.from(await answer.arrayBuffer()).equals(bytes)).toBe(true);
   });
 
-  it("of a request go on as they came, where the model is not to be asked", async () => {
+  it("forwards the bytes of a request unchanged if it needs no sentence", async () => {
     const { proxy, seen } = await setUpApi();
     const body = '{ "model":"gpt-5", "input" : "hi" , "seed":12345678901234567890 }';
     await ask(`${proxy.baseURL}/responses`, { method: "POST", body });
     expect(seen[0]!.body).toBe(body);
   });
 
-  it("a redirect is passed, not followed", async () => {
+  it("passes a redirect on and does not follow it", async () => {
     const { proxy, seen } = await setUpApi("/v1", (answering) => {
       answering.writeHead(307, { location: "https://elsewhere.example/x" });
       answering.end();
@@ -154,7 +154,7 @@ describe("the bytes", () => {
     expect(seen).toHaveLength(1);
   });
 
-  it("an answer without a body has none, and says how long it would be", async () => {
+  it("passes on the headers of an answer to HEAD", async () => {
     const { proxy } = await setUpApi("/v1", (answering) => {
       answering.writeHead(200, { "content-length": 1234, "content-encoding": "gzip" });
       answering.end();
@@ -167,7 +167,7 @@ describe("the bytes", () => {
     ]);
   });
 
-  it.each([204, 304])("%s has no body", async (status) => {
+  it.each([204, 304])("passes on a %s without a body", async (status) => {
     const { proxy } = await setUpApi("/v1", (answering) => {
       answering.writeHead(status, { etag: '"1"' });
       answering.end();
@@ -177,8 +177,8 @@ describe("the bytes", () => {
   });
 });
 
-describe("requests stream in, answers stream out", () => {
-  it("an upload reaches the upstream before it is all there", async () => {
+describe("bodies are streamed", () => {
+  it("sends the start of an upload to the upstream before its end has arrived", async () => {
     const begun = gate<string>();
     const api = await serveApi(async (asked, answering) => {
       asked.once("data", (chunk) => begun.open(String(chunk)));
@@ -194,7 +194,7 @@ describe("requests stream in, answers stream out", () => {
     expect(answer.statusCode).toBe(200);
   });
 
-  it("an event reaches the caller before the next one is there", async () => {
+  it("sends an event to the caller before the next one has arrived", async () => {
     const goOn = gate();
     const { client } = await setUp({
       beforeEvent: ({ sequence_number }) => (sequence_number === 1 ? goOn.promise : undefined),
@@ -208,7 +208,7 @@ describe("requests stream in, answers stream out", () => {
     expect(types.at(-1)).toBe("response.completed");
   });
 
-  it("the head of an answer reaches the caller before anything of its body", async () => {
+  it("sends the head of an answer to the caller before its body has arrived", async () => {
     const goOn = gate();
     const { proxy } = await setUpApi("/v1", async (answering) => {
       answering.writeHead(200, { "content-type": "application/octet-stream" });
@@ -222,8 +222,8 @@ describe("requests stream in, answers stream out", () => {
   });
 });
 
-describe("health", () => {
-  it("is told without the upstream, and not logged", async () => {
+describe("a health check", () => {
+  it("is answered without the upstream and not logged", async () => {
     const proxy = await serveProxy("http://127.0.0.1:1/v1");
     const { answer, text } = await ask(`${proxy.url}/healthz`);
     expect([answer.statusCode, JSON.parse(text)]).toEqual([200, { status: "ok" }]);
@@ -235,7 +235,7 @@ describe("health", () => {
 });
 
 describe("the log", () => {
-  it("has no query, and so no key that stands in one", async () => {
+  it("contains no query, which could contain a key", async () => {
     const { proxy } = await setUpApi();
     await ask(`${proxy.baseURL}/models?api_key=sk-secret`);
     const [line] = await proxy.logged(1);

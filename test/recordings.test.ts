@@ -1,91 +1,159 @@
+/**
+ * Checks that the scripts in `recordings/` make the files there. Then removes the citations from the recordings and tests that
+ * every way of reading them restores the recordings exactly.
+ */
+import { execFile } from "node:child_process";
+import { fileURLToPath } from "node:url";
+import { promisify } from "node:util";
 import fc from "fast-check";
-import { beforeAll, expect, it } from "vitest";
+import { describe, expect, it } from "vitest";
+import { createFileCitationsFetch, type Report, repairResponse, repairResponseStream } from "../src/index.js";
 import {
-  type ContainerFile,
-  createFileCitationsFetch,
-  type Report,
-  repairResponse,
-  repairResponseStream,
-} from "../src/index.js";
-import { describeShared, expectValid, readShared } from "./shared.js";
+  LANES,
+  RESPONSES,
+  type RecordedResponse,
+  readOwn,
+  recovered,
+  recoveredEvents,
+  STREAMS,
+  uncitedEvents,
+  withoutCitations,
+} from "./recordings.js";
+import { expectValid, ownSchema } from "./schemas.js";
+import { describeShared } from "./shared.js";
 import { BASE, eventsIn, frames, json, type StreamEvent, sse, upstream } from "./upstream.js";
 
-interface Recording {
-  output: { content?: { annotations: { end_index: number }[] }[] }[];
+describe("the files in test/recordings", () => {
+  it.each(["make.mjs", "schema.mjs"])("are what %s makes", async (script) => {
+    const path = fileURLToPath(new URL(`recordings/${script}`, import.meta.url));
+    await promisify(execFile)(process.execPath, [path, "--check"]);
+  });
+
+  it.each(RESPONSES)("$name is valid and has citations", ({ response }) => {
+    expectValid("Response", response);
+    expect(withoutCitations(response)).not.toEqual(response);
+  });
+
+  it.each(STREAMS)("$name is valid and has citations", ({ events }) => {
+    for (const event of events) expectValid("ResponseStreamEvent", event);
+    expect(events.map((event) => event.sequence_number)).toEqual([...events.keys()]);
+    expect(uncitedEvents(events).length).toBeLessThan(events.length);
+  });
+
+  it("with several agents and lanes are valid", () => {
+    ownSchema.expectValid("BetaResponse", JSON.parse(readOwn("two-agents.json")).response);
+    for (const event of LANES.events) expectValid("ResponseStreamEvent", event);
+  });
+});
+
+/** Returns a value with the types of its strings, numbers and booleans instead of them. An array keeps one entry of each shape. */
+function shapeOf(value: unknown): unknown {
+  if (Array.isArray(value)) {
+    const shapes = new Set(value.map((entry) => JSON.stringify(shapeOf(entry))));
+    return [...shapes].sort();
+  }
+  if (typeof value !== "object" || value === null) return value === null ? null : typeof value;
+  return Object.fromEntries(Object.entries(value).map(([key, inner]) => [key, shapeOf(inner)]));
 }
 
-/** A value without the citations that cover text: what a reasoning model's answer looks like. */
-function withoutCitations<T>(value: T): T {
-  const isCitation = (entry: unknown): boolean =>
-    (entry as { type?: string; end_index?: number }).type === "container_file_citation" &&
-    (entry as { end_index: number }).end_index > 0;
-  return JSON.parse(JSON.stringify(value), (key, inner) =>
-    key === "annotations" ? inner.filter((entry: unknown) => !isCitation(entry)) : inner,
-  );
+/** Returns the shapes of events of each type, with the order of their fields. */
+function shapesOf(events: readonly StreamEvent[]): unknown {
+  const types = [...new Set(events.map(({ type }) => type))];
+  return types.map((type) => [type, shapeOf(events.filter((event) => event.type === type))]);
 }
 
-function isCitationEvent({ type, annotation }: StreamEvent): boolean {
-  return (
-    type === "response.output_text.annotation.added" && (annotation as { end_index: number }).end_index > 0
-  );
-}
-
-describeShared("the recordings, their citations taken out", () => {
-  let recorded: Recording;
-  let events: StreamEvent[];
-  let files: Record<"response.json" | "stream.jsonl", ContainerFile[]>;
-  /** The stream as it must come out: an inserted event has the number of the event before it. */
-  let expected: StreamEvent[];
-  let stripped: StreamEvent[];
-
-  beforeAll(() => {
-    recorded = JSON.parse(readShared("recordings/response.json"));
-    events = readShared("recordings/stream.jsonl")
-      .trim()
-      .split("\n")
-      .map((line) => JSON.parse(line));
-    files = JSON.parse(readShared("recordings/container-files.json"));
-    stripped = withoutCitations(events.filter((event) => !isCitationEvent(event)));
-    expected = events.map((event, at) =>
-      isCitationEvent(event) ? { ...event, sequence_number: events[at - 1]!.sequence_number } : event,
+describeShared("our recordings and those of the real API", () => {
+  it("have the same fields, in the same order", () => {
+    const [response, real] = ["one-file.json", "../shared/response.json"].map(
+      (wanted) => RESPONSES.find(({ name }) => name === wanted)!.response,
     );
+    expect(JSON.stringify(shapeOf(response))).toBe(JSON.stringify(shapeOf(real)));
   });
 
-  it("have something to recover", () => {
-    expect(withoutCitations(recorded)).not.toEqual(recorded);
-    expect(stripped).toHaveLength(events.length - 1);
+  // As in the real stream, each call of this turn has logs.
+  it("have the same events, in the same order and with the same fields", () => {
+    const [events, real] = ["emoji.jsonl", "../shared/stream.jsonl"].map(
+      (wanted) => STREAMS.find(({ name }) => name === wanted)!.events,
+    );
+    expect(JSON.stringify(shapesOf(events!), null, 1)).toBe(JSON.stringify(shapesOf(real!), null, 1));
   });
+});
 
-  it("come back exactly as they were, plain", async () => {
-    const { response, report } = await repairResponse(withoutCitations(recorded), files["response.json"]);
-    expect(response).toEqual(recorded);
-    expect(JSON.stringify(response)).toBe(JSON.stringify(recorded));
+describe("the own schema", () => {
+  const [{ response }] = RESPONSES as [RecordedResponse];
+  const message = response.output.at(-1)!;
+  const [part] = message.content!;
+  const [citation] = part!.annotations;
+  const withCitation = (annotation: object): object => ({
+    ...response,
+    output: [{ ...message, content: [{ ...part, annotations: [annotation] }] }],
+  });
+  const { container_id: _, ...incomplete } = citation as { container_id?: string };
+
+  it.each([
+    ["a missing field of a citation", withCitation(incomplete)],
+    ["an added field of a citation", withCitation({ ...citation, origin: "recovered" })],
+    ["an index that is a string", withCitation({ ...citation, start_index: "4" })],
+    ["an index that is no integer", withCitation({ ...citation, start_index: 4.5 })],
+    ["an unknown type of annotation", withCitation({ ...citation, type: "file" })],
+    ["an added field of an item", { ...response, output: [{ ...message, citations: [] }] }],
+    ["an added field of a response", { ...response, report: {} }],
+    ["an unknown status", { ...response, status: "done" }],
+    ["a response without output", { ...response, output: undefined }],
+  ])("rejects %s", (_, value) => {
+    expect(ownSchema.isValid("Response", withCitation(citation!))).toBe(true);
+    expect(ownSchema.isValid("Response", value)).toBe(false);
+  });
+});
+
+describe.each(RESPONSES)("$name without its citations", ({ response: recorded, files }) => {
+  const expected = recovered(recorded);
+
+  it("is restored exactly by repairResponse", async () => {
+    const { response, report } = await repairResponse(withoutCitations(recorded), files);
+    expect(response).toEqual(expected);
+    expect(JSON.stringify(response)).toBe(JSON.stringify(expected));
     expect(report.outcome).toBe("recovered");
     expectValid("Response", response);
   });
 
-  it("come back exactly as they were, plain, through the fetch", async () => {
-    const { fetch, lists } = upstream({
-      answer: () => json(withoutCitations(recorded)),
-      files: files["response.json"],
-    });
+  it("is restored exactly in a JSON body by the fetch", async () => {
+    const { fetch, lists } = upstream({ answer: () => json(withoutCitations(recorded)), files });
     const answer = await createFileCitationsFetch({ fetch })(`${BASE}/responses`, {
       method: "POST",
       body: "{}",
     });
-    expect(await answer.json()).toEqual(recorded);
+    expect(await answer.json()).toEqual(expected);
     expect(lists()).toHaveLength(1);
   });
 
-  it("come back exactly as they were, event by event", async () => {
+  it("is unchanged if it still has its citations, and no list is requested", async () => {
+    const reports: Report[] = [];
+    const { fetch, lists } = upstream({ answer: () => json(recorded) });
+    const repairing = createFileCitationsFetch({ fetch, onReport: (report) => void reports.push(report) });
+    const answer = await repairing(`${BASE}/responses/resp_1`);
+    expect(await answer.text()).toBe(JSON.stringify(recorded, null, 2));
+    expect(lists()).toEqual([]);
+    expect(reports).toMatchObject([{ outcome: "nothing-to-do", heldMs: 0, listRequests: 0 }]);
+
+    const given = structuredClone(recorded);
+    expect((await repairResponse(given, files)).response).toBe(given);
+  });
+});
+
+describe.each(STREAMS)("$name without its citations", ({ events, files }) => {
+  const stripped = uncitedEvents(events);
+  const expected = recoveredEvents(events);
+
+  it("is restored exactly by repairResponseStream", async () => {
     const repaired: StreamEvent[] = [];
-    for await (const event of repairResponseStream(stripped, files["stream.jsonl"])) repaired.push(event);
+    for await (const event of repairResponseStream(stripped, files)) repaired.push(event);
     expect(repaired).toEqual(expected);
     for (const event of repaired) expectValid("ResponseStreamEvent", event);
   });
 
   async function streamed(bytes: string, cut: number | readonly number[]): Promise<string> {
-    const { fetch } = upstream({ answer: () => sse(bytes, cut), files: files["stream.jsonl"] });
+    const { fetch } = upstream({ answer: () => sse(bytes, cut), files });
     const answer = await createFileCitationsFetch({ fetch })(`${BASE}/responses`, {
       method: "POST",
       body: "{}",
@@ -93,14 +161,11 @@ describeShared("the recordings, their citations taken out", () => {
     return answer.text();
   }
 
-  it.each([1, 7, 4096, Infinity])(
-    "come back exactly as they were, streamed in chunks of %d bytes",
-    async (size) => {
-      expect(await streamed(frames(stripped), size)).toBe(frames(expected));
-    },
-  );
+  it.each([1, 7, 4096, Infinity])("is restored exactly in a stream with chunks of %d bytes", async (size) => {
+    expect(await streamed(frames(stripped), size)).toBe(frames(expected));
+  });
 
-  it("come back exactly as they were, however the bytes are cut", async () => {
+  it("is restored exactly in a stream with random chunks", async () => {
     const bytes = frames(stripped);
     const length = new TextEncoder().encode(bytes).length;
     await fc.assert(
@@ -122,42 +187,32 @@ describeShared("the recordings, their citations taken out", () => {
   ];
 
   it.each(variants)(
-    "come back event for event with %s, and all other frames as they were",
+    "has all events restored with %s, and the other frames are unchanged",
     async (_, vary) => {
       const bytes = vary(frames(stripped));
       for (const size of [1, 7, 4096, Infinity]) {
         const text = await streamed(bytes, size);
         expect(eventsIn(text.replaceAll(/\r\n?/g, "\n"))).toEqual(expected);
-        // The frames before the one that the citation goes in front of. A byte order mark is no text.
-        const deltas = bytes.slice(0, bytes.lastIndexOf("response.output_text.delta")).replace("\ufeff", "");
-        expect(text.startsWith(deltas)).toBe(true);
+        // The bytes before the first inserted citation. The decoded text has no byte order mark, so it is removed here too.
+        const end = bytes.lastIndexOf(
+          "response.output_text.delta",
+          bytes.indexOf("response.output_text.done"),
+        );
+        expect(end).toBeGreaterThan(0);
+        expect(text.startsWith(bytes.slice(0, end).replace("\ufeff", ""))).toBe(true);
       }
     },
   );
 
-  it("are untouched with their citations in, and nothing is asked for", async () => {
+  it("is unchanged if it still has its citations, and no list is requested", async () => {
     const reports: Report[] = [];
-    const plain = upstream({ answer: () => json(recorded) });
-    const options = { onReport: (report: Report) => reports.push(report) };
-    const answer = await createFileCitationsFetch({ fetch: plain.fetch, ...options })(
-      `${BASE}/responses/resp_1`,
-    );
-    expect(await answer.text()).toBe(JSON.stringify(recorded, null, 2));
-
-    const stream = upstream({ answer: () => sse(frames(events), 1000) });
-    const body = await createFileCitationsFetch({ fetch: stream.fetch, ...options })(
-      `${BASE}/responses/resp_1?stream=true`,
-    );
+    const { fetch, lists } = upstream({ answer: () => sse(frames(events), 1000) });
+    const repairing = createFileCitationsFetch({ fetch, onReport: (report) => void reports.push(report) });
+    const body = await repairing(`${BASE}/responses/resp_1?stream=true`);
     expect(await body.text()).toBe(frames(events));
-
-    expect([...plain.lists(), ...stream.lists()]).toEqual([]);
-    expect(reports.map(({ outcome, heldMs, listRequests }) => ({ outcome, heldMs, listRequests }))).toEqual([
-      { outcome: "nothing-to-do", heldMs: 0, listRequests: 0 },
-      { outcome: "nothing-to-do", heldMs: 0, listRequests: 0 },
-    ]);
-    expect(reports[1]!.citations.map(({ origin }) => origin)).toEqual(["api"]);
-
-    const given = structuredClone(recorded);
-    expect((await repairResponse(given, files["response.json"])).response).toBe(given);
+    expect(lists()).toEqual([]);
+    expect(reports).toMatchObject([{ outcome: "nothing-to-do", heldMs: 0, listRequests: 0 }]);
+    const citations = events.filter(({ type }) => type === "response.output_text.annotation.added");
+    expect(reports[0]!.citations.map(({ origin }) => origin)).toEqual(citations.map(() => "api"));
   });
 });

@@ -1,4 +1,4 @@
-/** `npm run release`, in a repository of its own. */
+/** `npm run release` in a temporary repository. */
 import { execFile } from "node:child_process";
 import { mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
@@ -32,7 +32,7 @@ beforeEach(async () => {
 });
 afterEach(() => rm(folder, { recursive: true }));
 
-it("gives what is unreleased a version and today's date, commits it and tags it", async () => {
+it("dates the unreleased section, sets the version, commits and tags", async () => {
   await changelog(ENTRIES);
   await run("node", script, "minor");
   const today = new Date().toISOString().slice(0, 10);
@@ -46,7 +46,7 @@ it("gives what is unreleased a version and today's date, commits it and tags it"
   expect(await run("node", script, "--notes")).toBe(ENTRIES.trim());
 });
 
-it("refuses without anything to release, and with changes that are not committed", async () => {
+it("refuses an empty release and uncommitted changes", async () => {
   await changelog("");
   await expect(run("node", script, "patch")).rejects.toThrow("nothing is under Unreleased");
   await changelog(ENTRIES);

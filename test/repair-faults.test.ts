@@ -1,13 +1,13 @@
-/** A list that fails, lies, is late or never comes: the response is the one that came, in time, and the report says why. */
+/** Lists that fail, are wrong, late or never arrive: the caller gets the API's response in time, and the report says why. */
 import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
 import { type ContainerFile, FileCitationsError, type Report, repairResponse } from "../src/index.js";
 import { PLAN } from "./repairing.js";
 import { call, cited, file, message, response } from "./upstream.js";
 
-describe("what goes wrong", () => {
+describe("an error", () => {
   const output = [call(), message("Here: /mnt/data/plan.docx")];
 
-  it("is in the report, and the response is the one that came", async () => {
+  it("is in the report, and the response stays unchanged", async () => {
     const given = response(output);
     const { response: repaired, report } = await repairResponse(given, () =>
       Promise.reject(new Error("down")),
@@ -23,7 +23,7 @@ describe("what goes wrong", () => {
     });
   });
 
-  it("is thrown where that is wanted, with the report", async () => {
+  it("is thrown together with the report if onFailure is throw", async () => {
     const promise = repairResponse(response(output), () => Promise.reject(new Error("down")), {
       onFailure: "throw",
     });
@@ -31,7 +31,7 @@ describe("what goes wrong", () => {
     await expect(promise).rejects.toMatchObject({ cause: new Error("down"), report: { outcome: "failed" } });
   });
 
-  it("a nearer container that fails: a farther one's file may be the wrong one, and is not cited", async () => {
+  it("of a nearer container's list: no file of a farther container is cited, as it may be the wrong one", async () => {
     const list = async (id: string): Promise<ContainerFile[]> => {
       if (id === "cntr_2") throw new Error("expired");
       return [PLAN];
@@ -53,13 +53,13 @@ describe("what goes wrong", () => {
     expect(report.error).toBeInstanceOf(Error);
   });
 
-  it("a list with entries that are no files of the container: they are left out", async () => {
+  it("in some entries of a list: only entries that are container files count", async () => {
     const files = [null, 7, "x", {}, { id: "cfile_1" }, { ...PLAN, container_id: "cntr_2" }, PLAN];
     const { response: repaired } = await repairResponse(response(output), (async () => files) as never);
     expect(cited(repaired)).toEqual(["plan.docx@/mnt/data/plan.docx"]);
   });
 
-  it("a callback that throws harms nobody", async () => {
+  it("in the onReport callback is ignored", async () => {
     const onReport = (): never => {
       throw new Error("mine");
     };
@@ -68,10 +68,10 @@ describe("what goes wrong", () => {
   });
 
   it.each([
-    ["items that are none", [null, 7, "x", [], {}, { type: "message" }, { type: "message", content: "x" }]],
-    ["parts that are none", [{ type: "message", content: [null, 7, "x", {}, { type: "output_text" }] }]],
+    ["malformed items", [null, 7, "x", [], {}, { type: "message" }, { type: "message", content: "x" }]],
+    ["malformed parts", [{ type: "message", content: [null, 7, "x", {}, { type: "output_text" }] }]],
     [
-      "annotations that are none",
+      "malformed annotations",
       [
         call(),
         {
@@ -105,7 +105,7 @@ describe("time", () => {
 
   const output = [call("doc.save('/mnt/data/plan.docx')"), message("Here: /mnt/data/plan.docx")];
 
-  it("a list that hangs: the response is the one that came, when timeoutMs are over", async () => {
+  it("a list that hangs: the response is returned unchanged after timeoutMs", async () => {
     const given = response(output);
     let signal: AbortSignal | undefined;
     const hangs = (_: string, context: { signal: AbortSignal }): Promise<never> => {
@@ -123,13 +123,13 @@ describe("time", () => {
     expect(result?.report).toMatchObject({
       outcome: "failed",
       heldMs: 300,
-      error: new Error("the files' list took longer than 300 ms"),
+      error: new Error("the container's file list took longer than 300 ms"),
     });
     expect(signal?.aborted).toBe(true);
     expect(vi.getTimerCount()).toBe(0);
   });
 
-  it("several parts together may not take longer", async () => {
+  it("several parts share one time limit", async () => {
     const hangs = (): Promise<never> => new Promise(() => {});
     let report: Report | undefined;
     const parts = [call(), message("/mnt/data/a.csv"), call(), message("/mnt/data/b.csv")];
@@ -139,7 +139,7 @@ describe("time", () => {
     expect(report?.outcome).toBe("failed");
   });
 
-  it("a file that the list does not have yet, but a call wrote: asked for again, with growing pauses", async () => {
+  it("requests the list again, after growing pauses, if it lacks a file that a call wrote", async () => {
     const times: number[] = [];
     const started = Date.now();
     const late = async (): Promise<ContainerFile[]> => {
@@ -155,12 +155,13 @@ describe("time", () => {
     expect(report).toMatchObject({ outcome: "recovered", listRequests: 3 });
   });
 
-  it("no longer than retries allow, and not at all for what no call wrote", async () => {
+  it("requests the list at most `retries` more times, whatever the code says", async () => {
     for (const [code, retries, expected] of [
       ["doc.save('/mnt/data/plan.docx')", 2, 3],
       ["doc.save('/mnt/data/plan.docx')", 1, 2],
       ["doc.save('/mnt/data/plan.docx')", 0, 1],
-      ["print(7)", 2, 1],
+      ["print(7)", 2, 3],
+      ["", 1, 2],
     ] as const) {
       let asked = 0;
       const list = async (): Promise<ContainerFile[]> => {
@@ -180,7 +181,12 @@ describe("time", () => {
   it.each([
     ["none of whose entries is a file", [{ id: "cfile_1", name: "a.csv" }], "failed"],
     ["some of whose entries are files", [{ id: "cfile_1" }, file("/mnt/data/a.csv")], "recovered"],
-    ["of another container's files", [file("/mnt/data/a.csv", { container_id: "cntr_9" })], "unchanged"],
+    [
+      "with the native id behind a gateway's",
+      [file("/mnt/data/a.csv", { container_id: "cntr_9" })],
+      "recovered",
+    ],
+    ["of another file", [file("/mnt/data/b.csv")], "unchanged"],
   ])("a list %s", async (_, entries, outcome) => {
     const given = response([call(), message("See /mnt/data/a.csv")]);
     const { report } = await repairResponse(given, () => entries as never, { retries: 0 });
@@ -189,7 +195,7 @@ describe("time", () => {
     expect(report.unresolved.map(({ reason }) => reason)).toEqual(reasons);
   });
 
-  it("a signal that aborts ends it at once", async () => {
+  it("ends at once if the signal aborts", async () => {
     const controller = new AbortController();
     const given = response(output);
     const promise = repairResponse(given, () => new Promise(() => {}), { signal: controller.signal });
@@ -201,20 +207,20 @@ describe("time", () => {
   });
 });
 
-describe("asking again", () => {
+describe("a repeated list request", () => {
   beforeEach(() => void vi.useFakeTimers());
   afterEach(() => void vi.useRealTimers());
 
-  it("for a file that is late keeps what an earlier container had", async () => {
+  it("for a late file keeps the files that an earlier call wrote in another container", async () => {
     const old = file("/mnt/data/old.csv", { container_id: "cntr_0" });
     let asked = 0;
     const recovery = repairResponse(
       response([
+        call("open('/mnt/data/old.csv', 'w')", "cntr_0"),
         call("open('/mnt/data/plan.docx', 'w')"),
         message("/mnt/data/plan.docx and /mnt/data/old.csv"),
       ]),
       (id) => (id === "cntr_0" ? [old] : asked++ === 0 ? [] : [PLAN]),
-      { request: { tools: [{ type: "code_interpreter", container: "cntr_0" }] } },
     );
     await vi.advanceTimersByTimeAsync(5000);
     expect(cited((await recovery).response)).toEqual([
@@ -224,7 +230,7 @@ describe("asking again", () => {
   });
 
   const output = [call("doc.save('/mnt/data/plan.docx')"), message("Here: /mnt/data/plan.docx")];
-  /** Lists one after the other, the last of them again and again. */
+  /** Returns each list once, in order, and then the last one forever. */
   const inTurn = (...lists: (() => ContainerFile[])[]) => {
     let asked = 0;
     return async () => lists[Math.min(asked++, lists.length - 1)]!();
@@ -233,7 +239,7 @@ describe("asking again", () => {
     throw new Error("down");
   };
 
-  it("and being refused once is no reason to give up", async () => {
+  it("is made again if it fails once", async () => {
     const recovery = repairResponse(
       response(output),
       inTurn(
@@ -248,7 +254,7 @@ describe("asking again", () => {
     expect(report).toMatchObject({ outcome: "recovered", listRequests: 3 });
   });
 
-  it("and being refused to the end is what the report tells", async () => {
+  it("that always fails is in the report", async () => {
     const given = response(output);
     const recovery = repairResponse(
       given,
@@ -261,7 +267,7 @@ describe("asking again", () => {
   });
 
   it.each([
-    ["the time is over", { timeoutMs: 100 }, "the files' list took longer than 100 ms"],
+    ["the time is over", { timeoutMs: 100 }, "the container's file list took longer than 100 ms"],
     ["nobody waits any more", {}, "enough"],
   ])("ends in the middle of its pause when %s", async (_, options, message) => {
     const controller = new AbortController();
@@ -279,7 +285,7 @@ describe("asking again", () => {
     expect(vi.getTimerCount()).toBe(0);
   });
 
-  it("for a file that is late asks the containers that came first, where none is near", async () => {
+  it("for a late file goes to the first containers if no container is named by the calls", async () => {
     const { container_id: _, ...nowhere } = call("open('/mnt/data/plan.docx', 'w')");
     const asked: string[] = [];
     const recovery = repairResponse(

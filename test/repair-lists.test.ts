@@ -1,11 +1,14 @@
-/** When a container's list is asked for, and which container's. */
+/**
+ * When a container's list is requested, and for which container.
+ * Long, as each reason to request or not to request a list is a row.
+ */
 import { describe, expect, it, vi } from "vitest";
+import { fileNamesIn } from "../src/containers/file-names.js";
 import { repairResponse, repairResponseStream } from "../src/index.js";
-import { fileNamesIn } from "../src/responses/evidence.js";
 import { PLAN, repair } from "./repairing.js";
 import { call, cited, file, message, response, type StreamEvent, streamOf } from "./upstream.js";
 
-describe("when the list is asked for", () => {
+describe("requests the list", () => {
   const cite = (text: string, path: string) => {
     const start = text.indexOf(`sandbox:${path}`);
     return {
@@ -89,7 +92,7 @@ describe("when the list is asked for", () => {
       ],
     ],
     [
-      "a name where words are not spaced",
+      "a name in a script without spaces between words",
       [call("doc.save('plan.docx')"), message("文件已保存为plan.docx，请下载")],
     ],
     [
@@ -120,7 +123,7 @@ describe("when the list is asked for", () => {
     expect(cited(repaired)).toContainEqual(expect.stringMatching(/^plan\.docx@/));
   });
 
-  it("once where there are calls between the messages: the answer is there, and so is all they wrote", async () => {
+  it("once if there are calls between the messages of a complete response", async () => {
     const later = file("/mnt/data/later.csv");
     const output = [call(), message("/mnt/data/plan.docx"), call(), message("/mnt/data/later.csv")];
     const { asked, repaired } = await repair(output, [PLAN, later]);
@@ -128,7 +131,7 @@ describe("when the list is asked for", () => {
     expect(asked).toEqual(["cntr_1"]);
   });
 
-  it("again in a stream for a message after another call, which may have written more", async () => {
+  it("again in a stream for a message after another call, which may have written more files", async () => {
     const later = file("/mnt/data/later.csv");
     let asked = 0;
     const list = async () => (asked++ === 0 ? [PLAN] : [PLAN, later]);
@@ -142,7 +145,7 @@ describe("when the list is asked for", () => {
     expect(asked).toBe(2);
   });
 
-  it("once again for all the texts that wait for a late file, and not by each", async () => {
+  it("again once for all texts that wait for a late file, not once for each", async () => {
     vi.useFakeTimers();
     const names = Array.from({ length: 30 }, (_, at) => `late${at}.csv`);
     let asked = 0;
@@ -155,9 +158,9 @@ describe("when the list is asked for", () => {
     vi.useRealTimers();
   });
 
-  it("of 32 containers at most, the nearest, whatever a response names", async () => {
+  it("of at most 32 containers, the nearest ones, if a response names more", async () => {
     const calls = Array.from({ length: 100 }, (_, at) => call("", `cntr_${at}`));
-    const { asked } = await repair([...calls, message("/mnt/data/plan.docx")], []);
+    const { asked } = await repair([...calls, message("/mnt/data/plan.docx")], [], { retries: 0 });
     expect(asked).toEqual(Array.from({ length: 32 }, (_, at) => `cntr_${99 - at}`));
   });
 });
@@ -167,13 +170,13 @@ describe("which container a message means", () => {
   const inSecond = file("/mnt/data/a.csv", { container_id: "cntr_2" });
   const fileIds = (value: unknown): unknown[] => JSON.stringify(value).match(/cfile_\d+/g) ?? [];
 
-  it("the one used last before it", async () => {
+  it("the container used last before it", async () => {
     const output = [call("", "cntr_1"), call("", "cntr_2"), message("/mnt/data/a.csv"), call("", "cntr_1")];
     const { repaired } = await repair(output, [inFirst, inSecond]);
     expect(fileIds(repaired.output[2])).toEqual([inSecond.id]);
   });
 
-  it("the others, where that one has no such file", async () => {
+  it("another container, if the nearest one does not have the file", async () => {
     const only = file("/mnt/data/only.csv", { container_id: "cntr_1" });
     const { repaired } = await repair(
       [call("", "cntr_1"), call("", "cntr_2"), message("/mnt/data/only.csv")],
@@ -182,7 +185,7 @@ describe("which container a message means", () => {
     expect(fileIds(repaired.output[2])).toEqual([only.id]);
   });
 
-  it("a hosted shell's", async () => {
+  it("the container of a hosted shell", async () => {
     const shell = {
       type: "shell_call",
       environment: { type: "container_reference", container_id: "cntr_2" },
@@ -191,7 +194,7 @@ describe("which container a message means", () => {
     expect(fileIds(repaired.output[1])).toEqual([inSecond.id]);
   });
 
-  it("that of its own citations", async () => {
+  it("the container of its own citations", async () => {
     const annotations = [
       {
         type: "container_file_citation",
@@ -206,7 +209,7 @@ describe("which container a message means", () => {
     expect(asked).toEqual(["cntr_2"]);
   });
 
-  it("the tools' of the response, or of the request", async () => {
+  it("the container that the tools of the response or request name", async () => {
     const tools = [{ type: "code_interpreter", container: "cntr_2" }];
     expect((await repair([message("/mnt/data/a.csv")], [inSecond], {}, { tools })).asked).toEqual(["cntr_2"]);
     expect((await repair([message("/mnt/data/a.csv")], [inSecond], { request: { tools } })).asked).toEqual([
@@ -218,7 +221,7 @@ describe("which container a message means", () => {
     ).toEqual(["cntr_2"]);
   });
 
-  it("a call's or a citation's in the request's input", async () => {
+  it("the container of a call or citation in the request's input", async () => {
     const input = [call("", "cntr_2"), { role: "user", content: "Send me that link again" }];
     expect((await repair([message("/mnt/data/a.csv")], [inSecond], { request: { input } })).asked).toEqual([
       "cntr_2",
@@ -228,29 +231,40 @@ describe("which container a message means", () => {
     expect((await repair([message("/mnt/data/a.csv")], [inSecond], replayed)).asked).toEqual(["cntr_2"]);
   });
 
-  it("an earlier one is asked for only if the nearest does not have the file", async () => {
+  it("only the container of the call before it, not an older one that the request names", async () => {
     const request = { input: [call("", "cntr_1")] };
     expect(
       (await repair([call("", "cntr_2"), message("/mnt/data/a.csv")], [inFirst, inSecond], { request }))
         .asked,
     ).toEqual(["cntr_2"]);
     expect(
-      (await repair([call("", "cntr_2"), message("/mnt/data/a.csv")], [inFirst], { request })).asked,
-    ).toEqual(["cntr_2", "cntr_1"]);
+      (await repair([call("", "cntr_2"), message("/mnt/data/a.csv")], [inFirst], { request, retries: 0 }))
+        .asked,
+    ).toEqual(["cntr_2"]);
   });
 
   it.each([
     ["a path", "../../files"],
     ["a path and a query", "cntr_1/../../models?"],
+    ["base64", "cntr_a/b=="],
+    ["__proto__", "__proto__"],
+  ])("one whose id is not of the API's form, by just that id: %s", async (_, id) => {
+    const inIt = file("/mnt/data/a.csv", { container_id: id });
+    const { asked, repaired } = await repair([call("", id), message("/mnt/data/a.csv")], [inFirst, inIt]);
+    expect(asked).toEqual([id]);
+    expect(fileIds(repaired.output[1])).toEqual([inIt.id]);
+  });
+
+  it.each([
     ["CR LF", "cntr_1\r\nhost: evil"],
     ["NUL", "cntr_1\0"],
     ["empty", ""],
     ["a dot", "."],
     ["two dots", ".."],
     ["1 MB", "a".repeat(1e6)],
+    ["513 characters", "a".repeat(513)],
     ["a number", 7],
     ["null", null],
-    ["__proto__", "__proto__"],
   ])("never one whose id is no id: %s", async (_, id) => {
     const { asked, repaired, given } = await repair(
       [call("", id as string), message("/mnt/data/a.csv")],
@@ -261,8 +275,8 @@ describe("which container a message means", () => {
   });
 });
 
-describe("files' names", () => {
-  it("are looked for once in a text that is all dots, not once for each dot", () => {
+describe("file names", () => {
+  it("are found in linear time in a text of dots only", () => {
     const text = "a.a.".repeat(100_000);
     let looked = 0;
     const counted = vi.spyOn(RegExp.prototype, "test").mockImplementation(function (this: RegExp, part) {
@@ -275,8 +289,31 @@ describe("files' names", () => {
     expect(looked).toBeLessThan(text.length * 2);
   });
 
-  it("begin behind the last character that no name has", () => {
+  it("begin after the last character that cannot be in a name", () => {
     const names = [...fileNamesIn('open("a.b.csv") x/y.txt, .env.local')].map(({ name }) => name);
     expect(names).toEqual(["a.b", "a.b.csv", "y.txt", ".env.local"]);
+  });
+});
+
+describe("names after a mention of their folder", () => {
+  const code = "for n in range(2): plt.savefig(f'/mnt/data/dist_{n}.png')";
+  const files = [file("/mnt/data/dist_0.png"), file("/mnt/data/dist_1.png")];
+
+  it.each([
+    "Saved in /mnt/data: dist_0.png and dist_1.png",
+    "The plots are in `/mnt/data/`:\n- dist_0.png\n- dist_1.png\n",
+  ])("count although the code builds them, and the folder is not reported: %s", async (text) => {
+    const { repaired, report } = await repair([call(code), message(text)], files);
+    expect(cited(repaired)).toEqual(["dist_0.png@dist_0.png", "dist_1.png@dist_1.png"]);
+    expect(report.unresolved).toEqual([]);
+  });
+
+  it("do not count without the folder, for an older file, or if two files fit", async () => {
+    expect((await repair([call(code), message("Saved: dist_0.png")], files)).asked).toEqual([]);
+    const older = files.map((listed) => ({ ...listed, created_at: 1_750_000_000 }));
+    const text = "Saved in /mnt/data: dist_0.png";
+    expect(cited((await repair([call(code), message(text)], older)).repaired)).toEqual([]);
+    const twice = [...files, file("/mnt/data/old/dist_0.png")];
+    expect(cited((await repair([call(code), message(text)], twice)).repaired)).toEqual([]);
   });
 });

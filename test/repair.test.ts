@@ -1,18 +1,19 @@
-/** A response gets the citations that it lacks, those of files that no text mentions among them. */
+/** Whole responses: missing citations, citations of unmentioned files, and the report. */
 import { describe, expect, it, vi } from "vitest";
 import { repairResponse, resolveFileCitations } from "../src/index.js";
 import { frozen } from "./frozen.js";
 import { PLAN, repair, sourceOf } from "./repairing.js";
-import { describeShared, expectValid } from "./shared.js";
+import { expectValid } from "./schemas.js";
 import { call, cited, file, message, response } from "./upstream.js";
 
 describe("a response", () => {
-  it("gets the missing citation, and a report of it", async () => {
+  it("gets the missing citation, and the report names it", async () => {
     const { repaired, report, asked } = await repair([call(), message("Here: /mnt/data/plan.docx")], [PLAN]);
     expect(cited(repaired)).toEqual(["plan.docx@/mnt/data/plan.docx"]);
     expect(asked).toEqual(["cntr_1"]);
     expect(report).toEqual({
       responseId: "resp_1",
+      model: "gpt-5",
       outcome: "recovered",
       citations: [
         {
@@ -38,10 +39,11 @@ describe("a response", () => {
       containers: ["cntr_1"],
       listRequests: 1,
       heldMs: expect.any(Number),
+      durationMs: expect.any(Number),
     });
   });
 
-  it("keeps the API's citations first, as they are, and gets the missing ones behind them", async () => {
+  it("keeps the API's citations unchanged and first, followed by the missing ones", async () => {
     const other = file("/mnt/data/other.csv");
     const text = "[x](sandbox:/mnt/data/other.csv) and /mnt/data/plan.docx";
     const annotations = [
@@ -73,14 +75,14 @@ describe("a response", () => {
     expect(report.citations.map(({ origin }) => origin)).toEqual(["api", "api", "recovered"]);
   });
 
-  it("is the same object when nothing was missing, and when nothing was found", async () => {
+  it("is the same object if nothing was missing, or if nothing was found", async () => {
     for (const text of ["Done.", "It is in /mnt/data/gone.csv."]) {
       const { repaired, given } = await repair([call(), message(text)], [PLAN]);
       expect(repaired).toBe(given);
     }
   });
 
-  it("is repaired once: a second time changes nothing and asks for nothing", async () => {
+  it("is not changed by a second repair, which requests no list", async () => {
     const { repaired } = await repair([call(), message("Here: /mnt/data/plan.docx")], [PLAN]);
     const { asked, list } = sourceOf([PLAN]);
     const again = await repairResponse(repaired, list);
@@ -89,7 +91,7 @@ describe("a response", () => {
     expect(asked).toEqual([]);
   });
 
-  it("is repaired in each part of each message; the parts without one stay the same objects", async () => {
+  it("is repaired in every part of every message; unchanged parts stay the same objects", async () => {
     const output = [
       call(),
       message("First /mnt/data/plan.docx", "nothing here"),
@@ -106,7 +108,7 @@ describe("a response", () => {
     expect(repaired.output[2]).toBe(given.output[2]);
   });
 
-  it("keeps what an SDK put on it", async () => {
+  it("keeps other properties that an SDK set", async () => {
     const given = response([call(), message("/mnt/data/plan.docx")]);
     Object.defineProperty(given, "_request_id", { value: "req_1", enumerable: false });
     const { response: repaired } = await repairResponse(given, [PLAN]);
@@ -115,7 +117,7 @@ describe("a response", () => {
     expect(Object.keys(repaired)).toEqual(Object.keys(given));
   });
 
-  it("with files given needs no container in it, and no network", async () => {
+  it("needs no container id and no network if the source is an array of files", async () => {
     const fetch = vi.spyOn(globalThis, "fetch").mockRejectedValue(new Error("no network"));
     const { response: repaired } = await repairResponse(response([message("/mnt/data/plan.docx")]), [PLAN]);
     expect(cited(repaired)).toEqual(["plan.docx@/mnt/data/plan.docx"]);
@@ -124,14 +126,14 @@ describe("a response", () => {
   });
 });
 
-describe("what a caller gives", () => {
-  it("may be frozen to its depth", async () => {
+describe("the caller's input", () => {
+  it("may be deeply frozen", async () => {
     const given = frozen(response([call(), message("Here: /mnt/data/plan.docx")]));
     const { response: repaired } = await repairResponse(given, frozen([PLAN]));
     expect(cited(repaired)).toEqual(["plan.docx@/mnt/data/plan.docx"]);
   });
 
-  it("may report to an async function, whose failure is no one's", async () => {
+  it("may have an async onReport, whose rejection is ignored", async () => {
     const rejections: unknown[] = [];
     const note = (reason: unknown): void => void rejections.push(reason);
     process.on("unhandledRejection", note);
@@ -146,13 +148,13 @@ describe("what a caller gives", () => {
   });
 });
 
-describe("files that no text mentions", () => {
+describe("unmentioned files", () => {
   const since = 1_760_000_000;
   const chart = file("/mnt/data/chart.png", { created_at: since + 5 });
   const old = file("/mnt/data/old.png", { created_at: since - 5 });
   const upload = file("/mnt/data/input.csv", { created_at: since + 5, source: "user" });
 
-  it("are in the report, when a list was asked for anyway", async () => {
+  it("are in the report if a list was requested anyway", async () => {
     const { report, repaired } = await repair(
       [call(), message("/mnt/data/plan.docx")],
       [PLAN, chart, old, upload],
@@ -162,8 +164,9 @@ describe("files that no text mentions", () => {
     expect((await repair([call(), message("Done.")], [chart])).report.unmentioned).toEqual([]);
   });
 
-  it("are cited from 0 to 0 where that is wanted, in the last message, before what was recovered", async () => {
-    const output = [call(), message("First."), message("See /mnt/data/plan.docx")];
+  it("are cited as 0..0 with unmentioned: cite, in the last message, before the other recovered citations", async () => {
+    const code = "plt.savefig('chart.png'); pd.read_csv('old.csv'); open('upload.csv')";
+    const output = [call(code), message("First."), message("See /mnt/data/plan.docx")];
     const { repaired, report, asked } = await repair(output, [PLAN, chart, old, upload], {
       unmentioned: "cite",
     });
@@ -177,20 +180,21 @@ describe("files that no text mentions", () => {
     expect(asked).toEqual(["cntr_1"]);
   });
 
-  it("are asked for whenever a call ran, and only then", async () => {
-    const { repaired, asked } = await repair([call(), message("Done.")], [chart], { unmentioned: "cite" });
+  it("are listed if and only if a call ran", async () => {
+    const wrote = call("plt.savefig('/mnt/data/chart.png')");
+    const { repaired, asked } = await repair([wrote, message("Done.")], [chart], { unmentioned: "cite" });
     expect(cited(repaired)).toEqual(["chart.png@"]);
     expect(asked).toEqual(["cntr_1"]);
     expect((await repair([message("Done.")], [chart], { unmentioned: "cite" })).asked).toEqual([]);
   });
 
-  it("are cited once", async () => {
+  it("are cited once if the response is repaired twice", async () => {
     const { repaired } = await repair([call(), message("Done.")], [chart], { unmentioned: "cite" });
     const again = await repairResponse(repaired, [chart], { unmentioned: "cite" });
     expect(again.response).toBe(repaired);
   });
 
-  it("are not those that a text names without a citation", async () => {
+  it("do not include files that a text names without a citation", async () => {
     const { repaired } = await repair([call(), message("See ```\nchart.png\n```")], [chart], {
       unmentioned: "cite",
     });
@@ -198,15 +202,15 @@ describe("files that no text mentions", () => {
   });
 });
 
-describeShared("OpenAI's schema", () => {
-  it("takes what comes out, also as the next request's input", async () => {
+describe("the schemas", () => {
+  it("accepts the repaired response, also as the next request's input", async () => {
     const { repaired } = await repair([call(), message("Here: /mnt/data/plan.docx")], [PLAN]);
     expectValid("Response", repaired);
     for (const item of repaired.output) expectValid("InputItem", item);
   });
 });
 
-it("a citation whose file name is no text spoils no other", async () => {
+it("a citation whose file name is not a string does not affect others", async () => {
   const text = "Here is it, and /mnt/data/plan.docx";
   const odd = {
     type: "container_file_citation",
@@ -222,8 +226,8 @@ it("a citation whose file name is no text spoils no other", async () => {
   expect(resolveFileCitations(text, [PLAN], { annotations: [odd as never] }).annotations).toHaveLength(1);
 });
 
-describe("one whose lists are stopped, or come in another order", () => {
-  it.each([0, 1])("a signal that aborts after %i lists leaves the response as it was", async (after) => {
+describe("a recovery that is aborted or whose lists arrive out of order", () => {
+  it.each([0, 1])("leaves the response unchanged if the signal aborts after %i lists", async (after) => {
     const controller = new AbortController();
     const lists: string[] = [];
     if (after === 0) controller.abort(new Error("gone"));
@@ -239,7 +243,7 @@ describe("one whose lists are stopped, or come in another order", () => {
     expect(report).toMatchObject({ outcome: "failed", citations: [], error: { message: "gone" } });
   });
 
-  it("the report names citations in the response's order, whatever was found first", async () => {
+  it("reports citations in the order of the response, whichever list arrives first", async () => {
     const citation = { type: "container_file_citation", container_id: "cntr_1", file_id: "cfile_0" };
     const annotations = [{ ...citation, filename: "b.csv", start_index: 4, end_index: 19 }];
     const output = [

@@ -1,4 +1,4 @@
-/** A response or a stream's events, repaired; and that what the caller gave stayed as it was. */
+/** Repairs a response or events for a test, and checks that the input objects stay unchanged. */
 import { expect } from "vitest";
 import {
   type ContainerFile,
@@ -12,7 +12,7 @@ import { BASE, eventsIn, file, frames, response, type StreamEvent, streamed, ups
 export const PLAN = file("/mnt/data/plan.docx");
 export const POST = { method: "POST", body: "{}" };
 
-/** A source that counts, and lists the files of each container. */
+/** Returns a list function for these files that records the container ids it is called with. */
 export function sourceOf(files: readonly ContainerFile[]) {
   const asked: string[] = [];
   const list = async (containerId: string): Promise<ContainerFile[]> => {
@@ -48,7 +48,7 @@ export async function repaired(
   return out;
 }
 
-/** The same events through the middleware, as bytes. */
+/** Sends the events through the `fetch` middleware, as bytes. */
 export async function throughFetch(
   events: readonly StreamEvent[],
   files = [PLAN],
@@ -60,7 +60,7 @@ export async function throughFetch(
   return { text, events: eventsIn(text), lists: lists() };
 }
 
-/** `added@sequence_number` for each citation event, and which item and part it is of. */
+/** Returns `filename@sequence_number output_index/content_index/annotation_index` for each annotation event. */
 export function added(events: readonly StreamEvent[]): string[] {
   return events
     .filter(({ type }) => type === "response.output_text.annotation.added")
@@ -70,11 +70,11 @@ export function added(events: readonly StreamEvent[]): string[] {
     );
 }
 
-/** The events, and then the break. */
+/** Yields the events and then throws. */
 export async function* broken(events: readonly StreamEvent[]): AsyncGenerator<StreamEvent> {
   yield* events;
   throw new Error("reset");
 }
 
-/** The response of the final event. */
+/** Returns the response in the final event. */
 export const last = (events: readonly StreamEvent[]): unknown => events.at(-1)!.response;

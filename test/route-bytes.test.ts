@@ -1,4 +1,4 @@
-/** All of a file's bytes through the route, some of them, or none: streamed, in ranges, for HEAD. */
+/** The bytes that the file route sends: streamed, in ranges, and none for HEAD. */
 import fc from "fast-check";
 import { describe, expect, it, vi } from "vitest";
 import { createFileRoute } from "../src/files/route.js";
@@ -7,7 +7,7 @@ import { citation, routeOf, SECRET, setUp } from "./file-route.js";
 import { gate } from "./serving.js";
 
 describe("HEAD", () => {
-  it("is GET without the body", async () => {
+  it("gets the headers of GET without the body", async () => {
     const { get } = await setUp();
     const whole = await get();
     await whole.arrayBuffer();
@@ -18,7 +18,7 @@ describe("HEAD", () => {
     expect(Object.fromEntries(head.headers)).toMatchObject(said);
   });
 
-  it("reads no more of the file than tells what it is", async () => {
+  it("reads only as much of the file as its media type needs", async () => {
     let sent = 0;
     let isCancelled = false;
     const route = routeOf(
@@ -43,7 +43,7 @@ describe("HEAD", () => {
     expect([sent, isCancelled]).toEqual([1, true]);
   });
 
-  it("says what went wrong by its status alone", async () => {
+  it("gets only a status for a failure", async () => {
     const { getPath } = await setUp();
     const answer = await getPath("/files/x", { method: "HEAD" });
     expect([answer.status, await answer.text()]).toEqual([403, ""]);
@@ -51,7 +51,7 @@ describe("HEAD", () => {
 });
 
 describe("Range", () => {
-  /** An API that does ranges of ten bytes, as RFC 9110 says. */
+  /** An API that supports ranges of a file of ten bytes, as in RFC 9110. */
   const ranging = ({ path, headers }: RecordedRequest): Response | undefined => {
     if (!path.endsWith("/content")) return undefined;
     const all = { "accept-ranges": "bytes", etag: '"v1"', "last-modified": "Sat, 21 Nov 2026 05:00:00 GMT" };
@@ -72,7 +72,7 @@ describe("Range", () => {
     ["bytes=-2", 206, "89", "bytes 8-9/10"],
     ["bytes=0-3,5-6", 200, "0123456789", null],
     ["lines=1-2", 200, "0123456789", null],
-  ])("%s", async (range, status, text, contentRange) => {
+  ])("%s is answered %d", async (range, status, text, contentRange) => {
     const { get } = await setUp({ files, intercept: ranging });
     const answer = await get({ headers: { range } });
     expect([answer.status, await answer.text(), answer.headers.get("content-range")]).toEqual([
@@ -86,27 +86,27 @@ describe("Range", () => {
     expect(answer.headers.get("content-type")).toBe("text/plain; charset=utf-8");
   });
 
-  it("of a file that has changed is the whole of it, by If-Range", async () => {
+  it("gets the whole file if it has changed since If-Range", async () => {
     const { get } = await setUp({ files, intercept: ranging });
     expect((await get({ headers: { range: "bytes=4-", "if-range": '"v1"' } })).status).toBe(206);
     expect((await get({ headers: { range: "bytes=4-", "if-range": '"v0"' } })).status).toBe(200);
   });
 
-  it("that the file does not have is 416, with the file's size", async () => {
+  it("outside the file is answered 416 with the file's size", async () => {
     const { get, errors } = await setUp({ files, intercept: ranging });
     const answer = await get({ headers: { range: "bytes=10-" } });
     expect([answer.status, answer.headers.get("content-range")]).toEqual([416, "bytes */10"]);
     expect(errors).toEqual([]);
   });
 
-  it("is for GET only", async () => {
+  it("is ignored for HEAD", async () => {
     const { get, asked } = await setUp({ files, intercept: ranging });
     const head = await get({ method: "HEAD", headers: { range: "bytes=4-" } });
     expect([head.status, head.headers.get("content-length")]).toEqual([200, "10"]);
     expect(asked()[0]!.headers.range).toBeUndefined();
   });
 
-  it("is ignored where the API ignores it", async () => {
+  it("is ignored if the API ignores it", async () => {
     const { get } = await setUp({ files });
     const answer = await get({ headers: { range: "bytes=4-" } });
     expect([answer.status, await answer.text(), answer.headers.get("accept-ranges")]).toEqual([
@@ -116,7 +116,7 @@ describe("Range", () => {
     ]);
   });
 
-  it("of an encoded body is an error: its numbers count other bytes", async () => {
+  it("of an encoded body is an error, because it counts other bytes", async () => {
     const headers = { "content-range": "bytes 4-9/10", "content-encoding": "gzip" };
     const route = routeOf(() => new Response("456789", { status: 206, headers }));
     const url = `https://example.com${await route.urlFor(citation("a"))}`;
@@ -125,7 +125,7 @@ describe("Range", () => {
 });
 
 describe("streaming", () => {
-  /** A body that a test feeds by hand. */
+  /** Returns a body whose chunks the test enqueues. */
   function fed() {
     let controller!: ReadableStreamDefaultController<Uint8Array>;
     const cancelled = vi.fn();
@@ -145,7 +145,7 @@ describe("streaming", () => {
     };
   }
 
-  it("what came goes out before the rest is there", async () => {
+  it("sends a chunk before the next one has arrived", async () => {
     const { body, send, end } = fed();
     const route = routeOf(() => new Response(body));
     const answering = route.handler(
@@ -162,7 +162,7 @@ describe("streaming", () => {
     expect((await reader.read()).done).toBe(true);
   });
 
-  it("no more is read than somebody asks for", async () => {
+  it("reads no further than the consumer does", async () => {
     let pulled = 0;
     const body = new ReadableStream<Uint8Array>(
       {
@@ -184,7 +184,7 @@ describe("streaming", () => {
     expect(pulled).toBe(2);
   });
 
-  it("a reader that leaves cancels the API's body", async () => {
+  it("cancels the API's body when the consumer cancels", async () => {
     const { body, send, cancelled } = fed();
     const route = routeOf(() => new Response(body));
     const answering = route.handler(new Request(`https://example.com${await route.urlFor(citation("a"))}`));
@@ -193,7 +193,7 @@ describe("streaming", () => {
     expect(cancelled).toHaveBeenCalledTimes(1);
   });
 
-  it("over HTTP, a browser that leaves closes the connection to the API", async () => {
+  it("closes the connection to the API when the browser disconnects", async () => {
     const { body, send, cancelled } = fed();
     const left = gate();
     cancelled.mockImplementation(() => left.open());
@@ -208,7 +208,7 @@ describe("streaming", () => {
     await left.promise;
   });
 
-  it("a request that is given up is given up at the API, and no error of anybody's", async () => {
+  it("aborts the request to the API when its own is aborted, without calling onError", async () => {
     const controller = new AbortController();
     const asked = gate<AbortSignal | undefined>();
     const errors: unknown[] = [];
@@ -230,7 +230,7 @@ describe("streaming", () => {
     expect(errors).toEqual([]);
   });
 
-  it("a file that breaks off breaks off: it is never taken for a whole one", async () => {
+  it("fails in the middle if the API's body does", async () => {
     const { body, send, fail } = fed();
     const route = routeOf(() => new Response(body));
     const answering = route.handler(new Request(`https://example.com${await route.urlFor(citation("a"))}`));
@@ -240,7 +240,7 @@ describe("streaming", () => {
     await expect(answer.text()).rejects.toThrow("reset");
   });
 
-  it("one that breaks off before it began is 502", async () => {
+  it("answers 502 if the API's body fails before its first byte", async () => {
     const { body, send, fail } = fed();
     const route = routeOf(() => new Response(body));
     const answering = route.handler(new Request(`https://example.com${await route.urlFor(citation("a"))}`));
@@ -249,7 +249,7 @@ describe("streaming", () => {
     expect((await answering).status).toBe(502);
   });
 
-  it.each([[""], [null]])("an empty file is one: %j", async (body) => {
+  it.each([[""], [null]])("sends an empty file: %j", async (body) => {
     const route = routeOf(() => new Response(body));
     const answer = await route.handler(
       new Request(`https://example.com${await route.urlFor(citation("a.txt"))}`),
@@ -257,7 +257,7 @@ describe("streaming", () => {
     expect([answer.status, await answer.text()]).toEqual([200, ""]);
   });
 
-  it("pieces of any size are the same file", async () => {
+  it("sends the same file in chunks of any size", async () => {
     await fc.assert(
       fc.asyncProperty(fc.array(fc.uint8Array({ maxLength: 40 })), async (chunks) => {
         const route = routeOf(

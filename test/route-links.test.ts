@@ -1,4 +1,4 @@
-/** A link opens the file that it was made for, for as long as it was made for, and no other link does. */
+/** A link opens exactly its own file until it expires. Forged links open nothing. */
 import fc from "fast-check";
 import { SignJWT } from "jose";
 import OpenAI from "openai";
@@ -8,7 +8,7 @@ import { citation, routeOf, SECRET, setUp } from "./file-route.js";
 
 const OTHER_SECRET = "another secret that is long enough as well";
 
-it("a link is made of a citation, of what collectFiles found, of a container's list", async () => {
+it("creates the same link from a citation, a collected file and an entry of a container's list", async () => {
   const { route } = await setUp({ basePath: "https://example.com/files" });
   vi.useFakeTimers({ now: 0, toFake: ["Date"] });
   const urls = await Promise.all([
@@ -26,21 +26,34 @@ it("a link is made of a citation, of what collectFiles found, of a container's l
   expect(urls[0]).toMatch(/^https:\/\/example\.com\/files\/[\w.-]+$/);
   const payload = JSON.parse(atob(urls[0]!.split(".").at(-2)!.replaceAll("-", "+").replaceAll("_", "/")));
   expect(payload).toEqual({
-    ...{ c: "cntr_1", f: "cfile_1", n: "plan.docx" },
-    ...{ aud: "openai-file-citations", exp: 1200 },
+    c: "cntr_1",
+    f: "cfile_1",
+    n: "plan.docx",
+    aud: "openai-file-citations",
+    exp: 1200,
   });
+});
+
+it.each([
+  ["cntr_1", ".."],
+  [".", "cfile_1"],
+  ["cntr_1\n", "cfile_1"],
+  ["cntr_1", "c".repeat(513)],
+])("creates no link with the ids %j and %j", async (container_id, file_id) => {
+  const { route } = await setUp();
+  await expect(route.urlFor({ ...citation("a"), container_id, file_id })).rejects.toThrow(TypeError);
 });
 
 it.each([
   ["/", "/"],
   ["/a/b//", "/a/b/"],
   ["http://localhost:3000", "http://localhost:3000/"],
-])("basePath %j", async (basePath, expected) => {
+])("starts links with basePath %j", async (basePath, expected) => {
   const { route } = await setUp({ basePath });
   expect((await route.urlFor(citation("a"))).replace(/[^/]*$/, "")).toBe(expected);
 });
 
-describe("a link that was not made here is 403, and the API is never asked", () => {
+describe("a forged link is answered 403 without a request to the API", () => {
   const key = new TextEncoder().encode(SECRET);
   const claims = { c: "cntr_1", f: "cfile_1", n: "a.txt" };
   const forged = (
@@ -52,7 +65,7 @@ describe("a link that was not made here is 403, and the API is never asked", () 
   };
   const base64url = (value: unknown) => Buffer.from(JSON.stringify(value)).toString("base64url");
 
-  it("whatever was changed, left out or made up", async () => {
+  it("if its token is changed, incomplete or invented", async () => {
     const { getPath, route, file, asked, emulator } = await setUp();
     const token = (await route.urlFor(file)).replace("/files/", "");
     const [header, payload, signature] = token.split(".") as [string, string, string];
@@ -68,7 +81,7 @@ describe("a link that was not made here is 403, and the API is never asked", () 
       "no signature": `${header}.${payload}.`,
       "no signature part": `${header}.${payload}`,
       "a shorter signature": token.slice(0, -1),
-      "half of it": token.slice(0, token.length / 2),
+      "half of the token": token.slice(0, token.length / 2),
       twice: token + token,
       "alg none": [base64url({ alg: "none" }), payload, ""].join("."),
       "alg none, signed": [base64url({ alg: "none" }), payload, signature].join("."),
@@ -83,11 +96,10 @@ describe("a link that was not made here is 403, and the API is never asked", () 
         .sign(key),
       "no file": await forged({ c: "cntr_1", n: "a" }),
       "no name": await forged({ c: "cntr_1", f: "cfile_1" }),
-      "an id that leads elsewhere": await forged({ ...claims, f: "../../files" }),
-      "an id that is none": await forged({ ...claims, c: { toString: "cntr_1" } }),
-      "a header that is critical": [base64url({ alg: "HS256", crit: ["x"], x: 1 }), payload, signature].join(
-        ".",
-      ),
+      "an id that leads elsewhere": await forged({ ...claims, f: ".." }),
+      "an id with a control character": await forged({ ...claims, c: "cntr_1\r\n" }),
+      "an id that is not a string": await forged({ ...claims, c: { toString: "cntr_1" } }),
+      "a critical header": [base64url({ alg: "HS256", crit: ["x"], x: 1 }), payload, signature].join("."),
     };
     for (const [what, changed] of Object.entries(tokens)) {
       const answer = await getPath(`/files/${changed}`);
@@ -109,7 +121,7 @@ describe("a link that was not made here is 403, and the API is never asked", () 
     );
   });
 
-  it("whatever text stands in its place", async () => {
+  it("if any other text replaces its token", async () => {
     const route = routeOf(() => expect.unreachable());
     const token = (await route.urlFor(citation("a"))).replace("/files/", "");
     await fc.assert(
@@ -124,7 +136,7 @@ describe("a link that was not made here is 403, and the API is never asked", () 
         ),
         async (path) => {
           const answer = await route.handler(new Request(`https://example.com/files${path}`));
-          // A last character has bits that count for nothing, and a token with other ones is the same.
+          // Some bits of the last base64url character are unused, so a token that differs only in the unused bits is valid.
           if (answer.status === 502) expect(path.slice(0, -1)).toBe(`/${token.slice(0, -1)}`);
           else expect(answer.status).toBe(403);
         },
@@ -134,7 +146,7 @@ describe("a link that was not made here is 403, and the API is never asked", () 
   });
 });
 
-it("a link opens for as long as it was made for, and is 410 from then on", async () => {
+it("opens a link until it expires, then answers 410", async () => {
   const { url, asked } = await setUp({ expiresIn: 60 });
   vi.useFakeTimers({ now: 1_800_000_000_000, toFake: ["Date"] });
   const link = await url();
@@ -146,7 +158,7 @@ it("a link opens for as long as it was made for, and is 410 from then on", async
   expect(asked()).toHaveLength(1);
 });
 
-it("secrets can be rotated: the first signs, all are taken", async () => {
+it("signs links with the first secret and accepts those of all secrets", async () => {
   const client = new OpenAI({
     apiKey: "k",
     fetch: async () => new Response("x"),
@@ -163,7 +175,7 @@ it("secrets can be rotated: the first signs, all are taken", async () => {
   expect(await statusOf(SECRET, new TextEncoder().encode(SECRET))).toBe(200);
 });
 
-it("a link opens with a slash behind it, which some servers add", async () => {
+it("opens a link with a slash after it, which some servers add", async () => {
   const { route, getPath, file } = await setUp();
   const link = await route.urlFor(file);
   for (const path of [`${link}/`, `${link}/?x=/`, `${link}?x#/y/`]) {
@@ -174,12 +186,12 @@ it("a link opens with a slash behind it, which some servers add", async () => {
   expect((await getPath(`${link}//`)).status).toBe(403);
 });
 
-it("an answer without a file is 502, and told as what it is", async () => {
+it("answers 502 and calls onError if the API's answer has no file", async () => {
   const errors: unknown[] = [];
-  const retrieve = async () => null as never; // as the SDK gives a 204
+  const retrieve = async () => null as never; // what the SDK returns for a 204
   const client = { containers: { files: { content: { retrieve } } } };
   const route = createFileRoute(client, { secret: SECRET, onError: (error) => errors.push(error) });
   const url = `https://example.com${await route.urlFor(citation("a"))}`;
   expect((await route.handler(new Request(url))).status).toBe(502);
-  expect(errors).toMatchObject([{ message: "the API answered 204, without a file" }]);
+  expect(errors).toMatchObject([{ message: "the API answered 204 instead of sending the file" }]);
 });

@@ -1,4 +1,4 @@
-/** A cited file through its link, without a key: what the browser gets, and what it is told. */
+/** The file route sends a cited file to a browser without a key: bodies, headers and errors. */
 import fc from "fast-check";
 import OpenAI from "openai";
 import { describe, expect, it, vi } from "vitest";
@@ -22,7 +22,7 @@ const REQUEST = {
 };
 
 describe.each(SDKS)("%s over real HTTP", (_, Client) => {
-  it("a cited file comes through its link, whole, without a key", async () => {
+  it("sends a cited file completely to a client without a key", async () => {
     const emulator = createResponsesEmulator({
       script: stubbornModel({ files: { "plan.docx": BYTES } }),
       apiKey: "sk-secret",
@@ -51,7 +51,7 @@ describe.each(SDKS)("%s over real HTTP", (_, Client) => {
     });
   });
 
-  it("a container that has expired is 410, in words", async () => {
+  it("answers 410 with a message for an expired container", async () => {
     const { get, emulator, container, errors } = await setUp({ Client });
     emulator.expireContainer(container.id);
     const answer = await get();
@@ -64,12 +64,12 @@ describe.each(SDKS)("%s over real HTTP", (_, Client) => {
   });
 
   it.each([
-    [401, 502, "The file cannot be had right now."],
-    [403, 502, "The file cannot be had right now."],
+    [401, 502, "The file is not available right now."],
+    [403, 502, "The file is not available right now."],
     [429, 503, "Too many requests."],
-    [500, 502, "The file cannot be had right now."],
-    [503, 502, "The file cannot be had right now."],
-  ])("the API's %d is %d, without a word of the API's own", async (status, expected, text) => {
+    [500, 502, "The file is not available right now."],
+    [503, 502, "The file is not available right now."],
+  ])("answers the API's %d with %d and does not show the API's message", async (status, expected, text) => {
     const intercept = ({ path }: RecordedRequest) =>
       path.endsWith("/content")
         ? Response.json(
@@ -86,22 +86,22 @@ describe.each(SDKS)("%s over real HTTP", (_, Client) => {
   });
 });
 
-it("an API that is not there is 502", async () => {
+it("answers 502 if the API cannot be reached", async () => {
   const { get, errors } = await setUp();
   await servers[1]!.close();
   const answer = await get();
-  expect([answer.status, await answer.text()]).toEqual([502, "The file cannot be had right now."]);
+  expect([answer.status, await answer.text()]).toEqual([502, "The file is not available right now."]);
   expect(errors).toHaveLength(1);
 });
 
-it.each(["POST", "PUT", "DELETE", "OPTIONS", "PATCH"])("%s is 405", async (method) => {
+it.each(["POST", "PUT", "DELETE", "OPTIONS", "PATCH"])("answers 405 to %s", async (method) => {
   const { get, asked } = await setUp();
   const answer = await get({ method });
   expect([answer.status, answer.headers.get("allow")]).toEqual([405, "GET, HEAD"]);
   expect(asked()).toEqual([]);
 });
 
-describe("what the browser is told of a file", () => {
+describe("the headers of a file", () => {
   async function answerFor(filename: string, content: string | Uint8Array<ArrayBuffer> = "x") {
     const route = routeOf(() => new Response(content));
     const url = `https://example.com${await route.urlFor(citation(filename))}`;
@@ -141,7 +141,7 @@ describe("what the browser is told of a file", () => {
     ["data", html, "application/octet-stream", "attachment"],
     ["page.html.", html, "text/html; charset=utf-8", "attachment"],
     ["page.PNG", html, "application/octet-stream", "attachment"],
-  ])("%s", async (filename, content, type, disposition) => {
+  ])("have the media type and disposition of %s", async (filename, content, type, disposition) => {
     const answer = await answerFor(filename, content);
     expect(answer.headers.get("content-type")).toBe(type);
     expect(answer.headers.get("content-disposition")?.split(";")[0]).toBe(disposition);
@@ -165,27 +165,27 @@ describe("what the browser is told of a file", () => {
     ["../../etc/passwd", "filename=passwd"],
     ["\ud800.csv", "filename=_.csv"],
     ["exe.\u202Etxt.exe", "filename=exe._txt.exe"],
-  ])("the name %j", async (filename, expected) => {
+  ])("encode the name %j", async (filename, expected) => {
     const answer = await answerFor(filename);
     expect(answer.headers.get("content-disposition")).toBe(`attachment; ${expected}`);
   });
 
-  it("any name", async () => {
+  it("encode any name", async () => {
     await fc.assert(
       fc.asyncProperty(fc.string({ unit: "binary", maxLength: 300 }), async (filename) => {
         const answer = await answerFor(filename);
         expect(answer.status).toBe(200);
-        const said = answer.headers.get("content-disposition")!;
-        const full = /filename\*=UTF-8''([^;"]*)$/.exec(said)?.[1];
-        const plain = /filename="?((?:[^"\\;]|\\.)*)"?$/.exec(said)?.[1]?.replace(/\\(.)/g, "$1");
-        expect(full === undefined ? plain : decodeURIComponent(full), said).toBe(safeName(filename));
+        const header = answer.headers.get("content-disposition")!;
+        const full = /filename\*=UTF-8''([^;"]*)$/.exec(header)?.[1];
+        const plain = /filename="?((?:[^"\\;]|\\.)*)"?$/.exec(header)?.[1]?.replace(/\\(.)/g, "$1");
+        expect(full === undefined ? plain : decodeURIComponent(full), header).toBe(safeName(filename));
       }),
       { numRuns: 1000 },
     );
   });
 });
 
-it("asks for the bytes as they are, and takes a length only of those", async () => {
+it("requests unencoded bytes and drops the content-length of encoded ones", async () => {
   const gzipped = await new Response(
     new Blob(["x".repeat(10_000)]).stream().pipeThrough(new CompressionStream("gzip")),
   ).bytes();
@@ -206,7 +206,7 @@ it.each([
   [404, 410],
   [416, 416],
   [500, 502],
-])("a client that hands a refusal on instead of throwing it: %d is %d", async (status, expected) => {
+])("answers a %d that the client returns instead of throwing with %d", async (status, expected) => {
   const cancel = vi.fn();
   const route = routeOf(() => new Response(new ReadableStream({ cancel }), { status }));
   const url = `https://example.com${await route.urlFor(citation("a.txt"))}`;
@@ -222,7 +222,7 @@ it.each([
     },
   ],
   ["rejects", async () => Promise.reject(new Error("mine"))],
-])("an onError that %s harms nobody", async (_, onError) => {
+])("answers even if onError %s", async (_, onError) => {
   const { get } = await setUp({
     intercept: ({ path }) => (path.endsWith("/content") ? new Response("", { status: 500 }) : undefined),
     onError,
@@ -230,7 +230,7 @@ it.each([
   expect((await get()).status).toBe(502);
 });
 
-it("bad input is a TypeError that says so", async () => {
+it("throws a TypeError that names the wrong argument", async () => {
   const client = new OpenAI({ apiKey: "k" });
   const secret = SECRET;
   for (const [badClient, options, shown] of [
@@ -240,8 +240,12 @@ it("bad input is a TypeError that says so", async () => {
       /^client must be an OpenAI client, with containers\.files\.content\.retrieve, got \{\}$/,
     ],
     [client, undefined, /^options must be an object with secret, got undefined$/],
-    [client, {}, /^options\.secret must be 32 bytes or more, or an array of such$/],
-    [client, { secret: "too short" }, /^options\.secret must be 32 bytes or more, or an array of such$/],
+    [client, {}, /^options\.secret must be 32 bytes or more, or an array of such secrets$/],
+    [
+      client,
+      { secret: "too short" },
+      /^options\.secret must be 32 bytes or more, or an array of such secrets$/,
+    ],
     [client, { secret: [] }, /^options\.secret must be/],
     [client, { secret: [secret, ""] }, /^options\.secret must be/],
     [client, { secret: 7 }, /^options\.secret must be/],
@@ -255,7 +259,7 @@ it("bad input is a TypeError that says so", async () => {
     [
       client,
       { secret, expires: 60 },
-      /^options has no expires; it takes secret, basePath, expiresIn, onError$/,
+      /^options has no property expires; it accepts secret, basePath, expiresIn, onError, store$/,
     ],
   ] as const) {
     const create = () => createFileRoute(badClient as OpenAI, options as never);
@@ -266,7 +270,7 @@ it("bad input is a TypeError that says so", async () => {
   for (const file of [
     undefined,
     {},
-    { ...citation("a"), container_id: "../files" },
+    { ...citation("a"), container_id: ".." },
     { kind: "generated-image", itemId: "ig_1", filename: "a.png", mediaType: "image/png", base64: "" },
   ]) {
     await expect(urlFor(file as never)).rejects.toThrow(TypeError);

@@ -1,4 +1,4 @@
-/** The code of a page in docs/, run as the program a user would make of it. */
+/** Runs the code of documentation pages as programs. */
 import { execFile } from "node:child_process";
 import { mkdtemp, readFile, rm } from "node:fs/promises";
 import { join } from "node:path";
@@ -8,16 +8,17 @@ import { build } from "esbuild";
 
 const root = fileURLToPath(new URL("../", import.meta.url));
 
-/** The blocks of TypeScript in a file, in order. */
+/** Returns the TypeScript code blocks of a file, in order. */
 export async function codeOf(path: string): Promise<string[]> {
   const text = await readFile(join(root, path), "utf8");
   return Array.from(text.matchAll(/^```ts(?: runnable)?\n(.*?)^```$/gms), ([, code]) => code!);
 }
 
 /**
- * Code that imports the package by its name, as a program that Node.js runs, with the package as it is in src.
+ * Bundles code that imports the package by its name into a program for Node.js. The bundle has the package's code from src.
  *
- * @returns its path, inside the repository, so that other packages resolve as they do for a user; and how it goes away.
+ * @returns the program's path, and a function that removes it. The path is inside the repository, so that imports of other
+ * packages work.
  */
 export async function programOf(code: string): Promise<{ path: string; remove: () => Promise<void> }> {
   const folder = await mkdtemp(join(root, "node_modules", ".page-"));
@@ -49,10 +50,10 @@ export async function programOf(code: string): Promise<{ path: string; remove: (
 }
 
 /**
- * Runs such code to its end.
+ * Runs code that imports the package by its name, until the program ends.
  *
- * @param cwd the folder it runs in.
- * @returns what it printed. Rejects, with all of that, where it fails.
+ * @param cwd the program's working directory.
+ * @returns the program's stdout. Rejects with an error that has its output if the program fails.
  */
 export async function run(code: string, { cwd, env }: { cwd: string; env: Record<string, string> }) {
   const program = await programOf(code);

@@ -1,4 +1,4 @@
-/** A file counts as saved when all of it went through: no more, no less, and nothing that was no file. */
+/** A file counts as saved only if the sink read exactly the bytes of the file. */
 import { afterEach, beforeEach, expect, it, vi } from "vitest";
 import { type Sink, saveFiles } from "../src/index.js";
 import { citing, clientOf, memory, settled, sha256 } from "./saving.js";
@@ -7,7 +7,7 @@ import { message, response } from "./upstream.js";
 beforeEach(() => void vi.useFakeTimers());
 afterEach(() => void vi.useRealTimers());
 
-it("a file with more bytes than it may have fails, once", async () => {
+it("fails without a retry for a file with more bytes than maxBytes", async () => {
   let asked = 0;
   const client = clientOf(() => {
     asked++;
@@ -25,7 +25,7 @@ it("a file with more bytes than it may have fails, once", async () => {
 it.each([
   ["shorter", "1234", "the download ended after 4 of 5 bytes"],
   ["longer", "123456", "the download ended after 6 of 5 bytes"],
-])("a download that is %s than was said is never taken for the file", async (_, body, message) => {
+])("fails for a download that is %s than its content-length", async (_, body, message) => {
   let asked = 0;
   const client = clientOf(() => {
     asked++;
@@ -39,7 +39,7 @@ it.each([
   expect(asked).toBe(2);
 });
 
-it("the length of an encoded download is not the file's", async () => {
+it("ignores the content-length of an encoded download", async () => {
   const headers = { "content-length": "3", "content-encoding": "gzip" };
   const totals: unknown[] = [];
   const { saved } = await settled(
@@ -54,7 +54,7 @@ it("the length of an encoded download is not the file's", async () => {
   expect(totals).toEqual([undefined]);
 });
 
-it("a file that is known to be too long is not begun", async () => {
+it("does not start a download whose content-length is too long", async () => {
   const cancel = vi.fn();
   const body = () => new ReadableStream({ cancel });
   const sink = vi.fn();
@@ -80,7 +80,7 @@ it.each([
       return "somewhere";
     },
   ],
-])("a sink that %s has not saved the file, and is not asked again", async (_, sink) => {
+])("fails without a retry if the sink %s", async (_, sink) => {
   let asked = 0;
   const cancel = vi.fn();
   const client = clientOf(() => {
@@ -95,7 +95,7 @@ it.each([
   expect(cancel).toHaveBeenCalledTimes(1);
 });
 
-it("a sink that reads to the last byte, and not behind it, has saved the file", async () => {
+it("counts a file as saved if the sink reads the last byte but not the end of the stream", async () => {
   const client = clientOf(() => new Response("12345", { headers: { "content-length": "5" } }));
   const { saved } = await settled(
     saveFiles(client, citing("a"), async (_, stream) => void (await stream.getReader().read())),
@@ -103,7 +103,7 @@ it("a sink that reads to the last byte, and not behind it, has saved the file", 
   expect(saved).toMatchObject([{ bytes: 5, sha256: sha256("12345") }]);
 });
 
-it("a sink that hides that the stream broke is not believed", async () => {
+it("fails if the download failed and the sink ignores that", async () => {
   let asked = 0;
   const client = clientOf(() => {
     asked++;
@@ -119,7 +119,7 @@ it("a sink that hides that the stream broke is not believed", async () => {
   expect(asked).toBe(2);
 });
 
-it("a sink that waits for something else does not hold what is stopped", async () => {
+it("does not wait for a sink that never settles after an abort", async () => {
   const controller = new AbortController();
   const sink: Sink<void> = async (_, stream) => {
     await new Response(stream).text();
@@ -135,7 +135,7 @@ it("a sink that waits for something else does not hold what is stopped", async (
   expect(vi.getTimerCount()).toBe(0);
 });
 
-it("a sink that is stopped may clean up before the end", async () => {
+it("waits for a sink that cleans up after an abort", async () => {
   const controller = new AbortController();
   let isClean = false;
   const sink: Sink<void> = async (_, stream) => {
@@ -156,7 +156,7 @@ it("a sink that is stopped may clean up before the end", async () => {
 });
 
 it.each([null, new Response(null, { status: 204 })])(
-  "an answer without a file is none: %s",
+  "fails for an answer without a file: %s",
   async (answer) => {
     let asked = 0;
     const client = clientOf(() => {
@@ -164,12 +164,14 @@ it.each([null, new Response(null, { status: 204 })])(
       return answer as Response;
     });
     const { failed } = await settled(saveFiles(client, citing("a"), memory().sink));
-    expect(failed).toMatchObject([{ error: { message: "the API answered 204, without a file" } }]);
+    expect(failed).toMatchObject([
+      { error: { message: "the API answered 204 instead of sending the file" } },
+    ]);
     expect(asked).toBe(1);
   },
 );
 
-it("an empty file is one", async () => {
+it("saves an empty file", async () => {
   const { saved } = await settled(
     saveFiles(
       clientOf(() => new Response(null)),
@@ -180,27 +182,33 @@ it("an empty file is one", async () => {
   expect(saved).toMatchObject([{ bytes: 0, sha256: sha256("") }]);
 });
 
-it("ids that are none are not asked for", async () => {
+it("sends no request for invalid ids", async () => {
   const retrieve = vi.fn();
   const client = { containers: { files: { content: { retrieve } } } };
   const annotations = [
-    ["cntr_1", "../../responses/resp_1"],
+    ["cntr_1", ".."],
     ["..", "cfile_1"],
     ["cntr_1", ""],
+    ["cntr_1", "cfile_1\r\nx: y"],
+    ["cntr_1", "c".repeat(513)],
   ].map(([container_id, file_id]) => ({
     type: "container_file_citation",
-    ...{ container_id, file_id, filename: "a", start_index: 0, end_index: 0 },
+    container_id,
+    file_id,
+    filename: "a",
+    start_index: 0,
+    end_index: 0,
   }));
   const { failed } = await settled(
     saveFiles(client, response([message({ text: "x", annotations })]), memory().sink),
   );
   expect(failed.map(({ error }) => error.message)).toEqual(
-    Array(3).fill("the citation's ids are not those of a container's file"),
+    Array(5).fill("the citation's container_id or file_id is not a valid id"),
   );
   expect(retrieve).not.toHaveBeenCalled();
 });
 
-it("a picture whose URL has expired is said to be one", async () => {
+it("says that an image's URL has expired", async () => {
   const fetch = vi.spyOn(globalThis, "fetch").mockResolvedValue(new Response("", { status: 404 }));
   const outputs = [{ type: "image", url: "https://example.com/a.png" }];
   const { failed } = await settled(
@@ -210,7 +218,7 @@ it("a picture whose URL has expired is said to be one", async () => {
       memory().sink,
     ),
   );
-  expect(failed).toMatchObject([{ error: { message: "the picture's URL has expired" } }]);
+  expect(failed).toMatchObject([{ error: { message: "the image's URL has expired" } }]);
   expect(fetch).toHaveBeenCalledTimes(1);
   fetch.mockRestore();
 });
@@ -223,7 +231,7 @@ it.each([
     },
   ],
   ["rejects", async () => Promise.reject(new Error("mine"))],
-])("a progress bar that %s harms nobody", async (_, onProgress) => {
+])("saves the file even if onProgress %s", async (_, onProgress) => {
   expect(
     (
       await settled(

@@ -1,4 +1,4 @@
-/** A file is asked for again where that can help, for as long as nobody has had enough, and else is not. */
+/** `saveFiles` retries a download only if a retry can help, and stops when its signal aborts. */
 import { afterEach, beforeEach, expect, it, vi } from "vitest";
 import { type Sink, saveFiles } from "../src/index.js";
 import { citing, clientOf, memory, overloaded, settled, sha256 } from "./saving.js";
@@ -6,7 +6,7 @@ import { citing, clientOf, memory, overloaded, settled, sha256 } from "./saving.
 beforeEach(() => void vi.useFakeTimers());
 afterEach(() => void vi.useRealTimers());
 
-it.each([429, 500, 503])("a %d is tried again", async (status) => {
+it.each([429, 500, 503])("retries after a %d", async (status) => {
   let asked = 0;
   const client = clientOf(() => {
     if (asked++ < 2) throw overloaded(status);
@@ -19,7 +19,7 @@ it.each([429, 500, 503])("a %d is tried again", async (status) => {
   expect(kept.get("a")?.toString()).toBe("done");
 });
 
-it("a connection that breaks in the middle is tried again, from the start", async () => {
+it("retries from the start after a connection error in the body", async () => {
   let asked = 0;
   const client = clientOf(() => {
     if (asked++ > 0) return new Response("whole");
@@ -40,7 +40,7 @@ it("a connection that breaks in the middle is tried again, from the start", asyn
   expect(saved).toMatchObject([{ bytes: 5, sha256: sha256("whole") }]);
 });
 
-it.each([400, 401, 403, 404])("a %d is not", async (status) => {
+it.each([400, 401, 403, 404])("does not retry after a %d", async (status) => {
   let asked = 0;
   const client = clientOf(() => {
     asked++;
@@ -51,7 +51,7 @@ it.each([400, 401, 403, 404])("a %d is not", async (status) => {
   expect(asked).toBe(1);
 });
 
-it("a sink that fails is not tried again, and the other files are saved", async () => {
+it("does not retry after an error of the sink, and saves the other files", async () => {
   let asked = 0;
   const client = clientOf(() => {
     asked++;
@@ -66,7 +66,7 @@ it("a sink that fails is not tried again, and the other files are saved", async 
   expect(asked).toBe(3);
 });
 
-it("a signal stops all of them", async () => {
+it("stops all downloads when the signal aborts", async () => {
   const controller = new AbortController();
   const client = clientOf(() => new Response(new ReadableStream({ pull: () => new Promise(() => {}) })));
   const promise = saveFiles(client, citing("a", "b"), memory().sink, {
@@ -80,7 +80,7 @@ it("a signal stops all of them", async () => {
   expect(failed.map(({ error }) => error.message)).toEqual(["enough", "enough"]);
 });
 
-it("a signal that aborted before, or while a try is waited for, is the end at once", async () => {
+it("stops at once if the signal has aborted before or aborts before a retry", async () => {
   let asked = 0;
   const client = clientOf(() => {
     asked++;
@@ -103,10 +103,10 @@ it("a signal that aborted before, or while a try is waited for, is the end at on
 });
 
 it.each([0, 1])(
-  "a signal's reason is what is told, also where chunks come after it (%d)",
+  "fails with the signal's reason even if chunks come after the abort (highWaterMark %d)",
   async (highWaterMark) => {
     const controller = new AbortController();
-    // Pulled as soon as it is there, or when it is read for the first time.
+    // With a high-water mark of 1, the stream calls `pull` at once. With 0, it calls `pull` at the first read.
     const body = new ReadableStream<Uint8Array>(
       {
         pull(upstream) {
@@ -132,19 +132,19 @@ it.each([
   ["3600", 60_000],
   ["soon", 0],
   ["-5", 0],
-])("a server that says Retry-After: %s is left alone for so long", async (said, ms) => {
+])("waits for Retry-After %s before the retry: %d ms", async (retryAfter, ms) => {
   vi.setSystemTime("2026-01-01T00:00:00Z");
   const times: number[] = [];
   const client = clientOf(() => {
     times.push(Date.now());
     if (times.length > 1) return new Response("done");
-    throw Object.assign(overloaded(429), { headers: new Headers({ "retry-after": said }) });
+    throw Object.assign(overloaded(429), { headers: new Headers({ "retry-after": retryAfter }) });
   });
   expect((await settled(saveFiles(client, citing("a"), memory().sink))).saved).toHaveLength(1);
   expect(times[1]! - times[0]!).toBe(ms + 500);
 });
 
-it("a signal ends the pause that a server asks for", async () => {
+it("stops during the pause of Retry-After when the signal aborts", async () => {
   const controller = new AbortController();
   const client = clientOf(() => {
     throw Object.assign(overloaded(429), { headers: new Headers({ "retry-after": "30" }) });
@@ -156,7 +156,7 @@ it("a signal ends the pause that a server asks for", async () => {
   expect(vi.getTimerCount()).toBe(0);
 });
 
-it("a connection that breaks with a TypeError in any words is tried again", async () => {
+it("retries after a TypeError with any message", async () => {
   let asked = 0;
   const client = clientOf(() => {
     if (asked++ === 0) throw new TypeError("error reading a body from connection");

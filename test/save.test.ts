@@ -1,4 +1,4 @@
-/** All that a response carries, saved: through a client over HTTP, and from the response itself. */
+/** `saveFiles`: saves container files through a client over HTTP, and images from the response itself. */
 import { mkdtemp, readdir, readFile, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -36,7 +36,7 @@ describe("over real HTTP", () => {
     await rm(folder, { recursive: true });
   });
 
-  it("every file is saved, whole, in the response's order, with its size and hash", async () => {
+  it("saves every file completely, in the response's order, with its size and hash", async () => {
     const made = await client.responses.create(REQUEST);
     const progress = new Map<string, number>();
     const { saved, failed } = await saveFiles(client, made, directory(join(folder, "new", "folder")), {
@@ -54,7 +54,7 @@ describe("over real HTTP", () => {
     expect((await readdir(join(folder, "new", "folder"))).sort()).toEqual(Object.keys(FILES));
   });
 
-  it("a container that has expired: each fails, in those words, and is asked for once", async () => {
+  it("fails for each file of an expired container, says so, and does not retry", async () => {
     const made = await client.responses.create(REQUEST);
     for (const id of emulator.containers.keys()) emulator.expireContainer(id);
     const before = emulator.requests.length;
@@ -68,7 +68,7 @@ describe("over real HTTP", () => {
   });
 });
 
-it("no more are saved at once than may be", async () => {
+it("saves at most `concurrency` files at the same time", async () => {
   let running = 0;
   let most = 0;
   const sink: Sink<void> = async (_, stream) => {
@@ -93,7 +93,7 @@ it("no more are saved at once than may be", async () => {
   }
 });
 
-it("images come from the response itself: base64, and data: URLs of any kind", async () => {
+it("saves images from the response itself, in base64 and in data: URLs", async () => {
   const bytes = new Uint8Array(200_000).map((_, at) => at % 251);
   const base64 = Buffer.from(bytes).toString("base64");
   const outputs = [
@@ -118,7 +118,7 @@ it("images come from the response itself: base64, and data: URLs of any kind", a
   expect(new Set(totals)).toEqual(new Set([bytes.length, 8]));
 });
 
-it("what a data: URL stands for, and what is none at all", async () => {
+it("decodes valid data: URLs and fails for invalid ones", async () => {
   const urls: [url: string, content: string | undefined][] = [
     ["data:text/plain,100%", "100%"],
     ["data:text/plain,%zz%4", "%zz%4"],
@@ -144,7 +144,7 @@ it("what a data: URL stands for, and what is none at all", async () => {
   for (const [at, [url, content]] of urls.entries()) {
     expect(kept.get(`ci_1-${at + 1}.png`)?.toString(), url).toBe(content);
   }
-  // At once: what is wrong with a response is wrong with it each time.
+  // The files fail without a retry, because the response would stay invalid.
   expect(failed).toHaveLength(3);
   const bad = { type: "image_generation_call", id: "ig_1", status: "completed", result: "$no base64$" };
   expect(
@@ -158,7 +158,7 @@ it("what a data: URL stands for, and what is none at all", async () => {
   ).toHaveLength(1);
 });
 
-it("the hash is the same where the runtime has none of its own", async () => {
+it("computes the same hash if the runtime has none of its own", async () => {
   const getBuiltinModule = vi.spyOn(process, "getBuiltinModule").mockReturnValue(undefined as never);
   const bytes = new Uint8Array(100_000).map((_, at) => at % 251);
   const { saved } = await saveFiles(
@@ -171,7 +171,7 @@ it("the hash is the same where the runtime has none of its own", async () => {
   getBuiltinModule.mockRestore();
 });
 
-it("a redirect to another origin gets no key", async () => {
+it("sends no key to the other origin of a redirect", async () => {
   const keys: (string | null)[] = [];
   const elsewhere = await listen(async ({ headers }) => {
     keys.push(headers.get("authorization"));
@@ -186,7 +186,7 @@ it("a redirect to another origin gets no key", async () => {
   await elsewhere.close();
 });
 
-it("an image behind an https: URL is fetched without credentials", async () => {
+it("fetches an image with an https: URL without credentials", async () => {
   const fetch = vi.spyOn(globalThis, "fetch").mockResolvedValue(new Response("png"));
   const output = [
     {
@@ -205,7 +205,7 @@ it("an image behind an https: URL is fetched without credentials", async () => {
   fetch.mockRestore();
 });
 
-describe("bad input is a TypeError that says so", () => {
+describe("throws a TypeError that names the wrong argument", () => {
   const client = clientOf(() => new Response("x"));
   const { sink } = memory();
   it.each([
@@ -217,21 +217,22 @@ describe("bad input is a TypeError that says so", () => {
       /^client must be an OpenAI client, with containers\.files\.content\.retrieve, got \{\}$/,
     ],
     [client, {}, sink, {}, /^response must be a response of the Responses API, .*, got \{\}$/],
-    [client, citing(), "x", {}, /^sink must be a function of a file and its stream, got "x"$/],
     [
       client,
       citing(),
-      sink,
-      { concurrency: 0 },
-      /^options\.concurrency must be a whole number above 0, got 0$/,
+      "x",
+      {},
+      /^sink must be a function of a file and its stream, or a store, an object with .*, got "x"$/,
     ],
-    [client, citing(), sink, { retries: 1.5 }, /^options\.retries must be a whole number, got 1\.5$/],
+    [client, citing(), { put() {} }, {}, /^sink must be .*, or a store, .*, got an object with put$/],
+    [client, citing(), sink, { concurrency: 0 }, /^options\.concurrency must be an integer above 0, got 0$/],
+    [client, citing(), sink, { retries: 1.5 }, /^options\.retries must be an integer, 0 or more, got 1\.5$/],
     [
       client,
       citing(),
       sink,
       { maxBytes: "1 MB" },
-      /^options\.maxBytes must be a number of bytes, got "1 MB"$/,
+      /^options\.maxBytes must be a number of bytes, 0 or more, got "1 MB"$/,
     ],
     [client, citing(), sink, { signal: {} }, /^options\.signal must be an AbortSignal, got \{\}$/],
     [client, citing(), sink, { onProgress: "bar" }, /^options\.onProgress must be a function, got "bar"$/],
@@ -241,7 +242,7 @@ describe("bad input is a TypeError that says so", () => {
       citing(),
       sink,
       { maxbytes: 1, x: 2 },
-      /^options has no maxbytes, x; it takes concurrency, .*, onProgress$/,
+      /^options has no property maxbytes, x; it accepts concurrency, .*, onProgress$/,
     ],
   ])("%#", async (...[badClient, badResponse, badSink, options, shown]) => {
     const promise = saveFiles(badClient as never, badResponse as never, badSink as never, options as never);
@@ -249,14 +250,14 @@ describe("bad input is a TypeError that says so", () => {
     await expect(promise).rejects.toThrow(shown);
   });
 
-  it("a folder", () => {
+  it("of directory()", () => {
     expect(() => directory(7 as never)).toThrow(new TypeError("path must be the path of a folder, got 7"));
     const open = directory as (path: string, options: unknown) => unknown;
     for (const [options, shown] of [
       [5, "options must be an object, got 5"],
       [null, "options must be an object, got null"],
       [{ overwrite: "false" }, 'options.overwrite must be a boolean, got "false"'],
-      [{ overwrit: true }, "options has no overwrit; it takes overwrite"],
+      [{ overwrit: true }, "options has no property overwrit; it accepts overwrite"],
     ] as const) {
       expect(() => open("x", options)).toThrow(new TypeError(shown));
     }

@@ -1,4 +1,4 @@
-/** What `saveFiles` needs of others, answered by a test: a response, a client, a sink. */
+/** The arguments of `saveFiles` for tests: a response, a client whose downloads the test answers, and a sink. */
 import { createHash } from "node:crypto";
 import { vi } from "vitest";
 import type { Sink } from "../src/index.js";
@@ -29,12 +29,12 @@ export function citing(...names: string[]): { output: unknown[] } {
   return response([message({ text: "x", annotations })]);
 }
 
-/** A client whose downloads a test answers itself. */
+/** Returns a client whose downloads the test itself answers. */
 export function clientOf(answer: (fileId: string) => Response | Promise<Response>) {
   return { containers: { files: { content: { retrieve: async (fileId: string) => answer(fileId) } } } };
 }
 
-/** The outcome, with all pauses passed by. */
+/** Returns the outcome of a promise after advancing the fake clock past all pauses. */
 export async function settled<T>(promise: Promise<T>): Promise<T> {
   await vi.advanceTimersByTimeAsync(120_000);
   return promise;

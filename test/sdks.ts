@@ -1,11 +1,13 @@
-/** The official client in each major version that the package works with. */
+/** The versions of the official client with which the package is tested: each major version, and the newest version. */
 import OpenAI from "openai";
 import OpenAI5 from "openai-5";
 import OpenAI7 from "openai-7";
+import OpenAI755 from "openai-7-55";
 
-// The SDKs have types of their own; the calls made here are the same in each.
+// Each SDK version has its own types, but the calls in the tests are the same for all.
 export const SDKS = [
   ["openai 5", OpenAI5 as unknown as typeof OpenAI],
   ["openai 6", OpenAI],
+  ["openai 7.55", OpenAI755 as unknown as typeof OpenAI],
   ["openai 7", OpenAI7 as unknown as typeof OpenAI],
 ] as const;

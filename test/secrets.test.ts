@@ -1,15 +1,14 @@
 /**
- * No key and no secret is in what the library, the command and the proxy print, log, throw and report, whatever fails.
- * Long, as every way out is looked at after every fault.
+ * Checks that no key or secret appears in what the library, the command and the proxy print, log, throw and report, for
+ * each fault of the API. Long, as it checks each kind of output after each fault.
  */
 import { mkdtemp, rm, writeFile } from "node:fs/promises";
 import type { RequestListener } from "node:http";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { inspect } from "node:util";
-import OpenAI, { AzureOpenAI } from "openai";
-import OpenAI5 from "openai-5";
-import OpenAI7 from "openai-7";
+import type OpenAI from "openai";
+import { AzureOpenAI } from "openai";
 import { afterEach, beforeEach, describe, expect, it, onTestFinished, vi } from "vitest";
 import { createFileRoute } from "../src/files/route.js";
 import { createProxy } from "../src/http/proxy.js";
@@ -23,6 +22,7 @@ import {
 } from "../src/index.js";
 import { createWebhookHandler } from "../src/webhook.js";
 import { run } from "./command.js";
+import { SDKS } from "./sdks.js";
 import { serveApi, serveProxy } from "./serving.js";
 import { BASE, call, frames, json, message, response, sse, streamOf } from "./upstream.js";
 import { deliveryOf, WEBHOOK_SECRET } from "./webhook-delivery.js";
@@ -31,19 +31,20 @@ const KEY = "sk-secret-k3y";
 const ROUTE_SECRET = "a route's secret of more than 32 bytes";
 const SECRETS = [KEY, WEBHOOK_SECRET, WEBHOOK_SECRET.slice("whsec_".length), ROUTE_SECRET];
 
-/** All that a person or a logger can read in a value: message, stack, causes, fields, hidden ones, JSON. */
+/** Returns all text that a person or a logger can read in a value: message, stack, causes, all fields and JSON. */
 function readable(value: unknown): string {
   const seen = new Set<unknown>();
   const texts: string[] = [];
-  const look = (at: unknown): void => {
-    if (typeof at === "string") texts.push(at);
-    if ((typeof at !== "object" && typeof at !== "function") || at === null || seen.has(at)) return;
-    seen.add(at);
-    if (at instanceof Headers || at instanceof Map) for (const pair of at) look(pair);
-    // What holds a client has its key: it is the caller's own, and never in what comes out.
-    for (const key of Reflect.ownKeys(at)) look(Reflect.get(at, key));
+  const collect = (inner: unknown): void => {
+    if (typeof inner === "string") texts.push(inner);
+    if ((typeof inner !== "object" && typeof inner !== "function") || inner === null || seen.has(inner))
+      return;
+    seen.add(inner);
+    if (inner instanceof Headers || inner instanceof Map) for (const pair of inner) collect(pair);
+    // A client has its key as a field, so the test also fails if an output contains the client.
+    for (const key of Reflect.ownKeys(inner)) collect(Reflect.get(inner, key));
   };
-  look(value);
+  collect(value);
   texts.push(inspect(value, { depth: null, showHidden: true }), String(value));
   texts.push(JSON.stringify(value, (_, inner) => (inner instanceof Error ? { ...inner } : inner)) ?? "");
   return texts.join("\n");
@@ -57,7 +58,7 @@ function expectNoSecret(...values: unknown[]): void {
   }
 }
 
-/** The body of an error that sends back what it was sent. */
+/** The body of an error that contains the request's key. */
 const echo = JSON.stringify({
   error: { message: `Incorrect API key: ${KEY}`, type: "x", param: KEY, code: `invalid_${KEY}` },
 });
@@ -78,8 +79,8 @@ const FAULTS: Record<string, Fault> = {
     [400, 401, 403, 404, 429, 500, 503].map((status) => [`${status}, echoing`, () => echoing(status)]),
   ),
   HTML: () => new Response(`<html>${KEY}</html>`, { headers: { "content-type": "text/html" } }),
-  "no JSON but the key": () => json(KEY),
-  "a number behind the key": () => json(`"${KEY}"1`),
+  "the key instead of JSON": () => json(KEY),
+  "the key as a string, and a number after it": () => json(`"${KEY}"1`),
   "another shape": () => json({ [KEY]: KEY }),
   "an error's shape, answered 200": () => json(echo),
   "wrong data": () => json({ data: KEY, has_more: KEY }),
@@ -108,7 +109,7 @@ const post = () => ({
   body: JSON.stringify({ model: "gpt-5", input: "x", tools: [{ type: "code_interpreter" }] }),
 });
 
-/** An API whose lists and files fail so, and whose responses are as they should be. */
+/** Returns the `fetch` of an API that fails requests for containers and answers requests for responses correctly. */
 function failing(fault: Fault, asStream = false): typeof fetch {
   return async (input, init) => {
     const url = input instanceof Request ? input.url : String(input);
@@ -117,7 +118,7 @@ function failing(fault: Fault, asStream = false): typeof fetch {
   };
 }
 
-/** All that was printed. */
+/** The arguments of all calls of `console` methods. */
 let printed: unknown[];
 beforeEach(() => {
   vi.useFakeTimers({ toFake: ["setTimeout", "clearTimeout", "performance"] });
@@ -131,7 +132,7 @@ afterEach(() => {
   vi.restoreAllMocks();
 });
 
-/** What something gave or threw; the clock runs as fast as it is waited for. */
+/** Returns what a promise resolves to, or its error as `{ thrown }`. Advances the fake clock until it settles. */
 async function outcomeOf(work: Promise<unknown>): Promise<unknown> {
   let isDone = false;
   const outcome = work.then(
@@ -143,13 +144,12 @@ async function outcomeOf(work: Promise<unknown>): Promise<unknown> {
   return outcome;
 }
 
-// The SDKs have types of their own; the calls made here are the same in each.
 const CLIENTS: Record<string, (fetch: typeof globalThis.fetch) => OpenAI> = {
   ...Object.fromEntries(
-    Object.entries({ "openai 5": OpenAI5, "openai 6": OpenAI, "openai 7": OpenAI7 }).map(([name, Client]) => [
+    SDKS.map(([name, Client]) => [
       name,
       (fetch: typeof globalThis.fetch) =>
-        new (Client as unknown as typeof OpenAI)({
+        new Client({
           ...{
             apiKey: KEY,
             baseURL: BASE,
@@ -193,7 +193,7 @@ describe.each(Object.entries(FAULTS))("the list: %s", (_, fault) => {
       const bare = CLIENTS[name]!(failing(fault));
       const client = withFileCitations(bare, options(onFailure));
       const outcomes = [
-        // As a caller reads it: an error of the SDK's own around it.
+        // The SDK wraps the error in an SDK error.
         await outcomeOf(
           client.responses.create({ model: "gpt-5", input: "x" }).then((found) => found.output),
         ),
@@ -225,7 +225,7 @@ describe.each(Object.entries(FAULTS))("the list: %s", (_, fault) => {
 });
 
 describe.each(Object.entries(FAULTS))("a file, or a response: %s", (_, fault) => {
-  it.each(Object.keys(CLIENTS))("what is printed by itself: %s", async (name) => {
+  it.each(Object.keys(CLIENTS))("the route and the webhook: %s", async (name) => {
     const client = CLIENTS[name]!(async (_, init) => fault(init?.signal));
     const citation = {
       ...{ type: "container_file_citation" as const, container_id: "cntr_1", file_id: "cfile_1" },
@@ -234,7 +234,7 @@ describe.each(Object.entries(FAULTS))("a file, or a response: %s", (_, fault) =>
     const route = createFileRoute(client, { secret: ROUTE_SECRET });
     const url = await route.urlFor(citation);
     const aborted = new AbortController();
-    // A file may take as long as it takes: its reader ends it.
+    // Downloads have no time limit, so the reader must abort a hanging one.
     const timer = setTimeout(() => aborted.abort(), 3000);
     const answered = async () => {
       const answer = await route.handler(
@@ -255,11 +255,11 @@ describe.each(Object.entries(FAULTS))("a file, or a response: %s", (_, fault) =>
       await outcomeOf(handler(new Request("https://app.example/webhook", forged))),
     ];
     clearTimeout(timer);
-    // The answer's own headers are the API's here, and a route passes none of them on.
+    // The route's response must not contain headers of the API's response.
     expectNoSecret(outcomes.slice(0, 2), printed);
   });
 
-  it("saveFiles: what it says of a file that failed", async () => {
+  it("saveFiles: the errors of files that failed", async () => {
     const client = CLIENTS["openai 6"]!(async (_, init) => fault(init?.signal));
     const annotations = [
       {
@@ -298,10 +298,10 @@ describe("bad input", () => {
   });
 });
 
-describe("the command and the proxy as processes see them", () => {
+describe("the command and the proxy over HTTP", () => {
   const answers: Record<string, RequestListener> = {
     "401, echoing": (_, answer) => answer.writeHead(401, { "x-you-sent": KEY }).end(echo),
-    "no JSON but the key": (_, answer) => answer.end(KEY),
+    "the key instead of JSON": (_, answer) => answer.end(KEY),
     "another shape": (_, answer) => answer.end(JSON.stringify({ data: KEY })),
     redirect: (_, answer) => answer.writeHead(302, { location: `http://127.0.0.1:9/?${KEY}` }).end(),
     reset: (request) => request.socket.destroy(),

@@ -1,4 +1,4 @@
-/** The proxy over real loopback HTTP, and what else its tests need: an API that answers as told, a raw connection. */
+/** Test helpers that serve the proxy, the emulator and custom APIs on loopback HTTP, and send raw requests. */
 import { once } from "node:events";
 import {
   Agent,
@@ -12,7 +12,7 @@ import {
 import { type AddressInfo, connect } from "node:net";
 import OpenAI from "openai";
 import { onTestFinished } from "vitest";
-import { type Answered, startServer } from "../src/cli/server.js";
+import { type Answered, type ServerOptions, startServer } from "../src/cli/server.js";
 import { type ApiProxy, createProxy, type ProxyOptions } from "../src/http/proxy.js";
 import { fetchUpstream } from "../src/http/upstream.js";
 import {
@@ -25,33 +25,42 @@ import {
 export interface Served {
   url: string;
   baseURL: string;
-  /** Every request that was answered, as it would be logged. */
+  /** The log entries of all requests that have ended. */
   log: Answered[];
-  /** Resolves once so many requests were answered, or had an end all the same. */
+  /** Resolves with the log as soon as the log has `count` entries. Aborted requests have entries too. */
   logged(count: number): Promise<Answered[]>;
   stop(graceMs: number): Promise<boolean>;
 }
 
-/** Serves the proxy until the test has ended. */
+/** Serves the proxy until the end of the test. */
 export async function serveProxy(
   upstream: string,
   {
     maxHeaders = 16_384,
-    proxy: given,
+    host = "127.0.0.1",
+    allowHosts = [],
+    linkHost,
+    proxy: givenProxy,
     ...options
-  }: Partial<ProxyOptions> & { maxHeaders?: number; proxy?: ApiProxy } = {},
+  }: Partial<ProxyOptions> &
+    Partial<Pick<ServerOptions, "maxHeaders" | "host" | "allowHosts" | "linkHost">> & {
+      proxy?: ApiProxy;
+    } = {},
 ): Promise<Served> {
   const proxy =
-    given ?? createProxy({ upstream, fetch: fetchUpstream, maxBody: 2 ** 30, maxJson: 2 ** 26, ...options });
+    givenProxy ??
+    createProxy({ upstream, fetch: fetchUpstream, maxBody: 2 ** 30, maxJson: 2 ** 26, ...options });
   const log: Answered[] = [];
   const waiting = new Set<() => void>();
   const server = await startServer(proxy, {
     port: 0,
-    host: "127.0.0.1",
+    host,
+    allowHosts,
+    linkHost,
     maxHeaders,
     onAnswered(answered) {
       log.push(answered);
-      for (const look of waiting) look();
+      for (const check of waiting) check();
     },
   });
   onTestFinished(async () => {
@@ -59,18 +68,18 @@ export async function serveProxy(
   });
   const logged = (count: number): Promise<Answered[]> =>
     new Promise((resolve) => {
-      const look = (): void => {
+      const check = (): void => {
         if (log.length < count) return;
-        waiting.delete(look);
+        waiting.delete(check);
         resolve(log);
       };
-      waiting.add(look);
-      look();
+      waiting.add(check);
+      check();
     });
   return { url: server.url, baseURL: `${server.url}/v1`, log, logged, stop: server.stop };
 }
 
-/** An API that answers as told, until the test has ended. */
+/** Serves an API that answers with this listener, until the end of the test. Returns its origin. */
 export async function serveApi(answer: RequestListener): Promise<string> {
   const server = createServer(answer);
   server.listen(0, "127.0.0.1");
@@ -82,14 +91,14 @@ export async function serveApi(answer: RequestListener): Promise<string> {
   return `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
 }
 
-/** All of a request's or an answer's body. */
+/** Returns the whole body of a request or a response. */
 export async function bodyOf(message: IncomingMessage): Promise<string> {
   const chunks: Buffer[] = [];
   for await (const chunk of message) chunks.push(chunk);
   return Buffer.concat(chunks).toString();
 }
 
-/** Writes to a connection as no client does, and reads what comes until the other side ends it. */
+/** Writes text to a raw connection. Returns everything that is received until the connection is closed. */
 export async function sendRaw(url: string, text: string): Promise<string> {
   const { hostname, port } = new URL(url);
   const socket = connect(Number(port), hostname);
@@ -103,7 +112,7 @@ export async function sendRaw(url: string, text: string): Promise<string> {
   return answer;
 }
 
-/** A promise that something else resolves. */
+/** Returns a promise and the function that resolves it. */
 export function gate<Value = void>(): { promise: Promise<Value>; open: (value: Value) => void } {
   let open: (value: Value) => void = () => {};
   const promise = new Promise<Value>((resolve) => {
@@ -121,7 +130,7 @@ export const REQUEST = {
 export const FOUND = ["totals.csv@/mnt/data/totals.csv"];
 export const KEY = "sk-caller";
 
-/** The emulator over HTTP, until the test has ended. */
+/** Serves an emulator until the end of the test. */
 export async function listenEmulator(
   options: EmulatorOptions = {},
 ): Promise<{ emulator: ResponsesEmulator; upstream: string }> {
@@ -134,7 +143,7 @@ export async function listenEmulator(
   return { emulator, upstream: server.baseURL };
 }
 
-/** The emulator behind the proxy, and the official client before it. */
+/** Serves an emulator behind the proxy. Returns both, and an official client that uses the proxy. */
 export async function setUp(
   options: EmulatorOptions = {},
   proxyOptions: Parameters<typeof serveProxy>[1] = {},
@@ -145,7 +154,7 @@ export async function setUp(
   return { emulator, proxy, client, upstream };
 }
 
-/** What an API behind the proxy saw of a request that it answered with `{}`. */
+/** A request that an API behind the proxy received. */
 interface Seen {
   method: string | undefined;
   url: string | undefined;
@@ -153,26 +162,27 @@ interface Seen {
   body: string;
 }
 
+/** Serves an API behind the proxy that records its requests. By default it answers with `{}`. */
 export async function setUpApi(
   path = "/v1",
-  answer: (response: ServerResponse) => void = (answering) => answering.end("{}"),
+  answer: (response: ServerResponse) => void = (response) => response.end("{}"),
 ): Promise<{ proxy: Served; seen: Seen[]; api: string }> {
   const seen: Seen[] = [];
-  const api = await serveApi(async (asked, answering) => {
-    const { method, url, headers } = asked;
-    seen.push({ method, url, headers, body: await bodyOf(asked) });
-    answer(answering);
+  const api = await serveApi(async (received, response) => {
+    const { method, url, headers } = received;
+    seen.push({ method, url, headers, body: await bodyOf(received) });
+    answer(response);
   });
   return { proxy: await serveProxy(api + path), seen, api };
 }
 
-/** Asks over a connection of its own. */
+/** Sends a request over a connection of its own. Returns the response and its body. */
 export async function ask(
   url: string,
   { body, ...options }: Parameters<typeof request>[1] & { body?: string | undefined } = {},
 ): Promise<{ answer: IncomingMessage; text: string }> {
-  const asking = request(url, { agent: new Agent({ maxSockets: 1 }), ...options });
-  asking.end(body);
-  const [answer] = await once(asking, "response");
+  const sent = request(url, { agent: new Agent({ maxSockets: 1 }), ...options });
+  sent.end(body);
+  const [answer] = await once(sent, "response");
   return { answer, text: await bodyOf(answer) };
 }

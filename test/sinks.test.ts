@@ -1,4 +1,4 @@
-/** The sinks of docs/sinks.md: the page's own code, over real HTTP. */
+/** The sinks of docs/sinks.md: runs the code of the page over real HTTP. */
 import { mkdtemp, readdir, rm } from "node:fs/promises";
 import { createServer, type Server } from "node:http";
 import type { AddressInfo } from "node:net";
@@ -10,7 +10,7 @@ import { afterEach, beforeEach, expect, it } from "vitest";
 import { createResponsesEmulator, type ResponsesEmulator, stubbornModel } from "../src/testing/index.js";
 import { codeOf, run } from "./run-page.js";
 
-/** Two parts of an upload to S3 and some more; names that are none for a disk or a header. */
+/** A file that S3 receives in three parts, and a file whose name is not valid on a disk or in a header. */
 const FILES = {
   "plan.docx": "a plan",
   "big.bin": Buffer.alloc(11 * 1024 * 1024, "0123456789abcdef-"),
@@ -34,7 +34,7 @@ afterEach(async () => {
   await rm(folder, { recursive: true });
 });
 
-/** What there is to save, as container and file id, name and bytes. */
+/** Returns the files to save with their ids, names and bytes. */
 function expected(): { containerId: string; fileId: string; name: string; content: Buffer }[] {
   return [...emulator.containers.values()].flatMap(({ id: containerId, files }) =>
     [...files.values()].map(({ id: fileId, path }) => {
@@ -44,7 +44,7 @@ function expected(): { containerId: string; fileId: string; name: string; conten
   );
 }
 
-it("S3: every file in the bucket, whole, the large one in parts, its name beside it", async () => {
+it("saves every file to S3 with its name as metadata, the large one in parts", async () => {
   const bucket = await fakeBucket();
   try {
     const [code] = await codeOf("docs/sinks.md");
@@ -69,7 +69,7 @@ it("S3: every file in the bucket, whole, the large one in parts, its name beside
   }
 });
 
-it("unstorage, its fs driver: every file on disk, whole, its name in the meta data", async () => {
+it("saves every file with unstorage's fs driver, with its name as metadata", async () => {
   const [, code] = await codeOf("docs/sinks.md");
   const printed = await run(code!, { cwd: folder, env });
   const files = expected();
@@ -92,7 +92,7 @@ interface StoredObject {
   parts: number;
 }
 
-/** As much of S3 as an upload needs: objects put whole or in parts. */
+/** Starts a minimal S3 server, which accepts objects whole or in parts. */
 async function fakeBucket(): Promise<{ server: Server; url: string; objects: Map<string, StoredObject> }> {
   const objects = new Map<string, StoredObject>();
   const uploads = new Map<string, { filename: string; parts: Map<number, Buffer> }>();

@@ -1,4 +1,4 @@
-/** What of a stream is malformed, or needs no repair, passes as it came. */
+/** The bytes of frames that are malformed or need no repair pass unchanged. */
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import { FrameSplitter } from "../src/http/frames.js";
@@ -26,7 +26,7 @@ function frameEnds(splitter: FrameSplitter, chunk: Uint8Array): number[] {
 }
 
 describe("bytes", () => {
-  it("of a frame behind an inserted event are the ones that came, whatever they are like", async () => {
+  it("of a frame after an inserted event are unchanged, whatever their format", async () => {
     const body = frames(streamOf([call(), message("Here: /mnt/data/plan.docx")]));
     const odd = body.replace(
       /data: (\{"type":"response.output_text.done".*)/,
@@ -40,7 +40,7 @@ describe("bytes", () => {
     expect(text.split(frame)).toHaveLength(2);
   });
 
-  it("of a malformed stream pass as they are", async () => {
+  it("of a malformed stream pass unchanged", async () => {
     const events = frames(streamOf([call(), message("/mnt/data/plan.docx")]));
     const garbage = [
       "data: {not json}\n\n",
@@ -64,7 +64,7 @@ describe("bytes", () => {
     }
   });
 
-  it("are split into the same frames, however they are cut and whatever ends their lines", () => {
+  it("are split into the same frames, for any chunks and any line endings", () => {
     const line = fc.constantFrom("data: a", "event: b", ":", "", "é🎉", "id: 1");
     const text = fc
       .array(fc.tuple(line, fc.constantFrom("\n", "\r\n", "\r")))
@@ -81,7 +81,7 @@ describe("bytes", () => {
             ...frameEnds(splitter, bytes.slice(edges[at - 1], edges[at])).map((end) => end + edges[at - 1]!),
           );
         }
-        // A CR at the end of a chunk ends its line; an LF that then follows belongs to the same end.
+        // A CR at the end of a chunk ends its line. An LF at the start of the next chunk belongs to the same line ending.
         expect(ends.length).toBe(whole.length);
         for (const [at, end] of ends.entries()) expect([end, end + 1]).toContain(whole[at]);
       }),
@@ -91,10 +91,10 @@ describe("bytes", () => {
 
   it.each([
     ["report", [call(), message("Here: /mnt/data/plan.docx"), message("and /mnt/data/plan.docx")]],
-    ["cite", [call(), message("Done.")]],
-    ["cite", [call(), message("Done."), call()]],
+    ["cite", [call("doc.save('plan.docx')"), message("Done.")]],
+    ["cite", [call("doc.save('plan.docx')"), message("Done."), call()]],
   ] as const)(
-    "come out the same, however a stream with CR LF is cut: unmentioned %s",
+    "come out the same for any chunks of a stream with CR LF: unmentioned %s",
     async (unmentioned, output) => {
       const body = frames(streamOf([...output]), "\r\n");
       const through = async (cut: number | number[]): Promise<string> => {
@@ -112,15 +112,16 @@ describe("bytes", () => {
   );
 });
 
-describe("ids, indices and types that are no text, and cannot be made one", () => {
+describe("ids, indices and types that cannot be converted to strings", () => {
   const chart = file("/mnt/data/chart.png");
   const throughEvents = (events: readonly StreamEvent[]) =>
     repaired(events, sourceOf([chart]).list, { unmentioned: "cite" });
   const odd = { toString: "x", valueOf: null };
 
-  it("in an annotation: the rest is cited, and nothing throws", async () => {
+  it("in an annotation do not prevent other citations", async () => {
     const annotation = { type: "container_file_citation", container_id: odd, file_id: odd, start_index: odd };
-    const given = response([call(), message({ text: "Done.", annotations: [annotation] })]);
+    const wrote = call("plt.savefig('chart.png')");
+    const given = response([wrote, message({ text: "Done.", annotations: [annotation] })]);
     const { response: repaired, report } = await repairResponse(given, sourceOf([chart]).list, {
       unmentioned: "cite",
     });
@@ -130,8 +131,8 @@ describe("ids, indices and types that are no text, and cannot be made one", () =
     expect(JSON.stringify(out.at(-1))).toContain(chart.id);
   });
 
-  it("in events, while others are held for the one behind them: all come, in their order", async () => {
-    const events = streamOf([call(), message("Done.")]);
+  it("in events do not change the order while other events are held", async () => {
+    const events = streamOf([call("plt.savefig('chart.png')"), message("Done.")]);
     const strange = [{ type: odd }, { type: "response.output_text.annotation.added", output_index: odd }];
     const with_ = [...events.slice(0, -1), ...strange, ...events.slice(-1)] as unknown as StreamEvent[];
     const out = await throughEvents(with_);

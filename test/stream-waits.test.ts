@@ -1,4 +1,4 @@
-/** Who waits for a list and who does not; and whoever stops reading is waited for by nobody. */
+/** Which events wait for a list, and how a repair ends when the reader stops reading. */
 import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
 import {
   type ContainerFile,
@@ -24,7 +24,7 @@ describe("no delta waits", () => {
   beforeEach(() => void vi.useFakeTimers());
   afterEach(() => void vi.useRealTimers());
 
-  /** Reads a stream to its end, and notes when each event came. */
+  /** Reads a stream to its end and records when each event arrived. */
   function reading(body: ReadableStream<Uint8Array>) {
     const came: { type: string; at: number }[] = [];
     const started = Date.now();
@@ -37,7 +37,7 @@ describe("no delta waits", () => {
     return { came, done };
   }
 
-  /** A stream that sends one event each 10 milliseconds. */
+  /** Returns a stream that sends one event every 10 milliseconds. */
   function slowly(events: readonly StreamEvent[]): ReadableStream<Uint8Array> {
     let next = 0;
     return new ReadableStream<Uint8Array>({
@@ -56,7 +56,22 @@ describe("no delta waits", () => {
     return listPage([PLAN]);
   };
 
-  it("with a bare path early in the text, the list is there when the text ends: nobody waits for it", async () => {
+  it("the end of a text without a call before it passes at once if the text names no file", async () => {
+    const given = streamOf([message("Nothing was written."), call()]);
+    const end = given.findIndex(({ type }) => type === "response.output_text.done");
+    async function* untilEnd(): AsyncGenerator<StreamEvent> {
+      yield* given.slice(0, end + 1);
+      await new Promise(() => {}); // the next event never arrives
+    }
+    const read: StreamEvent[] = [];
+    for await (const event of repairResponseStream(untilEnd(), () => [PLAN])) {
+      read.push(event);
+      if (read.length > end) break;
+    }
+    expect(read).toEqual(given.slice(0, end + 1));
+  });
+
+  it("with a bare path early in the text, the list has arrived when the text ends, so nothing waits", async () => {
     const events = streamOf([call(), message(`First /mnt/data/plan.docx ${words}`)]);
     const { fetch, lists } = upstream({ answer: () => streamed(slowly(events)), list: slowList });
     const reports: Report[] = [];
@@ -91,7 +106,7 @@ describe("no delta waits", () => {
     expect(reports).toMatchObject([{ outcome: "recovered", heldMs: 0, listRequests: 1 }]);
   });
 
-  it("with one at its end, only what comes behind output_text.done does", async () => {
+  it("with a bare path at the end of the text, only output_text.done and later events wait", async () => {
     const events = streamOf([call(), message(`${words} at last /mnt/data/plan.docx`)]);
     const { fetch } = upstream({ answer: () => streamed(slowly(events)), list: slowList });
     const { came, done } = reading(
@@ -103,11 +118,11 @@ describe("no delta waits", () => {
     expect(came.slice(0, text).map(({ at }) => at)).toEqual(
       events.slice(0, text).map((_, at) => 10 * (at + 1)),
     );
-    // The last delta shows the path, so the list was asked for ten milliseconds earlier.
+    // The last delta, which arrives 10 milliseconds before the done event, shows the path. The list is requested then.
     expect(came[text]).toEqual({ type: "response.output_text.annotation.added", at: 10 * text + 200 });
   });
 
-  it("a link in the form that the API cites is no reason to ask", async () => {
+  it("a link in the form that the API annotates causes no request", async () => {
     const text = `[plan](sandbox:/mnt/data/plan.docx) and https://example.com/mnt/data/x ${words}`;
     const annotations = [
       {
@@ -123,7 +138,7 @@ describe("no delta waits", () => {
     expect(lists).toEqual([]);
   });
 
-  it("a text whose pieces are cut anywhere is watched the same", async () => {
+  it("a path is seen wherever the deltas cut the text", async () => {
     const text = "Saved: /mnt/data/plan.docx, and more words behind it";
     for (let size = 1; size < 30; size++) {
       const events = streamOf([call(), message(text)]);
@@ -168,7 +183,7 @@ describe("no delta waits", () => {
   });
 });
 
-describe("whoever stops reading", () => {
+describe("a reader that stops reading", () => {
   it("cancels the upstream and the list at once", async () => {
     const events = streamOf([call(), message("Here: /mnt/data/plan.docx")]);
     let cancelled: unknown;
@@ -205,7 +220,7 @@ describe("whoever stops reading", () => {
     expect(reports).toEqual([]);
   });
 
-  it("by an abort signal, as well", async () => {
+  it("cancels both by an abort signal too", async () => {
     const events = streamOf([call(), message("Here: /mnt/data/plan.docx")]);
     const controller = new AbortController();
     let listSignal: AbortSignal | null | undefined;
@@ -225,7 +240,7 @@ describe("whoever stops reading", () => {
     expect(listSignal?.aborted).toBe(true);
   });
 
-  it("ends the events that came by another way", async () => {
+  it("ends the iterator of events that do not come from the fetch", async () => {
     const events = streamOf([call(), message("Here: /mnt/data/plan.docx")]);
     let isReturned = false;
     async function* upstreamEvents(): AsyncGenerator<StreamEvent> {
@@ -239,7 +254,7 @@ describe("whoever stops reading", () => {
     expect(isReturned).toBe(true);
   });
 
-  it("is not read ahead of: one chunk is read for each that is asked for", async () => {
+  it("reads one upstream chunk for each chunk it requests", async () => {
     const events = streamOf([call(), message("one two three four five")]);
     let pulled = 0;
     const body = new ReadableStream<Uint8Array>(

@@ -1,4 +1,4 @@
-/** A stream of events: where its citations come, what they repeat, and under which numbers. */
+/** Streams of events: where citation events are inserted, which later events repeat a citation, and the sequence numbers. */
 import { describe, expect, it, vi } from "vitest";
 import {
   createFileCitationsFetch,
@@ -8,7 +8,7 @@ import {
 } from "../src/index.js";
 import { createResponsesEmulator, type Script } from "../src/testing/index.js";
 import { added, broken, last, PLAN, repaired } from "./repairing.js";
-import { describeShared, expectValid } from "./shared.js";
+import { expectValid } from "./schemas.js";
 import {
   BASE,
   call,
@@ -22,7 +22,7 @@ import {
 } from "./upstream.js";
 
 describe("a stream", () => {
-  it("gets the event before output_text.done, and the same citation in the three that repeat it", async () => {
+  it("gets the annotation event before output_text.done, and the citation in the three events that repeat it", async () => {
     const events = streamOf([call(), message("Here: /mnt/data/plan.docx")]);
     const out = await repaired(events);
     expect(out.map(({ type }) => type)).toEqual([
@@ -42,12 +42,12 @@ describe("a stream", () => {
     expect(out[at + 2]!.part).toMatchObject({ annotations: [annotation] });
     expect(out[at + 3]!.item).toMatchObject({ content: [{ annotations: [annotation] }] });
     expect(cited(last(out))).toEqual(["plan.docx@/mnt/data/plan.docx"]);
-    // What nothing was added to are the very objects that came in.
+    // Events without additions are the same objects as in the input.
     for (const event of out.slice(0, at)) expect(events).toContain(event);
     expect(events).toContain(out[at + 1]);
   });
 
-  it("counts annotation_index on from the API's", async () => {
+  it("continues the annotation_index of the API's citations", async () => {
     const text = "[x](sandbox:/mnt/data/x.csv) and /mnt/data/plan.docx";
     const annotations = [
       {
@@ -64,7 +64,7 @@ describe("a stream", () => {
     expect(cited(last(out))).toEqual(["x.csv@sandbox:/mnt/data/x.csv", "plan.docx@/mnt/data/plan.docx"]);
   });
 
-  it("with several messages, parts, and calls between them, in two containers", async () => {
+  it("with several messages and parts, and calls between them in two containers, is repaired", async () => {
     const other = file("/mnt/data/plan.docx", { container_id: "cntr_2" });
     const output = [
       call("", "cntr_1"),
@@ -84,14 +84,14 @@ describe("a stream", () => {
   });
 
   it.each(["response.completed", "response.incomplete", "response.failed"])(
-    "that ends with %s",
+    "that ends with %s is repaired",
     async (final) => {
       const out = await repaired(streamOf([call(), message("Here: /mnt/data/plan.docx")], final));
       expect(cited(last(out))).toEqual(["plan.docx@/mnt/data/plan.docx"]);
     },
   );
 
-  it("whose final event has an empty output, as some gateways send it: it stays empty", async () => {
+  it("whose final event has an empty output, as from some gateways, keeps it empty", async () => {
     const events = streamOf([call(), message("Here: /mnt/data/plan.docx")]);
     events.at(-1)!.response = response([]);
     const out = await repaired(events);
@@ -99,7 +99,7 @@ describe("a stream", () => {
     expect(out.at(-1)).toBe(events.at(-1));
   });
 
-  it("that just ends, or ends with an error: what came is repaired, and reported", async () => {
+  it("without a final event, or with an error event, is repaired and reported", async () => {
     const events = streamOf([call(), message("Here: /mnt/data/plan.docx")]);
     const error = { type: "error", code: "server_error", message: "no", param: null, sequence_number: 99 };
     for (const tail of [[], [error]]) {
@@ -113,7 +113,7 @@ describe("a stream", () => {
     }
   });
 
-  it("that is resumed behind its text: no event is made up, the whole part has its citation", async () => {
+  it("that is resumed after its text gets no annotation event, but its part has the citation", async () => {
     const events = streamOf([call(), message("Here: /mnt/data/plan.docx")]);
     const tail = events.slice(events.findIndex(({ type }) => type === "response.content_part.done"));
     const out = await repaired(tail, [PLAN]);
@@ -122,14 +122,14 @@ describe("a stream", () => {
     expect(cited(last(out))).toEqual(["plan.docx@/mnt/data/plan.docx"]);
   });
 
-  it("that is resumed behind its call: the container is known at the end, and the citation then", async () => {
+  it("that is resumed after its call gets the citation in the final event, which names the container", async () => {
     const events = streamOf([call(), message("Here: /mnt/data/plan.docx")]);
     const tail = events.slice(events.findIndex(({ type }) => type === "response.output_text.delta"));
     const out = await repaired(tail, async (id) => (id === "cntr_1" ? [PLAN] : []));
     expect(cited(last(out))).toEqual(["plan.docx@/mnt/data/plan.docx"]);
   });
 
-  it("resumed from an inserted event loses none of the API's", async () => {
+  it("that is resumed from an inserted event loses no event of the API", async () => {
     const script: Script = () => [
       { type: "python", code: "", files: { "plan.docx": "x" } },
       { type: "message", text: "Here: /mnt/data/plan.docx" },
@@ -159,7 +159,7 @@ describe("a stream", () => {
     }
   });
 
-  it("with nothing missing: the very same objects, and nothing is asked for", async () => {
+  it("with nothing missing passes the same objects and requests no list", async () => {
     const refusal = { ...message(), content: [{ type: "refusal", refusal: "/mnt/data/plan.docx" }] };
     const events = streamOf([call(), message("Done."), refusal]);
     const source = vi.fn();
@@ -168,7 +168,7 @@ describe("a stream", () => {
     expect(source).not.toHaveBeenCalled();
   });
 
-  it("throws a failure where that is wanted", async () => {
+  it("throws if the recovery fails and onFailure is throw", async () => {
     const events = streamOf([call(), message("/mnt/data/plan.docx")]);
     const source = (): never => {
       throw new Error("down");
@@ -177,7 +177,7 @@ describe("a stream", () => {
     expect(await repaired(events, source)).toEqual(events);
   });
 
-  it("that breaks: the same error, behind all that came before it", async () => {
+  it("that breaks throws the same error after all received events", async () => {
     const events = streamOf([call(), message("Here: /mnt/data/plan.docx")]);
     for (let at = 0; at < events.length; at++) {
       const out: StreamEvent[] = [];
@@ -190,8 +190,8 @@ describe("a stream", () => {
   });
 });
 
-describeShared("OpenAI's schema", () => {
-  it("takes every event that comes out", async () => {
+describe("the schemas", () => {
+  it("accepts every repaired event", async () => {
     const shell = {
       type: "shell_call",
       id: "sh_1",

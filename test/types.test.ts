@@ -1,7 +1,6 @@
 /**
- * What the compiler knows of every public name, with openai 5, 6 and 7. `npm run typecheck` is what checks it: nothing
- * in here is ever called. Only the last test does something: it finds a name that was forgotten. Long, as no public name
- * is left out.
+ * Checks the types of every public name with openai 5, 6 and 7. `npm run typecheck` does the checks; the functions in these
+ * tests are never called. The last test fails if a public name has no test here. Long, as it covers every public name.
  */
 import { readFile } from "node:fs/promises";
 import type OpenAI from "openai";
@@ -36,7 +35,7 @@ type Text5 = OpenAI5.Responses.ResponseOutputText;
 type Text6 = OpenAI.Responses.ResponseOutputText;
 type Text7 = OpenAI7.Responses.ResponseOutputText;
 
-/** A value of a type, in what is never called. */
+/** Stands for a value of a type. It is used in functions that are never called. */
 function some<Type>(): Type {
   throw new Error("nothing in here is called");
 }
@@ -44,7 +43,7 @@ function some<Type>(): Type {
 describe("withFileCitations", () => {
   const { withFileCitations } = main;
 
-  it("returns the very type that it was given, in each version", () => {
+  it("returns the type of client that it gets, in each version", () => {
     expectTypeOf(() => withFileCitations(some<OpenAI5>())).returns.toEqualTypeOf<OpenAI5>();
     expectTypeOf(() => withFileCitations(some<OpenAI>())).returns.toEqualTypeOf<OpenAI>();
     expectTypeOf(() => withFileCitations(some<OpenAI7>())).returns.toEqualTypeOf<OpenAI7>();
@@ -53,7 +52,7 @@ describe("withFileCitations", () => {
     expectTypeOf(() => withFileCitations(some<AzureOpenAI7>())).returns.toEqualTypeOf<AzureOpenAI7>();
   });
 
-  it("also where that is a class of your own", () => {
+  it("returns the type of a subclass", () => {
     interface Own5 extends OpenAI5 {
       tenant: string;
     }
@@ -68,12 +67,24 @@ describe("withFileCitations", () => {
     expectTypeOf(() => withFileCitations(some<Own7>())).returns.toEqualTypeOf<Own7>();
   });
 
-  it("takes a client and its options, and nothing else", () => {
+  it("accepts links as a function, as an object and as a route", () => {
+    type Links = NonNullable<main.FileCitationsOptions["links"]>;
+    expectTypeOf<Links>().toEqualTypeOf<main.LinkToUrl | main.LinkOptions | main.LinkRoute>();
+    expectTypeOf<route.FileRoute>().toExtend<main.LinkRoute>();
+    expectTypeOf<main.LinkToUrl>().parameter(1).toEqualTypeOf<main.ReplacedText>();
+    expectTypeOf<NonNullable<main.LinkRoute["originals"]>>().returns.resolves.toEqualTypeOf<
+      readonly main.OriginalText[]
+    >();
+    // @ts-expect-error a URL is not a function
+    () => withFileCitations(some<OpenAI>(), { links: "https://example.com" });
+  });
+
+  it("accepts only a client and valid options", () => {
     expectTypeOf<Clients>().toExtend<main.OpenAIClient>();
     expectTypeOf(withFileCitations).parameter(1).toEqualTypeOf<main.FileCitationsOptions | undefined>();
-    // @ts-expect-error a response is no client
+    // @ts-expect-error a response is not a client
     () => withFileCitations(some<Response6>());
-    // @ts-expect-error there is no such option
+    // @ts-expect-error there is no option `timeout`
     () => withFileCitations(some<OpenAI>(), { timeout: 5000 });
     // @ts-expect-error a time is a number
     () => withFileCitations(some<OpenAI>(), { timeoutMs: "5 s" });
@@ -83,14 +94,14 @@ describe("withFileCitations", () => {
 describe("createFileCitationsFetch", () => {
   const { createFileCitationsFetch } = main;
 
-  it("is a fetch, for every version's client", () => {
+  it("returns a fetch that every version's client accepts", () => {
     expectTypeOf(createFileCitationsFetch).returns.toEqualTypeOf<Fetch>();
     expectTypeOf<Fetch>().toExtend<NonNullable<ConstructorParameters<typeof OpenAI5>[0]>["fetch"]>();
     expectTypeOf<Fetch>().toExtend<NonNullable<ConstructorParameters<typeof OpenAI>[0]>["fetch"]>();
     expectTypeOf<Fetch>().toExtend<NonNullable<ConstructorParameters<typeof OpenAI7>[0]>["fetch"]>();
   });
 
-  it("takes the options, a fetch and a client, all of them optional", () => {
+  it("accepts options, a fetch and a client, all of them optional", () => {
     expectTypeOf(createFileCitationsFetch)
       .parameter(0)
       .toEqualTypeOf<main.FileCitationsFetchOptions | undefined>();
@@ -103,7 +114,7 @@ describe("createFileCitationsFetch", () => {
 describe("resolveFileCitations", () => {
   const { resolveFileCitations } = main;
 
-  it("takes the files that each version lists, and the annotations that it reads", () => {
+  it("accepts the files and the annotations of each version", () => {
     expectTypeOf<File5 | File6 | File7>().toExtend<main.ContainerFile>();
     expectTypeOf<Text5 | Text6 | Text7>().toExtend<{ annotations: main.Annotation[] }>();
     expectTypeOf(resolveFileCitations).parameter(0).toEqualTypeOf<string>();
@@ -111,11 +122,11 @@ describe("resolveFileCitations", () => {
     expectTypeOf(resolveFileCitations).parameter(2).toEqualTypeOf<main.ResolveOptions | undefined>();
     expectTypeOf<main.ResolveOptions["indexUnit"]>().toEqualTypeOf<main.IndexUnit | undefined>();
     expectTypeOf<main.IndexUnit>().toEqualTypeOf<"auto" | "code-point" | "utf-16">();
-    // @ts-expect-error an upload's `purpose` makes no container file
+    // @ts-expect-error an uploaded file with a `purpose` is not a container file
     () => resolveFileCitations("", [{ id: "file_1", purpose: "assistants" }]);
   });
 
-  it("gives annotations that each version takes for its own", () => {
+  it("returns annotations that each version accepts", () => {
     expectTypeOf(resolveFileCitations).returns.toEqualTypeOf<main.Resolution>();
     expectTypeOf<main.Resolution["annotations"]>().toEqualTypeOf<main.ContainerFileCitation[]>();
     expectTypeOf<main.ContainerFileCitation>().toEqualTypeOf<OpenAI5.Responses.ResponseOutputText.ContainerFileCitation>();
@@ -123,7 +134,7 @@ describe("resolveFileCitations", () => {
     expectTypeOf<main.ContainerFileCitation>().toEqualTypeOf<OpenAI7.Responses.ResponseOutputText.ContainerFileCitation>();
   });
 
-  it("and says how each mention was matched, or why it was not", () => {
+  it("returns how each mention was matched, or why it was not", () => {
     expectTypeOf<main.Resolution["citations"]>().toEqualTypeOf<main.RecoveredCitation[]>();
     expectTypeOf<main.RecoveredCitation>().toEqualTypeOf<{
       annotation: main.ContainerFileCitation;
@@ -152,7 +163,7 @@ describe("resolveFileCitations", () => {
 describe("repairResponse", () => {
   const { repairResponse } = main;
 
-  it("gives back the very type of response, and a report", () => {
+  it("returns the type of response that it gets, and a report", () => {
     const source = some<OpenAI>;
     expectTypeOf(() => repairResponse(some<Response5>(), source())).returns.resolves.toEqualTypeOf<{
       response: Response5;
@@ -169,11 +180,11 @@ describe("repairResponse", () => {
     expectTypeOf(() => repairResponse(some<ParsedResponse<{ total: number }>>(), source()))
       .returns.resolves.toHaveProperty("response")
       .toEqualTypeOf<ParsedResponse<{ total: number }>>();
-    // @ts-expect-error a text is no response
+    // @ts-expect-error a string is not a response
     () => repairResponse("text", source());
   });
 
-  it("takes files, functions and clients as a source", () => {
+  it("accepts files, functions and clients as a source", () => {
     expectTypeOf(repairResponse).parameter(1).toEqualTypeOf<main.FileSource>();
     expectTypeOf<Clients>().toExtend<main.FileSource>();
     expectTypeOf<(File5 | File6 | File7)[]>().toExtend<main.FileSource>();
@@ -182,7 +193,7 @@ describe("repairResponse", () => {
     expectTypeOf<() => Promise<File6[]>>().toExtend<main.FileSourceFunction>();
   });
 
-  it("takes the request and a signal beside the options", () => {
+  it("accepts a request and a signal in addition to the options", () => {
     expectTypeOf(repairResponse).parameter(2).toEqualTypeOf<main.RepairOptions | undefined>();
     expectTypeOf<main.RepairOptions>().toExtend<main.FileCitationsOptions>();
     type Request =
@@ -194,7 +205,7 @@ describe("repairResponse", () => {
 });
 
 describe("a report", () => {
-  it("tells what became of a response", () => {
+  it("has the outcome of a response", () => {
     expectTypeOf<main.Report["outcome"]>().toEqualTypeOf<
       "nothing-to-do" | "recovered" | "unchanged" | "failed"
     >();
@@ -206,14 +217,14 @@ describe("a report", () => {
     >();
   });
 
-  it("and of each citation whose it is: only a recovered one says how it matched", () => {
+  it("has the origin of each citation, and how it matched if it was recovered", () => {
     expectTypeOf<main.Report["citations"][number]>().toEqualTypeOf<main.ReportedCitation>();
     type Recovered = Extract<main.ReportedCitation, { origin: "recovered" }>;
     expectTypeOf<Recovered["match"]>().toEqualTypeOf<main.MatchKind>();
     expectTypeOf<Extract<main.ReportedCitation, { origin: "api" }>>().not.toHaveProperty("match");
   });
 
-  it("comes with the error, where one is thrown", () => {
+  it("is attached to the error that is thrown", () => {
     expectTypeOf<main.FileCitationsError>().toExtend<Error>();
     expectTypeOf<main.FileCitationsError["report"]>().toEqualTypeOf<main.Report>();
   });
@@ -222,7 +233,7 @@ describe("a report", () => {
 describe("repairResponseStream", () => {
   const { repairResponseStream } = main;
 
-  it("gives the very events of each version's stream", () => {
+  it("yields the events of each version's stream", () => {
     const source = some<main.FileSource>;
     expectTypeOf(() => repairResponseStream(some<Stream5<Event5>>(), source())).returns.toEqualTypeOf<
       AsyncGenerator<Event5, void, undefined>
@@ -236,7 +247,7 @@ describe("repairResponseStream", () => {
     expectTypeOf(() => repairResponseStream(some<Event6[]>(), source())).returns.toEqualTypeOf<
       AsyncGenerator<Event6, void, undefined>
     >();
-    // @ts-expect-error a response is no stream
+    // @ts-expect-error a response is not a stream
     () => repairResponseStream(some<Response6>(), source());
   });
 });
@@ -244,7 +255,7 @@ describe("repairResponseStream", () => {
 describe("addLinkInstruction", () => {
   const { addLinkInstruction } = main;
 
-  it("gives back the very type of request", () => {
+  it("returns the type of request that it gets", () => {
     type Streaming5 = OpenAI5.Responses.ResponseCreateParamsStreaming;
     type Streaming = OpenAI.Responses.ResponseCreateParamsStreaming;
     type Plain7 = OpenAI7.Responses.ResponseCreateParamsNonStreaming;
@@ -255,11 +266,11 @@ describe("addLinkInstruction", () => {
       model: string;
       input: string;
     }>();
-    // @ts-expect-error a prompt is no request
+    // @ts-expect-error a prompt is not a request
     () => addLinkInstruction("a prompt");
   });
 
-  it("takes a sentence of yours, and its place", () => {
+  it("accepts a custom sentence and its placement", () => {
     expectTypeOf<main.FileCitationsOptions["instruction"]>().toEqualTypeOf<
       boolean | string | main.Instruction | undefined
     >();
@@ -272,7 +283,7 @@ describe("addLinkInstruction", () => {
 describe("replaceFileLinks", () => {
   const { replaceFileLinks } = main;
 
-  it("gives a text at once for URLs, and later for promises of them", () => {
+  it("returns a string for URLs, and a promise for promises of URLs", () => {
     const { annotations } = {} as Text6;
     expectTypeOf(() =>
       replaceFileLinks("", annotations, ({ file_id }) => `/${file_id}`),
@@ -281,11 +292,11 @@ describe("replaceFileLinks", () => {
       string | Promise<string>
     >();
     expectTypeOf<main.LinkUrl>().toEqualTypeOf<string | null | undefined>();
-    // @ts-expect-error a number is no URL
+    // @ts-expect-error a number is not a URL
     () => replaceFileLinks("", annotations, () => 7);
   });
 
-  it("takes each version's annotations, and what stays unresolved in a report", () => {
+  it("accepts each version's annotations, and a report's unresolved mentions", () => {
     expectTypeOf<Text5["annotations"] | Text6["annotations"] | Text7["annotations"]>().toExtend<
       Parameters<typeof replaceFileLinks>[1]
     >();
@@ -304,7 +315,7 @@ describe("collectFiles and saveFiles", () => {
     expectTypeOf<Extract<main.CollectedFile, { kind: "container-file" }>>().toEqualTypeOf<main.CitedFile>();
   });
 
-  it("save through each version's client, and say what the sink said", () => {
+  it("save with each version's client, and return what the sink returned", () => {
     expectTypeOf<Clients>().toExtend<main.ContainerContentClient>();
     const toRow: main.Sink<{ row: number }> = async () => ({ row: 1 });
     expectTypeOf(() => saveFiles(some<OpenAI7>(), some<Response7>(), toRow)).returns.resolves.toEqualTypeOf<
@@ -316,29 +327,51 @@ describe("collectFiles and saveFiles", () => {
     expectTypeOf<main.SaveResult<string>["failed"]>().toEqualTypeOf<main.FailedFile[]>();
     expectTypeOf<main.FailedFile>().toEqualTypeOf<{ file: main.CollectedFile; error: Error }>();
     expectTypeOf<{ concurrency: 2; maxBytes: 10; signal: AbortSignal }>().toExtend<main.SaveOptions>();
-    // @ts-expect-error a folder's path is no sink; `directory` makes one of it
+    // @ts-expect-error a path is not a sink; `directory` returns a sink
     () => saveFiles(some<OpenAI>(), some<Response6>(), "downloads");
   });
 
-  it("into a folder, by directory", () => {
+  it("save into a folder with directory", () => {
     expectTypeOf(node.directory).returns.toEqualTypeOf<main.Sink<string>>();
     expectTypeOf(node.directory).parameter(0).toEqualTypeOf<string>();
     expectTypeOf<{ overwrite: true }>().toExtend<Parameters<typeof node.directory>[1]>();
+  });
+
+  it("save into a store, and return its keys", () => {
+    expectTypeOf(() =>
+      saveFiles(some<OpenAI7>(), some<Response7>(), some<main.FileStore>()),
+    ).returns.resolves.toEqualTypeOf<main.SaveResult<string>>();
+    expectTypeOf(node.directoryStore).toEqualTypeOf<(path: string) => node.FileStore>();
+    expectTypeOf<main.FileStore>().toEqualTypeOf<node.FileStore>();
+    expectTypeOf<main.FileStore>().toEqualTypeOf<route.FileStore>();
+    expectTypeOf<main.FileStore>().toEqualTypeOf<webhook.FileStore>();
+    expectTypeOf<main.FileStore["put"]>().toEqualTypeOf<
+      (key: string, file: main.StoredFile, stream: ReadableStream<Uint8Array>) => Promise<void>
+    >();
+    expectTypeOf<main.FileStore["get"]>().returns.resolves.toEqualTypeOf<route.FoundFile | undefined>();
+    expectTypeOf<main.FoundFile["file"]>().toEqualTypeOf<route.StoredFile>();
+    expectTypeOf<node.StoredFile>().toEqualTypeOf<webhook.StoredFile>();
+    expectTypeOf<node.FoundFile>().toEqualTypeOf<webhook.FoundFile>();
+    expectTypeOf<main.FoundFile["stream"]>().toEqualTypeOf<
+      (range?: { start: number; end: number }) => ReadableStream<Uint8Array>
+    >();
   });
 });
 
 describe("createFileRoute", () => {
   const { createFileRoute } = route;
 
-  it("takes each version's client and a secret", () => {
+  it("accepts each version's client and a secret", () => {
     expectTypeOf<Clients>().toExtend<route.ContainerContentClient>();
     expectTypeOf(createFileRoute).parameter(1).toEqualTypeOf<route.FileRouteOptions>();
     expectTypeOf<{ secret: Uint8Array[]; basePath: "/files" }>().toExtend<route.FileRouteOptions>();
-    // @ts-expect-error without a secret anybody could make links
+    expectTypeOf<{ secret: string; store: main.FileStore }>().toExtend<route.FileRouteOptions>();
+    expectTypeOf<route.FileRoute["keep"]>().toEqualTypeOf<() => Promise<void>>();
+    // @ts-expect-error the secret is required
     () => createFileRoute(some<OpenAI>(), {});
   });
 
-  it("answers requests, and links what each of the others calls a file", () => {
+  it("answers requests, and returns links for every type of file", () => {
     expectTypeOf(createFileRoute).returns.toEqualTypeOf<route.FileRoute>();
     expectTypeOf<route.FileRoute["handler"]>().toEqualTypeOf<(request: Request) => Promise<Response>>();
     expectTypeOf<main.ContainerFileCitation | main.CitedFile | main.ContainerFile>().toExtend<
@@ -347,7 +380,7 @@ describe("createFileRoute", () => {
     expectTypeOf<Text6["annotations"][number] & { type: "container_file_citation" }>().toExtend<
       Parameters<route.FileRoute["urlFor"]>[0]
     >();
-    // @ts-expect-error an image of the response itself has no link: it has its bytes
+    // @ts-expect-error an image in a response has no link, as the bytes of the image are in the response
     () => some<route.FileRoute>().urlFor(some<main.GeneratedImage>());
   });
 });
@@ -355,13 +388,13 @@ describe("createFileRoute", () => {
 describe("createWebhookHandler", () => {
   const { createWebhookHandler } = webhook;
 
-  it("takes each version's client, and hands over its own responses", () => {
+  it("accepts each version's client, and passes its type of response to onResponse", () => {
     expectTypeOf<Clients>().toExtend<webhook.WebhookClient>();
     expectTypeOf<webhook.ResponseOf<OpenAI5>>().toExtend<Response5>();
     expectTypeOf<webhook.ResponseOf<OpenAI>>().toExtend<Response6>();
     expectTypeOf<webhook.ResponseOf<OpenAI7>>().toExtend<Response7>();
     expectTypeOf<webhook.ResponseOf<AzureOpenAI>>().toExtend<Response6>();
-    // @ts-expect-error it is one response, not a stream of one
+    // @ts-expect-error a delivery has a response, not a stream
     expectTypeOf<Stream<Event6>>().toExtend<webhook.ResponseOf<OpenAI>>();
     expectTypeOf<webhook.WebhookOptions<Response7>["onResponse"]>().parameters.toEqualTypeOf<
       [response: Response7, report: main.Report, deliveryId: string]
@@ -370,8 +403,28 @@ describe("createWebhookHandler", () => {
     expectTypeOf(() => createWebhookHandler(some<OpenAI7>(), { onResponse })).returns.toEqualTypeOf<
       (request: Request) => Promise<Response>
     >();
-    // @ts-expect-error the request was made long ago: there is nothing to instruct
+    // @ts-expect-error the request has been sent already, so there is no instruction
     () => createWebhookHandler(some<OpenAI>(), { onResponse: () => {}, instruction: true });
+  });
+
+  it("accepts a store of deliveries, synchronous or not, and none of the removed options", () => {
+    type Claim = "new" | "busy" | "done";
+    const rest = { done: () => {}, release: async () => true };
+    expectTypeOf<webhook.WebhookOptions<Response6>["deliveries"]>().toEqualTypeOf<
+      webhook.WebhookDeliveries | undefined
+    >();
+    expectTypeOf({
+      ...rest,
+      claim: (id: string): Claim => (id ? "new" : "busy"),
+    }).toExtend<webhook.WebhookDeliveries>();
+    expectTypeOf({
+      ...rest,
+      claim: async (): Promise<Claim> => "done",
+    }).toExtend<webhook.WebhookDeliveries>();
+    // @ts-expect-error a claim is not a boolean
+    expectTypeOf({ ...rest, claim: () => true }).toExtend<webhook.WebhookDeliveries>();
+    // @ts-expect-error this option was removed
+    () => createWebhookHandler(some<OpenAI>(), { onResponse: () => {}, alreadySeen: () => false });
   });
 });
 
@@ -388,7 +441,7 @@ describe("the emulator", () => {
     expectTypeOf<testing.ListeningServer["baseURL"]>().toEqualTypeOf<string>();
   });
 
-  it("shows its requests, containers and files", () => {
+  it("has requests, containers and files", () => {
     type Emulator = testing.ResponsesEmulator;
     expectTypeOf<Emulator["requests"]>().toEqualTypeOf<readonly testing.RecordedRequest[]>();
     expectTypeOf<Emulator["containers"]>().toEqualTypeOf<ReadonlyMap<string, testing.EmulatedContainer>>();
@@ -402,7 +455,7 @@ describe("the emulator", () => {
       .toEqualTypeOf<testing.StreamEvent>();
   });
 
-  it("plays scripts: yours, and those that come with it", () => {
+  it("accepts custom and predefined scripts", () => {
     type Models =
       | typeof testing.chartModel
       | typeof testing.compliantModel
@@ -417,7 +470,7 @@ describe("the emulator", () => {
     expectTypeOf<() => [{ type: "message"; text: "…" }]>().toExtend<testing.Script>();
   });
 
-  it("in steps", () => {
+  it("accepts every type of step", () => {
     expectTypeOf<testing.Step>().toEqualTypeOf<
       | testing.ReasoningStep
       | testing.PythonStep
@@ -425,18 +478,26 @@ describe("the emulator", () => {
       | testing.MessageStep
       | testing.RefusalStep
       | testing.ImageStep
+      | testing.MultiAgentCallStep
       | testing.FailStep
       | testing.IncompleteStep
+    >();
+    expectTypeOf<testing.EmulatorOptions["gateway"]>().toEqualTypeOf<testing.GatewayOptions | undefined>();
+    expectTypeOf<"litellm" | "openrouter" | ((id: string) => string)>().toExtend<
+      testing.GatewayOptions["ids"]
     >();
     expectTypeOf<401 | 429 | 503>().toExtend<testing.ListFault>();
     expectTypeOf<200>().not.toExtend<testing.ListFault>();
     expectTypeOf<testing.PythonStep | testing.ShellStep>().toExtend<testing.ContainerStep>();
+    expectTypeOf<
+      Exclude<testing.Step, testing.FailStep | testing.IncompleteStep>
+    >().toExtend<testing.AgentStep>();
     expectTypeOf<testing.MessageStep["text"]>().toEqualTypeOf<string | readonly testing.TextPart[]>();
     expectTypeOf<testing.TextPart["chunks"]>().toEqualTypeOf<testing.Chunks | undefined>();
   });
 });
 
-/** What a module and those whose all it exports again give to others: its own list says so. */
+/** Returns the exported names of a module, including those of modules that it re-exports with `*`. */
 async function namesOf(path: string): Promise<string[]> {
   const url = new URL(`../src/${path}`, import.meta.url);
   const text = (await readFile(url, "utf8")).replaceAll(/\/\*.*?\*\//gs, "");
@@ -448,8 +509,8 @@ async function namesOf(path: string): Promise<string[]> {
     ([, name]) => name!,
   );
   const all = [...text.matchAll(/^export (?:type )?\* from "\.\/([^"]+)\.js"/gm)];
-  const passed = await Promise.all(all.map(([, other]) => namesOf(`${other}.ts`)));
-  return [...listed, ...own, ...passed.flat()];
+  const reExported = await Promise.all(all.map(([, other]) => namesOf(`${other}.ts`)));
+  return [...listed, ...own, ...reExported.flat()];
 }
 
 it.each([
@@ -458,11 +519,11 @@ it.each([
   ["route", "files/route.ts"],
   ["webhook", "webhook.ts"],
   ["testing", "testing/index.ts"],
-])("each public name of %s is in here", async (module, path) => {
+])("each public name of %s has a type test", async (module, path) => {
   const text = await readFile(new URL(import.meta.url), "utf8");
   const names = await namesOf(path);
   expect(names.length).toBeGreaterThan(0);
-  const isTold = (name: string): boolean =>
+  const isTested = (name: string): boolean =>
     new RegExp(`\\b${module}\\.${name}\\b|\\{[^}]*\\b${name}\\b[^}]*\\} = ${module};`).test(text);
-  expect(names.filter((name) => !isTold(name))).toEqual([]);
+  expect(names.filter((name) => !isTested(name))).toEqual([]);
 });

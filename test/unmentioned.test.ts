@@ -1,4 +1,4 @@
-/** `unmentioned: "cite"` in a stream: the events and the final event say the same, whatever follows a message. */
+/** `unmentioned: "cite"` in a stream: the annotation events agree with the final event, whatever follows the message. */
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import {
@@ -12,7 +12,7 @@ import {
 import { broken, PLAN, POST, repaired, sourceOf } from "./repairing.js";
 import {
   BASE,
-  call,
+  call as callOf,
   cited,
   eventsIn,
   file,
@@ -28,8 +28,11 @@ import {
 
 const CHART = file("/mnt/data/chart.png");
 const FILES = [PLAN, CHART];
-/** Lists as the API does: of a container that is known. */
+/** Returns a list function that, like the API, returns the files of one container. */
 const listOf = (files: readonly ContainerFile[]) => sourceOf(files).list;
+/** A call that names both files. */
+const call = (code = "doc.save('/mnt/data/plan.docx'); plt.savefig('chart.png')", containerId = "cntr_1") =>
+  callOf(code, containerId);
 const ADDED = "response.output_text.annotation.added";
 const CITE = { unmentioned: "cite" } as const;
 
@@ -50,7 +53,7 @@ const throughEvents = (
   options: RepairOptions = CITE,
 ): Promise<StreamEvent[]> => repaired(events, listOf(files), options);
 
-/** The same through the middleware, each event in a chunk of its own or all in one. */
+/** Sends the events through the middleware, each event in its own chunk or all events in one chunk. */
 async function throughFetch(events: readonly StreamEvent[], files = FILES, isOneChunk = false) {
   const ends = events.map((_, at) => Buffer.byteLength(frames(events.slice(0, at + 1))));
   const { fetch } = upstream({ answer: () => sse(frames(events), isOneChunk ? [] : ends), files });
@@ -66,7 +69,7 @@ const partsOf = (event: StreamEvent): [string, Part][] =>
     ),
   );
 
-/** The annotations as the events tell of them, part by part, each where its index says. */
+/** Returns the annotations of each part from the annotation events. Each annotation is at its `annotation_index`. */
 function toldBy(events: readonly StreamEvent[]): Map<string, unknown[]> {
   const told = new Map<string, unknown[]>();
   for (const { type, output_index, content_index, annotation_index, annotation } of events) {
@@ -79,7 +82,7 @@ function toldBy(events: readonly StreamEvent[]): Map<string, unknown[]> {
   return told;
 }
 
-/** `chart.png 3/0/0 before response.output_text.done` for each citation event. */
+/** Returns `chart.png 3/0/0 before response.output_text.done` for each annotation event. */
 function added(events: readonly StreamEvent[]): string[] {
   return events.flatMap(({ type, annotation, output_index, content_index, annotation_index }, at) => {
     if (type !== ADDED) return [];
@@ -93,8 +96,8 @@ function added(events: readonly StreamEvent[]): string[] {
 const reasoning = { id: "rs_1", type: "reasoning", summary: [] };
 const refusal = { ...message(), content: [{ type: "refusal", refusal: "No." }] };
 
-describe("where the last message ends the response", () => {
-  it("its citation comes before its text's end, before its others, and in every event that repeats it", async () => {
+describe("if the last message ends the response,", () => {
+  it("its 0..0 citation comes before the end of the text, before its other citations, and in every later event", async () => {
     const output = [
       call(),
       { ...message("First."), id: "msg_a" },
@@ -118,7 +121,7 @@ describe("where the last message ends the response", () => {
     }
   });
 
-  it("also where the final event has no output, as some gateways send it", async () => {
+  it("the citation is sent even if the final event has no output, as from some gateways", async () => {
     const events = streamOf([call(), message("Done.")]);
     events.at(-1)!.response = response([]);
     expect(added(await throughEvents(events, [CHART]))).toEqual([
@@ -127,7 +130,7 @@ describe("where the last message ends the response", () => {
   });
 });
 
-describe("where something follows it", () => {
+describe("if something follows the last message,", () => {
   const endings: [string, Record<string, unknown>[]][] = [
     ["a reasoning item", [message("Done."), reasoning]],
     ["a call", [message("Done."), call()]],
@@ -142,7 +145,7 @@ describe("where something follows it", () => {
     ],
   ];
   it.each(endings)(
-    "%s: nothing is held for it; the citation comes right before the final event",
+    "such as %s, no event is held, and the citation comes right before the final event",
     async (_, end) => {
       const events = streamOf([call(), ...end]);
       for (const out of [
@@ -158,7 +161,7 @@ describe("where something follows it", () => {
     },
   );
 
-  it("and the final event has no output: the event comes all the same", async () => {
+  it("the annotation event is sent even if the final event has no output", async () => {
     const events = streamOf([call(), message("Done."), reasoning]);
     events.at(-1)!.response = response([]);
     for (const out of [await throughEvents(events, [CHART]), await throughFetch(events, [CHART])]) {
@@ -167,7 +170,7 @@ describe("where something follows it", () => {
     }
   });
 
-  it("the citations that its text got have gone out by then, and keep their numbers", async () => {
+  it("the text's other citations were sent before, and keep their indices", async () => {
     const out = await throughEvents(streamOf([call(), message("See /mnt/data/plan.docx"), reasoning]));
     expect(added(out)).toEqual([
       "plan.docx 1/0/0 before response.output_text.done",
@@ -177,7 +180,7 @@ describe("where something follows it", () => {
   });
 });
 
-it("a second repair tells of no file again, where only the text's own citation says in the end which container it means", async () => {
+it("a second repair sends no citation twice if only the text's own citation names the container", async () => {
   const citation = {
     container_id: "cntr_1",
     file_id: "cfile_0",
@@ -186,12 +189,12 @@ it("a second repair tells of no file again, where only the text's own citation s
     end_index: 0,
   };
   const own = { text: "Done.", annotations: [{ type: "container_file_citation", ...citation }] };
-  const once = await throughEvents(streamOf([call("", ""), message(own)]));
+  const once = await throughEvents(streamOf([call(undefined, ""), message(own)]));
   expect(once.filter(({ type }) => type === ADDED)).toHaveLength(1 + FILES.length);
   expect(await throughEvents(once)).toEqual(once);
 });
 
-describe("whatever the order of the items", () => {
+describe("for any order of the items", () => {
   const text = fc.constantFrom("Done.", "See /mnt/data/plan.docx", "/mnt/data/chart.png", "");
   const part = fc.oneof(
     text.map((given) => ({ type: "output_text", text: given, annotations: [], logprobs: [] })),
@@ -203,7 +206,7 @@ describe("whatever the order of the items", () => {
     fc.array(part, { maxLength: 3 }).map((content) => ({ ...message(), content })),
   );
 
-  it("the events tell of every citation that the final event has, and a plain response has the same", async () => {
+  it("the events have every citation of the final event, and a plain response has the same citations", async () => {
     await fc.assert(
       fc.asyncProperty(fc.array(item, { maxLength: 6 }), async (items) => {
         const output = items.map((value, at) => ({ ...value, id: `item_${at}` }));
@@ -235,7 +238,7 @@ describe("whatever the order of the items", () => {
   });
 });
 
-it("a text before its call, which names the call's container by these citations: what it mentions is cited too", async () => {
+it("a text before its call also gets the citations of the files that it mentions", async () => {
   const given = response([message("I will write /mnt/data/plan.docx."), call()]);
   const { response: repaired, report } = await repairResponse(given, listOf(FILES), CITE);
   expect(cited(repaired)).toEqual(["chart.png@", "plan.docx@/mnt/data/plan.docx"]);
@@ -243,8 +246,8 @@ it("a text before its call, which names the call's container by these citations:
   expect((await repairResponse(repaired, listOf(FILES), CITE)).response).toBe(repaired);
 });
 
-describe("where the stream does not go as it should", () => {
-  it("it ends without its end: nothing is added, and what was held comes before what follows it", async () => {
+describe("in an irregular stream", () => {
+  it("without a final event, nothing is added, and held events keep their order", async () => {
     const events = streamOf([call(), message("First.")]).slice(0, -1);
     expect(await throughEvents(events)).toEqual(events);
     expect(await throughFetch(events)).toEqual(events);
@@ -254,7 +257,7 @@ describe("where the stream does not go as it should", () => {
     expect(await answer.text()).toBe(body);
   });
 
-  it("it breaks: what was held comes before the break, as it came", async () => {
+  it("that breaks, held events come unchanged before the error", async () => {
     const events = streamOf([call(), message("First.")]);
     for (let at = 0; at < events.length; at++) {
       const out: StreamEvent[] = [];
@@ -280,7 +283,7 @@ describe("where the stream does not go as it should", () => {
     }
   });
 
-  it("the final event cannot be written again: what was held goes out with it, all as it came", async () => {
+  it("with a deeply nested final event, the citations are added, and the nested value stays unchanged", async () => {
     const deep = "[".repeat(200_000) + "]".repeat(200_000);
     const events = streamOf([call(), message("First.")]);
     const body =
@@ -288,6 +291,8 @@ describe("where the stream does not go as it should", () => {
       frames(events.slice(-1)).replaceAll('"metadata":{}', `"metadata":${deep}`);
     const { fetch } = upstream({ answer: () => streamed(body), files: FILES });
     const answer = await createFileCitationsFetch({ fetch, ...CITE })(`${BASE}/responses/resp_1`);
-    expect((await answer.text()) === body).toBe(true);
+    const out = eventsIn((await answer.text()).replace(deep, "{}"));
+    expect(added(out)).toHaveLength(FILES.length);
+    expect(cited(out.at(-1)!.response)).toHaveLength(FILES.length);
   });
 });

@@ -1,4 +1,4 @@
-/** An answer that its caller drops frees its connection, as it does with `fetch` alone; one that is kept stays whole. */
+/** A dropped HTTP response frees its connection, as with `fetch` alone. An HTTP response that is kept stays readable. */
 import { createServer, type ServerResponse } from "node:http";
 import type { AddressInfo } from "node:net";
 import { setFlagsFromString } from "node:v8";
@@ -9,7 +9,7 @@ import { createFileCitationsFetch } from "../src/index.js";
 setFlagsFromString("--expose-gc");
 const collectGarbage = runInNewContext("gc") as () => void;
 
-/** What the server answers with goes on for ever. */
+/** The server's responses. No response ends unless a test ends it. */
 const answers: ServerResponse[] = [];
 const server = createServer((request, answer) => {
   request.resume();
@@ -30,7 +30,7 @@ afterAll(() => {
   server.close();
 });
 
-it.each(types)("%s: dropped, its connection ends", async (type) => {
+it.each(types)("closes the connection of a dropped response: %s", async (type) => {
   await (async () => void (await ask(type)).headers)();
   const answer = answers.pop()!;
   const ended = new Promise((resolve) => answer.once("close", () => resolve("ended")));
@@ -45,7 +45,7 @@ it.each(types)("%s: dropped, its connection ends", async (type) => {
   expect(await ended).toBe("ended");
 });
 
-it.each(types)("%s: kept, and read late, it is whole", async (type) => {
+it.each(types)("delivers all bytes of a response that is read late: %s", async (type) => {
   const kept = await ask(type);
   for (let time = 0; time < 20; time++) {
     collectGarbage();

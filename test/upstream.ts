@@ -1,4 +1,4 @@
-/** An API that answers what a test says, without a network, and remembers what it was asked. */
+/** A fake API without a network. It returns the responses of a test and records the requests. */
 import type { ContainerFile } from "../src/index.js";
 
 export const BASE = "https://api.openai.com/v1";
@@ -12,7 +12,7 @@ export interface Asked {
   signal: AbortSignal | null | undefined;
 }
 
-/** A `fetch` that answers lists of container files with `files`, and everything else with `answer`. */
+/** Returns a `fetch` that serves lists of container files from `files`, and everything else from `answer`. */
 export function upstream({
   answer,
   files = [],
@@ -32,12 +32,7 @@ export function upstream({
         method: init?.method ?? (input instanceof Request ? input.method : "GET"),
         url: input instanceof Request ? input.url : String(input),
         headers: new Headers(init?.headers ?? (input instanceof Request ? input.headers : undefined)),
-        body:
-          typeof init?.body === "string"
-            ? init.body
-            : input instanceof Request
-              ? await input.text()
-              : undefined,
+        body: input instanceof Request && init?.body == null ? await input.text() : textOf(init?.body),
         redirect: init?.redirect,
         signal: init?.signal,
       };
@@ -48,8 +43,14 @@ export function upstream({
   };
 }
 
+function textOf(body: unknown): string | undefined {
+  if (body instanceof Uint8Array) return new TextDecoder().decode(body);
+  return typeof body === "string" ? body : undefined;
+}
+
 export function listPage(data: readonly unknown[], hasMore = false): Response {
-  return Response.json({ object: "list", data, first_id: "a", last_id: "b", has_more: hasMore });
+  const [first_id = "", last_id = ""] = [data[0], data.at(-1)].map((entry) => Object(entry).id);
+  return Response.json({ object: "list", data, first_id, last_id, has_more: hasMore });
 }
 
 export function json(value: unknown): Response {
@@ -58,7 +59,7 @@ export function json(value: unknown): Response {
   });
 }
 
-/** Bytes as an event stream, in chunks of `size` bytes, or cut at the given offsets. */
+/** Returns bytes as an event stream, in chunks of `cut` bytes, or cut at the given offsets. */
 export function sse(bytes: Uint8Array | string, cut: number | readonly number[] = Infinity): Response {
   const whole = typeof bytes === "string" ? new TextEncoder().encode(bytes) : bytes;
   const chunks: Uint8Array[] = [];
@@ -85,14 +86,14 @@ export interface StreamEvent {
   [key: string]: unknown;
 }
 
-/** Events as the API writes them. */
+/** Returns events as frames, in the format of the API. */
 export function frames(events: readonly { type: string }[], newline = "\n"): string {
   return events
     .map((event) => `event: ${event.type}${newline}data: ${JSON.stringify(event)}${newline}${newline}`)
     .join("");
 }
 
-/** The events in a body that was written so. */
+/** Returns the events in a body that `frames` could have written. */
 export function eventsIn(text: string): StreamEvent[] {
   return text
     .split(/\r?\n\r?\n/)
@@ -102,7 +103,7 @@ export function eventsIn(text: string): StreamEvent[] {
 
 let counter = 0;
 
-/** A file of a container. */
+/** Returns a container file with a new id. */
 export function file(path: string, more: Partial<ContainerFile> = {}): ContainerFile {
   counter += 1;
   return {
@@ -117,7 +118,7 @@ export function file(path: string, more: Partial<ContainerFile> = {}): Container
   };
 }
 
-/** An item of a call that ran in a container. */
+/** Returns a code interpreter call that ran in a container. */
 export function call(code = "", containerId = "cntr_1"): Record<string, unknown> {
   return {
     type: "code_interpreter_call",
@@ -129,7 +130,7 @@ export function call(code = "", containerId = "cntr_1"): Record<string, unknown>
   };
 }
 
-/** A message with these texts as its parts. */
+/** Returns a message with one part for each text. */
 export function message(
   ...texts: (string | { text: string; annotations: unknown[] })[]
 ): Record<string, unknown> {
@@ -142,11 +143,25 @@ export function message(
   return { id: "msg_1", type: "message", status: "completed", content, role: "assistant" };
 }
 
-/** A response with this output. */
+/** Returns the items with unique ids. If several items have the same id, the first item keeps the id. */
+function withOwnIds(output: readonly unknown[]): unknown[] {
+  const ids = new Set<unknown>();
+  return output.map((item, at) => {
+    const { id } = Object(item) as { id?: unknown };
+    if (id === undefined || !ids.has(id)) {
+      ids.add(id);
+      return item;
+    }
+    return { ...(item as object), id: `${id}_${at}` };
+  });
+}
+
+/** Returns a response with this output. */
 export function response(
-  output: unknown[],
+  items: unknown[],
   more: Record<string, unknown> = {},
 ): Record<string, unknown> & { output: unknown[] } {
+  const output = withOwnIds(items);
   return {
     id: "resp_1",
     object: "response",
@@ -168,7 +183,7 @@ export function response(
   };
 }
 
-/** What the annotations of all parts cover, `filename@text`; the text is `""` for a range that is empty. */
+/** Returns `filename@covered text` for the annotations of all parts. The text is empty for a 0..0 citation. */
 export function cited(value: unknown): string[] {
   const { output } = value as {
     output: { content?: { text: string; annotations?: Record<string, number & string>[] }[] }[];
@@ -183,13 +198,14 @@ export function cited(value: unknown): string[] {
     );
 }
 
-/** A body as an event stream. */
+/** Returns a response whose body is an event stream. */
 export function streamed(body: BodyInit): Response {
   return new Response(body, { headers: { "content-type": "text/event-stream" } });
 }
 
-/** The events of a response with this output, as the API sends them, its texts in deltas of a word each. */
-export function streamOf(output: Record<string, unknown>[], final = "response.completed"): StreamEvent[] {
+/** Returns the stream events of a response with this output, with one delta for each word. */
+export function streamOf(items: Record<string, unknown>[], final = "response.completed"): StreamEvent[] {
+  const output = withOwnIds(items) as Record<string, unknown>[];
   const events: Record<string, unknown>[] = [{ type: "response.created", response: response([]) }];
   for (const [output_index, item] of output.entries()) {
     const content = (item.content ?? []) as { type: string; text: string; annotations: unknown[] }[];

@@ -11,7 +11,7 @@ export const IN_BACKGROUND = { ...REQUEST, background: true };
 export const ENDPOINT = "https://example.com/webhook";
 export type Options = WebhookOptions<OpenAI.Responses.Response>;
 
-/** An API with a background response that has ended, and a handler that keeps what it is given. */
+/** Returns an API with a background response that has ended, and a handler that keeps what its callbacks receive. */
 export async function setUp(options: Partial<Options> = {}, emulatorOptions: EmulatorOptions = {}) {
   const emulator = createResponsesEmulator({
     script: stubbornModel({ files: { "totals.csv": BYTES } }),
@@ -51,7 +51,7 @@ export function completed(id: string, options: Parameters<typeof deliveryOf>[1] 
   return deliveryOf({ type: "response.completed", data: { id } }, options);
 }
 
-/** A client that takes every delivery and has one response, for what needs no API. */
+/** Returns a client that accepts every delivery and always returns the same response, for tests that need no API. */
 export function fakeClient(unwrap: (payload: string) => unknown = JSON.parse) {
   const client = {
     webhookSecret: "s",
@@ -62,7 +62,7 @@ export function fakeClient(unwrap: (payload: string) => unknown = JSON.parse) {
         withResponse: async () => ({ data: { output: [], status: "completed" }, response: new Response() }),
       }),
     },
-    withOptions: () => client,
+    withOptions: (options: object) => ({ ...client, ...options }),
   };
   return client as WebhookClient;
 }

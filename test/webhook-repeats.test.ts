@@ -1,4 +1,4 @@
-/** A delivery that comes again: handled once, and again only where that failed. Whose fault it was is told. */
+/** Repeated deliveries are handled once, and again only after a failure. Errors are passed to onError. */
 import OpenAI from "openai";
 import { describe, expect, it, vi } from "vitest";
 import { type Report, withFileCitations } from "../src/index.js";
@@ -10,7 +10,7 @@ import { WEBHOOK_SECRET } from "./webhook-delivery.js";
 import { completed, ENDPOINT, fakeClient, IN_BACKGROUND, setUp } from "./webhook-handler.js";
 
 describe("one delivery", () => {
-  it("is handled once, however often it comes", async () => {
+  it("is handled once, even if it comes several times", async () => {
     const { deliver, given, asked, id } = await setUp();
     const delivery = completed(id);
     expect([await deliver(delivery), await deliver(delivery), await deliver(delivery)]).toEqual([
@@ -22,7 +22,7 @@ describe("one delivery", () => {
     expect(given).toHaveLength(2);
   });
 
-  /** Two of one delivery, the first of them held in `onResponse` until the second is verified as well. */
+  /** Sends a delivery twice at the same time. The first delivery waits in `onResponse` until the second delivery is verified. */
   async function atTheSameTime(handle: () => void) {
     const released = gate();
     const onResponse = vi.fn(async () => {
@@ -52,7 +52,7 @@ describe("one delivery", () => {
     expect(onResponse).toHaveBeenCalledTimes(1);
   });
 
-  it("that fails is 500 for each of two at the same time, and handled when it comes again", async () => {
+  it("that fails is answered 500 twice if it comes twice at the same time, and handled when it comes again", async () => {
     let isFull = true;
     const { statuses, onResponse, errors, again } = await atTheSameTime(() => {
       if (isFull) throw new Error("disk full");
@@ -65,19 +65,19 @@ describe("one delivery", () => {
     expect(onResponse).toHaveBeenCalledTimes(2);
   });
 
-  it("tells the outside nothing of an error", async () => {
+  it("gets an answer without the error message if it fails", async () => {
     const { handler, id } = await setUp({
       onResponse() {
         throw new Error("postgres://user:password@host");
       },
     });
     const answer = await handler(new Request(ENDPOINT, completed(id)));
-    expect([answer.status, await answer.text()]).toEqual([500, "not handled: deliver it again"]);
+    expect([answer.status, await answer.text()]).toEqual([500, "the delivery could not be handled"]);
   });
 });
 
-describe("a response that cannot be read is 500, so that it is delivered again", () => {
-  it.each([404, 429, 503])("for a %d", async (status) => {
+describe("the answer is 500, so that OpenAI delivers again,", () => {
+  it.each([404, 429, 503])("if the API answers %d", async (status) => {
     let isDown = true;
     const intercept = ({ method }: { method: string }) =>
       isDown && method === "GET" ? Response.json({ error: { message: "no" } }, { status }) : undefined;
@@ -91,18 +91,16 @@ describe("a response that cannot be read is 500, so that it is delivered again",
     expect(given).toHaveLength(1);
   });
 
-  it("and one that has not ended, whatever its webhook says", async () => {
+  it("if the response has not ended, although its webhook says so", async () => {
     const { deliver, given, errors, id } = await setUp({}, { pollsUntilDone: 2 });
     const delivery = completed(id);
     expect(await deliver(delivery)).toBe(500);
-    expect(errors).toMatchObject([
-      { message: expect.stringContaining("has ended, says its webhook, but is") },
-    ]);
+    expect(errors).toMatchObject([{ message: expect.stringContaining("has ended, but its status is") }]);
     expect(await deliver(delivery)).toBe(200);
     expect(given).toHaveLength(1);
   });
 
-  it("while a list that fails is no reason", async () => {
+  it("but not if only a list fails", async () => {
     const intercept = ({ path }: { path: string }) =>
       path.endsWith("/files") ? Response.json({}, { status: 404 }) : undefined;
     const { deliver, given } = await setUp({}, { intercept });
@@ -110,7 +108,7 @@ describe("a response that cannot be read is 500, so that it is delivered again",
     expect(given).toMatchObject([{ report: { outcome: "failed" } }]);
   });
 
-  it("unless a failed recovery is to be thrown", async () => {
+  it("if a list fails and onFailure is throw", async () => {
     const intercept = ({ path }: { path: string }) =>
       path.endsWith("/files") ? Response.json({}, { status: 404 }) : undefined;
     const { deliver, given, errors } = await setUp({ onFailure: "throw" }, { intercept });
@@ -120,53 +118,7 @@ describe("a response that cannot be read is 500, so that it is delivered again",
   });
 });
 
-describe("a store of one's own", () => {
-  it("is asked by the delivery's id, and answers for good", async () => {
-    const asked: string[] = [];
-    const alreadySeen = async (id: string): Promise<boolean> => asked.push(id) > 1;
-    const { deliver, given, id } = await setUp({ alreadySeen });
-    const delivery = completed(id, { id: "wh_1" });
-    expect([await deliver(delivery), await deliver(delivery)]).toEqual([200, 200]);
-    expect(asked).toEqual(["wh_1", "wh_1"]);
-    expect(given).toHaveLength(1);
-  });
-
-  it("that marks when it is asked is told to forget what failed, and nothing else", async () => {
-    const marked = new Set<string>();
-    const alreadySeen = (id: string): boolean => marked.size === marked.add(id).size;
-    const forget = async (id: string): Promise<boolean> => marked.delete(id);
-    let calls = 0;
-    const onResponse = (): void => {
-      if (++calls === 1) throw new Error("disk full");
-    };
-    const { deliver, id } = await setUp({ alreadySeen, forget, onResponse });
-    const delivery = completed(id, { id: "wh_1" });
-    expect(await deliver(delivery)).toBe(500);
-    expect([...marked]).toEqual([]);
-    expect([await deliver(delivery), await deliver(delivery)]).toEqual([200, 200]);
-    expect([...marked]).toEqual(["wh_1"]);
-    expect(calls).toBe(2);
-  });
-
-  it("that is down is a 500, and nothing is done", async () => {
-    const { deliver, given, errors } = await setUp({ alreadySeen: () => Promise.reject(new Error("down")) });
-    expect(await deliver()).toBe(500);
-    expect(given).toEqual([]);
-    expect(errors).toMatchObject([{ message: "down" }]);
-  });
-
-  it("that cannot forget is told of beside the error itself", async () => {
-    const { deliver, errors } = await setUp({
-      alreadySeen: () => false,
-      forget: () => Promise.reject(new Error("down")),
-      onResponse: () => Promise.reject(new Error("disk full")),
-    });
-    expect(await deliver()).toBe(500);
-    expect(errors).toMatchObject([{ message: "down" }, { message: "disk full" }]);
-  });
-});
-
-it("a client that is wrapped already repairs once, and both reports come", async () => {
+it("repairs once with a wrapped client, and calls both onReport callbacks", async () => {
   const { client, id, emulator } = await setUp();
   const reports: [string, Report][] = [];
   const wrapped = withFileCitations(client, { onReport: (report) => reports.push(["client", report]) });
@@ -186,7 +138,7 @@ it("a client that is wrapped already repairs once, and both reports come", async
   expect(emulator.requests.filter(({ path }) => path.endsWith("/files"))).toHaveLength(1);
 });
 
-it("an answer that the client's fetch lets pass is repaired all the same", async () => {
+it("repairs an answer that the client's fetch does not repair because of its content type", async () => {
   const emulator = createResponsesEmulator({ script: stubbornModel(), pollsUntilDone: 1 });
   const gateway: typeof fetch = async (input, init) => {
     const answer = await emulator.fetch(input, init);
@@ -201,7 +153,7 @@ it("an answer that the client's fetch lets pass is repaired all the same", async
   expect(outcomes).toEqual(["recovered"]);
 });
 
-it("the latest 10,000 deliveries are known, the oldest forgotten first", async () => {
+it("remembers the latest 10,000 deliveries and forgets the oldest first", async () => {
   let calls = 0;
   const handler = createWebhookHandler(fakeClient(), { onResponse: () => calls++ });
   const { headers, ...init } = completed("resp_1");
@@ -215,15 +167,17 @@ it("the latest 10,000 deliveries are known, the oldest forgotten first", async (
   expect(calls).toBe(10_002);
 });
 
-it("a body that somebody has read before is our side's mistake, and told", async () => {
+it("answers 500 and calls onError if the body was already read", async () => {
   const { handler, errors, id } = await setUp();
   const request = new Request(ENDPOINT, completed(id));
   await request.text();
   expect((await handler(request)).status).toBe(500);
-  expect(errors).toMatchObject([{ message: "the request's body was read before the handler got it" }]);
+  expect(errors).toMatchObject([
+    { message: "the request's body was already read; pass the request on before anything parses its body" },
+  ]);
 });
 
-it("a runtime without what the SDK verifies with is our side's mistake, and told", async () => {
+it("answers 500 and calls onError if the runtime lacks a global that the SDK verifies with", async () => {
   const errors: unknown[] = [];
   const client = fakeClient(() => {
     throw new ReferenceError("Buffer is not defined");
@@ -244,7 +198,7 @@ it.each([
     },
   ],
   ["reject with", async () => Promise.reject(new Error("mine"))],
-])("what the callbacks %s besides is ignored", async (_, mine) => {
+])("ignores errors that onReport and onError %s", async (_, mine) => {
   const { deliver } = await setUp({ onReport: mine, onError: mine });
   expect(await deliver()).toBe(200);
   const { deliver: failing } = await setUp({ onResponse: mine, onError: mine });

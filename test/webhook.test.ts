@@ -1,4 +1,4 @@
-/** A verified delivery in, its response out, repaired; anything else is answered and goes no further. */
+/** The webhook handler passes on the repaired response of a verified delivery. It passes on nothing for other requests. */
 import { mkdtemp, readFile, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -30,7 +30,7 @@ describe.each(SDKS)("%s over real HTTP", (_, Client) => {
     await rm(folder, { recursive: true });
   });
 
-  it("the whole way: background request, webhook, repaired response, files saved", async () => {
+  it("repairs a background response after its webhook, and its files can be saved", async () => {
     const emulator = createResponsesEmulator({
       script: stubbornModel({ files: { "totals.csv": BYTES } }),
       pollsUntilDone: 1,
@@ -60,7 +60,7 @@ describe.each(SDKS)("%s over real HTTP", (_, Client) => {
     expect(await readFile(result.saved[0]!.location, "utf8")).toBe(BYTES);
   });
 
-  it("a forged delivery is 400, and the API is never asked", async () => {
+  it("answers 400 to a forged delivery and sends no request to the API", async () => {
     const emulator = createResponsesEmulator();
     const client = new Client({ apiKey: "k", fetch: emulator.fetch, webhookSecret: WEBHOOK_SECRET });
     const handler = createWebhookHandler(client, { onResponse: () => expect.unreachable() });
@@ -97,7 +97,7 @@ describe.each(SDKS)("%s over real HTTP", (_, Client) => {
   });
 });
 
-it("each SDK's client fits, and onResponse is given its own type", () => {
+it("accepts the client of each SDK version and passes its own type to onResponse", () => {
   type Given<Client extends WebhookClient> = Parameters<
     Parameters<typeof createWebhookHandler<Client>>[1]["onResponse"]
   >[0];
@@ -106,7 +106,7 @@ it("each SDK's client fits, and onResponse is given its own type", () => {
   expectTypeOf<Given<OpenAI7>>().toExtend<OpenAI7.Responses.Response>();
 });
 
-it("the response comes repaired, with its report, the delivery's id, and the outputs of its calls", async () => {
+it("passes the repaired response, its report and the delivery's id to onResponse, and requests call outputs", async () => {
   const reports: Report[] = [];
   const { deliver, given, asked, id } = await setUp({ onReport: (report) => reports.push(report) });
   expect(await deliver(completed(id, { id: "wh_1" }))).toBe(200);
@@ -126,7 +126,7 @@ it("the response comes repaired, with its report, the delivery's id, and the out
   ]);
 });
 
-it("asks for no outputs where they are not wanted", async () => {
+it("requests no call outputs if includeOutputs is false", async () => {
   const { deliver, asked } = await setUp({ includeOutputs: false });
   expect(await deliver()).toBe(200);
   expect(new URL(asked()[0]!.url).search).toBe("");
@@ -135,7 +135,7 @@ it("asks for no outputs where they are not wanted", async () => {
 it.each([
   ["response.incomplete", { type: "incomplete" as const }, "incomplete"],
   ["response.failed", { type: "fail" as const }, "failed"],
-])("%s is handed over as well", async (type, end, status) => {
+])("passes the response of %s on as well", async (type, end, status) => {
   const script = () => [
     { type: "python" as const, code: "x", files: { "totals.csv": BYTES } },
     { type: "message" as const, text: "Download: /mnt/data/totals.csv" },
@@ -148,7 +148,7 @@ it.each([
 });
 
 it.each(["response.cancelled", "batch.completed", "response.completed.", "a.response.completed", ""])(
-  "an event of type %j is 200 and ignored",
+  "answers 200 to an event of type %j and ignores it",
   async (type) => {
     const { deliver, given, asked, id } = await setUp();
     expect(await deliver(deliveryOf({ type, data: { id } }))).toBe(200);
@@ -157,8 +157,8 @@ it.each(["response.cancelled", "batch.completed", "response.completed.", "a.resp
   },
 );
 
-it.each([null, "resp_1", {}, { id: 7 }, { id: "" }, { id: "../containers/cntr_1" }, []])(
-  "an event of %j is 400: of no response",
+it.each([null, "resp_1", {}, { id: 7 }, { id: "" }, { id: ".." }, { id: "resp_1\n" }, []])(
+  "answers 400 to an event without a response id: %j",
   async (data) => {
     const { deliver, asked } = await setUp();
     expect(await deliver(deliveryOf({ type: "response.completed", data }))).toBe(400);
@@ -166,7 +166,17 @@ it.each([null, "resp_1", {}, { id: 7 }, { id: "" }, { id: "../containers/cntr_1"
   },
 );
 
-it("only POST", async () => {
+it("encodes a response id that looks like a path", async () => {
+  const { deliver, given, asked } = await setUp();
+  const data = { id: "../containers/cntr_1" };
+  expect(await deliver(deliveryOf({ type: "response.completed", data }))).toBe(500);
+  expect(given).toEqual([]);
+  expect(new Set(asked().map(({ path }) => path))).toEqual(
+    new Set(["/v1/responses/..%2Fcontainers%2Fcntr_1"]),
+  );
+});
+
+it("answers 405 to methods other than POST", async () => {
   const { handler } = await setUp();
   for (const method of ["GET", "HEAD", "PUT", "DELETE", "OPTIONS"]) {
     const answer = await handler(new Request(ENDPOINT, { method }));
@@ -174,7 +184,7 @@ it("only POST", async () => {
   }
 });
 
-it("a body that goes on for more than 1 MiB is 413, and read no further", async () => {
+it("answers 413 to a body of more than 1 MiB and stops reading it", async () => {
   const { handler } = await setUp();
   let sent = 0;
   let isCancelled = false;
@@ -194,7 +204,7 @@ it("a body that goes on for more than 1 MiB is 413, and read no further", async 
   expect(isCancelled).toBe(true);
 });
 
-it("whatever comes, signed or not, is answered and never thrown", async () => {
+it("answers any request, signed or not, and never rejects", async () => {
   const { handler: real } = await setUp();
   const loose = createWebhookHandler(fakeClient(), { onResponse: () => {} });
   const header = fc.stringMatching(/^[ -~]*$/);
@@ -212,7 +222,7 @@ it("whatever comes, signed or not, is answered and never thrown", async () => {
   );
 });
 
-it("bad input is a TypeError that says so", () => {
+it("throws a TypeError that names the wrong argument", () => {
   const client = new OpenAI({ apiKey: "k", webhookSecret: WEBHOOK_SECRET });
   const onResponse = (): void => {};
   const cases = [
@@ -225,11 +235,38 @@ it("bad input is a TypeError that says so", () => {
     ],
     [client, undefined, /^options must be an object with onResponse, got undefined$/],
     [client, {}, /^options\.onResponse must be a function, got undefined$/],
-    [client, { onResponse, alreadySeen: new Set() }, /^options\.alreadySeen must be a function, got \{\}$/],
-    [client, { onResponse, forget: onResponse }, /^options\.forget must be given together with alreadySeen/],
+    [
+      client,
+      { onResponse, deliveries: null },
+      /^options\.deliveries must be an object with the .*, got null$/,
+    ],
+    [
+      client,
+      { onResponse, deliveries: onResponse },
+      /^options\.deliveries must be an object with the functions claim, done and release, got a function$/,
+    ],
+    [client, { onResponse, deliveries: [] }, /^options\.deliveries must be .*, got an array of 0$/],
+    [
+      client,
+      { onResponse, deliveries: { claim: onResponse, done: onResponse } },
+      /^options\.deliveries\.release must be a function, got undefined$/,
+    ],
+    [
+      client,
+      { onResponse, deliveries: { claim: onResponse, done: true, release: onResponse } },
+      /^options\.deliveries\.done must be a function, got true$/,
+    ],
+    [client, { onResponse, deliveries: new Set() }, /^options\.deliveries\.claim must be a function, got/],
+    [
+      client,
+      { onResponse, alreadySeen: onResponse },
+      /^options\.alreadySeen was removed: use options\.deliveries, an object with the functions claim, done and release$/,
+    ],
+    [client, { onResponse, forget: onResponse }, /^options\.forget was removed: use options\.deliveries, /],
+    [client, { onResponse, alreadySeen: undefined }, /^options\.alreadySeen was removed: /],
     [client, { onResponse, onError: "log" }, /^options\.onError must be a function, got "log"$/],
     [client, { onResponse, timeoutMs: "soon" }, /^options\.timeoutMs must be a number of milliseconds/],
-    [client, { onResponse, alreadySen: onResponse }, /^options has no alreadySen/],
+    [client, { onResponse, alreadySen: onResponse }, /^options has no property alreadySen/],
   ] as const;
   for (const [badClient, options, shown] of cases) {
     const create = () => createWebhookHandler(badClient as OpenAI, options as never);

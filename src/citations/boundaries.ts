@@ -1,143 +1,193 @@
 /**
- * Where a path or a name in a text begins and ends. The container's files say how far a name is spelled; these
- * rules say whether it may begin or end just there, or is a piece of a longer one.
+ * Decides whether a path or a file name in a text may start or end at an offset, or is part of a longer path or name. The rules
+ * look only at the text around the start and the end. How far the text spells a known name is decided in name-list.ts.
  */
+import { once } from "../once.js";
 import { extensionOf } from "./file-index.js";
-import { closesAfterSpace, type Place } from "./markdown.js";
-import { endOfMatch, matchAt, readEncoded, testAt } from "./spelling.js";
+import { closesAfterSpace, HTML_TAGS, type Place } from "./markup/places.js";
+import { ON_OTHER_SYSTEM } from "./other-systems.js";
+import { endOfMatch, LETTER, matchAt, readEncoded, testAt, UNSPACED } from "./spelling.js";
 
-/** Letters of the scripts that put no space between words: a particle may follow a file name at once. */
-export const UNSPACED = String.raw`\p{Script=Han}\p{Script=Hiragana}\p{Script=Katakana}\p{Script=Hangul}\p{Script=Bopomofo}\p{Script=Thai}\p{Script=Lao}\p{Script=Khmer}\p{Script=Myanmar}ー々〆`;
-/** What the words of the others are made of. Not what only says how the emoji before it is drawn. */
-const LETTER = String.raw`(?![${UNSPACED}\ufe00-\ufe0f])[\p{L}\p{Nd}\p{Mn}\p{Mc}]`;
+/**
+ * Text after which a path or a name may always start. Each pattern in the tables of this file has a name, an example and a test
+ * of the same name.
+ */
+export const OPENING = {
+  space: String.raw`[\s'"${"`"}“”‘’«»「『(\[<\|>]`, // `(/mnt/data/a.csv`, `"/mnt/data/a.csv"`
+  jsonBreak: String.raw`(?<!\\)(?:\\\\){0,8}\\[nrt]|\\[nrt](?=[/\\])`, // `Saved:\n/mnt/data/a.csv`, in raw JSON
+  curlFile: "(?<![^\\s='\"(])@(?=/)", // `-F file=@/mnt/data/a.csv`: curl sends the content of that file
+  semiticPrefix: String.raw`(?<![\p{L}\p{M}/])[\p{Script=Arabic}\p{Script=Hebrew}](?=\/)`, // `و/mnt/data/a.csv`, "and"
+};
+const opened = once(() => either(OPENING, "(?<=", ")"));
 
-/** What is before a place where something begins, whatever it is; in raw JSON a line break is the two characters `\n`. */
-const OPENED = either(
-  [
-    String.raw`[\s'"${"`"}“”‘’«»「『(\[<\|>]`,
-    String.raw`(?<!\\)(?:\\\\){0,8}\\[nrt]|\\[nrt](?=[/\\])`,
-    "(?<![^\\s='\"(])@(?=/)", // curl's: the content of that file
-    // "and", "in", "to": one letter, written right before the word.
-    String.raw`(?<![\p{L}\p{M}/])[\p{Script=Arabic}\p{Script=Hebrew}](?=\/)`,
-  ],
-  "(?<=",
-  ")",
-);
-/** What is before a place where something goes on. */
-const ATTACHED = either(
-  [
-    String.raw`[/\\.%+@$^#&})\]\u2010\u2011]`,
-    LETTER,
-    // my_a.csv and my\_a.csv are names; __a.csv__ is bold type, which scripts without spaces put right behind a word.
-    String.raw`(?:${LETTER}|[${UNSPACED}])\\{0,2}_`,
-    String.raw`${LETTER}(?:\\{0,2}_){2,4}`,
-    "(?<!~)~",
-    String.raw`(?!\p{Script=Hebrew})\S-`,
-    // For paths these are separators: a name is often written with them, or with a word right before it.
-    String.raw`(?:\S[–−]|[${"`"}“「『《【][${UNSPACED}]{1,64})(?![/\\]|[a-z]{4,10}:)`,
-    // A drive's letter, or the host of `user@host:`.
-    String.raw`(?<![A-Za-z\d_.])[A-Za-z]:|@\S{0,63}:`,
-    // A host or a container that a command copies from or to.
-    String.raw`\b(?:scp|rsync|cp|mount)\s[^\n"']{0,100}[\w\]]:`,
-    // Another storage's scheme, and a URL with an authority, `https://host…`.
-    String.raw`(?<![A-Za-z\d])(?:dbfs|hdfs|s3[an]?|gs|abfss?|wasbs?|s?ftp|ssh|scp):`,
-    String.raw`:\/\/(?:[^\s"'${"`"}<>\(\)[\]\{\}\|，。；、]|\[\]){0,256}`,
-  ],
-  "(?<=",
-  ")",
-);
+/** Text after which a path or a name is part of a longer path or name. */
+export const ATTACHING = {
+  joiner: String.raw`[/\\.%+@$^#&})\]\u2010\u2011]`, // `v1.a.csv`, `{date}a.csv`
+  letter: LETTER, // `mya.csv`
+  underscore: String.raw`(?:${LETTER}|[${UNSPACED}])\\{0,2}_`, // `my_a.csv`, `my\_a.csv`; not `__`, which is bold type
+  underscores: String.raw`${LETTER}(?:\\{0,2}_){2,4}`, // `my__a.csv`
+  home: "(?<!~)~", // `~/mnt/data/a.csv`; not `~~`, which is strikethrough
+  hyphen: String.raw`(?!\p{Script=Hebrew})\S-`, // `my-a.csv`
+  dash: String.raw`\S[–−](?![/\\]|[a-z]{4,10}:)`, // `2020–a.csv`; not before a path, where a dash is punctuation
+  // `「最新a.csv」`, `**2024年a.csv**`, `| 最新a.csv |`
+  quotedWord: String.raw`(?:[${"`"}“「『《【]|\*\*|\| ?)[\d${UNSPACED}]{1,64}(?![/\\]|[a-z]{4,10}:)`,
+  url: String.raw`:\/\/(?:[^\s"'${"`"}<>\(\)[\]\{\}\|，。；、]|\[\]){0,256}`, // `https://host/mnt/data/a.csv`
+};
+const attached = once(() => either({ ...ATTACHING, ...ON_OTHER_SYSTEM }, "(?<=", ")"));
+/** An invisible character or a `<wbr>` tag, which allows a line break inside a word. */
+const INVISIBLE = String.raw`(?:[\u00ad\u200b-\u200d\u2060\ufeff]|<wbr\s?\/?>)`;
+const INVISIBLE_BEFORE = new RegExp(`(?<=(${INVISIBLE}{1,8}))`, "iy");
+const INVISIBLE_AFTER = new RegExp(`${INVISIBLE}{1,8}`, "iy");
 const ENCODED_BEFORE = /(?<=(&#?\w{2,8};|\\{1,2}u[\da-f]{4}))/iy;
 
-/** Whether a path or a name may start at `at`: not where something before it makes it a part of something else. */
+/** Returns whether a path or a name may start at `at`. It may not if the text before `at` belongs to the same path or name. */
 export function canStart(text: string, at: number): boolean {
   const before = at === 0 ? 0x20 : text.charCodeAt(at - 1);
-  // The quick answers: a space, a line break, `(`, `"`, a backtick; a slash.
+  // The most frequent characters need no regular expression: space, line break, `(`, `"`, backtick; and slash.
   if (before === 0x20 || before === 0x0a || before === 0x28 || before === 0x22 || before === 0x60)
     return true;
   if (before === 0x2f) return false;
+  const invisible = matchAt(INVISIBLE_BEFORE, text, at)?.[1];
+  if (invisible) {
+    const lead = text.slice(Math.max(0, at - 80), at - invisible.length);
+    return !isWordCharacter(lead, lead.length - 1) && canStart(lead, lead.length);
+  }
   const encoded = matchAt(ENCODED_BEFORE, text, at)?.[1];
   if (encoded) {
-    // An entity that is read as no letter stands for an arrow, a bullet, a space.
+    // An unknown entity most likely stands for an arrow, a bullet or a space.
     const meant = readEncoded(encoded, 0)?.meant ?? " ";
     const lead = text.slice(Math.max(0, at - 80), at - encoded.length) + meant;
     return canStart(lead, lead.length);
   }
-  return testAt(OPENED, text, at) || !testAt(ATTACHED, text, at);
+  return testAt(opened(), text, at) || !testAt(attached(), text, at);
 }
 
-/** ASCII letters and digits: the quick half of the question whether a name may start or end here. */
+/** Returns whether an ASCII letter or digit is at `at`. A fast check before the regular expressions of {@link canStart}. */
 export function isWordCharacter(text: string, at: number): boolean {
   const code = text.charCodeAt(at);
   return (code >= 0x30 && code <= 0x39) || ((code | 0x20) >= 0x61 && (code | 0x20) <= 0x7a);
 }
 
-/** What ends a name that has an extension, and one without only where none follows. */
+/** Characters that end a name. They end a name without an extension only if no extension follows them. */
 const ENDING = String.raw`"'${"`"}“”‘’\)\|\]\}>»」』）】》〉，。、；：！？．｡､,;:!?…—،؛؟۔।॥።։`;
-/** More of a name behind a template in it: `{date}.csv`, `[id]/a.csv`. Not `[^1]`, a footnote's mark. */
+/** The rest of a name after a placeholder in the name: `{date}.csv`, `[id]/a.csv`. Not after `[^1]`, a footnote reference. */
 const MORE = String.raw`[_.\-]{0,4}(?:\/|${LETTER})`;
-/** What follows a name that goes on. */
-const GOING_ON = [
-  LETTER,
-  String.raw`\/|[@+$^](?!\s|$)|=(?![>=\s]|$)|%[\dA-Fa-f]{2}|&(?![\s&]|$|[A-Za-z]{2,8};)|~(?!~)|[\-\u2010\u2011](?!-*(?:[\s>]|$))`,
-  String.raw`[^\S\r\n]\([^()\s]{1,16}\)\.[A-Za-z\d]|\(\)`, // " (1).csv", a call
-  // In raw JSON `\n` and `\"` end a name.
-  String.raw`\\(?![nrt"'\s]|$)`,
-  String.raw`\{[^\}\n]{1,98}\}|<[^\W_abipqsu]>|\[(?!\^)[^\]]{0,98}\]${MORE}`,
-  // Full stops that end a sentence, underscores that end an emphasis: no name goes on behind the run.
-  String.raw`[._]+(?![._])(?:${LETTER}|[\-/@+=$^%&~\{]|\*(?!\*)|\\(?![nrt"'\\*_]|$))`,
-  // "**" ends bold type. One "*" ends italics only where some began on the line, and is a wild card elsewhere.
-  String.raw`\*+_{0,2}(?:[/\{A-Za-z\d]|\.\w)|(?<!\*[^\n]{0,500})\*(?!\*)`,
-  // A particle (を, 에, 的) follows a name at once, but so does the rest of a longer name.
-  String.raw`[${UNSPACED}]{1,64}(?:[_\-]|\.[A-Za-z\d])`,
-];
-const GOES_ON = either(GOING_ON);
+/** Words for "file" in several languages that a hyphen joins to a file name: `report.xlsx-Datei`, `report.xlsx-filen`. */
+const FILE_WORD =
+  "(?:[Dd]atei(?:en|format)?|[Ff]ile|[Dd]okument(?:et|e|s)?|[Tt]abelle|[Aa]nhang|[Bb]estand(?:en|je)?|[Dd]ocument|[Ff]il(?:en?|er|erna|a)?|[Ff]ichier|[Aa]rchivo|[Aa]rquivo|[Tt]iedosto|[Ff]ájl|[Фф]айл[аеу]?)(?![\\p{L}\\p{N}_\\-]|\\.\\w)";
+/** Text after an offset that continues a name, with or without an extension. */
+const CONTINUING = {
+  letter: LETTER, // `a.csv2`
+  slash: String.raw`\/`, // `a.csv/x`
+  sign: String.raw`[@+$^](?!\s|$)`, // `a.csv+1`
+  equals: String.raw`=(?![>=\s]|$)`, // `a.csv=1`; not `a.csv=>` and `a.csv==`
+  percent: String.raw`%[\dA-Fa-f]{2}|%\d{0,3}[dsifu]`, // `a.csv%20b`, `a.csv%03d`
+  ampersand: "&(?![\\s&]|$|[A-Za-z]{2,8};)", // `a.csv&b`; not `a.csv&& ls`
+  backup: "~(?!~)", // `a.csv~`
+  copy: String.raw`[^\S\r\n]\([^()\s]{1,16}\)\.[A-Za-z\d]`, // `a.csv (1).csv`
+  call: String.raw`\(\)`, // `a.csv()`
+  backslash: String.raw`\\(?![nrt"'\s]|$)`, // `a.csv\_b`; not `\n` and `\"`, which end a name in raw JSON
+  braces: String.raw`\{[^\}\n]{1,98}\}`, // `a.csv{,.bak}`
+  placeholder: "<[^\\W_abipqsu]>", // `a.csv<n>`; not `a.csv<b>`
+  brackets: String.raw`\[(?!\^)[^\]]{0,98}\]${MORE}`, // `a.csv[1].csv`
+  // `a.csv.bak`, `a.csv_old`; not a sentence's full stop or the closing underscore of emphasis
+  suffix: String.raw`[._]+(?![._])(?:${LETTER}|[\-/@+=$^%&~\{]|\*(?!\*)|\\(?![nrt"'\\*_]|$))`,
+  extensionPlaceholder: String.raw`\.<(?!${HTML_TAGS})\w[\w \-]{0,30}>`, // `a.csv.<ext>`
+  starredWord: String.raw`\*+_{0,2}(?:[/\{A-Za-z\d]|\.\w)`, // `a.csv*b`
+  wildCard: String.raw`(?<!\*[^\n]{0,500})\*(?!\*)`, // `a.csv*`; not `*a.csv*`, which is italic, and `**`, which is bold
+  // `a.csv数据_1.csv`; not a particle (を, 에, 的), which also follows a name without a space
+  unspacedName: String.raw`[${UNSPACED}]{1,64}(?:[_\-]|\.[A-Za-z\d])`,
+};
+const HYPHEN = "[\\-\\u2010\\u2011]";
+/** Text that continues a name that has an extension. */
+export const CONTINUING_WITH_EXTENSION = {
+  ...CONTINUING,
+  // `a.csv-old`; not `a.csv- `, `a.csv-->` and `a.csv-Datei`
+  hyphen: String.raw`${HYPHEN}(?!-*(?:[\s>]|$)|(?:${FILE_WORD}))`,
+};
+const continuesWithExtension = once(() => either(CONTINUING_WITH_EXTENSION));
 
 const NAME_PART = String.raw`\p{L}\p{N}\p{M}_.\-`;
 const EXTENSION = String.raw`\.(?=\d{0,9}[A-Za-z])[A-Za-z\d]{1,10}(?![A-Za-z\d])`;
-/** The rest of a name, or its next word, with an extension. A sentence that goes on has none in its next word. */
+/** The rest of a name, or its next word, up to an extension. In a sentence, the next word has no extension. */
 const REST = String.raw`[${NAME_PART}]{0,64}(?:(?<!\.)[^\S\r\n](?![a-z]+:|[*[|<])[^\s/\]["'${"`"}]{0,64}(?:[^\S\r\n]\(\w{1,16}\))?)?${EXTENSION}`;
-/** A particle behind a name in the same script: another word begins behind it, or none. */
+/** A particle after a name in the same script. The word ends with the particle. */
 const PARTICLE = String.raw`を|[にはがへで](?!\p{Script=Hiragana})|(?:[을를은는이가의로와과도]|에[서는도]?|으로)(?!\p{Script=Hangul})`;
-/** What follows a name without an extension that goes on: such a name is easily the beginning of another. */
-const GOES_ON_BARE = either([
-  ...GOING_ON,
-  `${REST}|(?=[!-~])[${ENDING}][${NAME_PART}]{0,64}${EXTENSION}`,
-  `[${UNSPACED}]{1,64}${REST}|(?<=[${UNSPACED}])(?!${PARTICLE})[${UNSPACED}]`,
-  String.raw`[\{\[]|<(?!\/|br\b)|(?![\s${ENDING}${UNSPACED}<\\&%._*~\-\u2010\u2011])[\s\S](?=[${NAME_PART}/])`,
-]);
+/** Text that continues a name without an extension. It has more patterns: such a name is often the start of another name. */
+export const CONTINUING_WITHOUT_EXTENSION = {
+  ...CONTINUING,
+  hyphen: String.raw`${HYPHEN}(?!-*(?:[\s>]|$))`, // `Makefile-old`
+  rest: REST, // `Makefile.am`, `Makefile report.pdf`
+  // `Makefile Files/report.csv`; not `Makefile and/or`
+  folder: String.raw`[^\S\r\n](?!and\/or\b|w\/|n\/a\b)[${NAME_PART}]{1,64}\/[${NAME_PART}]`,
+  punctuatedName: `(?=[!-~])[${ENDING}][${NAME_PART}]{0,64}${EXTENSION}`, // `Makefile,final.pdf`
+  unspacedRest: `[${UNSPACED}]{1,64}${REST}`, // `Makefile最终版.xlsx`
+  unspacedWord: `(?<=[${UNSPACED}])(?!${PARTICLE})[${UNSPACED}]`, // `データベース`; not `データに`
+  opener: String.raw`[\{\[]`, // `Makefile{n}`
+  tag: String.raw`<(?!\/|br\b)`, // `Makefile<n>`
+  // `Makefile#final`
+  other: String.raw`(?![\s${ENDING}${UNSPACED}<\\&%._*~\-\u2010\u2011])[\s\S](?=[${NAME_PART}/])`,
+};
+const continuesWithoutExtension = once(() => either(CONTINUING_WITHOUT_EXTENSION));
 
-function either(patterns: readonly string[], before = "(?:", after = ")"): RegExp {
-  return new RegExp(before + patterns.join("|") + after, "uy");
+function either(patterns: Record<string, string>, before = "(?:", after = ")"): RegExp {
+  return new RegExp(before + Object.values(patterns).join("|") + after, "uy");
 }
 
 /**
- * Whether a path or a name spelled up to `end` stops there: `report.csv` does in `report.csv.` and `report.csvに`,
- * not in `report.csv2` or `report.csv.bak`. `name` is the file's; `opener` is the character before the mention.
+ * Returns whether a path or a name that the text spells up to `end` stops at `end`. `report.csv` stops in `report.csv.` and
+ * `report.csvに`, but not in `report.csv2` or `report.csv.bak`. `name` is the file's name. `opener` is the character before
+ * the mention: if `opener` is a quote, a name without an extension does not stop at a space.
  */
 function canEnd(text: string, end: number, name: string, opener = ""): boolean {
+  const afterInvisible = endOfMatch(INVISIBLE_AFTER, text, end);
+  if (afterInvisible > end) return canEnd(text, afterInvisible, name, opener);
   const encoded = text[end] === "%" ? undefined : readEncoded(text, end);
   if (encoded) return canEnd(encoded.meant + text.slice(encoded.end, encoded.end + 300), 0, name, opener);
-  if (extensionOf(name) !== "") return !testAt(GOES_ON, text, end);
+  if (extensionOf(name) !== "")
+    return !testAt(continuesWithExtension(), text, end) && !isPartOfQuoted(text, end, opener);
   if (/["'`“‘«「『]/.test(opener) && /[^\S\r\n]/.test(text.charAt(end))) return false;
-  return !testAt(GOES_ON_BARE, text, end);
+  return !testAt(continuesWithoutExtension(), text, end);
 }
 
-/** What may stand right behind a folder's slash: particles, "in", "folder". Any other word may be a file's name. */
-const BEHIND_FOLDER = either([
-  String.raw`$|[\s\p{Script=Hiragana}${ENDING}]|${PARTICLE}|[中下里内](?!\p{Script=Han})|(?:目[录錄]|文件[夹夾])(?![\w.])`,
-  String.raw`\.(?:\s|$)|\*\*(?![\w*/.\{])|<\/|_+(?!\w)|~~`,
-]);
+/** The character that closes the code or the quotation around a path, by the character that opens it. */
+const CLOSER: Record<string, string> = { "`": "`", '"': '"', "“": "”", "「": "」", "『": "』", "《": "》" };
+/** More words of a name, up to an extension. */
+const LAST_WORDS = new RegExp(
+  String.raw`[^\S\r\n](?:[-–&+] |[${NAME_PART}]{1,64} ){0,4}[${NAME_PART}()]{0,64}${EXTENSION}`,
+  "uy",
+);
 
-/** Whether a folder spelled up to `end`, with its slash or without, stops there. */
+/** Returns whether the path before `end` is only the beginning of a longer name: `` `/mnt/data/a.xlsx - Sheet1.csv` ``. */
+function isPartOfQuoted(text: string, end: number, opener: string): boolean {
+  const closer = CLOSER[opener];
+  if (closer === undefined || text[end] !== " ") return false;
+  const after = endOfMatch(LAST_WORDS, text, end);
+  return after > end && text[after] === closer;
+}
+
+/** Text that may follow a folder's last slash: particles, words for "in" and "folder". Any other word may be a file's name. */
+export const AFTER_FOLDER = {
+  end: String.raw`$|[\s\p{Script=Hiragana}${ENDING}]`, // `out/ `, `out/,`, `out/に`
+  particle: PARTICLE, // `out/에`
+  in: String.raw`[中下里内](?!\p{Script=Han})`, // `out/中`
+  folder: String.raw`(?:目[录錄]|文件[夹夾])(?![\w.])`, // `out/目录`
+  fullStop: String.raw`\.(?:\s|$)`, // `out/.`
+  emphasis: String.raw`\*\*(?![\w*/.\{])|_+(?!\w)|~~`, // `**out/**`, `_out/_`, `~~out/~~`
+  tag: "<\\/", // `<b>out/</b>`
+};
+const endsFolder = once(() => either(AFTER_FOLDER));
+
+/** Returns whether a folder that the text spells up to `end`, with or without a slash, stops at `end`. */
 export function canFolderEnd(text: string, end: number): boolean {
   if (isWordCharacter(text, end)) return false;
-  if (text[end - 1] !== "/") return canEnd(text, end, "a.b"); // a space or a particle ends it, as it does an extension
-  return testAt(BEHIND_FOLDER, text, end);
+  if (text[end - 1] !== "/") return canEnd(text, end, "a.b"); // the same text that ends an extension ends a folder
+  return testAt(endsFolder(), text, end);
 }
 
-/** What of a URL follows its path, in a text. */
+/** The query and fragment of a URL in prose. */
 export const QUERY = /[?#][^\s)>"'\\|<]*/y;
-/** The same in a link, by what closes that. */
+/** The query and fragment of a link's destination, by the character that closes the link. */
 const QUERIES: Record<string, RegExp> = {
   "": QUERY,
   ")": /[?#](?:[^\s()\\]|\\\S|\((?:[^\s()]|\([^\s()]*\))*\))*/y,
@@ -147,8 +197,8 @@ const QUERIES: Record<string, RegExp> = {
 };
 
 /**
- * Where the citation of a mention ends whose path or name is spelled up to `end`: there, or behind the query of a
- * link; `undefined` where something else is meant. A link's destination is what stands in it, whole.
+ * Returns where a mention's citation ends, if the text spells the path or name up to `end`: at `end`, or after a link's query.
+ * Returns `undefined` if the text names something else. In a link, the whole destination must be the file's path or name.
  */
 export function endOfCitation(
   text: string,
@@ -157,9 +207,32 @@ export function endOfCitation(
   name: string,
 ): number | undefined {
   if (place.kind === "text") return canEnd(text, end, name, text[start - 1]) ? end : undefined;
-  const behindQuery = hasScheme ? endOfMatch(QUERIES[place.closer]!, text, end) : end;
-  if (behindQuery > end) return behindQuery;
-  if (place.closer !== "" && text.startsWith(place.closer, end)) return end;
-  if (/\s/.test(text.charAt(end))) return closesAfterSpace(text, end, place) ? end : undefined;
-  return canEnd(text, end, name) ? end : undefined;
+  const afterQuery = endOfMatch(QUERIES[place.closer]!, text, end);
+  if (afterQuery > end && hasScheme) return afterQuery;
+  if (afterQuery > end) return canEnd(text, end, name) ? end : undefined;
+  const afterPunctuation = endOfMatch(PUNCTUATION, text, end);
+  return isClosedAt(text, afterPunctuation, place, afterPunctuation > end) ? end : undefined;
+}
+
+/** Sentence punctuation that models write between a path and the end of its link: `[x](sandbox:/mnt/data/a.csv.)`. */
+const PUNCTUATION = /[.,;:!?…。，、；：！？]{1,3}/y;
+/** A closing quote that is escaped for JSON. */
+const ESCAPED_QUOTE = /\\{1,4}["']/y;
+/** A character that ends a definition's destination or an attribute without quotes. */
+const ENDS_UNQUOTED = /["'<>)\]}|\\`]|$/y;
+/** The rest of a line, which is searched for the closer of a link. */
+const LINE = /[^\n]{0,4096}/y;
+
+/** Returns whether a link's destination ends at `at`. `isPunctuated`: punctuation is between the file name and `at`. */
+function isClosedAt(text: string, at: number, place: Place, isPunctuated: boolean): boolean {
+  const { kind, closer } = place;
+  if (at === text.length) return true;
+  if (/\s/.test(text.charAt(at))) {
+    return closesAfterSpace(text, at, place) || (isPunctuated && kind === "definition");
+  }
+  if (closer === "") return testAt(ENDS_UNQUOTED, text, at);
+  if (text.startsWith(closer, at)) return true;
+  if (kind === "attribute") return testAt(ESCAPED_QUOTE, text, at);
+  // Without a closer on the line, this is not a link, and the rules for prose apply.
+  return !text.slice(at, endOfMatch(LINE, text, at)).includes(closer) && canEnd(text, at, "a.b");
 }

@@ -1,102 +1,140 @@
 /**
- * A container's files, found by what a model wrote. Lists of their folders and of their names, folded, are read along
- * the text (see name-list.ts) and say what it spells from a place, so nobody has to guess where a name ends: names
- * with spaces, dots or brackets are just longer.
+ * Finds a container's files by the paths and names in a text. The folded folder and file names are matched against the text
+ * (see name-list.ts), so the known names decide where a name ends. So names with spaces, dots or brackets are found too. `fitOf`
+ * decides which files fit a name best: several files that fit it equally well are ambiguous.
+ * Long, as all ways to look up a file are methods of one index.
  */
-import { badInput, isRecord } from "../bad-input.js";
+import { badInput, isRecord } from "../errors.js";
 import type { ContainerFile } from "../types.js";
 import { NameList, type Spelled } from "./name-list.js";
-import { fold, spells } from "./spelling.js";
+import { decode, fold, literal, spells } from "./spelling.js";
 
-/** A file under one of its names. */
+/** The root of files that are below none of the roots. Only a link with `sandbox:` finds them, by their full path or their name. */
+export const OUTSIDE = "";
+
+/** A file under one of its names. An upload has two names. */
 export interface IndexedFile {
   file: ContainerFile;
-  /** The rank of its container: files of the container listed first win over those of the next. */
-  container: number;
-  /** The folder it is in, below its root, in NFD: `""`, or `out/Figures/`. */
+  /** The rank of the file's container. If two files fit, the text means the one whose container has the lower rank. */
+  rank: number;
+  /** The root that the file is below, or {@link OUTSIDE}. */
+  root: string;
+  /** The file's folder relative to the root, in NFD: `""` or `out/Figures/`. */
   folder: string;
-  /** The same, folded. */
+  /** The folder, folded. */
   foldedFolder: string;
-  /** The last segment of its path, in NFD. */
+  /** The last segment of the file's path, in NFD. For an upload alias, the upload's former name. */
   name: string;
-  /** True where `name` is the one an upload had before the API put an id in front of it. */
+  /** True if `name` is the upload's former name, before the API put an id in front of it. */
   isUploadAlias: boolean;
 }
 
-/** The files a spelling fits: of the nearest container, newest of each path. More than one is ambiguous. */
+/** The files that a spelling fits best, all in containers of the lowest rank. Several files are ambiguous. */
 export interface Fit {
   files: IndexedFile[];
-  /** The text does not spell the name itself, only its folded form. */
+  /** True if the text spells only the folded form of the name. */
   isDifferent: boolean;
 }
 
-const UPLOAD = /^(?:(?:file|assistant)[-_][a-z0-9]+|[0-9a-f]{6,64})-(?=.)/i;
+/**
+ * The prefix that the API puts in front of an upload's name: 32 hexadecimal digits, or `file-` or `assistant-` and an id. An id
+ * has at least 20 letters and digits with at least one digit, or 4 to 6 letters and digits with small letters, capital letters
+ * and at least two digits. Any other prefix is part of a name that somebody chose: `file-final-report.csv`,
+ * `file-Version2-report.csv`.
+ */
+const UPLOAD =
+  /^(?:[0-9a-fA-F]{32}|(?:file|assistant)-(?:(?=[^-]*\d)[A-Za-z0-9]{20,}|(?=[^-]*\d[^-]*\d)(?=[^-]*[a-z])(?=[^-]*[A-Z])[A-Za-z0-9]{4,6}))-(?=.)/;
 const EXTENSION = /\.([a-z0-9]{1,10})$/i;
 
-/** The extension of a file name, or `""`: at most ten ASCII characters, not all digits. */
+/** Returns the extension of a file name, or `""`. An extension is at most ten ASCII letters and digits, but not only digits. */
 export function extensionOf(name: string): string {
   const extension = EXTENSION.exec(name)?.[1] ?? "";
   return /[a-z]/i.test(extension) ? extension : "";
 }
 
-/** The last segment of a file's path, as the API gives it in a citation. */
+/** Returns the last segment of a file's path: the `filename` of its citations. */
 export function filenameOf({ path }: ContainerFile): string {
+  return nameOf(path);
+}
+
+/** Returns the last segment of a path. */
+export function nameOf(path: string): string {
   return path.slice(path.lastIndexOf("/") + 1);
 }
 
-/** By their names, folded. */
+/** Returns the names of a file: the last segment of its path and, for an upload, its former name. */
+export function namesOf(file: ContainerFile): string[] {
+  const name = filenameOf(file);
+  const former = file.source === "user" ? name.replace(UPLOAD, "") : name;
+  return former === name ? [name] : [name, former];
+}
+
+const pathsJoined = new WeakMap<readonly string[], RegExp>();
+
+/**
+ * Returns whether an entry of a container's list is a file. Some services list two paths joined by white space as one entry
+ * without a size. Such an entry cannot be downloaded, so it does not count as a file.
+ */
+export function isFile({ path }: ContainerFile, roots: readonly string[]): boolean {
+  let joined = pathsJoined.get(roots);
+  if (!joined) {
+    joined = new RegExp(`\\s(?:${roots.map(literal).join("|") || "(?!)"})/`);
+    pathsJoined.set(roots, joined);
+  }
+  return !path.endsWith("/") && !joined.test(path);
+}
+
+/** Files by their folded names. */
 type FilesByName = Map<string, IndexedFile[]>;
 
-/** The folders below a root, folded and without a slash at the end, and the files in them; its own is `""`. */
 interface Root {
+  /** The files of each folder below the root, by the folder's folded path without a slash at the end. `""` is the root itself. */
   folders: Map<string, FilesByName>;
+  /** The paths of the folders below the root, without `""`. */
   names: NameList;
 }
 
+/** A character that ends most paths in a text. */
+const SPACE_OR_BRACKET = /[^\p{L}\p{N}_./+-]/u;
+
+/** The files of one or several containers, by folder and by name. */
 export class FileIndex {
-  /** Matches the extensions, with their dots, of the files that the model wrote; `undefined` without any. */
+  /** Matches the extensions of the files that the model wrote, dot included. `undefined` if no such file has an extension. */
   readonly extensionPattern: RegExp | undefined;
-  /** How long the names with an extension are, folded, in UTF-16 units: each length once, the longest first. */
+  /** The lengths of the folded names that have an extension, in UTF-16 units. Each length occurs once, longest first. */
   readonly nameLengths: readonly number[];
   readonly #roots = new Map<string, Root>();
   readonly #files: FilesByName = new Map();
   readonly #names: NameList;
+  /** The folded paths with a character that ends most paths in a text. */
+  #withSpaces: readonly string[] | undefined;
 
-  /** Files outside the roots are not indexed. Throws a `TypeError` for what is not a container file. */
-  constructor(files: readonly ContainerFile[], roots: readonly string[]) {
-    const foldersOf = new Map(roots.map((root) => [root, new Map<string, FilesByName>([["", new Map()]])]));
-    // Of two roots, one inside the other, the inner one is meant, as in a text.
-    const innerFirst = [...roots].sort((a, b) => b.length - a.length);
+  /**
+   * `rankOf` returns the rank of a container, given its id and its position among the containers in `files`. By default, the
+   * position is the rank. Throws a `TypeError` if an element of `files` is not a container file.
+   */
+  constructor(
+    files: readonly ContainerFile[],
+    roots: readonly string[],
+    rankOf: (containerId: string, position: number) => number = (_, position) => position,
+  ) {
+    const foldersOf = new Map(
+      [...roots, OUTSIDE].map((root) => [root, new Map<string, FilesByName>([["", new Map()]])]),
+    );
     const extensions = new Set<string>();
     const lengths = new Set<number>();
-    for (const { file, container } of newestOf(files)) {
-      const root = innerFirst.find((candidate) => file.path.startsWith(`${candidate}/`));
-      if (root === undefined || file.path.endsWith("/")) continue; // not below a root, or a folder's own entry
-      const relative = file.path.slice(root.length + 1).normalize("NFD");
-      const folder = relative.slice(0, relative.lastIndexOf("/") + 1);
-      const foldedFolder = fold(folder);
-      const name = relative.slice(folder.length);
-      const foldedName = fold(name);
-      const indexed = { file, container, folder, foldedFolder, name, isUploadAlias: false };
-      add(this.#files, foldedName, indexed);
-      const folders = foldersOf.get(root)!;
-      // A folder that is known is known with all it is in.
-      for (let within = foldedFolder.slice(0, -1); !folders.has(within); ) {
-        folders.set(within, new Map());
-        within = within.slice(0, Math.max(0, within.lastIndexOf("/")));
-      }
-      add(folders.get(foldedFolder.slice(0, -1))!, foldedName, indexed);
-      const extension = extensionOf(name);
-      if (extension !== "") lengths.add(foldedName.length);
-      if (file.source === "user") {
-        const alias = name.replace(UPLOAD, "");
-        if (alias === name) continue;
-        const foldedAlias = fold(alias);
-        add(this.#files, foldedAlias, { ...indexed, name: alias, isUploadAlias: true });
-        if (extension !== "") lengths.add(foldedAlias.length);
-      } else if (extension !== "") {
-        extensions.add(extension);
-      }
+    for (const { file, position } of newestOf(files)) {
+      const root = rootOf(file, roots);
+      if (root === undefined || !isFile(file, roots)) continue;
+      const [indexed, alias] = indexedUnder(file, root, rankOf(file.container_id, position));
+      addToFolder(foldersOf.get(root)!, indexed);
+      add(this.#files, indexed);
+      if (alias) add(this.#files, alias);
+      const extension = extensionOf(indexed.name);
+      if (extension === "" || root === OUTSIDE) continue;
+      lengths.add(fold(indexed.name).length);
+      if (alias) lengths.add(fold(alias.name).length);
+      if (file.source !== "user") extensions.add(extension);
     }
     this.#names = new NameList(this.#files.keys());
     this.nameLengths = [...lengths].sort((a, b) => b - a);
@@ -109,38 +147,95 @@ export class FileIndex {
     }
   }
 
-  /** The folders below `root`, one of the index's own, that hold files and that `text` spells from `at`, behind the root's slash; longest first. */
+  /**
+   * Returns the folders below `root` that `text` spells from `at`, the offset after the root's slash, longest first. `root` is one
+   * of the constructor's roots or {@link OUTSIDE}.
+   */
   foldersAt(text: string, at: number, root: string): readonly Spelled[] {
     return this.#roots.get(root)!.names.spelledAt(text, at);
   }
 
-  /** Every file name that `text` spells from `at`, longest first. */
+  /** Returns every file name that `text` spells from `at`, longest first. */
   namesAt(text: string, at: number): readonly Spelled[] {
     return this.#names.spelledAt(text, at);
   }
 
-  /** The files of that name in a folder that {@link foldersAt} found below `root`, or in `""`. */
-  filesIn(root: string, folder: string, name: string): readonly IndexedFile[] {
-    return this.#roots.get(root)!.folders.get(folder)!.get(name) ?? [];
+  /** Returns the files with one of `names` in one of `folders`: results of {@link foldersAt} for `root`, or `""`. */
+  filesIn(root: string, folders: readonly string[], names: readonly string[]): readonly IndexedFile[] {
+    const below = this.#roots.get(root)!.folders;
+    return folders.flatMap((folder) => names.flatMap((name) => below.get(folder)!.get(name) ?? []));
   }
 
-  /** The files in any folder whose name, or what it was before the upload, is `name`, as {@link namesAt} found it. */
-  filesNamed(name: string): readonly IndexedFile[] {
-    return this.#files.get(name)!;
+  /** Returns the files below the roots that have one of `names`, which are results of {@link namesAt}. */
+  filesNamed(names: readonly string[]): readonly IndexedFile[] {
+    return this.filesAnywhere(names).filter(({ root }) => root !== OUTSIDE);
+  }
+
+  /** Returns the files below or outside of the roots that have one of `names`, which are results of {@link namesAt}. */
+  filesAnywhere(names: readonly string[]): readonly IndexedFile[] {
+    return names.flatMap((name) => this.#files.get(name)!);
+  }
+
+  /**
+   * Returns whether a longer path or name starts with `written`, which ends with a character that ends most paths in a text: a
+   * space, a quote or a bracket. `written` is relative to the root, decoded and folded.
+   */
+  startsLonger(written: string): boolean {
+    this.#withSpaces ??= [...this.#files].flatMap(([name, files]) =>
+      files.map(({ foldedFolder }) => foldedFolder + name).filter((path) => SPACE_OR_BRACKET.test(path)),
+    );
+    const name = written.slice(written.lastIndexOf("/") + 1);
+    return this.#withSpaces.some(
+      (path) => path.startsWith(written) || path.startsWith(name, path.lastIndexOf("/") + 1),
+    );
+  }
+
+  /** Returns whether a file has the folded path `path` below `root`. */
+  hasFile(root: string, path: string): boolean {
+    const slash = path.lastIndexOf("/");
+    const folder = this.#roots.get(root)!.folders.get(path.slice(0, Math.max(0, slash)));
+    return folder?.has(path.slice(slash + 1)) ?? false;
   }
 }
 
-function add(files: FilesByName, name: string, indexed: IndexedFile): void {
+/** Returns the root that a file is below. If one root is inside another, returns the inner one, as for mentions in a text. */
+function rootOf({ path }: ContainerFile, roots: readonly string[]): string | undefined {
+  const above = roots.filter((root) => path.startsWith(`${root}/`)).sort((a, b) => b.length - a.length);
+  return above[0] ?? (path.startsWith("/") ? OUTSIDE : undefined);
+}
+
+/** Returns a file under its own name and, for an upload, under its former name. */
+function indexedUnder(file: ContainerFile, root: string, rank: number): [IndexedFile, IndexedFile?] {
+  const relative = file.path.slice(root.length + 1).normalize("NFD");
+  const folder = relative.slice(0, relative.lastIndexOf("/") + 1);
+  const name = relative.slice(folder.length);
+  const indexed = { file, rank, root, folder, foldedFolder: fold(folder), name, isUploadAlias: false };
+  const alias = file.source === "user" ? name.replace(UPLOAD, "") : name;
+  return alias === name ? [indexed] : [indexed, { ...indexed, name: alias, isUploadAlias: true }];
+}
+
+/** Adds a file to its folder. Adds the folder and its missing parent folders first. */
+function addToFolder(folders: Map<string, FilesByName>, indexed: IndexedFile): void {
+  const folder = indexed.foldedFolder.slice(0, -1);
+  for (let within = folder; !folders.has(within); ) {
+    folders.set(within, new Map());
+    within = within.slice(0, Math.max(0, within.lastIndexOf("/")));
+  }
+  add(folders.get(folder)!, indexed);
+}
+
+function add(files: FilesByName, indexed: IndexedFile): void {
+  const name = fold(indexed.name);
   const others = files.get(name);
   if (others) others.push(indexed);
   else files.set(name, [indexed]);
 }
 
-/** The files, of those with one path in one container the newest, in the order of their containers. */
-function newestOf(files: readonly ContainerFile[]): { file: ContainerFile; container: number }[] {
+/** Returns the newest file of each path in each container, in the order of the containers, with the container's position. */
+function newestOf(files: readonly ContainerFile[]): { file: ContainerFile; position: number }[] {
   const containers = new Map<string, Map<string, ContainerFile>>();
-  for (const [position, file] of files.entries()) {
-    checkContainerFile(file, position);
+  for (const [at, file] of files.entries()) {
+    checkContainerFile(file, at);
     let newest = containers.get(file.container_id);
     if (!newest) {
       newest = new Map();
@@ -149,34 +244,52 @@ function newestOf(files: readonly ContainerFile[]): { file: ContainerFile; conta
     const other = newest.get(file.path);
     if (!other || file.created_at > other.created_at) newest.set(file.path, file);
   }
-  return [...containers.values()].flatMap((newest, container) =>
-    [...newest.values()].map((file) => ({ file, container })),
+  return [...containers.values()].flatMap((newest, position) =>
+    [...newest.values()].map((file) => ({ file, position })),
   );
 }
 
-/** Without those that were once called so before they were uploaded, unless there are no others. */
+/** Removes the files that have the name only as an upload's former name. Returns all files if no other file has the name. */
 export function withoutAliases(files: readonly IndexedFile[]): readonly IndexedFile[] {
   const others = files.filter(({ isUploadAlias }) => !isUploadAlias);
   return others.length > 0 ? others : files;
 }
 
 /**
- * The files that fit what is `written` best: those that it spells before those that only fold to the same, then the
- * nearest container's, then of those in one folder what is written in just its form of Unicode.
+ * Returns the files that fit the text `written` best. It prefers, in this order:
+ *
+ * 1. files whose name the text spells exactly, before files whose name is equal only after folding;
+ * 2. files of the container with the lowest rank;
+ * 3. among files whose names differ only in their Unicode form, those written in exactly that form.
+ *
+ * `nameOf` returns the name or path of a file to compare. A text such as `a%20b.csv` can spell two names. With `isDecoded`, as in
+ * a link, the text means the decoded name, and a file with the undecoded name is only a look-alike.
  */
 export function fitOf(
   files: readonly IndexedFile[],
   written: string,
   nameOf: (indexed: IndexedFile) => string,
+  isDecoded = false,
 ): Fit | undefined {
-  const exact = files.filter((indexed) => spells(written, nameOf(indexed)));
-  const fitting = exact.length > 0 ? exact : files;
-  const first = fitting[0];
+  const spelled = files.filter((indexed) => spells(written, nameOf(indexed)));
+  const meant = isDecoded ? decode(written) : undefined;
+  const decoded = spelled.filter((indexed) => nameOf(indexed) === meant);
+  let fitting = spelled.length > 0 ? spelled : files;
+  if (decoded.length > 0) fitting = decoded;
+  const rank = fitting.reduce((lowest, indexed) => Math.min(lowest, indexed.rank), Infinity);
+  const nearest = fitting.filter((indexed) => indexed.rank === rank);
+  const [first] = nearest;
   if (!first) return undefined;
-  const nearest = fitting.filter(({ container }) => container === first.container);
-  const isTogether = nearest.every(({ folder, isUploadAlias }) => folder === first.folder && !isUploadAlias);
-  const same = isTogether ? nearest.filter(({ file }) => written.endsWith(filenameOf(file))) : [];
-  return { files: same.length > 0 ? same : nearest, isDifferent: exact.length === 0 };
+  const isOneName = nearest.every(
+    ({ file, folder, name, isUploadAlias }) =>
+      folder === first.folder &&
+      name === first.name &&
+      file.container_id === first.file.container_id &&
+      !isUploadAlias,
+  );
+  const sameForm = isOneName ? nearest.filter(({ file }) => written.endsWith(filenameOf(file))) : [];
+  const isDifferent = isDecoded ? decoded.length === 0 : spelled.length === 0;
+  return { files: sameForm.length > 0 ? sameForm : nearest, isDifferent };
 }
 
 function checkContainerFile(file: unknown, position: number): void {

@@ -1,5 +1,5 @@
-/** Code points and UTF-16 units: the API counts the former, JavaScript the latter. */
-import { badInput } from "../bad-input.js";
+/** Converts annotation indices: the API counts Unicode code points, JavaScript counts UTF-16 units. */
+import { badInput } from "../errors.js";
 import type { Annotation, IndexUnit } from "../types.js";
 import { LONGEST_PATH } from "./mentions.js";
 import { merge, type Range } from "./ranges.js";
@@ -7,46 +7,46 @@ import { decode, fold } from "./spelling.js";
 
 const ASTRAL = /[\ud800-\udbff][\udc00-\udfff]/;
 
-/** Throws a `TypeError` for what is no unit, by the name that its caller knows it by. */
+/** Throws a `TypeError` if `indexUnit` is not a unit. The error message contains `name` as the name of the option. */
 export function checkIndexUnit(indexUnit: unknown, name: string): asserts indexUnit is IndexUnit {
   if (indexUnit !== "auto" && indexUnit !== "code-point" && indexUnit !== "utf-16") {
     throw badInput(name, '"auto", "code-point" or "utf-16"', indexUnit);
   }
 }
 
-/** UTF-16 offsets as code point offsets. `offsets` are in ascending order. */
+/** Converts UTF-16 offsets to code point offsets. `offsets` must ascend. */
 export function toCodePoints(text: string, offsets: readonly number[]): readonly number[] {
   return ASTRAL.test(text) ? converted(text, offsets, true) : offsets;
 }
 
-/** Offsets in one unit as offsets in the other, past the text's end `Infinity`. They are in ascending order. */
+/** Converts ascending offsets from one unit to the other. An offset after the end of the text becomes `Infinity`. */
 function converted(text: string, offsets: readonly number[], isUtf16: boolean): number[] {
   let units = 0;
   let points = 0;
+  const reached = (): number => (isUtf16 ? units : points);
   return offsets.map((offset) => {
-    for (; (isUtf16 ? units : points) < offset && units < text.length; points++) {
+    while (reached() < offset && units < text.length) {
       units += text.codePointAt(units)! > 0xffff ? 2 : 1;
+      points++;
     }
-    if ((isUtf16 ? units : points) < offset) return Infinity;
+    if (reached() < offset) return Infinity;
     return isUtf16 ? points : units;
   });
 }
 
-/** An annotation that stands for a place in the text. */
+/** An annotation with a range of text. */
 interface Ranged extends Annotation {
   start_index: number;
   end_index: number;
 }
 
-/** Whether an annotation covers some text; `0..0` covers none. */
+/** Returns whether an annotation covers text. The range `0..0` covers no text. */
 export function isRanged(annotation: Annotation): annotation is Ranged {
   const { start_index: start, end_index: end } = annotation;
   return Number.isInteger(start) && Number.isInteger(end) && start! >= 0 && end! > start!;
 }
 
-/**
- * The text that the annotations cover, in UTF-16 offsets and in order, and the unit they count in.
- */
+/** Returns the merged UTF-16 ranges that the annotations cover, and the unit of the annotations. */
 export function coveredRanges(
   text: string,
   annotations: readonly Annotation[],
@@ -58,9 +58,10 @@ export function coveredRanges(
 }
 
 /**
- * The range of each annotation, in UTF-16 offsets, and the unit they count in. With `"auto"`, a citation that spells its
- * link in one unit only proves that unit, and then one that ends behind the text in code points only; where none does, they
- * are code points, as the API's are. A range may end behind the text.
+ * Returns the UTF-16 range of each annotation, and the unit of the annotations. With `"auto"`, the first conclusive annotation
+ * decides the unit. Container file citations are checked first: a citation is conclusive if its range spells the path or name of
+ * its file in only one unit. Then `url_citation` annotations are checked: an annotation is conclusive if its range is its own
+ * link in only one unit. If none is conclusive, the unit is code points, as in the API. A range may end after the text's end.
  */
 export function rangesOf(
   text: string,
@@ -69,7 +70,7 @@ export function rangesOf(
   roots: readonly string[],
 ): { ranges: Range[]; unit: Exclude<IndexUnit, "auto"> } {
   const inUtf16 = ranged.map(({ start_index, end_index }) => ({ start: start_index, end: end_index }));
-  // Where no character takes two of UTF-16's units, both units are the same.
+  // Without characters that take two UTF-16 units, both units give the same offsets.
   if (indexUnit === "utf-16" || !ASTRAL.test(text)) return { ranges: inUtf16, unit: "utf-16" };
   const ends = inUtf16.flatMap(({ start, end }) => [start, end]).sort((a, b) => a - b);
   const converts = converted(text, ends, false);
@@ -79,25 +80,44 @@ export function rangesOf(
     end: utf16Of.get(end)!,
   }));
   if (indexUnit === "auto") {
-    const spells = ({ start, end }: Range, at: number): boolean =>
-      spellsItsFile(text.slice(start, end), ranged[at]!, roots);
-    const proof = inUtf16.findIndex((range, at) => spells(range, at) !== spells(inCodePoints[at]!, at));
+    /** Returns whether the first annotation that fits in only one unit fits in UTF-16; `undefined` if no annotation does. */
+    const fitsOnlyUtf16 = (
+      fits: (covered: string, annotation: Annotation) => boolean,
+    ): boolean | undefined => {
+      for (const [at, annotation] of ranged.entries()) {
+        const fitsUtf16 = fits(text.slice(inUtf16[at]!.start, inUtf16[at]!.end), annotation);
+        const fitsCodePoints = fits(text.slice(inCodePoints[at]!.start, inCodePoints[at]!.end), annotation);
+        if (fitsUtf16 !== fitsCodePoints) return fitsUtf16;
+      }
+      return undefined;
+    };
     const isUtf16 =
-      proof >= 0
-        ? spells(inUtf16[proof]!, proof)
-        : inUtf16.some(({ end }, at) => end <= text.length && inCodePoints[at]!.end === Infinity);
+      fitsOnlyUtf16((covered, annotation) => spellsItsFile(covered, annotation, roots)) ??
+      fitsOnlyUtf16(coversItsLink);
     if (isUtf16) return { ranges: inUtf16, unit: "utf-16" };
   }
   return { ranges: inCodePoints, unit: "code-point" };
 }
 
-/** Whether `covered` is what a container file citation covers: a path below a root, or the file's name. */
+/** Links in citations are shorter than this. A longer range is not read and proves nothing. */
+const LONGEST_LINK = 8192;
+const BEGINS_LINK = /^\(?\[/;
+
+/** Returns whether `covered` is the URL of a `url_citation`, or a link to this URL, also in parentheses. */
+function coversItsLink(covered: string, { type, url }: Annotation & { url?: unknown }): boolean {
+  if (type !== "url_citation" || typeof url !== "string" || url === "") return false;
+  if (covered === url) return true;
+  if (covered.length > LONGEST_LINK || !BEGINS_LINK.test(covered) || !covered.endsWith(")")) return false;
+  return covered.includes(`](${url}`);
+}
+
+/** Returns whether `covered` is text that a container file citation can cover: a path below a root, or the file's name. */
 function spellsItsFile(covered: string, { type, filename }: Annotation, roots: readonly string[]): boolean {
-  // A range that is longer than any path proves nothing, and need not be read.
+  // A range that is longer than any path is not read and proves nothing.
   if (type !== "container_file_citation" || covered.length > LONGEST_PATH) return false;
   const meant = fold(decode(covered));
   if (typeof filename === "string" && meant === fold(filename)) return true;
-  // Exactly from its first character: in the other unit, one emoji before it leaves "andbox:/mnt/data/…".
+  // The match must start at the first character: after one emoji, the wrong unit gives "andbox:/mnt/data/…".
   const start = /^(?:(?:sandbox|https?|file|attachment):\/{0,3}|\/)/.exec(meant)?.[0];
   return (
     start !== undefined && roots.some((root) => meant.startsWith(fold(`${root}/`).slice(1), start.length))

@@ -1,20 +1,25 @@
-/** Where a text speaks of the container's files by a path: `/mnt/data/…` in any form that models write it. */
-import { canFolderEnd, canStart, UNSPACED } from "./boundaries.js";
-import { isInDestination, type Place, placeOf } from "./markdown.js";
-import { endOfMatch, matchAt } from "./spelling.js";
+/** Finds the paths of container files in a text: `/mnt/data/…` in any form in which models write it. */
+import { canFolderEnd, canStart } from "./boundaries.js";
+import { OUTSIDE } from "./file-index.js";
+import { HTML_TAGS, isInDestination, type Place, placeOf } from "./markup/places.js";
+import { isOnOtherSystem } from "./other-systems.js";
+import { endOfMatch, literal, matchAt, testAt, UNSPACED } from "./spelling.js";
 
-/** The folder that a container's files are handed over from. */
+/** The folder of a container in which models leave files for the user. */
 export const DEFAULT_ROOTS: readonly string[] = ["/mnt/data"];
-/** What a root is: an absolute path without a slash at its end. */
+/** Matches a valid root: an absolute path without a slash at its end. */
 export const ROOT = /^(?:\/[^/]+)+$/;
 
-/** A place that names something below a root. What file that is, and where the path ends, the files decide. */
+/**
+ * The start of a path below a root, or of any path with the scheme `sandbox:`. Where the path ends and which file it means
+ * depends on the container's files.
+ */
 export interface PathMention {
-  /** Where a citation of it starts, its scheme included. UTF-16, as all offsets here. */
+  /** Where the citation of the path starts, scheme included. All offsets are in UTF-16 units. */
   start: number;
-  /** Where the path below the root starts, behind the root's slash. */
+  /** Where the path below the root starts, after the root's slash. */
   relativeStart: number;
-  /** The root, as it was given. */
+  /** The root as the caller gave it, or {@link OUTSIDE}. */
   root: string;
   /** False for the bare root, `/mnt/data`. */
   hasSlash: boolean;
@@ -22,103 +27,155 @@ export interface PathMention {
   place: Place;
 }
 
-/** A slash, as it is, or escaped, or encoded. */
+/** A slash: plain, escaped or encoded. */
 const SLASH = String.raw`(?:\\{0,4}\/|%2f|&#47;|&#x2f;)`;
 const SLASHES = new RegExp(`${SLASH}*`, "iy");
 const ONE_SLASH = new RegExp(`^${SLASH}$`, "i");
-/** What is before a root's first letter: its slash, or a scheme and up to three of them. */
-const LEAD = new RegExp(`(?<=((?:sandbox|https?|file|attachment)(?::|%3a|&#58;))?(${SLASH}{0,3}))`, "iy");
-/** A folder in a script without spaces: `/home/田中` before the root makes it another one. */
+const COLON = "(?::|%3a|&#58;)";
+/** `sandbox:`, also in the forms to which programs rewrite it: `https://chat.openai.com/sandbox:`, `https://sandbox/`. */
+const SANDBOX = String.raw`(?:(?:https?:\/\/[\w.\-]{1,99}(?::\d{1,5})?\/(?:[\w.~%\-]{1,99}\/){0,3})?sandbox${COLON}|https?:\/\/sandbox(?=\/))`;
+/** Text before a path's first letter: an optional scheme and up to three slashes. */
+const LEAD = new RegExp(`(?<=(?:(${SANDBOX})|((?:https?|file|attachment)${COLON}))?(${SLASH}{0,3}))`, "iy");
+/** The scheme `sandbox:` with the slashes before a path. */
+const IN_SANDBOX = `sandbox(?:${COLON}|(?<=https?:\\/\\/sandbox)(?=\\/))${SLASH}{0,3}`;
+/** In prose, `sandbox:` starts a URL only before slashes and a name, or before a name with an extension. */
+const NAME = /[\p{L}\p{N}_.~%$-]/uy;
+const NAME_WITH_EXTENSION = /[\p{L}\p{N}_.\-%]{1,255}\.[A-Za-z]\w{0,9}(?!\w)/uy;
+/** Text at which no path starts. */
+const NO_PATH = new RegExp(String.raw`$|[\s)>"'<]|${SLASH}`, "iy");
+/** A folder before the root in a script without spaces: `/home/田中/mnt/data` is not the root. */
 const FOLDER_BEFORE = new RegExp(String.raw`(?<=(\/[${UNSPACED}\p{Extended_Pictographic}]{1,64}))`, "uy");
-/** The quick answer for `/home/me/mnt/data` and its like: a path or a word runs right up to the root's slash. */
+/** A path or a word right before the root's slash, as in `/home/me/mnt/data`. The pattern rejects such a root at once. */
 const INSIDE_PATH = String.raw`(?:(?<!\\|\\u[\da-f]{3}|%3)[a-z\d]|[^/:]\/)\/`;
 
-/** Finds the mentions of one set of roots. */
+/** Finds the path mentions below one set of roots. */
 export class MentionFinder {
   readonly #roots: readonly string[];
+  /** Matches a root without its first slash, one capture group per root, or `sandbox:` and the slashes after it. */
   readonly #pattern: RegExp;
+  /** Matches a root without its first slash, right after a scheme. */
+  readonly #root: RegExp;
 
   /** `roots` are absolute paths without a slash at the end. */
   constructor(roots: readonly string[]) {
-    // The longest first: of two roots, one inside the other, the inner one is meant.
+    // Longest first: if one root is inside another, a path below both means the inner one.
     this.#roots = [...roots].sort((a, b) => b.length - a.length);
-    const alternatives = this.#roots.map((root) => {
+    const patternOf = (root: string, isGuarded: boolean): string => {
       const [first, ...more] = root.slice(1).split("/").map(literal);
-      return `(${[`${first}(?<!${INSIDE_PATH}${first})`, ...more].join(`${SLASH}+`)})`;
-    });
-    // Without a root, what never matches: an empty pattern would match everywhere.
-    this.#pattern = new RegExp(alternatives.join("|") || "(?!)", "gi");
+      const guard = isGuarded ? `(?<!${INSIDE_PATH}${first})` : "";
+      return `(${[`${first}${guard}`, ...more].join(`${SLASH}+`)})`;
+    };
+    // Without any root the pattern must never match. An empty pattern would match everywhere.
+    const guarded = this.#roots.map((root) => patternOf(root, true));
+    this.#pattern = new RegExp(roots.length > 0 ? [...guarded, IN_SANDBOX].join("|") : "(?!)", "gi");
+    this.#root = new RegExp(this.#roots.map((root) => patternOf(root, false)).join("|") || "(?!)", "iy");
   }
 
-  /** The next mention at or after `from`, if there is one. */
+  /** Returns the next mention at or after `from`, if there is one. */
   next(text: string, from: number): PathMention | undefined {
     const pattern = this.#pattern;
     let bound = from;
     pattern.lastIndex = from;
     for (let found = pattern.exec(text); found; found = pattern.exec(text)) {
       const end = pattern.lastIndex;
-      const root = this.#roots[found.indexOf(found[0], 1) - 1]!;
-      const mention = mentionAt(text, found.index, end, root, bound);
+      const root = this.#rootOf(found);
+      const mention =
+        root === undefined
+          ? this.#inSandbox(text, end, bound)
+          : mentionAt(text, found.index, { root, end }, bound);
       if (mention) return mention;
       bound = pattern.lastIndex = end;
     }
     return undefined;
   }
+
+  /** Returns the mention with the scheme `sandbox:` whose path starts at `at`. */
+  #inSandbox(text: string, at: number, bound: number): PathMention | undefined {
+    const found = matchAt(this.#root, text, at);
+    const belowRoot =
+      found && mentionAt(text, at, { root: this.#rootOf(found)!, end: at + found[0].length }, bound);
+    return belowRoot || mentionOutside(text, at, bound);
+  }
+
+  /** Returns the root that a match found, or `undefined` for `sandbox:`. */
+  #rootOf(found: RegExpExecArray): string | undefined {
+    return this.#roots[found.indexOf(found[0], 1) - 1];
+  }
 }
 
-/** The mention whose root is written, without its first slash, from `at` to `end`; none that starts before `bound`. */
+/** Returns the mention whose root (without its first slash) is from `at` to `end`. It must not start before `bound`. */
 function mentionAt(
   text: string,
   at: number,
-  end: number,
-  root: string,
+  { root, end }: { root: string; end: number },
   bound: number,
 ): PathMention | undefined {
   const relativeStart = endOfSlashes(text, end);
   const hasSlash = relativeStart > end;
-  // The root itself may be meant ("it is in /mnt/data."), a longer name (/mnt/database) not.
+  // "It is in /mnt/data." mentions the root; "/mnt/database" does not.
   if (!hasSlash && !canFolderEnd(text, end)) return undefined;
-  const [, scheme = "", slashes] = matchAt(LEAD, text, at)!;
-  const canStartAt = (start: number): boolean => start >= bound && canStart(text, start);
-  let start = at - slashes!.length - scheme.length;
-  const hasScheme = scheme !== "" && canStartAt(start);
-  if (!hasScheme) {
-    // "xsandbox:/mnt/data": no scheme that is known, still a path.
-    start = at - slashes!.length;
-    if (!canStartAt(start)) return undefined;
-    const folder = matchAt(FOLDER_BEFORE, text, start)?.[1];
-    if (folder && start - folder.length >= bound) return undefined;
-  }
+  const { scheme, slashes } = leadBefore(text, at);
+  const pathStart = at - slashes.length;
+  const hasScheme = scheme !== "" && canStartAt(text, pathStart - scheme.length, bound);
+  // "xsandbox:/mnt/data" has no known scheme, but may still be a path.
+  if (!hasScheme && !isPathAt(text, pathStart, bound)) return undefined;
+  const start = hasScheme ? pathStart - scheme.length : pathStart;
   const place = placeOf(text, start, hasScheme);
-  // "[x](git:/mnt/data/a.py)": a piece of a destination is nothing by itself.
-  if (place.kind === "text" && /[:=,?&;]/.test(text.charAt(start - 1)) && isInDestination(text, start)) {
-    return undefined;
-  }
-  // Without its slash, only what is a link's whole destination is a path.
-  if (!hasScheme && !ONE_SLASH.test(slashes!) && (slashes !== "" || place.kind === "text")) return undefined;
+  if (isPartOfDestination(text, start, place)) return undefined;
+  // A path without its first slash counts only at the start of a link's destination.
+  if (!hasScheme && !ONE_SLASH.test(slashes) && (slashes !== "" || place.kind === "text")) return undefined;
   return { start, relativeStart, root, hasSlash, hasScheme, place };
 }
 
-/** Where the slashes at `at` end. */
+/** Returns the mention with the scheme `sandbox:` whose path starts at `at` and is below none of the roots. */
+function mentionOutside(text: string, at: number, bound: number): PathMention | undefined {
+  const { scheme, slashes, isSandbox } = leadBefore(text, at);
+  const start = at - slashes.length - scheme.length;
+  if (!isSandbox || testAt(NO_PATH, text, at) || !canStartAt(text, start, bound)) return undefined;
+  const place = placeOf(text, start, true);
+  if (isPartOfDestination(text, start, place)) return undefined;
+  const isUrl = testAt(slashes === "" ? NAME_WITH_EXTENSION : NAME, text, at);
+  if (!isUrl && (place.kind === "text" || place.kind === "autolink")) return undefined;
+  return { start, relativeStart: at, root: OUTSIDE, hasSlash: true, hasScheme: true, place };
+}
+
+/** Returns the scheme and the slashes before a path that starts at `at`. */
+function leadBefore(text: string, at: number): { scheme: string; slashes: string; isSandbox: boolean } {
+  const [, sandbox, other, slashes] = matchAt(LEAD, text, at)!;
+  return { scheme: sandbox ?? other ?? "", slashes: slashes!, isSandbox: sandbox !== undefined };
+}
+
+function canStartAt(text: string, start: number, bound: number): boolean {
+  return start >= bound && canStart(text, start);
+}
+
+/** Returns whether a path without a scheme may start at `start`. */
+function isPathAt(text: string, start: number, bound: number): boolean {
+  if (!canStartAt(text, start, bound) || isOnOtherSystem(text, start)) return false;
+  const folder = matchAt(FOLDER_BEFORE, text, start)?.[1];
+  return !folder || start - folder.length < bound;
+}
+
+/** Returns whether a path is only part of a link's destination, as in `[x](git:/mnt/data/a.py)`. Such a path is not a mention. */
+function isPartOfDestination(text: string, start: number, { kind }: Place): boolean {
+  return kind === "text" && /[:=,?&;]/.test(text.charAt(start - 1)) && isInDestination(text, start);
+}
+
+/** Returns where the slashes at `at` end. */
 export function endOfSlashes(text: string, at: number): number {
   return endOfMatch(SLASHES, text, at);
 }
 
-/** A text as a pattern that matches just that. */
-export function literal(text: string): string {
-  return text.replace(/[.*+?^${}()|[\]\\]/g, "\\$&");
-}
-
 const LAST_SLASH = new RegExp(`.*${SLASH}`, "isy");
 
-/** Where the last segment of a path starts, whatever its slashes look like. */
+/** Returns where the last segment of a path starts. Slashes may be escaped or encoded. */
 export function lastSegment(path: string): number {
   return endOfMatch(LAST_SLASH, path, 0);
 }
 
 const finders = new WeakMap<readonly string[], MentionFinder>();
 
-/** The finder of some roots, made once for each array of them. */
+/** Returns the finder for an array of roots. It is created once per array. */
 export function finderOf(roots: readonly string[]): MentionFinder {
   let finder = finders.get(roots);
   if (!finder) {
@@ -128,29 +185,28 @@ export function finderOf(roots: readonly string[]): MentionFinder {
   return finder;
 }
 
-/** No path is longer, however it is encoded: what goes on and on is not read to its end for each mention in it. */
+/** The longest path in a text, in any encoding. With this limit, a text that never ends a path still takes linear time. */
 export const LONGEST_PATH = 4096;
 
+/** The content of a link up to the character that closes it, by this character. */
 const ENDS: Record<string, RegExp> = {
-  // " (2)" is more of a name, unless the link ends behind it: then it is a title.
+  // " (2)" belongs to the name, unless the link ends right after " (2)": then it is the link's title.
   ")": /[^\s()\\"]*(?:(?:[ ](?=[^\s)"'(\\])|\([^\s()]*\)|[ ]\([^()\n]{0,100}\)(?![ ]*\)))[^\s()\\"]*)*/y,
   ">": /(?:[^<>\n]|<[^<>\n]{0,32}>)*/y,
   '"': /[^"\n\\]*/y,
   "'": /[^'\n\\]*/y,
 };
 const CHARACTERS = String.raw`[^\s"'${"`"}|<>\\“”‘’«»「」『』【】《》〈〉，。、；：！？…]*`;
-/** These are HTML; any other word in `<>` stands for a name, and so does `<i>` in the midst of one. */
-const TAGS = String.raw`(?:br|p|hr|b|i|li|ul|ol|td|th|tr|div|span|sup|code)\b`;
-const PLACEHOLDER = String.raw`<(?!${TAGS})\w[\w -]{0,30}>(?:(?=[\w.-])|(?<=(?:^|[/_-])<[^<]*))|<\w>(?=[.-])`;
+const PLACEHOLDER = String.raw`<(?!${HTML_TAGS})\w[\w -]{0,30}>(?:(?=[\w.-])|(?<=(?:^|[/_.-])<[^<]*))|<\w>(?=[.-])`;
 const ESCAPED = String.raw`\\{1,4}[ !#-&(-/:-@[-_{-~]`;
 const BARE = new RegExp(`${CHARACTERS}(?:(?:${ESCAPED}|${PLACEHOLDER})${CHARACTERS})*`, "iy");
 
-/** A particle right behind an extension. */
+/** A particle right after an extension. */
 const PARTICLE = new RegExp(String.raw`(?<=\.[a-z\d]{1,10})[${UNSPACED}]{1,64}$`, "iu");
 
 /**
- * Where a mention that no file matches ends, as far as the text shows it: at its closer, or where a path cannot
- * go on, and before `limit`, where the next mention starts.
+ * Returns where a mention that matches no file ends: at the character that closes its link or quotes, or where the text cannot be
+ * part of a path. In prose, the mention also ends at `limit`, where the next mention starts.
  */
 export function endOfUnknown(
   text: string,
@@ -173,7 +229,7 @@ export function endOfUnknown(
   return relativeStart + trimPunctuation(path.slice(0, emphasized)).replace(PARTICLE, "").length;
 }
 
-/** Where the `*` or `**` in `path` stands that closes one opened on the line before `start`; else the path's length. */
+/** Returns the index of the `*` or `**` in `path` that closes emphasis opened earlier on the line, or the length of `path`. */
 function endOfEmphasis(text: string, start: number, path: string): number {
   const line = text.slice(Math.max(0, start - 500), start).replace(/^.*\n/s, "");
   const open: string[] = [];
@@ -187,7 +243,7 @@ function endOfEmphasis(text: string, start: number, path: string): number {
   return closer ? closer.index : path.length;
 }
 
-/** Up to a bracket that closes what opened before the path, and without the sentence's punctuation. */
+/** Returns `path` up to a closing bracket that it does not open itself, without sentence punctuation at the end. */
 function trimPunctuation(path: string): string {
   let end = 0;
   for (let open = 0; end < path.length; end++) {

@@ -1,17 +1,17 @@
 /**
- * Names that are found along a text, however they are written there: their folded forms (see spelling.ts), sorted.
- * Names that begin alike stand together, so each character that is read leaves fewer of them.
+ * Finds the known names that a text spells from an offset, in any encoding. The names are folded (see spelling.ts) and sorted, so
+ * names with the same beginning form one range of the list, and each character of the text narrows the range.
  */
 import { fold, type Reading, readEncoded, readLiteral } from "./spelling.js";
 
-/** A name that the text spells, up to `end`. */
+/** The names that a text spells up to one offset. */
 export interface Spelled {
   end: number;
-  /** The name, folded. */
-  name: string;
+  /** The folded names. There are several if the text can be read in several ways, as `a%20b` can. */
+  names: string[];
 }
 
-/** Those of the names, from `low` to before `high`, whose first `depth` characters the text means up to `at`. */
+/** A reading of the text up to `at`. It spells the first `depth` characters of the names from index `low` to before `high`. */
 interface Walk {
   low: number;
   high: number;
@@ -19,50 +19,60 @@ interface Walk {
   at: number;
 }
 
+const NOTHING: readonly Spelled[] = [];
+
+/** A list of names to find in texts. */
 export class NameList {
   readonly #names: readonly string[];
 
-  /** `names` are folded. */
+  /** `names` must be folded. */
   constructor(names: Iterable<string>) {
     this.#names = [...new Set(names)].sort();
   }
 
-  /** Every name that `text` spells from `start`, longest first; of those as long, the one with fewer escapes read. */
+  /** Returns every name that `text` spells from `start`, longest first. */
   spelledAt(text: string, start: number): readonly Spelled[] {
-    const found: Spelled[] = [];
+    const found = new Map<number, Spelled>();
     let walks: Walk[] = [{ low: 0, high: this.#names.length, depth: 0, at: start }];
     while (walks.length > 0) {
       const next: Walk[] = [];
       for (const walk of walks) {
-        const shortest = this.#names[walk.low];
-        if (shortest?.length === walk.depth) {
-          found.push({ end: walk.at, name: shortest });
-          walk.low++;
-        }
+        this.#takeName(walk, found);
         if (walk.low === walk.high || walk.at >= text.length) continue;
         this.#read(walk, readLiteral(text, walk.at), next);
-        // A "%20" may be the name's own three characters or a space: both readings go on, as far as names do.
+        // "%20" may be three characters of the name or a space, so both readings are followed.
         const encoded = readEncoded(text, walk.at);
         if (encoded) this.#read(walk, encoded, next);
       }
       walks = next;
     }
-    return found.sort((a, b) => b.end - a.end || b.name.length - a.name.length);
+    if (found.size === 0) return NOTHING;
+    return [...found.values()].sort((a, b) => b.end - a.end);
   }
 
-  /** Goes on from `walk` by one reading of what stands there, if some names do. */
+  /** If a name ends at the offset of `walk`, adds the name to `found` and removes it from the walk. */
+  #takeName(walk: Walk, found: Map<number, Spelled>): void {
+    const shortest = this.#names[walk.low];
+    if (shortest?.length !== walk.depth) return;
+    const others = found.get(walk.at);
+    if (others) others.names.push(shortest);
+    else found.set(walk.at, { end: walk.at, names: [shortest] });
+    walk.low++;
+  }
+
+  /** Continues a walk by one reading and adds it to `walks`, if it still matches a name. */
   #read({ low, high, depth }: Walk, { meant, end }: Reading, walks: Walk[]): void {
     const folded = fold(meant);
     for (let index = 0; index < folded.length && low < high; index++, depth++) {
       low = this.#lowerBound(low, high, depth, folded.charCodeAt(index));
       high = this.#lowerBound(low, high, depth, folded.charCodeAt(index) + 1);
     }
-    // Two readings that lead to one place go on as one: without this, `%25%25%25…` would double with each `%25`.
+    // Two readings that reach the same state are followed once. Otherwise `%25%25%25…` would double the walks with each `%25`.
     const isKnown = walks.some((other) => other.low === low && other.depth === depth && other.at === end);
     if (low < high && !isKnown) walks.push({ low, high, depth, at: end });
   }
 
-  /** The first of the names from `low` to before `high`, which begin alike, that goes on at `depth` with `code` or more. */
+  /** Returns the first index from `low` to `high` whose name has `code` or a higher character code at `depth`. */
   #lowerBound(low: number, high: number, depth: number, code: number): number {
     let first = low;
     let end = high;

@@ -1,92 +1,173 @@
-/** Where a text names a file without its path: `summary.docx`. */
+/** Finds the places where a text names a file without its path: `summary.docx`. */
 import { canStart, endOfCitation, isWordCharacter } from "./boundaries.js";
-import { extensionOf, type FileIndex, fitOf, type IndexedFile, withoutAliases } from "./file-index.js";
-import { isInDestination, placeOf } from "./markdown.js";
-import { type Found, isTaken, type PathMentions } from "./paths.js";
-import { isInside, overlaps, type Range } from "./ranges.js";
-import { matchAt, testAt } from "./spelling.js";
+import {
+  extensionOf,
+  type FileIndex,
+  type Fit,
+  fitOf,
+  type IndexedFile,
+  withoutAliases,
+} from "./file-index.js";
+import type { AcceptLookAlike, Files, Found } from "./found.js";
+import { isInDestination, type Place, placeOf } from "./markup/places.js";
+import { isUnseenFolder } from "./moved.js";
+import { isPartOfLongerText, isSplitByMarkup } from "./name-places.js";
+import { type PathMentions, PathText } from "./paths.js";
+import { isInside, lastBefore, overlaps, type Range } from "./ranges.js";
+import { decode, matchAt, testAt } from "./spelling.js";
 
-/** What may stand in a link before a name, as a part of it. */
-const LEAD = /(?<=((?:(attachment|sandbox|file):\/{0,3})?(?:\.\/)?))/iy;
-/** What may be written in more than one way. */
+/** A scheme and `./` before a name. The citation includes them. */
+const LEAD = /(?<=((?:(attachment|file):\/{0,3})?(?:\.\/)?))/iy;
+/** A character that may be part of an escape, or of a character that can be composed or decomposed. */
 const SPECIAL = /[%&\\]|[^\0-\x7f]/g;
 
 /**
- * The names in `text` of files that the model wrote, outside of what is taken and covered, in order. Only what comes
- * before an extension that some file has is looked at, so a text without one is read by the pattern and no more.
+ * Returns the names of model-written files in `text`, in order, except where a path or a citation covers them. It looks only
+ * before extensions that one of the files has, so a text without these extensions is read by one regular expression only.
  */
 export function nameMentions(
   text: string,
-  index: FileIndex,
+  files: Files,
   paths: PathMentions,
   covered: readonly Range[],
 ): Found[] {
   const mentions: Found[] = [];
-  const pattern = index.extensionPattern;
+  const pattern = files.index.extensionPattern;
   if (!pattern) return mentions;
-  // A character is nine at most, percent-encoded; a file's name has no more than 255 bytes, three each.
-  const reach = Math.min(index.nameLengths[0]! * 9, 3 * 255);
-  /** Where the last mention ends, the last dot that was looked at, and the next character that is not plain. */
-  let free = 0;
-  let looked = 0;
-  let special = -1;
+  const pathText = new PathText(text, paths);
+  const isFree = (start: number, end: number): boolean =>
+    !pathText.overlaps(start, end) && !overlaps(covered, start, end);
+  const starts = new NameStarts(text, files.index);
+  let lastEnd = 0;
   pattern.lastIndex = 0;
   while (pattern.test(text)) {
     const end = pattern.lastIndex;
     const dot = text.lastIndexOf(".", end - 1);
-    if (isTaken(text, paths, dot, end) || isInside(covered, dot)) continue;
-    const first = Math.max(free, dot - reach);
-    if (special < first) {
-      SPECIAL.lastIndex = first;
-      special = SPECIAL.test(text) ? SPECIAL.lastIndex - 1 : text.length;
-    }
-    // Where nothing is encoded, a name is as long as it is written: each place before its end need not be tried.
-    const starts =
-      special < end
-        ? placesIn(Math.max(first, looked), dot)
-        : index.nameLengths.map((length) => end - length);
-    for (const at of starts) {
-      if (at < free || (isWordCharacter(text, at - 1) && text[at - 2] !== "\\")) continue;
-      const mention = nameAt(text, at, index);
-      if (!mention || mention.start < free) continue;
-      if (isTaken(text, paths, mention.start, mention.end)) continue;
-      if (overlaps(covered, mention.start, mention.end)) continue;
+    if (pathText.overlaps(dot, end) || isInside(covered, dot)) continue;
+    for (const at of starts.before(dot, end, lastEnd)) {
+      const mention = at < lastEnd ? undefined : nameAt(text, at, files, paths);
+      if (!mention || mention.start < lastEnd || !isFree(mention.start, mention.end)) continue;
       mentions.push(mention);
-      free = mention.end;
+      lastEnd = mention.end;
     }
-    looked = dot + 1;
   }
   return mentions;
 }
 
-function* placesIn(start: number, end: number): Generator<number> {
-  for (let at = start; at < end; at++) yield at;
+/** Finds the offsets where a name with a given extension may start. Calls must come in the text's order. */
+class NameStarts {
+  readonly #text: string;
+  readonly #lengths: readonly number[];
+  readonly #reach: number;
+  /** The offset after the dot of the previous call. That call tried all offsets before it. */
+  #triedTo = 0;
+  /** The offset of the next character that matches {@link SPECIAL}. */
+  #special = -1;
+
+  constructor(text: string, { nameLengths }: FileIndex) {
+    this.#text = text;
+    this.#lengths = nameLengths;
+    // Percent-encoding writes a UTF-16 unit in at most nine characters, and a byte in three. A file name has at most 255 bytes.
+    this.#reach = Math.min(nameLengths[0]! * 9, 3 * 255);
+  }
+
+  /** Returns the offsets from `from` on at which a name can start. Its extension is from `dot` to `end`. */
+  before(dot: number, end: number, from: number): number[] {
+    const first = Math.max(from, dot - this.#reach);
+    if (this.#special < first) {
+      SPECIAL.lastIndex = first;
+      this.#special = SPECIAL.test(this.#text) ? SPECIAL.lastIndex - 1 : this.#text.length;
+    }
+    const start = Math.max(first, this.#triedTo);
+    this.#triedTo = dot + 1;
+    // If no character is encoded, the lengths of the known names give the few offsets to try.
+    const starts =
+      this.#special < end
+        ? Array.from({ length: Math.max(0, dot - start) }, (_, at) => start + at)
+        : this.#lengths.map((length) => end - length).filter((at) => at >= first);
+    return starts.filter((at) => !isWordCharacter(this.#text, at - 1) || this.#text[at - 2] === "\\");
+  }
 }
 
-function nameAt(text: string, at: number, index: FileIndex): Found | undefined {
+function nameAt(
+  text: string,
+  at: number,
+  { index, acceptLookAlike }: Files,
+  paths: PathMentions,
+): Found | undefined {
   for (const spelled of index.namesAt(text, at)) {
-    if (extensionOf(spelled.name) === "") continue;
-    // An upload is never cited for its name alone, but what it was called takes its place.
-    const { files, folder } = inFolderBefore(text, at, withoutAliases(index.filesNamed(spelled.name)));
-    const [, lead, scheme] = matchAt(LEAD, text, at - folder.length)!;
-    const start = at - folder.length - lead!.length;
-    if (!canStart(text, start)) return undefined;
-    const hasScheme = scheme !== undefined;
-    const place = placeOf(text, start, hasScheme);
+    const named = index.filesNamed(spelled.names);
+    if (named.length === 0 || extensionOf(spelled.names[0]!) === "") continue;
+    const name = writtenName(text, { start: at, end: spelled.end }, named);
+    const { start, place, fit } = name;
     const isLink = place.kind !== "text";
-    // A link's destination is read from the root on, where there is such a file.
-    const atRoot = isLink ? files.filter((indexed) => indexed.folder === "") : [];
-    const written = text.slice(at, spelled.end);
-    const fit = fitOf(atRoot.length > 0 ? atRoot : files, written, ({ name }) => name)!;
-    const end = endOfCitation(text, { start, place, hasScheme }, spelled.end, fit.files[0]!.name);
-    if (!isLink && (isInDestination(text, start) || isWildcard(text, start, spelled.end))) return undefined;
-    if (end !== undefined)
-      return { start, end, files: fit.files, match: "filename", isLink, isHandedOver: false };
+    if (!canStart(text, start)) return undefined;
+    if (!isLink && isPartOfOther(text, { start, end: spelled.end }, fit.files, paths)) return undefined;
+    const end = endOfCitation(text, name, spelled.end, fit.files[0]!.name);
+    if (end === undefined) continue;
+    if (!isMeant(name, text.slice(at, spelled.end), acceptLookAlike)) return undefined;
+    return { start, end, files: fit.files, match: "filename", isLink, isHandedOver: false };
   }
   return undefined;
 }
 
-/** Of the files of a name at `at` those in the folder that is written before it, `out/figures/`, and that; else all. */
+/** A name in the text, together with the scheme, `./` or folder before it, and the files that the name fits. */
+interface WrittenName {
+  /** Where the citation starts: at the scheme, the `./` or the folder before the name, if there is one. */
+  start: number;
+  hasScheme: boolean;
+  hasFolder: boolean;
+  place: Place;
+  fit: Fit;
+}
+
+function writtenName(text: string, { start: at, end }: Range, named: readonly IndexedFile[]): WrittenName {
+  // An upload's former name fits only if no other file has that name.
+  const { files, folder } = inFolderBefore(text, at, withoutAliases(named));
+  const [, lead, scheme] = matchAt(LEAD, text, at - folder.length)!;
+  const start = at - folder.length - lead!.length;
+  const hasScheme = scheme !== undefined;
+  const place = placeOf(text, start, hasScheme);
+  const isLink = place.kind !== "text";
+  // A link's destination is a path relative to the root. So if a file in the root has the name, the link means this file.
+  const atRoot = isLink ? files.filter((indexed) => indexed.folder === "") : [];
+  const candidates = atRoot.length > 0 ? atRoot : files;
+  const fit = fitOf(candidates, text.slice(at, end), ({ name }) => name, isLink)!;
+  return { start, hasScheme, hasFolder: folder !== "", place, fit };
+}
+
+/** Returns whether a name outside of a link is part of something else: a URL, a pattern, a longer name or another path. */
+function isPartOfOther(
+  text: string,
+  name: Range,
+  files: readonly IndexedFile[],
+  { found, missed, ignored }: PathMentions,
+): boolean {
+  const isPathEnd = (at: number): boolean =>
+    [found, missed, ignored].some((mentions) => lastBefore<Range>(mentions, at)?.end === at);
+  return (
+    isInDestination(text, name.start) ||
+    isWildcard(text, name.start, name.end) ||
+    isSplitByMarkup(text, name.start, files[0]!) ||
+    isPartOfLongerText(text, name, isPathEnd)
+  );
+}
+
+/** Returns whether a name may mean its files. It may not if `acceptLookAlike` refuses all files or tools wrote all of them. */
+function isMeant(
+  { fit, hasFolder }: WrittenName,
+  written: string,
+  acceptLookAlike: AcceptLookAlike,
+): boolean {
+  const { files, isDifferent } = fit;
+  if (isDifferent && !files.some(({ file }) => acceptLookAlike(file, decode(written), written))) return false;
+  return hasFolder || files.some(({ foldedFolder }) => !isUnseenFolder(foldedFolder));
+}
+
+/**
+ * If the text before `at` is the folder of some of the files, such as `out/figures/`, returns the folder and the files in it.
+ * Otherwise returns all files.
+ */
 function inFolderBefore(
   text: string,
   at: number,
@@ -107,7 +188,7 @@ const UNDERSCORE_ON_LINE = /[^\n]{0,500}?_(?!\w)/y;
 const ASTERISK = /(?<=[^\n*_]\*_{0,4})/y;
 const ASTERISK_ON_LINE = /[^\n*]{0,500}\*/y;
 
-/** `*report.csv`, `{x}_report.csv`, `_report.csv`: a pattern or a longer name, where no emphasis ends behind it. */
+/** Returns whether a name without emphasis is part of a pattern or a longer name: `*report.csv`, `{x}_report.csv`, `_report.csv`. */
 function isWildcard(text: string, start: number, end: number): boolean {
   if (testAt(FILLED_IN, text, start)) return text[end] !== "_";
   if (testAt(UNDERSCORE, text, start) && !testAt(UNDERSCORE_ON_LINE, text, end)) return true;

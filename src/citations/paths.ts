@@ -1,62 +1,45 @@
-/** What the mentions by path mean: which file each is, or why none. */
-import type { MatchKind, UnresolvedMention, UnresolvedReason } from "../types.js";
+/** Finds the file that each path in a text means, or the reason why a path means no file. */
+import type { UnresolvedMention } from "../types.js";
 import { canFolderEnd, endOfCitation } from "./boundaries.js";
-import {
-  extensionOf,
-  type FileIndex,
-  type Fit,
-  fitOf,
-  type IndexedFile,
-  withoutAliases,
-} from "./file-index.js";
-import { isLinkAt } from "./markdown.js";
+import { extensionOf, type FileIndex, type Fit, fitOf, type IndexedFile } from "./file-index.js";
+import { type Files, type Found, foundMention, missed, type Outcome } from "./found.js";
+import { isLinkAt } from "./markup/places.js";
 import { endOfSlashes, endOfUnknown, lastSegment, type MentionFinder, type PathMention } from "./mentions.js";
+import { fileByName, isPattern } from "./moved.js";
 import type { Spelled } from "./name-list.js";
-import { lastBefore, overlaps, type Range } from "./ranges.js";
+import { Cursor, overlaps, type Range } from "./ranges.js";
 import { Repetition } from "./repetition.js";
-import { decode, endOfMatch, fold } from "./spelling.js";
+import { decode, endOfMatch, withPlainTypography } from "./spelling.js";
 
-/** A mention and the file it means; more than one is ambiguous, none what leads out of the root. */
-export interface Found extends Range {
-  files: readonly IndexedFile[];
-  match: MatchKind;
-  /** In a link's destination. */
-  isLink: boolean;
-  /** With a scheme, or in a link: it hands the file over, rather than speak of it. */
-  isHandedOver: boolean;
-}
-
-type Outcome = Found | UnresolvedMention;
-
-/** The mentions by path, in order. Together they are what of the text is taken. */
+/** The mentions by path. Each list is in the text's order. */
 export interface PathMentions {
   found: Found[];
   missed: UnresolvedMention[];
-  /** Those that lead out of the root, and those that have a citation already. */
-  silent: Outcome[];
+  /** Mentions that are neither cited nor reported: paths that lead out of the root, and mentions that the API already cited. */
+  ignored: Outcome[];
 }
 
-/** Every mention by path, in order, each read once. `covered` is what the API cited. */
+/** Returns every mention by path. `covered` holds the ranges that the API cited. */
 export function pathMentions(
   text: string,
-  index: FileIndex,
+  files: Files,
   finder: MentionFinder,
   covered: readonly Range[],
 ): PathMentions {
-  const mentions: PathMentions = { found: [], missed: [], silent: [] };
+  const mentions: PathMentions = { found: [], missed: [], ignored: [] };
   const repetition = new Repetition(text);
   let mention = finder.next(text, 0);
   while (mention) {
     const { start, relativeStart } = mention;
     let following = finder.next(text, relativeStart);
-    const outcome = outcomeOf(text, mention, index, following?.start ?? text.length);
-    note(mentions, outcome, covered);
+    const outcome = outcomeOf(text, mention, files, following?.start ?? text.length);
+    record(mentions, outcome, covered);
     if (following && following.start < outcome.end) {
       following = finder.next(text, outcome.end);
     } else if (following) {
       const period = following.start - start;
       const times = repetition.countAt(start, period);
-      for (let time = 1; time <= times; time++) note(mentions, shifted(outcome, time * period), covered);
+      for (let time = 1; time <= times; time++) record(mentions, shifted(outcome, time * period), covered);
       if (times > 0) following = finder.next(text, relativeStart + times * period);
     }
     mention = following;
@@ -64,49 +47,56 @@ export function pathMentions(
   return mentions;
 }
 
-function note({ found, missed, silent }: PathMentions, outcome: Outcome, covered: readonly Range[]): void {
-  if (overlaps(covered, outcome.start, outcome.end)) silent.push(outcome);
+function record({ found, missed, ignored }: PathMentions, outcome: Outcome, covered: readonly Range[]): void {
+  if (overlaps(covered, outcome.start, outcome.end)) ignored.push(outcome);
   else if ("reason" in outcome) missed.push(outcome);
   else if (outcome.files.length > 0) found.push(outcome);
-  else silent.push(outcome);
+  else ignored.push(outcome);
 }
 
-/** The same, said again further on. */
+/** Returns the outcome of a mention for its repetition `by` characters later. */
 function shifted(outcome: Outcome, by: number): Outcome {
   return { ...outcome, start: outcome.start + by, end: outcome.end + by };
 }
 
-/** No file's name is longer. */
+/** The longest name that file systems allow. */
 const LONGEST_NAME = 255;
 const REST_OF_NAME =
   /(?:[^\S\r\n][^\s/.,;:!?…"'`|<>[\]]{1,255}){0,2}[^\S\r\n][^\s/,;:!?…"'`|<>[\]]{0,255}\.[a-z]/iy;
 
-/**
- * Whether the mentions by path take some of the text from `start` to `end`. `report.pdf` behind `/mnt/data/Q3`, which
- * is not there, is most likely the rest of its name, and no other file's.
- */
-export function isTaken(text: string, mentions: PathMentions, start: number, end: number): boolean {
-  const { found, missed, silent } = mentions;
-  if (overlaps(found, start, end) || overlaps(missed, start, end) || overlaps(silent, start, end))
-    return true;
-  const miss = lastBefore(missed, start);
-  if (miss?.reason !== "not-found" || start - miss.end > LONGEST_NAME) return false;
-  if (extensionOf(miss.text) !== "") return false;
-  return endOfMatch(REST_OF_NAME, text, miss.end) > start && !isLinkAt(text, miss.start);
+/** The parts of a text that belong to mentions by path. Lookups are fast if the offsets mostly ascend. */
+export class PathText {
+  readonly #text: string;
+  readonly #mentions: Cursor<Outcome>[];
+  readonly #missed: Cursor<UnresolvedMention>;
+
+  constructor(text: string, { found, missed, ignored }: PathMentions) {
+    this.#text = text;
+    this.#mentions = [found, missed, ignored].map((mentions) => new Cursor<Outcome>(mentions));
+    this.#missed = new Cursor(missed);
+  }
+
+  /**
+   * Returns whether a mention by path overlaps the text from `start` to `end`. A name soon after the path of a missing file is
+   * taken as the rest of that path: `report.pdf` after `/mnt/data/Q3` most likely belongs to `/mnt/data/Q3 report.pdf`.
+   */
+  overlaps(start: number, end: number): boolean {
+    for (const mentions of this.#mentions) {
+      if ((mentions.lastBefore(end)?.end ?? 0) > start) return true;
+    }
+    const miss = this.#missed.lastBefore(start);
+    if (miss?.reason !== "not-found" || start - miss.end > LONGEST_NAME) return false;
+    if (extensionOf(miss.text) !== "") return false;
+    return endOfMatch(REST_OF_NAME, this.#text, miss.end) > start && !isLinkAt(this.#text, miss.start);
+  }
 }
 
-/** What a mention means. `limit` is where the next one starts: no path goes on over it. */
-function outcomeOf(text: string, mention: PathMention, index: FileIndex, limit: number): Outcome {
+/** Returns what a mention means. A path ends at `limit`, where the next mention starts, at the latest. */
+function outcomeOf(text: string, mention: PathMention, files: Files, limit: number): Outcome {
   const { start, relativeStart, root } = mention;
   if (!mention.hasSlash) return missed(text, start, relativeStart, "directory");
-  const folders = index.foldersAt(text, relativeStart, root);
-  for (const folder of folders) {
-    const inside = endOfSlashes(text, folder.end);
-    if (inside === folder.end) continue;
-    const outcome = outcomeIn(text, mention, index, inside, folder.name);
-    if (outcome) return outcome;
-  }
-  const known = outcomeIn(text, mention, index, relativeStart, "");
+  const folders = files.index.foldersAt(text, relativeStart, root);
+  const known = outcomeOfKnown(text, mention, files, folders);
   if (known) return known;
 
   const end = endOfUnknown(text, mention, limit);
@@ -115,45 +105,122 @@ function outcomeOf(text: string, mention: PathMention, index: FileIndex, limit: 
   const meant = decode(path);
   if (/(?:^|\/)\.\.?(?:\/|$)/.test(meant)) {
     const relative = withoutDots(meant);
-    if (relative === undefined) return foundMention(mention, end, [], "path");
+    if (relative === undefined) return foundMention(mention, { end, files: [], match: "path" });
     const plain = `${root}/${relative}`;
     const same = { ...mention, start: 0, relativeStart: root.length + 1 };
-    const outcome = outcomeOf(plain, same, index, plain.length);
+    const outcome = outcomeOf(plain, same, files, plain.length);
     return "reason" in outcome ? missed(text, start, end, outcome.reason) : { ...outcome, start, end };
   }
-  const byName = (): Found | undefined =>
-    outcomeOfName(text, mention, index, relativeStart + lastSegment(path));
+  const byName = (): Found | undefined => fileByName(text, mention, files, relativeStart + lastSegment(path));
   if (isPattern(meant)) return byName() ?? missed(text, start, end, "pattern");
   const folderEnd = meant.endsWith("/") ? end : endOfFolder(text, mention, folders, end);
   if (folderEnd !== undefined) return missed(text, start, folderEnd, "directory");
   return byName() ?? missed(text, start, end, "not-found");
 }
 
-/** What the longest name means that the text spells from `at` and that a file in `folder` has. */
-function outcomeIn(
+/** Files whose path the text spells, exactly or with other dashes, spaces, quotes or case. */
+interface Candidate {
+  fit: Fit;
+  /** Where the citation ends. */
+  end: number;
+  /** The path in the text, decoded, with its root. */
+  path: string;
+  /** The path in the text with its escapes. */
+  literal: string;
+  isLookAlike: boolean;
+}
+
+/**
+ * Returns the file whose path the text spells. It looks in the longest of `folders` first and in the root last. The longest
+ * exactly spelled path wins over a look-alike, except if {@link isLikelier} returns true for the look-alike.
+ */
+function outcomeOfKnown(
+  text: string,
+  mention: PathMention,
+  files: Files,
+  folders: readonly Spelled[],
+): Outcome | undefined {
+  let lookAlike: Candidate | undefined;
+  for (const candidate of candidatesOf(text, mention, files.index, folders)) {
+    if (candidate.isLookAlike) lookAlike ??= candidate;
+    else if (!lookAlike || !isLikelier(lookAlike, candidate)) {
+      return outcomeOfCandidate(text, mention, files, candidate);
+    }
+  }
+  return lookAlike && outcomeOfCandidate(text, mention, files, lookAlike);
+}
+
+/**
+ * Returns whether the text means a longer look-alike and not a shorter exact path. `Q3 final report.pdf` more likely means the
+ * file `Q3 Final Report.pdf` than the file `Q3`, because only the longer name explains the extension.
+ */
+function isLikelier(longer: Candidate, exact: Candidate): boolean {
+  const hasExtension = ({ fit }: Candidate): boolean => extensionOf(fit.files[0]!.name) !== "";
+  return longer.end > exact.end && hasExtension(longer) && !hasExtension(exact);
+}
+
+function* candidatesOf(
+  text: string,
+  mention: PathMention,
+  index: FileIndex,
+  folders: readonly Spelled[],
+): Generator<Candidate> {
+  for (const folder of folders) {
+    const inside = endOfSlashes(text, folder.end);
+    if (inside > folder.end) yield* candidatesIn(text, mention, index, inside, folder.names);
+  }
+  yield* candidatesIn(text, mention, index, mention.relativeStart, [""]);
+}
+
+/** Yields the files in one of `folders` whose names the text spells from `at`, longest first. */
+function* candidatesIn(
   text: string,
   mention: PathMention,
   index: FileIndex,
   at: number,
-  folder: string,
-): Found | undefined {
+  folders: readonly string[],
+): Generator<Candidate> {
+  const { relativeStart, root, place } = mention;
+  const pathOf = ({ folder, name }: IndexedFile): string => folder + name;
   for (const spelled of index.namesAt(text, at)) {
-    const written = text.slice(mention.relativeStart, spelled.end);
-    const files = index.filesIn(mention.root, folder, spelled.name);
-    const fit = fitOf(files, written, ({ folder, name }) => folder + name);
+    const written = text.slice(relativeStart, spelled.end);
+    const inFolders = index.filesIn(root, folders, spelled.names);
+    const fit = fitOf(inFolders, written, pathOf, place.kind !== "text");
     const end = fit && endOfCitation(text, mention, spelled.end, fit.files[0]!.name);
-    if (end !== undefined) return outcomeOfPath(text, mention, end, fit!);
+    if (end === undefined) continue;
+    const path = decode(written);
+    const isLookAlike =
+      fit!.isDifferent && !fit!.files.some((indexed) => isSameTypography(path, pathOf(indexed)));
+    yield { fit: fit!, end, path: `${root}/${path}`, literal: `${root}/${written}`, isLookAlike };
   }
-  return undefined;
 }
 
-function outcomeOfPath(text: string, mention: PathMention, end: number, fit: Fit): Found {
+function isSameTypography(path: string, other: string): boolean {
+  return withPlainTypography(path) === withPlainTypography(other);
+}
+
+function outcomeOfCandidate(
+  text: string,
+  mention: PathMention,
+  { acceptLookAlike }: Files,
+  { fit, end, path, literal, isLookAlike }: Candidate,
+): Outcome {
+  const { files, isDifferent } = fit;
+  if (isDifferent && !files.some(({ file }) => acceptLookAlike(file, path, literal))) {
+    return missed(text, mention.start, end, "not-found");
+  }
   const lead = decode(text.slice(mention.start, mention.relativeStart));
-  const isSame = !fit.isDifferent && lead.includes(mention.root.slice(1));
-  return foundMention(mention, end, fit.files, isSame ? "path" : "written-differently");
+  const isSame = !isDifferent && lead.includes(mention.root.slice(1));
+  return foundMention(mention, {
+    end,
+    files,
+    match: isSame ? "path" : "written-differently",
+    path,
+    isLookAlike,
+  });
 }
 
-/** Where the folder ends that a mention means, if it is one. Between quotes and in a link it is what stands there, whole. */
+/** Returns where a mention of a folder ends, if it means a folder. In quotes or a link, the folder must be the whole content. */
 function endOfFolder(
   text: string,
   { start, relativeStart, place }: PathMention,
@@ -169,57 +236,7 @@ function endOfFolder(
   return !isClosed && canFolderEnd(text, relativeStart) ? relativeStart : undefined;
 }
 
-function foundMention(
-  { start, place, hasScheme }: PathMention,
-  end: number,
-  files: readonly IndexedFile[],
-  match: MatchKind,
-): Found {
-  const isLink = place.kind !== "text";
-  return { start, end, files, match, isLink, isHandedOver: isLink || hasScheme };
-}
-
-/** What is reported of a mention without a file. */
-export function missed(
-  text: string,
-  start: number,
-  end: number,
-  reason: UnresolvedReason,
-): UnresolvedMention {
-  return { text: text.slice(start, end), start, end, reason };
-}
-
-/** A path that no file has, whose last segment is the name of a file elsewhere, or an upload's before its prefix. */
-function outcomeOfName(
-  text: string,
-  mention: PathMention,
-  index: FileIndex,
-  nameStart: number,
-): Found | undefined {
-  const { relativeStart, root, place, hasScheme } = mention;
-  const isHandedOver = hasScheme || place.kind !== "text";
-  for (const { name, end: nameEnd } of index.namesAt(text, nameStart)) {
-    const files = index.filesNamed(name);
-    // In passing, a file that the model wrote is meant before an upload that it would have to hand over.
-    const candidates = isHandedOver ? files : withoutAliases(files);
-    const fit = fitOf(candidates, text.slice(nameStart, nameEnd), (indexed) => indexed.name);
-    const end = fit && endOfCitation(text, mention, nameEnd, fit.files[0]!.name);
-    if (end === undefined) continue;
-    if (fit!.files.length > 1) return foundMention(mention, end, fit!.files, "moved");
-    const { foldedFolder, isUploadAlias } = fit!.files[0]!;
-    const folder = fold(decode(text.slice(relativeStart, nameStart)));
-    // Two paths that nothing parts; a pattern that stands for several folders.
-    if (folder.includes(fold(`${root}/`)) || isPattern(folder)) return undefined;
-    // Moved up or down the same branch of folders. In another branch, another file may be meant.
-    const isNear = isUploadAlias
-      ? folder === foldedFolder
-      : folder.startsWith(foldedFolder) || foldedFolder.startsWith(folder);
-    return isNear ? foundMention(mention, end, fit!.files, isUploadAlias ? "upload" : "moved") : undefined;
-  }
-  return undefined;
-}
-
-/** A path with `.` and `..` resolved, a folder's with its slash; `undefined` where it leads out of the root. */
+/** Returns a path with `.` and `..` resolved, or `undefined` if it leads out of the root. A folder keeps a slash at its end. */
 function withoutDots(path: string): string | undefined {
   const segments: string[] = [];
   for (const segment of path.split("/")) {
@@ -230,9 +247,4 @@ function withoutDots(path: string): string | undefined {
     }
   }
   return segments.join("/") + (/\/\.\.?$/.test(path) ? "/" : "");
-}
-
-/** `*`, `{}` and `<n>` stand for more than one file. */
-function isPattern(path: string): boolean {
-  return /\*|\{[^{}]*\}|<[^<>]+>/.test(path);
 }

@@ -1,22 +1,25 @@
-/** A text that says the same again and again: what that means needs to be found out once. */
+/** Detects a mention that a text repeats at a fixed distance, so that its file is looked up only once. */
 import { LONGEST_PATH } from "./mentions.js";
 
-/** How far back what is before a mention is read, and how far what is behind its start. */
+/** How many characters before and after the start of a mention can affect its meaning. */
 const LOOKBACK = 512;
 const LOOKAHEAD = LONGEST_PATH + LOOKBACK;
 
-/** How far a text repeats itself. Nothing of it is read twice for that, as mentions come in order. */
+/** Counts repetitions in a text. If mentions are passed in the text's order, each part of the text is compared only once. */
 export class Repetition {
   readonly #text: string;
   #period = 0;
-  /** Each character before this one is the same as the one `#period` further on. */
+  /** Up to this offset, each character equals the character `#period` characters later. */
   #end = 0;
 
   constructor(text: string) {
     this.#text = text;
   }
 
-  /** How often the mention at `start` comes again, each `period` behind the last, in all that is ever read of it. */
+  /**
+   * Returns how often the mention at `start` repeats at intervals of `period`. A repetition counts only if all the text that can
+   * affect the meaning of the mention repeats too.
+   */
   countAt(start: number, period: number): number {
     const from = start - LOOKBACK;
     if (from < 0) return 0;
@@ -28,7 +31,7 @@ export class Repetition {
     const isSame = (end: number): boolean =>
       end + period < text.length && text.charCodeAt(end) === text.charCodeAt(end + period);
     let end = this.#end;
-    // Slices are compared ten times as fast as their characters.
+    // Comparing slices is ten times as fast as comparing characters.
     while (isSame(end) && text.slice(end, end + 256) === text.slice(end + period, end + period + 256))
       end += 256;
     while (isSame(end)) end++;

@@ -1,5 +1,5 @@
-/** Text and files in, the citations that are missing out. Pure and synchronous. */
-import { badInput, isRecord } from "../bad-input.js";
+/** Finds the citations that a text lacks, given the container's files. Pure and synchronous. */
+import { badInput, isRecord } from "../errors.js";
 import type {
   Annotation,
   ContainerFile,
@@ -8,42 +8,45 @@ import type {
   RecoveredCitation,
   UnresolvedMention,
 } from "../types.js";
+import { choose } from "./choose.js";
 import { FileIndex, filenameOf } from "./file-index.js";
-import { checkIndexUnit, coveredRanges, isRanged, toCodePoints } from "./index-units.js";
-import { codeBlocks, isLinkAt, labelsOf } from "./markdown.js";
-import { DEFAULT_ROOTS, finderOf, ROOT } from "./mentions.js";
+import type { AcceptLookAlike, Found } from "./found.js";
+import { checkIndexUnit, isRanged, rangesOf, toCodePoints } from "./index-units.js";
+import { type ApiCitation, CitedFiles, settleLookAlikes } from "./look-alikes.js";
+import { Markup } from "./markup/markup.js";
+import { DEFAULT_ROOTS, finderOf, LONGEST_PATH, ROOT } from "./mentions.js";
 import { nameMentions } from "./names.js";
-import { type Found, missed, pathMentions } from "./paths.js";
-import { isInside, type Range } from "./ranges.js";
+import { pathMentions } from "./paths.js";
+import { merge, type Range } from "./ranges.js";
 
 /** Options of {@link resolveFileCitations}. */
 export interface ResolveOptions {
-  /** The annotations that the part has. What they cover is left alone. Default: none. */
+  /** The annotations that the part already has. Text that they cover gets no new citation. Default: none. */
   annotations?: readonly Annotation[] | null | undefined;
   /** The unit of `start_index` and `end_index`, in `annotations` and in the result. Default `"auto"`. */
   indexUnit?: IndexUnit | undefined;
-  /** Folders of the container that files are looked for in: absolute paths. Default `["/mnt/data"]`. */
+  /** The container's folders in which files are looked for: absolute paths. Default `["/mnt/data"]`. */
   roots?: readonly string[] | undefined;
 }
 
-/** What {@link resolveFileCitations} found. */
+/** The result of {@link resolveFileCitations}. */
 export interface Resolution {
-  /** The missing annotations, and only those, in the order of the text and in the API's shape. */
+  /** The missing annotations in the API's shape and in the text's order. Annotations that the part already has are not included. */
   annotations: ContainerFileCitation[];
-  /** The same, each with how it matched and where it stands in UTF-16. */
+  /** The citations in `annotations`, each with the kind of its match and its range in UTF-16 offsets. */
   citations: RecoveredCitation[];
-  /** The mentions that stay without a citation. In code blocks, and of uploads in passing, they are not listed. */
+  /** The mentions without a citation. Mentions in code blocks and bare mentions of uploads are not listed. */
   unresolved: UnresolvedMention[];
 }
 
 /**
- * Finds where `text` speaks of `files` and writes the `container_file_citation` annotations that are missing,
- * as the Responses API would have. What is ambiguous stays uncited and is reported.
+ * Finds the mentions of `files` in `text` and returns the missing `container_file_citation` annotations, as the Responses API
+ * would have written them. Ambiguous mentions get no citation and are reported.
  *
  * @param text the text of an `output_text` part.
- * @param files the container's files, as `GET /v1/containers/{id}/files` lists them. With files of several
- * containers, those of the container listed first win.
- * @throws {TypeError} for input of another shape; it names the value and what is taken.
+ * @param files the container's files, as `GET /v1/containers/{id}/files` lists them. If they belong to several containers, the
+ * container that is listed first wins.
+ * @throws {TypeError} if an argument is invalid. The message names the argument, what is expected and what was passed.
  * @example
  * ```ts
  * import { resolveFileCitations } from "openai-file-citations";
@@ -75,79 +78,60 @@ function isArrayOfObjects(value: unknown): boolean {
   return Array.isArray(value) && value.every(isRecord);
 }
 
-/** {@link resolveFileCitations} on input that was checked, with an index that can serve many texts. */
+/** Options that only a repair passes. */
+interface IndexedResolveOptions extends ResolveOptions {
+  /** Decides which look-alikes may be cited. Default: all. */
+  acceptLookAlike?: AcceptLookAlike | undefined;
+  /** The markup of the text. Default: read from the text. */
+  markup?: Markup | undefined;
+}
+
+/** Like {@link resolveFileCitations}, for checked input and with an index that can be used for many texts. */
 export function resolveWithIndex(
   text: string,
   index: FileIndex,
-  { annotations, indexUnit = "auto", roots = DEFAULT_ROOTS }: ResolveOptions = {},
+  {
+    annotations,
+    indexUnit = "auto",
+    roots = DEFAULT_ROOTS,
+    acceptLookAlike = () => true,
+    markup = new Markup(text),
+  }: IndexedResolveOptions = {},
 ): Resolution {
   const given = annotations ?? [];
-  const { ranges: covered, unit } = coveredRanges(text, given, indexUnit, roots);
-  const paths = pathMentions(text, index, finderOf(roots), covered);
-  const names = nameMentions(text, index, paths, covered);
+  const { citations: citedByApi, covered, unit } = citedRanges(text, given, indexUnit, roots);
+  // Find the mentions and their files.
+  const files = { index, acceptLookAlike };
+  const paths = settleLookAlikes(text, pathMentions(text, files, finderOf(roots), covered), citedByApi);
+  const names = nameMentions(text, files, paths, covered).filter(
+    (mention) => !mention.files.some((indexed) => citedByApi.hasOther(indexed)),
+  );
   if (paths.found.length + paths.missed.length + names.length === 0) {
     return { annotations: [], citations: [], unresolved: [] };
   }
 
-  const blocks = codeBlocks(text);
-  const isCode = ({ start }: Range): boolean => isInside(blocks, start);
-  const links = [...[...paths.found, ...names].filter(({ isLink }) => isLink), ...covered];
-  const labels = labelsOf(
-    text,
-    links.map(({ start }) => start),
-  );
-  const isShown = ({ start, files, isLink, isHandedOver }: Found): boolean =>
-    (isLink || !isInside(labels, start)) &&
-    // An upload that the model speaks of in passing is no file that it hands over.
-    (isHandedOver || files.some(({ file }) => file.source !== "user"));
-
-  const shown = paths.found.filter(isShown);
-  const citedBefore = given.filter(isRanged).map((annotation) => annotation.file_id);
-  // A name counts where no path does. A link that is only a name counts before a path in code, and before its own label.
-  const withPath = new Set<unknown>(citedBefore);
-  const withPathInText = new Set<unknown>(citedBefore);
-  for (const mention of [...paths.found, ...paths.silent]) {
-    if (!("files" in mention) || mention.files.length !== 1) continue;
-    withPath.add(mention.files[0]!.file.id);
-    if (!isCode(mention) && (mention.isLink || !isInside(labels, mention.start)))
-      withPathInText.add(mention.files[0]!.file.id);
-  }
-  const named = names.filter((mention) => {
-    const others = mention.isLink ? withPathInText : withPath;
-    return !isCode(mention) && isShown(mention) && !idsOf(mention).some((id) => others.has(id));
-  });
-  const mentions = [...shown.filter((mention) => !isCode(mention)), ...oncePerFile(named)];
-  const cited = mentions.filter(({ files }) => files.length === 1);
-  // Code that names a file counts only where nothing else does, and then once.
-  const citedIds = new Set([...given.map((annotation) => annotation.file_id), ...cited.flatMap(idsOf)]);
-  for (const mention of shown) {
-    const [id, ...others] = idsOf(mention);
-    if (!isCode(mention) || others.length > 0 || citedIds.has(id)) continue;
-    citedIds.add(id);
-    cited.push(mention);
-  }
-
+  // Choose the mentions to cite and write their annotations.
+  const { cited, unresolved } = choose({ text, markup, given, covered, paths, names });
   const citations = toCitations(text, cited, unit);
-  let unresolved = paths.missed;
-  if (blocks.length + labels.length > 0) {
-    unresolved = unresolved.filter(
-      ({ start }) => !isInside(blocks, start) && (!isInside(labels, start) || isLinkAt(text, start)),
-    );
-  }
-  const ambiguous = mentions.filter(({ files }) => files.length > 1);
-  if (ambiguous.length > 0) {
-    unresolved = [...unresolved, ...ambiguous.map((mention) => toUnresolved(text, mention))];
-    unresolved.sort((a, b) => a.start - b.start);
-  }
   return { annotations: citations.map(({ annotation }) => annotation), citations, unresolved };
 }
 
-function idsOf({ files }: Found): string[] {
-  return files.map(({ file }) => file.id);
-}
-
-function toUnresolved(text: string, { start, end, files }: Found): UnresolvedMention {
-  return { ...missed(text, start, end, "ambiguous"), candidates: files.map(({ file }) => file) };
+/** Returns the files that the given annotations cite, the ranges that the annotations cover, and the unit of the annotations. */
+function citedRanges(
+  text: string,
+  given: readonly Annotation[],
+  indexUnit: IndexUnit,
+  roots: readonly string[],
+): { citations: CitedFiles; covered: Range[]; unit: "code-point" | "utf-16" } {
+  const ranged = given.filter(isRanged);
+  const { ranges, unit } = rangesOf(text, ranged, indexUnit, roots);
+  const citations = ranged.flatMap(({ type, file_id: fileId, filename }, at): ApiCitation[] => {
+    if (type !== "container_file_citation") return [];
+    if (typeof fileId !== "string" || typeof filename !== "string") return [];
+    const { start, end } = ranges[at]!;
+    return [{ fileId, filename, covered: text.slice(start, Math.min(end, start + LONGEST_PATH)) }];
+  });
+  return { citations: new CitedFiles(citations), covered: merge([...ranges]), unit };
 }
 
 function toCitations(text: string, cited: Found[], unit: "code-point" | "utf-16"): RecoveredCitation[] {
@@ -163,7 +147,7 @@ function toCitations(text: string, cited: Found[], unit: "code-point" | "utf-16"
   }));
 }
 
-/** A file's citation as the service writes it, its properties in the service's order. */
+/** Returns the citation of a file as the API writes it, with the properties in the API's order. */
 export function citationOf(file: ContainerFile, start: number, end: number): ContainerFileCitation {
   return {
     type: "container_file_citation",
@@ -173,19 +157,4 @@ export function citationOf(file: ContainerFile, start: number, end: number): Con
     filename: filenameOf(file),
     start_index: start,
   };
-}
-
-/** Of the names of each file those that count: each link's destination, else the first. */
-function oncePerFile(names: readonly Found[]): Found[] {
-  const byFile = new Map<string, Found[]>();
-  for (const name of names) {
-    const key = idsOf(name).join();
-    const others = byFile.get(key);
-    if (others) others.push(name);
-    else byFile.set(key, [name]);
-  }
-  return [...byFile.values()].flatMap((mentions) => {
-    const links = mentions.filter(({ isLink }) => isLink);
-    return links.length > 0 ? links : mentions.slice(0, 1);
-  });
 }

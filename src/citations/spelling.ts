@@ -1,20 +1,26 @@
 /**
- * How the characters of a path or a name are written in a text: as they are, percent-encoded, escaped for
- * Markdown or JSON, as HTML entities, composed or decomposed. And the folded form in which two spellings of one
- * name are the same: other dashes, spaces, quotes and case.
+ * Decodes the characters of a path or a name in a text: plain, percent-encoded, escaped for Markdown or JSON, HTML entities,
+ * composed or decomposed. Also folds text, so that two spellings of a name with other dashes, spaces, quotes or case are equal.
  */
 
-/** One way to read the text at a position: the characters it means, and where the next ones start. */
+/** Letters of scripts without spaces between words. In such a script, a particle may follow a file name directly. */
+export const UNSPACED = String.raw`\p{Script=Han}\p{Script=Hiragana}\p{Script=Katakana}\p{Script=Hangul}\p{Script=Bopomofo}\p{Script=Thai}\p{Script=Lao}\p{Script=Khmer}\p{Script=Myanmar}ー々〆`;
+/** A letter or digit of any other script. Variation selectors, which follow an emoji, do not count. */
+export const LETTER = String.raw`(?![${UNSPACED}\ufe00-\ufe0f])[\p{L}\p{Nd}\p{Mn}\p{Mc}]`;
+
+/** One way to read the characters at an offset. */
 export interface Reading {
+  /** The decoded characters. */
   meant: string;
+  /** Where the next characters start. */
   end: number;
 }
 
 const COMBINING = /\p{M}/u;
 
 /**
- * The character that stands at `at`, in NFD, with the combining marks after it: together they may be written
- * in any order and composed or not.
+ * Reads the character at `at` with the combining marks after it, and returns them in NFD. Marks may be written in any order,
+ * composed with the character or not.
  */
 export function readLiteral(text: string, at: number): Reading {
   const base = text.codePointAt(at)!;
@@ -22,10 +28,9 @@ export function readLiteral(text: string, at: number): Reading {
   if (base < 0x80) {
     // "a//b" is the same path as "a/b".
     if (base === 0x2f) while (text[end] === "/") end++;
-    return { meant: text[at]!, end }; // its marks are read after it
+    return { meant: text[at]!, end }; // marks after an ASCII character are read separately
   }
-  // Sixteen marks on one character are more than any language writes; without a bound, a text of nothing but
-  // marks would be read from each of its positions to its end.
+  // No language writes sixteen marks on one character. Without a limit, a text that has only marks would take quadratic time.
   for (let marks = 0; marks < 16 && text.charCodeAt(end) >= 0x300; marks++) {
     const next = text.codePointAt(end)!;
     if (!COMBINING.test(String.fromCodePoint(next))) break;
@@ -38,16 +43,16 @@ const NAMED: Record<string, string> = {
   ...{ amp: "&", lt: "<", gt: ">", quot: '"', apos: "'", nbsp: "\u00a0", szlig: "ß", ndash: "–", mdash: "—" },
   ...{ lsquo: "‘", rsquo: "’", ldquo: "“", rdquo: "”", hellip: "…" },
 };
-/** `&eacute;` is an e and this: letters are read in NFD. */
+/** An entity such as `&eacute;` becomes its letter and one of these marks, because letters are read in NFD. */
 const MARKS: Record<string, string> = {
   ...{ acute: "\u0301", grave: "\u0300", circ: "\u0302", tilde: "\u0303", uml: "\u0308", ring: "\u030a" },
   cedil: "\u0327",
 };
 const ENCODED = new RegExp(
   [
-    // A character escaped for Markdown or, a space, for a shell. JSON may have escaped it again.
+    // A character escaped for Markdown, or a space escaped for a shell. JSON may have escaped the backslash again.
     String.raw`\\{1,4}([ -/:-@[-${"`"}{-~])`,
-    // One of JSON's: a surrogate pair, another.
+    // An escape of JSON: a surrogate pair or a single unit.
     String.raw`\\{1,2}u(d[89ab][\da-f]{2})\\{1,2}u(d[c-f][\da-f]{2})|\\{1,2}u([\da-f]{4})`,
     String.raw`(%[0-7][\da-f]|%[cd][\da-f]%[89ab][\da-f]|%e[\da-f](?:%[89ab][\da-f]){2}|%f[0-7](?:%[89ab][\da-f]){3})`,
     `&(?:(${Object.keys(NAMED).join("|")})|([a-z])(${Object.keys(MARKS).join("|")})|#(\\d{1,7})|#x([\\da-f]{1,6}));`,
@@ -55,7 +60,7 @@ const ENCODED = new RegExp(
   "iy",
 );
 
-/** What an escape, an encoded character or an entity at `at` stands for, in NFD, if there is one. */
+/** Reads the escape, the encoded character or the entity at `at`, if there is one. Returns the decoded character in NFD. */
 export function readEncoded(text: string, at: number): Reading | undefined {
   const code = text.charCodeAt(at);
   const found = code === 0x5c || code === 0x25 || code === 0x26 ? matchAt(ENCODED, text, at) : null;
@@ -70,31 +75,36 @@ export function readEncoded(text: string, at: number): Reading | undefined {
     meant ??= String.fromCodePoint(decimal ? Number(decimal) : Number.parseInt(unit ?? hex!, 16));
     return { meant: meant.normalize("NFD"), end: at + whole.length };
   } catch {
-    return undefined; // bytes that are no UTF-8, a number that is no character's
+    return undefined; // the bytes are not UTF-8, or the number is not a code point
   }
 }
 
-/** `pattern`, which is sticky, at `at`. */
+/** Matches `pattern`, which must be sticky, at `at`. */
 export function matchAt(pattern: RegExp, text: string, at: number): RegExpExecArray | null {
   pattern.lastIndex = at;
   return pattern.exec(text);
 }
 
-/** Whether `pattern`, which is sticky, matches at `at`. */
+/** Returns whether `pattern`, which must be sticky, matches at `at`. */
 export function testAt(pattern: RegExp, text: string, at: number): boolean {
   pattern.lastIndex = at;
   return pattern.test(text);
 }
 
-/** Where what `pattern`, which is sticky, matches at `at` ends; `at` if it does not. Costs no array, as a match does. */
+/** Returns where `pattern`, which must be sticky, stops matching at `at`; without a match, `at`. Creates no match array. */
 export function endOfMatch(pattern: RegExp, text: string, at: number): number {
   return testAt(pattern, text, at) ? pattern.lastIndex : at;
+}
+
+/** Escapes a text for use in a regular expression. */
+export function literal(text: string): string {
+  return text.replace(/[.*+?^${}()|[\]\\]/g, "\\$&");
 }
 
 const UNUSUAL = /[\\%&]|\/\/|[^\0-\x7f]/;
 const ESCAPES = /[\\%&]/g;
 
-/** A whole run of text as it is meant: every escape in it decoded, in NFD, "//" as "/". */
+/** Decodes every escape in a text. Returns it in NFD, with each run of slashes as one slash. */
 export function decode(text: string): string {
   if (!UNUSUAL.test(text)) return text;
   let meant = "";
@@ -111,22 +121,28 @@ export function decode(text: string): string {
   return (meant + text.slice(from)).normalize("NFD").replace(/\/{2,}/g, "/");
 }
 
-/** Whether `written` means `name`, which is in NFD, letter by letter: with every escape decoded, or as it stands. */
+/** Returns whether `written` is exactly `name`, either decoded or as it is. `name` must be in NFD. */
 export function spells(written: string, name: string): boolean {
   return decode(written) === name || written.normalize("NFD") === name;
 }
 
-/** Other dashes, spaces, single and double quotes; and a sigma, which is written by its place in the word. */
+/** Variants of the dash, the space, the single and the double quote, and the sigma at the end of a word. */
 const VARIANTS =
   /([\u2010-\u2015\u2212\ufe58\ufe63\uff0d])|([\u00a0\u1680\u2000-\u200a\u202f\u205f\u3000])|([\u2018-\u201b\u2032])|([\u201c-\u201f\u2033])|ς/g;
 
-/** The form in which a name written with other dashes, spaces, quotes or case equals the file's own. */
+/** Replaces variants of dashes, spaces and quotes, so that two spellings of a name are equal. Keeps the case. */
+export function withPlainTypography(text: string): string {
+  return /[^\0-\x7f]/.test(text) ? plainVariants(text.normalize("NFD")) : text;
+}
+
+/** Lower-cases a text and replaces variants of dashes, spaces and quotes, so that two spellings of a name are equal. */
 export function fold(text: string): string {
   if (!/[^\0-\x7f]/.test(text)) return text.toLowerCase();
-  return text
-    .normalize("NFD")
-    .toLowerCase()
-    .replace(VARIANTS, (_, dash, space, single, double) =>
-      dash ? "-" : space ? " " : single ? "'" : double ? '"' : "σ",
-    );
+  return plainVariants(text.normalize("NFD").toLowerCase());
+}
+
+function plainVariants(text: string): string {
+  return text.replace(VARIANTS, (_, dash, space, single, double) =>
+    dash ? "-" : space ? " " : single ? "'" : double ? '"' : "σ",
+  );
 }

@@ -1,17 +1,30 @@
-/** Whether a text may lack a citation, told without the container's files: only then is their list worth a request. */
+/** Decides, without the container's files, whether a text may lack a citation. If it does not, no files are requested. */
 import type { Annotation, IndexUnit } from "../types.js";
 import { coveredRanges } from "./index-units.js";
-import { codeBlocks, labelsOf } from "./markdown.js";
+import { Markup } from "./markup/markup.js";
 import { endOfUnknown, finderOf } from "./mentions.js";
 import { isInside, type Range } from "./ranges.js";
-import { decode, fold } from "./spelling.js";
+import { decode, fold, literal } from "./spelling.js";
 
-/** What is known of a text without its files. */
+const folders = new WeakMap<readonly string[], RegExp>();
+
+/** Returns whether a text names a root itself, without a path below it: "saved in /mnt/data:". */
+export function namesFolder(text: string, roots: readonly string[]): boolean {
+  let folder = folders.get(roots);
+  if (!folder) {
+    folder = new RegExp(`(?<![\\w/.:-])(?:${roots.map(literal).join("|") || "(?!)"})/?(?![\\w/.-]*\\w)`);
+    folders.set(roots, folder);
+  }
+  return folder.test(text);
+}
+
+/** A text and the citations that the text already has. */
 export class CitedText {
   readonly #text: string;
   readonly #roots: readonly string[];
-  readonly #covered: Range[];
-  readonly #labels: Range[];
+  readonly #markup: Markup;
+  readonly #covered: readonly Range[];
+  readonly #labels: readonly Range[];
   readonly #citedNames: Set<string>;
 
   constructor(
@@ -23,24 +36,23 @@ export class CitedText {
     this.#text = text;
     this.#roots = roots;
     this.#covered = coveredRanges(text, annotations, indexUnit, roots).ranges;
-    this.#labels = labelsOf(
-      text,
-      this.#covered.map(({ start }) => start),
-    );
+    this.#markup = new Markup(text);
+    this.#labels = this.#markup.labelsOf(this.#covered.map(({ start }) => start));
     this.#citedNames = new Set(
       annotations.map(({ filename }) => (typeof filename === "string" ? fold(filename) : "")),
     );
   }
 
-  /** Whether a path below a root is neither cited nor the label of a cited link nor code that repeats a cited file. */
+  /**
+   * Returns whether the text has a path below a root without a citation. A path in the label of a cited link does not count. A
+   * path in a code block does not count if its file name is cited.
+   */
   hasUncitedPath(): boolean {
     const finder = finderOf(this.#roots);
-    let blocks: Range[] | undefined;
     let mention = finder.next(this.#text, 0);
     while (mention) {
       if (mention.hasSlash && this.isUncited(mention.start)) {
-        blocks ??= codeBlocks(this.#text);
-        if (!isInside(blocks, mention.start)) return true;
+        if (!this.#markup.isInCodeBlock(mention.start)) return true;
         const end = endOfUnknown(this.#text, mention, this.#text.length);
         const name = decode(this.#text.slice(mention.relativeStart, end)).replace(/^.*\//s, "");
         if (!this.isCitedName(name)) return true;
@@ -50,12 +62,12 @@ export class CitedText {
     return false;
   }
 
-  /** Whether a citation hands over a file of that name. */
+  /** Returns whether an annotation cites a file with this name. */
   isCitedName(name: string): boolean {
     return this.#citedNames.has(fold(name));
   }
 
-  /** Whether what stands at `at` has no citation, and is not the label of a link that has one. */
+  /** Returns whether the text at `at` has no citation and is not in the label of a cited link. */
   isUncited(at: number): boolean {
     return !isInside(this.#covered, at) && !isInside(this.#labels, at);
   }

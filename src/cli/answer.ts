@@ -1,5 +1,5 @@
-/** An answer while it comes: its text as soon as it is there, and the response in the end. */
-import { isRecord } from "../bad-input.js";
+/** Reads a streamed response: prints its text as it arrives and keeps the final response. */
+import { isRecord } from "../errors.js";
 import { ProgressLine } from "./progress.js";
 import { shown } from "./terminal.js";
 
@@ -7,14 +7,14 @@ type Event = Record<string, unknown>;
 
 export class Answer {
   text = "";
-  /** Why the answer is not complete. */
+  /** Why the response is not complete, for the user. */
   problem: string | undefined;
   #response: Event | undefined;
-  #status = "waiting for the answer";
+  #status = "waiting for the response";
   readonly #out: NodeJS.WriteStream | undefined;
   readonly #line: ProgressLine;
 
-  /** `out` gets the text; on a terminal without what it would take for commands. */
+  /** `out` receives the text. On a terminal, control characters are replaced. */
   constructor(out: NodeJS.WriteStream | undefined) {
     this.#out = out;
     this.#line = new ProgressLine(process.stderr, () => `${this.#status} …`);
@@ -36,7 +36,7 @@ export class Answer {
         if (typeof delta === "string") this.#write(delta);
         return;
       case "response.content_part.added":
-        if (this.text !== "") this.#write("\n\n"); // a part is a paragraph, at the least
+        if (this.text !== "") this.#write("\n\n"); // separates parts like paragraphs
         return;
       case "response.output_item.added":
         this.#status =
@@ -56,16 +56,17 @@ export class Answer {
     }
   }
 
-  /** The response, once all events were taken. Throws where it has not come to an end. */
+  /** Returns the final response. Call it after the last event. Throws if there was no final event. */
   end(): Event & { output: unknown } {
     this.#line.clear();
     if (this.text !== "" && !this.text.endsWith("\n")) this.#out?.write("\n");
     const response = this.#response;
-    if (!response) throw new Error(this.problem ?? "the answer broke off before its end");
+    if (!response) throw new Error(this.problem ?? "the stream ended before the response was complete");
     if (!this.isComplete) {
       const { incomplete_details: details } = response;
       const reason = messageOf(response.error) ?? (isRecord(details) ? details.reason : undefined);
-      const what = response.status === "failed" ? "the answer failed" : `the answer is ${response.status}`;
+      const what =
+        response.status === "failed" ? "the response failed" : `the response is ${response.status}`;
       this.problem ??= reason ? `${what}: ${reason}` : what;
     }
     return { ...response, output: Array.isArray(response.output) ? response.output : [] };
@@ -77,7 +78,7 @@ export class Answer {
     this.#out?.write(this.#out.isTTY ? shown(text) : text);
   }
 
-  /** In the line below the text, so never while a line of it is open. */
+  /** Shows the status below the text, if the text's last line is complete. */
   #showStatus(): void {
     if (this.text === "" || this.text.endsWith("\n")) this.#line.update();
   }

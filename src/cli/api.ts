@@ -1,32 +1,32 @@
-/** The API, as far as the command needs it: by plain `fetch`, so that it runs where `openai` is not installed. */
+/** A small API client on `fetch`, so that the command runs without the `openai` package. */
 import { openAsBlob } from "node:fs";
 import { basename } from "node:path";
 import { EventSourceParserStream } from "eventsource-parser/stream";
 import pRetry from "p-retry";
-import { isRecord } from "../bad-input.js";
+import type { ContainerFilesClient } from "../containers/pages.js";
+import { isRetryable, pause, retryAfterMs } from "../containers/retries.js";
+import { isRecord } from "../errors.js";
 import type { ContainerContentClient } from "../files/content.js";
 import { createFileCitationsFetch } from "../http/fetch.js";
-import { mayHelp, pause, retryAfterMs } from "../responses/ask-again.js";
-import type { ContainerFilesClient } from "../responses/list-pages.js";
 import type { Report } from "../types.js";
 import { WrongUse } from "./wrong-use.js";
 
 type Fetch = typeof globalThis.fetch;
 
-/** Where OpenAI's own clients ask by default. */
+/** The default of OpenAI's own clients. */
 export const DEFAULT_BASE_URL = "https://api.openai.com/v1";
-/** How often a request is sent again, as the SDK does. */
+/** How often a failed request is retried, as in the SDK. */
 const RETRIES = 2;
 const FIRST_PAUSE_MS = 500;
 const LONGEST_PAUSE_MS = 8000;
-/** A server that asks for a longer pause than this is not waited for. */
+/** A longer `Retry-After` is ignored. */
 const LONGEST_RETRY_AFTER_MS = 60_000;
 
-/** What the API answers a request with that it refuses. */
+/** A response with an error status. */
 class ApiError extends Error {
   override name = "ApiError";
   readonly status: number;
-  /** They may say when to ask again. */
+  /** The response's headers, which may contain `Retry-After`. */
   readonly headers: Headers;
 
   constructor(response: Response, message: string) {
@@ -36,15 +36,39 @@ class ApiError extends Error {
   }
 }
 
-/** The API that the environment names, by the SDK's rules; `undefined` without a key. */
+/** Which server is asked, and how. */
+export interface Connection {
+  /** The API key. `undefined` if none is set. */
+  key: string | undefined;
+  baseURL: string;
+  /** The headers of each request, without the key. */
+  headers: Headers;
+}
+
+/** Creates a client from the environment variables that the SDK reads; `undefined` without a key. */
 export function apiOf(env: NodeJS.ProcessEnv): Api | undefined {
+  // Without a key, the other variables are not used and may be wrong.
+  if (!env.OPENAI_API_KEY?.trim()) return undefined;
+  const { key = "", ...others } = connectionOf(env);
+  return new Api({ key, ...others });
+}
+
+/**
+ * Reads the environment variables that the SDK reads.
+ *
+ * @throws WrongUse if the key or the base URL is not valid.
+ */
+export function connectionOf(env: NodeJS.ProcessEnv): Connection {
   const read = (name: string): string | undefined => env[name]?.trim() || undefined;
   const key = read("OPENAI_API_KEY");
-  if (key === undefined) return undefined;
-  // Said here, since `fetch` would say it with the key in its words.
-  if (!/^[\x21-\x7e]+$/.test(key)) throw new WrongUse("OPENAI_API_KEY holds characters that no key has");
+  // Checked here, because the error of `fetch` would contain the key.
+  if (key !== undefined && !/^[\x21-\x7e]+$/.test(key))
+    throw new WrongUse(
+      "OPENAI_API_KEY contains spaces or characters that are not ASCII: expected an API key",
+    );
   const baseURL = read("OPENAI_BASE_URL") ?? DEFAULT_BASE_URL;
-  if (!URL.canParse(baseURL)) throw new WrongUse(`OPENAI_BASE_URL is no URL: ${JSON.stringify(baseURL)}`);
+  if (!URL.canParse(baseURL))
+    throw new WrongUse(`OPENAI_BASE_URL must be a URL, got ${JSON.stringify(baseURL)}`);
   const headers = new Headers();
   for (const line of read("OPENAI_CUSTOM_HEADERS")?.split("\n") ?? []) {
     const colon = line.indexOf(":");
@@ -54,7 +78,7 @@ export function apiOf(env: NodeJS.ProcessEnv): Api | undefined {
   const project = read("OPENAI_PROJECT_ID");
   if (organization) headers.set("openai-organization", organization);
   if (project) headers.set("openai-project", project);
-  return new Api({ key, baseURL, headers });
+  return { key, baseURL, headers };
 }
 
 export class Api implements ContainerFilesClient, ContainerContentClient {
@@ -84,33 +108,33 @@ export class Api implements ContainerFilesClient, ContainerContentClient {
         return this.#json(path, { signal }, { retries: maxRetries ?? RETRIES });
       },
       content: {
-        retrieve: (fileId, { container_id: containerId }, { signal, maxRetries }) =>
+        retrieve: (fileId, { container_id: containerId }, { signal, headers, maxRetries }) =>
           this.#request(
             `/containers/${encodeURIComponent(containerId)}/files/${encodeURIComponent(fileId)}/content`,
-            { signal },
+            { signal, ...(headers && { headers }) },
             { retries: maxRetries ?? RETRIES },
           ),
       },
     },
   };
 
-  /** A response that was made before. */
+  /** Retrieves a response by its id. */
   getResponse(id: string, signal: AbortSignal): Promise<unknown> {
     return this.#json(`/responses/${encodeURIComponent(id)}`, { signal });
   }
 
-  /** Uploads a file from disk, as input for a container; its id. */
+  /** Uploads a file from disk as input for a container. Returns its file id. */
   async upload(path: string, signal: AbortSignal): Promise<string> {
     const form = new FormData();
     form.set("purpose", "user_data");
     form.set("file", await openAsBlob(path), basename(path));
     const file = await this.#json("/files", { method: "POST", body: form, signal });
     if (!isRecord(file) || typeof file.id !== "string")
-      throw new Error("the API's answer to an upload has no id");
+      throw new Error("the API answered the upload without a file id");
     return file.id;
   }
 
-  /** Asks for a response and yields its events, repaired. */
+  /** Creates a streamed response and yields its repaired events. */
   async *respond(
     params: object,
     { signal, onReport }: { signal: AbortSignal; onReport: (report: Report) => void },
@@ -125,21 +149,14 @@ export class Api implements ContainerFilesClient, ContainerContentClient {
       },
       { fetch: createFileCitationsFetch({ fetch: this.#fetch, onReport }) },
     );
-    const messages = response
-      .body!.pipeThrough(new TextDecoderStream())
-      .pipeThrough(new EventSourceParserStream());
-    for await (const { data } of messages) {
-      if (data === "[DONE]") return;
-      const event: unknown = JSON.parse(data);
-      if (isRecord(event)) yield event;
-    }
+    yield* eventsOf(response);
   }
 
   async #json(path: string, init: RequestInitWithSignal, options?: { retries: number }): Promise<unknown> {
     return (await this.#request(path, init, options)).json();
   }
 
-  /** Sends a request until it is answered with success; it throws what it was answered with last. */
+  /** Sends a request and retries it if that may help. Throws the last error. */
   #request(
     path: string,
     { headers, signal, ...init }: RequestInitWithSignal,
@@ -151,7 +168,7 @@ export class Api implements ContainerFilesClient, ContainerContentClient {
       const response = await fetch(this.#baseURL + path, {
         ...init,
         headers: all,
-        redirect: "manual", // it may lead to another origin, and the credentials are for this one
+        redirect: "manual", // a redirect could send the credentials to another origin
         ...(signal && { signal }),
       });
       if (response.ok) return response;
@@ -164,7 +181,7 @@ export class Api implements ContainerFilesClient, ContainerContentClient {
       randomize: true,
       ...(signal && { signal }),
       async shouldRetry({ error }) {
-        if (!mayHelp(error) && !isConflict(error)) return false;
+        if (!isRetryable(error) && !isTimeoutOrConflict(error)) return false;
         if (error instanceof ApiError) await pauseFor(error, signal);
         return true;
       },
@@ -177,7 +194,7 @@ type RequestInitWithSignal = Omit<RequestInit, "signal" | "headers"> & {
   headers?: Record<string, string>;
 };
 
-/** What an error's body says, in a line. Without the key: a server may send back what it was sent. */
+/** Returns an error's message, cut to 500 characters. Removes the key, because a server may echo it. */
 function messageIn(body: string, key: string): string {
   let message: unknown = body;
   try {
@@ -187,12 +204,26 @@ function messageIn(body: string, key: string): string {
   return typeof message === "string" ? message.trim().replaceAll(key, "…").slice(0, 500) : "";
 }
 
-/** What the SDK asks again after as well: a request that timed out, or met another one. */
-function isConflict(error: Error): boolean {
+/** Statuses that the SDK retries too: request timeout and conflict. */
+function isTimeoutOrConflict(error: Error): boolean {
   return error instanceof ApiError && [408, 409].includes(error.status);
 }
 
 async function pauseFor({ headers }: ApiError, signal: AbortSignal | undefined): Promise<void> {
   const pauseMs = retryAfterMs(headers);
   if (pauseMs > 0 && pauseMs <= LONGEST_RETRY_AFTER_MS) await pause(pauseMs, signal);
+}
+
+/** Yields the events of a stream. */
+export async function* eventsOf(
+  response: Response,
+): AsyncGenerator<Record<string, unknown>, void, undefined> {
+  const messages = response
+    .body!.pipeThrough(new TextDecoderStream())
+    .pipeThrough(new EventSourceParserStream());
+  for await (const { data } of messages) {
+    if (data === "[DONE]") return;
+    const event: unknown = JSON.parse(data);
+    if (isRecord(event)) yield event;
+  }
 }

@@ -1,4 +1,4 @@
-/** The whole thing on one page: the bug, the repair, the file. Needs no key and no network beyond loopback. */
+/** Runs the demo: the bug, the repair and the download, against an emulator on loopback. */
 import { mkdtemp } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -12,7 +12,7 @@ import {
   stubbornModel,
 } from "../testing/index.js";
 
-/** A file that the demo got back. */
+/** A file that the demo downloaded. */
 export interface DemoFile {
   filename: string;
   file_id: string;
@@ -22,13 +22,13 @@ export interface DemoFile {
   savedTo: string;
 }
 
-/** An answer, and what the API says can be downloaded from it. */
+/** A response's text and its citations. */
 interface Answer {
   text: string;
   citations: ContainerFileCitation[];
 }
 
-/** What the demo found: the answers without and with the wrapper, and the files. */
+/** The responses without and with the wrapper, and the files. */
 export interface DemoResult {
   without: Answer;
   with: Answer;
@@ -36,7 +36,7 @@ export interface DemoResult {
   files: DemoFile[];
 }
 
-/** What the model writes in the demo. */
+/** The files that the model writes in the demo. */
 export const DEMO_FILES: Readonly<Record<string, FileContent>> = {
   "/mnt/data/monthly_sales.csv": "month,sales\nJanuary,1200\nFebruary,1350\nMarch,1425\n",
 };
@@ -47,7 +47,7 @@ const REQUEST = {
   tools: [{ type: "code_interpreter" as const, container: { type: "auto" as const } }],
 };
 
-/** Runs the demo. The files are saved into `folder`, by default a new one among the temporary files. */
+/** Runs the demo and saves its files in `folder`, by default a new temporary folder. */
 export async function runDemo(folder?: string): Promise<DemoResult> {
   const emulator = createResponsesEmulator({ script: stubbornModel({ files: DEMO_FILES }) });
   const server = await emulator.listen();
@@ -91,7 +91,7 @@ function answerOf(response: OpenAI.Responses.Response): Answer {
   return { text: response.output_text, citations };
 }
 
-/** The result as one JSON object on one line. */
+/** Formats the result as one line of JSON. */
 export function demoAsJson(result: DemoResult): string {
   const count = ({ citations }: Answer): { citations: number } => ({ citations: citations.length });
   return JSON.stringify({
@@ -102,7 +102,7 @@ export function demoAsJson(result: DemoResult): string {
   });
 }
 
-/** The result as a page to read. */
+/** Formats the result for people. */
 export function demoAsText(result: DemoResult): string {
   const columns: [string, Answer][] = [
     ["new OpenAI()", result.without],
@@ -124,7 +124,7 @@ export function demoAsText(result: DemoResult): string {
     `  SHA-256   ${sha256}`,
   ]);
   return [
-    "A model that answers with a bare path, asked through the official client:",
+    "A model that writes a bare path, asked through the official client:",
     "",
     ...rows,
     "",

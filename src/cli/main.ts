@@ -1,15 +1,18 @@
 #!/usr/bin/env node
-/** The command: `openai-file-citations <command>`. Each command is a file of its own. */
+/** The command line program, `openai-file-citations <command>`. Each command has its own file. */
 import { readFileSync } from "node:fs";
 import { Command, CommanderError } from "commander";
 import { askCommand } from "./ask.js";
 import { demoCommand } from "./demo.js";
+import { doctorCommand } from "./doctor.js";
+import { downloadCommand } from "./download.js";
 import { repairCommand } from "./repair.js";
 import { serveCommand } from "./serve.js";
+import { statsCommand } from "./stats.js";
 import { colorsFor, shown } from "./terminal.js";
 import { WrongUse } from "./wrong-use.js";
 
-/** What the process ends with; 0 is done. `INCOMPLETE`: something could not be recovered, or failed. */
+/** Exit codes other than 0. `INCOMPLETE`: something failed or could not be recovered. */
 const INCOMPLETE = 1;
 const WRONG_USE = 2;
 
@@ -19,16 +22,24 @@ const program = new Command("openai-file-citations")
   .description("Gives OpenAI responses the container file citations that reasoning models leave out.")
   .version(version)
   .exitOverride()
-  .showHelpAfterError("(add --help for what it takes)");
+  .showHelpAfterError("(run with --help for usage)");
 
-for (const command of [askCommand(), repairCommand(), serveCommand(), demoCommand()]) {
+for (const command of [
+  askCommand(),
+  downloadCommand(),
+  repairCommand(),
+  statsCommand(),
+  serveCommand(),
+  demoCommand(),
+  doctorCommand(),
+]) {
   program.addCommand(command.copyInheritedSettings(program));
 }
 
 let hasFailed = false;
 
 process.stdout.on("error", (error: NodeJS.ErrnoException) => {
-  // Whoever reads the results has enough of them: `| head`. All else, such as a full disk, fails.
+  // EPIPE: the reader has closed the pipe, as `| head` does. A closed pipe is no failure, but a full disk is.
   if (error.code !== "EPIPE") fail(error);
   process.exit();
 });
@@ -36,12 +47,12 @@ process.stdout.on("error", (error: NodeJS.ErrnoException) => {
 try {
   await program.parseAsync();
 } catch (error) {
-  // A CommanderError has said what is wrong; help and --version come here as well, with 0.
+  // Commander has already printed the problem. Help and --version end up here too, with exit code 0.
   if (error instanceof CommanderError) process.exitCode = error.exitCode === 0 ? 0 : WRONG_USE;
   else fail(error);
 }
 
-/** Says what has failed, once: who writes to a stdout that is full hears of it as well. */
+/** Prints the first error. If stdout fails, the command that writes to it fails too, and that error is not repeated. */
 function fail(error: unknown): void {
   if (hasFailed) return;
   hasFailed = true;
@@ -50,7 +61,7 @@ function fail(error: unknown): void {
   process.exitCode = error instanceof WrongUse ? WRONG_USE : INCOMPLETE;
 }
 
-/** A failed `fetch` says what it failed of in its cause. */
+/** Returns the messages of an error and of its causes. The cause of a failed `fetch` says why it failed. */
 function inWords(error: unknown): string {
   if (!(error instanceof Error)) return String(error);
   return error.cause instanceof Error ? `${error.message}: ${inWords(error.cause)}` : error.message;

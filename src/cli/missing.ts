@@ -1,6 +1,6 @@
 import type { UnresolvedMention } from "../types.js";
 
-/** Whether a mention lacks a citation that it could have: a folder, or a pattern, is no file to hand over. */
+/** Whether a mention lacks a citation. Folders and patterns cannot have one. */
 export function isMissing({ reason }: UnresolvedMention): boolean {
   return reason !== "directory" && reason !== "pattern";
 }

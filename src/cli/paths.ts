@@ -1,98 +1,115 @@
-/** What `repair` reads and writes: checked before anything is written, since wrong use writes nothing. */
+/** Checks the paths that `repair` reads and writes, before anything is written. */
 import { createReadStream, constants as FS, fstatSync, type Stats } from "node:fs";
 import { access, stat } from "node:fs/promises";
 import { resolve } from "node:path";
-import type { Read } from "./stored/run.js";
 import { WrongUse } from "./wrong-use.js";
 
-/** Stands for stdin among what is read, for stdout among what is written. */
+/** As an input, stdin; as an output, stdout. */
 export const STANDARD = "-";
 const STDIN_FD = 0;
 const CHUNK_BYTES = 256 * 1024;
+/** The latest time that a `Date` can hold. Some file systems store later times. */
+const LAST_DATE_MS = 8.64e15;
 
 /** An input, as it was before the run. */
 export interface Input {
-  /** As the user wrote it; for an error to show. */
+  /** As the user wrote it, for error messages. */
   name: string;
-  /** From the root; `-` is stdin. */
+  /** Absolute; `-` is stdin. */
   path: string;
-  /** In bytes. Not there where nothing has a place that one could go back to: a pipe comes as it comes. */
+  /** In bytes; `undefined` for a pipe or a device, and for stdin. */
   size: number | undefined;
 }
 
-/** What is written. Without a path it goes to stdout. */
-export interface Outputs {
+/** The size and time of an input's file at one moment. */
+export interface InputState {
+  /** In bytes. */
+  size: number;
+  /** When the file was last changed, in whole milliseconds since 1970. */
+  mtime: number;
+}
+
+/** The other files of a run. `undefined` for stdout, or if the option is not given. */
+export interface OtherPaths {
   out: string | undefined;
   report: string | undefined;
+  files: string | undefined;
 }
 
 /**
- * The inputs, once they can be read and are not what is written: nothing of them would be left.
+ * Checks that each input can be read, and that no output would overwrite an input or the file of `--files`.
  *
- * @throws WrongUse where that is not so.
+ * @throws WrongUse if a check fails.
  */
 export async function checkedInputs(
   names: readonly string[],
-  { out, report, files }: Partial<Outputs> & { files: string | undefined },
+  { out, report, files }: OtherPaths,
 ): Promise<Input[]> {
-  const targets = await Promise.all([out, report].map((path) => (path ? fileAt(path) : undefined)));
-  const refuseTargets = (name: string, found: Stats | undefined): void => {
-    if (found && targets.some((target) => target && isSame(target, found))) {
-      throw new WrongUse(`${name} would be overwritten while it is read`);
-    }
-  };
-  const [outFile, reportFile] = targets;
-  if (
-    (out && report && resolve(out) === resolve(report)) ||
-    (outFile && reportFile && isSame(outFile, reportFile))
-  ) {
+  const outputFiles = await existingOutputs(out, report);
+  if (files !== undefined) checkNotWritten(files, await fileAt(files), outputFiles);
+  const inputs: Input[] = [];
+  for (const name of names) inputs.push(await checkedInput(name, outputFiles));
+  checkStdin(inputs);
+  return inputs;
+}
+
+/**
+ * Returns the state of each of the two outputs that exists.
+ *
+ * @throws WrongUse if both are the same file.
+ */
+async function existingOutputs(out: string | undefined, report: string | undefined): Promise<Stats[]> {
+  const [outFile, reportFile] = await Promise.all([fileAt(out), fileAt(report)]);
+  const isOnePath = out && report && resolve(out) === resolve(report);
+  if (isOnePath || (outFile && reportFile && isSame(outFile, reportFile))) {
     throw new WrongUse("--out and --report are the same file");
   }
-  if (files !== undefined) refuseTargets(files, await fileAt(files));
-  const inputs: Input[] = [];
-  for (const given of names) {
-    const isStdin = given === STANDARD || given === "/dev/stdin";
-    const name = isStdin ? "stdin" : given;
-    const found = isStdin ? fstatSync(STDIN_FD) : await readable(given);
-    if (found.isDirectory()) throw new WrongUse(`${name} is a folder`);
-    refuseTargets(name, found);
-    const size = found.isFile() && !isStdin ? found.size : undefined;
-    inputs.push({ name, path: isStdin ? STANDARD : resolve(given), size });
+  return [outFile, reportFile].filter((found) => found !== undefined);
+}
+
+async function checkedInput(given: string, outputFiles: readonly Stats[]): Promise<Input> {
+  const isStdin = given === STANDARD || given === "/dev/stdin";
+  const name = isStdin ? "stdin" : given;
+  const found = isStdin ? fstatSync(STDIN_FD) : await readable(given);
+  if (found.isDirectory()) throw new WrongUse(`${name} is a folder, expected a file`);
+  checkNotWritten(name, found, outputFiles);
+  const size = found.isFile() && !isStdin ? found.size : undefined;
+  return { name, path: isStdin ? STANDARD : resolve(given), size };
+}
+
+function checkNotWritten(name: string, found: Stats | undefined, outputFiles: readonly Stats[]): void {
+  if (found && outputFiles.some((output) => isSame(output, found))) {
+    throw new WrongUse(`${name} would be overwritten while it is read: write to another file`);
   }
-  const stdins = inputs.filter(({ path }) => path === STANDARD).length;
-  if (stdins > 1) throw new WrongUse("stdin can be read once only");
-  if (stdins > 0 && process.stdin.isTTY) {
-    throw new WrongUse("nothing to read: name a file, or pipe responses in");
+}
+
+function checkStdin(inputs: readonly Input[]): void {
+  const count = inputs.filter(({ path }) => path === STANDARD).length;
+  if (count > 1) throw new WrongUse("stdin can be an input once only");
+  if (count > 0 && process.stdin.isTTY) {
+    throw new WrongUse("nothing to read: name a file, or pipe responses into stdin");
   }
-  return inputs;
 }
 
 export function isStdout(path: string | undefined): boolean {
   return path === STANDARD || path === "/dev/stdout";
 }
 
-/** How an input is read. `onRead` hears of its bytes. */
-export function readerOf({ name, path, size }: Input, onRead: (bytes: number) => void): Read {
-  return async function* read(offset) {
-    const hasPlaces = size !== undefined;
-    const options = { highWaterMark: CHUNK_BYTES, ...(hasPlaces && { start: offset }) };
-    let toSkip = hasPlaces ? 0 : offset;
-    for await (const chunk of path === STANDARD ? process.stdin : createReadStream(path, options)) {
-      const rest = chunk.subarray(toSkip);
-      toSkip -= chunk.length - rest.length;
-      onRead(rest.length);
-      if (rest.length > 0) yield rest;
-    }
-    if (toSkip > 0) throw shorter(name);
-  };
+/** The chunks of an input from its beginning. The file is opened when the first chunk is read. */
+export async function* chunksOf({ path }: Input): AsyncGenerator<Buffer, void, undefined> {
+  yield* path === STANDARD ? process.stdin : createReadStream(path, { highWaterMark: CHUNK_BYTES });
 }
 
-export function shorter(name: string): WrongUse {
-  return new WrongUse(`${name} is shorter than what the interrupted run had read of it`);
+/** The current size and time of an input's file; `undefined` for a pipe, and if the file is gone. */
+export async function stateOf({ path, size }: Input): Promise<InputState | undefined> {
+  if (size === undefined) return undefined;
+  const found = await stat(path).catch(() => undefined);
+  return found && { size: found.size, mtime: Math.min(Math.trunc(found.mtimeMs), LAST_DATE_MS) };
 }
 
-/** The file at a path, if one is there: a device or a pipe can be read and written at once. */
-async function fileAt(path: string): Promise<Stats | undefined> {
+/** The regular file at a path, if there is one. A device or a pipe may be read and written at once. */
+async function fileAt(path: string | undefined): Promise<Stats | undefined> {
+  if (!path) return undefined;
   const found = await stat(path).catch(() => undefined);
   return found?.isFile() ? found : undefined;
 }
@@ -106,7 +123,7 @@ async function readable(path: string): Promise<Stats> {
   }
 }
 
-/** Whether two names are of one file: links among them. */
+/** Whether two paths lead to one file. A link and its target do. */
 function isSame(a: Stats, b: Stats): boolean {
   return a.ino === b.ino && a.dev === b.dev;
 }

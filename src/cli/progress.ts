@@ -1,27 +1,27 @@
-/** A line on a terminal that says how far something is. */
+/** A progress line on a terminal. */
 import type { WriteStream } from "node:tty";
 
-/** So often it is drawn: 10 times a second at the most. */
+/** The line is drawn at most 10 times a second. */
 const PAUSE_MS = 100;
 const BAR_WIDTH = 24;
-/** Where a terminal does not know how wide it is. */
+/** The width if the terminal does not report one. */
 const DEFAULT_COLUMNS = 80;
 const CLEAR_LINE = "\r\u001b[K";
 
-/** Draws on a terminal, and nowhere else. */
+/** Draws a line on a terminal. Does nothing if the stream is not a terminal. */
 export class ProgressLine {
   readonly #terminal: WriteStream;
   readonly #text: () => string;
   #drawnAt = Number.NEGATIVE_INFINITY;
   #isDrawn = false;
 
-  /** `text` is asked for what to draw, each time. */
+  /** `text` is called whenever the line is drawn. */
   constructor(terminal: WriteStream, text: () => string) {
     this.#terminal = terminal;
     this.#text = text;
   }
 
-  /** Draws, if that is not too soon after the last time. */
+  /** Draws the line, unless it was just drawn. */
   update(): void {
     if (!this.#terminal.isTTY) return;
     const now = performance.now();
@@ -32,7 +32,7 @@ export class ProgressLine {
     this.#terminal.write(CLEAR_LINE + this.#text().slice(0, columns - 1));
   }
 
-  /** Takes the line away, so that something else can be written. */
+  /** Removes the line, so that other output can follow. */
   clear(): void {
     if (this.#isDrawn) this.#terminal.write(CLEAR_LINE);
     this.#isDrawn = false;
@@ -40,7 +40,7 @@ export class ProgressLine {
   }
 }
 
-/** `[=====     ]  42%`; only what was done, where nobody knows how much there is. */
+/** Returns a bar such as `[=====     ]  42%`; an empty text if the total is unknown or 0. */
 export function bar(done: number, total: number | undefined): string {
   if (!total) return "";
   const part = Math.min(1, done / total);
@@ -48,13 +48,13 @@ export function bar(done: number, total: number | undefined): string {
   return `[${"=".repeat(filled)}${" ".repeat(BAR_WIDTH - filled)}] ${String(Math.floor(part * 100)).padStart(3)}%`;
 }
 
-/** `1.4 MB` */
+/** Formats a number of bytes, such as `1.4 MB`. */
 export function inBytes(bytes: number): string {
   if (bytes === 1) return "1 byte";
   const units = ["bytes", "kB", "MB", "GB", "TB"];
   let value = bytes;
   let power = 0;
-  // As it is written: 999,999 bytes are 1.0 MB, not 1000 kB.
+  // Compares the rounded value, so that 999,999 bytes are 1.0 MB, not 1000 kB.
   for (; Math.round(value) >= 1000 && power < units.length - 1; power++) value /= 1000;
   return `${power === 0 ? value : value.toFixed(value < 9.95 ? 1 : 0)} ${units[power]}`;
 }

@@ -1,43 +1,70 @@
-/** The proxy as a process: what it says, what it logs, how it ends. */
+/** Runs the proxy as a process: messages, request log and shutdown. */
 import { type ApiProxy, createProxy, type ProxyOptions } from "../http/proxy.js";
 import { fetchUpstream } from "../http/upstream.js";
 import { DEFAULT_BASE_URL } from "./api.js";
-import type { ServeOptions } from "./serve.js";
+import { type ServedLinks, type ServeLinkOptions, servedLinks } from "./serve-links.js";
 import { type Answered, type ProxyServer, startServer } from "./server.js";
 import { WrongUse } from "./wrong-use.js";
 
 const KILOBYTE = 2 ** 10;
 const MEGABYTE = 2 ** 20;
-/** `npx` hands on a signal that the terminal has sent to all: two as near as that are one. */
+/** The terminal sends Ctrl-C to all its processes, and `npx` sends it once more. Signals within this time count as one. */
 const SAME_SIGNAL_MS = 100;
 
-/** Serves until a signal ends it. */
+/** The options of `serve`: body limits in MB, the header limit in KB, the grace period in seconds. */
+export interface ServeOptions extends ServeLinkOptions {
+  port: number;
+  host: string;
+  upstream: string;
+  instruction: boolean;
+  maxBody: number;
+  maxJson: number;
+  maxHeld: number;
+  maxHeaders: number;
+  allowHost: string[];
+  grace: number;
+  json?: true;
+}
+
+/** Serves until a signal stops it. */
 export async function serve(options: ServeOptions): Promise<void> {
-  const { port, host, instruction, maxBody, maxJson, maxHeaders, grace, json } = options;
-  // What the environment says in a blank is nothing.
+  const { port, host, allowHost, instruction, maxBody, maxJson, maxHeld, maxHeaders, grace, json } = options;
+  // A blank OPENAI_BASE_URL counts as not set.
   const upstream = options.upstream.trim() || DEFAULT_BASE_URL;
+  const links = await servedLinks(options, upstream, process.env);
   const proxy = proxyOf({
     upstream,
     fetch: fetchUpstream,
     instruction,
     maxBody: maxBody * MEGABYTE,
     maxJson: maxJson * MEGABYTE,
+    maxHeld: maxHeld * MEGABYTE,
+    files: links?.files,
   });
   const server = await startServer(proxy, {
     port,
     host,
+    allowHosts: allowHost,
+    linkHost: links?.host,
     maxHeaders: maxHeaders * KILOBYTE,
     onAnswered: logTo(process.stdout, json ? JSON.stringify : asText),
   }).catch((error: NodeJS.ErrnoException) => {
-    if (isNoAddress(error)) throw new WrongUse(`--host ${host}: ${error.message}`);
+    if (isInvalidHost(error)) throw new WrongUse(`--host ${host}: ${error.message}`);
     throw error;
   });
-  console.error(`listening on ${server.url}, upstream ${upstream}`);
-  const wereAllAnswered = await stopOnSignal(server, grace);
-  if (!wereAllAnswered) throw new Error(`requests ran longer than ${grace} s, and were cut off`);
+  // The first request comes after this, because nothing is awaited in between.
+  const notices = links?.listen(server.url) ?? [];
+  for (const line of [`listening on ${server.url}, upstream ${upstream}`, ...notices]) console.error(line);
+  const [allAnswered, allKept] = await stopOnSignal(server, grace, links);
+  if (!allKept) {
+    console.error(`error: some files were not kept, because they were still being copied after ${grace} s`);
+    process.exit(1); // the copies would keep the process alive
+  }
+  if (!allAnswered)
+    throw new Error(`some requests were aborted, because they were still running after ${grace} s`);
 }
 
-/** The proxy; that an option of it is wrong is the user's doing. */
+/** Creates the proxy. An invalid option is wrong use. */
 function proxyOf(options: ProxyOptions): ApiProxy {
   try {
     return createProxy(options);
@@ -46,22 +73,33 @@ function proxyOf(options: ProxyOptions): ApiProxy {
   }
 }
 
-/** Whether a server cannot listen because of its host: a name that is none, an address of another machine. */
-function isNoAddress({ syscall, code }: NodeJS.ErrnoException): boolean {
+/** Whether a server cannot listen because of its host: an unknown name, or an address of another machine. */
+function isInvalidHost({ syscall, code }: NodeJS.ErrnoException): boolean {
   return syscall === "getaddrinfo" || code === "EADDRNOTAVAIL";
 }
 
-/** Waits for a signal to stop, and then for the requests that run. The second signal ends at once. */
-function stopOnSignal(server: ProxyServer, grace: number): Promise<boolean> {
+/**
+ * Waits for a signal and then, for `grace` seconds in all, for running requests and for files that are being copied. Returns whether
+ * all requests were answered, and whether all files were copied. A second signal exits at once.
+ */
+function stopOnSignal(
+  server: ProxyServer,
+  grace: number,
+  links: ServedLinks | undefined,
+): Promise<[boolean, boolean]> {
+  const end = async (until: number): Promise<[boolean, boolean]> => {
+    const allAnswered = await server.stop(grace * 1000);
+    return [allAnswered, (await links?.kept(Math.max(0, until - performance.now()))) ?? true];
+  };
   return new Promise((resolve, reject) => {
     let first: number | undefined;
     const stop = (signal: string): void => {
       if (first === undefined) {
         first = performance.now();
-        console.error(`${signal}: waiting for the requests that run, ${grace} s at most`);
-        server.stop(grace * 1000).then(resolve, reject);
+        console.error(`${signal}: waiting up to ${grace} s for running requests`);
+        end(first + grace * 1000).then(resolve, reject);
       } else if (performance.now() - first > SAME_SIGNAL_MS) {
-        console.error(`${signal}: ended at once`);
+        console.error(`${signal} again: exiting now`);
         process.exit(1);
       }
     };
@@ -69,11 +107,11 @@ function stopOnSignal(server: ProxyServer, grace: number): Promise<boolean> {
   });
 }
 
-/** Writes a line for each request. A log that nobody reads any more is no reason to stop. */
+/** Returns a function that logs requests. If the log cannot be written any more, the proxy runs on without it. */
 function logTo(stream: NodeJS.WriteStream, format: (answered: Answered) => string): (line: Answered) => void {
   let isRead = true;
   stream.removeAllListeners("error").on("error", (error: Error) => {
-    if (isRead) console.error(`the log has ended: ${error.message}`);
+    if (isRead) console.error(`logging stopped: ${error.message}`);
     isRead = false;
   });
   return (answered) => {
@@ -81,12 +119,13 @@ function logTo(stream: NodeJS.WriteStream, format: (answered: Answered) => strin
   };
 }
 
-/** `2026-11-21T05:44:53.123Z POST /v1/responses 200 1234 ms, 1 citation recovered` */
-function asText({ time, method, path, status, ms, recovered, aborted, failed }: Answered): string {
+/** Formats a log line: `2026-11-21T05:44:53.123Z POST /v1/responses 200 1234 ms, 1 citation recovered`. */
+function asText({ time, method, path, status, ms, recovered, aborted, failed, otherKey }: Answered): string {
   const notes = [
     recovered > 0 && `${recovered} citation${recovered === 1 ? "" : "s"} recovered`,
     failed && !aborted && "recovery failed",
     aborted && "broken off",
+    otherKey && "other key: no links",
   ].filter(Boolean);
   return [`${time} ${method} ${path} ${status} ${ms} ms`, ...notes].join(", ");
 }

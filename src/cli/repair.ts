@@ -1,17 +1,14 @@
-/** `repair`: stored responses in, the same with the citations that they lack out. */
-import { stat } from "node:fs/promises";
+/** `repair`: adds missing citations to stored responses. */
 import { resolve } from "node:path";
 import { Command } from "commander";
-import { contextOf } from "../responses/repair.js";
-import type { RepairContext } from "../responses/response-repair.js";
-import { apiOf } from "./api.js";
-import { checkedInputs, type Input, isStdout, readerOf, STANDARD, shorter } from "./paths.js";
-import { bar, ProgressLine } from "./progress.js";
-import { readGivenFiles } from "./stored/given-files.js";
+import { checkedInputs, type Input, isStdout, STANDARD, stateOf } from "./paths.js";
+import { counted, RunDisplay } from "./run-display.js";
+import { contextFor } from "./stored/context.js";
+import { lockOutput } from "./stored/lock.js";
 import { Output } from "./stored/output.js";
 import { ProgressFile, type Task } from "./stored/progress-file.js";
-import { type Counts, type Others, Run, START } from "./stored/run.js";
-import { colorsFor } from "./terminal.js";
+import { type Remaining, readOn } from "./stored/reading.js";
+import { type Counts, type Milestone, Run, type RunOptions, START } from "./stored/run.js";
 import { WrongUse, wholeNumberFrom } from "./wrong-use.js";
 
 interface Options {
@@ -22,26 +19,30 @@ interface Options {
   resume?: true;
 }
 
-/** Nobody waits for a single one of them: a server that is busy may take its time. */
-const LIST_TIMEOUT_MS = 60_000;
-/** A run that is interrupted does this much again, at the most. */
+/** An interrupted run repeats at most this much work. */
 const MILESTONE_MS = 1000;
 
-/** `repair`: a filter from stdin to stdout, or from files to a file. */
+/** Defines `repair`: a filter from stdin to stdout, or from files to a file. */
 export function repairCommand(): Command {
   return new Command("repair")
-    .description("repair stored responses: one, an array, JSON Lines, a Batch API's output, recorded events")
-    .argument("[input...]", "files to read, - for stdin; stdin if there are none")
-    .option("--files <list.json>", "the containers' files, instead of asking the API for them")
-    .option("--out <file>", "write there instead of to stdout, which is - as well")
-    .option("--report <file>", "write what became of each response, as JSON Lines; - for stdout")
+    .description(
+      "add missing citations to stored responses: JSON, JSON Lines, Batch API output, recorded events",
+    )
+    .argument("[input...]", "the files to read; - for stdin, which is also the default")
+    .option(
+      "--files <list.json>",
+      "read the containers' file lists from this file, instead of asking the API",
+    )
+    .option("--out <file>", "write to this file instead of stdout, which - stands for")
+    .option("--report <file>", "write a report of each response, as JSON Lines; - for stdout")
     .option("--concurrency <n>", "how many responses may wait for the API at once", wholeNumberFrom(1), 8)
-    .option("--resume", "go on where an interrupted run with the same --out was")
+    .option("--resume", "continue the interrupted run that wrote --out")
     .addHelpText(
       "after",
       `
-What comes out has the shape of what came in, in its order. What lacks nothing keeps its bytes, and so does what is no
-response. The summary goes to stderr; the exit code is 1 if a citation is still missing or a line is no response.
+The output has the shape and the order of the input. A response that lacks nothing keeps its bytes, and so does a record
+that is not a response. The summary goes to stderr. The exit code is 1 if a citation is still missing, if a recovery
+failed, or if a record is not a response.
 
 Examples:
   $ openai-file-citations repair responses.jsonl --out repaired.jsonl
@@ -54,124 +55,166 @@ Examples:
 }
 
 async function repair(names: readonly string[], options: Options): Promise<Counts> {
-  const { concurrency, files } = options;
-  const outPath = isStdout(options.out) ? undefined : options.out;
-  const reportPath = isStdout(options.report) ? STANDARD : options.report;
-  const reportFile = reportPath === STANDARD ? undefined : reportPath;
-  if (outPath === undefined && options.resume)
-    throw new WrongUse("--resume needs the --out that the interrupted run wrote");
-  if (outPath === undefined && reportPath === STANDARD)
-    throw new WrongUse("what is repaired and its report would both go to stdout: --out says where else");
-  const inputs = await checkedInputs(names, { out: outPath, report: reportFile, files });
-  const sizes = inputs.every(({ size }) => size !== undefined) ? inputs.map(({ size }) => size!) : undefined;
-  const total = sizes?.reduce((sum, size) => sum + size, 0);
-  const context = await contextFor(options);
+  const { out: outPath, report: reportPath } = destinationsOf(options);
+  const paths = { out: fileOf(outPath), report: fileOf(reportPath), files: options.files };
+  const inputs = await checkedInputs(names, paths);
+  const { context, lists } = await contextFor(options.files);
+  if (lists === "none")
+    throw new WrongUse("no file lists: set OPENAI_API_KEY to ask the API, or give the lists with --files");
   const task: Task = {
     inputs: inputs.map(({ path }) => path),
-    report: reportPath === undefined ? null : reportFile === undefined ? STANDARD : resolve(reportFile),
+    report: paths.report === undefined ? (reportPath ?? null) : resolve(paths.report),
   };
-  const progressFile =
-    outPath !== undefined && (await canGrow(outPath)) ? new ProgressFile(outPath) : undefined;
-  const start = (await progressFile?.read(task)) ?? START;
-  if (progressFile && start !== START && !options.resume) {
-    throw new WrongUse(
-      `a run that writes ${outPath} was interrupted: go on with --resume, or remove ${progressFile.path} to start again`,
-    );
-  }
-  const { input: startInput, offset } = start;
-  if (sizes && offset > (sizes[startInput] ?? 0)) throw shorter(inputs[startInput]!.name);
-  const out = outPath === undefined ? Output.toStdout() : await Output.toFile(outPath, start.outLength);
-  const report = await reportTo(reportPath, start.reportLength).catch(async (error) => {
-    await out.leave();
+  const lockedFile = paths.out === undefined ? undefined : await lockOutput(paths.out);
+  if (paths.report !== undefined) await lockOutput(paths.report);
+  const progressFile = lockedFile === undefined ? undefined : new ProgressFile(lockedFile);
+  const start = await startOf(outPath, progressFile, task, options);
+  const outputs = await openOutputs(outPath, reportPath, start);
+  const { out, report } = outputs;
+  const remaining = await remainingOf(inputs, start, progressFile).catch(async (error) => {
+    await leave(outputs);
     throw error;
   });
   await out.begin();
   await report?.begin();
   out.endsLine = start.outEndsLine;
 
-  let bytesRead = (sizes ?? []).slice(0, start.input).reduce((sum, size) => sum + size, start.offset);
-  let milestoneAt = Number.NEGATIVE_INFINITY;
-  const startedAt = performance.now();
-  const line = new ProgressLine(process.stderr, () => {
-    const speed = (run.counts.responses - start.counts.responses) / ((performance.now() - startedAt) / 1000);
-    return `${bar(bytesRead, total)} ${inWords(run.counts)}, ${Math.round(speed).toLocaleString("en")} a second`;
-  });
-  // Where the responses go to the terminal, there is no place for it.
-  const hasPlace = (outPath !== undefined && reportPath !== STANDARD) || !process.stdout.isTTY;
-  const run: Run = new Run(
+  // If responses go to the terminal, progress would be drawn between them.
+  const canDraw = (outPath !== STANDARD && reportPath !== STANDARD) || !process.stdout.isTTY;
+  const words = { summary: inWords, fate: "written unchanged" };
+  const display = new RunDisplay(words, inputs, start, remaining.hash.bytes);
+  const run = new Run(
     {
       context,
       out,
       report,
-      concurrency,
-      onOthers: (others) => {
-        line.clear();
-        console.error(inWordsOf(others, inputs));
-      },
+      concurrency: options.concurrency,
+      onOthers: (others) => display.warn(others),
       onProgress: () => {
-        if (hasPlace) line.update();
+        if (canDraw) display.update(run.counts);
       },
-      isMilestoneDue: () => progressFile !== undefined && performance.now() - milestoneAt > MILESTONE_MS,
-      onMilestone: async (milestone) => {
-        await Promise.all([out.sync(), report?.sync()]);
-        await progressFile?.write(task, milestone);
-        milestoneAt = performance.now();
-      },
+      ...(progressFile && {
+        milestones: {
+          stateOf: (input) => stateOf(inputs[input]!),
+          ...everySecond(async (milestone) => {
+            await Promise.all([out.sync(), report?.sync()]);
+            await progressFile.write(task, milestone);
+          }),
+        },
+      }),
     },
     start,
   );
-  const onRead = (bytes: number): void => {
-    bytesRead += bytes;
-  };
-  await run.of(inputs.map((input) => readerOf(input, onRead)));
+  await run.of(
+    remaining.inputs.map((chunks) => display.count(chunks)),
+    remaining.hash,
+  );
   await report?.close();
   await out.close();
   await progressFile?.remove();
-  line.clear();
-  console.error(inWords(run.counts));
+  display.end(run.counts);
   return run.counts;
 }
 
-async function reportTo(path: string | undefined, length: number): Promise<Output | undefined> {
-  if (path === undefined) return undefined;
+/** Where the responses and their reports go: `-` is stdout. Without `report`, no reports are written. */
+interface Destinations {
+  out: string;
+  report: string | undefined;
+}
+
+function destinationsOf(options: Options): Destinations {
+  const out = options.out === undefined || isStdout(options.out) ? STANDARD : options.out;
+  const report = isStdout(options.report) ? STANDARD : options.report;
+  if (out === STANDARD && options.resume)
+    throw new WrongUse("--resume needs the --out of the interrupted run");
+  if (out === STANDARD && report === STANDARD) {
+    throw new WrongUse("responses and reports would both go to stdout: give --out or --report a file");
+  }
+  return { out, report };
+}
+
+function fileOf(destination: string | undefined): string | undefined {
+  return destination === STANDARD ? undefined : destination;
+}
+
+/** The milestone that an interrupted run has saved, if `--resume` is given; `START` if no run was interrupted. */
+async function startOf(
+  outPath: string,
+  progressFile: ProgressFile | undefined,
+  task: Task,
+  { resume }: Options,
+): Promise<Milestone> {
+  const saved = await progressFile?.read(task);
+  if (saved && !resume) {
+    throw new WrongUse(
+      `a run that writes ${outPath} was interrupted: continue it with --resume, or remove ${progressFile!.path} to start again`,
+    );
+  }
+  return saved ?? START;
+}
+
+interface Outputs {
+  out: Output;
+  report: Output | undefined;
+}
+
+async function openOutputs(
+  outPath: string,
+  reportPath: string | undefined,
+  { outLength, reportLength }: Milestone,
+): Promise<Outputs> {
+  const out = await outputTo(outPath, outLength);
+  try {
+    return { out, report: reportPath === undefined ? undefined : await outputTo(reportPath, reportLength) };
+  } catch (error) {
+    await out.leave();
+    throw error;
+  }
+}
+
+async function outputTo(path: string, length: number): Promise<Output> {
   return path === STANDARD ? Output.toStdout() : Output.toFile(path, length);
 }
 
-/** Whether a path is, or will be, a file: a device or a pipe takes nothing back. */
-async function canGrow(path: string): Promise<boolean> {
-  const found = await stat(path).catch(() => undefined);
-  return found?.isFile() ?? true;
+async function leave({ out, report }: Outputs): Promise<void> {
+  await Promise.all([out.leave(), report?.leave()]);
 }
 
-/** Where the containers' lists come from. */
-async function contextFor({ files }: Options): Promise<RepairContext> {
-  // A list in a file does not come to be longer by asking again.
-  if (files !== undefined) return contextOf(await readGivenFiles(files), { retries: 0 });
-  const api = apiOf(process.env);
-  if (!api) throw new WrongUse("no list of files: set OPENAI_API_KEY, or give the lists with --files");
+/** Returns what was not read yet at `start`. If an input has changed, adds to the error what the user can do. */
+async function remainingOf(
+  inputs: readonly Input[],
+  start: Milestone,
+  progressFile: ProgressFile | undefined,
+): Promise<Remaining> {
+  try {
+    return await readOn(inputs, start);
+  } catch (error) {
+    if (!(error instanceof WrongUse)) throw error;
+    throw new WrongUse(`${error.message}. Restore the input, or remove ${progressFile?.path} to start again`);
+  }
+}
+
+/** Saves the first milestone at once, and each later one at least a second after the one before it. */
+function everySecond(
+  save: (milestone: Milestone) => Promise<void>,
+): Pick<NonNullable<RunOptions["milestones"]>, "isDue" | "save"> {
+  let savedAt = Number.NEGATIVE_INFINITY;
   return {
-    ...contextOf(api, { timeoutMs: LIST_TIMEOUT_MS }),
-    getResponse: (id, signal) => api.getResponse(id, signal),
+    isDue: () => performance.now() - savedAt > MILESTONE_MS,
+    save: async (milestone) => {
+      await save(milestone);
+      savedAt = performance.now();
+    },
   };
 }
 
-/** `1,204 responses: 310 citations recovered in 290, 2 still missing, 1 failed` */
+/** The summary: `1,204 responses: 310 citations recovered in 290 responses, 2 still missing, 1 failure`. */
 function inWords({ responses, repaired, citations, left, failed, others }: Counts): string {
-  const n = (count: number, one: string, more = `${one}s`): string =>
-    `${count.toLocaleString("en")} ${count === 1 ? one : more}`;
   const parts = [
-    `${n(citations, "citation")} recovered in ${n(repaired, "response")}`,
+    `${counted(citations, "citation")} recovered in ${counted(repaired, "response")}`,
     left > 0 && `${left.toLocaleString("en")} still missing`,
-    failed > 0 && `${n(failed, "failure")}`,
-    others > 0 && `${others.toLocaleString("en")} no response`,
+    failed > 0 && counted(failed, "failure"),
+    others > 0 && counted(others, "not a response", "not responses"),
   ];
-  return `${n(responses, "response")}: ${parts.filter((part) => part !== false).join(", ")}`;
-}
-
-/** `responses.jsonl: lines 17-19 are no responses (no JSON), passed as they are` */
-function inWordsOf({ input, shape, from, to, problem }: Others, inputs: readonly Input[]): string {
-  const { yellow } = colorsFor(process.stderr);
-  const kind = shape === "lines" ? "line" : "value";
-  const where = from === to ? `${kind} ${from} is no response` : `${kind}s ${from}-${to} are no responses`;
-  return `${yellow(`${inputs[input]!.name}: ${where}`)} (${problem}), passed as it came`;
+  return `${counted(responses, "response")}: ${parts.filter((part) => part !== false).join(", ")}`;
 }

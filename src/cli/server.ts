@@ -1,4 +1,4 @@
-/** The proxy on HTTP: what it refuses by itself, what it tells of each request, how it stops. */
+/** Serves the proxy over HTTP: refuses invalid requests, logs all requests and shuts down gracefully. */
 import {
   createServer,
   type IncomingMessage,
@@ -10,32 +10,40 @@ import { type AddressInfo, Server as NetServer, type Socket } from "node:net";
 import type { ServerRequest } from "srvx";
 import { toNodeHandler } from "srvx/node";
 import { apiError, errorBody } from "../http/api-error.js";
-import { type ApiProxy, HEALTH_PATH, targetOf } from "../http/proxy.js";
+import type { ApiProxy } from "../http/proxy.js";
+import { HEALTH_PATH, isFilesTarget, isHealthCheck, targetOf } from "../http/proxy-paths.js";
+import { type HostRule, hostRule, refusalForInvalidHost } from "./allowed-hosts.js";
 
-/** What became of a request, for the log: nothing of its query, its headers or a body. */
+/** The log entry of a request. The query, the headers and the body may be secret, so the entry contains no part of them. */
 export interface Answered {
-  /** When it came, in ISO 8601. */
+  /** When the request arrived, in ISO 8601. */
   time: string;
-  /** `-` where it could not be read; so is the path. */
+  /** `-` if the request could not be parsed. Then `path` is `-` too. */
   method: string;
   path: string;
-  /** 499 where the caller went before there was an answer. */
+  /** 499 if the client disconnected before the response. */
   status: number;
-  /** From the request to its answer's last byte, in milliseconds. */
+  /** From the request to the last byte of the response, in milliseconds. */
   ms: number;
-  /** How many citations the answer got here. */
+  /** How many citations were recovered. */
   recovered: number;
-  /** Only there where the answer broke off: the caller went, or the upstream. */
+  /** Set if the response is incomplete, because the client or the upstream disconnected. */
   aborted?: true;
-  /** Only there where a citation may still be missing: its container's list failed. */
+  /** Set if a citation may still be missing, because a container's list failed. */
   failed?: true;
+  /** Set if the proxy makes links, but not for this request, because it does not have the proxy's key. */
+  otherKey?: true;
 }
 
 export interface ServerOptions {
-  /** 0 is any that is free. */
+  /** 0 for any free port. */
   port: number;
   host: string;
-  /** The longest head of a request, in bytes. */
+  /** Accepted host names besides loopback ones: see `hostRule`. */
+  allowHosts: readonly string[];
+  /** The host name of the links, which is accepted for requests below `/files` too. */
+  linkHost?: string | undefined;
+  /** The limit of a request's headers, in bytes. */
   maxHeaders: number;
   onAnswered: (answered: Answered) => void;
 }
@@ -43,29 +51,35 @@ export interface ServerOptions {
 export interface ProxyServer {
   /** Such as `http://127.0.0.1:8787`. */
   url: string;
-  /** Takes no more requests, and waits for those that run, but no longer than this; whether all were answered. */
+  /** Stops accepting requests and waits up to `graceMs` for running ones. Returns whether all were answered. */
   stop(graceMs: number): Promise<boolean>;
 }
 
-/** A balancer keeps its connections for a minute, and must not find one closed that it is about to use. */
+/**
+ * How long an idle connection stays open. Load balancers usually reuse a connection for a minute, and must not send a request
+ * on a connection that is being closed.
+ */
 const KEEP_ALIVE_MS = 75_000;
-/** How long the head of a request may take. */
+/** How long a request's headers may take to arrive. */
 const HEADERS_MS = 60_000;
-/** How long who was refused may go on sending, and take to read why. */
+/** How long a refused client may keep sending and has time to read the response. */
 const LINGER_MS = 2000;
 
-/** What a connection says whose caller has gone. */
+/** Error codes of a connection whose client has disconnected. */
 const GONE = new Set<string | undefined>(["ECONNRESET", "EPIPE", "HPE_INVALID_EOF_STATE"]);
 
-/** Serves a proxy. Rejects where it cannot listen: the port is taken. */
+/** Starts the server. Rejects if it cannot listen, for example because the port is in use. */
 export async function startServer(
   proxy: ApiProxy,
-  { port, host, maxHeaders, onAnswered }: ServerOptions,
+  { port, host, allowHosts, linkHost, maxHeaders, onAnswered }: ServerOptions,
 ): Promise<ProxyServer> {
   const sockets = new Set<Socket>();
-  /** The answers under way, the connections that they go to, and what will be told of them. */
+  /** The responses that are not complete, with their connections and log entries. */
   const running = new Map<ServerResponse, { socket: Socket; answered: Answered }>();
   let isStopping = false;
+  /** Set when the server listens, before the first request. */
+  let refusalByRule!: HostRule;
+  let refusalOfLink!: HostRule;
 
   const endIfIdle = (socket: Socket): void => {
     if (![...running.values()].some((busy) => busy.socket === socket)) socket.destroySoon();
@@ -76,7 +90,8 @@ export async function startServer(
     const start = performance.now();
     const { pathname: path = "-" } = targetOf(request);
     const time = new Date().toISOString();
-    const answered: Answered = { time, method: request.method, path, status: 499, ms: 0, recovered: 0 };
+    const { method } = request;
+    const answered: Answered = { time, method, path: withoutToken(path), status: 499, ms: 0, recovered: 0 };
     let hasFailed = false;
     const { socket } = req;
     running.set(res, { socket, answered });
@@ -91,31 +106,39 @@ export async function startServer(
       answered.ms = Math.round(performance.now() - start);
       onAnswered(answered);
     });
-    if (isWithoutHost(req))
-      return Promise.resolve(apiError(400, "bad_request", "The request names no host."));
+    const { url: target = "" } = req;
+    const refusalForHost = isFilesTarget(target) ? refusalOfLink : refusalByRule;
+    // Health checks are allowed for any host, because their response contains nothing secret.
+    const refusal =
+      refusalForInvalidHost(req) ?? (isHealthCheck(method, path) ? undefined : refusalForHost(req));
+    if (refusal) return Promise.resolve(refusal);
     const answer = proxy(request, {
-      // Node's own stream: one of the Web's around it costs as much as all the rest of a small request.
+      // Node's own stream: wrapping it in a Web stream costs as much as the rest of a small request.
       body: hasBody(req) ? req : null,
+      target,
       onReport({ outcome, citations }) {
         answered.recovered += citations.filter(({ origin }) => origin === "recovered").length;
-        hasFailed ||= outcome === "failed"; // as it does where the answer breaks off
+        hasFailed ||= outcome === "failed"; // also set when the response is aborted
+      },
+      onOtherKey() {
+        answered.otherKey = true;
       },
     });
-    // The head of an answer goes out without its body where that takes its time; else with it, at once.
+    // Sends the headers early if the body is slow. If the body is ready, both go out together.
     const before = socket.bytesWritten;
-    const sendHead = (): void => {
+    const sendHeaders = (): void => {
       if (res.headersSent && socket.bytesWritten === before) res.flushHeaders();
     };
-    answer.then(() => setImmediate(sendHead)).catch(() => {});
-    // A mistake of ours is no reason to lose the other requests that run.
-    return answer.catch(() => apiError(500, "internal_error", "The proxy made a mistake."));
+    answer.then(() => setImmediate(sendHeaders)).catch(() => {});
+    // A bug in one request must not end the process and with it the other requests.
+    return answer.catch(() => apiError(500, "internal_error", "An internal error occurred in the proxy."));
   };
 
   const options = {
     maxHeaderSize: maxHeaders,
-    requireHostHeader: false, // Node would refuse it without a word, here or in the log
+    requireHostHeader: false, // `refusalForInvalidHost` checks the header: Node would refuse without a log entry
     headersTimeout: HEADERS_MS,
-    requestTimeout: 0, // an upload takes as long as it takes: by default, five minutes would be its end
+    requestTimeout: 0, // no limit: with Node's default, an upload would be cut off after five minutes
     keepAliveTimeout: KEEP_ALIVE_MS,
   };
   const server = createServer(options, toNodeHandler(handle) as RequestListener);
@@ -124,25 +147,29 @@ export async function startServer(
     socket.once("close", () => sockets.delete(socket));
   });
   server.on("clientError", (error: NodeJS.ErrnoException, socket: Socket) => {
-    if (socket.writableEnded) return; // it was refused already, and goes on sending
+    if (socket.writableEnded) return; // the client was already refused and is still sending
     const busy = [...running].filter(([, { socket: its }]) => its === socket);
     const hasBegun = busy.some(([{ headersSent }]) => headersSent);
-    // Who goes in the middle of an upload needs no answer.
+    // A client that disconnects during an upload cannot receive a response.
     const hasGone = busy.length > 0 && GONE.has(error.code);
     if (!socket.writable || hasBegun || hasGone) {
       socket.destroy();
       return;
     }
     const [status, code, message] = refusalFor(error, maxHeaders);
-    // A request whose body is broken has a line of its own.
+    // A request with a broken body is running and gets its own log entry when it closes.
     for (const [, { answered }] of busy) answered.status = status;
     if (busy.length === 0) onAnswered(unread("-", status));
     refuse(socket, status, JSON.stringify(errorBody(status, code, message)));
   });
   server.on("connect", ({ method = "-" }: IncomingMessage, socket: Socket) => {
-    socket.on("error", () => {}); // who asks for a tunnel may go without an answer
+    socket.on("error", () => {}); // the client may disconnect before the response
     onAnswered(unread(method, 405));
-    const body = errorBody(405, "method_not_allowed", `This proxy has the API, and opens no tunnels.`);
+    const body = errorBody(
+      405,
+      "method_not_allowed",
+      "CONNECT is not supported: send API requests to this proxy directly.",
+    );
     refuse(socket, 405, JSON.stringify(body));
   });
   await new Promise<void>((resolve, reject) => {
@@ -150,36 +177,40 @@ export async function startServer(
     server.listen({ port, host }, resolve);
   });
 
+  const address = server.address() as AddressInfo;
+  refusalByRule = hostRule(address, allowHosts);
+  refusalOfLink = hostRule(address, allowHosts, linkHost);
+
   return {
-    url: urlOf(server.address() as AddressInfo),
+    url: urlOf(address),
     async stop(graceMs) {
       isStopping = true;
-      // Not HTTP's own close: it cuts off what is written, but not yet sent.
+      // Not the HTTP server's own `close`, which drops data that is written and not yet sent.
       const closed = new Promise((resolve) => NetServer.prototype.close.call(server, resolve));
       for (const socket of sockets) endIfIdle(socket);
-      let isCut = false;
+      let wasCut = false;
       const timer = setTimeout(() => {
-        isCut = running.size > 0;
+        wasCut = running.size > 0;
         for (const socket of sockets) socket.destroy();
       }, graceMs);
       await closed;
       clearTimeout(timer);
-      return !isCut;
+      return !wasCut;
     },
   };
 }
 
-/** What is told of what never came to be a request. */
+/** Replaces the token of a link in a path, because anyone who has the token can open the file. */
+function withoutToken(path: string): string {
+  return path.replace(/(?<=\/)[^/.]+\.[^/.]+\.[^/]{40,}/g, "…");
+}
+
+/** The log entry of data that could not be parsed as a request. */
 function unread(method: string, status: number): Answered {
   return { time: new Date().toISOString(), method, path: "-", status, ms: 0, recovered: 0 };
 }
 
-/** HTTP/1.1 wants one of each request. */
-function isWithoutHost({ headers, httpVersion }: IncomingMessage): boolean {
-  return headers.host === undefined && httpVersion === "1.1";
-}
-
-/** Whether a request comes with a body that means something: HTTP gives none to a GET. */
+/** Whether a request has a body to forward. HTTP gives the body of a GET no meaning. */
 function hasBody({ method, headers }: IncomingMessage): boolean {
   if (method === "GET" || method === "HEAD") return false;
   return headers["transfer-encoding"] !== undefined || Number(headers["content-length"]) > 0;
@@ -189,19 +220,19 @@ function urlOf({ address, family, port }: AddressInfo): string {
   return `http://${family === "IPv6" ? `[${address}]` : address}:${port}`;
 }
 
-/** What is said to who sent something that is no request, or too much of a head. */
+/** Returns status, code and message for data that Node could not parse as a request. */
 function refusalFor({ code }: NodeJS.ErrnoException, maxHeaders: number): [number, string, string] {
   if (code === "HPE_HEADER_OVERFLOW") {
-    const message = `The request's headers are longer than this proxy takes: ${maxHeaders} bytes.`;
+    const message = `The request's headers exceed this proxy's limit of ${maxHeaders} bytes.`;
     return [431, "headers_too_large", message];
   }
   if (code === "ERR_HTTP_REQUEST_TIMEOUT") {
-    return [408, "request_timeout", "The request's headers did not come in time."];
+    return [408, "request_timeout", "The request's headers did not arrive in time."];
   }
-  return [400, "bad_request", `This is no HTTP request: ${code}.`];
+  return [400, "bad_request", `The request is not valid HTTP: ${code}.`];
 }
 
-/** Answers without the request. Closed at once, with something unread, the connection would lose the answer. */
+/** Sends a response on the raw connection. Closes the connection later: closing with unread data could lose the response. */
 function refuse(socket: Socket, status: number, body: string): void {
   const head = [
     `HTTP/1.1 ${status} ${STATUS_CODES[status]}`,

@@ -1,4 +1,4 @@
-/** What a terminal shows differently from a file or a pipe. */
+/** Colours, links and safe text for terminals. */
 import { pathToFileURL } from "node:url";
 import pc from "picocolors";
 
@@ -6,7 +6,7 @@ interface Stream {
   isTTY?: boolean;
 }
 
-/** Colours for `stdout` or `stderr`: only where that is a terminal, and `NO_COLOR` does not forbid them. */
+/** Returns colour functions for `stdout` or `stderr`. They add colour only on a terminal and without `NO_COLOR`. */
 export function colorsFor(stream: Stream): ReturnType<typeof pc.createColors> {
   return pc.createColors(canStyle(stream));
 }
@@ -16,15 +16,15 @@ function canStyle({ isTTY }: Stream): boolean {
   return isTTY === true && !NO_COLOR && TERM !== "dumb";
 }
 
-// biome-ignore lint/suspicious/noControlCharactersInRegex: they are what is looked for
+// biome-ignore lint/suspicious/noControlCharactersInRegex: the pattern must find control characters
 const C0 = /[\u0000-\u0008\u000b-\u001f\u007f]/g;
-/** Control characters above ASCII, and those that turn the direction of writing. */
+/** Control characters above ASCII, and characters that change the writing direction. */
 const OTHERS = /[\u0080-\u009f\p{Bidi_Control}]/gu;
 const DELETE = 0x7f;
 
 /**
- * A model's or a server's words for a terminal, which takes control characters for commands: to change what stands
- * there already, or worse. They become pictures of themselves. Lines and tabs stay.
+ * Makes text from a model or a server safe to print on a terminal. Control characters could change the screen or run
+ * terminal commands, so they are replaced by visible symbols. Newlines and tabs stay.
  */
 export function shown(text: string): string {
   return text
@@ -35,7 +35,7 @@ export function shown(text: string): string {
     .replace(OTHERS, "\ufffd");
 }
 
-/** A path to click on, where `stream` is a terminal (those that cannot do that show the path alone). */
+/** Returns a path as a link, if `stream` is a terminal. Terminals without links show the path only. */
 export function linkTo(path: string, stream: Stream): string {
   if (!canStyle(stream)) return stream.isTTY ? shown(path) : path;
   return `\u001b]8;;${pathToFileURL(path).href}\u001b\\${shown(path)}\u001b]8;;\u001b\\`;

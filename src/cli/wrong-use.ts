@@ -1,11 +1,11 @@
 import { InvalidArgumentError } from "commander";
 
-/** The command cannot do what it was asked to. The process ends with 2, and nothing was written. */
+/** The command was used wrongly. It has written nothing, and the exit code is 2. */
 export class WrongUse extends Error {
   override name = "WrongUse";
 }
 
-/** Reads an option's whole number, for commander. */
+/** Returns a parser for an option that takes a whole number, for commander. */
 export function wholeNumberFrom(least: number, most = Number.MAX_SAFE_INTEGER): (text: string) => number {
   return (text) => {
     const number = Number(text);

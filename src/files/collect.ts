@@ -1,50 +1,51 @@
-/** What a response hands over: the files it cites and the images it carries. */
-import { badInput, isRecord } from "../bad-input.js";
+/** Lists the files of a response: the container files that it cites and the images that it contains. */
+import { badInput, isRecord } from "../errors.js";
 import { isPictureType, pictureExtension, pictureTypeOf } from "./pictures.js";
 
-/** A file in a container, cited in some part of the response. It is downloaded by its two ids. */
+/** A container file that the response cites. Its two ids are needed to download it. */
 export interface CitedFile {
   kind: "container-file";
   containerId: string;
   fileId: string;
-  /** As the API gives it. It comes from the model: no path to write to as it is. */
+  /** The name in the citation. It comes from the model, so it is not safe to use as a path. */
   filename: string;
 }
 
-/** A picture that the image generation tool made. It is in the response itself. */
+/** An image that the image generation tool made. The response contains its bytes. */
 export interface GeneratedImage {
   kind: "generated-image";
   /** The id of the `image_generation_call`. */
   itemId: string;
-  /** Of the item's id and the format. */
+  /** Made of the item's id and the image format. */
   filename: string;
-  /** What the bytes say, else what the item's `output_format` says, else `image/png`, the API's default. */
+  /** Taken from the bytes, else from the item's `output_format`, else `image/png`, the API's default. */
   mediaType: string;
   base64: string;
 }
 
-/** A picture among the outputs of a Code Interpreter call. They are there only if the request included them. */
+/** An image in the outputs of a Code Interpreter call. The API sends outputs only if the request's `include` asks for them. */
 export interface CodeImage {
   kind: "code-image";
   /** The id of the `code_interpreter_call`. */
   itemId: string;
-  /** Of the call's id and the picture's place among its outputs. */
+  /** Made of the call's id and the position of the image in the call's outputs. */
   filename: string;
-  /** What a `data:` URL says of itself; `undefined` for any other. */
+  /** The media type in a `data:` URL; `undefined` for other URLs. */
   mediaType: string | undefined;
-  /** `data:` or `https:`. */
+  /** A `data:` or `https:` URL. */
   url: string;
 }
 
-/** One thing that a response hands over. */
+/** One file of a response. */
 export type CollectedFile = CitedFile | GeneratedImage | CodeImage;
 
 /**
- * Everything that a response hands over, in its order, each once: the container files cited in any part (charts cited
- * from 0 to 0 as well), generated images, images among the outputs of Code Interpreter calls. Asks nobody.
+ * Returns all files of a response, in the order of its output and each once: the container files that any part cites (also
+ * charts, which are cited from 0 to 0), generated images, and images in the outputs of Code Interpreter calls. Sends no
+ * requests.
  *
- * @param response a complete response, plain or a stream's final one.
- * @throws {TypeError} when `response` is none.
+ * @param response a complete response, such as the one in a stream's final event.
+ * @throws {TypeError} if `response` is not a response.
  * @example
  * ```ts
  * import OpenAI from "openai";
@@ -63,7 +64,7 @@ export function collectFiles(response: { output: unknown }): CollectedFile[] {
   if (!isRecord(response) || !Array.isArray(response.output)) {
     throw badInput("response", "a response of the Responses API, with an output array", response);
   }
-  // Of two that are the same, the first one stays, and so does its place.
+  // The first of several equal files determines the position.
   const files = new Map<string, CollectedFile>();
   for (const item of response.output) {
     for (const file of filesOfItem(item)) if (!files.has(keyOf(file))) files.set(keyOf(file), file);
@@ -107,14 +108,14 @@ function citedFilesOf(part: unknown): CitedFile[] {
   });
 }
 
-/** How much of a picture's base64 tells its type. */
+/** How many characters of an image's base64 are decoded to recognize its type. */
 const START = 32;
 
 function generatedImageOf(item: Record<string, unknown>): GeneratedImage[] {
   const { id, result, output_format: format } = item;
   if (typeof id !== "string" || typeof result !== "string" || result === "") return [];
-  const said = `image/${format}`;
-  const mediaType = pictureTypeOf(decodedStart(result)) ?? (isPictureType(said) ? said : "image/png");
+  const declared = `image/${format}`;
+  const mediaType = pictureTypeOf(decodedStart(result)) ?? (isPictureType(declared) ? declared : "image/png");
   return [
     {
       kind: "generated-image",
@@ -126,12 +127,12 @@ function generatedImageOf(item: Record<string, unknown>): GeneratedImage[] {
   ];
 }
 
-/** The first bytes that base64 stands for, one character each. */
+/** Decodes the first bytes of base64, one character each. Returns an empty string if the base64 is invalid. */
 function decodedStart(base64: string): string {
   try {
     return atob(base64.slice(0, START));
   } catch {
-    return ""; // it is none
+    return "";
   }
 }
 

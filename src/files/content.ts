@@ -1,9 +1,13 @@
-/** The bytes of what a response hands over, from where they are: a container, a URL, the response itself. */
+/** Reads the bytes of a response's files: from a container, from a URL or from the response itself. */
 import { AbortError } from "p-retry";
-import { isId } from "../responses/ids.js";
+import { isId } from "../containers/ids.js";
+import { badInput } from "../errors.js";
 import type { CodeImage, CollectedFile } from "./collect.js";
 
-/** As much of an OpenAI client as is needed to download a container's file. */
+/**
+ * The part of an OpenAI client that downloads container files. It must percent-encode the ids in the URL, as the SDK does,
+ * because they can contain any characters except control characters.
+ */
 export interface ContainerContentClient {
   containers: {
     files: {
@@ -23,31 +27,39 @@ export interface ContainerContentClient {
   };
 }
 
-/** A container's file, as a citation names it. */
+/** Throws a `TypeError` unless `client` can download container files. */
+export function checkContentClient(client: unknown): asserts client is ContainerContentClient {
+  const { containers } = Object(client) as Partial<ContainerContentClient>;
+  if (typeof containers?.files?.content?.retrieve === "function") return;
+  throw badInput("client", "an OpenAI client, with containers.files.content.retrieve", client);
+}
+
+/** The ids of a container file. */
 interface FileIds {
   containerId: string;
   fileId: string;
 }
 
 /**
- * The answer with a container file's bytes. Where the API redirects to them, they are fetched from there without the
- * client's credentials: `fetch` itself would take along all but `authorization`, to whatever origin that is.
+ * Requests the bytes of a container file. Returns the HTTP response, which may have any status. For some statuses, the SDK
+ * throws an error instead. A redirect is followed without the client's credentials: `fetch` itself would send all headers except
+ * `authorization` to the other origin.
  */
-export async function retrieveContent(
+async function retrieveContent(
   client: ContainerContentClient,
   { containerId, fileId }: FileIds,
   options: { signal?: AbortSignal; headers?: Record<string, string>; maxRetries?: number },
 ): Promise<Response> {
-  const asked = Promise.resolve(
+  const request = Promise.resolve(
     client.containers.files.content.retrieve(
       fileId,
       { container_id: containerId },
       { ...options, fetchOptions: { redirect: "manual" } },
     ),
   );
-  const answer: unknown = await asked.catch((error: unknown) => error); // the SDK throws what is not ok
+  const answer: unknown = await request.catch((error: unknown) => error); // the SDK throws unless the status is 2xx
   const location = redirectOf(answer);
-  if (location === undefined) return notEmpty(await asked);
+  if (location === undefined) return notEmpty(await request);
   if (answer instanceof Response) await answer.body?.cancel();
   const { signal, headers } = options;
   return notEmpty(
@@ -55,13 +67,28 @@ export async function retrieveContent(
   );
 }
 
-/** An answer that has a file, if an empty one. The SDK gives `null` for a 204. */
-function notEmpty(answer: Response | null): Response {
-  if (answer && answer.status !== 204) return answer;
-  throw Object.assign(new Error("the API answered 204, without a file"), { status: 204 });
+/** Asks for an unencoded body, because the length and the ranges of an encoded one are not those of the file. */
+const UNENCODED = { "accept-encoding": "identity" };
+
+/** Requests a container file once for the file route. Throws an error, or the API's answer if its status is not 2xx. */
+export async function retrieveFile(
+  client: ContainerContentClient,
+  file: FileIds,
+  { headers, signal }: { headers: Record<string, string>; signal: AbortSignal },
+): Promise<Response> {
+  const answer = await retrieveContent(client, file, { headers: { ...UNENCODED, ...headers }, signal });
+  if (answer.ok) return answer;
+  await answer.body?.cancel();
+  throw answer;
 }
 
-/** The URL that an answer, or the error that it was thrown as, redirects to. */
+/** Returns the HTTP response unless it is a 204, which has no file. The SDK returns `null` for a 204. */
+function notEmpty(answer: Response | null): Response {
+  if (answer && answer.status !== 204) return answer;
+  throw Object.assign(new Error("the API answered 204 instead of sending the file"), { status: 204 });
+}
+
+/** Returns the URL to which an HTTP response, or the SDK's error for it, redirects. */
 function redirectOf(answer: unknown): string | undefined {
   const { status, headers } = Object(answer) as { status?: unknown; headers?: unknown };
   const isRedirect = typeof status === "number" && status >= 300 && status < 400;
@@ -69,19 +96,19 @@ function redirectOf(answer: unknown): string | undefined {
   return /^https?:/i.test(location) && URL.canParse(location) ? location : undefined;
 }
 
-/** A file's bytes. */
+/** The bytes of a file. */
 export interface Content {
   body: ReadableStream<Uint8Array>;
-  /** How many bytes there will be, if that is known. */
+  /** The length in bytes, if it is known. */
   total: number | undefined;
 }
 
-/** Whether the bytes are in the response itself: what is wrong with them then is so each time. */
+/** Whether the response itself contains the file's bytes. If these bytes are invalid, another try does not help. */
 export function isInline(file: CollectedFile): boolean {
   return file.kind === "generated-image" || (file.kind === "code-image" && /^data:/i.test(file.url));
 }
 
-/** Opens a file. An error has the `status` and the `headers` of the answer, if there was one. */
+/** Opens a file. An error has the `status` and `headers` of the HTTP response, if there was one. */
 export async function openFile(
   client: ContainerContentClient,
   file: CollectedFile,
@@ -93,9 +120,9 @@ export async function openFile(
   const { status, headers, body } = response;
   if (!response.ok) {
     await body?.cancel();
-    throw Object.assign(new Error(`it was answered with ${status}`), { status, headers });
+    throw Object.assign(new Error(`the server answered ${status}`), { status, headers });
   }
-  // The length of an encoded body is not that of the bytes that come out of it.
+  // For an encoded body, the header is not the length of the decoded bytes.
   const length = headers.has("content-encoding") ? null : headers.get("content-length");
   return {
     body: body ?? new Blob().stream(),
@@ -113,16 +140,16 @@ function download(
     return fetch((file as CodeImage).url, { ...abort, credentials: "omit" });
   }
   if (!isId(file.containerId) || !isId(file.fileId)) {
-    throw new AbortError("the citation's ids are not those of a container's file");
+    throw new AbortError("the citation's container_id or file_id is not a valid id");
   }
-  // What fails is tried again by `saveFiles`, and not in there as well.
+  // `copyFile` does the retries, so the client must not retry too.
   return retrieveContent(client, file, { ...abort, maxRetries: 0 });
 }
 
-/** How much base64 is decoded at once: a multiple of 4 characters. */
+/** How many characters of base64 are decoded at once. Must be a multiple of 4. */
 const BASE64_PIECE = 64 * 1024;
 
-/** What base64 stands for, piece by piece. */
+/** Decodes base64 piece by piece. */
 function ofBase64(given: string): Content {
   const base64 = /\s/.test(given) ? given.replace(/\s+/g, "") : given;
   let at = 0;
@@ -143,7 +170,7 @@ function ofBase64(given: string): Content {
 
 function ofDataUrl(url: string): Content {
   const comma = url.indexOf(",");
-  if (comma < 0) throw new AbortError("the data: URL holds no data");
+  if (comma < 0) throw new AbortError("the data: URL has no comma, and so no data");
   const data = url.slice(comma + 1);
   if (/; *base64$/i.test(url.slice(0, comma))) {
     return ofBase64(data.includes("%") ? new TextDecoder().decode(percentDecoded(data)) : data);
@@ -152,7 +179,7 @@ function ofDataUrl(url: string): Content {
   return { body: new Blob([bytes]).stream(), total: bytes.length };
 }
 
-/** The bytes of a URL's text. A percent sign that stands for no byte is one, as the URL standard has it. */
+/** Percent-decodes text to bytes. As the URL standard says, an invalid percent sequence is kept as it is. */
 function percentDecoded(text: string): Uint8Array<ArrayBuffer> {
   const bytes = new TextEncoder().encode(text);
   let length = 0;

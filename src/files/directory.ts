@@ -1,16 +1,12 @@
-/** A sink that writes to disk: names made safe, no half file ever seen, no file lost. */
-import { randomUUID } from "node:crypto";
-import { createWriteStream } from "node:fs";
-import { link, mkdir, open, rename, rm } from "node:fs/promises";
+/** A sink that writes files to disk under safe names. No file is visible before it is complete, and none is lost. */
+import { link, open, rename, rm } from "node:fs/promises";
 import { join, resolve } from "node:path";
-import { Readable } from "node:stream";
-import { pipeline } from "node:stream/promises";
-import type { ReadableStream as NodeReadableStream } from "node:stream/web";
-import { badInput, checkNames, isRecord } from "../bad-input.js";
+import { badInput, checkNames, isRecord } from "../errors.js";
+import type { Sink } from "./copy.js";
+import { partWriter } from "./part-files.js";
 import { numberedName, safeName } from "./safe-name.js";
-import type { Sink } from "./save.js";
 
-/** What a file system says that has no links. */
+/** The error codes of `link` on file systems without hard links. */
 const NO_LINKS = new Set<string | undefined>([
   "EPERM",
   "ENOTSUP",
@@ -20,15 +16,22 @@ const NO_LINKS = new Set<string | undefined>([
   "EMLINK",
 ]);
 
+/** For how many names a sink remembers the next number. */
+const MOST_NAMES = 10_000;
+
 /**
- * A sink that writes each file into a folder, which is made if it is not there, and says its absolute path. A name from
- * a response is no path: what could lead out of the folder, or is no name on some system, is replaced. A file is
- * written under another name and renamed when it is complete.
+ * Returns a sink that writes each file into a folder. The location of a saved file is its absolute path. The sink creates the
+ * folder if needed.
+ *
+ * A file name from a response is never used as a path. Characters that could lead out of the folder are replaced. So are
+ * characters that some system does not allow, and a dot at the beginning. A file is written under a hidden name and renamed
+ * when it is complete. Before its first file, the sink removes unfinished files that killed processes of this host left in
+ * the folder more than an hour ago.
  *
  * @param path the folder.
- * @param options `overwrite`: put a file in place of one of the same name, also of one that the same response hands over.
- * Default `false`: it gets a number, `plan (2).docx`.
- * @throws {TypeError} when `path` is no string, or an empty one, or an option is wrong.
+ * @param options `overwrite`: whether a file replaces an existing one of the same name, even one of the same response.
+ * Default `false`: the file gets a number, as in `plan (2).docx`.
+ * @throws {TypeError} if `path` is not a string or is empty, or an option is wrong.
  * @example
  * ```ts
  * import { directory } from "openai-file-citations/node";
@@ -43,28 +46,39 @@ export function directory(path: string, options: { overwrite?: boolean | undefin
   const { overwrite = false } = options;
   if (typeof overwrite !== "boolean") throw badInput("options.overwrite", "a boolean", overwrite);
   const folder = resolve(path);
-  return async (file, stream) => {
-    await mkdir(folder, { recursive: true });
-    const partial = join(folder, `.${randomUUID()}.part`);
-    try {
-      const source = Readable.fromWeb(stream as unknown as NodeReadableStream<Uint8Array>);
-      await pipeline(source, createWriteStream(partial, { flags: "wx", flush: true }));
+  const nextNumbers = new Map<string, number>();
+  const write = partWriter(folder);
+  return (file, stream) =>
+    write(stream, async (partial) => {
       const name = safeName(file.filename);
-      if (overwrite) {
-        await rename(partial, join(folder, name));
-        return join(folder, name);
-      }
-      for (let number = 1; ; number++) {
-        const target = join(folder, numberedName(name, number));
-        if (await placeNew(partial, target)) return target;
-      }
-    } finally {
-      await rm(partial, { force: true });
-    }
-  };
+      if (!overwrite) return placeNumbered(partial, folder, name, nextNumbers);
+      await rename(partial, join(folder, name));
+      return join(folder, name);
+    });
 }
 
-/** Gives a complete file its name, if no other has it; both names are one file for a moment. */
+/**
+ * Gives a complete file the first free name: `plan.docx`, `plan (2).docx` and so on. If the plain name is taken, the search
+ * starts after the number that this sink used last. Otherwise the n-th file of one name would take n attempts.
+ */
+async function placeNumbered(
+  partial: string,
+  folder: string,
+  name: string,
+  nextNumbers: Map<string, number>,
+): Promise<string> {
+  const plain = join(folder, name);
+  if (await placeNew(partial, plain)) return plain;
+  for (let number = nextNumbers.get(name) ?? 2; ; number++) {
+    const target = join(folder, numberedName(name, number));
+    if (!(await placeNew(partial, target))) continue;
+    if (nextNumbers.size >= MOST_NAMES) nextNumbers.clear();
+    nextNumbers.set(name, Math.max(number + 1, nextNumbers.get(name) ?? 0));
+    return target;
+  }
+}
+
+/** Gives a complete file its name and returns true, unless the name is taken. The caller removes `partial`. */
 async function placeNew(partial: string, target: string): Promise<boolean> {
   try {
     await link(partial, target);
@@ -74,7 +88,7 @@ async function placeNew(partial: string, target: string): Promise<boolean> {
     if (code === "EEXIST") return false;
     if (!NO_LINKS.has(code)) throw error;
   }
-  // A file system without links: the name is taken by an empty file, which then gives way to the complete one.
+  // Without hard links: an empty file reserves the name, then the complete file replaces it.
   try {
     await (await open(target, "wx")).close();
   } catch (error) {

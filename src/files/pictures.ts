@@ -1,8 +1,8 @@
-/** What kind of picture some bytes are. */
+/** Recognizes the type of an image by its first bytes. */
 
 interface PictureType {
   mediaType: string;
-  /** How its first bytes look, one character each. */
+  /** Matches the image's first bytes, one character each. */
   start: RegExp;
 }
 
@@ -14,17 +14,17 @@ const TYPES: readonly PictureType[] = [
   { mediaType: "image/avif", start: /^.{4}ftypavi[fs]/s },
 ];
 
-/** The type of the picture that begins so; `undefined` for anything else. */
+/** Returns the media type of an image that starts with these bytes; `undefined` if it is not recognized. */
 export function pictureTypeOf(start: string): string | undefined {
   return TYPES.find((type) => type.start.test(start))?.mediaType;
 }
 
-/** Whether it is one that {@link pictureTypeOf} tells from its bytes. */
+/** Whether {@link pictureTypeOf} can recognize images of this media type. */
 export function isPictureType(mediaType: string): boolean {
   return TYPES.some((type) => type.mediaType === mediaType);
 }
 
-/** The extension of a picture's file name; the API's pictures are PNG unless they say otherwise. */
+/** Returns the file extension of an image. Default: `png`, the API's default format. */
 export function pictureExtension(mediaType: string | undefined): string {
   return /^image\/([a-z]+)(?:\+xml)?$/.exec(mediaType ?? "")?.[1]?.replace("jpeg", "jpg") ?? "png";
 }

@@ -1,72 +1,110 @@
-/** Links that a browser can open without the API key: signed, for a while. `openai-file-citations/route` */
-import { create as contentDisposition } from "content-disposition";
-import mime from "mime";
-import { badInput, checkNames, isRecord } from "../bad-input.js";
-import { withoutWords } from "../responses/answer-error.js";
-import { isId } from "../responses/ids.js";
-import { tell } from "../tell.js";
+/** Creates signed links to container files that a browser can open without the API key. `openai-file-citations/route` */
+import { safeUrl } from "../citations/links/writing.js";
+import { isId } from "../containers/ids.js";
+import { withoutServerText } from "../containers/retries.js";
+import { badInput, checkNames, isRecord, notify } from "../errors.js";
+import type { OriginalText, ReplacedText } from "../options.js";
+import { withOriginals } from "../responses/restored-input.js";
 import type { ContainerFile, ContainerFileCitation } from "../types.js";
+import { singleRange } from "./byte-range.js";
 import type { CitedFile } from "./collect.js";
-import { type ContainerContentClient, retrieveContent } from "./content.js";
-import { isPictureType, pictureTypeOf } from "./pictures.js";
+import { type ContainerContentClient, checkContentClient, retrieveFile } from "./content.js";
+import { type Failure, fileAnswer, outsideFile, refusal } from "./file-answer.js";
+import { originalsIn } from "./original-text.js";
 import { safeName } from "./safe-name.js";
 import { keysOf, type LinkedFile, signed, verified } from "./signed-link.js";
+import { checkStore, type FileStore, type FoundFile, type StoredFile } from "./store.js";
+import { createStoreRoute } from "./store-route.js";
 
-export type { ContainerContentClient };
+export type { ContainerContentClient, FileStore, FoundFile, StoredFile };
 
 /** Options of {@link createFileRoute}. */
 export interface FileRouteOptions {
   /**
-   * What the links are signed with: 32 bytes or more that nobody can guess (`openssl rand -base64 32`). Of several, the
-   * first signs and all are taken, so that a new one can be put before the old one until the old one's links have expired.
+   * Signs the links: 32 random bytes or more (`openssl rand -base64 32`). If there are several secrets, the first one signs
+   * new links, and links that any of them signed are accepted. To rotate secrets, put the new one first, and remove the old
+   * one when the links that it signed have expired.
    */
   secret: string | Uint8Array | readonly (string | Uint8Array)[];
-  /** Where the handler is mounted, as the browser sees it: a path, or a URL. Default `"/files"`. */
+  /** The path or URL under which browsers reach the handler. Default `"/files"`. */
   basePath?: string | undefined;
-  /** How long a link opens, in seconds. Default 1200: a container that is left alone lives no longer. */
+  /**
+   * How long a link is valid, in seconds. Default `1200`: an idle container expires after that time. With a `store`, links can
+   * be valid for longer, and with `Infinity` they never expire. Such a link opens the file as long as the store has it and the
+   * secret that signed the link is one of `secret`.
+   */
   expiresIn?: number | undefined;
   /**
-   * Told why a file could not be passed on, when it is not because its container expired. What it throws, or rejects with,
-   * is ignored. Default `console.error`.
+   * Keeps the files, so that their links work after the container has expired. Default: none.
+   *
+   * - `urlFor` starts to copy the file into the store, and does not wait for the copy. Four files are copied at a time, and each
+   *   file once.
+   * - `handler` serves a file from the store. If the store does not have the file, `handler` serves it from the container and
+   *   starts to copy it. Both give the same answers, with `ETag` and ranges.
+   * - If the store fails or does not answer within three seconds, links work from the container as long as the container
+   *   exists, and `onError` is called.
+   */
+  store?: FileStore | undefined;
+  /**
+   * Called with the error if a file could not be sent for another reason than an expired container, and if a file could not be
+   * copied into the `store` or read from it. Errors that it throws or rejects with are ignored. Default `console.error`.
    */
   onError?: ((error: unknown) => unknown) | undefined;
 }
 
-/** What {@link createFileRoute} gives. */
+/** What {@link createFileRoute} returns. */
 export interface FileRoute {
   /**
-   * Answers a link's `GET` or `HEAD`, whatever stands before the link's last segment, and with a slash behind it. It never rejects, and answers
+   * Answers a `GET` or `HEAD` request to a link. It only looks at the last segment of the URL's path, with or without a slash
+   * at the end. It never rejects, and answers
    *
-   * - 200 with the file, or 206 with the `Range` of it that was asked for, if the API does ranges;
-   * - 403 for a link that was not signed here or was changed, 410 for one that has expired;
-   * - 410 when the container has expired or the file in it is gone;
-   * - 503 when the API has had too many requests, 502 when it fails in another way;
-   * - 405 for another method, 416 for a range that the file does not have.
+   * - 200 with the file, or 206 with the requested `Range` of the file, if there is a `store` or the API supports ranges;
+   * - 304 if there is a `store` and `If-None-Match` has the file's `ETag`;
+   * - 403 if the link was not signed with one of the secrets or was changed, 410 if it has expired;
+   * - 410 if the container has expired or the file in it is gone, and the `store` does not have the file;
+   * - 503 if the API answers 429, 502 if the API fails in another way;
+   * - 405 for other methods, 416 for a range that the file does not have.
    */
   handler: (request: Request) => Promise<Response>;
-  /** The link to a file: of a citation, of what `collectFiles` found, or of a container's list. */
+  /** Returns the link to a file, which is given as a citation, a file from `collectFiles` or an entry of a container's list. */
   urlFor: (file: ContainerFileCitation | CitedFile | ContainerFile) => Promise<string>;
+  /** Like `urlFor`, for the option `links`. The link also has the text that it replaces, for `restore`. */
+  toUrl: (citation: ContainerFileCitation, replaced: ReplacedText) => Promise<string>;
+  /**
+   * Returns a text in which the links that the option `links` wrote are the model's own text again. Use it for a history that you
+   * keep yourself: a model that reads URLs of your site learns to write them. Expired links are replaced too, and links that this
+   * route did not sign stay. With `links: files`, the `input` of later requests is restored without it.
+   *
+   * ```ts
+   * import OpenAI from "openai";
+   * import { createFileRoute } from "openai-file-citations/route";
+   *
+   * const files = createFileRoute(new OpenAI(), { secret: process.env.FILES_SECRET! });
+   * const text = await files.restore("See [the plan](/files/eyJhbGciOiJIUzI1NiJ9.…).");
+   * // "See [the plan](sandbox:/mnt/data/plan.docx)."
+   * ```
+   */
+  restore: (text: string) => Promise<string>;
+  /** Returns where the links are that `restore` replaces, and the text that replaces each. Offsets are in UTF-16 units. */
+  originals: (text: string) => Promise<readonly OriginalText[]>;
+  /**
+   * Resolves when no file is being copied into the `store`, also if a copy failed. Never rejects. Without a `store`, it resolves
+   * at once. A process that is told to end must await this before `process.exit`. Workers pass it to `waitUntil`.
+   */
+  keep: () => Promise<void>;
 }
 
-/** One range: several would be answered with a body that is no file. */
-const RANGE = /^bytes=(?:\d+-\d*|-\d+)$/;
-/** What the API's answer says of the bytes. */
-const PASSED_ON = ["content-length", "content-range", "accept-ranges", "etag", "last-modified"];
-/** Shown by a browser without running anything in it. All else, HTML, SVG and PDF among it, is downloaded. */
-const SHOWN = /^(?:image\/(?:png|jpeg|gif|webp|avif)|(?:audio|video)\/[\w.+-]+|text\/plain)$/;
-/** How many bytes tell what kind of file it is. */
-const START = 16;
-
 /**
- * Makes links to container files, and answers them: the file streams from the API through your server to the browser,
- * which needs no API key. A link is signed over container, file, name and expiry; nothing else is ever fetched. Who has
- * a link can open it.
+ * Creates links to container files and a handler for them. The file streams from the API through your server to the browser,
+ * which needs no API key. A link's signature covers the container, the file, its name and the expiry, and the handler
+ * fetches nothing else. Anyone who has a link can open it.
  *
- * The answer has the media type that name and bytes agree on, and `Content-Disposition`. It is never run as a page of
- * yours: `Content-Security-Policy: sandbox`, `X-Content-Type-Options: nosniff`; only pictures whose bytes say that they are some, sound
- * and video whose bytes are none of a text, and plain text are shown inline.
+ * The response has `Content-Disposition`. It has the media type of the file's name, if the file's bytes agree with that type.
+ * A browser never runs the file as a page of your site, because the response has `Content-Security-Policy: sandbox` and
+ * `X-Content-Type-Options: nosniff`. Browsers show only three kinds of files inline: images that are recognized by their
+ * bytes, audio and video that do not start like text, and plain text.
  *
- * @throws {TypeError} when `client` is none, `secret` is too short, or an option is wrong.
+ * @throws {TypeError} if `client` is not an OpenAI client, `secret` is too short, or an option is wrong.
  * @example
  * ```ts
  * import OpenAI from "openai";
@@ -85,87 +123,106 @@ const START = 16;
  * ```
  */
 export function createFileRoute(client: ContainerContentClient, options: FileRouteOptions): FileRoute {
-  if (typeof client?.containers?.files?.content?.retrieve !== "function") {
-    throw badInput("client", "an OpenAI client, with containers.files.content.retrieve", client);
-  }
+  checkContentClient(client);
   if (!isRecord(options)) throw badInput("options", "an object with secret", options);
-  checkNames(options, ["secret", "basePath", "expiresIn", "onError"]);
+  checkNames(options, ["secret", "basePath", "expiresIn", "onError", "store"]);
   const {
     basePath = "/files",
     expiresIn = 1200,
     onError = (error: unknown) => console.error(error),
+    store,
   } = options;
   const keys = keysOf(options.secret);
   if (typeof basePath !== "string" || !/^(?:\/|https?:\/\/[^/])[^?#]*$/.test(basePath)) {
     throw badInput("options.basePath", "a path or a URL, without a query", basePath);
   }
-  if (!(typeof expiresIn === "number" && expiresIn > 0 && Number.isFinite(expiresIn))) {
+  checkStore(store);
+  if (!(typeof expiresIn === "number" && expiresIn > 0)) {
     throw badInput("options.expiresIn", "a number of seconds above 0", expiresIn);
   }
+  if (!store && !Number.isFinite(expiresIn)) {
+    throw badInput("options.expiresIn", "a finite number of seconds if there is no options.store", expiresIn);
+  }
   if (typeof onError !== "function") throw badInput("options.onError", "a function", onError);
+  const kept = store && createStoreRoute(client, store, onError);
 
-  async function urlFor(file: ContainerFileCitation | CitedFile | ContainerFile): Promise<string> {
-    const token = await signed(linkedFile(file), keys[0]!, expiresIn);
-    return `${basePath.replace(/\/+$/, "")}/${token}`;
+  // Encoded like the URL of a link in a text, so that `originals` finds it there.
+  const base = safeUrl(basePath.replace(/\/+$/, ""));
+
+  async function linkTo(file: unknown, replaced?: ReplacedText): Promise<string> {
+    const linked = linkedFile(file);
+    const token = await signed(linked, keys[0]!, expiresIn, replaced);
+    await kept?.copy(linked);
+    return `${base}/${token}`;
+  }
+
+  async function originals(text: string): Promise<readonly OriginalText[]> {
+    if (typeof text !== "string") throw badInput("text", "a string", text);
+    return originalsIn(text, base, keys);
+  }
+
+  async function restore(text: string): Promise<string> {
+    return withOriginals(text, await originals(text));
   }
 
   async function handler(request: Request): Promise<Response> {
-    const { method, url, headers } = request;
-    const isHead = method === "HEAD";
-    const refuse = (status: number, text: string, more: Record<string, string> = {}): Response =>
-      new Response(isHead ? null : text, {
-        status,
-        headers: { ...SAFE, "cache-control": "no-store", ...more },
-      });
-    if (method !== "GET" && !isHead) return refuse(405, "GET and HEAD only", { allow: "GET, HEAD" });
-
-    const file = await verified(url.replace(/\/?(?:[?#].*)?$/s, "").replace(/^.*\//s, ""), keys);
-    if (file === "expired") return refuse(410, "This link has expired.");
-    if (file === "forged") return refuse(403, "This link is not valid.");
-
+    const { method } = request;
+    if (method !== "GET" && method !== "HEAD") {
+      return refusal(request, { status: 405, text: "GET and HEAD only", headers: { allow: "GET, HEAD" } });
+    }
+    const file = await verified(tokenIn(request.url), keys, kept !== undefined);
+    if (file === "expired") return refusal(request, { status: 410, text: "This link has expired." });
+    if (file === "forged") return refusal(request, { status: 403, text: "This link is not valid." });
     try {
-      const upstream = await retrieveContent(client, file, {
-        headers: { ...AS_IT_IS, ...(!isHead && rangeOf(headers)) },
-        signal: request.signal,
-      });
-      if (!upstream.ok) {
-        await upstream.body?.cancel();
-        throw upstream;
-      }
-      return await fileAnswer(upstream, file.name, isHead);
+      return await (kept ? kept.answer(request, file) : passOn(request, file));
     } catch (error) {
-      const { status, text, headers: more } = failureOf(error);
-      if (status >= 500 && !request.signal.aborted) tell(onError, withoutWords(error));
-      return refuse(status, text, more);
+      const failure = failureOf(error);
+      if (failure.status >= 500 && !request.signal.aborted) notify(onError, withoutServerText(error));
+      return refusal(request, failure);
     }
   }
 
-  return { handler, urlFor };
+  /** Answers with the file as the API sends it. Throws an error, or the API's answer if its status is not 2xx. */
+  async function passOn(request: Request, file: LinkedFile): Promise<Response> {
+    const upstream = await retrieveFile(client, file, {
+      headers: rangeHeaders(request),
+      signal: request.signal,
+    });
+    return fileAnswer(upstream, file.name, request.method === "HEAD");
+  }
+
+  return {
+    handler,
+    urlFor: (file) => linkTo(file),
+    toUrl: linkTo,
+    restore,
+    originals,
+    keep: async () => kept?.ended(),
+  };
 }
 
-/** What the browser is told when the API did not give the file: never the API's own words. */
-function failureOf(error: unknown): { status: number; text: string; headers?: Record<string, string> } {
+/** Returns the last segment of a URL's path: the signed token. A slash behind it is ignored. */
+function tokenIn(url: string): string {
+  return url.replace(/\/?(?:[?#].*)?$/s, "").replace(/^.*\//s, "");
+}
+
+/** Returns what to tell the browser if the API did not send the file. The API's own message is never shown. */
+function failureOf(error: unknown): Failure {
   const { status, headers } = Object(error) as { status?: unknown; headers?: unknown };
-  const said = new Headers(headers instanceof Headers ? headers : undefined);
+  const upstreamHeaders = new Headers(headers instanceof Headers ? headers : undefined);
   switch (status) {
     case 404:
       return { status: 410, text: "This file is gone: its container has expired." };
-    case 416: {
-      const size = said.get("content-range");
-      return {
-        status: 416,
-        text: "The file has no such range.",
-        ...(size !== null && { headers: { "content-range": size } }),
-      };
-    }
+    case 416:
+      return outsideFile(upstreamHeaders.get("content-range"));
     case 429:
       return {
         status: 503,
         text: "Too many requests.",
-        headers: { "retry-after": said.get("retry-after") ?? "1" },
+        headers: { "retry-after": upstreamHeaders.get("retry-after") ?? "1" },
       };
     default:
-      return { status: 502, text: "The file cannot be had right now." };
+      return { status: 502, text: "The file is not available right now." };
   }
 }
 
@@ -179,87 +236,9 @@ function linkedFile(file: unknown): LinkedFile {
   throw badInput("file", "a container file's citation, or such a file of collectFiles or a list", file);
 }
 
-/** Of an encoded body nobody knows the length, nor a range. */
-const AS_IT_IS = { "accept-encoding": "identity" };
-
-/** The range that a request asks for, for the API. */
-function rangeOf(headers: Headers): Record<string, string> {
-  const range = headers.get("range") ?? "";
+/** Returns the headers that ask the API for the requested range, if there is a single one. */
+function rangeHeaders({ method, headers }: Request): Record<string, string> {
+  const range = method === "HEAD" ? undefined : singleRange(headers);
   const condition = headers.get("if-range");
-  return RANGE.test(range) ? { range, ...(condition !== null && { "if-range": condition }) } : {};
-}
-
-/** No answer is ever read as something that a browser would run. */
-const SAFE = {
-  "content-type": "text/plain; charset=utf-8",
-  "x-content-type-options": "nosniff",
-  "content-security-policy": "sandbox",
-};
-
-async function fileAnswer(upstream: Response, name: string, isHead: boolean): Promise<Response> {
-  const { status, body, headers: said } = upstream;
-  const isPart = status === 206;
-  const headers = new Headers({ ...SAFE, "cache-control": "private" });
-  // Sizes and ranges of an encoded body are not those of the bytes that come out of it here.
-  if (!said.has("content-encoding")) {
-    for (const header of PASSED_ON) {
-      const value = said.get(header);
-      if (value !== null) headers.set(header, value);
-    }
-  } else if (isPart) {
-    await body?.cancel();
-    throw new Error("the API sent a range of an encoded body");
-  }
-  const { start, whole } = await startOf(body);
-  const isFromStart = !isPart || /^bytes 0-/.test(said.get("content-range") ?? "");
-  const type = mediaTypeOf(name, isFromStart ? start : undefined);
-  headers.set("content-type", type.startsWith("text/") ? `${type}; charset=utf-8` : type);
-  headers.set(
-    "content-disposition",
-    contentDisposition(name, { type: SHOWN.test(type) ? "inline" : "attachment" }),
-  );
-  if (!isHead) return new Response(whole, { status: isPart ? 206 : 200, headers });
-  whole.cancel().catch(() => {}); // only the head was asked for
-  return new Response(null, { headers });
-}
-
-/** A body's first bytes, one character each, and the same body with them. */
-async function startOf(body: ReadableStream<Uint8Array> | null) {
-  const reader = body?.getReader();
-  const chunks: Uint8Array[] = [];
-  let start = "";
-  while (reader && start.length < START) {
-    const { done, value } = await reader.read();
-    if (done) break;
-    chunks.push(value);
-    start += String.fromCharCode(...value.subarray(0, START));
-  }
-  const whole = new ReadableStream<Uint8Array>(
-    {
-      async pull(controller) {
-        const chunk = chunks.shift() ?? (await reader?.read())?.value;
-        if (chunk) controller.enqueue(chunk);
-        else controller.close();
-      },
-      cancel: (reason) => reader?.cancel(reason),
-    },
-    { highWaterMark: 0 },
-  );
-  return { start, whole };
-}
-
-/**
- * What name and bytes agree on. A picture is one by its bytes, whatever its name, and never by its name alone; sound and
- * video have many forms, but in none of them does a file begin as a text does.
- */
-function mediaTypeOf(name: string, start: string | undefined): string {
-  const byName = mime.getType(name) ?? "application/octet-stream";
-  if (start === undefined) return byName;
-  const isOther = isPictureType(byName) || (/^(?:audio|video)/.test(byName) && !isBinary(start));
-  return pictureTypeOf(start) ?? (isOther ? "application/octet-stream" : byName);
-}
-
-/** Whether there is a byte among them that no text has. */
-function isBinary(start: string): boolean {
-  return [...start].some((byte) => byte < " " && !"\t\n\f\r\x1b".includes(byte));
+  return range === undefined ? {} : { range, ...(condition !== null && { "if-range": condition }) };
 }

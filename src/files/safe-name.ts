@@ -1,31 +1,38 @@
-/** File names that come from a model, made safe. */
+/** Turns file names from a model into safe ones. */
 
-/** The most that a file's name may have on the usual file systems, in bytes of UTF-8. */
+/** The longest file name on common file systems, in bytes of UTF-8. */
 const LONGEST_NAME = 255;
-/** A longer one is no extension, but a name with a dot in it. */
+/** What follows the last dot is an extension only if it has at most this length, the dot included. */
 const LONGEST_EXTENSION = 32;
 
 /**
- * Control characters and halves of one, what breaks a line, what turns the direction of writing, and what Windows takes in
- * no name.
+ * Control characters, lone surrogates, line and paragraph separators, characters that change the text direction, and
+ * characters that Windows does not allow in names.
  */
 const UNSAFE = /[\p{Cc}\p{Cs}\p{Zl}\p{Zp}\p{Bidi_Control}<>:"|?*\ufffd]/gu;
-/** Windows takes these for devices, whatever follows the dot. */
+/** Windows treats these names as devices, with any extension. */
 const DEVICE = /^(?:con|prn|aux|nul|conin\$|conout\$|com[0-9¹²³]|lpt[0-9¹²³])(?= *(?:\.|$))/i;
 
-/** A name that is one on every system, and leads nowhere. */
+/** Spaces and invisible characters. macOS ignores the latter, so it treats `<U+200D>.git` as `.git`. */
+const INVISIBLE_START = /^[ \p{Default_Ignorable_Code_Point}]+/u;
+
+/**
+ * Returns a file name that is valid on every system. It contains no folder and never starts with a dot, because a model must
+ * not be able to write `.npmrc`, `.env` or `.git`, from which other programs read their settings.
+ */
 export function safeName(filename: string): string {
   const last = filename.slice(Math.max(filename.lastIndexOf("/"), filename.lastIndexOf("\\")) + 1);
-  const name = last.replace(UNSAFE, "_").replace(/^ +/, "").replace(DEVICE, "_$&");
-  return shortened(withoutEnd(name) || "file", "");
+  const visible = withoutEnd(last.replace(UNSAFE, "_").replace(INVISIBLE_START, ""));
+  const name = visible.replace(/^\./, "_").replace(DEVICE, "_$&");
+  return shortened(name || "file", "");
 }
 
-/** A safe name with a number in it, `plan (2).docx`; as it is for the first. */
+/** Adds a number to a safe name: `plan (2).docx`. */
 export function numberedName(name: string, number: number): string {
-  return number === 1 ? name : shortened(name, ` (${number})`);
+  return shortened(name, ` (${number})`);
 }
 
-/** A name with `suffix` before its extension, cut so that both fit. */
+/** Inserts `suffix` before the extension of a name and shortens the rest so that the name is not too long. */
 function shortened(name: string, suffix: string): string {
   const dot = name.lastIndexOf(".");
   const extension = dot > 0 && name.length - dot <= LONGEST_EXTENSION ? name.slice(dot) : "";
@@ -34,7 +41,7 @@ function shortened(name: string, suffix: string): string {
   return withoutEnd(stem + suffix + extension);
 }
 
-/** Windows takes dots and spaces from a name's end. */
+/** Removes dots and spaces from the end of a name, as Windows does. */
 function withoutEnd(name: string): string {
   let end = name.length;
   while (name[end - 1] === "." || name[end - 1] === " ") end--;

@@ -1,51 +1,70 @@
-/** What a link to a file says, signed so that nobody can change it: a JWT (HS256). */
+/** Signs and verifies the tokens in links to files. A token is a JWT (HS256). */
 import { errors, jwtVerify, SignJWT } from "jose";
-import { isId } from "../responses/ids.js";
+import { isId } from "../containers/ids.js";
+import type { ReplacedText } from "../options.js";
 
-/** What a link is signed over, besides its expiry. */
+/** What a token contains besides its expiry. */
 export interface LinkedFile {
   containerId: string;
   fileId: string;
   name: string;
 }
 
-/** So that no other token that happens to be signed with the same secret is taken for a link. */
+/** Tells link tokens from other tokens that are signed with the same secret. */
 const AUDIENCE = "openai-file-citations";
 const ALGORITHM = "HS256";
-/** A shorter key is easier to guess than the signature (RFC 7518, 3.2). */
+/** RFC 7518, 3.2: a shorter key would be easier to guess than the signature. */
 const LEAST_SECRET_BYTES = 32;
 
-/** The keys that one or several secrets are. Throws a `TypeError` for what is none. */
+/** Returns one or several secrets as keys. Throws a `TypeError` if one is invalid or too short. */
 export function keysOf(secret: unknown): Uint8Array[] {
   const secrets: unknown[] = Array.isArray(secret) ? secret : [secret];
   const keys = secrets.map((one) => (typeof one === "string" ? new TextEncoder().encode(one) : one));
   const isKey = (key: unknown): key is Uint8Array =>
     key instanceof Uint8Array && key.length >= LEAST_SECRET_BYTES;
   if (keys.length > 0 && keys.every(isKey)) return keys;
-  // What it got is not shown: it may be a secret that is only too short.
-  throw new TypeError(`options.secret must be ${LEAST_SECRET_BYTES} bytes or more, or an array of such`);
+  // The message does not show the value: it may be a secret that is only too short.
+  throw new TypeError(
+    `options.secret must be ${LEAST_SECRET_BYTES} bytes or more, or an array of such secrets`,
+  );
 }
 
-/** A token that stands for a file, for so many seconds. */
-export function signed(file: LinkedFile, key: Uint8Array, expiresIn: number): Promise<string> {
-  return new SignJWT({ c: file.containerId, f: file.fileId, n: file.name })
+/**
+ * Returns a token for a file that is valid for `expiresIn` seconds. If that is `Infinity`, the token never expires. `replaced` is
+ * the text that the link replaces, if it is known.
+ */
+export function signed(
+  file: LinkedFile,
+  key: Uint8Array,
+  expiresIn: number,
+  replaced?: ReplacedText,
+): Promise<string> {
+  const text = replaced && { t: [replaced.text, replaced.before, replaced.after] };
+  const token = new SignJWT({ c: file.containerId, f: file.fileId, n: file.name, ...text })
     .setProtectedHeader({ alg: ALGORITHM })
-    .setAudience(AUDIENCE)
-    .setExpirationTime(Math.ceil(Date.now() / 1000 + expiresIn))
-    .sign(key);
+    .setAudience(AUDIENCE);
+  if (expiresIn !== Number.POSITIVE_INFINITY) {
+    token.setExpirationTime(Math.ceil(Date.now() / 1000 + expiresIn));
+  }
+  return token.sign(key);
 }
 
-/** The file that a token stands for, if it was signed with one of the keys. */
+/**
+ * Returns the file of a token, or why the token is not valid. Accepts tokens that any of the keys signed.
+ *
+ * @param mayBeEndless whether a token without an expiry is valid.
+ */
 export async function verified(
   token: string,
   keys: readonly Uint8Array[],
+  mayBeEndless: boolean,
 ): Promise<LinkedFile | "expired" | "forged"> {
   for (const key of keys) {
     try {
       const { payload } = await jwtVerify(token, key, {
         algorithms: [ALGORITHM],
         audience: AUDIENCE,
-        requiredClaims: ["exp"],
+        requiredClaims: mayBeEndless ? [] : ["exp"],
       });
       const { c: containerId, f: fileId, n: name } = payload;
       return isId(containerId) && isId(fileId) && typeof name === "string"
@@ -53,9 +72,34 @@ export async function verified(
         : "forged";
     } catch (error) {
       if (error instanceof errors.JWTExpired) return "expired";
-      // Another key may have signed it. Whatever else is wrong with it, no key makes right.
+      // Another key may have signed the token. All other errors would occur with any key.
       if (!(error instanceof errors.JWSSignatureVerificationFailed)) return "forged";
     }
   }
   return "forged";
+}
+
+/**
+ * Returns the text that the link of a token replaced; `undefined` if none of the keys signed the token or the token has no such
+ * text. A token that has expired still has its text.
+ */
+export async function replacedBy(
+  token: string,
+  keys: readonly Uint8Array[],
+): Promise<ReplacedText | undefined> {
+  for (const key of keys) {
+    try {
+      const { payload } = await jwtVerify(token, key, {
+        algorithms: [ALGORITHM],
+        audience: AUDIENCE,
+        currentDate: new Date(0),
+      });
+      const [text, before, after] = Array.isArray(payload.t) ? payload.t : [];
+      const isWhole = [text, before, after].every((part) => typeof part === "string");
+      return isWhole ? { text, before, after } : undefined;
+    } catch {
+      // Another key may have signed the token.
+    }
+  }
+  return undefined;
 }

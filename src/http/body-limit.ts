@@ -1,58 +1,130 @@
-import { concat } from "./sse.js";
+/** Reads a request body within limits on its length, the pause between chunks, and the memory that all bodies take. */
+import { concat } from "./body.js";
 
-/**
- * A request's body, up to a length. Nobody may need all of it: it is too long, or the upstream has answered already.
- * The rest is read all the same, for nothing: a caller whose connection is cut while it still sends sees a broken
- * connection, and never the answer that says why.
- */
-export class LimitedBody {
-  readonly #chunks: AsyncIterator<Uint8Array>;
+/** Counts the bytes of all request bodies that are in memory. */
+export class HeldBytes {
   readonly #limit: number;
-  #length = 0;
+  #count = 0;
 
-  /** `body` is read from when it is asked for, and not ended early. */
-  constructor(body: AsyncIterable<Uint8Array>, limit: number) {
-    // By hand: a loop that is left would end what it loops over.
-    this.#chunks = body[Symbol.asyncIterator]();
+  constructor(limit: number) {
     this.#limit = limit;
   }
 
-  /** Whether more than the limit has come. Reading it has failed then. */
-  get isTooLong(): boolean {
-    return this.#length > this.#limit;
+  /** Adds `bytes` to the count. Returns false, and adds nothing, if that would exceed the limit. */
+  take(bytes: number): boolean {
+    if (this.#count + bytes > this.#limit) return false;
+    this.#count += bytes;
+    return true;
   }
 
-  /** All of it at once. */
-  async whole(): Promise<Uint8Array> {
+  release(bytes: number): void {
+    this.#count -= bytes;
+  }
+}
+
+/** Why a body was not read to its end: it is too long, the next chunk did not come in time, or memory is full. */
+export type BodyFailure = "too-long" | "idle" | "no-room";
+
+export interface BodyLimits {
+  /** The longest body, in bytes. */
+  length: number;
+  /** The longest wait for a chunk, in milliseconds. Time during which the upstream accepts no data does not count. */
+  idleMs: number;
+  /** If given, the body is read whole and its bytes are counted. Otherwise the body is streamed and takes no memory. */
+  held: HeldBytes | undefined;
+}
+
+/** Chunks are merged once there are this many, because a chunk of one byte takes a hundred bytes of memory. */
+const MANY_CHUNKS = 1000;
+
+/**
+ * Reads a request body within limits. If reading fails, or the upstream answers early, the rest of the body is still read and
+ * dropped. Otherwise the caller, still sending, would get a connection error instead of the HTTP response.
+ */
+export class LimitedBody {
+  readonly #chunks: AsyncIterator<Uint8Array> | undefined;
+  readonly #limits: BodyLimits;
+  #length = 0;
+  #heldBytes = 0;
+  #failure: BodyFailure | undefined;
+
+  constructor(body: AsyncIterable<Uint8Array> | null, limits: BodyLimits) {
+    // Not `for await`: leaving such a loop early would destroy the request.
+    this.#chunks = body?.[Symbol.asyncIterator]();
+    this.#limits = limits;
+  }
+
+  /** Why a limit stopped the reading; `undefined` if none did. */
+  get failure(): BodyFailure | undefined {
+    return this.#failure;
+  }
+
+  /** Returns the body for the upstream, or `undefined` if there is none. Held bytes are counted until `release`. */
+  async read(): Promise<Uint8Array | ReadableStream<Uint8Array> | undefined> {
+    if (!this.#chunks) return undefined;
+    return this.#limits.held ? this.#whole() : this.#stream();
+  }
+
+  /** Removes the body's bytes from the count. A second call does nothing. */
+  release(): void {
+    this.#limits.held?.release(this.#heldBytes);
+    this.#heldBytes = 0;
+  }
+
+  async #whole(): Promise<Uint8Array> {
+    const merged: Uint8Array[] = [];
     const chunks: Uint8Array[] = [];
-    for (let chunk = await this.#next(); chunk; chunk = await this.#next()) chunks.push(chunk);
-    return concat(chunks);
+    for (let chunk = await this.#next(); chunk; chunk = await this.#next()) {
+      this.#hold(chunk.length);
+      chunks.push(chunk);
+      if (chunks.length === MANY_CHUNKS) merged.push(concat(chunks.splice(0)));
+    }
+    return concat([...merged, ...chunks]);
   }
 
-  /** As it comes. */
-  stream(): ReadableStream<Uint8Array> {
+  #stream(): ReadableStream<Uint8Array> {
     const pull = async (controller: ReadableStreamDefaultController<Uint8Array>): Promise<void> => {
       const chunk = await this.#next();
       if (chunk) controller.enqueue(chunk);
       else controller.close();
     };
-    return new ReadableStream({ pull, cancel: () => this.#readOn() }, { highWaterMark: 0 });
+    return new ReadableStream({ pull, cancel: () => this.#drain() }, { highWaterMark: 0 });
+  }
+
+  #hold(bytes: number): void {
+    if (!this.#limits.held?.take(bytes)) throw this.#fail("no-room");
+    this.#heldBytes += bytes;
   }
 
   async #next(): Promise<Uint8Array | undefined> {
-    const { done, value } = await this.#chunks.next();
+    const { done, value } = await this.#nextInTime();
     if (done) return undefined;
     this.#length += value.length;
-    if (!this.isTooLong) return value;
-    this.#readOn();
-    throw new RangeError(`a body of more than ${this.#limit} bytes`);
+    if (this.#length > this.#limits.length) throw this.#fail("too-long");
+    return value;
   }
 
-  /** Reads what is left, for nothing. */
-  #readOn(): void {
-    const go = async (): Promise<void> => {
-      while (!(await this.#chunks.next()).done);
+  #nextInTime(): Promise<IteratorResult<Uint8Array>> {
+    return new Promise((resolve, reject) => {
+      const timer = setTimeout(() => reject(this.#fail("idle")), this.#limits.idleMs);
+      this.#chunks!.next()
+        .then(resolve, reject)
+        .finally(() => clearTimeout(timer));
+    });
+  }
+
+  /** Records the failure, drains the body and returns the error to throw. */
+  #fail(failure: BodyFailure): Error {
+    this.#failure = failure;
+    this.#drain();
+    return new Error(`the request's body could not be read: ${failure}`);
+  }
+
+  /** Reads the rest of the body and drops it. */
+  #drain(): void {
+    const readRest = async (): Promise<void> => {
+      while (!(await this.#chunks!.next()).done);
     };
-    go().catch(() => {}); // the caller is gone
+    readRest().catch(() => {}); // the caller has closed the connection
   }
 }

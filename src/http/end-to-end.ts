@@ -1,22 +1,43 @@
-/** Which headers go through a proxy, and which belong to one of its two connections (RFC 9110, 7.6.1). */
+/**
+ * Selects the headers that a proxy passes on. Hop-by-hop headers are not passed on: each belongs to one of the proxy's two
+ * connections (RFC 9110, 7.6.1).
+ */
 
 const HOP_BY_HOP = new Set(["connection", "keep-alive", "te", "trailer", "transfer-encoding", "upgrade"]);
 
-/** Whether a header belongs to the connection it came by: `named` are those that its `connection` header lists. */
+/** Whether a header belongs to one connection. `named` are the headers that the `connection` header lists. */
 function isHopByHop(name: string, named: readonly string[]): boolean {
   return HOP_BY_HOP.has(name) || name.startsWith("proxy-") || named.includes(name);
 }
 
+/** Returns the names that a `connection` header lists, in lower case. */
 function namedIn(connection: string | null): string[] {
   return connection === null ? [] : connection.split(",").map((name) => name.trim().toLowerCase());
 }
 
-/** What the connection to the upstream says by itself. `expect` was answered by the server here. */
-const ANEW = new Set(["host", "accept-encoding", "expect"]);
+/** Headers about a body's exact bytes: their length, their hashes and the entity tag. */
+const BODY_HEADERS = new Set([
+  "content-length",
+  "content-digest",
+  "repr-digest",
+  "digest",
+  "content-md5",
+  "etag",
+]);
+
+/** Deletes the headers that no longer hold once the body's bytes have changed. Changes and returns `headers`. */
+export function withoutBodyHeaders(headers: Headers): Headers {
+  for (const name of BODY_HEADERS) headers.delete(name);
+  return headers;
+}
+
+/** The request headers that the proxy does not pass on. It sets the first two itself; its server has answered `expect`. */
+const SET_BY_PROXY = new Set(["host", "accept-encoding", "expect"]);
 
 /**
- * A request's headers for the upstream. Asked for without an encoding, an answer is as readable as it is for the
- * middleware, and its untouched bytes are the very ones that came. Only of a body that streams is the length known.
+ * Returns the headers of the request to the upstream. They ask for a response without compression, so that the middleware
+ * can read the response and pass an unchanged response on byte for byte. A request body that is not a stream may be changed,
+ * so the headers about its bytes are left out.
  */
 export function headersForUpstream(
   headers: Headers,
@@ -25,14 +46,14 @@ export function headersForUpstream(
   const named = namedIn(headers.get("connection"));
   const passed: [string, string][] = [["accept-encoding", "identity"]];
   for (const [name, value] of headers) {
-    if (isHopByHop(name, named) || ANEW.has(name)) continue;
-    if (name === "content-length" && !isStream) continue;
+    if (isHopByHop(name, named) || SET_BY_PROXY.has(name)) continue;
+    if (!isStream && BODY_HEADERS.has(name)) continue;
     passed.push([name, value]);
   }
   return passed;
 }
 
-/** An answer's headers for the caller. Its length is known where its body is the one that came. */
+/** Returns the headers of the response to the caller. If the body may be repaired, headers about its bytes are left out. */
 export function headersForCaller(
   headers: Headers,
   { isRepaired }: { isRepaired: boolean },
@@ -40,7 +61,7 @@ export function headersForCaller(
   const named = namedIn(headers.get("connection"));
   const passed: [string, string][] = [];
   for (const [name, value] of headers) {
-    if (isHopByHop(name, named) || (name === "content-length" && isRepaired)) continue;
+    if (isHopByHop(name, named) || (isRepaired && BODY_HEADERS.has(name))) continue;
     passed.push([name, value]);
   }
   return passed;

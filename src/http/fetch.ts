@@ -1,58 +1,61 @@
-/** The middleware: a `fetch` that asks for cited links and gives back responses that have them. */
-import { badInput, isRecord } from "../bad-input.js";
-import { type FileCitationsOptions, type Settings, settingsOf } from "../options.js";
-import { letGo } from "../responses/answer-body.js";
-import { withoutWords } from "../responses/answer-error.js";
-import { withLinkInstruction } from "../responses/instruction.js";
+/** The middleware: a `fetch` that asks the model for links that the API cites, and adds the citations that are missing. */
+
+import { conversationKey } from "../containers/known.js";
+import { inPages, isContainerFilesClient, type ListFiles } from "../containers/listing.js";
+import { ContainerMemory } from "../containers/memory.js";
 import {
   type ContainerFilesClient,
   credentialsOf,
   pagesOfClient,
   pagesOfFetch,
-} from "../responses/list-pages.js";
-import { inPages, isContainerFilesClient, type ListFiles } from "../responses/lookup.js";
-import { ContainerMemory } from "../responses/memory.js";
+} from "../containers/pages.js";
+import { cancelBody, withoutServerText } from "../containers/retries.js";
+import { badInput, isRecord } from "../errors.js";
+import { type FileCitationsOptions, type Settings, settingsOf } from "../options.js";
 import { type RepairContext, ResponseRepair } from "../responses/response-repair.js";
-import { StreamRepair } from "../responses/stream-repair.js";
 import type { Report } from "../types.js";
-import { lateReader } from "./body.js";
-import { type AnswerShape, parseObject, repairJson } from "./json.js";
+import { readerOnDemand } from "./body.js";
+import { type Created, createResponse, IncludeRefusals } from "./create-request.js";
+import { withoutBodyHeaders } from "./end-to-end.js";
+import { repairJson } from "./json.js";
+import { type Route, routeOf } from "./request-route.js";
+import { eventsAfter, resumedBy } from "./resume.js";
 import { repairEventStream } from "./sse.js";
 
 type Fetch = typeof globalThis.fetch;
 
 /** Options of {@link createFileCitationsFetch}. */
 export interface FileCitationsFetchOptions extends FileCitationsOptions {
-  /** The `fetch` underneath. Default: the global one, as it is at each call. */
+  /** The `fetch` that sends the requests. Default: `globalThis.fetch`, looked up at each call. */
   fetch?: Fetch | undefined;
   /**
-   * An OpenAI client to read the containers' lists with. Default: none; they are then read with the credentials and
-   * the base URL of the request that the response answers.
+   * An OpenAI client that lists the containers' files. Default: none. The lists are then requested with the base URL and
+   * the credentials of the request that the response answers.
    */
   client?: ContainerFilesClient | undefined;
 }
 
 const IS_WRAPPED: unique symbol = Symbol.for("openai-file-citations") as never;
 
-/** Whether a `fetch` came from here, or from another copy of this package. */
+/** Whether a `fetch` was made by {@link createFileCitationsFetch} of this or another copy of the package. */
 export function isFileCitationsFetch(fetch: unknown): boolean {
   return typeof fetch === "function" && IS_WRAPPED in fetch;
 }
 
 const REPORT: unique symbol = Symbol.for("openai-file-citations.report") as never;
 
-/** What became of the response in an answer's JSON body, once that was read; `undefined` for any other answer. */
+/** Returns the report of a repaired JSON body after it was read; `undefined` for any other HTTP response. */
 export function reportOf(answer: Response): Report | undefined {
   return (answer as Response & { [REPORT]?: () => Report | undefined })[REPORT]?.();
 }
 
 /**
- * A `fetch` for any client of the Responses API. It adds the link sentence to requests that can make files, and to
- * their responses, plain or streamed, the file citations that are missing. Everything else passes: what is no
- * response of the Responses API is the very same `Response` object. A `fetch` that came from here is given back as it is,
- * with the options that it has.
+ * Creates a `fetch` for any client of the Responses API. It adds the link sentence to requests that can make files, and
+ * the missing file citations to their responses, plain or streamed. All other requests and HTTP responses are passed on
+ * unchanged, as the same objects. If `options.fetch` was made by this function, it is returned as it is and keeps its own
+ * options.
  *
- * @throws {TypeError} when an option is wrong; it names the option, what it got and what it takes.
+ * @throws {TypeError} if an option is wrong. The message names the option, the value and what is accepted.
  * @example
  * ```ts
  * import OpenAI from "openai";
@@ -71,37 +74,52 @@ export function createFileCitationsFetch(given: FileCitationsFetchOptions = {}):
   }
   const settings = settingsOf(options);
   if (fetch && isFileCitationsFetch(fetch)) return fetch;
-  const underneath: Fetch = (input, init) => (fetch ?? globalThis.fetch)(input, init);
-  const ask = repairedAnswers(underneath, { client, settings, memory: new ContainerMemory() });
+  const upstream: Fetch = (input, init) => (fetch ?? globalThis.fetch)(input, init);
+  const send = createMiddleware(upstream, {
+    client,
+    settings,
+    memory: new ContainerMemory(),
+    refusals: new IncludeRefusals(),
+  });
   const repairingFetch: Fetch = async (input, init) => {
-    const { answer, body, report } = await ask(input, init);
+    const { answer, body, report } = await send(input, init);
     return body ? Object.defineProperty(withBody(answer, body), REPORT, { value: report }) : answer;
   };
   return Object.assign(repairingFetch, { [IS_WRAPPED]: true });
 }
 
-/** An answer as it came, and the body that it has once it is repaired; none where it is the same. */
+/** An HTTP response from upstream. */
 interface RepairedAnswer {
   answer: Response;
+  /** The repaired body. Without it, the answer is passed on as it is. */
   body?: ReadableStream<Uint8Array>;
-  /** What became of a JSON body, once it was read. */
+  /** Returns the report of a JSON body after it was read. */
   report?: () => Report | undefined;
 }
 
-/** The middleware itself, for who has settings and a memory: the proxy, whose every request has a report of its own. */
-export function repairedAnswers(
-  underneath: Fetch,
-  {
-    client,
-    settings,
-    memory,
-  }: { client?: ContainerFilesClient | undefined; settings: Settings; memory: ContainerMemory },
+/** What the middleware works with. `memory` and `refusals` are shared by all requests of a client or a proxy. */
+interface MiddlewareContext {
+  client?: ContainerFilesClient | undefined;
+  settings: Settings;
+  memory: ContainerMemory;
+  refusals: IncludeRefusals;
+  /** The longest body or event that is read, in bytes. Default: the longest string. */
+  longest?: number;
+}
+
+/** Creates the middleware from settings and a memory. The proxy uses it directly, as each request has its own `onReport`. */
+export function createMiddleware(
+  fetch: Fetch,
+  { client, settings, memory, refusals, longest }: MiddlewareContext,
 ): (...request: Parameters<Fetch>) => Promise<RepairedAnswer> {
   return async (input, init) => {
     const route = routeOf(input, init);
-    if (!route) return { answer: await underneath(input, init) };
-    const request = route.isCreate ? await withInstruction(input, init, settings) : { input, init };
-    const answer = await underneath(request.input, request.init);
+    if (!route) return { answer: await fetch(input, init) };
+    const startedAt = performance.now();
+    const created: Answered = route.isCreate
+      ? await createResponse(input, init, route.base, { fetch, settings, refusals, longest })
+      : await readResponse(input, init, { fetch, settings });
+    const { answer } = created;
     const type = answer.headers.get("content-type")?.toLowerCase() ?? "";
     const isStream = type.startsWith("text/event-stream");
     if (!answer.ok || !answer.body || !(isStream || type.startsWith("application/json"))) return { answer };
@@ -110,93 +128,58 @@ export function repairedAnswers(
       new Headers(init?.headers ?? (input instanceof Request ? input.headers : undefined));
     const context: RepairContext = {
       responseId: route.responseId,
-      // Most answers need no list: what only a list needs is made for one.
-      list: (...asked) => listFilesFor(route, headers(), { fetch: underneath, client, settings })(...asked),
+      isCreated: route.isCreate,
+      startedAt,
+      // Built on demand, because most answers need no list.
+      list: (...args) => listFilesFor(route, headers(), { fetch, client, settings })(...args),
       settings,
       memory,
-      request: request.params,
-      getResponse: (id, signal) => getResponse(underneath, route, headers(), id, signal),
+      request: created.params,
+      requestError: created.requestError,
+      otherContainers: route.item && containersOfItem(route.item, memory),
+      getResponse: (id, signal) => getResponse(fetch, route, headers(), id, signal),
       signal: init?.signal ?? (input instanceof Request ? input.signal : undefined),
     };
-    const upstream = lateReader(() => answer.body!);
-    if (isStream) return { answer, body: repairEventStream(upstream, new StreamRepair(context)) };
+    const reader = readerOnDemand(() => answer.body!);
+    if (isStream)
+      return { answer, body: eventsAfter(repairEventStream(reader, context, longest), created.after) };
     const repair = new ResponseRepair(context);
-    return { answer, body: repairJson(upstream, repair, route), report: () => repair.report };
+    return { answer, body: repairJson(reader, repair, route, longest), report: () => repair.report };
   };
 }
 
-/** A request that is answered with a response, or with a list of items that may hold messages. */
-interface Route extends AnswerShape {
-  /** It makes a response, rather than read one. */
-  isCreate: boolean;
-  /** The one that is read. */
-  responseId: string | undefined;
-  /** The URL up to `/responses`: `https://api.openai.com/v1`. */
-  base: string;
-  /** The query that every request to this API needs: Azure's `api-version`. */
-  search: string;
+/** An answer and what is known about its request. */
+interface Answered extends Created {
+  /** The number of the last event that the client has, if the request asks for the rest of a stream. */
+  after?: number | undefined;
 }
 
-const RESPONSES_PATH = /^(.*)\/responses(?:\/([^/]+)(\/cancel|\/input_items)?)?\/?$/;
-const CONVERSATION_ITEMS_PATH = /^(.*)\/conversations\/[^/]+\/items\/?$/;
-
-function routeOf(input: Parameters<Fetch>[0], init: RequestInit | undefined): Route | undefined {
-  const href = input instanceof Request ? input.url : String(input);
-  if (!/\/responses|\/conversations/.test(href) || !URL.canParse(href)) return undefined;
-  const method = (init?.method ?? (input instanceof Request ? input.method : "GET")).toUpperCase();
-  const { pathname, origin, searchParams } = new URL(href);
-  const [, responsesBase, id, action] = RESPONSES_PATH.exec(pathname) ?? [];
-  const [, conversationsBase] = CONVERSATION_ITEMS_PATH.exec(pathname) ?? [];
-  const base = responsesBase ?? conversationsBase;
-  if (base === undefined) return undefined;
-  const isCreate = method === "POST" && conversationsBase === undefined && id === undefined;
-  const isCancel = method === "POST" && action === "/cancel";
-  const isRead = method === "GET" && action !== "/cancel" && (conversationsBase ?? id) !== undefined;
-  if (!isCreate && !isCancel && !isRead) return undefined;
-  const version = searchParams.get("api-version");
-  return {
-    isCreate,
-    responseId: id,
-    isItemList: conversationsBase !== undefined || action === "/input_items",
-    isNewestFirst: searchParams.get("order") !== "asc",
-    base: origin + base,
-    search: version === null ? "" : `?${new URLSearchParams({ "api-version": version })}`,
-  };
-}
-
-/** A request as it goes out, and its parameters where they could be read. */
-interface PreparedRequest {
-  input: Parameters<Fetch>[0];
-  init: RequestInit | undefined;
-  params?: Record<string, unknown> | undefined;
-}
-
-/** The request with the link sentence. One whose body is a stream, or no JSON, goes out as it is. */
-async function withInstruction(
+/** Sends a request that creates no response. With links, the rest of a stream is made of the whole stream: see `resumedBy`. */
+async function readResponse(
   input: Parameters<Fetch>[0],
   init: RequestInit | undefined,
-  settings: Settings,
-): Promise<PreparedRequest> {
-  const isRequest = input instanceof Request && init?.body == null;
-  const body = isRequest ? await input.clone().text() : textOf(init?.body);
-  const params = body === undefined ? undefined : parseObject(body);
-  const asking = params && withLinkInstruction(params, settings);
-  if (asking === params) return { input, init, params };
-  const headers = new Headers(init?.headers ?? (input instanceof Request ? input.headers : undefined));
-  headers.delete("content-length");
-  const changed = { ...init, headers, body: JSON.stringify(asking) };
-  if (isRequest) return { input: new Request(input, changed), init: undefined, params: asking };
-  return { input, init: changed, params: asking };
+  { fetch, settings }: { fetch: Fetch; settings: Settings },
+): Promise<Answered> {
+  const resumed = settings.links && resumedBy(input);
+  return { answer: await fetch(resumed?.input ?? input, init), after: resumed?.after };
 }
 
-function textOf(body: unknown): string | undefined {
-  if (typeof body === "string") return body;
-  return body instanceof Uint8Array || body instanceof ArrayBuffer
-    ? new TextDecoder().decode(body)
-    : undefined;
+/**
+ * Returns the containers that an item of a conversation can mean: the containers of the response that made the item. If
+ * that response's containers are unknown, returns the containers of the conversation. An item whose own container is known
+ * cannot mean a newer container.
+ */
+function containersOfItem(
+  { id, conversationId }: NonNullable<Route["item"]>,
+  memory: ContainerMemory,
+): readonly string[] {
+  const own = memory.recall(id);
+  return own.length > 0
+    ? own
+    : memory.recall(conversationKey({ response: { conversation: conversationId } }));
 }
 
-/** How the files behind a response are listed: by the client if the request went where the client's go. */
+/** Returns the function that lists a container's files: through the client if the request went to the client's base URL. */
 function listFilesFor(
   { base, search }: Route,
   requestHeaders: Headers,
@@ -204,23 +187,32 @@ function listFilesFor(
 ): ListFiles {
   const headers = credentialsOf(requestHeaders);
   if (!client) return inPages(pagesOfFetch(fetch, settings, { base, search, headers }));
-  const { baseURL, apiKey, organization, project } = client as Partial<
-    Record<"baseURL" | "apiKey" | "organization" | "project", unknown>
+  const { baseURL, apiKey, organization, project, _options } = client as Partial<
+    Record<"baseURL" | "apiKey" | "organization" | "project" | "_options", unknown>
   >;
-  // A copy of the client with another base URL: its credentials stay where its requests go.
-  if (typeof baseURL === "string" && baseURL.replace(/\/+$/, "") !== base) {
+  // An object with the method of a client, but without a base URL, sends its requests nobody knows where.
+  if (typeof baseURL !== "string") return inPages(pagesOfClient(client, settings, { search }));
+  // The request came from a copy of the client with another base URL. The copy's credentials must not go to the client's URL.
+  if (baseURL.replace(/\/+$/, "") !== base) {
     return inPages(pagesOfFetch(fetch, settings, { base, search, headers }));
   }
-  // A copy of the client with another key, organization or project sees other containers.
+  // A client with a provider (Amazon Bedrock, Vertex) authenticates its requests itself and rejects authorization headers.
+  // The request's bearer token can be reused for the list, but a signature is valid only for the request that it signs.
+  if (isRecord(_options) && _options.provider !== undefined) {
+    if (!headers.authorization?.startsWith("Bearer "))
+      return inPages(pagesOfClient(client, settings, { search }));
+    return inPages(pagesOfFetch(fetch, settings, { base, search, headers }));
+  }
+  // A copy of the client with another key, organization or project can see other containers.
   const isOwnKey = headers.authorization === `Bearer ${apiKey}` || headers["api-key"] === apiKey;
   const isOwn =
     isOwnKey &&
     (organization === undefined || (headers["openai-organization"] ?? null) === organization) &&
     (project === undefined || (headers["openai-project"] ?? null) === project);
-  return inPages(pagesOfClient(client, settings, isOwn ? undefined : headers));
+  return inPages(pagesOfClient(client, settings, isOwn ? { search } : { search, headers }));
 }
 
-/** An earlier response, by its id. */
+/** Requests an earlier response by its id. */
 async function getResponse(
   fetch: Fetch,
   { base, search }: Route,
@@ -229,25 +221,28 @@ async function getResponse(
   signal: AbortSignal,
 ): Promise<unknown> {
   const headers = credentialsOf(requestHeaders);
-  const response = await fetch(`${base}/responses/${id}${search}`, {
+  const response = await fetch(`${base}/responses/${encodeURIComponent(id)}${search}`, {
     headers,
     signal,
     redirect: "manual",
   });
   try {
     if (response.ok) return await response.json();
-    letGo(response.body);
+    cancelBody(response.body);
     throw response;
   } catch (error) {
-    throw withoutWords(error, "the response before this one");
+    throw withoutServerText(error, "the response before this one");
   }
 }
 
-/** The same answer with another body, which may be of another length. */
+/**
+ * Returns a copy of an HTTP response with another body. Removes `content-encoding`, because `fetch` has decoded the body.
+ * Removes the headers about the body's bytes even if no citation turns out to be missing, because headers are sent first.
+ */
 function withBody(response: Response, body: ReadableStream<Uint8Array>): Response {
-  const headers = new Headers(response.headers);
-  headers.delete("content-length");
+  const headers = withoutBodyHeaders(new Headers(response.headers));
+  headers.delete("content-encoding");
   const { status, statusText, url } = response;
-  // A Response that was constructed has no URL, and clients log it.
+  // A constructed Response has no URL, but clients log it.
   return Object.defineProperty(new Response(body, { status, statusText, headers }), "url", { value: url });
 }

@@ -1,42 +1,49 @@
-/** Server-sent events as bytes: where a frame ends, what it says, how one is written. */
-import { createParser } from "eventsource-parser";
-import { isRecord } from "../bad-input.js";
+/**
+ * Handles server-sent events as bytes: finds the end of a frame, reads its event and writes a changed event into it.
+ * Long, as all that knows the bytes of a frame is in one place.
+ */
+import { concat } from "./body.js";
+import { editJson, hasByteOrderMark, parseObject } from "./json-edit.js";
 
 const LF = 0x0a;
 const CR = 0x0d;
-/** What `indexOf` says of what is not there. */
+/** What `indexOf` returns if it finds nothing. */
 const NONE = -1;
+/** The offset has not been looked for yet. */
 const UNKNOWN = -2;
 const decoder = new TextDecoder();
 const encoder = new TextEncoder();
 
-/** Finds where frames end, however their bytes are cut into chunks. A line ends with LF, CR LF or CR. */
+/** Finds the ends of frames, wherever the stream is cut into chunks. A line ends with LF, CR LF or CR. */
 export class FrameSplitter {
-  /** The line that the next byte belongs to has none yet. */
+  /** The current line has no bytes yet. */
   #isLineEmpty = true;
-  /** The frame has a line that is not empty: only then does an empty one end it. */
+  /** The current frame has a line that is not empty. Only then does an empty line end it. */
   #hasLines = false;
-  /** The chunk before ended with a CR: an LF now is the rest of that line's end. */
+  /** The previous chunk ended with CR. If the next byte is LF, it belongs to the same line end. */
   #isAfterCr = false;
   #chunk: Uint8Array = new Uint8Array();
-  /** The chunk's next LF, looked for once: in a stream that has none, each line would look to the end. */
+  /** The next LF in the chunk. Cached, because without any LF each line would search to the chunk's end. */
   #lf = UNKNOWN;
+  /** The chunk has a CR. Most streams have none, so their lines are not searched for it. */
+  #hasCr = false;
 
-  /** No frame has begun: a chunk that is a whole frame can be told by itself. */
+  /** Whether the next byte begins a frame. */
   get isBetweenFrames(): boolean {
     return this.#isLineEmpty && !this.#hasLines && !this.#isAfterCr;
   }
 
-  /** Turns to the next chunk. How much of its beginning ends the line that the chunk before ended with half of it. */
+  /** Starts the next chunk. Returns how many of its first bytes belong to the previous chunk's line end: 0, or 1 for an LF. */
   take(chunk: Uint8Array): number {
     this.#chunk = chunk;
     this.#lf = UNKNOWN;
+    this.#hasCr = chunk.includes(CR);
     const isRestOfEnd = this.#isAfterCr && chunk[0] === LF;
     if (chunk.length > 0) this.#isAfterCr = false;
     return isRestOfEnd ? 1 : 0;
   }
 
-  /** The offset behind the frame that goes on at `from`; -1 where the chunk does not hold its end. */
+  /** Returns the offset after the frame that continues at `from`, or -1 if the frame does not end in this chunk. */
   endFrom(from: number): number {
     const chunk = this.#chunk;
     let at = from;
@@ -47,79 +54,157 @@ export class FrameSplitter {
         return -1;
       }
       const isEmpty = this.#isLineEmpty && lineEnd === at;
-      at = lineEnd + 1;
-      if (chunk[lineEnd] === CR) {
-        if (at === chunk.length) this.#isAfterCr = true;
-        else if (chunk[at] === LF) at++;
-      }
-      this.#isLineEmpty = true;
-      if (!isEmpty) this.#hasLines = true;
-      else if (this.#hasLines) {
-        this.#hasLines = false;
-        return at;
-      }
+      at = this.#nextLineAfter(lineEnd);
+      if (this.#endLine(isEmpty)) return at;
     }
     return -1;
+  }
+
+  /** Returns the offset after a line's end, which is LF, CR LF or CR. The LF of a CR LF may be in the next chunk. */
+  #nextLineAfter(lineEnd: number): number {
+    const chunk = this.#chunk;
+    const next = lineEnd + 1;
+    if (chunk[lineEnd] === LF) return next;
+    if (next === chunk.length) this.#isAfterCr = true;
+    return chunk[next] === LF ? next + 1 : next;
+  }
+
+  /** Ends a line. Returns whether the frame ends with it: an empty line after other lines ends a frame. */
+  #endLine(isEmpty: boolean): boolean {
+    const isFrameEnd = isEmpty && this.#hasLines;
+    this.#hasLines = !isEmpty;
+    this.#isLineEmpty = true;
+    return isFrameEnd;
   }
 
   #lineEndFrom(at: number): number {
     const chunk = this.#chunk;
     if (this.#lf < at && this.#lf !== NONE) this.#lf = chunk.indexOf(LF, at);
+    if (!this.#hasCr) return this.#lf;
     const cr = chunk.subarray(at, this.#lf === NONE ? chunk.length : this.#lf).indexOf(CR);
     return cr === NONE ? this.#lf : at + cr;
   }
 }
 
-/** What a frame says, as far as this library reads it. */
+/** A frame with an event. */
 export interface Frame {
   event: Record<string, unknown> & { type: string };
-  /** The frame has an `event:` line. */
+  /** Whether the frame has an `event:` line. */
   hasName: boolean;
   newline: string;
+  bytes: Uint8Array;
+  /** The offsets of the values of its `data:` lines. */
+  dataLines: readonly Range[];
+  /** The values of the `data:` lines joined with LF: the event's JSON. */
+  data: Uint8Array;
 }
 
-/** The event of a frame; `undefined` where its data is not one event's JSON (a comment, `[DONE]`, garbage). */
+interface Range {
+  start: number;
+  end: number;
+}
+
+/** Parses a whole frame. Returns `undefined` if its data is not an event's JSON, such as a comment or `[DONE]`. */
 export function parseFrame(bytes: Uint8Array): Frame | undefined {
-  let data: string | undefined;
-  let name: string | undefined;
-  const text = decoder.decode(bytes);
-  const parser = createParser({
-    onEvent(message) {
-      data = message.data;
-      name = message.event;
-    },
-  });
-  parser.feed(`${text}\n`); // a CR at the end could be half of a line's end: now it is whole
-  if (data === undefined) return undefined;
-  try {
-    const event: unknown = JSON.parse(data);
-    if (!isRecord(event) || typeof event.type !== "string") return undefined;
-    const newline = text.includes("\r\n") ? "\r\n" : text.includes("\n") ? "\n" : "\r";
-    return { event: event as Frame["event"], hasName: name !== undefined, newline };
-  } catch {
-    return undefined;
-  }
+  const lines = linesOf(bytes);
+  const dataLines = lines.flatMap((line) => fieldValue(bytes, line, DATA_FIELD) ?? []);
+  if (dataLines.length === 0) return undefined;
+  const data = joinedLines(dataLines.map(({ start, end }) => bytes.subarray(start, end)));
+  const event = parseObject(data);
+  if (typeof event?.type !== "string") return undefined;
+  const names = lines.flatMap((line) => fieldValue(bytes, line, EVENT_FIELD) ?? []);
+  const name = names.at(-1);
+  const hasName = name !== undefined && name.end > name.start;
+  return {
+    event: event as Frame["event"],
+    hasName,
+    newline: newlineOf(bytes, lines[0]!),
+    bytes,
+    dataLines,
+    data,
+  };
 }
 
-/** An event as a frame that looks like `like`. */
+/** Formats an inserted event as a frame with the same kind of lines as the given one. */
 export function formatFrame(event: Record<string, unknown>, { hasName, newline }: Frame): Uint8Array {
   const name = hasName ? `event: ${event.type}${newline}` : "";
   return encoder.encode(`${name}data: ${JSON.stringify(event)}${newline}${newline}`);
 }
 
+/** Returns a frame's bytes with its event changed. Other lines (`id:`, `retry:`, comments) keep their bytes. */
+export function editFrame(
+  { bytes, dataLines, data, event }: Frame,
+  changed: Record<string, unknown>,
+): Uint8Array {
+  const edited = editJson(data, event, changed);
+  const pieces: Uint8Array[] = [];
+  let copied = 0;
+  let from = 0;
+  // An edit never adds a line. If it removes some, the last `data:` lines become empty, which JSON reads as white space.
+  for (const { start, end } of dataLines) {
+    const lf = edited.indexOf(LF, from);
+    const to = lf === NONE ? edited.length : lf;
+    pieces.push(bytes.subarray(copied, start), edited.subarray(from, to));
+    copied = end;
+    from = to + 1;
+  }
+  return concat([...pieces, bytes.subarray(copied)]);
+}
+
+const DATA_FIELD = encoder.encode("data");
+const EVENT_FIELD = encoder.encode("event");
+const COLON = 0x3a;
+const SPACE = 0x20;
+
+/** Returns the lines of a frame, without line ends and byte order mark. */
+function linesOf(bytes: Uint8Array): Range[] {
+  const lines: Range[] = [];
+  let lf = UNKNOWN;
+  let cr = UNKNOWN;
+  for (let start = hasByteOrderMark(bytes) ? 3 : 0; start < bytes.length; ) {
+    if (lf < start && lf !== NONE) lf = bytes.indexOf(LF, start);
+    if (cr < start && cr !== NONE) cr = bytes.indexOf(CR, start);
+    const ends = [lf, cr].filter((at) => at !== NONE);
+    const end = Math.min(bytes.length, ...ends);
+    lines.push({ start, end });
+    start = end + (bytes[end] === CR && bytes[end + 1] === LF ? 2 : 1);
+  }
+  return lines;
+}
+
+/** Returns the range of a line's value, or `undefined` if the line is of another field. */
+function fieldValue(bytes: Uint8Array, { start, end }: Range, field: Uint8Array): Range | undefined {
+  const colon = start + field.length;
+  if (!hasAt(bytes, field, start) || colon > end) return undefined;
+  if (colon === end) return { start: end, end };
+  if (bytes[colon] !== COLON) return undefined;
+  return { start: bytes[colon + 1] === SPACE ? colon + 2 : colon + 1, end };
+}
+
+function newlineOf(bytes: Uint8Array, { end }: Range): string {
+  if (bytes[end] === LF) return "\n";
+  return bytes[end + 1] === LF ? "\r\n" : "\r";
+}
+
+function joinedLines(lines: readonly Uint8Array[]): Uint8Array {
+  return concat(lines.flatMap((line, index) => (index === 0 ? [line] : [LF_BYTE, line])));
+}
+
+const LF_BYTE = Uint8Array.of(LF);
+
 export const TEXT_DELTA = "response.output_text.delta";
-/** Stands for the types of all other deltas, which nobody reads. */
+/** Stands for the type of each delta that is not a text delta. These deltas are never read, so none needs its own type. */
 const OTHER_DELTA = "another delta";
 const TEXT_DELTA_LINE = encoder.encode(`event: ${TEXT_DELTA}\n`);
 const EVENT = encoder.encode("event:");
 const DELTA = encoder.encode(".delta");
 const DELTA_LINE_END = encoder.encode(".delta\n");
-// An event's name that is of no response (`message`) says nothing of the type that the data has.
+// An `event:` name without the `response.` prefix, such as `message`, does not tell the type of the data.
 const TYPE = /^\s*(?:data:\s*\{\s*"type"\s*:\s*"|event:\s*(?=response\.))([\w.]+)/;
 
 /**
- * The type of a frame's event as its beginning tells it, or `undefined`. Nearly every frame is a delta, and its first
- * line says so in bytes: no decoding for those.
+ * Returns the type of a frame's event if the beginning of the frame shows it. Nearly all frames are deltas, which are
+ * recognized by the bytes of their first line, without decoding.
  */
 export function typeOf(frame: Uint8Array): string | undefined {
   if (hasAt(frame, TEXT_DELTA_LINE, 0)) return TEXT_DELTA;
@@ -135,12 +220,45 @@ const SLASH = 0x2f;
 const QUOTE = 0x22;
 const BACKSLASH = 0x5c;
 
-/** Looks at the deltas of a text in their bytes, since they are nearly all of every stream. */
+const LETTER_N = 0x6e;
+
+/** How many bytes of text are collected before they must be read. */
+const MOST_COLLECTED = 4096;
+/** Marks the bytes that a mention, or markup that affects links, needs. */
+const MENTION_BYTES = tableOf("%&`<!][=");
+const WORD_BYTES = tableOf("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_");
+/** The words with which a path in prose can start, in lower case. */
+const SCHEMES = ["sandbox", "file", "http"].map((word) => encoder.encode(word));
+
+function tableOf(characters: string): Uint8Array {
+  const table = new Uint8Array(256);
+  for (const byte of encoder.encode(characters)) table[byte] = 1;
+  return table;
+}
+
+/** Returns whether one of the schemes starts at `at`, or may start there because the delta ends within it. */
+function startsScheme(chunk: Uint8Array, at: number): boolean {
+  const first = chunk[at]! | 0x20;
+  for (const scheme of SCHEMES) {
+    if (scheme[0] !== first) continue;
+    let length = 1;
+    while (length < scheme.length && (chunk[at + length]! | 0x20) === scheme[length]) length++;
+    return length === scheme.length || chunk[at + length] === QUOTE;
+  }
+  return false;
+}
+
+/** Recognizes text deltas by their bytes, without parsing them: they are nearly all frames of a stream. */
 export class TextDeltas {
-  /** The first letters of the roots' folders, in either case. */
+  /** The first letters of the roots' folders, in lower and upper case. */
   readonly #folderLetters: ReadonlySet<number>;
-  /** How far into the latest delta's frame its text starts. It mostly starts there again. */
+  /** The offset of the text in the latest delta's frame. In the next frame it is usually the same. */
   #textAt = 0;
+  /** The latest plain delta ended within a word. */
+  #isAfterLetter = false;
+  /** The JSON of the texts of plain deltas. Most streams need no such buffer. */
+  #collected: Uint8Array | undefined;
+  #collectedLength = 0;
 
   constructor(roots: readonly string[]) {
     const letters = roots.flatMap((root) => root.split("/").map((folder) => folder.slice(0, 1)));
@@ -150,15 +268,15 @@ export class TextDeltas {
   }
 
   /**
-   * Where the frame ends that starts at `at`, if it is a delta of the text as the service writes it; else -1. (A CR
-   * alone would end a line as well, but no JSON holds one.) Of its first line, both ends are enough: another event
-   * whose name is as long and ends the same is a delta as well, and passes unread as well.
+   * Returns the end of the frame at `at` if it is a text delta formatted as the API does it, else -1. Compares only the
+   * beginning and the end of the first line: any other event with a name of the same length and the same ending is a
+   * delta too, and is passed on unread too. Ignores that a single CR ends a line, because JSON never contains one.
    */
   endOf(chunk: Uint8Array, at: number): number {
     const dataAt = at + TEXT_DELTA_LINE.length;
     if (!hasAt(chunk, DELTA_LINE_END, dataAt - DELTA_LINE_END.length) || !hasAt(chunk, EVENT, at))
       return NONE;
-    const isKnown = this.#isTextWhereItWas(chunk, at);
+    const isKnown = this.#hasTextAtSameOffset(chunk, at);
     const lineEnd = chunk.indexOf(LF, isKnown ? at + this.#textAt : dataAt);
     if (lineEnd < 0 || chunk[lineEnd + 1] !== LF) return NONE;
     if (!isKnown) this.#findText(chunk.subarray(at, lineEnd));
@@ -166,11 +284,11 @@ export class TextDeltas {
   }
 
   /**
-   * Whether the text of the delta from `at` to `end` may begin a root: by a slash that it ends with, or that stands
-   * before the first letter of a folder. Where its text is not found, any slash may.
+   * Whether the text of the delta from `at` to `end` may contain the beginning of a root: a slash at its end, or before the
+   * first letter of a root's folder. If the text is not found in the frame, any slash counts.
    */
   mayBeginRoot(chunk: Uint8Array, at: number, end: number): boolean {
-    if (!this.#isTextWhereItWas(chunk, at)) {
+    if (!this.#hasTextAtSameOffset(chunk, at)) {
       const frame = chunk.subarray(at, end);
       if (!this.#findText(frame)) return frame.includes(SLASH);
     }
@@ -185,10 +303,65 @@ export class TextDeltas {
     return false;
   }
 
-  #isTextWhereItWas(chunk: Uint8Array, at: number): boolean {
+  /**
+   * Returns whether the text of the delta from `at` to `end` cannot belong to a mention, if the text before it does not: it has no
+   * character that a mention needs, and no word that a scheme starts with. Collects the text of such a delta, unread. Call it for
+   * each delta, in order.
+   */
+  isPlain(chunk: Uint8Array, at: number, end: number): boolean {
+    const isAfterLetter = this.#isAfterLetter;
+    this.#isAfterLetter = false;
+    if (!this.#hasTextAtSameOffset(chunk, at) && !this.#findText(chunk.subarray(at, end))) return false;
+    if (this.#collectedLength + end - at > MOST_COLLECTED) return false;
+    this.#collected ??= new Uint8Array(MOST_COLLECTED);
+    const collected = this.#collected;
+    let isInWord = isAfterLetter;
+    let to = this.#collectedLength;
+    let index = at + this.#textAt;
+    for (; chunk[index] !== QUOTE; index++) {
+      if (index >= end || this.#isOfMention(chunk, index, isInWord)) return false;
+      const byte = chunk[index]!;
+      collected[to++] = byte;
+      isInWord = WORD_BYTES[byte] === 1;
+      if (byte === BACKSLASH) collected[to++] = chunk[++index]!; // `\n` is a line feed
+    }
+    this.#collectedLength = to;
+    this.#isAfterLetter = isInWord;
+    return true;
+  }
+
+  /** Returns the text of the deltas that `isPlain` has accepted since the last call. */
+  takeCollected(): string {
+    const json = decoder.decode(this.#collected!.subarray(0, this.#collectedLength));
+    this.#collectedLength = 0;
+    return JSON.parse(`"${json}"`) as string;
+  }
+
+  /** Returns whether the byte at `at` can belong to a mention, or to markup that affects links. */
+  #isOfMention(chunk: Uint8Array, at: number, isInWord: boolean): boolean {
+    const byte = chunk[at]!;
+    const next = chunk[at + 1]!;
+    if (byte === BACKSLASH) return next !== LETTER_N;
+    if (byte === SLASH) return !this.#isOrdinarySlash(next);
+    return MENTION_BYTES[byte] === 1 || (!isInWord && startsScheme(chunk, at));
+  }
+
+  /** Returns the JSON of a delta's text, without its quotes. Only for a delta that `isPlain` has accepted. */
+  textOf(chunk: Uint8Array, at: number): Uint8Array {
+    const start = at + this.#textAt;
+    return chunk.subarray(start, chunk.indexOf(QUOTE, start));
+  }
+
+  /** Returns whether the byte after a slash shows that no root starts there. */
+  #isOrdinarySlash(next: number): boolean {
+    return next !== QUOTE && next !== SLASH && next !== BACKSLASH && !this.#folderLetters.has(next);
+  }
+
+  #hasTextAtSameOffset(chunk: Uint8Array, at: number): boolean {
     return hasAt(chunk, DELTA_KEY, at + this.#textAt - DELTA_KEY.length);
   }
 
+  /** Sets `#textAt` to the offset of the frame's text. Returns whether there is one. */
   #findText(frame: Uint8Array): boolean {
     const key = indexOf(frame, DELTA_KEY);
     if (key >= 0) this.#textAt = key + DELTA_KEY.length;
@@ -196,7 +369,7 @@ export class TextDeltas {
   }
 }
 
-/** Where `expected` stands in `bytes` first; -1 where it does not. */
+/** Returns the first offset of `expected` in `bytes`, or -1. */
 function indexOf(bytes: Uint8Array, expected: Uint8Array): number {
   for (let at = bytes.indexOf(expected[0]!); at >= 0; at = bytes.indexOf(expected[0]!, at + 1)) {
     if (hasAt(bytes, expected, at)) return at;
@@ -205,7 +378,7 @@ function indexOf(bytes: Uint8Array, expected: Uint8Array): number {
 }
 
 function hasAt(bytes: Uint8Array, expected: Uint8Array, at: number): boolean {
-  // Never beyond the end: reading there, even once, makes every later read slow.
+  // V8 makes all later reads slow after a single read beyond the end.
   if (at < 0 || at + expected.length > bytes.length) return false;
   for (let offset = 0; offset < expected.length; offset++) {
     if (bytes[at + offset] !== expected[offset]) return false;

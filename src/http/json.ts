@@ -1,45 +1,66 @@
-/** A JSON answer as bytes: read whole, repaired once, the very same bytes where nothing was missing. */
-import { asError, isRecord } from "../bad-input.js";
+/** Repairs a JSON body: reads it whole, then adds the missing citations to its bytes. */
+import { asError } from "../errors.js";
 import { repairItemList, repairOutput } from "../responses/repair.js";
 import type { ResponseRepair } from "../responses/response-repair.js";
-import type { BodyReader } from "./body.js";
-import { concat } from "./sse.js";
+import { type BodyReader, concat, LONGEST_TEXT } from "./body.js";
+import { editJson, parseObject } from "./json-edit.js";
 
-/** What an answer holds. */
+/** What a JSON body contains. */
 export interface AnswerShape {
-  /** A list of items rather than a response. */
-  isItemList: boolean;
+  /** A response, a list of items in `data`, or a single item. */
+  holds: "response" | "items" | "item";
+  /** The order of the list. */
   isNewestFirst: boolean;
 }
 
-/** A JSON body, repaired once somebody reads it. One that is no response, or lacks nothing, is the same bytes. */
+/**
+ * Returns a JSON body with the missing citations added. Starts reading the upstream body when the consumer first reads. If
+ * nothing is missing or the body does not have the given shape, all bytes stay the same. A body of more than `longest` bytes is
+ * passed on chunk by chunk, unchanged.
+ */
 export function repairJson(
   reader: BodyReader,
   repair: ResponseRepair,
   shape: AnswerShape,
+  longest = LONGEST_TEXT,
 ): ReadableStream<Uint8Array> {
   let failure: { error: unknown } | undefined;
+  let isTooLong = false;
+  const readAll = async (): Promise<Uint8Array[]> => {
+    const chunks: Uint8Array[] = [];
+    let length = 0;
+    try {
+      for (let read = await reader.read(); !read.done; read = await reader.read()) {
+        chunks.push(read.value);
+        length += read.value.length;
+        isTooLong = length > longest;
+        if (isTooLong) break;
+      }
+    } catch (error) {
+      failure = { error };
+    }
+    return chunks;
+  };
+  const repairAll = async (controller: ReadableStreamDefaultController<Uint8Array>): Promise<void> => {
+    const chunks = await readAll();
+    // The chunks that came before an upstream error are sent before the error, as without the repair.
+    if (failure) repair.finish(asError(failure.error));
+    else if (isTooLong) finishTooLong(repair, longest);
+    const out = failure || isTooLong ? chunks : await repairedChunks(repair, chunks, shape);
+    for (const chunk of out) controller.enqueue(chunk);
+    if (failure && out.length === 0) controller.error(failure.error);
+    if (!failure && !isTooLong) controller.close();
+  };
+  const passOn = async (controller: ReadableStreamDefaultController<Uint8Array>): Promise<void> => {
+    const { done, value } = await reader.read();
+    if (done) controller.close();
+    else controller.enqueue(value);
+  };
   return new ReadableStream<Uint8Array>(
     {
-      async pull(controller) {
+      pull(controller) {
         if (failure) return controller.error(failure.error);
-        const chunks: Uint8Array[] = [];
-        try {
-          for (let read = await reader.read(); !read.done; read = await reader.read()) {
-            chunks.push(read.value);
-          }
-        } catch (error) {
-          // What came before the break goes out first, as it would have.
-          failure = { error };
-          repair.finish(asError(error));
-          if (chunks.length === 0) return controller.error(error);
-          return controller.enqueue(concat(chunks));
-        }
-        const answer = parseObject(new TextDecoder().decode(concat(chunks)));
-        const repaired = answer && (await repairAnswer(repair, answer, shape));
-        if (repaired === undefined) for (const chunk of chunks) controller.enqueue(chunk);
-        else controller.enqueue(new TextEncoder().encode(repaired));
-        controller.close();
+        return isTooLong ? passOn(controller) : repairAll(controller);
       },
       cancel(reason) {
         repair.cancel(reason);
@@ -50,36 +71,44 @@ export function repairJson(
   );
 }
 
-/** The object that a text is the JSON of; `undefined` for any other text. */
-export function parseObject(text: string): Record<string, unknown> | undefined {
-  try {
-    const value: unknown = JSON.parse(text);
-    return isRecord(value) ? value : undefined;
-  } catch {
-    return undefined;
-  }
+function finishTooLong(repair: ResponseRepair, longest: number): void {
+  repair.noteError(new Error(`the answer is too long to read: more than ${longest} bytes`));
+  repair.finish();
 }
 
-/** A response, or a list of items, with what it lacks, as text; `undefined` for anything else, or where it lacks nothing. */
-async function repairAnswer(
+/** Returns the body with the missing citations: the same array if nothing is missing or the body has another shape. */
+async function repairedChunks(
   repair: ResponseRepair,
-  answer: Record<string, unknown>,
-  { isItemList, isNewestFirst }: AnswerShape,
-): Promise<string | undefined> {
-  if (!Array.isArray(isItemList ? answer.data : answer.output)) return undefined;
-  let repaired = answer;
+  chunks: Uint8Array[],
+  shape: AnswerShape,
+): Promise<readonly Uint8Array[]> {
+  const json = concat(chunks);
+  const answer = parseObject(json);
+  if (!answer || !hasShape(answer, shape)) return chunks;
+  let out = chunks;
   try {
-    repaired = isItemList
-      ? await repairItemList(repair, answer, isNewestFirst)
-      : await repairOutput(repair, answer);
+    const repaired = await repairShape(repair, answer, shape);
+    if (repaired !== answer) out = [editJson(json, answer, repaired)];
   } catch (error) {
-    repair.noteError(error); // a mistake of ours is no reason to lose the answer
+    repair.noteError(error); // the caller must get the answer even if this code has a bug
   }
   repair.finish();
-  if (repaired === answer) return undefined;
-  try {
-    return JSON.stringify(repaired);
-  } catch {
-    return undefined; // nor is one that can be read, but not written again
-  }
+  return out;
+}
+
+function hasShape(answer: Record<string, unknown>, { holds }: AnswerShape): boolean {
+  if (holds === "item") return typeof answer.type === "string";
+  return Array.isArray(holds === "items" ? answer.data : answer.output);
+}
+
+/** Returns the answer with the missing citations: the same object if nothing is missing. */
+async function repairShape(
+  repair: ResponseRepair,
+  answer: Record<string, unknown>,
+  { holds, isNewestFirst }: AnswerShape,
+): Promise<Record<string, unknown>> {
+  if (holds === "response") return repairOutput(repair, answer);
+  if (holds === "items") return repairItemList(repair, answer, isNewestFirst);
+  const { data } = await repairItemList(repair, { data: [answer] }, false);
+  return data[0]!;
 }

@@ -1,118 +1,234 @@
-/** The API behind a proxy: requests go on to the upstream, answers come back with their citations. */
+/** A reverse proxy for the API: forwards requests to the upstream and repairs the responses. */
+import { Readable } from "node:stream";
 import { FastResponse } from "srvx";
-import { badInput } from "../bad-input.js";
-import { type FileCitationsOptions, settingsOf } from "../options.js";
-import { ContainerMemory } from "../responses/memory.js";
+import { ContainerMemory } from "../containers/memory.js";
+import { badInput } from "../errors.js";
+import { type FileCitationsOptions, type Settings, settingsOf } from "../options.js";
 import type { Report } from "../types.js";
 import { apiError } from "./api-error.js";
 import { webStreamOf } from "./body.js";
-import { LimitedBody } from "./body-limit.js";
+import { type BodyLimits, HeldBytes, LimitedBody } from "./body-limit.js";
+import { IncludeRefusals } from "./create-request.js";
 import { headersForCaller, headersForUpstream } from "./end-to-end.js";
-import { repairedAnswers } from "./fetch.js";
+import { createMiddleware } from "./fetch.js";
+import { hasSteps, isFilesTarget, isHealthCheck, targetOf } from "./proxy-paths.js";
 
 /** Options of {@link createProxy}. */
 export interface ProxyOptions extends Omit<FileCitationsOptions, "onReport"> {
-  /** The API's base URL, such as `https://api.openai.com/v1`; or only an origin, and then every path goes there. */
+  /** The API's base URL, such as `https://api.openai.com/v1`. If it has no path, request paths are forwarded unchanged. */
   upstream: string;
-  /** The `fetch` to the upstream. What it has decoded it gives without `content-encoding`. */
+  /** The `fetch` that sends requests to the upstream. If it decodes a body, it must remove `content-encoding`. */
   fetch: typeof globalThis.fetch;
-  /** The longest body that a request may have, in bytes. */
+  /** The longest request body, in bytes. */
   maxBody: number;
-  /** The longest body of `POST /responses`, in bytes: it is held in memory, for the link sentence. */
+  /** The longest body of `POST /responses`, in bytes. Such a body is held in memory, to add the link sentence. */
   maxJson: number;
+  /** The most bytes of request bodies that are held in memory at once, for all requests together. Default: 512 MB. */
+  maxHeld?: number;
+  /** The longest wait for the next chunk of a request body, in milliseconds. Default: 60 s. */
+  bodyIdleMs?: number;
+  /** Links that the proxy serves itself. Default: none. */
+  files?: ProxyFiles | undefined;
 }
 
-/** What else a request comes with. */
+/** The links of a proxy with a key of its own, and the files behind them. */
+export interface ProxyFiles {
+  /** The option `links`. It applies to requests with the proxy's own key. */
+  links: NonNullable<FileCitationsOptions["links"]>;
+  /** Whether a request has the proxy's own key. With another key, the proxy could not open the files of the answer. */
+  hasOwnKey(headers: Headers): boolean;
+  /** Answers a request below `/files`. Never rejects. */
+  handler(request: Request): Promise<Response>;
+}
+
+/** What the server provides besides the request. */
 interface ProxyContext {
-  /** Its body, where that is to be had more cheaply than as the request's own. */
+  /** The request body, if the server has a cheaper stream than `request.body`. */
   body?: AsyncIterable<Uint8Array> | null;
-  /** Hears what became of each response in the answer. */
+  /** The request's target as it was received. In the URL of a request, `..` segments are resolved. */
+  target?: string | undefined;
+  /** Called with the report of each response that is repaired. */
   onReport?: (report: Report) => void;
+  /** Called if the proxy makes links, but not for this request, because it does not have the proxy's key. */
+  onOtherKey?: () => void;
 }
 
-/** Answers a request; it never rejects. */
+/** Answers a request. Never rejects. */
 export type ApiProxy = (request: Request, context?: ProxyContext) => Promise<Response>;
 
-/** Where `GET`, or `HEAD`, tells that the proxy is there. The upstream is not asked. */
-export const HEALTH_PATH = "/healthz";
-/** What the path of a client's base URL is, as that of the API itself. */
+/** The path of the base URL that clients use, the same as the API's. */
 const BASE_PATH = "/v1";
 const CREATE_PATH = /\/responses\/?$/;
 const NAME = "openai-file-citations";
 
 /**
- * A reverse proxy for the whole API, with the middleware in between. It has no key: each request goes out with the
- * caller's own, its container lists too. A request's path is data, and never leads to another origin than the upstream's.
+ * Creates a reverse proxy for the whole API that repairs the responses. Requests are forwarded with the caller's key, and the
+ * container lists that a repair needs are requested with it too. No request path leads to an origin other than the upstream's.
+ * Only the handler of `files` has a key of its own.
  *
- * @throws {TypeError} when an option is wrong.
+ * @throws {TypeError} if an option is wrong.
  */
-export function createProxy({ upstream, fetch, maxBody, maxJson, ...options }: ProxyOptions): ApiProxy {
+export function createProxy({
+  upstream,
+  fetch,
+  maxBody,
+  maxJson,
+  maxHeld = 2 ** 29,
+  bodyIdleMs = 60_000,
+  files,
+  ...options
+}: ProxyOptions): ApiProxy {
   const base = baseOf(upstream);
+  // Without a path, the URL of a file's bytes is unknown, and `/files` can be a path of the API.
+  if (files && base.path === "") {
+    throw badInput("upstream", "a URL with the API's path if there are links, such as …/v1", base.origin);
+  }
   const settings = settingsOf(options);
+  const linking = files && settingsOf({ ...options, links: files.links });
   const memory = new ContainerMemory();
+  const refusals = new IncludeRefusals();
+  const held = new HeldBytes(maxHeld);
 
-  return async (request, { body = request.body, onReport } = {}) => {
-    const { method, headers, signal } = request;
-    const { pathname, search } = targetOf(request);
-    if (pathname === undefined) return apiError(400, "bad_request", "The request's host or path is none.");
-    if (pathname === HEALTH_PATH && /^(?:GET|HEAD)$/.test(method)) return Response.json({ status: "ok" });
-    const path = upstreamPath(pathname, base);
-    if (path === undefined) {
-      return apiError(404, "not_found", `This proxy has the API below ${BASE_PATH}, and not ${pathname}.`);
-    }
-    if (method === "TRACE") return apiError(405, "method_not_allowed", "TRACE is not passed on.");
-    if (headers.get("via")?.includes(NAME)) {
-      const message = `This request has been here before: is ${base.origin} this proxy itself, or another one?`;
-      return apiError(508, "loop_detected", message);
-    }
+  const limitsOf = ({ isCreate }: Route, headers: Headers): BodyLimits => {
+    const length = isCreate ? maxJson : maxBody;
+    if (!isCreate || !hasCredentials(headers)) return { length, idleMs: bodyIdleMs, held: undefined };
+    // A body of more than `maxHeld` bytes could never be held, so it is refused as too long: a retry would not help.
+    return { length: Math.min(length, maxHeld), idleMs: bodyIdleMs, held };
+  };
 
-    // Read whole, for the link sentence.
-    const isCreate = method === "POST" && CREATE_PATH.test(pathname);
-    const limit = isCreate ? maxJson : maxBody;
-    if (Number(headers.get("content-length")) > limit) return tooLong(limit);
-    const limited = body ? new LimitedBody(body, limit) : undefined;
-    const isStream = limited !== undefined && !isCreate;
-    const ask = repairedAnswers(fetch, { settings: { ...settings, onReport }, memory });
+  /** Returns the settings for a request. Only answers to the proxy's own key get links. */
+  const settingsFor = (headers: Headers, onOtherKey?: () => void): Settings => {
+    if (!linking || files?.hasOwnKey(headers)) return linking ?? settings;
+    onOtherKey?.();
+    return settings;
+  };
+
+  return async (request, { body = request.body, target = request.url, onReport, onOtherKey } = {}) => {
+    if (files && isFilesTarget(target)) return files.handler(request);
+    const route = files && hasSteps(target) ? stepsRefused() : routeOf(request, base);
+    if (route instanceof Response) return route;
+    const settingsOfRequest = settingsFor(request.headers, onOtherKey);
+    const limits = limitsOf(route, request.headers);
+    if (Number(request.headers.get("content-length")) > limits.length) return tooLong(limits.length);
+    const limited = new LimitedBody(body, limits);
+    const send = createMiddleware(fetch, { settings: { ...settingsOfRequest, onReport }, memory, refusals });
     try {
-      const sent = isStream ? limited.stream() : await limited?.whole();
-      const { answer, body: repaired } = await ask(`${base.origin}${path}${search}`, {
-        method,
-        headers: [...headersForUpstream(headers, { isStream }), ["via", `1.1 ${NAME}`]],
-        signal,
-        redirect: "manual",
-        ...(sent && { body: sent, duplex: "half" }),
-      } as RequestInit);
-      const { status, statusText } = answer;
-      const passed = headersForCaller(answer.headers, { isRepaired: repaired !== undefined });
-      const body = repaired ?? (answer.body && webStreamOf(answer.body));
-      return new FastResponse(body, { status, statusText, headers: passed });
+      const sent = await limited.read();
+      const { answer, body: repaired } = await send(route.url, requestInit(request, sent));
+      if (limits.held) releaseAfter(answer, limited);
+      return answerForCaller(answer, repaired);
     } catch (error) {
-      if (limited?.isTooLong) return tooLong(limit);
-      // Nobody waits for it any more.
-      if (signal.aborted) return new Response(null, { status: 499 });
-      return apiError(502, "upstream_failed", `${base.origin} did not answer: ${reasonOf(error)}.`);
+      limited.release();
+      return refusalOfBody(limited, limits.length) ?? failedAnswer(error, request.signal, base);
     }
   };
 }
 
-/** What a request asks for, as URLs have it: without `..` and the like. Nothing where its `Host` is none. */
-export function targetOf({ url }: Request): { pathname?: string; search?: string } {
-  try {
-    return new URL(url);
-  } catch {
-    return {};
+/** Where a request is forwarded to. */
+interface Route {
+  url: string;
+  /** The request is `POST /responses`. Its body is read whole, to add the link sentence. */
+  isCreate: boolean;
+}
+
+/** Returns where to forward a request to, or the HTTP response if the proxy answers it itself. */
+function routeOf(request: Request, base: Base): Route | Response {
+  const { method, headers } = request;
+  const { pathname, search } = targetOf(request);
+  if (pathname === undefined) return apiError(400, "bad_request", "The request's target is not a valid URL.");
+  if (isHealthCheck(method, pathname)) return Response.json({ status: "ok" });
+  const path = upstreamPath(pathname, base);
+  if (path === undefined) {
+    const message = `This proxy serves the API below ${BASE_PATH}, but the request's path is ${pathname}.`;
+    return apiError(404, "not_found", message);
+  }
+  if (method === "TRACE")
+    return apiError(405, "method_not_allowed", "This proxy does not forward TRACE requests.");
+  if (headers.get("via")?.includes(NAME)) {
+    const message = `This request went through such a proxy before. The upstream ${base.origin} must not be this proxy.`;
+    return apiError(508, "loop_detected", message);
+  }
+  return {
+    url: `${base.origin}${path}${search}`,
+    isCreate: method === "POST" && CREATE_PATH.test(pathname),
+  };
+}
+
+/** Returns the answer to a path with `.` or `..`. With links, no such path is forwarded. */
+function stepsRefused(): Response {
+  return apiError(400, "bad_request", "This proxy does not accept . and .. in the path of a request.");
+}
+
+/** Whether a request has a key. The API refuses requests without one, so their bodies are not held in memory. */
+function hasCredentials(headers: Headers): boolean {
+  return headers.has("authorization") || headers.has("api-key");
+}
+
+function requestInit(
+  { method, headers, signal }: Request,
+  body: Uint8Array | ReadableStream<Uint8Array> | undefined,
+): RequestInit {
+  const passed = headersForUpstream(headers, { isStream: body instanceof ReadableStream });
+  return {
+    method,
+    headers: [...passed, ["via", `1.1 ${NAME}`]],
+    signal,
+    redirect: "manual",
+    ...(body && { body, duplex: "half" }),
+  } as RequestInit;
+}
+
+/**
+ * Releases a held request body when the upstream response has ended or failed. Until then the middleware keeps the request,
+ * because it may need the request to find the containers of the response.
+ */
+function releaseAfter({ body }: Response, limited: LimitedBody): void {
+  if (body instanceof Readable && !body.closed) body.once("close", () => limited.release());
+  else limited.release();
+}
+
+function answerForCaller(answer: Response, repaired: ReadableStream<Uint8Array> | undefined): Response {
+  const { status, statusText } = answer;
+  const headers = headersForCaller(answer.headers, { isRepaired: repaired !== undefined });
+  const body = repaired ?? (answer.body && webStreamOf(answer.body));
+  return new FastResponse(body, { status, statusText, headers });
+}
+
+/** Returns the response to a request whose body exceeded a limit; `undefined` if no limit was exceeded. */
+function refusalOfBody({ failure }: LimitedBody, length: number): Response | undefined {
+  switch (failure) {
+    case "too-long":
+      return tooLong(length);
+    case "idle":
+      return apiError(408, "request_timeout", "The rest of the request's body did not arrive in time.", {
+        connection: "close",
+      });
+    case "no-room":
+      return apiError(
+        503,
+        "overloaded",
+        "This proxy has reached its memory limit for request bodies. Try again later.",
+        {
+          "retry-after": "1",
+        },
+      );
+    default:
+      return undefined;
   }
 }
 
 function tooLong(limit: number): Response {
-  return apiError(
-    413,
-    "request_too_large",
-    `The request's body is longer than this proxy takes: ${limit} bytes.`,
-  );
+  const message = `The request's body is longer than this proxy accepts: ${limit} bytes.`;
+  return apiError(413, "request_too_large", message);
 }
 
-/** The upstream's origin, and its path without a slash at the end. */
+/** Returns the response to a request that the upstream did not answer. */
+function failedAnswer(error: unknown, signal: AbortSignal, { origin }: Base): Response {
+  if (signal.aborted) return new Response(null, { status: 499 }); // the caller has closed the connection
+  return apiError(502, "upstream_failed", `${origin} did not answer: ${reasonOf(error)}.`);
+}
+
+/** The upstream's origin and its path, without a trailing slash. */
 interface Base {
   origin: string;
   path: string;
@@ -125,28 +241,28 @@ function baseOf(upstream: string): Base {
   if (!isBase) {
     throw badInput(
       "upstream",
-      "an http or https URL without credentials and query",
+      "an http or https URL without credentials, query and fragment",
       withoutSecrets(upstream),
     );
   }
   return { origin: url.origin, path: url.pathname.replace(/\/+$/, "") };
 }
 
-/** A URL that may hold a key, for an error to show. */
+/** Removes the credentials and the query from a URL that an error message shows. */
 function withoutSecrets(url: string): string {
   return String(url)
     .replace(/[?#].*/, "?…")
     .replace(/\/\/.*@/, "//…@");
 }
 
-/** A path below the caller's base URL as one below the upstream's; `undefined` where it is not below it. */
+/** Maps a path below `/v1` to one below the upstream's path. Returns `undefined` for a path that is not below `/v1`. */
 function upstreamPath(pathname: string, base: Base): string | undefined {
   if (base.path === "") return pathname;
   const isBelow = pathname === BASE_PATH || pathname.startsWith(`${BASE_PATH}/`);
   return isBelow ? base.path + pathname.slice(BASE_PATH.length) : undefined;
 }
 
-/** Why there is no answer, in the words of the connection: `ECONNREFUSED`. */
+/** Returns the code or message of a connection error, such as `ECONNREFUSED`. */
 function reasonOf(error: unknown): string {
   const { code, message } = error as { code?: unknown; message?: unknown };
   return String(code ?? message ?? error);

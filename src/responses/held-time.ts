@@ -1,27 +1,50 @@
-/** The time for which an answer is held back: limited, and measured. */
+/** Limits and measures the time for which a recovery delays a response. */
 
-/** Lets recoveries of one response run for so many milliseconds in all. */
+/** The callbacks to call when a signal aborts, by signal. */
+const callbacksOf = new WeakMap<AbortSignal, Set<() => void>>();
+
+/**
+ * Calls `callback` when `signal` aborts. All callbacks of a signal share one listener: many responses can share a signal, and
+ * Node.js prints a warning from the eleventh listener on.
+ */
+function follow(signal: AbortSignal, callback: () => void): void {
+  const callbacks = callbacksOf.get(signal) ?? new Set();
+  callbacksOf.set(signal, callbacks.add(callback));
+  if (callbacks.size === 1) signal.addEventListener("abort", callAll);
+}
+
+function unfollow(signal: AbortSignal, callback: () => void): void {
+  const callbacks = callbacksOf.get(signal);
+  if (!callbacks?.delete(callback) || callbacks.size > 0) return;
+  signal.removeEventListener("abort", callAll);
+}
+
+function callAll({ target }: Event): void {
+  for (const callback of callbacksOf.get(target as AbortSignal) ?? []) callback();
+}
+
+/** Limits the total time in which the recoveries of one response run. */
 export class HeldTime {
-  /** For how long the answer was held so far. Recoveries side by side count once. */
+  /** How long the response was delayed so far, in milliseconds. Time in which several recoveries run counts once. */
   ms = 0;
   readonly #limitMs: number;
   readonly #caller: AbortSignal | undefined;
-  /** Made when a recovery asks for it, as making one costs more than all else that most responses need. */
+  /** Created for the first recovery. Most responses need none, and creating it costs more than the rest of their repair. */
   #stop: AbortController | undefined;
   #stopped: { reason: unknown } | undefined;
-  /** Rejects when the signal aborts: one for all that wait. */
+  /** Rejects when `signal` aborts. All waiting recoveries share this promise. */
   #whenStopped: Promise<never> | undefined;
   #running = 0;
   #since = 0;
   #timer: ReturnType<typeof setTimeout> | undefined;
 
-  /** `caller` aborts when nobody waits for the answer any more. */
+  /** `caller` aborts when the consumer no longer waits for the response. */
   constructor(limitMs: number, caller: AbortSignal | undefined) {
     this.#limitMs = limitMs;
     this.#caller = caller;
   }
 
-  /** Aborts when the time is over, or nobody waits for the answer any more. */
+  /** Aborts when the time limit is reached, the repair ends, or the consumer no longer waits for the response. */
   get signal(): AbortSignal {
     if (!this.#stop) {
       this.#stop = new AbortController();
@@ -29,15 +52,15 @@ export class HeldTime {
       this.#whenStopped = new Promise((_, reject) => {
         signal.addEventListener("abort", () => reject(signal.reason), { once: true });
       });
-      this.#whenStopped.catch(() => {}); // whoever waits hears of it; nobody has to
-      if (this.#caller?.aborted) this.#follow();
+      this.#whenStopped.catch(() => {}); // prevents an unhandled-rejection warning; callers of wait() see the rejection
+      if (this.#caller?.aborted) this.#onAbort();
       else if (this.#stopped) this.#stop.abort(this.#stopped.reason);
-      else this.#caller?.addEventListener("abort", this.#follow);
+      else if (this.#caller) follow(this.#caller, this.#onAbort);
     }
     return this.#stop.signal;
   }
 
-  /** Waits for `recover`, which is told when to stop; rejects when the time is over, whether it stops or not. */
+  /** Runs `recover` and waits for it. Rejects when the signal aborts, also if `recover` ignores the signal. */
   async wait(recover: (signal: AbortSignal) => Promise<void>): Promise<void> {
     const { signal } = this;
     if (this.#running++ === 0) this.#begin();
@@ -48,17 +71,17 @@ export class HeldTime {
     }
   }
 
-  /** Nothing is to be recovered any more: what still runs has no one to run for. */
+  /** Aborts the running recoveries. Later ones fail at once. */
   stop(reason: unknown): void {
     this.#stopped ??= { reason };
-    this.#caller?.removeEventListener("abort", this.#follow);
+    if (this.#caller) unfollow(this.#caller, this.#onAbort);
     this.#stop?.abort(reason);
   }
 
   #begin(): void {
     this.#since = performance.now();
     this.#timer = setTimeout(
-      () => this.stop(new Error(`the files' list took longer than ${this.#limitMs} ms`)),
+      () => this.stop(new Error(`the container's file list took longer than ${this.#limitMs} ms`)),
       Math.max(0, this.#limitMs - this.ms),
     );
   }
@@ -68,5 +91,5 @@ export class HeldTime {
     this.ms += performance.now() - this.#since;
   }
 
-  readonly #follow = (): void => this.stop(this.#caller?.reason);
+  readonly #onAbort = (): void => this.stop(this.#caller?.reason);
 }

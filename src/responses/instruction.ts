@@ -1,17 +1,19 @@
-/** Asks the model for the one link form that the API annotates by itself. */
-import { badInput, isRecord } from "../bad-input.js";
+/** Adds the sentence to a request that asks the model for the link form that the API annotates. */
+import { badInput, isRecord } from "../errors.js";
 import { type FileCitationsOptions, type Settings, settingsOf } from "../options.js";
+
+type LinkInstruction = NonNullable<Settings["instruction"]>;
 
 const OUTPUTS = "code_interpreter_call.outputs";
 
 /**
- * A Responses request with the link-format sentence and the `include` of the calls' outputs added, where it has
- * a tool that writes files: `code_interpreter`, or a `shell` in a hosted container. The very same object where
- * there is nothing to add; the caller's is never changed.
+ * Adds the link-format sentence to a Responses request, and `code_interpreter_call.outputs` to its `include`. It changes only
+ * requests with a tool that writes container files: `code_interpreter`, or a `shell` in a hosted container.
  *
- * @param params the parameters of `POST /v1/responses`.
- * @param options only `instruction`, `includeOutputs` and `roots` matter here.
- * @throws {TypeError} when `params` is no object, or an option is wrong.
+ * @param params the parameters of `POST /v1/responses`, or a `response.create` event. They are not changed.
+ * @param options only `instruction`, `includeOutputs` and `roots` are used.
+ * @returns a copy with the additions, or the same object if there is nothing to add.
+ * @throws {TypeError} if `params` is not an object or an option is invalid.
  * @example
  * ```ts
  * import { addLinkInstruction } from "openai-file-citations";
@@ -31,64 +33,95 @@ export function addLinkInstruction<Params extends object>(
   return withLinkInstruction(params, settingsOf(options));
 }
 
-/** {@link addLinkInstruction} with options that were checked. */
+/** Like {@link addLinkInstruction}, with options that were already checked. */
 export function withLinkInstruction<Params extends object>(params: Params, settings: Settings): Params {
-  const { tools, include, input, instructions } = params as Record<string, unknown>;
+  const request = params as Record<string, unknown>;
+  const { tools } = request;
   const list = Array.isArray(tools) ? tools.filter(isRecord) : [];
   const hasInterpreter = list.some((tool) => tool.type === "code_interpreter");
   if (!hasInterpreter && !list.some(isHostedShell)) return params;
-
-  const changes: Record<string, unknown> = {};
-  if (settings.includeOutputs && hasInterpreter && (include == null || Array.isArray(include))) {
-    if (!include?.includes(OUTPUTS)) changes.include = [...(include ?? []), OUTPUTS];
-  }
-  if (settings.instruction) {
-    const { text, placement } = settings.instruction;
-    const marks = [text, ...settings.roots.map((root) => `sandbox:${root}`)];
-    const asking = placement === "last-user-message" ? withSentence(input, text, marks) : undefined;
-    if (asking !== undefined) {
-      if (asking !== input) changes.input = asking;
-    } else if (instructions == null) changes.instructions = text;
-    else if (typeof instructions === "string" && !isAsked(instructions, marks)) {
-      changes.instructions = `${instructions}\n\n${text}`;
-    }
-  }
+  const changes = {
+    ...(hasInterpreter && settings.includeOutputs && includeChange(request)),
+    ...(settings.instruction && sentenceChange(request, settings.instruction, settings.roots)),
+  };
   return Object.keys(changes).length === 0 ? params : { ...params, ...changes };
 }
 
-/** A shell that the caller runs itself (`local`, or no environment) writes to no container. */
+/** Returns the request's `include` with the code interpreter outputs; `{}` if `include` has them or is not an array. */
+function includeChange({ include }: Record<string, unknown>): { include?: unknown[] } {
+  const included = include ?? [];
+  if (!Array.isArray(included) || included.includes(OUTPUTS)) return {};
+  return { include: [...included, OUTPUTS] };
+}
+
+/**
+ * Returns the request's `input` or `instructions` with the sentence, or `{}` if the request already asks for the link form. If
+ * no user message can take the sentence, it goes into the instructions.
+ */
+function sentenceChange(
+  { input, instructions }: Record<string, unknown>,
+  { text, placement }: LinkInstruction,
+  roots: readonly string[],
+): { input?: unknown; instructions?: string } {
+  const marks = [text, ...roots.map((root) => `sandbox:${root}`)];
+  const asking = placement === "last-user-message" ? withSentence(input, text, marks) : undefined;
+  if (asking !== undefined) return asking === input ? {} : { input: asking };
+  if (instructions == null) return { instructions: text };
+  if (typeof instructions !== "string") return {};
+  const changed = withSentenceAtEnd(instructions, text, marks);
+  return changed === instructions ? {} : { instructions: changed };
+}
+
+/** Returns whether a tool is a shell in a hosted container, not one that the caller runs (`local`, or no environment). */
 function isHostedShell(tool: Record<string, unknown>): boolean {
   const environment = isRecord(tool.environment) ? tool.environment.type : undefined;
   return tool.type === "shell" && (environment === "container_auto" || environment === "container_reference");
 }
 
-/** Whether a text asks for the form already, by this sentence or by showing such a link. */
+/** Returns whether a text already asks for the link form: it contains the sentence or an example of the link. */
 function isAsked(text: string, marks: readonly string[]): boolean {
   return marks.some((mark) => text.includes(mark));
 }
 
+/** Returns a text with the sentence at the end, or the same text if it already asks for the link form. */
+function withSentenceAtEnd(given: string, sentence: string, marks: readonly string[]): string {
+  return isAsked(given, marks) ? given : `${given}\n\n${sentence}`;
+}
+
 /**
- * The input with the sentence at the end of its last user message: the very same where that asks already, `undefined`
- * where there is no such message.
+ * Returns the input with the sentence at the end of its last user message. Returns the same object if that message already
+ * asks for the link form, and `undefined` if there is no user message.
  */
 function withSentence(
   input: unknown,
   text: string,
   marks: readonly string[],
 ): string | unknown[] | undefined {
-  if (typeof input === "string") return isAsked(input, marks) ? input : `${input}\n\n${text}`;
+  if (typeof input === "string") return withSentenceAtEnd(input, text, marks);
   if (!Array.isArray(input)) return undefined;
   const at = input.findLastIndex(
     (item) => isRecord(item) && item.role === "user" && (item.type ?? "message") === "message",
   );
   const message: unknown = input[at];
   if (!isRecord(message)) return undefined;
-  const { content } = message;
-  if (typeof content === "string") {
-    return isAsked(content, marks) ? input : input.with(at, { ...message, content: `${content}\n\n${text}` });
-  }
+  const content = contentWithSentence(message.content, text, marks);
+  if (content === undefined) return undefined;
+  return content === message.content ? input : input.with(at, { ...message, content });
+}
+
+/**
+ * Returns the content of a message with the sentence at the end. Returns the same object if the content already asks for the
+ * link form, and `undefined` if the content is neither a string nor an array.
+ */
+function contentWithSentence(
+  content: unknown,
+  text: string,
+  marks: readonly string[],
+): string | unknown[] | undefined {
+  if (typeof content === "string") return withSentenceAtEnd(content, text, marks);
   if (!Array.isArray(content)) return undefined;
-  const texts = content.map((part) => (isRecord(part) && typeof part.text === "string" ? part.text : ""));
-  if (texts.some((part) => isAsked(part, marks))) return input;
-  return input.with(at, { ...message, content: [...content, { type: "input_text", text }] });
+  const isAsking = content.some(
+    (part) => isRecord(part) && typeof part.text === "string" && isAsked(part.text, marks),
+  );
+  return isAsking ? content : [...content, { type: "input_text", text }];
 }

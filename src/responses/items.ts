@@ -1,148 +1,127 @@
-/** The items of a response's output, and what those before a message tell: of containers, calls and files. */
-import { containersOfItems, MOST_CONTAINERS, namesContainer } from "./containers.js";
-import { evidenceIn, fileNamesIn, isContainerCall } from "./evidence.js";
+/** Collects the output items of a response, and what the items before a text say about containers and files. */
+
+import { isContainerCall, isLocalCall, textsOf } from "../containers/call-texts.js";
+import { agentOf, beginsTurn, ItemsBefore } from "../containers/items-before.js";
+import { containerOfCall, containersNamedBy } from "../containers/named.js";
+import { isRecord } from "../errors.js";
+import { isSame } from "./same-citation.js";
 
 /**
- * Items as they come, each once it begins and again when it is complete. What they tell is gathered on one way from the
- * first to the last, not anew for each text: a response may have thousands of both.
+ * The output items of a response. In a stream, each item arrives twice: when it is added and when it is done. A list of items,
+ * such as the items of a conversation, can hold several turns. Each user message begins a new turn.
+ *
+ * The items are read in one pass, not once for each text, as a response can have thousands of items and texts.
  */
 export class ResponseItems {
   readonly #items: unknown[] = [];
+  readonly #roots: readonly string[];
   #callCount = 0;
-  /** No item before this one names a container. */
+  /** No item before this index names a container. */
   #firstNaming = 0;
-  #before = new ItemsBefore();
+  /** The index of each item by its id. */
+  readonly #indexOf = new Map<string, number>();
+  /** The ids that several items have. */
+  readonly #shared = new Set<string>();
+  #before: ItemsBefore;
+  /** The turn that was requested last. */
+  #turn: { start: number; items: ItemsBefore } | undefined;
 
-  /** Takes note of an item. One that comes again replaces the one before. */
+  constructor(roots: readonly string[]) {
+    this.#roots = roots;
+    this.#before = new ItemsBefore(roots);
+  }
+
+  /** Records an item. An item that arrives again replaces the earlier one. */
   note(index: number, item: unknown): void {
     const known = this.#items[index];
     this.#items[index] = item;
+    this.#noteId(index, item);
     this.#callCount += Number(isContainerCall(item)) - Number(isContainerCall(known));
     if (index < this.#firstNaming && namesContainer(item)) this.#firstNaming = index;
-    if (index < this.#before.count && !tellsTheSame(known, item)) this.#before = new ItemsBefore();
+    if (known !== undefined && hasSameFacts(known, item)) return;
+    this.#turn = undefined;
+    if (index < this.#before.count) this.#before = new ItemsBefore(this.#roots);
   }
 
-  /** The items by now; there may be gaps. */
+  /** The items so far. The array can have gaps. */
   get all(): readonly unknown[] {
     return this.#items;
   }
 
-  /** How many calls ran in a container, by now. */
+  /** How many calls ran in a container so far. */
   get callCount(): number {
     return this.#callCount;
   }
 
-  /** Whether any of them names a container. */
+  /** Whether any item names a container. */
   get hasContainers(): boolean {
     while (this.#firstNaming < this.#items.length && !namesContainer(this.#items[this.#firstNaming]))
       this.#firstNaming++;
     return this.#firstNaming < this.#items.length;
   }
 
-  /** What the items before one tell. To be read at once: it goes on with the next one that is asked for. */
+  /** Returns what the items before `index` say. Valid only until the next call of `before`, which extends the object. */
   before(index: number): ItemsBefore {
-    if (index < this.#before.count) this.#before = new ItemsBefore();
+    if (index < this.#before.count) this.#before = new ItemsBefore(this.#roots);
     while (this.#before.count < index) this.#before.add(this.#items[this.#before.count]);
     return this.#before;
   }
-}
 
-/** How much of what the latest calls say may tell that a list is late: a list lags by seconds. */
-const LATEST = 32;
-
-/** What a call says, and where it ran, if that is told. */
-interface Evidence {
-  text: string;
-  containerId: string | undefined;
-}
-
-/** What the first so many items tell; each is read when somebody asks, and once. */
-class ItemsBefore {
-  readonly #items: unknown[] = [];
-  /** All that the calls say: their code, what they printed, their commands. */
-  readonly #evidence: Evidence[] = [];
-  #evidenceCount = 0;
-  #latestContainer: string | undefined;
-  /** What looks like a file's name in that. */
-  readonly #names = new Set<string>();
-  readonly #nameLengths = new Set<number>();
-  #namesCount = 0;
-  /** The latest containers, the oldest first. */
-  readonly #containers = new Set<string>();
-  #containersCount = 0;
-
-  add(item: unknown): void {
-    this.#items.push(item);
+  /** Returns what all items say up to the end of the turn that the item at `index` belongs to. */
+  turnOf(index: number): ItemsBefore {
+    if (this.#turn && index >= this.#turn.start && index < this.#turn.items.count) return this.#turn.items;
+    let end = index + 1;
+    while (end < this.#items.length && !beginsTurn(this.#items[end])) end++;
+    const items = new ItemsBefore(this.#roots);
+    for (let at = 0; at < end; at++) items.add(this.#items[at]);
+    this.#turn = { start: index, items };
+    return items;
   }
 
-  get count(): number {
-    return this.#items.length;
+  /** Returns the name of the agent that the item at `index` belongs to, if the item has one. */
+  agentAt(index: number): string | undefined {
+    return agentOf(this.#items[index]);
   }
 
-  /** The containers that the items name, the last one first. */
-  get containers(): string[] {
-    for (; this.#containersCount < this.#items.length; this.#containersCount++) {
-      for (const id of containersOfItems([this.#items[this.#containersCount]]).reverse()) {
-        this.#containers.delete(id);
-        this.#containers.add(id);
-        const [oldest] = this.#containers;
-        if (this.#containers.size > MOST_CONTAINERS) this.#containers.delete(oldest!);
-      }
+  /** Throws if the item at `index` is inconsistent: its agent has no name, or another item has the same id. */
+  check(index: number): void {
+    const item = this.#items[index];
+    if (!isRecord(item)) return;
+    if (item.agent != null && agentOf(item) === undefined) {
+      throw new Error(`the agent of the item at output_index ${index} has no agent_name`);
     }
-    return [...this.#containers].reverse();
-  }
-
-  /** What reads, now or later, what the latest calls in a container say: only of those may its list lack a file yet. */
-  get readEvidence(): (containerId: string) => string[] {
-    const evidence = this.#readOn();
-    const { length } = evidence;
-    return (containerId) => {
-      const latest: string[] = [];
-      for (let at = length - 1; at >= 0 && latest.length < LATEST; at--) {
-        const { text, containerId: ranIn = containerId } = evidence[at]!;
-        if (ranIn === containerId) latest.push(text);
-      }
-      return latest;
-    };
-  }
-
-  get hasEvidence(): boolean {
-    return this.#readOn().length > 0;
-  }
-
-  /** Whether the calls name a file so. Where words are not spaced, its name is only the end of what looks like one. */
-  namesFile(name: string): boolean {
-    const evidence = this.#readOn();
-    for (; this.#namesCount < evidence.length; this.#namesCount++) {
-      for (const { name: written } of fileNamesIn(evidence[this.#namesCount]!.text)) {
-        this.#names.add(written);
-        this.#nameLengths.add(written.length);
-      }
+    if (typeof item.id === "string" && this.#shared.has(item.id)) {
+      throw new Error(`two items of the response have the id ${JSON.stringify(item.id)}`);
     }
-    for (const length of this.#nameLengths) if (this.#names.has(name.slice(-length))) return true;
-    return false;
   }
 
-  #readOn(): readonly Evidence[] {
-    for (; this.#evidenceCount < this.#items.length; this.#evidenceCount++) {
-      const item = this.#items[this.#evidenceCount];
-      const texts = evidenceIn(item);
-      // What a shell printed comes behind its call, and does not say again where that ran.
-      if (isContainerCall(item)) [this.#latestContainer] = containersOfItems([item]);
-      for (const text of texts) this.#evidence.push({ text, containerId: this.#latestContainer });
-    }
-    return this.#evidence;
+  #noteId(index: number, item: unknown): void {
+    const id = isRecord(item) ? item.id : undefined;
+    if (typeof id !== "string") return;
+    const known = this.#indexOf.get(id);
+    if (known !== undefined && known !== index) this.#shared.add(id);
+    this.#indexOf.set(id, index);
   }
 }
 
-function tellsTheSame(known: unknown, item: unknown): boolean {
+function namesContainer(item: unknown): boolean {
+  return containerOfCall(item) !== undefined || containersNamedBy(item).length > 0;
+}
+
+/** Returns whether two versions of an item say the same about containers, calls and files. */
+function hasSameFacts(known: unknown, item: unknown): boolean {
   if (known === item) return true;
-  const containers = containersOfItems([known]);
-  const evidence = evidenceIn(known);
-  return isSame(containers, containersOfItems([item])) && isSame(evidence, evidenceIn(item));
-}
-
-/** Whether two lists hold the very same. */
-export function isSame(values: readonly unknown[], others: readonly unknown[]): boolean {
-  return values.length === others.length && values.every((value, at) => value === others[at]);
+  const texts = textsOf(known);
+  const { code, commands, printed } = textsOf(item);
+  return (
+    isContainerCall(known) === isContainerCall(item) &&
+    isLocalCall(known) === isLocalCall(item) &&
+    beginsTurn(known) === beginsTurn(item) &&
+    agentOf(known) === agentOf(item) &&
+    containerOfCall(known) === containerOfCall(item) &&
+    isSame(containersNamedBy(known), containersNamedBy(item)) &&
+    isSame(texts.code, code) &&
+    isSame(texts.commands, commands) &&
+    isSame(texts.printed, printed)
+  );
 }

@@ -1,27 +1,29 @@
-/** A response in, the same with its missing citations out. */
-import { badInput, isRecord } from "../bad-input.js";
+/** Adds the missing citations to whole responses, items and parts. */
+
+import { type FileSource, listFilesFrom } from "../containers/listing.js";
+import { asError, badInput, isRecord } from "../errors.js";
 import { type FileCitationsOptions, settingsOf } from "../options.js";
 import type { Annotation, PartPosition, Report } from "../types.js";
-import { isSame } from "./items.js";
-import { type FileSource, listFilesFrom } from "./lookup.js";
+import { FileCitationsError } from "./report.js";
+import type { TextWithAnnotations } from "./response-links.js";
 import { type RepairContext, ResponseRepair } from "./response-repair.js";
-import { notAmong } from "./same-citation.js";
+import { isSame, notAmong } from "./same-citation.js";
 
-/** The annotations of a part, whatever else a gateway may have put there. */
-function annotationsOf(part: Record<string, unknown>): readonly Annotation[] {
+/** Returns the annotations of a part. Skips entries that are not objects, which gateways may send. */
+export function annotationsOf(part: Record<string, unknown>): readonly Annotation[] {
   return Array.isArray(part.annotations)
     ? part.annotations.filter(isRecord).map((annotation) => annotation as unknown as Annotation)
     : [];
 }
 
-/** Whether a part of a message is text that can be annotated. */
-function isOutputText(part: unknown): part is Record<string, unknown> & { text: string } {
+/** Returns whether a part of a message is text that can be annotated. */
+export function isOutputText(part: unknown): part is Record<string, unknown> & { text: string } {
   return isRecord(part) && part.type === "output_text" && typeof part.text === "string";
 }
 
-/** A copy with some properties changed: what else an SDK put on the object stays, enumerable or not. */
+/** Returns a copy with some properties changed. The copy keeps all other properties, also non-enumerable ones of an SDK. */
 function copyWith<T extends object>(original: T, changes: Partial<T> | Record<string, unknown>): T {
-  // Put together before the copy is made: what a frozen object's property became could not be changed any more.
+  // The changes go into the descriptors: properties copied from a frozen object are read-only afterwards.
   const properties: PropertyDescriptorMap = Object.getOwnPropertyDescriptors(original);
   for (const [key, value] of Object.entries(changes)) {
     properties[key] = { value, enumerable: true, writable: true, configurable: true };
@@ -29,70 +31,107 @@ function copyWith<T extends object>(original: T, changes: Partial<T> | Record<st
   return Object.create(Object.getPrototypeOf(original), properties);
 }
 
-/** An item with its missing citations, at once where none can be missing; the very same object where none is. */
+/** Returns the parts of an item that can be texts, and the property that holds the parts; `undefined` if the item has none. */
+export function partsOf(item: unknown): { key: "content" | "output"; parts: readonly unknown[] } | undefined {
+  if (!isRecord(item)) return undefined;
+  // One agent's answer to another. Users may read it too.
+  const key = item.type === "multi_agent_call_output" ? "output" : "content";
+  const isText = key === "output" || item.type === "message";
+  const parts: unknown = item[key];
+  return isText && Array.isArray(parts) ? { key, parts } : undefined;
+}
+
+/**
+ * Returns a copy of an item with its missing citations, or the same object if none is missing. The result is a promise only
+ * if a citation may be missing.
+ */
 export function repairItem(repair: ResponseRepair, item: unknown, outputIndex: number): unknown {
-  if (!isRecord(item) || item.type !== "message" || !Array.isArray(item.content)) return item;
-  const parts: unknown[] = item.content;
-  const content = parts.map((part, contentIndex) => repairPart(repair, { outputIndex, contentIndex }, part));
-  return andThen(all(content), (repaired) =>
-    isSame(repaired, parts) ? item : copyWith(item, { content: repaired }),
+  const texts = partsOf(item);
+  if (!texts) return item;
+  const { key, parts } = texts;
+  const repaired = all(parts, (part, contentIndex) =>
+    repairPart(repair, { outputIndex, contentIndex }, part),
+  );
+  return andThen(repaired, (values) =>
+    isSame(values, parts) ? item : copyWith(item as object, { [key]: values }),
   );
 }
 
-/** A part with its missing citations, at once where none can be missing; the very same object where none is. */
+/** Like {@link repairItem}, for one part. */
 export function repairPart(repair: ResponseRepair, position: PartPosition, part: unknown): unknown {
   if (!isOutputText(part)) return part;
   const given = annotationsOf(part);
   return andThen(repair.missingOf(position, part.text, given), (missing) => {
-    // What the part was given before, by an earlier repair, it has already.
+    // A part that was repaired before already has some of the missing citations.
     const added = notAmong(given, missing);
+    const linked = repair.links && repair.withLinks(position, part.text, given, added);
+    if (linked) return andThen(linked, (changed) => linkedPart(part, given, changed));
     if (added.length === 0) return part;
     const annotations = [...(Array.isArray(part.annotations) ? part.annotations : []), ...added];
     return copyWith(part, { annotations });
   });
 }
 
-/** A response with its missing citations, at once where none can be missing; the very same object where none is. */
+/** Returns a part with the text and the annotations of its links: the same object if both are the same. */
+function linkedPart(
+  part: Record<string, unknown> & { text: string },
+  given: readonly Annotation[],
+  { text, annotations }: TextWithAnnotations,
+): unknown {
+  if (text === part.text && isSame(annotations, given)) return part;
+  // Entries that are not objects stay at their places.
+  const all: unknown[] = Array.isArray(part.annotations) ? part.annotations : [];
+  let next = 0;
+  const changed = all.map((entry) => (isRecord(entry) ? annotations[next++] : entry));
+  // Log probabilities belong to tokens that are gone.
+  const logprobs = Array.isArray(part.logprobs) && text !== part.text ? { logprobs: [] } : {};
+  return copyWith(part, { annotations: [...changed, ...annotations.slice(next)], text, ...logprobs });
+}
+
+/** Like {@link repairItem}, for a whole response. */
 export function repairOutput<Response extends Record<string, unknown>>(
   repair: ResponseRepair,
   response: Response,
 ): Response | Promise<Response> {
-  repair.noteResponse(response);
+  repair.noteWhole(response);
   const items: unknown = response.output;
   if (!Array.isArray(items)) return response;
-  for (const [outputIndex, item] of items.entries()) repair.noteItem(outputIndex, item);
   return andThen(citeUnmentioned(repair, items), () => {
-    const output = items.map((item, outputIndex) => repairItem(repair, item, outputIndex));
-    return andThen(all(output), (repaired) =>
+    const output = all(items, (item, outputIndex) => repairItem(repair, item, outputIndex));
+    return andThen(output, (repaired) =>
       isSame(repaired, items) ? response : copyWith(response, { output: repaired }),
     );
   });
 }
 
-/** Gives the last text the citations of files that no text mentions, if they are wanted; the texts are read first. */
+/**
+ * Adds the citations of unmentioned files to the last text, if the options ask for them. All texts are resolved first, to know
+ * which files the texts mention.
+ */
 function citeUnmentioned(repair: ResponseRepair, items: readonly unknown[]): undefined | Promise<void> {
   if (!repair.mayCiteUnmentioned) return undefined;
   const last = lastTextOf(items);
   if (!last) return repair.citeUnmentioned(undefined);
-  const isTold = repair.knows(last);
-  const read = all(items.map((item, outputIndex) => repairItem(repair, item, outputIndex)));
-  return Promise.resolve(read).then(() => repair.citeUnmentioned(last, isTold));
+  const isSent = repair.knows(last);
+  const resolved = all(items, (item, outputIndex) => repairItem(repair, item, outputIndex));
+  return Promise.resolve(resolved).then(() => repair.citeUnmentioned(last, isSent));
 }
 
-/** The last text of the last message that has one. */
+/** Returns the position of the last text in the last message that has one. */
 function lastTextOf(items: readonly unknown[]): PartPosition | undefined {
   for (let outputIndex = items.length - 1; outputIndex >= 0; outputIndex--) {
     const item = items[outputIndex];
-    if (!isRecord(item) || item.type !== "message" || !Array.isArray(item.content)) continue;
-    const contentIndex = item.content.findLastIndex(isOutputText);
+    const texts = isRecord(item) && item.type === "message" ? partsOf(item) : undefined;
+    if (!texts) continue;
+    const contentIndex = texts.parts.findLastIndex(isOutputText);
     if (contentIndex >= 0) return { outputIndex, contentIndex };
   }
   return undefined;
 }
 
 /**
- * A list of items (a conversation's, a response's input), newest or oldest first, with the citations that are missing
- * where the same list tells the container.
+ * Like {@link repairItem}, for a list of items: the items of a conversation, or the input of a response. A citation can be found
+ * if an item of the same list names the container.
  */
 export function repairItemList<List extends Record<string, unknown>>(
   repair: ResponseRepair,
@@ -107,7 +146,10 @@ export function repairItemList<List extends Record<string, unknown>>(
   );
 }
 
-/** What follows from a value, at once where it is there: an answer with nothing to repair must not wait a turn. */
+/**
+ * Calls `next` with a value, synchronously unless the value is a promise. A response with nothing to repair must not wait for
+ * a microtask.
+ */
 export function andThen<Value, Result>(
   value: Value | Promise<Value>,
   next: (value: Value) => Result | Promise<Result>,
@@ -115,19 +157,33 @@ export function andThen<Value, Result>(
   return value instanceof Promise ? value.then(next) : next(value);
 }
 
-function all(values: unknown[]): unknown[] | Promise<unknown[]> {
-  return values.some((value) => value instanceof Promise) ? Promise.all(values) : values;
+/**
+ * Maps the values with `repairOne`. Returns a promise only if one of the results is a promise. If `repairOne` throws, the
+ * error becomes a rejected promise, so that `Promise.all` still handles the rejections of the other promises.
+ */
+function all(
+  values: readonly unknown[],
+  repairOne: (value: unknown, at: number) => unknown,
+): unknown[] | Promise<unknown[]> {
+  const repaired = values.map((value, at) => {
+    try {
+      return repairOne(value, at);
+    } catch (error) {
+      return Promise.reject(error);
+    }
+  });
+  return repaired.some((value) => value instanceof Promise) ? Promise.all(repaired) : repaired;
 }
 
-/** How to repair without a client around the request. */
+/** Options of `repairResponse` and `repairResponseStream`. */
 export interface RepairOptions extends FileCitationsOptions {
-  /** The parameters of the request: its tools and its input may name a container that the response does not. */
+  /** The parameters of the request. The request's tools and input may name a container that the response does not name. */
   request?: object | undefined;
-  /** Stops the recovery; the response then comes back as it is. */
+  /** When this signal aborts, the recovery stops and the response is returned unchanged. */
   signal?: AbortSignal | undefined;
 }
 
-/** The context of a repair that somebody asked for by hand. */
+/** Checks the arguments of `repairResponse` or `repairResponseStream`, and makes the context of the repair. */
 export function contextOf(source: FileSource, given: RepairOptions): RepairContext {
   if (!isRecord(given)) throw badInput("options", "an object", given);
   const { request, signal, ...options }: RepairOptions = given;
@@ -139,7 +195,7 @@ export function contextOf(source: FileSource, given: RepairOptions): RepairConte
   const isFixed = Array.isArray(source);
   return {
     list: listFilesFrom(source, settings),
-    // Files that were given do not come to be more by asking again.
+    // A list that was passed as an array cannot grow, so a retry is of no use.
     settings: isFixed ? { ...settings, retries: 0 } : settings,
     otherContainers: isFixed ? [...new Set(source.map(({ container_id }) => container_id))] : [],
     request,
@@ -148,13 +204,13 @@ export function contextOf(source: FileSource, given: RepairOptions): RepairConte
 }
 
 /**
- * Adds the citations that a response lacks. The response is not changed: what comes back is a copy, or the same
- * object where nothing was missing. Whatever goes wrong is in the report, unless `onFailure` is `"throw"`.
+ * Adds the citations that a response lacks. The given object is never changed: the result holds a copy, or the same object
+ * if nothing was missing. Errors of the recovery are in the report, unless `onFailure` is `"throw"`.
  *
- * @param response a response as the API sends it, stored or fresh.
- * @param source the container's files, a function that lists them, or an OpenAI client.
- * @throws {TypeError} when `response` is none, `source` is none or an option is wrong.
- * @throws {FileCitationsError} when a list fails and `onFailure` is `"throw"`.
+ * @param response a response of the API, new or retrieved later.
+ * @param source the container files, a function that lists them, or an OpenAI client.
+ * @throws {TypeError} if `response` is not a response, `source` is not a file source, or an option is invalid.
+ * @throws {FileCitationsError} if the recovery fails and `onFailure` is `"throw"`.
  * @example
  * ```ts
  * import OpenAI from "openai";
@@ -171,10 +227,41 @@ export async function repairResponse<Response extends { output: unknown }>(
   source: FileSource,
   options: RepairOptions = {},
 ): Promise<{ response: Response; report: Report }> {
-  if (!isRecord(response) || !Array.isArray(response.output)) {
-    throw badInput("response", "a response of the Responses API, with an output array", response);
+  checkResponse(response);
+  const context = contextOf(source, options);
+  const repair = new ResponseRepair(context);
+  try {
+    const repaired = await repairOutput(repair, response);
+    const report = repair.finish();
+    return { response: options.signal?.aborted ? response : repaired, report };
+  } catch (thrown) {
+    const error = asError(thrown);
+    if (error instanceof FileCitationsError) throw error;
+    repair.cancel(error);
+    return { response, report: failedReport(context, response, error) };
   }
-  const repair = new ResponseRepair(contextOf(source, options));
-  const repaired = await repairOutput(repair, response);
-  return { response: options.signal?.aborted ? response : repaired, report: repair.finish() };
+}
+
+/** Throws a `TypeError` if the value is not a response. If reading `output` throws, the report will contain the error. */
+function checkResponse(response: unknown): void {
+  let isResponse: boolean;
+  try {
+    isResponse = isRecord(response) && Array.isArray(response.output);
+  } catch {
+    return;
+  }
+  if (!isResponse)
+    throw badInput("response", "a response of the Responses API, with an output array", response);
+}
+
+/** Makes the report of a response that cannot be read, because a getter throws or it is a revoked proxy. */
+function failedReport(context: RepairContext, response: object, error: Error): Report {
+  const repair = new ResponseRepair(context);
+  repair.giveUp(error);
+  try {
+    repair.noteResponse({ id: (response as { id?: unknown }).id });
+  } catch {
+    // The id cannot be read either.
+  }
+  return repair.finish();
 }

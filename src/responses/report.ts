@@ -1,8 +1,8 @@
-/** What became of a response, for its caller. */
+/** Builds the `Report` that is passed to `onReport`. */
 import type { Resolution } from "../citations/resolve.js";
 import type { Annotation, ContainerFileCitation, PartPosition, Report } from "../types.js";
 
-/** What a recovery threw when `onFailure` is `"throw"`. `cause` is what went wrong, `report` all that is known. */
+/** Thrown if the recovery fails and `onFailure` is `"throw"`. `cause` is the error, `report` the report of the response. */
 export class FileCitationsError extends Error {
   override name = "FileCitationsError";
   readonly report: Report;
@@ -10,27 +10,37 @@ export class FileCitationsError extends Error {
     super(`file citations could not be recovered: ${report.error?.message}`, { cause: report.error });
     this.report = report;
   }
+
+  /** Accepts an error of any copy of this class: the ES modules and the CommonJS files of the package each have a copy. */
+  static override readonly [Symbol.hasInstance]: (this: unknown, value: unknown) => boolean = isInstance;
 }
 
-/** What was found out about one part. */
+function isInstance(this: unknown, value: unknown): boolean {
+  const isSubclass = this !== FileCitationsError;
+  if (isSubclass) return Function.prototype[Symbol.hasInstance].call(this as typeof Error, value);
+  return value instanceof Error && value.name === "FileCitationsError";
+}
+
+/** The result for one part. */
 export interface PartResult extends Resolution {
   position: PartPosition;
   text: string;
-  /** What the API cited in it. */
+  /** The annotations that the API sent for the part. */
   given: readonly Annotation[];
 }
 
-/** Makes the report of the parts and of all else that is known. */
+/** Makes the report from the results of all parts and the other facts about the response. */
 export function makeReport(
   parts: readonly PartResult[],
   known: Omit<Report, "outcome" | "citations" | "unresolved" | "error"> & { error: Error | undefined },
 ): Report {
-  const { responseId, unmentioned, containers, listRequests, heldMs, error } = known;
+  const { responseId, model, unmentioned, containers, listRequests, heldMs, durationMs, error } = known;
   const inOrder = [...parts].sort(
     ({ position: a }, { position: b }) => a.outputIndex - b.outputIndex || a.contentIndex - b.contentIndex,
   );
   const report: Report = {
     responseId,
+    model,
     outcome: "nothing-to-do",
     citations: inOrder.flatMap(({ position, given, citations }) => [
       ...given.filter(isContainerCitation).map((annotation) => ({
@@ -42,12 +52,13 @@ export function makeReport(
       ...citations.map((citation) => ({ origin: "recovered" as const, ...position, ...citation })),
     ]),
     unresolved: inOrder.flatMap(({ position, unresolved }) =>
-      unresolved.map((left) => ({ ...position, ...left })),
+      unresolved.map((mention) => ({ ...position, ...mention })),
     ),
     unmentioned,
     containers,
     listRequests,
     heldMs,
+    durationMs,
   };
   if (error) report.error = error;
   if (report.citations.some(({ origin }) => origin === "recovered")) report.outcome = "recovered";

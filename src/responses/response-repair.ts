@@ -1,9 +1,30 @@
-/** What a response lacks: which of its parts need a citation, whose files they mean, what is to be added. */
-import { asError, isRecord } from "../bad-input.js";
-import { citationOf, type Resolution } from "../citations/resolve.js";
-import { CitedText } from "../citations/uncited.js";
+/**
+ * Repairs one response: decides which parts lack citations, and finds the missing citations.
+ * Long, as each step of a response's life is a method of one object.
+ */
+
+import { isRanged } from "../citations/index-units.js";
+import { WindowMarkup } from "../citations/links/window-markup.js";
+import { citationOf } from "../citations/resolve.js";
+import { CitedText, namesFolder } from "../citations/uncited.js";
+import { ContainerCandidates, type OtherContainers, type TextScope } from "../containers/candidates.js";
+import { fileNamesIn, hasUsualExtension } from "../containers/file-names.js";
+import type { ItemsBefore } from "../containers/items-before.js";
+import { conversationKey } from "../containers/known.js";
+import { Lifetime } from "../containers/lifetime.js";
+import type { ListFiles } from "../containers/listing.js";
+import { ContainerLists } from "../containers/lists.js";
+import { containersOfAnnotations } from "../containers/named.js";
+import {
+  type PieceResolution,
+  type Recovery,
+  resolvePiece,
+  resolveText,
+  type TextPart,
+  type TextResolution,
+} from "../containers/text-files.js";
+import { asError, isRecord, notify } from "../errors.js";
 import type { Settings } from "../options.js";
-import { tell } from "../tell.js";
 import type {
   Annotation,
   ContainerFile,
@@ -12,257 +33,476 @@ import type {
   RecoveredCitation,
   Report,
 } from "../types.js";
-import { ContainerCandidates, type OtherContainers } from "./candidates.js";
-import { ContainerLists } from "./container-lists.js";
-import { containersOfAnnotations, containersOfItems, conversationKey } from "./containers.js";
-import { fileNamesIn } from "./evidence.js";
 import { HeldTime } from "./held-time.js";
 import { ResponseItems } from "./items.js";
-import type { ListFiles } from "./lookup.js";
 import { FileCitationsError, makeReport, type PartResult } from "./report.js";
+import { keyOf, ResponseLinks, type TextWithAnnotations } from "./response-links.js";
 import { fileKeyOf } from "./same-citation.js";
-import { resolveText } from "./text-files.js";
-import { unmentionedIn } from "./unmentioned.js";
+import { isWanted, mayCite, namedByCalls, unmentionedIn } from "./unmentioned.js";
 
-/** Why nothing more is recovered. One for all responses: an error costs its stack. */
+/** Shared abort reason. Creating an Error for each response would capture a stack each time. */
 const COMPLETE = new Error("the response is complete");
 
-/** All that a repair knows besides the response itself. */
+/** Everything a repair needs besides the response itself. */
 export interface RepairContext extends OtherContainers {
   list: ListFiles;
   settings: Settings;
-  /** The response that is asked for by its id: a stream that is resumed may not say it again. */
-  responseId?: string | undefined;
-  /** Aborts when nobody waits for the answer any more. */
+  /** The request created this response. `false` for a response that is retrieved later. */
+  isCreated?: boolean | undefined;
+  /** When the request was sent, on the clock of `performance.now()`. `undefined` if the library did not send the request. */
+  startedAt?: number | undefined;
+  /** Why the request could not be parsed. This error only goes into the report and is never thrown. */
+  requestError?: Error | undefined;
+  /** Aborts when the consumer no longer waits for the response. */
   signal?: AbortSignal | undefined;
 }
 
-function nothing(): Resolution {
-  return { annotations: [], citations: [], unresolved: [] };
+/** The result for a part so far. */
+interface KnownPart extends PartResult, TextResolution {
+  /** Later items of the response cannot add citations to this part. */
+  isFinal: boolean;
+  /** How many calls of the response were known when this result was stored. */
+  callCount: number;
+  /** The lists of the part's containers were requested. */
+  isSearched: boolean;
 }
 
+const NOTHING_FOUND: TextResolution = {
+  annotations: [],
+  citations: [],
+  unresolved: [],
+  isLacking: false,
+  asked: [],
+};
+
 /**
- * Repairs one response, whole or event by event: it is told of the items in their order, asked for the missing
- * citations of each part, and tells in the end what became of them.
+ * Repairs one response, whole or event by event. Callers pass the items in order, ask for the missing citations of each part,
+ * and call `finish` at the end to get the report.
  */
 export class ResponseRepair {
   readonly #context: RepairContext;
-  readonly #items = new ResponseItems();
-  readonly #parts = new Map<string, PartResult & { hadContainers: boolean }>();
+  readonly #items: ResponseItems;
+  readonly #parts = new Map<string, KnownPart>();
   readonly #lists: ContainerLists;
   readonly #candidates: ContainerCandidates;
   readonly #time: HeldTime;
+  #heldTextMs = 0;
+  readonly #startedAt: number;
   #response: Record<string, unknown> = {};
+  #isComplete = false;
+  #isGivenUp = false;
   #error: Error | undefined;
+  /** The consumer of the response has left. */
   #isLeft = false;
-  /** What became of the response, once that is known. */
+  /** The number of calls after which a text lacked a file. After the same calls, no late list is requested again for its pieces. */
+  #lateAt: number | undefined;
+  /** Writes the links of the texts, with the option `links`. */
+  readonly links: ResponseLinks | undefined;
+  /** The report, after `finish`. */
   report: Report | undefined;
 
   constructor(context: RepairContext) {
-    const { list, memory, settings, signal, responseId } = context;
+    const { list, memory, settings, signal, responseId, startedAt = performance.now() } = context;
     this.#context = context;
-    this.#lists = new ContainerLists(list, memory);
-    this.#candidates = new ContainerCandidates(context, this.#lists);
+    this.#startedAt = startedAt;
+    this.#items = new ResponseItems(settings.roots);
+    this.#lists = new ContainerLists(list, memory, settings.roots);
+    this.#candidates = new ContainerCandidates(context, this.#lists, settings.roots);
     this.#time = new HeldTime(settings.timeoutMs, signal);
+    this.links = settings.links && new ResponseLinks(settings.links, settings, this);
+    // The events of a resumed stream may not name the response's id.
     if (responseId !== undefined) this.noteResponse({ id: responseId });
   }
 
-  /** Takes note of what a response says besides its output: its id, its tools, what came before it. */
+  /** Records the response's id, tools and previous response. */
   noteResponse(response: Record<string, unknown>): void {
     this.#response = response;
     this.#candidates.noteResponse(response);
   }
 
-  /** Takes note of an item of the output. One that comes again, complete now, replaces the one before. */
+  /** Records an output item. In a stream, the complete item replaces the item that was added first. */
   noteItem(outputIndex: number, item: unknown): void {
     this.#items.note(outputIndex, item);
   }
 
+  /** Throws if an event names another item than the one that is known at the event's output index. */
+  checkItem(outputIndex: number, itemId: unknown): void {
+    const item = this.#items.all[outputIndex];
+    const id = isRecord(item) ? item.id : undefined;
+    if (typeof itemId !== "string" || typeof id !== "string" || itemId === id) return;
+    throw new Error(
+      `an event names the item ${JSON.stringify(itemId)}, but at output_index ${outputIndex} is ${JSON.stringify(id)}`,
+    );
+  }
+
+  get isGivenUp(): boolean {
+    return this.#isGivenUp;
+  }
+
+  /** Stops recovering citations for this response, because its data is inconsistent. */
+  giveUp(error: unknown): void {
+    this.noteError(error);
+    this.#isGivenUp = true;
+  }
+
+  /** Records the whole response. After this, no further call can follow a text. */
+  noteWhole(response: Record<string, unknown>): void {
+    this.noteResponse(response);
+    if (Array.isArray(response.output)) {
+      for (const [outputIndex, item] of response.output.entries()) this.noteItem(outputIndex, item);
+    }
+    this.#isComplete = true;
+  }
+
   /**
-   * The citations that a part lacks. At once where none can be missing, so that nobody waits for nothing; the same
-   * ones each time it is asked about that part.
+   * Returns the citations that a part lacks: synchronously if none can be missing. Each call for a part returns the citations
+   * of earlier calls too. A text without a call before it can announce a file that a later call writes. Such a text gets its
+   * citations once the response is complete.
    */
   missingOf(
     position: PartPosition,
     text: string,
     given: readonly Annotation[],
   ): readonly ContainerFileCitation[] | Promise<readonly ContainerFileCitation[]> {
-    const key = keyOf(position);
-    const known = this.#parts.get(key);
-    // A resumed stream may tell only in the end which container its text means. And a gateway may give another text
-    // in the end, or leave items out, so that another part stands in this place: ranges are not for another text.
-    if (known?.text === text && (known.hadContainers || !this.hasContainers)) return known.annotations;
-    const keep = ({ annotations, citations, unresolved }: Resolution): readonly ContainerFileCitation[] => {
-      const { hasContainers: hadContainers } = this;
-      // Named one by one: to spread an object takes more time than all else here, for each part there is.
-      this.#parts.set(key, { annotations, citations, unresolved, hadContainers, position, text, given });
-      return annotations;
-    };
-    const giveUp = (error: unknown): readonly ContainerFileCitation[] => {
-      // A mistake of ours, or data that nobody thought of: the answer goes out as it came.
-      this.noteError(error);
-      return keep(nothing());
-    };
+    const known = this.#parts.get(keyOf(position));
+    // In the final event, a gateway may change the text or leave out items, so that another part has this position.
+    const before = known?.text === text ? known : undefined;
+    if (before && (before.isFinal || !this.#isComplete || this.#isCurrent(before))) return before.annotations;
+    const keep = (
+      found: TextResolution,
+      isFinal: boolean,
+      isSearched = false,
+    ): readonly ContainerFileCitation[] =>
+      this.#keep(position, text, given, before ? added(before, found) : found, isFinal, isSearched);
+    if (this.#isGivenUp) return keep(NOTHING_FOUND, true);
     try {
-      if (!this.#mayLack(position, text, given)) return keep(nothing());
+      const cited = before ? [...given, ...before.annotations] : given;
+      if (this.#isOpen(position)) return keep({ ...NOTHING_FOUND, isLacking: true }, false);
+      const isFinal = this.#isComplete;
+      if (!before?.isSearched && !this.#mayLack(position, text, cited)) return keep(NOTHING_FOUND, isFinal);
       this.#context.signal?.throwIfAborted();
-      return this.#resolve(position, text, given).then(keep).catch(giveUp);
+      this.#items.check(position.outputIndex);
+      const isRepeated = before?.isLacking === true && before.callCount === this.#items.callCount;
+      return this.#resolve(position, text, cited, isRepeated, before?.asked ?? [])
+        .then((found) => {
+          if (found.isLacking) this.#lateAt = this.#items.callCount;
+          return keep(found, isFinal, true);
+        })
+        .catch((error) => {
+          this.noteError(error);
+          return keep(NOTHING_FOUND, true);
+        });
     } catch (error) {
-      return giveUp(error);
+      // A bug of ours or unexpected data: the part goes out unchanged.
+      this.noteError(error);
+      return keep(NOTHING_FOUND, true);
     }
   }
 
-  /** Keeps what went wrong for the report: the first of it, since the rest mostly follows from that. */
+  /** Returns whether a text must wait for the next event: it may lack a citation, and no call comes before it. */
+  mustWait(position: PartPosition, text: string, given: readonly Annotation[]): boolean {
+    if (this.#isComplete || this.#isGivenUp || !this.#isOpen(position)) return false;
+    const mayKnow = this.#candidates.mayKnow || containersOfAnnotations(given).length > 0;
+    return mayKnow && this.#mayLack(position, text, given);
+  }
+
+  /**
+   * Returns whether a text after a call still lacks a file that may be found when the response is complete: only then, a file
+   * with a similar path counts. For a text without a call before it, see `mustWait`.
+   */
+  isLacking(position: PartPosition): boolean {
+    if (this.#isComplete || this.#isOpen(position)) return false;
+    return this.#parts.get(keyOf(position))?.isLacking === true;
+  }
+
+  /** Records an error for the report. Only the first error is kept, as later errors are mostly consequences of the first. */
   noteError(error: unknown): void {
     this.#error ??= asError(error);
   }
 
-  /** The citations that a text was found to lack; none where another text stands in its place by now. */
+  /** Returns the citations found for a text; none if the part at this position now has another text. */
   knownOf(position: PartPosition, text: string): readonly ContainerFileCitation[] {
     const known = this.#parts.get(keyOf(position));
     return known?.text === text ? known.annotations : [];
   }
 
-  /** Whether it was asked about a part. */
+  /** Returns whether `missingOf` was called for a part. */
   knows(position: PartPosition): boolean {
     return this.#parts.has(keyOf(position));
   }
 
-  /** Whether a container is known that a message can mean by now. */
+  /** Whether any container that a message can mean is known so far. */
   get hasContainers(): boolean {
     return this.#items.hasContainers || this.#candidates.known.length > 0;
   }
 
   /**
-   * Asks for the list that a part will need, before its text has ended. Nobody waits for it here: what fails is
-   * asked for again when it is needed.
+   * Returns a text with links and its annotations: `given` are those of the model's text, `missing` the ones that were found.
+   * Without the option `links`, the text stays the same.
+   */
+  withLinks(
+    position: PartPosition,
+    original: string,
+    given: readonly Annotation[],
+    missing: readonly ContainerFileCitation[],
+  ): TextWithAnnotations | Promise<TextWithAnnotations> {
+    if (!this.links || !(this.hasContainers || this.links.has(position)))
+      return { text: original, annotations: [...given, ...missing] };
+    const known = this.#parts.get(keyOf(position));
+    const unresolved = known?.text === original ? known.unresolved : [];
+    return this.links.finish({ position, original, given, missing, unresolved }, (found) => {
+      const part = this.#parts.get(keyOf(position));
+      if (!part) return;
+      part.citations = [...part.citations, ...found].sort((a, b) => a.start - b.start);
+      part.annotations = part.citations.map(({ annotation }) => annotation);
+    });
+  }
+
+  /**
+   * Returns the files that a piece of a streaming text means: its last lines up to a mention. Returns `undefined` for a text
+   * without a call before it, as long as a call may follow. `lastName`: the path or name at its end, without the root.
+   */
+  async resolvePiece(
+    position: PartPosition,
+    piece: string,
+    lastName: string,
+  ): Promise<PieceResolution | undefined> {
+    const { outputIndex } = position;
+    const isAnswer = this.#isComplete || isFinalAnswer(this.#items.all[outputIndex]);
+    if (!isAnswer && this.#isOpen(position)) return undefined;
+    this.#items.check(outputIndex);
+    const { callCount } = this.#items;
+    const part = this.#partOf(outputIndex, piece, [], isAnswer);
+    const isRepeated = this.#lateAt === callCount;
+    const found = await resolvePiece(
+      { ...part, isRepeated, asked: [], markup: new WindowMarkup(piece), lastName },
+      this.#recovery(),
+    );
+    if (found.isLacking) this.#lateAt = callCount;
+    return found;
+  }
+
+  /** Returns whether a call before a text names files, which the text will probably mention. */
+  expectsFiles({ outputIndex }: PartPosition): boolean {
+    const before = this.#items.before(outputIndex);
+    return before.hasCall && !before.evidence.isEmpty;
+  }
+
+  /** Adds to the time for which text was held. Recoveries keep their whole time limit: most of this time, the model still wrote. */
+  noteHeld(ms: number): void {
+    this.#heldTextMs += ms;
+  }
+
+  /** How long recoveries and held text have delayed the response so far, in milliseconds. */
+  get heldMs(): number {
+    return this.#time.ms + this.#heldTextMs;
+  }
+
+  /**
+   * Requests the file lists that a part will need, before its text has ended. Callers do not wait for the lists. A failed
+   * request is reported when the text needs the list.
    */
   lookAhead({ outputIndex }: PartPosition): void {
-    const [nearest] = this.#items.before(outputIndex).containers;
-    for (const id of nearest !== undefined ? [nearest] : this.#candidates.known) {
-      this.#lists.of(id, this.#items.callCount, this.#time.signal);
+    const before = this.#items.before(outputIndex);
+    const [called = []] = before.calledFor(this.#items.agentAt(outputIndex));
+    const nearest = before.hasCall ? called : [...before.named.slice(0, 1), ...this.#candidates.known];
+    for (const id of nearest) this.#lists.of(id, this.#items.callCount, this.#time.signal);
+  }
+
+  /**
+   * Adds citations to a part for the files that the response's calls wrote and name, and that no text mentions. Call it after
+   * `missingOf` was called for all parts. Without a part, the files are only in the report. `isSent`: the part's other
+   * citations were sent already, so the new citations get higher annotation indices.
+   */
+  async citeUnmentioned(position: PartPosition | undefined, isSent = false): Promise<void> {
+    const last = position?.outputIndex ?? this.#items.all.length - 1;
+    const { called, named, evidence } = this.#items.turnOf(last);
+    // If no call names its container, the containers that citations and tool outputs name are used.
+    const listed = called.length > 0 ? called : named;
+    await this.#inTime((signal) => this.#lists.add([], listed, this.#items.callCount, signal));
+    const part = position && this.#parts.get(keyOf(position));
+    if (!part) return;
+    const containers = called.length > 0 ? called : this.#namedFor(part);
+    const citations = this.#wanted(namedByCalls(this.#unmentioned(), containers, evidence)).map(
+      (file): RecoveredCitation => ({
+        annotation: citationOf(file, 0, 0),
+        match: "unmentioned",
+        text: "",
+        start: 0,
+        end: 0,
+      }),
+    );
+    const annotations = citations.map(({ annotation }) => annotation);
+    // The API also sends its 0..0 citations first.
+    part.citations = isSent ? [...part.citations, ...citations] : [...citations, ...part.citations];
+    part.annotations = isSent ? [...part.annotations, ...annotations] : [...annotations, ...part.annotations];
+    part.isFinal = true;
+  }
+
+  /**
+   * Returns the containers that a part's own citations and the tool outputs before it name. The part's text can mean their files
+   * already. With a citation in another container, a second repair would find more files for the text.
+   */
+  #namedFor({ position, given, annotations }: KnownPart): string[] {
+    const { outputs } = this.#items.before(position.outputIndex);
+    return [...containersOfAnnotations([...given, ...annotations]), ...outputs];
+  }
+
+  /** Returns the files that the `unmentioned` option selects; none if the user's function throws. */
+  #wanted(files: readonly ContainerFile[]): readonly ContainerFile[] {
+    try {
+      return files.filter((file) => isWanted(file, this.#context.settings));
+    } catch (error) {
+      this.noteError(error);
+      return [];
     }
   }
 
-  /**
-   * Adds to the citations that a part lacks those of the files that the response wrote and no text mentions. To be
-   * called once all parts were asked about, for the last text; without one, the report alone tells of them. `isTold`: the other citations have gone out by now, and
-   * these get the numbers behind theirs.
-   */
-  async citeUnmentioned(position: PartPosition | undefined, isTold = false): Promise<void> {
-    const { containers } = this.#items.before(this.#items.all.length);
-    await this.#inTime((signal) => this.#lists.add([], containers, this.#items.callCount, signal));
-    const part = position && this.#parts.get(keyOf(position));
-    if (!part) return;
-    const citations = this.#unmentioned().map((file): RecoveredCitation => {
-      return { annotation: citationOf(file, 0, 0), match: "unmentioned", text: "", start: 0, end: 0 };
-    });
-    const annotations = citations.map(({ annotation }) => annotation);
-    // The API's citations that stand for no place come first as well.
-    part.citations = isTold ? [...part.citations, ...citations] : [...citations, ...part.citations];
-    part.annotations = isTold ? [...part.annotations, ...annotations] : [...annotations, ...part.annotations];
-    const { containers: near } = this.#items.before(position.outputIndex);
-    if (!annotations.some(({ container_id }) => !near.includes(container_id))) return;
-    // By these the part names containers of later calls, too: all that a next repair would find in them is found now.
-    const given = [...part.given, ...part.annotations];
-    if (!this.#mayLack(position, part.text, given)) return;
-    const more = await this.#resolve(position, part.text, given);
-    part.citations = [...part.citations, ...more.citations];
-    part.annotations = [...part.annotations, ...more.annotations];
-    part.unresolved = more.unresolved;
-  }
-
-  /** Whether files that no text mentions are to be cited, and a call ran that may have written some. */
+  /** Whether the options allow citations of unmentioned files, and a call ran that may have written some. */
   get mayCiteUnmentioned(): boolean {
-    return this.#context.settings.unmentioned === "cite" && this.#items.callCount > 0;
+    return !this.#isGivenUp && mayCite(this.#context.settings) && this.#items.callCount > 0;
   }
 
   /**
-   * What became of the response. Calls `onReport`, unless its reader left, and fills the memory. Throws if a failure is
-   * to be thrown; that the response itself broke off is none of ours.
+   * Makes and returns the report, and updates the memory. Calls `onReport` unless the consumer has left. Throws if the
+   * recovery failed and `onFailure` is `"throw"`. A response that broke off (`brokenBy`) is not a failure of the recovery.
    */
   finish(brokenBy?: Error): Report {
     const { settings, signal } = this.#context;
-    // Who stopped it has the response as it was.
+    // After an abort, the caller gets the response unchanged, so the report must not list recovered citations.
     const parts = [...this.#parts.values()].map((part) =>
-      signal?.aborted ? { ...part, ...nothing() } : part,
+      signal?.aborted ? { ...part, ...NOTHING_FOUND } : part,
     );
     const report = makeReport(parts, {
-      responseId: typeof this.#response.id === "string" ? this.#response.id : undefined,
+      responseId: stringIn(this.#response.id),
+      model: stringIn(this.#response.model),
       unmentioned: this.#unmentioned(),
       containers: [...this.#lists.containers],
       listRequests: this.#lists.requests,
-      heldMs: this.#time.ms,
-      error: this.#error ?? brokenBy,
+      heldMs: this.heldMs,
+      durationMs: performance.now() - this.#startedAt,
+      error: this.#error ?? brokenBy ?? this.#context.requestError,
     });
     this.report = report;
     this.#time.stop(COMPLETE);
     this.#remember();
-    if (!this.#isLeft && !signal?.aborted) tell(settings.onReport, report);
+    if (!this.#isLeft && !signal?.aborted) notify(settings.onReport, report);
     if (this.#error && settings.onFailure === "throw") throw new FileCitationsError(report);
     return report;
   }
 
-  /** Nobody waits for the answer any more. */
+  /** Stops the recovery because the consumer no longer waits for the response. */
   cancel(reason?: unknown): void {
     this.#isLeft = true;
     this.#time.stop(reason);
   }
 
-  /** Hands on which containers this response can mean: a later one may mean them too. */
+  /** Stores the containers of this response for later responses: those of its calls, or else those known before it. */
   #remember(): void {
-    const { memory } = this.#context;
+    const { memory, isCreated } = this.#context;
     if (!memory) return;
+    const items = this.#items.before(this.#items.all.length);
     const ids = this.#items.all.map((item) => (isRecord(item) ? item.id : undefined));
-    memory.remember(
-      [this.#response.id, conversationKey({ ...this.#context, response: this.#response }), ...ids],
-      [...containersOfItems(this.#items.all), ...this.#candidates.known],
-    );
+    const own =
+      items.called.length > 0 ? items.called : [...items.named, ...items.earlier, ...this.#candidates.known];
+    memory.remember([this.#response.id, ...ids], own, isCreated);
+    memory.remember([conversationKey({ ...this.#context, response: this.#response })], own);
     this.#lists.remember(this.#response.id);
   }
 
-  /** Whether a citation may be missing: told from the text and what the calls wrote, without a list. */
+  /** Returns whether a text has no call before it and a call may still follow. The meaning of such a text is undecided. */
+  #isOpen({ outputIndex }: PartPosition): boolean {
+    return !this.#isComplete && !this.#items.before(outputIndex).hasCall;
+  }
+
+  /** Returns whether a complete response cannot change the result for a part: the part follows a call and lacks nothing. */
+  #isCurrent({ position, isLacking }: KnownPart): boolean {
+    const { hasCall, hasGap } = this.#items.before(position.outputIndex);
+    return hasCall && !hasGap && !isLacking;
+  }
+
+  /** Stores the result for a part and returns its citations. */
+  #keep(
+    position: PartPosition,
+    text: string,
+    given: readonly Annotation[],
+    { annotations, citations, unresolved, isLacking, asked }: TextResolution,
+    isFinal: boolean,
+    isSearched: boolean,
+  ): readonly ContainerFileCitation[] {
+    this.#parts.set(keyOf(position), {
+      position,
+      text,
+      given,
+      annotations,
+      citations,
+      unresolved,
+      isLacking,
+      asked,
+      isFinal,
+      isSearched,
+      callCount: this.#items.callCount,
+    });
+    return annotations;
+  }
+
+  /** Returns whether a citation may be missing, judging only by the text and the calls, without a list. */
   #mayLack(position: PartPosition, text: string, given: readonly Annotation[]): boolean {
     const { indexUnit, roots } = this.#context.settings;
     const cited = new CitedText(text, given, indexUnit, roots);
     if (cited.hasUncitedPath()) return true;
     const before = this.#items.before(position.outputIndex);
-    if (!before.hasEvidence) return false;
+    // In "Saved in /mnt/data: dist_1.png", the code may have composed the name, so that no call contains it.
+    const mayBeBuilt = before.hasCall && namesFolder(text, roots);
     for (const { start, name } of fileNamesIn(text)) {
-      if (cited.isUncited(start) && !cited.isCitedName(name) && before.namesFile(name)) return true;
+      if (!cited.isUncited(start) || cited.isCitedName(name)) continue;
+      // Reading the calls costs more than reading the text, and most texts have no such name.
+      if (before.evidence.hasWord(name) || (mayBeBuilt && hasUsualExtension(name))) return true;
     }
     return false;
   }
 
-  #resolve(position: PartPosition, text: string, given: readonly Annotation[]): Promise<Resolution> {
-    const { indexUnit, roots } = this.#context.settings;
-    const before = this.#items.before(position.outputIndex);
-    const { containers, readEvidence } = before;
-    const named = before.hasEvidence
-      ? [...fileNamesIn(text)].filter(({ name }) => before.namesFile(name))
-      : [];
-    const namesLacking = (found: readonly Annotation[]): string[] => {
-      if (named.length === 0) return [];
-      const cited = new CitedText(text, [...given, ...found], indexUnit, roots);
-      const lacking = named.filter(({ start, name }) => cited.isUncited(start) && !cited.isCitedName(name));
-      return lacking.map(({ name }) => name);
-    };
-    return resolveText(
-      {
-        ...{ text, given, readEvidence, namesLacking },
-        containers: [...containers, ...containersOfAnnotations(given)],
-      },
-      {
-        lists: this.#lists,
-        candidates: this.#candidates,
-        callCount: this.#items.callCount,
-        settings: this.#context.settings,
-        inTime: (recover) => this.#inTime(recover),
-      },
-    );
+  #resolve(
+    { outputIndex }: PartPosition,
+    text: string,
+    given: readonly Annotation[],
+    isRepeated: boolean,
+    asked: readonly string[],
+  ): Promise<TextResolution> {
+    const part = this.#partOf(outputIndex, text, given, this.#isComplete);
+    return resolveText({ ...part, isRepeated, asked }, this.#recovery());
   }
 
-  /** Runs a recovery within the time that is left, and keeps what goes wrong in it for the report. */
+  /** Returns a text with the facts about it. `isComplete`: no call follows the text. */
+  #partOf(
+    outputIndex: number,
+    text: string,
+    given: readonly Annotation[],
+    isComplete: boolean,
+  ): Omit<TextPart, "isRepeated" | "asked"> {
+    const before = this.#items.before(outputIndex);
+    const turn = isComplete ? this.#items.turnOf(outputIndex) : undefined;
+    return {
+      text,
+      given,
+      scope: scopeOf(before, turn, given, this.#items.agentAt(outputIndex)),
+      evidence: before.evidence,
+      turn: turn?.evidence,
+      lifetime: new Lifetime(this.#response),
+    };
+  }
+
+  #recovery(): Recovery {
+    return {
+      lists: this.#lists,
+      candidates: this.#candidates,
+      callCount: this.#items.callCount,
+      settings: this.#context.settings,
+      inTime: (recover) => this.#inTime(recover),
+    };
+  }
+
+  /** Runs a recovery within the remaining time, and records its error for the report. */
   async #inTime(recover: (signal: AbortSignal) => Promise<void>): Promise<void> {
     try {
       await this.#time.wait(recover);
@@ -271,12 +511,13 @@ export class ResponseRepair {
     }
   }
 
-  /** The files that this response wrote and that no text mentions, as far as a list was asked for. */
+  /** Returns the listed files that were written since the response began and that no text mentions. */
   #unmentioned(): ContainerFile[] {
     const { created_at: created, id } = this.#response;
+    const lifetime = new Lifetime(this.#response);
     const written = this.#lists
       .filesSince(typeof created === "number" ? created : Infinity, id)
-      .filter(({ source }) => source !== "user");
+      .filter((file) => file.source !== "user" && !lifetime.isAfter(file));
     if (written.length === 0) return [];
     const parts = [...this.#parts.values()];
     const cited = new Set(
@@ -292,6 +533,52 @@ export class ResponseRepair {
   }
 }
 
-function keyOf({ outputIndex, contentIndex }: PartPosition): string {
-  return `${outputIndex}/${contentIndex}`;
+/** Appends the citations that were found later to the first result for a text. */
+function added(before: TextResolution, later: TextResolution): TextResolution {
+  return {
+    annotations: [...before.annotations, ...later.annotations],
+    citations: [...before.citations, ...later.citations],
+    unresolved: later.unresolved,
+    isLacking: later.isLacking,
+    asked: later.asked,
+  };
+}
+
+/**
+ * Returns the facts that decide which containers a text can mean. `before`: the items before the text. `turn`: all items of the
+ * text's turn, once the response is complete. `agent`: the agent that wrote the text.
+ */
+function scopeOf(
+  before: ItemsBefore,
+  turn: ItemsBefore | undefined,
+  given: readonly Annotation[],
+  agent: string | undefined,
+): TextScope {
+  const { hasCall, called } = before;
+  const inTurn = turn?.called ?? [];
+  // A 0..0 citation can be of an unmentioned file that a later call wrote. The text does not mean that call's container.
+  const isOfLaterCall = (id: string): boolean => inTurn.includes(id) && !called.includes(id);
+  const unranged = containersOfAnnotations(given.filter((annotation) => !isRanged(annotation)));
+  return {
+    hasCall,
+    hasLocalCall: before.hasLocalCall,
+    called: before.calledFor(agent),
+    latest: before.latest,
+    writing: before.writing,
+    outputs: before.outputs,
+    earlier: before.earlier,
+    later: hasCall ? [] : inTurn,
+    cited: containersOfAnnotations(given.filter(isRanged)),
+    // Before the response is complete, the later calls are unknown.
+    citedUnranged: turn || called.length === 0 ? unranged.filter((id) => !isOfLaterCall(id)) : [],
+  };
+}
+
+/** Returns whether an item is the message that ends the response. No call follows it. */
+function isFinalAnswer(item: unknown): boolean {
+  return isRecord(item) && item.type === "message" && item.phase === "final_answer";
+}
+
+function stringIn(value: unknown): string | undefined {
+  return typeof value === "string" ? value : undefined;
 }

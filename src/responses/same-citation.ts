@@ -1,12 +1,12 @@
-/** Which citations are of the same file, and which are the same. What a gateway gives as an id may be of any kind. */
+/** Compares citations and files. An id from a gateway can be a value of any type. */
 import type { Annotation, ContainerFileCitation } from "../types.js";
 
-/** What tells a file from all others: the same id may stand in two containers. */
+/** Returns a map key for a cited file. It has the container, as two containers can use the same id. No id has a line feed. */
 export function fileKeyOf({ container_id, file_id }: Pick<Annotation, "container_id" | "file_id">): string {
-  return typeof container_id === "string" && typeof file_id === "string" ? `${container_id}/${file_id}` : "";
+  return typeof container_id === "string" && typeof file_id === "string" ? `${container_id}\n${file_id}` : "";
 }
 
-/** Those of the citations that are not among the annotations yet, which may be thousands of each. */
+/** Returns the citations that are not among the annotations. A set is used, as there may be thousands of each. */
 export function notAmong(
   annotations: readonly Annotation[],
   citations: readonly ContainerFileCitation[],
@@ -23,4 +23,9 @@ function citationKeyOf({ file_id, start_index, end_index }: Annotation): string 
 
 function isNumber(value: unknown): value is number {
   return typeof value === "number";
+}
+
+/** Returns whether two arrays hold identical values in the same order. */
+export function isSame(values: readonly unknown[], others: readonly unknown[]): boolean {
+  return values.length === others.length && values.every((value, at) => value === others[at]);
 }

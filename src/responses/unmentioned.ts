@@ -1,22 +1,63 @@
-/** The files that no text mentions. */
+/** Selects the files that no text mentions, and decides which of these files get a citation. */
+
 import { filenameOf } from "../citations/file-index.js";
+import { isUnseenFolder } from "../citations/moved.js";
 import { NameList } from "../citations/name-list.js";
 import { fold } from "../citations/spelling.js";
+import type { Evidence } from "../containers/evidence.js";
+import { badInput } from "../errors.js";
+import type { Settings } from "../options.js";
 import type { ContainerFile } from "../types.js";
 
 /**
- * Those of `files` whose name stands in none of `texts`. The names are read along the texts, all at once: each looked
- * for by itself, a hundred thousand files would take minutes.
+ * Returns the files whose name does not occur in any of the texts. It scans each text once for all names: searching for each
+ * name separately takes minutes for 100,000 files.
  */
 export function unmentionedIn(files: readonly ContainerFile[], texts: readonly string[]): ContainerFile[] {
   const nameOf = (file: ContainerFile): string => fold(filenameOf(file));
   const unmentioned = new Set(files.map(nameOf));
-  unmentioned.delete(""); // a folder's own entry
-  const names = new NameList(unmentioned);
+  unmentioned.delete(""); // the entry of a folder
+  const list = new NameList(unmentioned);
   for (const text of texts) {
     for (let at = 0; at < text.length && unmentioned.size > 0; at++) {
-      for (const { name } of names.spelledAt(text, at)) unmentioned.delete(name);
+      for (const { names } of list.spelledAt(text, at)) for (const name of names) unmentioned.delete(name);
     }
   }
   return files.filter((file) => unmentioned.has(nameOf(file)));
+}
+
+/** Returns the files in `containers` that a call in the same container names, by path or by file name. */
+export function namedByCalls(
+  files: readonly ContainerFile[],
+  containers: readonly string[],
+  evidence: Evidence,
+): ContainerFile[] {
+  return files.filter((file) => containers.includes(file.container_id) && isNamed(file, evidence));
+}
+
+function isNamed(file: ContainerFile, evidence: Evidence): boolean {
+  const { container_id: id, path } = file;
+  if (evidence.namesPath(path, id)) return true;
+  const name = filenameOf(file);
+  // If a call names another path with this file name, the call does not mean this file.
+  return evidence.pathsTo(name).length === 0 && !isUnseenFolder(path) && evidence.namesFile(name, id);
+}
+
+/** Returns whether the options allow citations of unmentioned files. If not, no list is requested for them. */
+export function mayCite({ unmentioned }: Pick<Settings, "unmentioned">): boolean {
+  return unmentioned !== "report";
+}
+
+/**
+ * Returns whether an unmentioned file gets a citation.
+ *
+ * @throws the error of the user's `unmentioned` function, or a `TypeError` if it does not return a boolean.
+ */
+export function isWanted(file: ContainerFile, { unmentioned }: Pick<Settings, "unmentioned">): boolean {
+  if (typeof unmentioned !== "function") return unmentioned === "cite";
+  const result: unknown = unmentioned({ ...file }); // a copy, as the function may change it
+  if (typeof result === "boolean") return result;
+  // The function may be async. Nothing awaits its promise, so a rejection is swallowed here.
+  Promise.resolve(result).catch(() => {});
+  throw badInput("the result of options.unmentioned", "true or false", result);
 }

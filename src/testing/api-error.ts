@@ -1,6 +1,6 @@
 import { isObject } from "./wire.js";
 
-/** An answer that is an error of the API: `{ error: { message, type, param, code } }`. */
+/** An error of the API, sent with an HTTP status as `{ error: { message, type, param, code } }`. */
 export class ApiError extends Error {
   readonly status: number;
   readonly type: string;
@@ -21,7 +21,7 @@ export class ApiError extends Error {
 
   toResponse(): Response {
     const { message, type, param, code, status } = this;
-    // A client would ask again after a 5xx and wait between; what fails here fails the same way each time.
+    // Clients retry after a 5xx and wait in between. The emulator would fail the same way again, so tell them not to.
     const headers: Record<string, string> = status >= 500 ? { "x-should-retry": "false" } : {};
     return Response.json({ error: { message, type, param, code } }, { status, headers });
   }
@@ -33,7 +33,7 @@ interface ErrorFields {
   readonly code?: string | null;
 }
 
-/** A request field of the wrong type, said the way the API says it. */
+/** Returns the API's error for a request field of the wrong type. */
 export function invalidType(param: string, takes: string, got: unknown): ApiError {
   const kind =
     got === null ? "null" : Array.isArray(got) ? "an array" : isObject(got) ? "an object" : typeof got;
@@ -43,7 +43,7 @@ export function invalidType(param: string, takes: string, got: unknown): ApiErro
   });
 }
 
-/** Something that is not there, in the words of the API. */
+/** Returns the API's 404 error for a resource that does not exist. */
 export function notFound(what: string, id: string): ApiError {
   return new ApiError(404, `${what} with id '${id}' not found.`);
 }

@@ -1,8 +1,8 @@
 /**
- * A body that makes its next piece only when the reader asks for it, as a socket with a slow reader would. An abort
- * breaks it off with the signal's reason, as `fetch` does.
+ * Returns a body that produces each chunk only when the reader asks for it, like a socket with a slow reader. When the
+ * signal aborts, the body fails with the signal's reason, as with `fetch`.
  *
- * @param next the next piece, `undefined` at the end; what it throws breaks the body off.
+ * @param next returns the next chunk, or `undefined` at the end. If it throws, the body fails with that error.
  */
 export function streamBody(
   next: () => Uint8Array | undefined | Promise<Uint8Array | undefined>,
@@ -17,31 +17,39 @@ export function streamBody(
         release = () => signal?.removeEventListener("abort", abort);
       },
       async pull(controller) {
-        const piece = await afterFlush(next);
+        const chunk = await delayFailure(next);
         if (signal?.aborted) return;
-        if (piece !== undefined) return controller.enqueue(new Uint8Array(piece));
+        if (chunk !== undefined) return controller.enqueue(new Uint8Array(chunk));
         release();
         controller.close();
       },
       cancel: () => release(),
     },
-    // No piece is made ahead of the reader.
+    // Without this, the stream would request one chunk before the reader does.
     { highWaterMark: 0 },
   );
 }
 
-/** Lets what was sent before reach the reader, even through a socket, before a failure breaks the body off. */
-async function afterFlush<Piece>(next: () => Piece | Promise<Piece>): Promise<Piece> {
+/**
+ * Calls `next`. If it fails, waits for one task before rethrowing, so that earlier chunks reach the reader even through
+ * a socket.
+ */
+async function delayFailure<Chunk>(next: () => Chunk | Promise<Chunk>): Promise<Chunk> {
   try {
     return await next();
   } catch (error) {
-    // A message is the one task of the event loop that neither needs Node nor stops under fake timers.
-    const { port1, port2 } = new MessageChannel();
-    await new Promise((resolve) => {
-      port1.onmessage = resolve;
-      port2.postMessage(undefined);
-    });
-    port1.close();
+    await nextTask();
     throw error;
   }
+}
+
+/** Resolves after the event loop has run its pending tasks, such as incoming messages. Works with fake timers. */
+export async function nextTask(): Promise<void> {
+  // Unlike timers and `setImmediate`, a message works outside Node and is not replaced by fake timers.
+  const { port1, port2 } = new MessageChannel();
+  await new Promise((resolve) => {
+    port1.onmessage = resolve;
+    port2.postMessage(undefined);
+  });
+  port1.close();
 }

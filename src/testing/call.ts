@@ -1,7 +1,7 @@
 import { ApiError } from "./api-error.js";
 import { isObject, type JsonObject } from "./wire.js";
 
-/** A request as it arrived. */
+/** A request that the emulator received. */
 export interface RecordedRequest {
   /** In upper case. */
   readonly method: string;
@@ -11,43 +11,43 @@ export interface RecordedRequest {
   readonly url: string;
   /** The headers, names in lower case. */
   readonly headers: Readonly<Record<string, string>>;
-  /** The parsed JSON, a text that is no JSON, or `undefined` for no body and for an upload. */
+  /** The parsed JSON body, or the text if it is not valid JSON. `undefined` for an empty or multipart body. */
   readonly body: unknown;
 }
 
-/** A call of the API: a recorded request, and the ways its handler reads it. */
+/** A recorded request, with methods for handlers to read its body. */
 export class Call {
   readonly recorded: RecordedRequest;
   readonly query: URLSearchParams;
   readonly signal: AbortSignal | undefined;
   readonly #bytes: Uint8Array<ArrayBuffer>;
-  readonly #badJson: boolean;
+  readonly #isBadJson: boolean;
 
   private constructor(
     recorded: RecordedRequest,
     bytes: Uint8Array<ArrayBuffer>,
-    badJson: boolean,
+    isBadJson: boolean,
     signal: AbortSignal | undefined,
   ) {
     this.recorded = recorded;
     this.query = new URL(recorded.url).searchParams;
     this.signal = signal;
     this.#bytes = bytes;
-    this.#badJson = badJson;
+    this.#isBadJson = isBadJson;
   }
 
   static async read(request: Request, signal: AbortSignal | undefined): Promise<Call> {
     const bytes = new Uint8Array(await request.arrayBuffer());
     const headers = Object.fromEntries(request.headers);
-    const { body, badJson } = readBody(bytes, headers);
+    const { body, isBadJson } = readBody(bytes, headers);
     const path = new URL(request.url).pathname;
     const recorded = { method: request.method.toUpperCase(), path, url: request.url, headers, body };
-    return new Call(recorded, bytes, badJson, signal);
+    return new Call(recorded, bytes, isBadJson, signal);
   }
 
-  /** The JSON body, `{}` where there is none. */
+  /** Returns the JSON body, or `{}` if the request has no body. */
   json(): unknown {
-    if (this.#badJson) {
+    if (this.#isBadJson) {
       throw new ApiError(
         400,
         "We could not parse the JSON body of your request. (HINT: This likely means you aren't using your HTTP " +
@@ -67,7 +67,7 @@ export class Call {
     return isMultipart(this.recorded.headers);
   }
 
-  /** The fields of a multipart body. */
+  /** Returns the fields of a multipart body. */
   async form(): Promise<FormData> {
     if (!this.isUpload) throw new ApiError(400, "Expected a multipart/form-data body.");
     const headers = { "content-type": this.recorded.headers["content-type"] ?? "" };
@@ -80,13 +80,13 @@ export class Call {
 }
 
 function readBody(bytes: Uint8Array, headers: Readonly<Record<string, string>>) {
-  if (bytes.byteLength === 0 || isMultipart(headers)) return { body: undefined, badJson: false };
+  if (bytes.byteLength === 0 || isMultipart(headers)) return { body: undefined, isBadJson: false };
   const text = new TextDecoder().decode(bytes);
   try {
     const body: unknown = JSON.parse(text);
-    return { body, badJson: false };
+    return { body, isBadJson: false };
   } catch {
-    return { body: text, badJson: true };
+    return { body: text, isBadJson: true };
   }
 }
 

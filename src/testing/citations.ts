@@ -1,38 +1,45 @@
 import type { Container, EmulatedFile } from "./containers.js";
-import type { ContainerFileCitation } from "./wire.js";
+import type { ContainerFileCitation, IndexUnit } from "./wire.js";
 
-// The label holds no bracket: the service was only ever seen to annotate plain links and images.
+// The label must not contain brackets: the service has only been observed to annotate links and images without them.
 const LINK_START = /\[[^[\]]*\]\((?=sandbox:\/)/g;
-/** Behind the destination: a title, if there is one, and the parenthesis. */
+/** Matches what follows a link's destination: an optional title and the closing parenthesis. */
 const LINK_END = /(?:[ \t\n]+(?:"(?:\\.|[^"\\])*"|'(?:\\.|[^'\\])*'|\((?:\\.|[^()\\])*\))[ \t\n]*)?\)/y;
 const SCHEME = "sandbox:";
 
 /**
- * The citations that the service adds to a text by itself: one for each Markdown link or image whose destination is
- * `sandbox:` and the path of a file in one of the containers, spelled exactly. Everything else it leaves alone.
+ * Returns the citations that the service itself would add to a text: one for each Markdown link or image whose
+ * destination is `sandbox:` and the exact path of a file in one of the containers.
  *
- * @param containers the one that is asked first comes first.
+ * @param containers the containers to search, in this order.
+ * @param unit the unit of the ranges.
  */
-export function citeSandboxLinks(text: string, containers: readonly Container[]): ContainerFileCitation[] {
+export function citeSandboxLinks(
+  text: string,
+  containers: readonly Container[],
+  unit: IndexUnit,
+): ContainerFileCitation[] {
+  const indexOf =
+    unit === "utf-16" ? (offset: number) => offset : (offset: number) => countCodePoints(text, offset);
   const citations: ContainerFileCitation[] = [];
   for (const match of text.matchAll(LINK_START)) {
     const start = match.index + match[0].length;
     const found = fileAt(text, start + SCHEME.length, containers);
     if (found === undefined) continue;
     const end = start + SCHEME.length + found.file.path.length;
-    citations.push(cite(found.container, found.file, codePoints(text, start), codePoints(text, end)));
+    citations.push(cite(found.container, found.file, indexOf(start), indexOf(end)));
   }
   return citations;
 }
 
-/** A citation of a shown chart: it stands for no place in the text. */
+/** Returns the citation of a chart. Its range is 0..0, as it refers to no place in the text. */
 export function citeChart(container: Container, file: EmulatedFile): ContainerFileCitation {
   return cite(container, file, 0, 0);
 }
 
 function fileAt(text: string, start: number, containers: readonly Container[]) {
   for (const container of containers) {
-    // Up to the link's end, and the longest first: a name may hold a parenthesis itself.
+    // The path must end at the link's end. The longest path goes first, as a file name may contain a parenthesis.
     const file = container.files
       .toSorted((a, b) => b.path.length - a.path.length)
       .find(({ path }) => text.startsWith(path, start) && endsLink(text, start + path.length));
@@ -57,7 +64,7 @@ function cite(container: Container, file: EmulatedFile, start: number, end: numb
   };
 }
 
-/** The service counts Unicode code points, JavaScript counts UTF-16 units. */
-function codePoints(text: string, end: number): number {
+/** Returns how many code points precede an offset in UTF-16 units. */
+function countCodePoints(text: string, end: number): number {
   return [...text.slice(0, end)].length;
 }

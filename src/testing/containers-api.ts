@@ -2,6 +2,7 @@ import { ApiError, invalidType, notFound } from "./api-error.js";
 import { streamBody } from "./body.js";
 import type { Call } from "./call.js";
 import { type Clock, Containers } from "./containers.js";
+import type { Gateway } from "./gateway.js";
 import { faultyList, type ListFault } from "./list-faults.js";
 import { page } from "./paging.js";
 import { type Ids, isObject, type JsonObject } from "./wire.js";
@@ -17,21 +18,24 @@ export interface Upload {
 const CHUNK_BYTES = 64 * 1024;
 const MAX_IDLE_MINUTES = 20;
 
-/** The endpoints below `/containers` and `/files`. */
+/** Handles the endpoints below `/containers` and `/files`. */
 export class ContainersApi {
   readonly containers: Containers;
   readonly #uploads = new Map<string, Upload>();
   readonly #ids: Ids;
   readonly #now: Clock;
+  readonly #gateway: Gateway;
   readonly #listFault: ListFault | undefined;
 
-  constructor(ids: Ids, now: Clock, listFault?: ListFault) {
+  constructor(ids: Ids, now: Clock, gateway: Gateway, listFault?: ListFault) {
     this.#ids = ids;
     this.#now = now;
+    this.#gateway = gateway;
     this.#listFault = listFault;
-    this.containers = new Containers(ids, now);
+    this.containers = new Containers(ids, now, gateway);
   }
 
+  /** @throws ApiError 404 if there is no upload with this id. */
   upload(id: string): Upload {
     const upload = this.#uploads.get(id);
     if (upload === undefined) throw notFound("File", id);
@@ -59,7 +63,7 @@ export class ContainersApi {
 
   readonly retrieveUpload = (_: Call, id: string) => Response.json(this.upload(id).resource);
 
-  readonly uploadContent = (call: Call, id: string) => content(call, this.upload(id).bytes);
+  readonly uploadContent = (call: Call, id: string) => streamContent(call, this.upload(id).bytes);
 
   readonly create = (call: Call) => {
     const { name = "", expires_after, file_ids = [], memory_limit } = call.jsonObject();
@@ -89,14 +93,17 @@ export class ContainersApi {
   };
 
   readonly listFiles = (call: Call, id: string) => {
-    const page = (query: URLSearchParams) => this.containers.use(id).list(query);
-    if (this.#listFault !== undefined) return faultyList(this.#listFault, page, call.query, call.signal);
-    return Response.json(page(call.query));
+    const readPage = (query: URLSearchParams) => {
+      const container = this.containers.use(id);
+      return this.#gateway.page(query, (listQuery) => container.list(listQuery));
+    };
+    if (this.#listFault !== undefined) return faultyList(this.#listFault, readPage, call.query, call.signal);
+    return Response.json(readPage(call.query));
   };
 
   readonly createFile = async (call: Call, id: string) => {
     const container = this.containers.use(id);
-    // Some clients send the id in JSON, some in a form.
+    // Some clients send the file's id as JSON, others in a form.
     const form = call.isUpload ? await call.form() : undefined;
     if (form?.has("file")) {
       const { name, bytes } = await readFile(form);
@@ -114,7 +121,7 @@ export class ContainersApi {
   };
 
   readonly fileContent = (call: Call, id: string, fileId: string) =>
-    content(call, this.containers.use(id).file(fileId).bytes);
+    streamContent(call, this.containers.use(id).file(fileId).bytes);
 
   readonly removeFile = (_: Call, id: string, fileId: string) => {
     this.containers.use(id).remove(fileId);
@@ -146,7 +153,7 @@ function readIdleMinutes(expiresAfter: unknown): number {
   );
 }
 
-function content(call: Call, bytes: Uint8Array): Response {
+function streamContent(call: Call, bytes: Uint8Array): Response {
   let offset = 0;
   const body = streamBody(() => {
     if (offset >= bytes.byteLength) return undefined;

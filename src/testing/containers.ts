@@ -1,56 +1,61 @@
 import { ApiError, notFound } from "./api-error.js";
+import { type Gateway, idsFailed } from "./gateway.js";
 import { type ListPage, page } from "./paging.js";
 import { describe, type Ids, type JsonObject } from "./wire.js";
 
-/** What a file holds: its bytes, or a text that is stored as UTF-8. */
+/** The content of a file: bytes, or text that is stored as UTF-8. */
 export type FileContent = string | Uint8Array;
 
 /** A file in an emulated container. */
 export interface EmulatedFile {
-  /** `cfile_` and 32 hex digits. */
+  /** `cfile_` and 32 hex digits, or the id that `gateway.ids` returns. */
   readonly id: string;
   /** The absolute path, such as `/mnt/data/report.csv`. */
   readonly path: string;
-  /** Who put it there: `assistant` for what the model wrote, `user` for an upload. */
+  /** Who created the file: `assistant` for files that the model wrote, `user` for uploads. */
   readonly source: "assistant" | "user";
   readonly bytes: Uint8Array;
-  /** When it was written, in seconds since 1970. */
+  /** When the file was written, in seconds since 1970. */
   readonly createdAt: number;
 }
 
-/** A container's settings that its maker may choose. */
+/** The settings of a new container. */
 export interface ContainerSettings {
   /** Default `""`. */
   readonly name?: string;
-  /** How long it lives without being used, in minutes. Default 20. */
+  /** The number of minutes after its last use at which the container expires. Default 20. */
   readonly idleMinutes?: number;
   readonly memoryLimit?: string;
 }
 
-/** A container, as a test sees it. */
+/** An emulated container, as tests see it. */
 export interface EmulatedContainer {
-  /** `cntr_` and 48 hex digits. */
+  /** `cntr_` and 48 hex digits, or the id that `gateway.ids` returns. */
   readonly id: string;
   readonly name: string;
-  /** When it was made, in seconds since 1970. */
+  /** When the container was created, in seconds since 1970. */
   readonly createdAt: number;
-  /** `expired` once it has been idle for its time, or was expired by hand. Looking does not keep it alive. */
+  /**
+   * `expired` after the idle time or after `expireContainer`. Reading this property does not count as use of the
+   * container.
+   */
   readonly status: "running" | "expired";
-  /** The files in it, oldest first. */
+  /** The files in the container, oldest first. */
   readonly files: readonly EmulatedFile[];
   /**
-   * Puts a file into it. A path holds one file: writing it again replaces the file, and the new one has a new id.
+   * Writes a file into the container and returns it. Writing to the same path again replaces the file, and the new
+   * file has a new id.
    *
    * ```ts
    * const container = emulator.createContainer();
    * const { id } = container.write("report.csv", "day,total\n1,7\n");
    * ```
    *
-   * @param path absolute, or below `/mnt/data`.
+   * @param path an absolute path, or a path relative to `/mnt/data`.
    * @param content bytes, or text.
    * @param source default `assistant`.
-   * @param id default: a new one. The same id may be in two containers, as it may be in the service's.
-   * @throws TypeError for a path without a file name, or content that is neither text nor bytes.
+   * @param id default: a new id. Two containers may have files with the same id, as in the service.
+   * @throws TypeError if the path has no file name, or the content is neither a string nor a `Uint8Array`.
    */
   write(path: string, content: FileContent, source?: EmulatedFile["source"], id?: string): EmulatedFile;
 }
@@ -61,26 +66,29 @@ export type Clock = () => number;
 const IDLE_MINUTES = 20;
 const ROOT = "/mnt/data/";
 
-export function toBytes(content: FileContent): Uint8Array {
+function toBytes(content: FileContent): Uint8Array {
   return typeof content === "string" ? new TextEncoder().encode(content) : content;
 }
 
-/** A relative path is one below `/mnt/data`, as it is for code that runs in the container. */
+/** Resolves a path against `/mnt/data`, the working directory of code that runs in the container. */
 export function absolutePath(path: string): string {
   return path.startsWith("/") ? path : ROOT + path;
 }
 
-/** A container and its files, as the emulator holds them. */
+/** Holds a container's settings and files. */
 export class Container implements EmulatedContainer {
   readonly id: string;
+  /** OpenAI's id of the container. Equals `id` if there is no gateway. */
+  readonly nativeId: string;
   readonly name: string;
   readonly createdAt: number;
   readonly #ids: Ids;
   readonly #now: Clock;
+  readonly #gateway: Gateway;
   readonly #idleMinutes: number;
   readonly #memoryLimit: string;
   readonly #files = new Map<string, EmulatedFile & { readonly listedAfter: number }>();
-  /** The files that are listed by now, and where each is: there may be very many, page by page. */
+  /** Cached listing: the files that are listed by now, and each id's index. Keeps paging through many files fast. */
   #listed: { files: readonly EmulatedFile[]; positions: ReadonlyMap<string, number> } | undefined;
   #lastActive: number;
   #expired = false;
@@ -89,12 +97,15 @@ export class Container implements EmulatedContainer {
   constructor(
     ids: Ids,
     now: Clock,
+    gateway: Gateway,
     { name = "", idleMinutes = IDLE_MINUTES, memoryLimit = "1g" }: ContainerSettings,
   ) {
-    this.id = ids.next("cntr_");
+    this.nativeId = ids.next("cntr_");
+    this.id = gateway.idOf(this.nativeId);
     this.name = name;
     this.#ids = ids;
     this.#now = now;
+    this.#gateway = gateway;
     this.#idleMinutes = idleMinutes;
     this.#memoryLimit = memoryLimit;
     this.#lastActive = now();
@@ -114,34 +125,38 @@ export class Container implements EmulatedContainer {
     path: string,
     content: FileContent,
     source: EmulatedFile["source"] = "assistant",
-    id: string = this.#ids.next("cfile_"),
+    id?: string,
   ): EmulatedFile {
     checkFile(path, content);
-    return this.#put(id, absolutePath(path), content, source, 0);
+    const absolute = absolutePath(path);
+    return this.#put(id ?? this.#fileId(absolute), absolute, content, source, 0);
   }
 
-  /** A file the model writes. It stays out of the container's next `lag` lists. */
+  /** Writes a file of the model that is missing from the container's next `lag` listings. */
   writeLate(path: string, content: FileContent, lag: number): EmulatedFile {
-    return this.#put(this.#ids.next("cfile_"), absolutePath(path), content, "assistant", lag);
+    const absolute = absolutePath(path);
+    return this.#put(this.#fileId(absolute), absolute, content, "assistant", lag);
   }
 
-  /** A chart that was shown: a file named after its own id. */
+  /** Writes a chart that the code shows. The file is named after its own id. */
   writeChart(content: FileContent): EmulatedFile {
-    const id = this.#ids.next("cfile_");
-    return this.#put(id, `${ROOT}${id}.png`, content, "assistant", 0);
+    const nativeId = this.#ids.next("cfile_");
+    const path = `${ROOT}${nativeId}.png`;
+    return this.#put(this.#fileId(path, nativeId), path, content, "assistant", 0);
   }
 
-  /** An upload: its name gets a prefix that keeps uploads of one name apart. */
+  /** Adds an upload. A prefix keeps uploads with the same name apart. */
   upload(name: string, content: FileContent, prefix?: string): EmulatedFile {
-    const id = this.#ids.next("cfile_");
-    return this.#put(id, `${ROOT}${prefix ?? id.slice("cfile_".length)}-${name}`, content, "user", 0);
+    const nativeId = this.#ids.next("cfile_");
+    const path = `${ROOT}${prefix ?? nativeId.slice("cfile_".length)}-${name}`;
+    return this.#put(this.#fileId(path, nativeId), path, content, "user", 0);
   }
 
   expire(): void {
     this.#expired = true;
   }
 
-  /** Counts as use of the container. */
+  /** Records a use of the container, which restarts its idle time. */
   touch(): void {
     this.#lastActive = this.#now();
   }
@@ -157,8 +172,9 @@ export class Container implements EmulatedContainer {
     this.#listed = undefined;
   }
 
+  /** Returns the page of the file list that a query asks for. */
   list(query: URLSearchParams): ListPage<JsonObject & { id: string }> {
-    // Only a first page counts as a list of its own: a file must not turn up in the middle of a paged listing.
+    // Only a first page starts a new listing, so that no file appears in the middle of a listing.
     if (!query.has("after")) {
       this.#listings += 1;
       this.#listed = undefined;
@@ -178,8 +194,8 @@ export class Container implements EmulatedContainer {
       object: "container.file",
       created_at: createdAt,
       bytes: bytes.byteLength,
-      container_id: this.id,
-      path,
+      container_id: this.#gateway.containerIdInLists(this),
+      path: this.#gateway.pathInLists(path),
       source,
     };
   }
@@ -195,6 +211,11 @@ export class Container implements EmulatedContainer {
       memory_limit: this.#memoryLimit,
       name: this.name,
     };
+  }
+
+  /** Returns the id of a new file, as clients see it. */
+  #fileId(path: string, nativeId = this.#ids.next("cfile_")): string {
+    return this.#gateway.idOf(nativeId, path);
   }
 
   #put(
@@ -213,24 +234,33 @@ export class Container implements EmulatedContainer {
   }
 }
 
-/** Every container of an emulator. */
+/** Creates and finds the containers of an emulator. */
 export class Containers {
   readonly all = new Map<string, Container>();
   readonly #ids: Ids;
   readonly #now: Clock;
+  readonly #gateway: Gateway;
 
-  constructor(ids: Ids, now: Clock) {
+  constructor(ids: Ids, now: Clock, gateway: Gateway) {
     this.#ids = ids;
     this.#now = now;
+    this.#gateway = gateway;
   }
 
   create(settings: ContainerSettings = {}): Container {
-    const container = new Container(this.#ids, this.#now, settings);
+    const container = new Container(this.#ids, this.#now, this.#gateway, settings);
+    if (this.all.has(container.id)) {
+      throw idsFailed(`It returned ${describe(container.id)} for two containers.`);
+    }
     this.all.set(container.id, container);
     return container;
   }
 
-  /** The container that a call names; the call keeps it alive. */
+  /**
+   * Returns the container with an id and restarts its idle time.
+   *
+   * @throws ApiError 404 if there is no such container or it has expired.
+   */
   use(id: string): Container {
     const container = this.all.get(id);
     if (container === undefined) throw notFound("Container", id);
@@ -240,6 +270,7 @@ export class Containers {
   }
 }
 
+/** @throws TypeError if the path has no file name, or the content is neither a string nor a `Uint8Array`. */
 export function checkFile(path: string, content: unknown): void {
   if (typeof path !== "string" || path === "" || path.endsWith("/")) {
     throw new TypeError(`A file's path must be a string that ends in a file name, got ${describe(path)}.`);

@@ -1,34 +1,37 @@
 import { ApiError } from "./api-error.js";
 import { streamBody } from "./body.js";
 import { Call, type RecordedRequest } from "./call.js";
+import { atLeast, type Checks, checkOptions, isFunction } from "./check-options.js";
 import type { EmulatedContainer, FileContent } from "./containers.js";
 import { ContainersApi } from "./containers-api.js";
+import { Gateway, type GatewayOptions } from "./gateway.js";
 import { LIST_FAULTS, type ListFault } from "./list-faults.js";
 import { type ListeningServer, type ListenOptions, listen } from "./listen.js";
 import { ResponsesApi } from "./responses-api.js";
-import { createRoutes, dispatch } from "./routes.js";
+import { checkHandshake, createRoutes, dispatch } from "./routes.js";
 import { compliantModel } from "./scripts.js";
-import { type Script, wrong } from "./steps.js";
+import type { Script } from "./steps.js";
+import { Connection, type Socket } from "./websocket.js";
 import { describe, Ids, isObject, type StreamEvent } from "./wire.js";
 
 /** Options of `createResponsesEmulator`. */
 export interface EmulatorOptions {
   /**
-   * What the model does: one script for every request, or one for each, of which the last repeats.
-   * Default: `compliantModel()`.
+   * What the model does: one script for all requests, or an array with one script per request. The last script of an
+   * array is used for all further requests. Default: `compliantModel()`.
    */
   readonly script?: Script | readonly Script[];
-  /** The only key that is let in. Default: any key is, but there must be one. */
+  /** The only API key that is accepted. Default: any key is accepted, but a request must have one. */
   readonly apiKey?: string;
-  /** The time, in milliseconds since 1970. Default: `Date.now`. A container expires when it has passed. */
+  /** Returns the current time in milliseconds since 1970. Containers expire by this clock. Default: `Date.now`. */
   readonly now?: () => number;
   /**
-   * How many first pages of a container's list a file that the model writes is missing from, as the service's list
-   * lags behind too. Default 0.
+   * How many listings of a container lack a file that the model has just written. A listing starts with a request for
+   * its first page. The service's lists lag in the same way. Default 0.
    */
   readonly listLag?: number;
   /**
-   * How every list of a container's files fails. Default: it does not. For one that fails now and then, see `intercept`.
+   * How every list of a container's files fails. Default: lists do not fail. Use `intercept` to fail only some of them.
    *
    * ```ts
    * createResponsesEmulator({ script: stubbornModel(), listFault: "trickle" });
@@ -36,12 +39,25 @@ export interface EmulatorOptions {
    */
   readonly listFault?: ListFault;
   /**
-   * The `GET` that finds a background response done. The ones before it find it `in_progress`; of three or more, the
-   * first finds it `queued`. Default 2, at least 1.
+   * What the ranges of citations count: Unicode code points as the service does, or UTF-16 units. Default `"code-point"`.
+   */
+  readonly indexUnit?: "code-point" | "utf-16";
+  /**
+   * How a gateway between the client and the API differs from the API. Default: there is no gateway.
+   *
+   * ```ts
+   * createResponsesEmulator({ script: stubbornModel(), gateway: { ids: "litellm", nativeIdsInLists: true } });
+   * ```
+   */
+  readonly gateway?: GatewayOptions;
+  /**
+   * How many `GET` requests a background response needs until it is done. Earlier requests return status
+   * `in_progress`; if the number is 3 or more, the first request returns `queued`. Default 2, minimum 1.
    */
   readonly pollsUntilDone?: number;
   /**
-   * Awaited before an event of a stream goes out: wait here to hold the stream, throw to break it off.
+   * Called and awaited before each event of a stream is sent. A promise holds the stream until it resolves; an error
+   * breaks the connection.
    *
    * ```ts
    * createResponsesEmulator({
@@ -53,7 +69,8 @@ export interface EmulatorOptions {
    */
   readonly beforeEvent?: (event: StreamEvent) => void | Promise<void>;
   /**
-   * Breaks a stream off inside an event: behind so many bytes of its frame. Default, and for `undefined`: it goes on.
+   * Returns the number of bytes of an event's frame after which the stream breaks, or `undefined` to send the whole
+   * event. Default: streams do not break.
    *
    * ```ts
    * createResponsesEmulator({ breakIn: ({ type }) => (type === "response.completed" ? 100 : undefined) });
@@ -61,8 +78,18 @@ export interface EmulatorOptions {
    */
   readonly breakIn?: (event: StreamEvent) => number | undefined;
   /**
-   * Sees every request first, and answers those it returns a `Response` for: for overloads, wrong JSON, lists that
-   * hang.
+   * The order in which the lanes of a WebSocket send events, as a list of `stream_id`s that repeats. A lane that has
+   * nothing left to send is skipped. A lane without a request so far is waited for. Lanes that are not in the list take
+   * turns. By default, all lanes take turns.
+   *
+   * ```ts
+   * createResponsesEmulator({ laneOrder: ["a", "b", "b"] });
+   * ```
+   */
+  readonly laneOrder?: readonly string[];
+  /**
+   * Called with every request before the emulator handles it. If it returns a `Response`, that is the answer. Use it for
+   * overloads, invalid JSON or requests that hang.
    *
    * ```ts
    * createResponsesEmulator({
@@ -73,31 +100,33 @@ export interface EmulatorOptions {
   readonly intercept?: (request: RecordedRequest) => Response | undefined | Promise<Response | undefined>;
 }
 
-/** OpenAI's Responses and Containers API, in memory. */
+/** An in-memory emulator of OpenAI's Responses and Containers API. */
 export interface ResponsesEmulator {
   /**
-   * Answers a request without a network, as `fetch` would: give it to a client as its `fetch`. The path before
-   * `/responses`, `/conversations`, `/containers` and `/files` does not matter, nor does the host.
+   * A `fetch` that answers requests without a network. Pass it to a client as its `fetch`. The host is ignored, and so is
+   * the path before `/responses`, `/conversations`, `/containers`, `/files` or `/models`.
    */
   readonly fetch: typeof globalThis.fetch;
-  /** Every request so far, in the order of arrival. */
+  /** All requests so far, in order of arrival. Events that a client sends over a WebSocket have the method `WS`. */
   readonly requests: readonly RecordedRequest[];
-  /** Every container that was made and not deleted, by id, the oldest first. */
+  /** All containers that were created and not deleted, by id, oldest first. */
   readonly containers: ReadonlyMap<string, EmulatedContainer>;
   /**
-   * Makes a container, with files that the model might have written.
+   * Creates a container with files, as if the model had written them.
    *
-   * @throws TypeError for a file without a name, or content that is neither text nor bytes.
+   * @throws TypeError if a path has no file name, or a content is neither a string nor a `Uint8Array`. Error if
+   * `gateway.ids` fails.
    */
   createContainer(options?: CreateContainerOptions): EmulatedContainer;
   /**
-   * Lets a container expire now: from here on every call on it answers 404.
+   * Expires a container now. Every later call on it is answered with 404.
    *
-   * @throws TypeError for an id that no container has.
+   * @throws TypeError if there is no container with this id.
    */
   expireContainer(id: string): void;
   /**
-   * Serves the API on loopback HTTP. Needs Node.
+   * Starts an HTTP server on the loopback address that serves the API and its WebSocket endpoint. Requires Node, and the
+   * package `ws` for WebSockets.
    *
    * ```ts
    * const server = await emulator.listen();
@@ -106,7 +135,7 @@ export interface ResponsesEmulator {
    * await server.close();
    * ```
    *
-   * @throws TypeError for a port that is none; Error where the port is taken.
+   * @throws TypeError if the port or the host is invalid. Error if the port is in use.
    */
   listen(options?: ListenOptions): Promise<ListeningServer>;
 }
@@ -115,13 +144,14 @@ export interface ResponsesEmulator {
 export interface CreateContainerOptions {
   /** Default `""`. */
   readonly name?: string;
-  /** Files by path: absolute, or below `/mnt/data`. Their source is `assistant`. */
+  /** File contents by path: absolute, or relative to `/mnt/data`. The files' source is `assistant`. */
   readonly files?: Readonly<Record<string, FileContent>>;
 }
 
 /**
- * Plays OpenAI's Responses and Containers API in memory, closely enough that the official SDK cannot tell. A script
- * says what the model does. Ids are counters and nothing waits on a timer, so with a fixed `now` every run is the same.
+ * Creates an in-memory emulator of OpenAI's Responses and Containers API that works with the official SDK. A script
+ * decides what the model does. Ids are counters, and only `listFault: "trickle"` uses a timer, so every run with a fixed
+ * `now` is identical.
  *
  * ```ts
  * const emulator = createResponsesEmulator({ script: stubbornModel({ files: { "plan.docx": bytes } }) });
@@ -134,43 +164,54 @@ export interface CreateContainerOptions {
  * response.output_text; // "Download: /mnt/data/plan.docx", and no annotation
  * ```
  *
- * @throws TypeError for an option of the wrong type, or one that does not exist.
+ * @throws TypeError if an option is unknown or has an invalid value.
  */
 export function createResponsesEmulator(options: EmulatorOptions = {}): ResponsesEmulator {
-  checkOptions(options);
+  checkOptions(options, CHECKS, "createResponsesEmulator");
   const { script = compliantModel(), apiKey, now = Date.now, intercept, beforeEvent } = options;
-  const { listLag = 0, listFault, breakIn, pollsUntilDone = 2 } = options;
+  const { listLag = 0, listFault, indexUnit = "code-point", breakIn } = options;
+  const { pollsUntilDone = 2, laneOrder = [] } = options;
   const ids = new Ids();
   const requests: RecordedRequest[] = [];
-  const containersApi = new ContainersApi(ids, now, listFault);
+  const gateway = new Gateway(options.gateway);
+  const containersApi = new ContainersApi(ids, now, gateway, listFault);
   const { containers } = containersApi;
   const scripts = typeof script === "function" ? [script] : script;
-  const settings = { scripts, listLag, pollsUntilDone, beforeEvent, breakIn };
-  const routes = createRoutes(new ResponsesApi(settings, ids, now, containersApi), containersApi);
+  const settings = { scripts, listLag, indexUnit, pollsUntilDone, beforeEvent, breakIn };
+  const responsesApi = new ResponsesApi(settings, ids, now, gateway, containersApi);
+  const routes = createRoutes(responsesApi, containersApi);
 
   async function answer(request: Request, signal: AbortSignal | undefined): Promise<Response> {
     const call = await Call.read(request, signal);
     requests.push(call.recorded);
-    const own = await intercept?.(call.recorded);
-    if (own !== undefined) return endingWith(own, signal);
+    const intercepted = await intercept?.(call.recorded);
+    if (intercepted !== undefined) return abortable(intercepted, signal);
     const response = await respond(call);
     response.headers.set("x-request-id", ids.next("req_"));
     return response;
   }
 
   async function respond(call: Call): Promise<Response> {
-    try {
-      return await dispatch(call, routes, apiKey);
-    } catch (error) {
-      if (error instanceof ApiError) return error.toResponse();
-      throw error;
-    }
+    return orErrorResponse(() => dispatch(call, routes, apiKey, gateway));
+  }
+
+  async function connect(handshake: Request) {
+    const call = await Call.read(handshake, undefined);
+    requests.push(call.recorded);
+    const intercepted = await intercept?.(call.recorded);
+    if (intercepted !== undefined) return intercepted;
+    return orErrorResponse(() => {
+      checkHandshake(call, apiKey);
+      const record = (body: unknown) => void requests.push({ ...call.recorded, method: "WS", body });
+      const begin: ResponsesApi["begin"] = (request, unstored) => responsesApi.begin(request, unstored);
+      return (socket: Socket) => new Connection(socket, { laneOrder, beforeEvent, breakIn, begin, record });
+    });
   }
 
   return {
     async fetch(input, init) {
       const request = new Request(input, init);
-      // The request's own signal follows the caller's only as long as the request is not collected.
+      // `request.signal` follows the caller's signal only until the request is garbage-collected, so use the caller's.
       const signal = init?.signal ?? (input instanceof Request ? input.signal : undefined);
       signal?.throwIfAborted();
       return unlessAborted(answer(request, signal), signal);
@@ -185,16 +226,27 @@ export function createResponsesEmulator(options: EmulatorOptions = {}): Response
     expireContainer(id) {
       const container = containers.all.get(id);
       if (container === undefined) {
-        throw new TypeError(`expireContainer takes the id of a container, got ${describe(id)}.`);
+        throw new TypeError(`expireContainer must get the id of an existing container, got ${describe(id)}.`);
       }
       container.expire();
     },
-    listen: (listenOptions = {}) => listen((request) => answer(request, request.signal), listenOptions),
+    listen: (listenOptions = {}) =>
+      listen((request) => answer(request, request.signal), listenOptions, connect),
   };
 }
 
-/** A response whose body breaks off when the signal aborts, and then ends where it comes from. */
-function endingWith(response: Response, signal: AbortSignal | undefined): Response {
+/** Returns what a function returns, or the response of the `ApiError` that it throws. */
+async function orErrorResponse<Value>(answer: () => Value | Promise<Value>): Promise<Value | Response> {
+  try {
+    return await answer();
+  } catch (error) {
+    if (error instanceof ApiError) return error.toResponse();
+    throw error;
+  }
+}
+
+/** Returns a copy of a response whose body fails when the signal aborts. The original body is then cancelled. */
+function abortable(response: Response, signal: AbortSignal | undefined): Response {
   if (response.body === null || signal === undefined) return response;
   const reader = response.body.getReader();
   signal.addEventListener("abort", () => void reader.cancel(signal.reason).catch(() => {}), { once: true });
@@ -204,7 +256,7 @@ function endingWith(response: Response, signal: AbortSignal | undefined): Respon
   );
 }
 
-/** Rejects with the signal's reason as soon as it aborts, whatever the answer waits for. */
+/** Returns a promise that settles like the given one, or rejects with the signal's reason as soon as it aborts. */
 function unlessAborted<Value>(promise: Promise<Value>, signal: AbortSignal | undefined): Promise<Value> {
   if (signal === undefined) return promise;
   return new Promise((resolve, reject) => {
@@ -214,35 +266,24 @@ function unlessAborted<Value>(promise: Promise<Value>, signal: AbortSignal | und
   });
 }
 
-const isFunction = (value: unknown) => typeof value === "function";
-const atLeast = (least: number) => (value: unknown) => Number.isInteger(value) && Number(value) >= least;
-
-const OPTIONS: Readonly<Record<keyof EmulatorOptions, readonly [(value: unknown) => boolean, string]>> = {
+const CHECKS: Checks<EmulatorOptions> = {
   script: [
     (value) => isFunction(value) || (Array.isArray(value) && value.length > 0 && value.every(isFunction)),
     "a function or an array of at least one function",
   ],
-  apiKey: [(value) => typeof value === "string" && value !== "", "a string that is not empty"],
+  apiKey: [(value) => typeof value === "string" && value !== "", "a non-empty string"],
   now: [isFunction, "a function that returns milliseconds"],
   listLag: [atLeast(0), "a whole number of lists, 0 or more"],
   listFault: [(value) => LIST_FAULTS.includes(value), `one of ${LIST_FAULTS.join(", ")}`],
+  indexUnit: [(value) => value === "code-point" || value === "utf-16", '"code-point" or "utf-16"'],
+  gateway: [isObject, "an object"],
   pollsUntilDone: [atLeast(1), "a whole number of requests, 1 or more"],
   breakIn: [isFunction, "a function"],
   beforeEvent: [isFunction, "a function"],
+  laneOrder: [
+    (value) =>
+      Array.isArray(value) && value.length > 0 && value.every((id) => typeof id === "string" && id !== ""),
+    "an array of at least one stream_id",
+  ],
   intercept: [isFunction, "a function"],
 };
-
-function checkOptions(options: unknown): void {
-  if (!isObject(options)) throw wrong("The options of createResponsesEmulator", "an object", options);
-  for (const [name, value] of Object.entries(options)) {
-    const check = new Map(Object.entries(OPTIONS)).get(name);
-    if (check === undefined) {
-      const known = Object.keys(OPTIONS).join(", ");
-      throw new TypeError(
-        `createResponsesEmulator has no option ${describe(name)}; its options are ${known}.`,
-      );
-    }
-    const [fits, takes] = check;
-    if (value !== undefined && !fits(value)) throw wrong(`The option ${name}`, takes, value);
-  }
-}

@@ -6,6 +6,7 @@ export {
   type EmulatorOptions,
   type ResponsesEmulator,
 } from "./emulator.js";
+export type { GatewayOptions } from "./gateway.js";
 export type { ListFault } from "./list-faults.js";
 export type { ListeningServer, ListenOptions } from "./listen.js";
 export {
@@ -18,12 +19,14 @@ export {
   twoFilesModel,
 } from "./scripts.js";
 export type {
+  AgentStep,
   Chunks,
   ContainerStep,
   FailStep,
   ImageStep,
   IncompleteStep,
   MessageStep,
+  MultiAgentCallStep,
   PreviousTurn,
   PythonStep,
   ReasoningStep,

@@ -1,7 +1,7 @@
 import { ApiError, invalidType, notFound } from "./api-error.js";
 import { describe, type Ids, isObject, type JsonObject, type OutputItem } from "./wire.js";
 
-/** A request for a response, read as far as the emulator needs it. */
+/** The fields of a `POST /responses` body that the emulator uses, checked and with their defaults. */
 export interface TurnRequest {
   readonly body: JsonObject;
   readonly input: string | readonly JsonObject[];
@@ -13,39 +13,27 @@ export interface TurnRequest {
   readonly store: boolean;
   readonly previousResponseId: string | null;
   readonly conversationId: string | null;
-  /** From `stream_options`; true unless it says otherwise. */
+  /** `stream_options.include_obfuscation`. Default true. */
   readonly obfuscated: boolean;
 }
 
-/** Reads the body of `POST /responses`; what the service would reject is rejected with its error. */
+/**
+ * Reads the body of `POST /responses`.
+ *
+ * @throws ApiError with the service's error if the service would reject the body.
+ */
 export function readTurnRequest(body: unknown): TurnRequest {
   if (!isObject(body)) throw invalidType("body", "an object", body);
   const previousResponseId = optional(body, "previous_response_id", "a string", isString) ?? null;
   const conversationId = conversationOf(body.conversation);
-  const input = body.input ?? [];
-  if (!isString(input) && !isObjects(input))
-    throw invalidType("input", "a string or an array of objects", input);
-  if (
-    body.input === undefined &&
-    previousResponseId === null &&
-    conversationId === null &&
-    !isObject(body.prompt)
-  ) {
-    throw new ApiError(400, "Missing required parameter: 'input'.", {
-      param: "input",
-      code: "missing_required_parameter",
-    });
-  }
+  const hasHistory = previousResponseId !== null || conversationId !== null;
+  const input = readInput(body, hasHistory);
   if (previousResponseId !== null && conversationId !== null) {
     const message = "Mutually exclusive parameters: 'previous_response_id' and 'conversation'.";
     throw new ApiError(400, message, { code: "mutually_exclusive_parameters" });
   }
   optional(body, "model", "a string", isString);
-  const background = optional(body, "background", "a boolean", isBoolean) ?? false;
-  const store = optional(body, "store", "a boolean", isBoolean) ?? true;
-  if (background && !store) {
-    throw new ApiError(400, "Background mode requires 'store' to be true.", { param: "store" });
-  }
+  const { background, store } = readStorage(body);
   const streamOptions = optional(body, "stream_options", "an object", isObject);
   return {
     body,
@@ -62,7 +50,58 @@ export function readTurnRequest(body: unknown): TurnRequest {
   };
 }
 
-/** The input as items of the API, with their ids. A reference is replaced by the item that it names. */
+/** Reads `input`. It may be missing only if the request continues a history or uses a stored prompt. */
+function readInput(body: JsonObject, hasHistory: boolean): TurnRequest["input"] {
+  const input = body.input ?? [];
+  if (!isString(input) && !isObjects(input)) {
+    throw invalidType("input", "a string or an array of objects", input);
+  }
+  if (body.input === undefined && !hasHistory && !isObject(body.prompt)) {
+    throw new ApiError(400, "Missing required parameter: 'input'.", {
+      param: "input",
+      code: "missing_required_parameter",
+    });
+  }
+  return input;
+}
+
+function readStorage(body: JsonObject): { background: boolean; store: boolean } {
+  const background = optional(body, "background", "a boolean", isBoolean) ?? false;
+  const store = optional(body, "store", "a boolean", isBoolean) ?? true;
+  if (background && !store) {
+    throw new ApiError(400, "Background mode requires 'store' to be true.", { param: "store" });
+  }
+  return { background, store };
+}
+
+/** Input that a client sends with `response.steer` while a response is running. */
+export type SteerInput = string | readonly JsonObject[];
+
+/**
+ * Reads the input of a `response.steer` event. Returns `undefined` for input that the service rejects: it accepts only
+ * a string or user messages.
+ */
+export function readSteerInput(input: unknown): SteerInput | undefined {
+  if (isString(input)) return input;
+  return isObjects(input) && input.length > 0 && input.every(isSteerMessage) ? input : undefined;
+}
+
+const STEER_FIELDS: ReadonlySet<string> = new Set(["type", "role", "content"]);
+const STEER_PARTS: ReadonlySet<unknown> = new Set(["input_text", "input_image", "input_file"]);
+
+function isSteerMessage(item: JsonObject): boolean {
+  const { type = "message", role, content } = item;
+  if (type !== "message" || role !== "user" || !Object.keys(item).every((name) => STEER_FIELDS.has(name)))
+    return false;
+  return isString(content) || (isObjects(content) && content.every((part) => STEER_PARTS.has(part.type)));
+}
+
+/**
+ * Converts a request's input to items. Items without an id get a new one, and an `item_reference` is replaced by the
+ * item that `find` returns.
+ *
+ * @throws ApiError for an item the service would reject, or a reference to an unknown item.
+ */
 export function toItems(
   input: TurnRequest["input"],
   ids: Ids,
@@ -79,18 +118,18 @@ export function toItems(
   });
 }
 
-/** The text of the last user message, `""` where there is none. */
+/** Returns the text of the last user message, or `""` if there is no user message. */
 export function lastUserText(items: readonly OutputItem[]): string {
   return messageText(items.findLast((item) => item.type === "message" && item.role === "user"));
 }
 
-/** The texts of a message's parts, one a line. */
+/** Returns the texts of a message's parts, joined with newlines. */
 export function messageText(message: OutputItem | undefined): string {
   if (!isObjects(message?.content)) return "";
   return message.content.flatMap((part) => (isString(part.text) ? [part.text] : [])).join("\n");
 }
 
-/** The uploaded files that a request hands to its container: in its tools, and in its messages. */
+/** Returns the ids of the uploads that a request adds to its container, from its tools and its `input_file` parts. */
 export function uploadIds({ tools }: TurnRequest, items: readonly OutputItem[]): string[] {
   const inTools = tools.flatMap(({ container, environment }) => {
     const { file_ids } = {
@@ -106,7 +145,7 @@ export function uploadIds({ tools }: TurnRequest, items: readonly OutputItem[]):
   return [...new Set([...inTools, ...inMessages])];
 }
 
-/** The container that the request's tools name, if they name one. */
+/** Returns the id of the container that the request's tools name, if any. */
 export function namedContainer({ tools }: TurnRequest): string | undefined {
   for (const { type, container, environment } of tools) {
     if (type === "code_interpreter" && isString(container)) return container;
@@ -116,7 +155,10 @@ export function namedContainer({ tools }: TurnRequest): string | undefined {
   return undefined;
 }
 
-/** The container that the last call among the items ran in: the model sees it there, and goes on in it. */
+/**
+ * Returns the id of the container in which the last call among the items ran. The model sees that call in its input, so
+ * it continues in the same container.
+ */
 export function lastContainer(items: readonly OutputItem[]): string | undefined {
   const ids = items.flatMap(({ container_id, environment }) => [
     container_id,
@@ -125,7 +167,7 @@ export function lastContainer(items: readonly OutputItem[]): string | undefined 
   return ids.findLast(isString);
 }
 
-/** A tool as the response gives it back: the service fills in what a function leaves out. */
+/** Returns a tool as the response repeats it. The service adds defaults for the fields that a function omits. */
 export function echoTool(tool: JsonObject): JsonObject {
   return tool.type === "function" ? { description: null, parameters: null, strict: true, ...tool } : tool;
 }
@@ -156,11 +198,14 @@ const PREFIXES: Readonly<Record<string, string>> = {
   image_generation_call: "ig_",
   function_call: "fc_",
   function_call_output: "fco_",
+  multi_agent_call: "mac_",
+  multi_agent_call_output: "maco_",
 };
 
 function withId(item: JsonObject, ids: Ids): OutputItem {
   if (!isString(item.type)) {
-    throw new ApiError(400, `Invalid value for 'input': ${describe(item)} is no item.`, { param: "input" });
+    const message = `Invalid value for 'input': expected items with a 'type' or a 'role', but got ${describe(item)}.`;
+    throw new ApiError(400, message, { param: "input" });
   }
   const id = isString(item.id) ? item.id : ids.next(PREFIXES[item.type] ?? "item_");
   return { status: "completed", ...item, id, type: item.type };

@@ -1,4 +1,4 @@
-/** What goes wrong with lists of files: what a service, a gateway and a network do, each on request. */
+/** Ways in which the list of a container's files can fail: errors of the service, a gateway or the network. */
 import { ApiError } from "./api-error.js";
 import { streamBody } from "./body.js";
 import type { ListPage } from "./paging.js";
@@ -8,9 +8,16 @@ type Status = (typeof STATUSES)[number];
 const SHAPES = ["html", "wrong-shape", "same-page", "trickle", "reset", "silence"] as const;
 
 /**
- * A way in which the list of a container's files fails: a status of the API (429 asks for a pause of a second); a
- * gateway's page in HTML; JSON of another shape; a first page that says there is more, and comes again for it; a body
- * of which a byte comes each second; one that breaks off in the middle; no answer at all.
+ * A way in which the list of a container's files fails.
+ *
+ * - `401`, `403`, `404`, `500`, `503`: the API's error with this status.
+ * - `429`: the API's rate limit error, with `Retry-After: 1`.
+ * - `"html"`: status 200 and a gateway's HTML page.
+ * - `"wrong-shape"`: status 200 and JSON that is not a list.
+ * - `"same-page"`: always the first page, with `has_more: true`.
+ * - `"trickle"`: the body arrives at one byte per second.
+ * - `"reset"`: the connection breaks after half of the body.
+ * - `"silence"`: no answer.
  */
 export type ListFault = Status | (typeof SHAPES)[number];
 
@@ -25,13 +32,17 @@ const MESSAGES: Readonly<Record<Status, string>> = {
   503: "The engine is currently overloaded, please try again later.",
 };
 
-/** What it is called: the kind of limit that was reached, or whose mistake it is. */
-function kindOf(status: Status): { type?: string; code?: string } {
+/** Returns the `type` and `code` of the API's error with a status. */
+function errorKind(status: Status): { type?: string; code?: string } {
   if (status === 429) return { type: "requests", code: "rate_limit_exceeded" };
   return status >= 500 ? { type: "server_error" } : {};
 }
 
-/** The answer to a request for a page that fails so. `page` gives what the page would be. */
+/**
+ * Returns the response of a list that fails.
+ *
+ * @param page returns the page that a working list would return.
+ */
 export function faultyList(
   fault: ListFault,
   page: (query: URLSearchParams) => ListPage<unknown>,
@@ -51,34 +62,34 @@ export function faultyList(
       return Response.json({ ...page(first), has_more: true });
     }
     case "trickle":
-      return json(byteBySecond(JSON.stringify(page(query)), signal), signal);
+      return jsonStream(bytePerSecond(JSON.stringify(page(query)), signal), signal);
     case "reset":
-      return json(brokenOff(JSON.stringify(page(query))), signal);
+      return jsonStream(firstHalf(JSON.stringify(page(query))), signal);
     case "silence":
       return new Promise(() => {});
     default: {
-      const response = new ApiError(fault, MESSAGES[fault], kindOf(fault)).toResponse();
+      const response = new ApiError(fault, MESSAGES[fault], errorKind(fault)).toResponse();
       if (fault === 429) response.headers.set("retry-after", "1");
       return response;
     }
   }
 }
 
-function json(next: Parameters<typeof streamBody>[0], signal: AbortSignal | undefined): Response {
+function jsonStream(next: Parameters<typeof streamBody>[0], signal: AbortSignal | undefined): Response {
   return new Response(streamBody(next, signal), { headers: { "content-type": "application/json" } });
 }
 
-function byteBySecond(text: string, signal: AbortSignal | undefined): () => Promise<Uint8Array | undefined> {
+function bytePerSecond(text: string, signal: AbortSignal | undefined): () => Promise<Uint8Array | undefined> {
   const bytes = new TextEncoder().encode(text);
   let at = 0;
   return async () => {
-    await second(signal);
+    await waitSecond(signal);
     return at < bytes.length ? bytes.slice(at, ++at) : undefined;
   };
 }
 
-/** Resolves after a second, or when nobody waits for it any more. */
-function second(signal: AbortSignal | undefined): Promise<void> {
+/** Resolves after a second, or when the signal aborts. */
+function waitSecond(signal: AbortSignal | undefined): Promise<void> {
   return new Promise((resolve) => {
     const end = () => {
       clearTimeout(timer);
@@ -90,7 +101,8 @@ function second(signal: AbortSignal | undefined): Promise<void> {
   });
 }
 
-function brokenOff(text: string): () => Uint8Array {
+/** Returns the first half of the text, then throws. */
+function firstHalf(text: string): () => Uint8Array {
   const bytes = new TextEncoder().encode(text);
   let isSent = false;
   return () => {

@@ -1,5 +1,6 @@
 import { citeChart, citeSandboxLinks } from "./citations.js";
-import { type Container, type FileContent, toBytes } from "./containers.js";
+import type { Container, FileContent } from "./containers.js";
+import { obfuscation, splitIntoDeltas } from "./deltas.js";
 import type {
   Chunks,
   ContainerStep,
@@ -7,49 +8,62 @@ import type {
   ImageStep,
   IncompleteStep,
   MessageStep,
+  MultiAgentCallStep,
   PythonStep,
   ReasoningStep,
   RefusalStep,
   ShellStep,
   Step,
 } from "./steps.js";
-import type { ContainerFileCitation, EventDraft, Ids, JsonObject, OutputItem } from "./wire.js";
+import {
+  type ContainerFileCitation,
+  type EventDraft,
+  type Ids,
+  type IndexUnit,
+  type JsonObject,
+  type OutputItem,
+  toBase64,
+} from "./wire.js";
 
-/** What a request's `include` has to have so that a Python call shows what it has put out. */
+/** The `include` value that adds the outputs of Python calls to a response. */
 export const OUTPUTS = "code_interpreter_call.outputs";
 
-/** What a turn's steps act on. */
+/** The state of a turn that its steps read and change. */
 export interface Stage {
   readonly ids: Ids;
-  /** The items that are done. */
+  /** The finished output items. */
   readonly output: OutputItem[];
   /** The request's `include`. */
   readonly include: ReadonlySet<string>;
   readonly obfuscated: boolean;
-  /** How many lists a file that the model writes stays out of. */
+  /** How many listings lack a file that the model has just written. */
   readonly listLag: number;
-  /** What each Python call has put out, by its id: shown to whoever asks for it. */
+  /** The unit of the citations' ranges. */
+  readonly indexUnit: IndexUnit;
+  /** The outputs of each Python call, by the call's id. Responses contain them only if `include` asks for them. */
   readonly outputs: Map<string, readonly JsonObject[]>;
-  /** Citations of charts that no message has carried yet. */
+  /** `{ agent: { agent_name } }` of the current step, or `{}` if the step has no agent. */
+  readonly agent: JsonObject;
+  /** Citations of charts for the next message. */
   charts: ContainerFileCitation[];
-  /** The container of that name, or the one that the request's tool asks for; from now on the one used last. */
+  /** Returns the container with this name, or the request's own container for `undefined`. Marks it as last used. */
   enter(name: string | undefined): Container;
-  /** The containers that the turn's text can speak of, the one used last first. */
+  /** Returns the containers that the text can refer to: the current agent's own first, then the last used first. */
   known(): readonly Container[];
 }
 
-/** A step that leaves output items behind, as `fail` and `incomplete` do not. */
+/** A step that adds items to the output: any but `fail` and `incomplete`. */
 export type ItemStep = Exclude<Step, FailStep | IncompleteStep>;
 
 type Events = Generator<EventDraft, void>;
 
 /**
- * Plays a step: yields its events and adds its items to the stage. Whatever the step does to a container happens when
- * the reader comes to it, not before.
+ * Plays a step: yields its events and adds its items to the stage's output. Changes to a container happen when the reader
+ * reaches them, not before.
  *
- * @param cut whether the turn is cut off right after this step.
+ * @param isCutOff whether the turn ends as `incomplete` right after this step.
  */
-export function play(step: ItemStep, stage: Stage, cut: boolean): Events {
+export function play(step: ItemStep, stage: Stage, isCutOff: boolean): Events {
   switch (step.type) {
     case "reasoning":
       return playReasoning(step, stage);
@@ -59,16 +73,18 @@ export function play(step: ItemStep, stage: Stage, cut: boolean): Events {
       return playShell(step, stage);
     case "message":
     case "refusal":
-      return playMessage(step, stage, cut ? "incomplete" : "completed");
+      return playMessage(step, stage, isCutOff ? "incomplete" : "completed");
     case "image":
       return playImage(step, stage);
+    case "multi_agent_call":
+      return playMultiAgentCall(step, stage);
   }
 }
 
 function* playReasoning({ summary = [] }: ReasoningStep, stage: Stage): Events {
   const output_index = stage.output.length;
   const id = stage.ids.next("rs_");
-  // The recipe of the real value is secret; what matters is that it comes back as it was sent.
+  // The real value's format is not public. Clients only need to send it back unchanged.
   const encrypted = stage.include.has("reasoning.encrypted_content")
     ? { encrypted_content: `gAAAA${id}` }
     : {};
@@ -76,18 +92,18 @@ function* playReasoning({ summary = [] }: ReasoningStep, stage: Stage): Events {
     type: "summary_text",
     text,
   }));
-  yield added(output_index, { id, type: "reasoning", ...encrypted, summary: [] });
+  yield itemAdded(stage, { id, type: "reasoning", ...encrypted, summary: [] });
   for (const [summary_index, part] of parts.entries()) {
     const place = { item_id: id, output_index, summary_index };
     const blank = { type: "summary_text", text: "" };
     yield { type: "response.reasoning_summary_part.added", ...place, part: blank };
-    for (const delta of cutUp(part.text)) {
+    for (const delta of splitIntoDeltas(part.text)) {
       yield { type: "response.reasoning_summary_text.delta", ...place, delta, ...obfuscation(delta, stage) };
     }
     yield { type: "response.reasoning_summary_text.done", ...place, text: part.text };
     yield { type: "response.reasoning_summary_part.done", ...place, part };
   }
-  yield done(stage, { id, type: "reasoning", ...encrypted, summary: parts });
+  yield itemDone(stage, { id, type: "reasoning", ...encrypted, summary: parts });
 }
 
 function* playPython(step: PythonStep, stage: Stage): Events {
@@ -98,7 +114,7 @@ function* playPython(step: PythonStep, stage: Stage): Events {
   const included = stage.include.has(OUTPUTS);
   const place = { output_index, item_id };
   const call = "response.code_interpreter_call";
-  yield added(output_index, {
+  yield itemAdded(stage, {
     ...head,
     status: "in_progress",
     code: "",
@@ -106,7 +122,7 @@ function* playPython(step: PythonStep, stage: Stage): Events {
     outputs: included ? [] : null,
   });
   yield { type: `${call}.in_progress`, ...place };
-  for (const delta of cutUp(step.code)) {
+  for (const delta of splitIntoDeltas(step.code)) {
     yield { type: `${call}_code.delta`, ...place, delta, ...obfuscation(delta, stage) };
   }
   yield { type: `${call}_code.done`, ...place, code: step.code };
@@ -120,7 +136,7 @@ function* playPython(step: PythonStep, stage: Stage): Events {
     ...images.map((image) => ({ type: "image", url: imageUrl(image) })),
   ];
   stage.outputs.set(item_id, outputs);
-  yield done(stage, {
+  yield itemDone(stage, {
     ...head,
     status: "completed",
     code: step.code,
@@ -136,16 +152,16 @@ function* playShell(step: ShellStep, stage: Stage): Events {
   const head = { id: stage.ids.next("sh_"), type: "shell_call" };
   const tail = { call_id, environment: { type: "container_reference", container_id: container.id } };
   const action = (commands: readonly string[]) => ({ commands, timeout_ms: null, max_output_length: null });
-  yield added(output_index, { ...head, status: "in_progress", action: action([]), ...tail });
+  yield itemAdded(stage, { ...head, status: "in_progress", action: action([]), ...tail });
   for (const [command_index, command] of step.commands.entries()) {
     const place = { output_index, command_index };
     yield { type: "response.shell_call_command.added", ...place, command: "" };
-    for (const delta of cutUp(command)) {
+    for (const delta of splitIntoDeltas(command)) {
       yield { type: "response.shell_call_command.delta", ...place, delta, ...obfuscation(delta, stage) };
     }
     yield { type: "response.shell_call_command.done", ...place, command };
   }
-  yield done(stage, { ...head, status: "completed", action: action(step.commands), ...tail });
+  yield itemDone(stage, { ...head, status: "completed", action: action(step.commands), ...tail });
 
   const { stdout = "", stderr = "", exitCode = 0 } = step;
   const item_id = stage.ids.next("sho_");
@@ -154,7 +170,7 @@ function* playShell(step: ShellStep, stage: Stage): Events {
   const place = { item_id, output_index: output_index + 1, command_index: 0 };
   const content = "response.shell_call_output_content";
   writeFiles(step, container, stage);
-  yield added(output_index + 1, {
+  yield itemAdded(stage, {
     ...result,
     status: "in_progress",
     call_id,
@@ -164,7 +180,7 @@ function* playShell(step: ShellStep, stage: Stage): Events {
   if (stdout !== "") yield { type: `${content}.delta`, ...place, delta: { stdout } };
   if (stderr !== "") yield { type: `${content}.delta`, ...place, delta: { stderr } };
   yield { type: `${content}.done`, ...place, output };
-  yield done(stage, { ...result, status: "completed", call_id, output, max_output_length: null });
+  yield itemDone(stage, { ...result, status: "completed", call_id, output, max_output_length: null });
 }
 
 function* playMessage(
@@ -176,7 +192,7 @@ function* playMessage(
   const id = stage.ids.next("msg_");
   const head = { id, type: "message" };
   const content: object[] = [];
-  yield added(output_index, { ...head, status: "in_progress", content: [], role: "assistant" });
+  yield itemAdded(stage, { ...head, status: "in_progress", content: [], role: "assistant" });
   if (step.type === "refusal") {
     content.push(yield* playRefusal(step.text, { item_id: id, output_index, content_index: 0 }, stage));
   } else {
@@ -185,7 +201,7 @@ function* playMessage(
       content.push(yield* playText(text, chunks, { item_id: id, output_index, content_index }, stage));
     }
   }
-  yield done(stage, { ...head, status, content, role: "assistant" });
+  yield itemDone(stage, { ...head, status, content, role: "assistant" });
 }
 
 interface PartPlace {
@@ -202,11 +218,11 @@ function* playText(
 ): Generator<EventDraft, object> {
   const blank = { type: "output_text", annotations: [], logprobs: [], text: "" };
   yield { type: "response.content_part.added", ...place, part: blank };
-  for (const delta of cutUp(text, chunks)) {
+  for (const delta of splitIntoDeltas(text, chunks)) {
     const hidden = obfuscation(delta, stage);
     yield { type: "response.output_text.delta", ...place, delta, logprobs: [], ...hidden };
   }
-  const annotations = [...stage.charts, ...citeSandboxLinks(text, stage.known())];
+  const annotations = [...stage.charts, ...citeSandboxLinks(text, stage.known(), stage.indexUnit)];
   stage.charts = [];
   for (const [annotation_index, annotation] of annotations.entries()) {
     yield { type: "response.output_text.annotation.added", ...place, annotation_index, annotation };
@@ -219,7 +235,7 @@ function* playText(
 
 function* playRefusal(refusal: string, place: PartPlace, stage: Stage): Generator<EventDraft, object> {
   yield { type: "response.content_part.added", ...place, part: { type: "refusal", refusal: "" } };
-  for (const delta of cutUp(refusal)) {
+  for (const delta of splitIntoDeltas(refusal)) {
     yield { type: "response.refusal.delta", ...place, delta, ...obfuscation(delta, stage) };
   }
   yield { type: "response.refusal.done", ...place, refusal };
@@ -234,20 +250,40 @@ function* playImage({ bytes }: ImageStep, stage: Stage): Events {
   const head = { id: item_id, type: "image_generation_call" };
   const place = { output_index, item_id };
   const call = "response.image_generation_call";
-  yield added(output_index, { ...head, status: "in_progress", result: null });
+  yield itemAdded(stage, { ...head, status: "in_progress", result: null });
   yield { type: `${call}.in_progress`, ...place };
   yield { type: `${call}.generating`, ...place };
   yield { type: `${call}.completed`, ...place };
-  yield done(stage, { ...head, status: "completed", result: toBase64(bytes) });
+  yield itemDone(stage, { ...head, status: "completed", result: toBase64(bytes) });
 }
 
-function added(output_index: number, item: OutputItem): EventDraft {
-  return { type: "response.output_item.added", output_index, item };
+/** Agents' results arrive as whole items, without deltas. */
+function* playMultiAgentCall(step: MultiAgentCallStep, stage: Stage): Events {
+  const { action = "wait_agent", output } = step;
+  const call = { call_id: stage.ids.next("call_"), action };
+  const head = { id: stage.ids.next("mac_"), type: "multi_agent_call", ...call };
+  yield itemAdded(stage, { ...head, arguments: "" });
+  yield itemDone(stage, { ...head, arguments: step.arguments ?? "{}" });
+  const result = { id: stage.ids.next("maco_"), type: "multi_agent_call_output", ...call };
+  yield itemAdded(stage, { ...result, output: [] });
+  const texts = typeof output === "string" ? [output] : output;
+  const parts = texts.map((text) => {
+    const annotations = citeSandboxLinks(text, stage.known(), stage.indexUnit);
+    return { type: "output_text", annotations, logprobs: [], text };
+  });
+  yield itemDone(stage, { ...result, output: parts });
 }
 
-function done(stage: Stage, item: OutputItem): EventDraft {
-  const output_index = stage.output.push(item) - 1;
-  return { type: "response.output_item.done", output_index, item };
+function itemAdded(stage: Stage, item: OutputItem): EventDraft {
+  const output_index = stage.output.length;
+  return { type: "response.output_item.added", output_index, item: { ...item, ...stage.agent } };
+}
+
+/** Adds a finished item to the output and returns its event. */
+function itemDone(stage: Stage, item: OutputItem): EventDraft {
+  const owned = { ...item, ...stage.agent };
+  const output_index = stage.output.push(owned) - 1;
+  return { type: "response.output_item.done", output_index, item: owned };
 }
 
 function writeFiles({ files = {} }: ContainerStep, container: Container, stage: Stage): void {
@@ -256,31 +292,4 @@ function writeFiles({ files = {} }: ContainerStep, container: Container, stage: 
 
 function imageUrl(image: FileContent): string {
   return typeof image === "string" ? image : `data:image/png;base64,${toBase64(image)}`;
-}
-
-function toBase64(content: FileContent): string {
-  return btoa(Array.from(toBytes(content), (byte) => String.fromCharCode(byte)).join(""));
-}
-
-function cutUp(text: string, chunks?: Chunks): readonly string[] {
-  if (typeof chunks === "object") return chunks;
-  // About what a model's tokens look like: a word with the white space before it.
-  if (chunks === undefined) return text.match(/\s*\S+|\s+$/g) ?? [];
-  const points = [...text];
-  const count = Math.ceil(points.length / chunks);
-  return Array.from({ length: count }, (_, index) =>
-    points.slice(index * chunks, (index + 1) * chunks).join(""),
-  );
-}
-
-const OBFUSCATION_BLOCK = 16;
-const ALPHABET = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789";
-
-/** Fills a delta up to a multiple of 16 characters, as the service does to hide the lengths of its tokens. */
-function obfuscation(delta: string, stage: Stage): { obfuscation?: string } {
-  if (!stage.obfuscated) return {};
-  const length = OBFUSCATION_BLOCK - (delta.length % OBFUSCATION_BLOCK);
-  const letter = (_: unknown, index: number) =>
-    ALPHABET[(delta.length * 31 + index * 17 + (delta.codePointAt(0) ?? 0)) % ALPHABET.length];
-  return { obfuscation: Array.from({ length }, letter).join("") };
 }

@@ -1,6 +1,6 @@
 import { ApiError } from "./api-error.js";
 
-/** One page of a list, as the API answers it. */
+/** A page of a list in the API's format. */
 export interface ListPage<Entry> {
   readonly object: "list";
   readonly data: readonly Entry[];
@@ -13,10 +13,12 @@ const DEFAULT_LIMIT = 20;
 const MAX_LIMIT = 100;
 
 /**
- * The page of `entries` that a list request's query asks for: `limit` (1 to 100, default 20), `after` (the id that
- * the page begins behind) and `order` (default `desc`). `entries` come oldest first.
+ * Returns the page that a list request asks for. The query may have `limit` (1 to 100, default 20), `after` (the id of
+ * the last entry before the page) and `order` (default `desc`).
  *
- * @param indexOf where in `entries` an id is; -1 for one that is not.
+ * @param entries all entries, oldest first.
+ * @param indexOf returns the index of an id in `entries`, or -1.
+ * @throws ApiError 400 if a parameter is invalid.
  */
 export function page<Entry extends { readonly id: string }>(
   entries: readonly Entry[],
@@ -39,7 +41,7 @@ export function page<Entry extends { readonly id: string }>(
       code: "invalid_value",
     });
   }
-  // How many come before the page, whichever way round: lists may be long, and are asked for page by page.
+  // The number of entries before the page, in either order. Avoids reversing all entries of a long list for each page.
   const before = after === null ? 0 : order === "asc" ? found + 1 : entries.length - found;
   const last = entries.length - before;
   const data =

@@ -2,8 +2,10 @@ import type { ResponseCreateParams } from "openai/resources/responses/responses"
 import { ApiError, notFound } from "./api-error.js";
 import { streamBody } from "./body.js";
 import type { Call } from "./call.js";
+import { checkSteps } from "./check-steps.js";
 import type { Clock, Container } from "./containers.js";
 import type { ContainersApi } from "./containers-api.js";
+import type { Gateway } from "./gateway.js";
 import {
   lastContainer,
   lastUserText,
@@ -14,24 +16,23 @@ import {
   uploadIds,
 } from "./input.js";
 import { page } from "./paging.js";
-import { checkSteps, type PreviousTurn, type Script, type Step } from "./steps.js";
-import { Turn } from "./turn.js";
+import type { PreviousTurn, Script, Step } from "./steps.js";
+import { Turn, type TurnStart } from "./turn.js";
 import { describe, type Ids, type JsonObject, type OutputItem, type StreamEvent } from "./wire.js";
 
-/** What the responses endpoints are told by the emulator's options. */
-export interface ResponsesSettings {
+/** The emulator's options that the responses endpoints use. */
+export interface ResponsesSettings extends Pick<TurnStart, "listLag" | "indexUnit" | "pollsUntilDone"> {
   readonly scripts: readonly Script[];
-  readonly listLag: number;
-  readonly pollsUntilDone: number;
   readonly beforeEvent: ((event: StreamEvent) => void | Promise<void>) | undefined;
   readonly breakIn: ((event: StreamEvent) => number | undefined) | undefined;
 }
 
-interface Played {
+/** A turn that has started, and the state that later turns need. */
+export interface Played {
   readonly turn: Turn;
-  /** The turns before it, oldest first. */
+  /** The earlier turns, oldest first. */
   readonly previous: readonly Played[];
-  /** The turn's containers by the steps' name for them, and those it could go on using. */
+  /** The containers of this turn and of earlier ones, by their names in scripts. `undefined`: the request's own. */
   readonly containers: Map<string | undefined, Container>;
 }
 
@@ -41,39 +42,52 @@ interface Conversation {
   readonly played: Played[];
 }
 
-/** The endpoints below `/responses` and `/conversations`. */
+/** Handles the endpoints below `/responses` and `/conversations`. */
 export class ResponsesApi {
   readonly #settings: ResponsesSettings;
   readonly #ids: Ids;
   readonly #now: Clock;
+  readonly #gateway: Gateway;
   readonly #api: ContainersApi;
   readonly #played = new Map<string, Played>();
   readonly #conversations = new Map<string, Conversation>();
   readonly #items = new Map<string, OutputItem>();
   #turns = 0;
 
-  constructor(settings: ResponsesSettings, ids: Ids, now: Clock, api: ContainersApi) {
+  constructor(settings: ResponsesSettings, ids: Ids, now: Clock, gateway: Gateway, api: ContainersApi) {
     this.#settings = settings;
     this.#ids = ids;
     this.#now = now;
+    this.#gateway = gateway;
     this.#api = api;
   }
 
   readonly create = async (call: Call) => {
     const request = readTurnRequest(call.json());
-    const conversation =
-      request.conversationId === null ? undefined : this.#conversation(request.conversationId);
-    const previous = conversation?.played ?? this.#chain(request.previousResponseId);
-    // A turn whose reader left is over for the next one.
-    for (const { turn } of previous) turn.finish();
-    const { turn, containers } = await this.#begin(request, [...previous]);
-    const played = { turn, previous: [...previous], containers };
-    conversation?.played.push(played);
-    if (request.store) this.#played.set(turn.id, played);
+    const { turn } = await this.begin(request);
     if (request.stream) return this.#stream(call, turn, 0);
     if (!request.background) turn.finish();
     return Response.json(turn.resource());
   };
+
+  /**
+   * Starts the response to a request. Afterwards the response's events can be read.
+   *
+   * @param unstored responses by id that are not stored but that this request may continue.
+   * @throws ApiError if the service would reject the request.
+   */
+  async begin(request: TurnRequest, unstored?: ReadonlyMap<string, Played>): Promise<Played> {
+    const conversation =
+      request.conversationId === null ? undefined : this.#conversation(request.conversationId);
+    const previous = conversation?.played ?? this.#chain(request.previousResponseId, unstored);
+    // An earlier turn may be unfinished because its client stopped reading the stream.
+    for (const { turn } of previous) turn.finish();
+    const { turn, containers } = await this.#play(request, [...previous]);
+    const played = { turn, previous: [...previous], containers };
+    conversation?.played.push(played);
+    if (request.store) this.#played.set(turn.id, played);
+    return played;
+  }
 
   readonly retrieve = (call: Call, id: string) => {
     const { turn } = this.#find(id);
@@ -116,14 +130,23 @@ export class ResponsesApi {
     return Response.json({ id, object: "conversation.deleted", deleted: true });
   };
 
-  readonly conversationItems = (call: Call, id: string) => {
-    const { items, played } = this.#conversation(id);
-    const include = readInclude(call.query);
-    const turns = played.flatMap(({ turn }) => [...turn.input, ...turn.itemsFor(include)]);
-    return Response.json(page([...items, ...turns], call.query));
+  readonly conversationItems = (call: Call, id: string) =>
+    Response.json(page(this.#itemsOf(id, call.query), call.query));
+
+  readonly conversationItem = (call: Call, id: string, itemId: string) => {
+    const item = this.#itemsOf(id, call.query).find((candidate) => candidate.id === itemId);
+    if (item === undefined) throw notFound("Item", itemId);
+    return Response.json(item);
   };
 
-  async #begin(request: TurnRequest, previous: readonly Played[]) {
+  /** Returns the items of a conversation, oldest first. */
+  #itemsOf(id: string, query: URLSearchParams): OutputItem[] {
+    const { items, played } = this.#conversation(id);
+    const include = readInclude(query);
+    return [...items, ...played.flatMap(({ turn }) => [...turn.input, ...turn.itemsFor(include)])];
+  }
+
+  async #play(request: TurnRequest, previous: readonly Played[]) {
     const input = this.#toItems(request.input);
     const uploads = uploadIds(request, input).map((id) => this.#api.upload(id));
     const named = namedContainer(request);
@@ -133,9 +156,9 @@ export class ResponsesApi {
     if (named !== undefined) containers.set(undefined, this.#api.containers.use(named));
     const enterContainer = (name: string | undefined) => {
       const known = containers.get(name);
-      // A container that the request names must be there; one that the service chose is replaced by a new one.
-      const mustLive = name === undefined && known?.id === named;
-      if (known === undefined || (known.status === "expired" && !mustLive)) {
+      // An expired container is replaced by a new one. If the request names the expired container, `use` throws.
+      const isNamed = name === undefined && known?.id === named;
+      if (known === undefined || (known.status === "expired" && !isNamed)) {
         containers.set(name, this.#api.containers.create({ name: name ?? "auto" }));
       }
       const container = this.#api.containers.use(containers.get(name)?.id ?? "");
@@ -147,12 +170,14 @@ export class ResponsesApi {
     };
     const steps = await this.#steps(request, input, previous);
     const turn = new Turn({
+      id: this.#gateway.idOf(this.#ids.next("resp_")),
       ids: this.#ids,
       request,
       steps,
       input,
       createdAt: Math.floor(this.#now() / 1000),
       listLag: this.#settings.listLag,
+      indexUnit: this.#settings.indexUnit,
       pollsUntilDone: this.#settings.pollsUntilDone,
       enterContainer,
       inherited: [...containers.values()].toReversed(),
@@ -160,19 +185,25 @@ export class ResponsesApi {
     return { turn, containers };
   }
 
-  /** What the script says. Its mistakes are the test's, so the answer tells them in full. */
+  /**
+   * Calls the script and returns its steps.
+   *
+   * @throws ApiError 500 if the script fails. It contains the whole reason, as the script is part of the user's test.
+   */
   async #steps(
     request: TurnRequest,
     input: readonly OutputItem[],
     previous: readonly Played[],
   ): Promise<readonly Step[]> {
+    // With `generate: false`, a WebSocket request prepares state for the next request and has no output.
+    if (request.body.generate === false) return [];
     const { scripts } = this.#settings;
     const turn = this.#turns++;
     const script = scripts[Math.min(turn, scripts.length - 1)];
     const text = lastUserText(input);
     try {
       const steps = await script?.({
-        // The script's author knows the client that wrote it; the emulator reads only what it has checked.
+        // Only the fields that `readTurnRequest` reads have been checked. Script authors know what their client sends.
         body: request.body as unknown as ResponseCreateParams,
         turn,
         lastUserText: text,
@@ -197,11 +228,11 @@ export class ResponsesApi {
     return this.#items.get(id) ?? inOutputs().find((item) => item.id === id);
   }
 
-  #chain(id: string | null): readonly Played[] {
+  #chain(id: string | null, unstored?: ReadonlyMap<string, Played>): readonly Played[] {
     if (id === null) return [];
-    const played = this.#played.get(id);
+    const played = this.#played.get(id) ?? unstored?.get(id);
     if (played !== undefined) return [...played.previous, played];
-    // The one thing that is not there and answers 400: so users of the service report it.
+    // Users of the service report 400 here, while other missing resources answer 404.
     throw new ApiError(400, `Previous response with id '${id}' not found.`, {
       param: "previous_response_id",
       code: "previous_response_not_found",
@@ -244,12 +275,12 @@ function summarize({ turn }: Played): PreviousTurn {
   return { responseId: turn.id, lastUserText: lastUserText(turn.input), outputText: turn.outputText() };
 }
 
-/** The SDKs write a list with brackets. */
+/** Returns the `include` values of a query. The SDKs send the parameter as `include[]`. */
 function readInclude(query: URLSearchParams): ReadonlySet<string> {
   return new Set([...query.getAll("include[]"), ...query.getAll("include")]);
 }
 
-/** The index of the first event behind `starting_after`; a sequence number is its event's index. */
+/** Returns the index of the first event after `starting_after`. An event's sequence number is its index. */
 function readStart(query: URLSearchParams): number {
   const text = query.get("starting_after");
   if (text === null) return 0;

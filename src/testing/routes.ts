@@ -1,9 +1,10 @@
 import { ApiError } from "./api-error.js";
 import type { Call } from "./call.js";
 import type { ContainersApi } from "./containers-api.js";
+import type { Gateway } from "./gateway.js";
 import type { ResponsesApi } from "./responses-api.js";
 
-/** Answers a call; the further arguments are the ids in its path. */
+/** Answers a call. `first` and `second` are the ids in its path, or `""`. */
 type Handler = (call: Call, first: string, second: string) => Response | Promise<Response>;
 
 interface Route {
@@ -12,9 +13,15 @@ interface Route {
   readonly handler: Handler;
 }
 
-const RESOURCES: ReadonlySet<string> = new Set(["responses", "conversations", "containers", "files"]);
+const RESOURCES: ReadonlySet<string> = new Set([
+  "responses",
+  "conversations",
+  "containers",
+  "files",
+  "models",
+]);
 
-/** The API's paths, each as it stands behind the base URL; `:id` stands for an id. */
+/** Returns the API's routes. Paths are relative to the base URL, and `:id` stands for an id. */
 export function createRoutes(responses: ResponsesApi, containers: ContainersApi): readonly Route[] {
   const routes: Readonly<Record<string, Handler>> = {
     "POST responses": responses.create,
@@ -26,6 +33,7 @@ export function createRoutes(responses: ResponsesApi, containers: ContainersApi)
     "GET conversations/:id": responses.retrieveConversation,
     "DELETE conversations/:id": responses.removeConversation,
     "GET conversations/:id/items": responses.conversationItems,
+    "GET conversations/:id/items/:id": responses.conversationItem,
     "POST containers": containers.create,
     "GET containers": containers.list,
     "GET containers/:id": containers.retrieve,
@@ -38,6 +46,7 @@ export function createRoutes(responses: ResponsesApi, containers: ContainersApi)
     "POST files": containers.createUpload,
     "GET files/:id": containers.retrieveUpload,
     "GET files/:id/content": containers.uploadContent,
+    "GET models/:id": (_, id) => Response.json({ id, object: "model", created: 0, owned_by: "openai" }),
   };
   return Object.entries(routes).map(([route, handler]) => {
     const [method = "", path = ""] = route.split(" ");
@@ -46,21 +55,22 @@ export function createRoutes(responses: ResponsesApi, containers: ContainersApi)
 }
 
 /**
- * Answers a call by its route. Whatever stands before the resource's name is the base URL's path: `/v1`,
- * `/openai/v1`, or none.
+ * Answers a call by its route. Path segments before the resource's name, such as `/v1` or `/openai/v1`, are ignored as
+ * part of the base URL.
  *
- * @param apiKey the only key that is let in; without it any key is.
+ * @param apiKey the only key that is accepted, or `undefined` to accept any key.
+ * @throws ApiError if the key or the path is wrong, or the gateway refuses the request.
  */
 export function dispatch(
   call: Call,
   routes: readonly Route[],
   apiKey: string | undefined,
+  gateway: Gateway,
 ): Response | Promise<Response> {
   checkKey(call.recorded.headers, apiKey);
   const { method, path } = call.recorded;
-  const all = path.split("/").filter((segment) => segment !== "");
-  const start = all.findIndex((segment) => RESOURCES.has(segment));
-  const segments = start === -1 ? [] : all.slice(start);
+  const segments = segmentsOf(path);
+  gateway.checkRequest(call, segments.join("/"));
   for (const route of routes) {
     if (route.method !== method || route.segments.length !== segments.length) continue;
     if (!route.segments.every((segment, index) => segment === ":id" || segment === segments[index])) continue;
@@ -70,6 +80,24 @@ export function dispatch(
     return route.handler(call, first, second);
   }
   throw new ApiError(404, `Invalid URL (${method} ${path})`);
+}
+
+/**
+ * Checks a WebSocket's handshake.
+ *
+ * @throws ApiError if the key is wrong or the path does not end in `/responses`.
+ */
+export function checkHandshake({ recorded }: Call, apiKey: string | undefined): void {
+  checkKey(recorded.headers, apiKey);
+  if (segmentsOf(recorded.path).join("/") === "responses") return;
+  throw new ApiError(404, `Invalid URL (WebSocket ${recorded.path})`);
+}
+
+/** Returns the segments of a path, starting at the resource's name. */
+function segmentsOf(path: string): readonly string[] {
+  const all = path.split("/").filter((segment) => segment !== "");
+  const start = all.findIndex((segment) => RESOURCES.has(segment));
+  return start === -1 ? [] : all.slice(start);
 }
 
 function checkKey(headers: Readonly<Record<string, string>>, apiKey: string | undefined): void {

@@ -1,12 +1,13 @@
+import { wrong } from "./check-options.js";
 import { absolutePath, checkFile, type FileContent } from "./containers.js";
-import { type PythonStep, type Script, type Step, wrong } from "./steps.js";
+import type { PythonStep, Script, Step } from "./steps.js";
 import { isObject } from "./wire.js";
 
-/** What the models that come with the emulator write. */
+/** Options of the predefined models. */
 export interface ModelOptions {
   /**
-   * The files, by path: absolute, or below `/mnt/data`. At least one.
-   * Default: one small CSV, `report.csv`; `twoFilesModel` and `twoContainersModel` have a second, `summary.txt`.
+   * The files that the model writes, as contents by path: absolute, or relative to `/mnt/data`. At least one.
+   * Default: a small CSV, `report.csv`; for `twoFilesModel` and `twoContainersModel` also `summary.txt`.
    */
   readonly files?: Readonly<Record<string, FileContent>>;
 }
@@ -14,19 +15,19 @@ export interface ModelOptions {
 const REPORT = { "report.csv": "day,total\n1,7\n2,9\n" };
 const REPORT_AND_SUMMARY = { ...REPORT, "summary.txt": "Two days, 16 in all.\n" };
 
-// A picture of one transparent pixel.
+// A PNG of one transparent pixel.
 const PIXEL =
   "iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mNkYPhfDwAChwGA60e6kgAAAABJRU5ErkJggg==";
 
 /**
- * A model that does as it is told: it writes the files, and links them in the `sandbox:` form if the request asks for
- * it. If not, it names their bare paths, and the service leaves those without a citation.
+ * Returns a model that follows instructions: it writes the files, and links them with `sandbox:` links if the request asks
+ * for such links. Otherwise the text has bare paths, which the service does not cite.
  *
  * ```ts
  * createResponsesEmulator({ script: compliantModel({ files: { "plan.docx": bytes } }) });
  * ```
  *
- * @throws TypeError for a file without a name, or content that is neither text nor bytes.
+ * @throws TypeError if a path has no file name, or a content is neither a string nor a `Uint8Array`.
  */
 export function compliantModel(options: ModelOptions = {}): Script {
   const files = readFiles(options, REPORT);
@@ -38,9 +39,10 @@ export function compliantModel(options: ModelOptions = {}): Script {
 }
 
 /**
- * A model that names bare paths whatever it is asked, so that no file is ever cited: `Download: /mnt/data/report.csv`.
+ * Returns a model that ignores instructions and always writes bare paths, such as `Download: /mnt/data/report.csv`. The
+ * service cites no file.
  *
- * @throws TypeError for a file without a name, or content that is neither text nor bytes.
+ * @throws TypeError if a path has no file name, or a content is neither a string nor a `Uint8Array`.
  */
 export function stubbornModel(options: ModelOptions = {}): Script {
   const files = readFiles(options, REPORT);
@@ -49,11 +51,12 @@ export function stubbornModel(options: ModelOptions = {}): Script {
 }
 
 /**
- * A model that shows a chart, which the service cites as 0..0, and then names its files as `compliantModel` does. By
- * default there is no other file than the chart.
+ * Returns a model that shows a chart, which the service cites with the range 0..0, and then names its files as
+ * `compliantModel` does. By default there are no files except the chart.
  *
  * @param options.chart the bytes of a PNG. Default: one pixel.
- * @throws TypeError for a chart that is no bytes, and as `compliantModel` does.
+ * @throws TypeError if the chart is not a `Uint8Array`, a path has no file name, or a content is neither a string nor a
+ * `Uint8Array`.
  */
 export function chartModel(options: ModelOptions & { readonly chart?: Uint8Array } = {}): Script {
   const files = readFiles(options, {});
@@ -70,10 +73,10 @@ export function chartModel(options: ModelOptions & { readonly chart?: Uint8Array
 }
 
 /**
- * A model that writes two files, in one call each, and names the first with its `sandbox:` link and the others with
- * their bare paths: one cited by the service, the rest not.
+ * Returns a model that writes each file in a call of its own. It links the first file with a `sandbox:` link, which the
+ * service cites, and writes the bare paths of the other files.
  *
- * @throws TypeError for a file without a name, or content that is neither text nor bytes.
+ * @throws TypeError if a path has no file name, or a content is neither a string nor a `Uint8Array`.
  */
 export function twoFilesModel(options: ModelOptions = {}): Script {
   const files = readFiles(options, REPORT_AND_SUMMARY);
@@ -86,10 +89,10 @@ export function twoFilesModel(options: ModelOptions = {}): Script {
 }
 
 /**
- * A model that writes its first file in the request's container and each other one in a second container, and names
- * them as `compliantModel` does.
+ * Returns a model that writes its first file in the request's container and the others in a second container. Its text
+ * names the files as `compliantModel` does.
  *
- * @throws TypeError for a file without a name, or content that is neither text nor bytes.
+ * @throws TypeError if a path has no file name, or a content is neither a string nor a `Uint8Array`.
  */
 export function twoContainersModel(options: ModelOptions = {}): Script {
   const files = readFiles(options, REPORT_AND_SUMMARY);
@@ -104,10 +107,10 @@ export function twoContainersModel(options: ModelOptions = {}): Script {
 }
 
 /**
- * A model that answers with JSON, `{ "files": [{ "path": "/mnt/data/report.csv" }] }`, if the request's `text.format`
- * asks for a schema, and as `stubbornModel` if not. The service cites no path in JSON.
+ * Returns a model that answers with JSON, `{ "files": [{ "path": "/mnt/data/report.csv" }] }`, if the request's
+ * `text.format` has a JSON schema, and like `stubbornModel` otherwise. The service does not cite paths in JSON.
  *
- * @throws TypeError for a file without a name, or content that is neither text nor bytes.
+ * @throws TypeError if a path has no file name, or a content is neither a string nor a `Uint8Array`.
  */
 export function structuredModel(options: ModelOptions = {}): Script {
   const files = readFiles(options, REPORT);
@@ -122,9 +125,9 @@ export function structuredModel(options: ModelOptions = {}): Script {
 type Files = Readonly<Record<string, FileContent>>;
 
 function readFiles(options: ModelOptions, byDefault: Files): Files {
-  needObject("A model's options", options, "an object");
+  checkIsObject("A model's options", options, "an object");
   const { files = byDefault } = options;
-  needObject("The option files", files, "an object of contents by path");
+  checkIsObject("The option files", files, "an object of contents by path");
   const entries = Object.entries(files);
   if (entries.length === 0 && byDefault !== files)
     throw wrong("The option files", "at least one file", files);
@@ -132,8 +135,8 @@ function readFiles(options: ModelOptions, byDefault: Files): Files {
   return Object.fromEntries(entries.map(([path, content]) => [absolutePath(path), content]));
 }
 
-/** Looks without narrowing: the types say it already, but scripts are written in JavaScript too. */
-function needObject(name: string, value: unknown, takes: string): void {
+/** Throws if a value is not an object. The types forbid it, but tests may be written in JavaScript. */
+function checkIsObject(name: string, value: unknown, takes: string): void {
   if (!isObject(value)) throw wrong(name, takes, value);
 }
 
@@ -143,8 +146,8 @@ function python(files: Files): PythonStep {
   return { type: "python", code, logs: paths.join("\n"), files };
 }
 
-function list(files: Files, say: (path: string) => string): string {
-  return Object.keys(files).map(say).join("\n");
+function list(files: Files, format: (path: string) => string): string {
+  return Object.keys(files).map(format).join("\n");
 }
 
 function link(path: string): string {

@@ -1,12 +1,13 @@
 import { ApiError } from "./api-error.js";
 import type { Container } from "./containers.js";
-import { echoTool, messageText, type TurnRequest } from "./input.js";
-import { OUTPUTS, play, type Stage } from "./output-items.js";
-import type { FailStep, IncompleteStep, Step } from "./steps.js";
+import { echoTool, messageText, type SteerInput, type TurnRequest } from "./input.js";
+import { type ItemStep, OUTPUTS, play, type Stage } from "./output-items.js";
+import type { FailStep, Step } from "./steps.js";
 import type {
   ContainerFileCitation,
   EventDraft,
   Ids,
+  IndexUnit,
   JsonObject,
   OutputItem,
   ResponseStatus,
@@ -14,8 +15,10 @@ import type {
 } from "./wire.js";
 import { isObject } from "./wire.js";
 
-/** What a turn starts from. */
+/** The arguments of a `Turn`. */
 export interface TurnStart {
+  /** The response's id. */
+  readonly id: string;
   readonly ids: Ids;
   readonly request: TurnRequest;
   readonly steps: readonly Step[];
@@ -24,18 +27,42 @@ export interface TurnStart {
   /** Seconds since 1970. */
   readonly createdAt: number;
   readonly listLag: number;
+  readonly indexUnit: IndexUnit;
   readonly pollsUntilDone: number;
-  /** Gives the container of a name, `undefined` for that of the request's tool, and makes it where there is none. */
+  /** Returns the container with this name, or the request's own container for `undefined`. Creates a missing one. */
   readonly enterContainer: (name: string | undefined) => Container;
-  /** The containers of earlier turns that still run. */
+  /** The containers of earlier turns, the most recently added first. Some may have expired. */
   readonly inherited: readonly Container[];
+}
+
+/** Input that is queued for the next response of a conversation. */
+export interface Steer {
+  readonly id: string;
+  readonly input: SteerInput;
 }
 
 const FAILURE = "The model failed to generate a response. Please try again.";
 
+/** Request parameters that the response repeats, with the values for requests that omit them. */
+const DEFAULTS = {
+  max_output_tokens: null,
+  max_tool_calls: null,
+  model: "gpt-5",
+  parallel_tool_calls: true,
+  prompt_cache_key: null,
+  safety_identifier: null,
+  service_tier: "auto",
+  temperature: 1,
+  tool_choice: "auto",
+  top_logprobs: 0,
+  top_p: 1,
+  truncation: "disabled",
+  user: null,
+} as const;
+
 /**
- * A response and its events. It goes on only as far as somebody reads: a stream pulls event by event, a plain request
- * pulls all. What was pulled is kept, so any number of readers can follow it from any place.
+ * Produces the events of one response. Steps run only when a reader needs their events: a stream reads one event at a
+ * time, a plain request reads all of them. Events are kept, so any number of readers can start at any index.
  */
 export class Turn implements Stage {
   readonly id: string;
@@ -47,11 +74,16 @@ export class Turn implements Stage {
   readonly outputs = new Map<string, readonly JsonObject[]>();
   readonly obfuscated: boolean;
   readonly listLag: number;
+  readonly indexUnit: IndexUnit;
+  readonly steers: Steer[] = [];
+  agent: JsonObject = {};
   charts: ContainerFileCitation[] = [];
   readonly #start: TurnStart;
   readonly #events: StreamEvent[] = [];
   readonly #source: Generator<EventDraft, void>;
   #known: readonly Container[];
+  /** The names of the agents that used each container. `undefined` stands for a step without an agent. */
+  readonly #users = new Map<Container, Set<unknown>>();
   #status: ResponseStatus;
   #error: JsonObject | null = null;
   #incomplete: JsonObject | null = null;
@@ -59,13 +91,14 @@ export class Turn implements Stage {
 
   constructor(start: TurnStart) {
     this.#start = start;
-    this.id = start.ids.next("resp_");
+    this.id = start.id;
     this.ids = start.ids;
     this.request = start.request;
     this.input = start.input;
     this.include = start.request.include;
     this.obfuscated = start.request.obfuscated;
     this.listLag = start.listLag;
+    this.indexUnit = start.indexUnit;
     this.#known = start.inherited;
     this.#status = start.request.background ? "queued" : "in_progress";
     this.#source = this.#run();
@@ -74,47 +107,64 @@ export class Turn implements Stage {
   enter(name: string | undefined): Container {
     const container = this.#start.enterContainer(name);
     this.#known = [container, ...this.#known.filter(({ id }) => id !== container.id)];
+    this.#users.set(container, (this.#users.get(container) ?? new Set()).add(this.#agentName()));
     return container;
   }
 
   known(): readonly Container[] {
-    return this.#known.filter(({ status }) => status === "running");
+    const running = this.#known.filter(({ status }) => status === "running");
+    const isOwn = (container: Container) => this.#users.get(container)?.has(this.#agentName()) ?? false;
+    return [...running.filter(isOwn), ...running.filter((container) => !isOwn(container))];
   }
 
-  /** The event at an index, or nothing once the turn is over. Goes on as far as it must. */
+  /** Whether the response has reached its final status. */
+  get isOver(): boolean {
+    return this.#status !== "queued" && this.#status !== "in_progress";
+  }
+
+  /** Queues input for the next response. This response ends as `incomplete` before its next step. */
+  steer(input: SteerInput): void {
+    const steer = { id: this.ids.next("steer_"), input };
+    this.steers.push(steer);
+    this.#add({
+      type: "response.steer.accepted",
+      steer: { id: steer.id, previous_response_id: this.id },
+    });
+  }
+
+  /** Returns the event at an index, or `undefined` if the turn ends before it. Runs the steps up to that event. */
   eventAt(index: number): StreamEvent | undefined {
     while (this.#events.length <= index) {
       const { done, value } = this.#source.next();
       if (done) break;
-      const { type, ...fields } = value;
-      this.#events.push({ type, sequence_number: this.#events.length, ...fields });
+      this.#add(value);
     }
     return this.#events[index];
   }
 
-  /** Goes on to the end. */
+  /** Runs all remaining steps. */
   finish(): void {
     this.eventAt(Number.POSITIVE_INFINITY);
   }
 
-  /** What `GET` does to it: a background turn gets on with each look, any other turn is through. */
+  /** Advances the turn for a `GET` of the response. A background turn advances by one poll, any other turn finishes. */
   poll(): void {
     this.#polls += 1;
     const left = this.request.background ? this.#start.pollsUntilDone - this.#polls : 0;
-    // Long enough to be seen in both states: the first look finds it waiting, later ones at work.
-    const waits = this.#polls === 1 && left > 1;
+    // With three or more polls until done, the first poll finds the response `queued` and later polls `in_progress`.
+    const staysQueued = this.#polls === 1 && left > 1;
     if (left <= 0) this.finish();
-    for (let index = 0; !waits && this.#status === "queued"; index += 1) this.eventAt(index);
+    for (let index = 0; !staysQueued && this.#status === "queued"; index += 1) this.eventAt(index);
   }
 
-  /** A turn that is over stays as it is. */
+  /** Cancels the turn. Does nothing if the turn is over. */
   cancel(): void {
-    if (this.#status !== "queued" && this.#status !== "in_progress") return;
+    if (this.isOver) return;
     this.#status = "cancelled";
     this.#source.return();
   }
 
-  /** Its items for a request with such an `include`, whatever that of the turn's own was. */
+  /** Returns the output items for a request with this `include`, which may differ from the turn's own. */
   itemsFor(include: ReadonlySet<string>): OutputItem[] {
     return this.output.map((item) => {
       if (item.type !== "code_interpreter_call") return item;
@@ -122,7 +172,7 @@ export class Turn implements Stage {
     });
   }
 
-  /** The text of its messages, joined. */
+  /** Returns the text of all messages, joined with newlines. */
   outputText(): string {
     return this.output
       .filter(({ type }) => type === "message")
@@ -130,10 +180,10 @@ export class Turn implements Stage {
       .join("\n");
   }
 
-  /** The response object as it is now, its fields in the service's order. */
+  /** Returns the response object in its current state. The fields have the service's order. */
   resource(include = this.include): JsonObject {
     const { body, background, conversationId, instructions, previousResponseId, store, tools } = this.request;
-    const over = this.#status !== "queued" && this.#status !== "in_progress";
+    const setting = (name: keyof typeof DEFAULTS) => body[name] ?? DEFAULTS[name];
     const text = isObject(body.text) ? body.text : {};
     return {
       id: this.id,
@@ -145,32 +195,32 @@ export class Turn implements Stage {
       error: this.#error,
       incomplete_details: this.#incomplete,
       instructions,
-      max_output_tokens: body.max_output_tokens ?? null,
-      max_tool_calls: body.max_tool_calls ?? null,
-      model: body.model ?? "gpt-5",
+      max_output_tokens: setting("max_output_tokens"),
+      max_tool_calls: setting("max_tool_calls"),
+      model: setting("model"),
       output: this.itemsFor(include),
-      parallel_tool_calls: body.parallel_tool_calls ?? true,
+      parallel_tool_calls: setting("parallel_tool_calls"),
       previous_response_id: previousResponseId,
-      prompt_cache_key: body.prompt_cache_key ?? null,
+      prompt_cache_key: setting("prompt_cache_key"),
       reasoning: { effort: "medium", summary: null, ...(isObject(body.reasoning) ? body.reasoning : {}) },
-      safety_identifier: body.safety_identifier ?? null,
-      service_tier: over ? "default" : (body.service_tier ?? "auto"),
+      safety_identifier: setting("safety_identifier"),
+      service_tier: this.isOver ? "default" : setting("service_tier"),
       store,
-      temperature: body.temperature ?? 1,
+      temperature: setting("temperature"),
       text: { format: text.format ?? { type: "text" }, verbosity: text.verbosity ?? "medium" },
-      tool_choice: body.tool_choice ?? "auto",
+      tool_choice: setting("tool_choice"),
       tools: tools.map(echoTool),
-      top_logprobs: body.top_logprobs ?? 0,
-      top_p: body.top_p ?? 1,
-      truncation: body.truncation ?? "disabled",
-      usage: over ? this.#usage() : null,
-      user: body.user ?? null,
+      top_logprobs: setting("top_logprobs"),
+      top_p: setting("top_p"),
+      truncation: setting("truncation"),
+      usage: this.isOver ? this.#usage() : null,
+      user: setting("user"),
       metadata: body.metadata ?? {},
     };
   }
 
   *#run(): Generator<EventDraft, void> {
-    // The first event of a resumed stream must look as it did, so each carries the response of its own moment.
+    // Events are replayed to streams that resume, so each event holds a copy of the response at that moment.
     yield { type: "response.created", response: this.#bare() };
     if (this.request.background) yield { type: "response.queued", response: this.#bare() };
     this.#status = "in_progress";
@@ -178,34 +228,53 @@ export class Turn implements Stage {
     const { steps } = this.#start;
     try {
       for (const [index, step] of steps.entries()) {
-        if (step.type === "fail" || step.type === "incomplete") return yield this.#end(step);
-        yield* play(step, this, steps[index + 1]?.type === "incomplete");
+        if (this.steers.length > 0) return yield this.#endIncomplete("steered");
+        if (step.type === "fail") return yield this.#endFailed(step);
+        if (step.type === "incomplete") return yield this.#endIncomplete(step.reason);
+        yield* this.#play(step, steps[index + 1]?.type === "incomplete");
       }
     } catch (error) {
-      // The stream has begun, so a container that expires under it can only fail the response.
+      // The status line is already sent, so a container that expires now can only fail the response.
       if (!(error instanceof ApiError)) throw error;
-      return yield this.#end({ type: "fail", message: error.message });
+      return yield this.#endFailed({ message: error.message });
     }
-    yield this.#end();
+    yield this.#end("completed");
   }
 
-  #end(step?: FailStep | IncompleteStep): EventDraft {
-    this.#status = "completed";
-    if (step?.type === "fail") {
-      this.#status = "failed";
-      this.#error = { code: step.code ?? "server_error", message: step.message ?? FAILURE };
-    } else if (step?.type === "incomplete") {
-      this.#status = "incomplete";
-      this.#incomplete = { reason: step.reason ?? "max_output_tokens" };
-    }
-    return { type: `response.${this.#status}`, response: this.resource() };
+  /** Plays a step and adds its agent to every event. */
+  *#play(step: ItemStep, isCutOff: boolean): Generator<EventDraft, void> {
+    this.agent = step.agent === undefined ? {} : { agent: { agent_name: step.agent } };
+    for (const event of play(step, this, isCutOff)) yield { ...event, ...this.agent };
+  }
+
+  #agentName(): unknown {
+    return isObject(this.agent.agent) ? this.agent.agent.agent_name : undefined;
+  }
+
+  #add({ type, ...fields }: EventDraft): void {
+    this.#events.push({ type, sequence_number: this.#events.length, ...fields });
+  }
+
+  #endFailed({ code = "server_error", message = FAILURE }: Omit<FailStep, "type">): EventDraft {
+    this.#error = { code, message };
+    return this.#end("failed");
+  }
+
+  #endIncomplete(reason = "max_output_tokens"): EventDraft {
+    this.#incomplete = { reason };
+    return this.#end("incomplete");
+  }
+
+  #end(status: ResponseStatus): EventDraft {
+    this.#status = status;
+    return { type: `response.${status}`, response: this.resource() };
   }
 
   #bare(): JsonObject {
     return { ...this.resource(), output: [] };
   }
 
-  /** Nobody counts these tokens; they only must be whole numbers that grow with the text. */
+  /** Estimates the token counts: whole numbers that grow with the text. They are not real token counts. */
   #usage(): JsonObject {
     const input_tokens = Math.ceil(JSON.stringify(this.input).length / 4);
     const output_tokens = Math.ceil(JSON.stringify(this.output).length / 4);

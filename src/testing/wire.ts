@@ -1,26 +1,29 @@
-/** A JSON object whose fields nobody has checked yet. */
+/** A JSON object with unchecked fields. */
 export type JsonObject = Readonly<Record<string, unknown>>;
 
-/** A citation of a container's file, with the fields in the order the service sends them. */
+/** The unit of a citation's range: Unicode code points, or the UTF-16 units of JavaScript's strings. */
+export type IndexUnit = "code-point" | "utf-16";
+
+/** A citation of a container file. The fields have the service's order. */
 export interface ContainerFileCitation {
   readonly type: "container_file_citation";
   readonly container_id: string;
-  /** End of the range in Unicode code points, exclusive. */
+  /** End of the range, exclusive. Counts Unicode code points, or UTF-16 units if the emulator's `indexUnit` says so. */
   readonly end_index: number;
   readonly file_id: string;
   /** The last segment of the file's path. */
   readonly filename: string;
-  /** Start of the range in Unicode code points. */
+  /** Start of the range, in the unit of `end_index`. */
   readonly start_index: number;
 }
 
-/** An output item of a response. `type` tells which. */
+/** An input or output item of a response. */
 export interface OutputItem extends JsonObject {
   readonly id: string;
   readonly type: string;
 }
 
-/** An event before it has its `sequence_number`. */
+/** A stream event without its `sequence_number`. */
 export interface EventDraft extends JsonObject {
   readonly type: string;
 }
@@ -30,14 +33,18 @@ export interface StreamEvent extends EventDraft {
   readonly sequence_number: number;
 }
 
-/** The states that a response goes through. */
+/** The statuses of a response. */
 export type ResponseStatus = "queued" | "in_progress" | "completed" | "incomplete" | "failed" | "cancelled";
 
 export function isObject(value: unknown): value is JsonObject {
   return typeof value === "object" && value !== null && !Array.isArray(value);
 }
 
-/** How a rejected value is named in an error's message: short, and never its whole content. */
+export function toBase64(bytes: Uint8Array): string {
+  return btoa(Array.from(bytes, (byte) => String.fromCharCode(byte)).join(""));
+}
+
+/** Describes a rejected value in an error message. Long strings are shortened, and objects are not printed. */
 export function describe(value: unknown): string {
   if (typeof value === "string") return JSON.stringify(value.length > 40 ? `${value.slice(0, 40)}…` : value);
   if (value === null || typeof value !== "object") {
@@ -50,8 +57,8 @@ export function describe(value: unknown): string {
 }
 
 /**
- * Makes ids that look like the service's and are the same in every run: a counter for each prefix, as hex digits
- * of the length that real ids have.
+ * Creates ids that look like the service's and are the same in every run: a prefix and a counter in hex digits, padded to
+ * the length of real ids.
  */
 export class Ids {
   readonly #counts = new Map<string, number>();

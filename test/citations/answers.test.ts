@@ -1,6 +1,6 @@
 /**
- * Whole answers, and what stands next to a mention: the rules of table.test.ts in combination, each judged by hand.
- * Long, as they are written out.
+ * Tests the rules of table.test.ts in combination: whole answers, and the text right next to a mention. The expected citations
+ * were decided by hand. Long, as the answers are written out.
  */
 import { describeRows } from "./rows.js";
 
@@ -74,7 +74,7 @@ describeRows([
     ],
   },
   {
-    rule: "what is not there",
+    rule: "missing files",
     files: ["report.csv", "Makefile"],
     texts: [
       "⟪not-found:/mnt/data/report.csv2⟫ ⟪not-found:/mnt/data/report.csvx⟫ ⟪not-found:/mnt/data/report.csv.zip⟫",
@@ -108,7 +108,7 @@ describeRows([
     rule: "uploads",
     files: ["user:file-Ab12Cd-data.csv", "user:image.png", "out.csv"],
     texts: [
-      "I read /mnt/data/file-Ab12Cd-data.csv and data.csv and /mnt/data/data.csv; [here](⟦file-Ab12Cd-data.csv‖sandbox:/mnt/data/data.csv⟧)",
+      "I read /mnt/data/file-Ab12Cd-data.csv and data.csv and /mnt/data/data.csv; [here](⟪not-found:sandbox:/mnt/data/data.csv⟫)",
       "[here](⟦file-Ab12Cd-data.csv‖sandbox:/mnt/data/file-Ab12Cd-data.csv⟧)",
       "The upload `/mnt/data/image.png` gave ⟦out.csv‖/mnt/data/out.csv⟧",
       "![x](⟦image.png‖sandbox:/mnt/data/image.png⟧)",
@@ -123,12 +123,12 @@ describeRows([
     ],
   },
   {
-    rule: "an upload and a file of its name",
+    rule: "an upload and a file with the upload's former name",
     files: ["user:6889aa3a1d0c8191b1-my data.csv", "my data.csv"],
     texts: ["⟦my data.csv‖/mnt/data/my data.csv⟧ [x](⟦my data.csv‖sandbox:/mnt/data/my%20data.csv⟧)"],
   },
   {
-    rule: "an upload and a file in another folder",
+    rule: "an upload and a file of the same name in another folder",
     files: ["user:data.csv", "out/data.csv"],
     texts: [
       "I read /mnt/data/data.csv and wrote ⟦out/data.csv‖/mnt/data/out/data.csv⟧.",
@@ -140,7 +140,8 @@ describeRows([
     files: ["out/report.pdf", "out/fig/plot.png"],
     texts: [
       "⟦out/report.pdf‖/mnt/data/report.pdf⟧ [x](⟦out/report.pdf‖sandbox:/mnt/data/report.pdf⟧)",
-      "⟦out/fig/plot.png‖/mnt/data/plot.png⟧ ⟦out/fig/plot.png‖/mnt/data/out/plot.png⟧ ⟦out/fig/plot.png‖/mnt/data/out/fig/plot.png⟧",
+      "⟪not-found:/mnt/data/plot.png⟫ ⟦out/fig/plot.png‖/mnt/data/out/plot.png⟧",
+      "⟪not-found:/mnt/data/plot.png⟫ ⟪not-found:/mnt/data/out/plot.png⟫ ⟦out/fig/plot.png‖/mnt/data/out/fig/plot.png⟧",
       "⟪not-found:/mnt/data/figures/plot.png⟫",
       "⟦out/report.pdf‖/mnt/data/out/x/report.pdf⟧",
       "[x](⟦out/report.pdf‖sandbox:/mnt/data/REPORT.PDF⟧)",
@@ -168,7 +169,7 @@ describeRows([
     ],
   },
   {
-    rule: "two cases of one name",
+    rule: "two names that differ only in case",
     files: ["Data.csv", "DATA.csv"],
     texts: [
       "⟪ambiguous:/mnt/data/data.csv⟫ ⟦Data.csv‖/mnt/data/Data.csv⟧ [x](⟦DATA.csv‖sandbox:/mnt/data/DATA.csv⟧)",
@@ -180,17 +181,17 @@ describeRows([
     texts: ["⟦a.csv@c1‖/mnt/data/a.csv⟧ and ⟦b.csv@c2‖/mnt/data/b.csv⟧"],
   },
   {
-    rule: "a container where it has moved",
+    rule: "a near container with the file in another folder, and a far one with the exact path",
     files: ["x/a.csv@c1", "a.csv@c2"],
     texts: ["⟦a.csv@c2‖/mnt/data/a.csv⟧"],
   },
   {
-    rule: "a container that folds it",
+    rule: "a near container with the name in another case, and a far one with the exact name",
     files: ["A.csv@c1", "a.csv@c2"],
     texts: ["⟦a.csv@c2‖/mnt/data/a.csv⟧ ⟦A.csv@c1‖/mnt/data/A.csv⟧"],
   },
   {
-    rule: "mentions beside annotations",
+    rule: "mentions next to the API's annotations",
     files: ["a.csv", "b.csv"],
     texts: [
       {
@@ -279,7 +280,7 @@ describeRows([
     ],
   },
   {
-    rule: "names that begin alike",
+    rule: "names with the same beginning",
     files: [
       "data.csv",
       "data.csv.gz",
@@ -299,7 +300,7 @@ describeRows([
     ],
   },
   {
-    rule: "names that end alike",
+    rule: "names with the same end",
     files: ["report.pdf", "report final.pdf", "report final v2.pdf"],
     texts: [
       "⟦report final v2.pdf‖/mnt/data/report final v2.pdf⟧, ⟦report final.pdf‖/mnt/data/report final.pdf⟧ and ⟦report.pdf‖/mnt/data/report.pdf⟧",
@@ -309,12 +310,12 @@ describeRows([
     ],
   },
   {
-    rule: "names that end alike, with dots",
+    rule: "names with the same end, with dots",
     files: ["a.b.c.csv", "b.c.csv", "c.csv"],
     texts: ["⟦a.b.c.csv‖a.b.c.csv⟧ ⟦b.c.csv‖b.c.csv⟧ ⟦c.csv‖c.csv⟧", "x.c.csv y-c.csv z_c.csv c.csvc"],
   },
   {
-    rule: "composed, decomposed and encoded",
+    rule: "composed, decomposed and encoded characters",
     files: ["Größe é.csv"],
     texts: [
       "⟦/mnt/data/Größe é.csv⟧ ⟦/mnt/data/Gro\u0308ße e\u0301.csv⟧ [x](⟦sandbox:/mnt/data/Gr%C3%B6%C3%9Fe%20%C3%A9.csv⟧) [x](⟦sandbox:/mnt/data/Gro%CC%88ße%20e%CC%81.csv⟧) <⟦sandbox:/mnt/data/Gr%c3%b6%c3%9fe%20%c3%a9.csv⟧>",
@@ -332,12 +333,12 @@ describeRows([
   {
     rule: "a dotted capital",
     files: ["İstanbul.csv"],
-    texts: ["⟦/mnt/data/İstanbul.csv⟧ ⟦/mnt/data/i\u0307stanbul.csv⟧"],
+    texts: ["⟦/mnt/data/İstanbul.csv⟧", "⟦/mnt/data/i\u0307stanbul.csv⟧"],
   },
   {
     rule: "sigmas",
     files: ["ΣΑΣ.csv"],
-    texts: ["⟦/mnt/data/ΣΑΣ.csv⟧ ⟦/mnt/data/σας.csv⟧ ⟦/mnt/data/σασ.csv⟧"],
+    texts: ["⟦/mnt/data/ΣΑΣ.csv⟧", "⟦/mnt/data/σας.csv⟧ ⟦/mnt/data/σασ.csv⟧"],
   },
   {
     rule: "typography",
@@ -389,17 +390,17 @@ describeRows([
     ],
   },
   {
-    rule: "a near container where it has moved",
+    rule: "a near and a far container, with both paths in one text",
     files: ["out/a.csv@near", "a.csv@far"],
     texts: ["⟦a.csv@far‖/mnt/data/a.csv⟧ ⟦out/a.csv@near‖/mnt/data/out/a.csv⟧ ⟦a.csv@far‖/mnt/data/a.csv⟧"],
   },
   {
-    rule: "a near container where two fit",
+    rule: "a near container in which two files fit",
     files: ["x/a.csv@near", "y/a.csv@near", "z/a.csv@far"],
     texts: ["⟪ambiguous:/mnt/data/a.csv⟫"],
   },
   {
-    rule: "two containers where it has moved",
+    rule: "two containers with the file in another folder",
     files: ["x/a.csv@near", "y/a.csv@far"],
     texts: ["⟦x/a.csv@near‖/mnt/data/a.csv⟧"],
   },
@@ -415,10 +416,10 @@ describeRows([
     ],
   },
   {
-    rule: "what is next to a mention",
+    rule: "characters right next to a mention",
     files: ["a.csv"],
     texts: [
-      "[⟦a.csv⟧](⟪not-found:/mnt/data/b.csv⟫) and a.csv",
+      "[a.csv](⟪not-found:/mnt/data/b.csv⟫) and ⟦a.csv⟧",
       "[a.csv](https://x.y/z) ⟦/mnt/data/a.csv⟧",
       "[see ⟦/mnt/data/a.csv⟧]",
       "[[⟦/mnt/data/a.csv⟧]]",

@@ -1,10 +1,10 @@
-/** What the tests of the resolver share: kinds of file names, the forms that models write a mention in, sentences. */
+/** Shared by the resolver's tests: kinds of file names, the forms in which models write a mention, and sentences. */
 import { resolveFileCitations } from "../../src/index.js";
 import type { Annotation, ContainerFile, IndexUnit } from "../../src/types.js";
 
 let created = 1_760_000_000;
 
-/** A file of a container. Its id is its path, so that a failure says which file was meant. */
+/** Builds a container file. Its id contains its path, so that a failed test shows which file was meant. */
 export function file(path: string, more: Partial<ContainerFile> = {}): ContainerFile {
   return {
     id: `cfile_${path}`,
@@ -18,15 +18,16 @@ export function file(path: string, more: Partial<ContainerFile> = {}): Container
   };
 }
 
-/** Where a text is cited and what for, in UTF-16 offsets; and what is reported as unresolved, and why. */
+/** The citations and the reported mentions of a text, in UTF-16 offsets. */
 export interface Outcome {
   cited: [start: number, end: number, fileId: string][];
   missed: [start: number, end: number, reason: string][];
 }
 
 /**
- * A text with its outcome marked in it: `⟦/mnt/data/a.csv⟧` is a citation of `only`, `⟦b.csv‖/mnt/data/B.csv⟧` one
- * of `/mnt/data/b.csv`, and `⟪not-found:/mnt/data/c.csv⟫` a mention that is reported with that reason.
+ * Parses a text in which the expected outcome is marked. `⟦/mnt/data/a.csv⟧` is a citation of the file `only`,
+ * `⟦b.csv‖/mnt/data/B.csv⟧` is a citation of `/mnt/data/b.csv`, and `⟪not-found:/mnt/data/c.csv⟫` is a mention that is reported
+ * with the reason `not-found`.
  */
 export function marked(source: string, only?: string): { text: string; outcome: Outcome } {
   const outcome: Outcome = { cited: [], missed: [] };
@@ -42,7 +43,7 @@ export function marked(source: string, only?: string): { text: string; outcome: 
   return { text, outcome };
 }
 
-/** What the resolver makes of a text. */
+/** Returns the resolver's outcome for a text. */
 export function resolved(
   text: string,
   files: readonly ContainerFile[],
@@ -56,7 +57,7 @@ export function resolved(
   };
 }
 
-/** Kinds of file names: what a name may hold that a text, a link, JSON or a shell also uses. */
+/** Kinds of file names, many with characters that mean something in prose, links, JSON or a shell. */
 export const NAMES = [
   "report.csv",
   "sales_by_region.xlsx",
@@ -110,7 +111,7 @@ export const NAMES = [
   "résumé’s.docx",
 ];
 
-/** Other files of the container, near what {@link NAMES} spell, that must never be taken for them. */
+/** Other files of the container, with names similar to those in {@link NAMES}. None may be cited for a mention of such a name. */
 export const DECOYS = [
   "report.csv.gz",
   "Q3",
@@ -126,10 +127,10 @@ export const DECOYS = [
   "rt.csv",
 ];
 
-/** Each segment percent-encoded, as `encodeURIComponent` does. */
+/** Percent-encodes each segment with `encodeURIComponent`. */
 export const encoded = (name: string): string => name.split("/").map(encodeURIComponent).join("/");
 
-/** What stands before the citation, the citation, what stands behind it. */
+/** Writes a mention: the text before the cited range, the cited range, and the text after it. */
 export type Form = (name: string) => [before: string, cited: string, after: string];
 
 const inLink =
@@ -137,10 +138,10 @@ const inLink =
   (name) => [before, destination(name), after];
 const sandbox = (name: string): string => `sandbox:/mnt/data/${name}`;
 const bare = (name: string): string => `/mnt/data/${name}`;
-/** As it stands in a JSON string. */
+/** Returns a path as it is written in a JSON string. */
 const inJson = (path: string): string => JSON.stringify(path).slice(1, -1);
 
-/** The forms of the design's table that hand a file over in a link. */
+/** The forms in the design's table in which the mention is a link. */
 export const LINK_FORMS: Record<string, Form> = {
   "link-sandbox": inLink(sandbox),
   "link-sandbox-encoded": inLink((name) => sandbox(encoded(name))),
@@ -192,7 +193,7 @@ export const LINK_FORMS: Record<string, Form> = {
   "json-link": inLink((name) => inJson(sandbox(name)), '{"answer": "[Download](', ')\\n"}'),
 };
 
-/** The forms that name the path and no more. */
+/** The forms in the design's table in which the mention is a path outside of a link. */
 export const BARE_FORMS: Record<string, Form> = {
   bare: inLink(bare, "", ""),
   "bare-sandbox": inLink(sandbox, "", ""),
@@ -242,7 +243,7 @@ export const BARE_FORMS: Record<string, Form> = {
   "line-number": inLink(bare, "`", ":12`"),
   "html-text": inLink(bare, "<code>", "</code>"),
   "html-break": inLink(bare, "", "<br>"),
-  "dash-behind": inLink(bare, "", " — done"),
+  "dash-after": inLink(bare, "", " — done"),
   "em-dash": inLink(bare, "", "—done"),
   arrow: inLink(bare, "→ ", ""),
   "new-line": inLink(bare, "\n\n", "\n\n"),
@@ -251,7 +252,7 @@ export const BARE_FORMS: Record<string, Form> = {
   equals: inLink(bare, "path=", ""),
 };
 
-/** Sentences around a mention, `%` where it stands. */
+/** Sentences in which a mention replaces the `%`. */
 export const SENTENCES = [
   "%",
   "Here it is: %",

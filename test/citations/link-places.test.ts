@@ -1,17 +1,17 @@
-/** Where a cited file's link goes in a text that is nearly something else. The usual forms: test/links.test.ts. */
+/** Tests the places of links in unusual markup. The usual forms are in test/links.test.ts. */
 import { describe, expect, test } from "vitest";
 import { replaceFileLinks } from "../../src/index.js";
 import { marked } from "./forms.js";
 
 const HREF = "https://x.y/f";
 const LINK = `[a.csv](${HREF})`;
-/** As a table's row: a text, with what is cited marked in it, and what becomes of that; nothing where it has no place. */
+/** Each row has a text in which the citation is marked, and the expected result: `undefined` if the text must not change. */
 const PLACES: Record<string, [source: string, expected: string | undefined][]> = {
-  "angle brackets, of which one is missing": [
+  "an angle bracket without its partner": [
     ["a <⟦/mnt/data/a.csv⟧ b", `a <${LINK} b`],
     ["a ⟦/mnt/data/a.csv⟧> b", `a ${LINK}> b`],
   ],
-  "a code span that has more in it": [
+  "a code span with other text in it": [
     ["`` `⟦/mnt/data/a.csv⟧ x ``", undefined],
     ["`` x ⟦/mnt/data/a.csv⟧` ``", undefined],
     ["`a ⟦/mnt/data/a`.csv⟧` x", undefined],
@@ -19,7 +19,7 @@ const PLACES: Record<string, [source: string, expected: string | undefined][]> =
     ["`wow!⟦/mnt/data/a.csv⟧`", `\`wow!\`${LINK}`],
     ["`x`⟦a.csv⟧", `\`x\`${LINK}`],
   ],
-  "backticks that make no code span, or one of fewer": [
+  "backticks that form no code span, or a shorter one": [
     ["a ` ⟦a.csv⟧ b\n\nc", `a \` ${LINK} b\n\nc`],
     ["a ` b\n\n⟦a.csv⟧ ` c", `a \` b\n\n${LINK} \` c`],
     ["a ` b\r\n\r\n⟦a.csv⟧ ` c", `a \` b\r\n\r\n${LINK} \` c`],
@@ -28,7 +28,7 @@ const PLACES: Record<string, [source: string, expected: string | undefined][]> =
     ["9. a ` b\n10. ⟦a.csv⟧ ` c", `9. a \` b\n10. ${LINK} \` c`],
     ["\\``⟦a.csv⟧` b", `\\\`${LINK} b`],
   ],
-  "quotes that are JSON's, or are not": [
+  "quotes of JSON and of prose": [
     ['It is {"f" : "⟦a.csv⟧"}.', `It is {"f" : "${HREF}"}.`],
     ['It is {"f":"⟦a.csv⟧" }.', `It is {"f":"${HREF}" }.`],
     ['\n["⟦a.csv⟧"]\n', `\n["${HREF}"]\n`],
@@ -41,7 +41,7 @@ const PLACES: Record<string, [source: string, expected: string | undefined][]> =
     ["[^1]:  ⟦/mnt/data/a.csv⟧", `[^1]:  ${LINK}`],
     ["[^1]: note\n[2]: ⟦/mnt/data/a.csv⟧", `[^1]: note\n[2]: ${HREF}`],
   ],
-  "a label, and what only has its brackets": [
+  "a label, and brackets that are not a label": [
     ["[see ⟦a.csv⟧ [1]](https://h/)", undefined],
     [`${"It is done. ".repeat(80)}[⟦a.csv⟧](https://h/)`, undefined],
     ["[⟦a.csv⟧\nx](https://h/)", undefined],

@@ -1,4 +1,4 @@
-/** Which of what `replaceFileLinks` is given counts, and in which order. What becomes of each form: test/links.test.ts. */
+/** Tests which citations and notes `replaceFileLinks` uses, and in which order. The forms of links are in test/links.test.ts. */
 import { expect, it } from "vitest";
 import { replaceFileLinks } from "../../src/index.js";
 import type { ContainerFileCitation, UnresolvedMention } from "../../src/types.js";
@@ -22,29 +22,29 @@ const a = citation("/mnt/data/a.csv", { filename: "a.csv" });
 const b = citation("/mnt/data/b.csv", { filename: "b.csv" });
 const x: UnresolvedMention = { text: "/mnt/data/x.csv", start: 4, end: 19, reason: "not-found" };
 
-it("toUrl is asked in the text's order, whatever the order of the annotations", () => {
+it("calls toUrl in the text's order, whatever the order of the annotations", () => {
   const toUrl = ({ filename }: ContainerFileCitation) => `https://x.y/${filename}`;
   const expected = "See /mnt/data/x.csv, [a.csv](https://x.y/a.csv) and [b.csv](https://x.y/b.csv)";
   expect(replaceFileLinks(text, [b, a], toUrl)).toBe(expected);
 });
 
-it.each([undefined, null, ""])("what toUrl has no URL for, but %j, is left", (nothing) => {
+it.each([undefined, null, ""])("leaves the text unchanged if toUrl returns %j", (nothing) => {
   expect(replaceFileLinks(text, [a], () => nothing)).toBe(text);
 });
 
-it("of two citations of one file at one place, the first counts", () => {
+it("uses the first of two citations of one file for one place", () => {
   const again = { ...a, filename: "other name.csv" };
   expect(replaceFileLinks(text, [a, again], () => "https://x.y/a")).toContain("[a.csv](https://x.y/a)");
 });
 
-it("a note stands before a link, where its mention does, and once", () => {
+it("writes a note once, in the text's order with the links", () => {
   const options = { unresolved: [x, x], onMissing: () => "(lost)" };
   expect(replaceFileLinks(text, [b, a], () => "https://x.y/f", options)).toBe(
     "See (lost), [a.csv](https://x.y/f) and [b.csv](https://x.y/f)",
   );
 });
 
-it("an underscore in a label is written as an entity where it could begin or end an emphasis, and only there", () => {
+it("writes an underscore in a label as an entity only where it could start or end emphasis", () => {
   const named = { ...a, filename: "_a_1_2_.csv" };
   expect(replaceFileLinks(text, [named], () => "https://x.y/f")).toContain(
     "[&#95;a_1_2&#95;.csv](https://x.y/f)",
@@ -52,7 +52,7 @@ it("an underscore in a label is written as an entity where it could begin or end
 });
 
 it.each(["[it]( /mnt/data/x.csv )", "[it](< /mnt/data/x.csv>)"])(
-  "a note takes the place of %s, whole",
+  "replaces the whole link %s with a note",
   (link) => {
     const start = link.indexOf("/mnt");
     const unresolved = [{ ...x, start, end: start + x.text.length }];

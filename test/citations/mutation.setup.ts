@@ -1,14 +1,17 @@
-/** For `npm run mutation`: a property that a mutant breaks breaks soon. Thousands of runs for each would take days. */
+/**
+ * Limits the time of each property for `npm run mutation`. If a mutant breaks a property, one of the first runs usually fails.
+ * Thousands of runs per property and mutant would take days.
+ */
 import fc from "fast-check";
 import { expect } from "vitest";
 
-// This one counts what its runs have met.
-const isWhole = expect.getState().testPath?.endsWith("repetition.test.ts");
-if (!isWhole) {
+// repetition.test.ts counts repetitions over all of its runs, so it must not be cut short.
+const needsAllRuns = expect.getState().testPath?.endsWith("repetition.test.ts");
+if (!needsAllRuns) {
   fc.configureGlobal({
     interruptAfterTimeLimit: 20,
     reporter: (run) => {
-      // On a busy machine the time can be over before the first run: that says nothing of the mutant.
+      // On a busy machine, the time can be over before the first run. This must not fail the test.
       if (run.failed && !(run.interrupted && run.numRuns === 0))
         throw new Error(fc.defaultReportMessage(run));
     },

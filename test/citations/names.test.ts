@@ -1,6 +1,5 @@
 /**
- * Names with whatever a file system takes, which of several files is meant, and what is no input at all. Long, as every
- * name is written out.
+ * Tests unusual file names, the choice between several files, and invalid input. Long, as every name is written out.
  */
 import { describe, expect, test } from "vitest";
 import { resolveFileCitations } from "../../src/index.js";
@@ -12,7 +11,7 @@ const PRINTABLE = Array.from({ length: 0x7f - 0x20 }, (_, code) => String.fromCh
   (character) => character !== "/",
 );
 
-/** A text with one mention of a file, and the file's own decoy: the name without what is being tested. */
+/** Expects that a text's only citation covers its only mention of a file. The container has one more file. */
 function expectFound(name: string, before: string, cited: string, after: string): void {
   const files = [file(name), file("zzz.csv")];
   const start = before.length;
@@ -35,7 +34,7 @@ describe("a name with", () => {
     }
   });
 
-  test("every printable ASCII character at once", () => {
+  test("all printable ASCII characters", () => {
     const name = `${PRINTABLE.join("")}.csv`;
     expectFound(name, "Saved: ", `/mnt/data/${name}`, "\n");
     expectFound(name, "[x](", `sandbox:/mnt/data/${encoded(name)}`, ")");
@@ -112,13 +111,13 @@ describe("a name with", () => {
   });
 });
 
-/** As it stands in an HTML attribute. */
+/** Returns a name as it is written in an HTML attribute. */
 function entities(name: string): string {
   return name.replace(/[&<>"']/g, (character) => `&#${character.charCodeAt(0)};`);
 }
 
-describe("of several files", () => {
-  test("with one path, the newest is meant", () => {
+describe("several files", () => {
+  test("of files with the same path, the newest is cited", () => {
     const files = [
       file("a.csv", { id: "old", created_at: 1 }),
       file("a.csv", { id: "new", created_at: 3 }),
@@ -127,7 +126,7 @@ describe("of several files", () => {
     expect(resolved("/mnt/data/a.csv", files).cited).toEqual([[0, 15, "new"]]);
   });
 
-  test("in several containers, the container listed first wins, however new the others are", () => {
+  test("of files in several containers, the one in the container listed first is cited, even if others are newer", () => {
     const files = [
       file("b.csv", { container_id: "near", created_at: 1 }),
       file("a.csv", { id: "far", container_id: "far", created_at: 9 }),
@@ -136,7 +135,7 @@ describe("of several files", () => {
     expect(resolved("/mnt/data/a.csv", files).cited).toEqual([[0, 15, "near"]]);
   });
 
-  test("each citation says how it matched, and an ambiguous one lists what fits", () => {
+  test("a citation has the kind of its match, and an ambiguous mention has its candidates", () => {
     const files = [
       file("a.csv"),
       file("B.csv"),
@@ -162,7 +161,7 @@ describe("of several files", () => {
     ]);
   });
 
-  test("a path is one, without its first slash and with dots; in other letters it is written differently", () => {
+  test('a path matches as "path" without its first slash or with dots, and as "written-differently" in other characters', () => {
     const text =
       "sandbox:mnt/data/a.csv /MNT/data/a.csv /mnt/data/x/../a.csv [x](sandbox:/mnt/data/x/../b.csv)";
     const { citations, unresolved } = resolveFileCitations(text, [file("a.csv")]);
@@ -176,13 +175,13 @@ describe("of several files", () => {
     expect(literally.citations.map(({ match }) => match)).toEqual(["path"]);
   });
 
-  test("one that is cited for no place in the text is still cited where it is named", () => {
+  test("a file that the API cited without a range is still cited where the text names it", () => {
     const chart = { type: "container_file_citation", file_id: "cfile_a.csv", start_index: 0, end_index: 0 };
     expect(resolved("See a.csv", [file("a.csv")], [chart]).cited).toEqual([[4, 9, "cfile_a.csv"]]);
     expect(resolved("```\n/mnt/data/a.csv\n```", [file("a.csv")], [chart]).cited).toEqual([]);
   });
 
-  test("other roots are searched where they are given", () => {
+  test("files below other roots are found if these roots are passed", () => {
     const files = [file("a.csv", { path: "/home/oai/share/a.csv", id: "share" }), file("b.csv")];
     const text = "[a](sandbox:/home/oai/share/a.csv) /mnt/data/b.csv";
     const { citations } = resolveFileCitations(text, files, { roots: ["/home/oai/share"] });
@@ -190,7 +189,7 @@ describe("of several files", () => {
     const two = { roots: ["/data", "/mnt/data"] };
     expect(
       resolveFileCitations(text, files, two).citations.map(({ annotation }) => annotation.filename),
-    ).toEqual(["b.csv"]);
+    ).toEqual(["a.csv", "b.csv"]); // `sandbox:` finds files outside of the roots too
     expect(resolveFileCitations(text, files, { roots: [] })).toEqual({
       annotations: [],
       citations: [],
@@ -198,7 +197,7 @@ describe("of several files", () => {
     });
   });
 
-  test("of two roots, one in the other, a file is in the inner one, whichever comes first", () => {
+  test("a file below two nested roots belongs to the inner one, whatever their order", () => {
     const files = [file("a.csv"), file("a.csv", { path: "/mnt/a.csv", id: "outer" })];
     const text = "/mnt/data/a.csv and /mnt/a.csv";
     for (const roots of [
@@ -213,7 +212,7 @@ describe("of several files", () => {
     }
   });
 
-  test("a root is found as it is written, whatever characters it has", () => {
+  test("a root may contain characters with a meaning in regular expressions", () => {
     const path = "/srv/v1.0 (x)/a+b$/a.csv";
     const roots = ["/srv/v1.0 (x)/a+b$"];
     const { citations } = resolveFileCitations(`Saved: ${path}`, [file("a.csv", { path })], { roots });
@@ -221,30 +220,30 @@ describe("of several files", () => {
   });
 });
 
-describe("a TypeError names what is wrong", () => {
+describe("a TypeError names the invalid value", () => {
   const a = file("a.csv");
   test.each<[string, unknown[], string]>([
-    ["no text", [undefined, []], "text must be a string, got undefined"],
-    ["no list", ["", {}], "files must be an array of container files, got {}"],
-    ["a file that is none", ["", [a, null]], "files[1] must be a container file object, got null"],
+    ["a missing text", [undefined, []], "text must be a string, got undefined"],
+    ["files that are no array", ["", {}], "files must be an array of container files, got {}"],
+    ["a file that is null", ["", [a, null]], "files[1] must be a container file object, got null"],
     [
       "a file without a path",
       ["", [{ ...a, path: undefined }]],
       "files[0].path must be a string, got undefined",
     ],
-    ["a file without an id", ["", [{ ...a, id: 7 }]], "files[0].id must be a string, got 7"],
+    ["a file with a number as its id", ["", [{ ...a, id: 7 }]], "files[0].id must be a string, got 7"],
     [
-      "a date that is no number",
+      "a date that is not a number",
       ["", [{ ...a, created_at: "now" }]],
       'files[0].created_at must be a number of seconds, got "now"',
     ],
     [
-      "annotations that are none",
+      "an annotation that is not an object",
       ["", [], { annotations: [1] }],
       "annotations must be an array of annotation objects, got an array of 1",
     ],
     [
-      "another unit",
+      "an unknown unit",
       ["", [], { indexUnit: "bytes" }],
       'indexUnit must be "auto", "code-point" or "utf-16", got "bytes"',
     ],
@@ -254,17 +253,17 @@ describe("a TypeError names what is wrong", () => {
       "roots must be an array of absolute paths without a slash at the end, got an array of 1",
     ],
     [
-      "a root that is no text",
+      "a root that is not a string",
       ["", [], { roots: [["/mnt/data"]] }],
       "roots must be an array of absolute paths without a slash at the end, got an array of 1",
     ],
     [
-      "a root that is no absolute path",
+      "a root that is not an absolute path",
       ["", [], { roots: ["mnt/data"] }],
       "roots must be an array of absolute paths without a slash at the end, got an array of 1",
     ],
     [
-      "a root that is no list",
+      "roots that are not an array",
       ["", [], { roots: "/mnt/data" }],
       'roots must be an array of absolute paths without a slash at the end, got "/mnt/data"',
     ],
@@ -284,7 +283,7 @@ interface Case {
 }
 
 describeShared("the shared cases", () => {
-  test("are exact", () => {
+  test("have exactly the expected citations", () => {
     const cases: Case[] = JSON.parse(readShared("eval/cases.json"));
     const wrong = cases.filter(({ text, files, annotations, expected, unresolved }) => {
       const got = resolveFileCitations(text, files, { annotations, indexUnit: "utf-16" });
@@ -298,7 +297,7 @@ describeShared("the shared cases", () => {
   });
 });
 
-/** The same objects, the properties of each in alphabetical order. */
+/** Returns the entries of each object, sorted by key. */
 function sorted(values: readonly unknown[]): unknown[] {
   return values.map((value) => Object.entries(value as object).sort(([a], [b]) => (a < b ? -1 : 1)));
 }

@@ -1,6 +1,6 @@
 /**
- * What holds for any text and any files: searched for counterexamples with texts made of what is awkward. Long, as all
- * that has to hold is held against the same texts.
+ * Tests properties that hold for any text and any files, with random texts made of awkward pieces. Long, as all properties use
+ * the same texts.
  */
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
@@ -10,7 +10,7 @@ import { BARE_FORMS, file, LINK_FORMS, NAMES, resolved, SENTENCES } from "./form
 
 const runs = { seed: 20_260_101, numRuns: 4000 };
 
-/** Pieces that begin, end, wrap, encode or almost are a mention. */
+/** Pieces that start, end, wrap or encode a mention, or look like one. */
 const FRAGMENTS = [
   ..."/\\%&[](){}<>\"'`*_~|#?!.,;: \n\t-=+@$^",
   "/mnt/data/",
@@ -97,7 +97,7 @@ const anyText = fc.oneof(
   { weight: 1, arbitrary: fc.string({ unit: "grapheme", maxLength: 60 }) },
 );
 
-/** Names that the awkward texts spell often, and some that nobody would give a file. */
+/** Paths that the awkward texts often contain, and some that are unlikely or invalid. */
 const anyPath = fc.oneof(
   {
     weight: 4,
@@ -141,7 +141,7 @@ const anyFile: fc.Arbitrary<ContainerFile> = fc
 const anyFiles = fc.array(anyFile, { maxLength: 6 });
 const anyUnit = fc.constantFrom<IndexUnit>("auto", "code-point", "utf-16");
 
-/** Annotations as a server may send them, most of them nonsense. */
+/** Annotations that a server could send. Most are nonsense. */
 const anyAnnotation: fc.Arbitrary<Annotation> = fc.record({
   type: fc.constantFrom("container_file_citation", "url_citation", "file_citation"),
   start_index: fc.option(fc.integer({ min: -1, max: 80 })),
@@ -151,7 +151,7 @@ const anyAnnotation: fc.Arbitrary<Annotation> = fc.record({
   container_id: fc.constantFrom("cntr_1", undefined),
 });
 
-/** A text, files and the part's own annotations. */
+/** A text, files, and the annotations that the part already has. */
 const anyInput = fc.record({
   text: anyText,
   files: anyFiles,
@@ -159,13 +159,13 @@ const anyInput = fc.record({
   indexUnit: anyUnit,
 });
 
-/** The text an annotation covers, in the unit it counts in. */
+/** Returns the text that an annotation covers in the given unit. */
 function covered(text: string, { start_index, end_index }: Annotation, unit: IndexUnit): string {
   if (unit === "utf-16") return text.slice(start_index!, end_index!);
   return [...text].slice(start_index!, end_index!).join("");
 }
 
-/** The same files, resolved with what was found already: what the next repair of a repaired response does. */
+/** Resolves a text with the annotations that resolving it the first time found, as a second repair does. */
 function again(
   text: string,
   files: ContainerFile[],
@@ -180,7 +180,7 @@ function again(
 }
 
 describe("for any text and any files", () => {
-  test("nothing throws, and nothing that was passed is changed", () => {
+  test("the resolver does not throw and does not change its arguments", () => {
     fc.assert(
       fc.property(anyInput, ({ text, files, annotations, indexUnit }) => {
         const before = JSON.stringify([files, annotations]);
@@ -191,7 +191,7 @@ describe("for any text and any files", () => {
     );
   });
 
-  test("a new range, sliced in its unit, spells what the citation claims", () => {
+  test("a new range, sliced in its unit, spells the cited file", () => {
     fc.assert(
       fc.property(
         anyText,
@@ -202,12 +202,12 @@ describe("for any text and any files", () => {
           expect(annotations).toEqual(citations.map(({ annotation }) => annotation));
           for (const { annotation, text: spelled, start, end } of citations) {
             expect(text.slice(start, end)).toBe(spelled);
-            // A lone surrogate is a code point too, and next to another one it is no longer lone.
+            // A lone surrogate counts as a code point, but two adjacent ones can form a pair.
             expect(covered(text, annotation, indexUnit)).toBe(spelled);
             const cited = files.find(({ id }) => id === annotation.file_id)!;
             expect(cited.container_id).toBe(annotation.container_id);
             expect(cited.path.endsWith(`/${annotation.filename}`)).toBe(true);
-            // One reading of what is spelled is the name, or for an upload what it was called before.
+            // The cited text, as written or decoded, contains the file's name or, for an upload, the name it had before.
             const readings = [spelled, ...[decodeLoosely(spelled)]].map(plain);
             const name = plain(annotation.filename).replace(
               /^(?:file|assistant)-[a-z0-9]+-|^[0-9a-f]{6,}-/,
@@ -221,7 +221,7 @@ describe("for any text and any files", () => {
     );
   });
 
-  test("ranges are in order, and overlap neither each other nor what the API cited", () => {
+  test("ranges ascend, and overlap neither each other nor the API's citations", () => {
     fc.assert(
       fc.property(anyInput, ({ text, files, annotations }) => {
         const { citations, unresolved } = resolveFileCitations(text, files, {
@@ -259,7 +259,7 @@ describe("for any text and any files", () => {
     );
   });
 
-  test("a file that the text does not name changes nothing", () => {
+  test("a file that the text does not name does not change the result", () => {
     fc.assert(
       fc.property(
         anyText,
@@ -283,7 +283,7 @@ describe("for any text and any files", () => {
 });
 
 describe("a file in random text", () => {
-  /** Text that leaves a mention alone: it ends in a line break, and opens no link, code block or quotation. */
+  /** Text that does not affect a mention on the next line: it opens no link, code block or quotation. */
   const neighbour = fc
     .array(
       fc.constantFrom(
@@ -308,12 +308,12 @@ describe("a file in random text", () => {
   });
 });
 
-describe("of several mentions in one answer", () => {
+describe("several mentions in one answer", () => {
   const sentence = fc.constantFrom(...SENTENCES).map((text) => text.split("%") as [string, string]);
   const mention = fc
     .tuple(
       sentence,
-      // A tab behind a blank line makes a code block, in which a file that is cited elsewhere is not.
+      // After a blank line, the form with a tab would be a code block. A file that is cited elsewhere is not cited in code.
       fc.constantFrom(...Object.values({ ...LINK_FORMS, ...BARE_FORMS, tab: BARE_FORMS.bare! })),
       fc.constantFrom(...NAMES),
     )
@@ -346,7 +346,7 @@ describe("of several mentions in one answer", () => {
     )
     .map((text) => [text, "", "", ""] as const);
 
-  test("each is found as if it stood alone", () => {
+  test("each mention is found as if it were the only one", () => {
     const files = [...NAMES, "zzz/other.bin"].map((name) => file(name));
     fc.assert(
       fc.property(
@@ -369,7 +369,7 @@ describe("of several mentions in one answer", () => {
   });
 });
 
-/** Without what the resolver may ignore: case, composition, kinds of dashes, spaces and quotes. */
+/** Removes the differences that the resolver may ignore: case, composition, kinds of dashes, spaces and quotes. */
 function plain(text: string): string {
   return text
     .normalize("NFD")
@@ -381,7 +381,7 @@ function plain(text: string): string {
     .replace(/ς/g, "σ");
 }
 
-/** One reading of an encoded text; written apart from the resolver's own. */
+/** Decodes an encoded text in one of the possible ways. Shares no code with the resolver. */
 function decodeLoosely(text: string): string {
   return text
     .replace(/(?:%[0-9a-f]{2})+/gi, (bytes) => {

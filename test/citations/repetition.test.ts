@@ -1,4 +1,4 @@
-/** A text that says the same again and again is read once: what is found must be what reading all of it finds. */
+/** Tests texts that repeat a mention. The resolver looks it up once, which must give the same result as a lookup each time. */
 import fc from "fast-check";
 import { afterEach, expect, test, vi } from "vitest";
 import { LONGEST_PATH } from "../../src/citations/mentions.js";
@@ -11,7 +11,7 @@ const files = ["report.csv", "out/plot.png", "Q3 report.pdf", "x/a.csv", "y/a.cs
 );
 files.push(file("file-Ab12-data.csv", { source: "user" }));
 
-/** What is repeated: mentions that are found and that are not, and what may stand around them. */
+/** Texts to repeat: mentions with and without a file, and text around them. */
 const pieces = fc
   .array(
     fc.oneof(
@@ -50,7 +50,7 @@ afterEach(() => {
   vi.restoreAllMocks();
 });
 
-test("what is repeated means the same as what is read each time", () => {
+test("gives the same result as looking up each mention", () => {
   let repeated = 0;
   fc.assert(
     fc.property(texts, (text) => {
@@ -66,7 +66,7 @@ test("what is repeated means the same as what is read each time", () => {
   expect(repeated).toBeGreaterThan(1000);
 });
 
-test("a text that repeats up to what makes the difference is read there", () => {
+test("looks up the mentions again where the text after them differs", () => {
   const missing = "/mnt/data/out/plo ";
   for (const times of [226, 227, 228, 500, 1000]) {
     const { missed } = resolved(`${missing.repeat(times)}x/b.csv and ${missing.repeat(times)}`, files);
@@ -77,7 +77,7 @@ test("a text that repeats up to what makes the difference is read there", () => 
   }
 });
 
-test("an annotation in the midst of what is repeated covers that one mention", () => {
+test("an annotation in a repeated text covers only its own mention", () => {
   const piece = "see /mnt/data/report.csv\n";
   const text = piece.repeat(1000);
   const start = 500 * piece.length + 4;
@@ -87,19 +87,19 @@ test("an annotation in the midst of what is repeated covers that one mention", (
   expect(cited.some(([from]) => from === start)).toBe(false);
 });
 
-test("a mention is known as often as all that is read of it comes again, but for the last time", () => {
-  const [before, behind] = [512, LONGEST_PATH + 512];
+test("counts a repetition only if all the text that is read for it repeats, except for the last one", () => {
+  const [before, after] = [512, LONGEST_PATH + 512];
   const piece = "see /mnt/data/report.csv\n";
   for (const end of ["", "x", "see", "see /mnt/data/report.csv and more".repeat(200)]) {
-    // Broken in the midst by one other character, and not.
+    // The repetitions are tested with and without one other character in the middle.
     for (const between of ["", "x"]) {
       const text = piece.repeat(400) + between + piece.repeat(300) + end;
       const repetition = new Repetition(text);
       for (let start = 4; start < text.length; start += 7 * piece.length) {
-        const read = text.slice(Math.max(0, start - before), start + behind);
+        const read = text.slice(Math.max(0, start - before), start + after);
         let times = 0;
         const again = () => start - before + (times + 1) * piece.length;
-        while (text.startsWith(read, again()) && read.length === before + behind) times++;
+        while (text.startsWith(read, again()) && read.length === before + after) times++;
         const known = Math.max(0, times - 1);
         expect([start, repetition.countAt(start, piece.length)]).toEqual([start, known]);
         const other = new Repetition(text);

@@ -1,9 +1,12 @@
-/** What stands around a mention, and says where it begins and ends or that it is another's: cases found by blind readers of the rules. */
+/**
+ * Tests how the text around a mention decides where the mention starts and ends, or that it means no file. The cases come from
+ * readers who knew the rules but not the code.
+ */
 import { describeRows } from "./rows.js";
 
 describeRows([
   {
-    rule: "a folder in any script before the root's name makes it another root",
+    rule: "after a folder in any script, the root's name is part of another path",
     files: ["x.csv"],
     texts: [
       "/home/田中/mnt/data/x.csv",
@@ -15,7 +18,7 @@ describeRows([
     ],
   },
   {
-    rule: "a scheme of other storage before a path makes it no mention",
+    rule: "a path after the scheme of another storage is not a mention",
     files: ["x.csv"],
     texts: [
       "dbfs:/mnt/data/x.csv",
@@ -24,11 +27,11 @@ describeRows([
       "abfss:/mnt/data/x.csv wasbs:/mnt/data/x.csv sftp:/mnt/data/x.csv",
       "`scp nas:/mnt/data/x.csv .` `docker cp web:/mnt/data/x.csv ./y` `rsync -a [::1]:/mnt/data/x.csv ./bak/`",
       "`cp ⟦/mnt/data/x.csv⟧ ⟦/mnt/data/x.csv⟧`",
-      "Path:⟦/mnt/data/x.csv⟧ Datei:⟦/mnt/data/x.csv⟧ paths3:⟦/mnt/data/x.csv⟧",
+      "Path:⟦/mnt/data/x.csv⟧ Datei:⟦/mnt/data/x.csv⟧ paths3:/mnt/data/x.csv",
     ],
   },
   {
-    rule: "what may stand right before a path",
+    rule: "text right before a path",
     texts: [
       "curl -F file=@⟦/mnt/data/a.csv⟧ https://example.com",
       "curl -d @⟦/mnt/data/a.csv⟧ https://example.com",
@@ -40,7 +43,7 @@ describeRows([
     ],
   },
   {
-    rule: "a name without an extension ends where a list or its wrapping goes on",
+    rule: "a name without an extension ends at the separator of a list or at a closing bracket or quote",
     files: ["Makefile", "main.c"],
     texts: [
       "⟦Makefile‖/mnt/data/Makefile⟧, ⟦main.c‖main.c⟧",
@@ -66,7 +69,7 @@ describeRows([
     ],
   },
   {
-    rule: "an arrow ends a name, and so does a sign with nothing behind it",
+    rule: "an arrow ends a name, and so does a sign with nothing after it",
     files: ["a.csv", "b.csv"],
     texts: [
       "⟦a.csv‖/mnt/data/a.csv⟧= ⟦a.csv‖/mnt/data/a.csv⟧@ ⟦a.csv‖/mnt/data/a.csv⟧$ ⟦a.csv‖/mnt/data/a.csv⟧-- it has rows",
@@ -99,7 +102,7 @@ describeRows([
     ],
   },
   {
-    rule: "a folder, whatever closes behind its slash",
+    rule: "text after a folder's slash that ends the folder",
     files: ["out/a.png", "my plots/a.png"],
     texts: [
       "⟪directory:/mnt/data/out/⟫에 저장했습니다",
@@ -111,7 +114,7 @@ describeRows([
     ],
   },
   {
-    rule: "a query goes on to the end of the destination",
+    rule: "a query continues to the end of the destination",
     texts: [
       "[x](⟦sandbox:/mnt/data/a.csv?x=(1)⟧) [x](⟦sandbox:/mnt/data/a.csv#sec(2)⟧) [x](⟦sandbox:/mnt/data/a.csv?a=(b)&c=(d)⟧)",
       "[x](⟦sandbox:/mnt/data/a.csv?q='hi'⟧) [x](⟦sandbox:/mnt/data/a.csv#it's⟧)",
@@ -150,7 +153,7 @@ describeRows([
     texts: ["cat ⟦/mnt/data/my\\ file.csv⟧", "[x](⟦sandbox:/mnt/data/my\\ file.csv⟧)"],
   },
   {
-    rule: "of two names that only their form of Unicode tells apart, the one that is written",
+    rule: "if two names differ only in their Unicode form, the one in the text's form is cited",
     files: ["\u00e9.csv", "e\u0301.csv"],
     texts: [
       "[x](⟦\u00e9.csv‖sandbox:/mnt/data/\u00e9.csv⟧) [x](⟦e\u0301.csv‖sandbox:/mnt/data/e\u0301.csv⟧)",
@@ -158,7 +161,7 @@ describeRows([
     ],
   },
   {
-    rule: "a name inside a known longer one that may not be cited",
+    rule: "a name inside a longer known name that must not be cited",
     files: ["user:my data.csv", "data.csv", "user:file-Ab12-Q3 report.pdf", "report.pdf"],
     texts: [
       "`my data.csv`",
@@ -167,7 +170,7 @@ describeRows([
     ],
   },
   {
-    rule: "a name behind a dash that is no hyphen, or behind another word in its quotes",
+    rule: "a name after a dash, or after another word in the same quotes",
     files: ["a.csv", "报告.xlsx", "2021.csv"],
     texts: [
       "year–a.csv, year−a.csv",
@@ -181,7 +184,7 @@ describeRows([
     ],
   },
   {
-    rule: "a name with the folders that it is in",
+    rule: "a name with its folders",
     files: ["out/a.png", "src/lib/index.ts", "lib/index.ts"],
     texts: [
       "[a](⟦out/a.png‖out/a.png⟧)",
@@ -202,7 +205,7 @@ describeRows([
     ],
   },
   {
-    rule: "a link that is only a name, where folders have files of that name as well",
+    rule: "a link that is only a name, if folders also have files of that name",
     files: ["a.csv", "out/a.csv"],
     texts: ["[x](⟦a.csv‖a.csv⟧) [y](⟦out/a.csv‖out/a.csv⟧)", "It is ⟪ambiguous:a.csv⟫."],
   },
@@ -220,7 +223,7 @@ describeRows([
     ],
   },
   {
-    rule: "a file's name before a colon is no drive",
+    rule: "a file's name before a colon is not a drive",
     files: ["main.c"],
     texts: [
       "main.c:⟦main.c‖/mnt/data/main.c⟧",
@@ -229,7 +232,7 @@ describeRows([
     ],
   },
   {
-    rule: "an underscore that begins no emphasis",
+    rule: "an underscore that starts no emphasis",
     files: ["index.html"],
     texts: [
       "`_index.html`",
@@ -240,12 +243,12 @@ describeRows([
     ],
   },
   {
-    rule: "a call of something that is named like a file, and a command behind one",
+    rule: "a call of a function that is named like a file, and a command after a file",
     files: ["data.csv"],
     texts: ["`data.csv()`", "`wc -l ⟦data.csv‖/mnt/data/data.csv⟧&& echo ok`"],
   },
   {
-    rule: "names in braces behind a name",
+    rule: "braces after a name",
     texts: [
       "⟪pattern:/mnt/data/a.csv{,.bak}⟫",
       "⟪pattern:/mnt/data/a.csv{n}⟫ and [x](⟪pattern:sandbox:/mnt/data/a.csv{n}⟫)",
@@ -258,11 +261,11 @@ describeRows([
     texts: ["![c](⟦sandbox:/mnt/data/a.csv⟧ =300x200) ![c](⟦sandbox:/mnt/data/a.csv⟧ =50%)"],
   },
   {
-    rule: "highlighted",
+    rule: "highlighted paths",
     texts: ["==⟦/mnt/data/a.csv⟧== and ==⟦/mnt/data/a.csv⟧=="],
   },
   {
-    rule: "a name behind a scheme and its slashes",
+    rule: "a name after a scheme and slashes",
     texts: [
       "[x](⟦attachment://a.csv⟧)",
       "[x](⟦sandbox:/a.csv⟧)",
@@ -282,7 +285,7 @@ describeRows([
     ],
   },
   {
-    rule: "a fence that ends with its quote",
+    rule: "a fenced block that ends with its block quote",
     texts: [
       "> ```\n> /mnt/data/a.csv\n\n⟦/mnt/data/a.csv⟧",
       "> ~~~\n> [x](sandbox:/mnt/data/a.csv)\n[y](⟦sandbox:/mnt/data/a.csv⟧)",

@@ -1,11 +1,11 @@
-/** Whether a text may lack a citation is told without its files: no list is asked for where it cannot. */
+/** Tests the decision, made without the files, whether a text may lack a citation. If it cannot, no list is requested. */
 import { describe, expect, it, test } from "vitest";
 import { CitedText } from "../../src/citations/uncited.js";
 import type { Annotation } from "../../src/types.js";
 
 const ROOTS = ["/mnt/data"];
 
-/** What the API cited of `text`: each of what is spelled, at its first place, and the file's name. */
+/** Builds a text with the API's citations. Each covers the first occurrence of a spelled text and has a file's name. */
 function citedText(
   text: string,
   cited: readonly (readonly [spelled: string, filename: string])[],
@@ -24,14 +24,14 @@ const LINK = ["sandbox:/mnt/data/a.csv", "a.csv"] as const;
 describe("a text lacks a citation", () => {
   test.each([
     ["of a path", "Saved: /mnt/data/a.csv", []],
-    ["of a path behind one that is cited", "[x](sandbox:/mnt/data/a.csv) and /mnt/data/b.csv", [LINK]],
+    ["of a path after one that is cited", "[x](sandbox:/mnt/data/a.csv) and /mnt/data/b.csv", [LINK]],
     ["of the same path again", "[x](sandbox:/mnt/data/a.csv) and /mnt/data/a.csv", [LINK]],
-    ["of the label of a link that is not cited", "[/mnt/data/a.csv](https://example.com)", []],
-    ["of a path behind the folder's own name", "In /mnt/data: /mnt/data/a.csv", []],
+    ["of a path in the label of an uncited link", "[/mnt/data/a.csv](https://example.com)", []],
+    ["of a path after the name of its folder", "In /mnt/data: /mnt/data/a.csv", []],
     ["of a path in code", "```\ncat /mnt/data/a.csv\n```", []],
     ["of another file's path in code", "[x](sandbox:/mnt/data/a.csv)\n```\ncat /mnt/data/b.csv\n```", [LINK]],
     [
-      "of another file's path in code, behind the cited one's",
+      "of another file's path in code, after the path of the cited file",
       "[x](sandbox:/mnt/data/a.csv)\n```\ncat /mnt/data/a.csv /mnt/data/b.csv\n```",
       [LINK],
     ],
@@ -41,11 +41,11 @@ describe("a text lacks a citation", () => {
   });
 });
 
-describe("a text lacks none", () => {
+describe("a text lacks no citation", () => {
   test.each([
-    ["where it names no path", "All done: a.csv", []],
-    ["where it names the folder only", "All of it is in /mnt/data.", []],
-    ["where each path is cited", "[x](sandbox:/mnt/data/a.csv)", [LINK]],
+    ["if it has no path", "All done: a.csv", []],
+    ["if it names only the folder", "All of it is in /mnt/data.", []],
+    ["if each path is cited", "[x](sandbox:/mnt/data/a.csv)", [LINK]],
     ["in the label of a cited link", "[/mnt/data/a.csv](sandbox:/mnt/data/a.csv)", [LINK]],
     [
       "in code that names a cited file",
@@ -53,7 +53,7 @@ describe("a text lacks none", () => {
       [LINK],
     ],
     [
-      "in code that names it in another folder, encoded, or in other letters",
+      "in code that names a cited file in another folder, encoded, or in another case",
       "[x](sandbox:/mnt/data/a b.csv)\n```\n/mnt/data/out/x/a%20b.csv\n/mnt/data/A%20B.csv\n```",
       [["sandbox:/mnt/data/a b.csv", "a b.csv"]],
     ],
@@ -62,8 +62,8 @@ describe("a text lacks none", () => {
   });
 });
 
-describe("a place is uncited", () => {
-  it("outside of what is cited and of its label", () => {
+describe("an offset is uncited", () => {
+  it("outside of cited ranges and their labels", () => {
     const text = "See [the a.csv](sandbox:/mnt/data/a.csv).";
     const cited = citedText(text, [LINK]);
     expect(cited.isUncited(text.indexOf("See"))).toBe(true);
@@ -74,13 +74,13 @@ describe("a place is uncited", () => {
 });
 
 describe("a name is cited", () => {
-  it("by a citation of a file of that name, whatever its letters' case, with a range or without", () => {
+  it("by a citation of a file with that name in any case, even without a range", () => {
     const cited = citedText("", [["", "Plan.docx"]]);
     expect(cited.isCitedName("plan.DOCX")).toBe(true);
     expect(cited.isCitedName("plan.doc")).toBe(false);
   });
 
-  it("by nothing that names no file", () => {
+  it("not by an annotation without a file name", () => {
     const annotations = [
       { type: "url_citation" },
       { type: "file_citation", filename: 7 },

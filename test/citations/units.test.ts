@@ -1,16 +1,16 @@
-/** The units that ranges count in, and which of them the annotations prove. */
+/** Tests the unit of ranges, and how the unit is derived from annotations. */
 import { describe, expect, test } from "vitest";
 import { replaceFileLinks, resolveFileCitations } from "../../src/index.js";
 import type { Annotation } from "../../src/types.js";
 import { file, resolved } from "./forms.js";
 
-describe("ranges count in", () => {
+describe("the unit of ranges is", () => {
   const files = [file("a.csv"), file("b.csv")];
   const text = "🎉 [a](sandbox:/mnt/data/a.csv) 👩‍👩‍👧 [b](sandbox:/mnt/data/b.csv)";
   const at = text.indexOf("sandbox:/mnt/data/b.csv");
   const astral = (until: number): number => [...text.slice(0, until)].length;
 
-  /** What the API says of a.csv, in one unit or the other. */
+  /** Returns the API's citation of a.csv in one of the units. */
   function given(unit: "code-point" | "utf-16"): Annotation {
     const start = text.indexOf("sandbox:");
     return {
@@ -24,13 +24,18 @@ describe("ranges count in", () => {
   }
 
   test.each([
-    ["code points, where nothing proves another unit", undefined, undefined, astral(at)],
-    ["code points, where an annotation proves it", given("code-point"), "auto", astral(at)],
-    ["UTF-16 units, where an annotation proves it", given("utf-16"), "auto", at],
-    ["code points, where that is asked for", given("code-point"), "code-point", astral(at)],
-    ["UTF-16 units, where that is asked for", given("utf-16"), "utf-16", at],
-    ["code points, where that is asked for, whatever is proved", given("utf-16"), "code-point", astral(at)],
-    ["UTF-16 units, where that is asked for and nothing is cited", undefined, "utf-16", at],
+    ["code points, if nothing shows another unit", undefined, undefined, astral(at)],
+    ["code points, if an annotation shows it", given("code-point"), "auto", astral(at)],
+    ["UTF-16 units, if an annotation shows it", given("utf-16"), "auto", at],
+    ["code points, if the option says so", given("code-point"), "code-point", astral(at)],
+    ["UTF-16 units, if the option says so", given("utf-16"), "utf-16", at],
+    [
+      "code points, if the option says so, even if an annotation shows another unit",
+      given("utf-16"),
+      "code-point",
+      astral(at),
+    ],
+    ["UTF-16 units, if the option says so and there are no annotations", undefined, "utf-16", at],
   ] as const)("%s", (_, annotation, indexUnit, start) => {
     const annotations = annotation ? [annotation] : [];
     const resolution = resolveFileCitations(text, files, { annotations, indexUnit });
@@ -41,7 +46,7 @@ describe("ranges count in", () => {
     expect(resolution.citations).toHaveLength(annotation ? 1 : 2);
   });
 
-  test("no unit where a citation stands for no place: 0..0 covers nothing and proves nothing", () => {
+  test("code points, if the only range is 0..0, which covers nothing", () => {
     const chart = { type: "container_file_citation", file_id: "cfile_a.csv", start_index: 0, end_index: 0 };
     const { annotations } = resolveFileCitations(text, files, { annotations: [chart] });
     expect(annotations.map(({ start_index }) => start_index)).toEqual([
@@ -58,12 +63,12 @@ describe("ranges count in", () => {
     { start_index: -4, end_index: 9 },
     { start_index: 500, end_index: 900 },
     {},
-  ])("nothing an annotation covers: %j", (range) => {
+  ])("irrelevant to an annotation that covers nothing: %j", (range) => {
     const annotation = { type: "container_file_citation", file_id: "cfile_b.csv", ...range };
     expect(resolved("/mnt/data/a.csv", files, [annotation]).cited).toEqual([[0, 15, "cfile_a.csv"]]);
   });
 
-  /** The unit of a text whose first `spelled` has this annotation, exact in UTF-16: one emoji stands before it. */
+  /** Builds a text that starts with an emoji and annotates `spelled` with its range in UTF-16. Returns the derived unit. */
   function unitOf(spelled: string, more: Partial<Annotation> = {}, roots = ["/mnt/data"]): string {
     const lead = "🎉 [x](";
     const text = `${lead}${spelled}) and /mnt/data/b.csv`;
@@ -85,23 +90,23 @@ describe("ranges count in", () => {
     "https:/mnt/data/a.csv",
     "file:///mnt/data/a.csv",
     "attachment:/mnt/data/a.csv",
-  ])("the unit in which a citation covers %s, a path of any file, below any root", (spelled) => {
+  ])("the one in which a citation covers %s, the path of any file below any root", (spelled) => {
     expect(unitOf(spelled)).toBe("utf-16");
     expect(unitOf(spelled, { filename: undefined })).toBe("utf-16");
     expect(unitOf(spelled, {}, ["/data", "/mnt/data"])).toBe("utf-16");
   });
 
-  test("the unit in which a citation covers its file's name", () => {
+  test("the one in which a citation covers its file's name", () => {
     expect(unitOf("a%20B.csv", { filename: "A b.csv" })).toBe("utf-16");
     expect(unitOf("a.csv", { filename: "b.csv" })).toBe("code-point");
     expect(unitOf("a.csv", { filename: undefined })).toBe("code-point");
   });
 
-  test("code points, where what covers a path is no citation of a container's file", () => {
+  test("code points, if the annotation that covers a path is not a container file citation", () => {
     expect(unitOf("sandbox:/mnt/data/a.csv", { type: "url_citation" })).toBe("code-point");
   });
 
-  test("either unit, of annotations in any order", () => {
+  test("found from annotations in any order", () => {
     const cite = (path: string): Annotation => {
       const start = [...text.slice(0, text.indexOf(path))].length;
       const range = { start_index: start, end_index: start + path.length };
@@ -111,24 +116,38 @@ describe("ranges count in", () => {
     expect(resolved(text, files, annotations, "auto")).toEqual({ cited: [], missed: [] });
   });
 
-  test("UTF-16 units, where one ends behind the text in code points", () => {
+  test("code points, even if a range in code points ends after the end of the text", () => {
     const lead = `${"💥".repeat(8)} see `;
     const cite = (start: number, end: number, more = {}) => ({
       ...given("utf-16"),
       ...{ filename: "b.csv", start_index: start, end_index: end, ...more },
     });
-    const last = cite(lead.length, lead.length + 5);
     const link = (...annotations: Annotation[]) => replaceFileLinks(`${lead}a.csv`, annotations, () => "U");
-    expect(link(last)).toBe(`${lead}[b.csv](U)`);
-    expect(link(cite(lead.length, lead.length + 6))).toBe(`${lead}a.csv`);
+    expect(link(cite(lead.length, lead.length + 5))).toBe(`${lead}a.csv`);
     const points = lead.length - 8;
-    expect(link({ ...last, type: "url_citation" }, cite(points, points + 5, { filename: "a.csv" }))).toBe(
-      `${lead}[a.csv](U)`,
-    );
+    const tooLong = { type: "url_citation", start_index: 0, end_index: points + 6 };
+    expect(link(tooLong, cite(points, points + 5, { filename: "a.csv" }))).toBe(`${lead}[a.csv](U)`);
+  });
+
+  test.each(["code-point", "utf-16"] as const)("%s, if only a url_citation covers its link", (unit) => {
+    const link = "[docs](https://docs.example/a_(b))";
+    for (const covered of [link, `(${link})`, "https://docs.example/a_(b)"]) {
+      const text = `🎉🎉 ${covered} and /mnt/data/a.csv`;
+      const measure = (part: string): number => (unit === "utf-16" ? part.length : [...part].length);
+      const start = measure(text.slice(0, text.indexOf(covered)));
+      const citation = {
+        type: "url_citation",
+        url: "https://docs.example/a_(b)",
+        start_index: start,
+        end_index: start + measure(covered),
+      };
+      const { annotations } = resolveFileCitations(text, [file("a.csv")], { annotations: [citation] });
+      expect(annotations[0]!.start_index).toBe(measure(text.slice(0, text.indexOf("/mnt"))));
+    }
   });
 
   test.each(["code-point", "utf-16"] as const)(
-    "%s: a citation that ends behind the text has no place in it",
+    "%s, and a citation that ends after the end of the text is ignored",
     (unit) => {
       const link = "🎉 [a](sandbox:/mnt/data/a.csv)";
       const whole = unit === "utf-16" ? link.length : [...link].length;

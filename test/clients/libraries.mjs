@@ -1,5 +1,5 @@
-// The code of each page in docs/clients, run as the program a user would make of it: nothing but the key and the base
-// URL in its environment leads to the emulator.
+// Runs the code of each page in docs/clients as a program. Nothing but the key and the base URL in the environment makes the
+// program use the emulator.
 import assert from "node:assert/strict";
 import { mkdir, mkdtemp, readdir, readFile, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
@@ -11,6 +11,7 @@ import { generateText } from "ai";
 import OpenAI from "openai";
 import { createFileCitationsFetch, withFileCitations } from "openai-file-citations";
 import { createResponsesEmulator, stubbornModel } from "openai-file-citations/testing";
+import { links } from "./links.mjs";
 import { HERE, runProgram } from "./program.mjs";
 
 const PAGES = [
@@ -40,16 +41,17 @@ export const libraries = [
   ["ai-sdk, the answer as the next request's input", secondTurnOfAiSdk],
   ["langchain, the answer as the next request's input", secondTurnOfLangChain],
   ["agents, the answer as the next request's input", secondTurnOfAgents],
+  ...links,
 ];
 
 async function codeOf(page) {
   const text = await readFile(join(HERE, "../../docs/clients", `${page}.md`), "utf8");
   const [, code] = /^# [^\n]*\n\n```ts\n(.*?)^```$/ms.exec(text) ?? [];
-  if (!code) throw new Error(`${page}.md does not start with its code`);
+  if (!code) throw new Error(`${page}.md must start with a heading and a block of TypeScript`);
   return code;
 }
 
-async function writeOut(name, code) {
+async function writePage(name, code) {
   await mkdir(WRITTEN, { recursive: true });
   const path = join(WRITTEN, `${name}.ts`);
   await writeFile(path, code);
@@ -58,8 +60,8 @@ async function writeOut(name, code) {
 
 async function compilePages() {
   const paths = [];
-  for (const { page } of PAGES) paths.push(await writeOut(page, await codeOf(page)));
-  // `skipLibCheck`: the libraries' own declarations have errors of their own.
+  for (const { page } of PAGES) paths.push(await writePage(page, await codeOf(page)));
+  // `skipLibCheck` is needed because the libraries' own declarations have errors.
   const options =
     "--noEmit --ignoreConfig --strict --skipLibCheck --module nodenext --target es2023 --types node";
   const tsc = join(HERE, "../../node_modules/.bin/tsc");
@@ -81,10 +83,10 @@ async function runWithPackage({ page, packages }) {
   return `${versions.join(", ")}: both files cited, plain and streamed, and downloaded`;
 }
 
-/** The same code without the one expression that brings the package in: it shows that the citations come from there. */
+/** Runs a page's code without the package's function. Nothing is cited then, so the citations come from the package. */
 async function runWithoutPackage({ page, ours, bare }) {
   const code = await codeOf(page);
-  assert.equal(code.split(ours).length, 2, `${page}.md has ${ours} once`);
+  assert.equal(code.split(ours).length, 2, `${page}.md must contain ${ours} once`);
   const { files, stdout, requests } = await runPage(`${page}-bare`, code.replace(ours, bare));
   assert.deepEqual(files, {});
   assert.equal(stdout, "Download: /mnt/data/slides.pptx");
@@ -103,13 +105,13 @@ async function runPage(name, code) {
   const server = await emulator.listen();
   const cwd = await mkdtemp(join(tmpdir(), "clients-page-"));
   try {
-    const { stdout } = await runProgram(process.execPath, [await writeOut(name, code)], {
+    const { stdout } = await runProgram(process.execPath, [await writePage(name, code)], {
       cwd,
       env: {
         PATH: process.env.PATH,
         OPENAI_API_KEY: "test",
         OPENAI_BASE_URL: server.baseURL,
-        // The Agents SDK would send its traces to OpenAI, wherever the client's requests go.
+        // The Agents SDK sends traces to OpenAI, even if the client has another base URL.
         OPENAI_AGENTS_DISABLE_TRACING: "1",
       },
     });
@@ -125,7 +127,7 @@ async function runPage(name, code) {
   }
 }
 
-/** A model that writes the file in its first turn and only speaks of it in its second. */
+/** Returns an emulator whose model writes a file in the first turn and only mentions the file in the second turn. */
 function twoTurns() {
   return createResponsesEmulator({
     script: [
@@ -135,7 +137,7 @@ function twoTurns() {
   });
 }
 
-/** It sends the items of earlier turns as references by id, and no `previous_response_id`. */
+/** The AI SDK refers to items of earlier turns by id, and sends no `previous_response_id`. */
 async function secondTurnOfAiSdk() {
   const emulator = twoTurns();
   const openai = createOpenAI({ apiKey: "test", fetch: createFileCitationsFetch({ fetch: emulator.fetch }) });
@@ -153,9 +155,9 @@ async function secondTurnOfAiSdk() {
     .filter(({ method }) => method === "POST")
     .at(-1)
     .body.input.map(({ type }) => type);
-  assert.ok(types.includes("item_reference"), `the input refers to items: ${types}`);
+  assert.ok(types.includes("item_reference"), `the input must contain an item_reference, got ${types}`);
   assert.equal(second.sources.length, 1);
-  return "its items go back by reference, and the second answer is cited";
+  return "sends items by reference, and the second answer is cited";
 }
 
 async function secondTurnOfLangChain() {
@@ -175,7 +177,7 @@ async function secondTurnOfLangChain() {
   expectRoundTrip(emulator);
   const [cited] = second.contentBlocks.find(({ type }) => type === "text").annotations;
   assert.equal(cited.file_id, first.contentBlocks.find(({ type }) => type === "text").annotations[0].file_id);
-  return "its citation goes back as the API wrote it, and the second answer is cited";
+  return "sends the citation back unchanged, and the second answer is cited";
 }
 
 async function secondTurnOfAgents() {
@@ -188,10 +190,10 @@ async function secondTurnOfAgents() {
   expectRoundTrip(emulator);
   const [cited] = second.newItems.at(-1).rawItem.content[0].providerData.annotations;
   assert.equal(cited.file_id, first.newItems.at(-1).rawItem.content[0].providerData.annotations[0].file_id);
-  return "its citation goes back as the API wrote it, and the second answer is cited";
+  return "sends the citation back unchanged, and the second answer is cited";
 }
 
-/** The second request holds the first answer's citation, with the fields that OpenAI's schema has and no others. */
+/** Checks that the second request has the citation of the first answer, with exactly the fields of OpenAI's schema. */
 function expectRoundTrip({ requests, containers }) {
   const [container] = containers.values();
   const { body } = requests.filter(({ method }) => method === "POST").at(-1);

@@ -3,22 +3,49 @@ import { fileURLToPath } from "node:url";
 
 export const HERE = fileURLToPath(new URL(".", import.meta.url));
 
-const TIME_LIMIT = 120_000;
+/** For what hangs. What is only slow, on a machine that has other work, has the time that it takes. */
+export const TIME_LIMIT_MS = 300_000;
 
-/** Runs a program to its end. Rejects with all that it wrote where it fails or does not end. */
-export function runProgram(command, args, { cwd, env = process.env, input = "" }) {
-  return new Promise((resolve, reject) => {
-    const child = spawn(command, args, { cwd, env, timeout: TIME_LIMIT, killSignal: "SIGKILL" });
-    const output = { stdout: "", stderr: "" };
-    child.stdout.setEncoding("utf8").on("data", (text) => (output.stdout += text));
-    child.stderr.setEncoding("utf8").on("data", (text) => (output.stderr += text));
+/** Runs a program until it exits. Rejects with its output if it fails or exceeds the time limit. */
+export function runProgram(command, args, options) {
+  return start(command, args, options).ended;
+}
+
+/**
+ * Starts a server on 127.0.0.1 and waits until it prints its URL. Rejects with its output if it ends before. The server is
+ * ended after the time limit, at the latest.
+ */
+export async function startServer(command, args, options) {
+  const { child, ended, output } = start(command, args, options);
+  const exited = new Promise((resolve) => child.on("close", resolve));
+  const url = await new Promise((resolve, reject) => {
+    child.stdout.on("data", () => {
+      const [found] = /http:\/\/127\.0\.0\.1:\d+(?=\s)/.exec(output.stdout) ?? [];
+      if (found) resolve(found);
+    });
+    ended.then(() => reject(new Error(`${command} ended:\n${output.stdout}${output.stderr}`)), reject);
+  });
+  async function close() {
+    child.kill("SIGKILL");
+    await exited;
+  }
+  return { url, output, close };
+}
+
+function start(command, args, { cwd, env = process.env, input = "" }) {
+  const child = spawn(command, args, { cwd, env, timeout: TIME_LIMIT_MS, killSignal: "SIGKILL" });
+  const output = { stdout: "", stderr: "" };
+  child.stdout.setEncoding("utf8").on("data", (text) => (output.stdout += text));
+  child.stderr.setEncoding("utf8").on("data", (text) => (output.stderr += text));
+  const ended = new Promise((resolve, reject) => {
     child.on("error", reject);
     child.on("close", (code, signal) => {
       if (code === 0) return resolve(output);
-      const end = signal === null ? `exit code ${code}` : `ended by ${signal}`;
-      reject(new Error(`${command} ${args.join(" ")}: ${end}\n${output.stdout}${output.stderr}`));
+      const reason = signal === null ? `exit code ${code}` : `ended by ${signal}`;
+      reject(new Error(`${command} ${args.join(" ")}: ${reason}\n${output.stdout}${output.stderr}`));
     });
     child.stdin.on("error", reject);
-    child.stdin.end(input);
   });
+  child.stdin.end(input);
+  return { child, ended, output };
 }

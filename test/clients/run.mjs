@@ -1,9 +1,12 @@
-// Every library and runtime, one line each, and what they come to. Names on the command line choose among them.
+// Runs the checks of all libraries, tracing wrappers, runtimes and frameworks, and prints a line for each and a total. Arguments
+// select checks by name.
+import { frameworks } from "./frameworks.mjs";
 import { libraries } from "./libraries.mjs";
 import { runtimes } from "./runtimes.mjs";
+import { tracing } from "./tracing/tracing.mjs";
 
 const wanted = process.argv.slice(2);
-const cases = [...libraries, ...runtimes].filter(
+const cases = [...libraries, ...tracing, ...runtimes, ...frameworks].filter(
   ([name]) => wanted.length === 0 || wanted.some((part) => name.includes(part)),
 );
 

@@ -1,12 +1,10 @@
-// smoke.mjs in every runtime the package says it runs in, each against an emulator on loopback HTTP.
-import { mkdtemp, rm } from "node:fs/promises";
-import { tmpdir } from "node:os";
+// Runs smoke.mjs in every runtime that the package supports, against an emulator on loopback HTTP.
 import { join } from "node:path";
 import { build } from "esbuild";
 import { Miniflare } from "miniflare";
 import { createResponsesEmulator, stubbornModel } from "openai-file-citations/testing";
-import { chromium } from "playwright-core";
 import { version as workerdVersion } from "workerd";
+import { inChromium } from "./chromium.mjs";
 import { HERE, runProgram } from "./program.mjs";
 
 const MAIN = `import { smoke } from "./smoke.mjs";
@@ -17,13 +15,13 @@ const node = (version) => ["npx", "-y", "-p", `node@${version}`, "node", "--inpu
 const bin = (name) => join(HERE, "node_modules", ".bin", name);
 
 export const runtimes = [
-  // The oldest one that package.json's `engines` lets in.
+  // The oldest version that package.json's `engines` allows.
   ["Node 20.19", ({ baseURL }) => runCommand(node("20.19"), baseURL)],
   ["Node 22", ({ baseURL }) => runCommand(node("22"), baseURL)],
   ["Node 24", ({ baseURL }) => runCommand(node("24"), baseURL)],
-  ["Node, the newest", ({ baseURL }) => runCommand(node("latest"), baseURL)],
+  ["Node, latest", ({ baseURL }) => runCommand(node("latest"), baseURL)],
   ["Bun", ({ baseURL }) => runCommand([bin("bun"), "run", "-"], baseURL)],
-  // The package needs no permission but to reach the API.
+  // The package needs no permission except network access to the API.
   [
     "Deno",
     ({ baseURL, url }) =>
@@ -33,8 +31,8 @@ export const runtimes = [
   ["Chromium", runChromium],
 ].map(([name, run]) => [name, () => withServer(run)]);
 
-/** The bundle that browsers and workers load, as a page of the emulator's own origin. */
-let bundle;
+/** The bundle of smoke.mjs for Chromium. The emulator's server serves the bundle, so that it has the same origin as the API. */
+let smokeBundle;
 
 async function withServer(run) {
   const emulator = createResponsesEmulator({
@@ -42,34 +40,35 @@ async function withServer(run) {
     intercept({ path }) {
       if (path === "/") return new Response("<!doctype html>", { headers: { "content-type": "text/html" } });
       if (path !== "/smoke.js") return undefined;
-      return new Response(bundle, { headers: { "content-type": "text/javascript" } });
+      return new Response(smokeBundle, { headers: { "content-type": "text/javascript" } });
     },
   });
   const server = await emulator.listen();
   try {
     const { version, passed } = await run(server);
-    if (!Array.isArray(passed) || passed.length === 0) throw new Error("nothing was tried");
+    if (!Array.isArray(passed) || passed.length === 0)
+      throw new Error("expected the names of the checks that passed, got none");
     const overHttp = emulator.requests.filter(({ path }) => path === "/v1/responses").length;
-    if (overHttp !== 2) throw new Error(`${overHttp} requests for a response came over HTTP, not 2`);
+    if (overHttp !== 2) throw new Error(`expected 2 requests for responses over HTTP, got ${overHttp}`);
     return `${version}, ${passed.length} checks`;
   } finally {
     await server.close();
   }
 }
 
-/** The program comes on standard input, so that it finds its packages from here in every runtime. */
+/** Runs smoke.mjs with a command. Passes smoke.mjs on stdin, so that its imports resolve from this folder. */
 async function runCommand([command, ...args], baseURL) {
   const { stdout } = await runProgram(command, args, { cwd: HERE, input: MAIN.replace("BASE_URL", baseURL) });
   return JSON.parse(stdout);
 }
 
-async function bundled(entry) {
+async function bundle(entry) {
   const { outputFiles } = await build({
     stdin: { contents: entry, resolveDir: HERE },
     bundle: true,
     write: false,
     format: "esm",
-    // Fails on any `node:` import, in the package or below it. The emulator's server is the only one, loaded on demand.
+    // Bundling fails if the package or a dependency imports `node:`. The emulator's server may, as it is loaded on demand.
     platform: "browser",
     external: ["srvx/node"],
     logLevel: "silent",
@@ -83,7 +82,7 @@ async function runWorkerd({ baseURL }) {
       {
         type: "ESModule",
         path: "worker.mjs",
-        contents: await bundled(`import { smoke } from "./smoke.mjs";
+        contents: await bundle(`import { smoke } from "./smoke.mjs";
           export default {
             async fetch() {
               try {
@@ -107,20 +106,9 @@ async function runWorkerd({ baseURL }) {
 }
 
 async function runChromium({ url, baseURL }) {
-  bundle = await bundled(`export { smoke } from "./smoke.mjs";`);
-  const profile = await mkdtemp(join(tmpdir(), "clients-chromium-"));
-  const browser = await chromium.launchPersistentContext(profile, {
-    executablePath: process.env.CHROMIUM ?? "/usr/bin/chromium",
-    // Root in a container has no sandbox; the rest keeps it from calling anyone but this page.
-    args: ["--no-sandbox", "--disable-quic", "--disable-background-networking", "--disable-component-update"],
-  });
-  try {
-    const page = await browser.newPage();
-    await page.goto(url);
-    const passed = await page.evaluate(async (base) => (await import("/smoke.js")).smoke(base), baseURL);
-    return { version: browser.browser().version(), passed };
-  } finally {
-    await browser.close();
-    await rm(profile, { recursive: true, force: true });
-  }
+  smokeBundle = await bundle(`export { smoke } from "./smoke.mjs";`);
+  const { version, result } = await inChromium(url, (page) =>
+    page.evaluate(async (base) => (await import("/smoke.js")).smoke(base), baseURL),
+  );
+  return { version, passed: result };
 }

@@ -1,5 +1,6 @@
-// The built package as a program of any runtime uses it. No `node:` import: this file runs in browsers and workers.
+// Uses the built package in any runtime. This file must not import `node:` modules, as it also runs in browsers and workers.
 import OpenAI from "openai";
+import NewestOpenAI from "openai-7-newest";
 import {
   collectFiles,
   createFileCitationsFetch,
@@ -19,15 +20,20 @@ const ASK = {
   tools: [{ type: "code_interpreter", container: { type: "auto" } }],
 };
 
+const SDKS = { openai: OpenAI, "the newest openai": NewestOpenAI };
+
 /**
- * Throws at the first thing that is not as it should be.
+ * Runs all checks. Throws the error of the first one that fails.
  *
- * @param baseURL where an emulator with a stubborn model listens, to be reached by the runtime's own `fetch`
- * @returns the names of what was tried
+ * @param baseURL the URL of an emulator with a stubborn model, for checks that use the runtime's own `fetch`
+ * @returns the names of the checks
  */
 export async function smoke(baseURL) {
   const passed = [];
-  for (const [name, check] of Object.entries(CHECKS)) {
+  const ofClients = Object.entries(SDKS).flatMap(([sdk, Client]) =>
+    Object.entries(CLIENT_CHECKS).map(([name, check]) => [`${name}, ${sdk}`, () => check(clientsOf(Client))]),
+  );
+  for (const [name, check] of [...Object.entries(CHECKS), ...ofClients]) {
     try {
       await check(baseURL);
     } catch (error) {
@@ -45,7 +51,7 @@ const CHECKS = {
     expectCitation(annotations);
   },
 
-  // zod, which compiles its checks where the runtime lets it, and must do without where it does not.
+  // zod compiles its checks to code if the runtime allows that. The package must also work in a runtime that does not.
   options() {
     try {
       createFileCitationsFetch({ timeoutMs: "soon" });
@@ -53,10 +59,10 @@ const CHECKS = {
       if (error instanceof TypeError && error.message.includes("timeoutMs")) return;
       throw error;
     }
-    throw new Error("a wrong option was taken");
+    throw new Error("expected a TypeError for an invalid option");
   },
 
-  async "nothing without the package"() {
+  async "no citation without the package"() {
     const { fetch } = emulator();
     expectNone(annotationsOf(await ask(fetch)));
     expectNone(addedIn(await askStreamed(fetch)));
@@ -74,69 +80,10 @@ const CHECKS = {
     expectCitation(annotationsOf(events.at(-1).response));
   },
 
-  // p-retry: the list lacks the file the first time.
+  // Uses p-retry, as the first list lacks the file.
   async "a list that lags behind"() {
     const fetch = createFileCitationsFetch({ fetch: emulator({ listLag: 1 }).fetch });
     expectCitation(annotationsOf(await ask(fetch)));
-  },
-
-  async "the official client"() {
-    const client = withFileCitations(clientOf());
-    expectCitation(annotationsOf(await client.responses.create(ASK)));
-    const events = [];
-    for await (const event of await client.responses.create({ ...ASK, stream: true })) events.push(event);
-    expectCitation(addedIn(events));
-    expectCitation(annotationsOf(await client.responses.stream(ASK).finalResponse()));
-  },
-
-  // The runtime's own SHA-256, or the one in JavaScript.
-  async "files saved"() {
-    const client = withFileCitations(clientOf());
-    const { saved, failed } = await saveFiles(client, await client.responses.create(ASK), (_, stream) =>
-      new Response(stream).text(),
-    );
-    if (failed.length > 0) throw failed[0].error;
-    const [{ location, bytes, sha256 }] = saved;
-    const hash = new Uint8Array(await crypto.subtle.digest("SHA-256", new TextEncoder().encode("plan")));
-    const expected = Array.from(hash, (byte) => byte.toString(16).padStart(2, "0")).join("");
-    if (location !== "plan" || bytes !== 4 || sha256 !== expected) throw new Error(JSON.stringify(saved));
-  },
-
-  // jose, mime, content-disposition.
-  async "a link"() {
-    const client = withFileCitations(clientOf());
-    const { urlFor, handler } = createFileRoute(client, { secret: "x".repeat(32) });
-    const [file] = collectFiles(await client.responses.create(ASK));
-    const url = `https://example.com${await urlFor(file)}`;
-    const answer = await handler(new Request(url));
-    if (answer.status !== 200 || (await answer.text()) !== "plan")
-      throw new Error(`answered ${answer.status}`);
-    const type = answer.headers.get("content-type");
-    if (!type.includes("wordprocessingml")) throw new Error(`the type is ${type}`);
-    const forged = await handler(new Request(`${url}x`));
-    if (forged.status !== 403) throw new Error(`forged, answered ${forged.status}`);
-  },
-
-  // The SDK's check of a signature, by what the runtime has for that.
-  async "a webhook"() {
-    const webhookSecret = `whsec_${btoa("a secret of 24 bytes, or so")}`;
-    const client = clientOf({ webhookSecret });
-    const { id } = await client.responses.create({ ...ASK, background: true });
-    const given = [];
-    const handler = createWebhookHandler(client, {
-      onResponse: (response) => given.push(response),
-      onError: (error) => given.push(error),
-    });
-    const init = await signed({ type: "response.completed", data: { id } }, webhookSecret);
-    for (let time = 0; time < 2; time++) {
-      const { status } = await handler(new Request("https://example.com/webhook", init));
-      if (status !== 200) throw new Error(`answered ${status}: ${given[0]?.stack}`);
-    }
-    if (given.length !== 1) throw new Error(`handled ${given.length} times`);
-    expectCitation(annotationsOf(given[0]));
-    const headers = { ...init.headers, "webhook-id": "wh_2" };
-    const forged = await handler(new Request("https://example.com/webhook", { ...init, headers }));
-    if (forged.status !== 400) throw new Error(`forged, answered ${forged.status}`);
   },
 
   async "plain, over the runtime's own fetch"(baseURL) {
@@ -150,16 +97,82 @@ const CHECKS = {
   },
 };
 
+/** Checks that use the official client. They run with each version of the client. */
+const CLIENT_CHECKS = {
+  async "the official client"(clientOf) {
+    const client = withFileCitations(clientOf());
+    expectCitation(annotationsOf(await client.responses.create(ASK)));
+    const events = [];
+    for await (const event of await client.responses.create({ ...ASK, stream: true })) events.push(event);
+    expectCitation(addedIn(events));
+    expectCitation(annotationsOf(await client.responses.stream(ASK).finalResponse()));
+  },
+
+  // Uses the runtime's SHA-256, or the implementation in JavaScript.
+  async "files saved"(clientOf) {
+    const client = withFileCitations(clientOf());
+    const { saved, failed } = await saveFiles(client, await client.responses.create(ASK), (_, stream) =>
+      new Response(stream).text(),
+    );
+    if (failed.length > 0) throw failed[0].error;
+    const [{ location, bytes, sha256 }] = saved;
+    const hash = new Uint8Array(await crypto.subtle.digest("SHA-256", new TextEncoder().encode("plan")));
+    const expected = Array.from(hash, (byte) => byte.toString(16).padStart(2, "0")).join("");
+    if (location !== "plan" || bytes !== 4 || sha256 !== expected) throw new Error(JSON.stringify(saved));
+  },
+
+  // Uses jose, mime and content-disposition.
+  async "a link"(clientOf) {
+    const client = withFileCitations(clientOf());
+    const { urlFor, handler } = createFileRoute(client, { secret: "x".repeat(32) });
+    const [file] = collectFiles(await client.responses.create(ASK));
+    const url = `https://example.com${await urlFor(file)}`;
+    const answer = await handler(new Request(url));
+    if (answer.status !== 200 || (await answer.text()) !== "plan")
+      throw new Error(`expected status 200 and the file, got status ${answer.status}`);
+    const type = answer.headers.get("content-type");
+    if (!type.includes("wordprocessingml")) throw new Error(`expected the type of a Word file, got ${type}`);
+    const forged = await handler(new Request(`${url}x`));
+    if (forged.status !== 403) throw new Error(`expected status 403 for a forged link, got ${forged.status}`);
+  },
+
+  // The SDK checks the signature with the runtime's cryptography.
+  async "a webhook"(clientOf) {
+    const webhookSecret = `whsec_${btoa("a secret of 24 bytes, or so")}`;
+    const client = clientOf({ webhookSecret });
+    const { id } = await client.responses.create({ ...ASK, background: true });
+    const received = [];
+    const handler = createWebhookHandler(client, {
+      onResponse: (response) => received.push(response),
+      onError: (error) => received.push(error),
+    });
+    const init = await signed({ type: "response.completed", data: { id } }, webhookSecret);
+    for (let time = 0; time < 2; time++) {
+      const { status } = await handler(new Request("https://example.com/webhook", init));
+      if (status !== 200) throw new Error(`expected status 200, got ${status}: ${received[0]?.stack}`);
+    }
+    if (received.length !== 1) throw new Error(`expected one call of onResponse, got ${received.length}`);
+    expectCitation(annotationsOf(received[0]));
+    const headers = { ...init.headers, "webhook-id": "wh_2" };
+    const forged = await handler(new Request("https://example.com/webhook", { ...init, headers }));
+    if (forged.status !== 400)
+      throw new Error(`expected status 400 for a forged delivery, got ${forged.status}`);
+  },
+};
+
 function emulator(options = {}) {
   return createResponsesEmulator({ script: stubbornModel({ files: { "plan.docx": "plan" } }), ...options });
 }
 
-function clientOf(options = {}) {
-  const { fetch } = emulator({ pollsUntilDone: 1 });
-  return new OpenAI({ apiKey: "test", fetch, dangerouslyAllowBrowser: true, ...options });
+/** Returns a function that creates clients of one SDK version, each with an emulator of its own. */
+function clientsOf(Client) {
+  return (options = {}) => {
+    const { fetch } = emulator({ pollsUntilDone: 1 });
+    return new Client({ apiKey: "test", fetch, dangerouslyAllowBrowser: true, ...options });
+  };
 }
 
-/** A delivery as OpenAI signs it, by the rules of Standard Webhooks. */
+/** Returns a delivery with the signature that OpenAI would add, as specified by Standard Webhooks. */
 async function signed(event, secret) {
   const [id, timestamp, body] = ["wh_1", String(Math.floor(Date.now() / 1000)), JSON.stringify(event)];
   const bytes = Uint8Array.from(atob(secret.slice("whsec_".length)), (character) => character.charCodeAt(0));
@@ -180,7 +193,8 @@ async function post(fetch, baseURL, body) {
     headers: { "content-type": "application/json", authorization: "Bearer test" },
     body: JSON.stringify(body),
   });
-  if (!response.ok) throw new Error(`answered ${response.status}: ${await response.text()}`);
+  if (!response.ok)
+    throw new Error(`expected a successful response, got ${response.status}: ${await response.text()}`);
   return response;
 }
 
@@ -195,7 +209,8 @@ async function askStreamed(fetch, baseURL = "https://api.openai.com/v1") {
 
 function annotationsOf(response) {
   const message = response.output.find((item) => item.type === "message");
-  if (message.content[0].text !== TEXT) throw new Error(`the text is ${message.content[0].text}`);
+  if (message.content[0].text !== TEXT)
+    throw new Error(`expected the text ${TEXT}, got ${message.content[0].text}`);
   return message.content[0].annotations;
 }
 
@@ -205,7 +220,7 @@ function addedIn(events) {
 }
 
 function expectNone(annotations) {
-  if (annotations.length > 0) throw new Error(`cited: ${JSON.stringify(annotations)}`);
+  if (annotations.length > 0) throw new Error(`expected no citation, got ${JSON.stringify(annotations)}`);
 }
 
 function expectCitation(annotations) {
@@ -217,5 +232,5 @@ function expectCitation(annotations) {
     cited.file_id.startsWith("cfile_") &&
     cited.container_id.startsWith("cntr_") &&
     TEXT.slice(cited.start_index, cited.end_index) === PATH;
-  if (!isRight) throw new Error(`no citation of ${PATH}, but ${JSON.stringify(annotations)}`);
+  if (!isRight) throw new Error(`expected a citation of ${PATH}, got ${JSON.stringify(annotations)}`);
 }

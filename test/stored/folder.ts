@@ -1,4 +1,4 @@
-/** A folder for the tests of one file, and the list of all containers' files in it. */
+/** Creates a temporary folder for a test file. The folder contains a list of the files of all containers. */
 import { mkdtemp, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";

@@ -1,4 +1,4 @@
-/** Stored responses that lack their citation, and the same with it. */
+/** Makes stored responses, each with or without its citation. */
 import type { ContainerFile } from "../../src/types.js";
 
 export const fileOf = (n: number): ContainerFile => ({
@@ -46,7 +46,7 @@ export function responseOf(n: number, { cited = false, filler = "" } = {}): obje
   };
 }
 
-/** The events of its stream. */
+/** Returns the stream events of the `n`th response. */
 export function eventsOf(n: number, { cited = false } = {}): object[] {
   const response = responseOf(n, { cited }) as {
     output: { id: string; content?: [{ text: string; annotations: unknown[] }] }[];
@@ -97,7 +97,7 @@ export const some = <Value>(
   cited: boolean,
 ): Value[] => SOME.map((n) => make(n, { cited }));
 
-/** The values of JSON Lines. */
+/** Parses JSON Lines. */
 export const parsed = (text: string): unknown[] =>
   text
     .trim()

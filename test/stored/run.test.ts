@@ -1,11 +1,12 @@
-/** A run goes on from every milestone to the same bytes, whatever was written after it. */
+/** A run that resumes from any milestone writes the same bytes, whatever the killed run wrote after the milestone. */
 import { appendFile, mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import fc from "fast-check";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { Output } from "../../src/cli/stored/output.js";
-import { type Counts, type Milestone, type Read, Run } from "../../src/cli/stored/run.js";
+import { readAgain } from "../../src/cli/stored/reading.js";
+import { type Counts, type Milestone, Run } from "../../src/cli/stored/run.js";
 import { contextOf } from "../../src/responses/repair.js";
 import { batchLineOf, eventsOf, fileOf, lines, responseOf, sse } from "./responses.js";
 
@@ -22,19 +23,16 @@ afterAll(() => rm(folder, { recursive: true }));
 
 const responses = (cited: boolean): object[] => NUMBERS.map((n) => responseOf(n, { cited }));
 
-/** In chunks that end anywhere. */
-function reading(text: string): Read {
+/** Reads a text in chunks that end anywhere. */
+async function* reading(text: string): AsyncGenerator<Buffer, void, undefined> {
   const bytes = Buffer.from(text);
-  return async function* read(offset) {
-    for (let at = offset; at < bytes.length; at += 700)
-      yield bytes.subarray(at, Math.min(at + 700, bytes.length));
-  };
+  for (let at = 0; at < bytes.length; at += 700) yield bytes.subarray(at, Math.min(at + 700, bytes.length));
 }
 
 interface Result {
   out: string;
   reportText: string;
-  /** Without its times. */
+  /** The report without `heldMs` and `durationMs`, which differ between runs. */
   report: unknown[];
   counts: Counts;
   milestones: Milestone[];
@@ -52,14 +50,23 @@ async function run(inputs: readonly string[], from?: Milestone): Promise<Result>
     concurrency: 3,
     onOthers: () => {},
     onProgress: () => {},
-    isMilestoneDue: () => true,
-    onMilestone: async (milestone: Milestone) => {
-      milestones.push(JSON.parse(JSON.stringify(milestone)));
+    milestones: {
+      isDue: () => true,
+      stateOf: async (input: number) => ({ size: input, mtime: 1000 + input }),
+      save: async (milestone: Milestone) => {
+        milestones.push(JSON.parse(JSON.stringify(milestone)));
+      },
     },
   };
   out.endsLine = from?.outEndsLine ?? true;
   const running = new Run(options, from);
-  await running.of(inputs.map(reading));
+  const [first, ...others] = inputs.slice(from?.done.length).map(reading);
+  const { rest, hash } = await readAgain(
+    { name: "the input", path: "-", size: undefined },
+    first!,
+    from?.current,
+  );
+  await running.of([rest, ...others], hash);
   await out.close();
   await report.close();
   const reportText = await readFile(join(folder, "report"), "utf8");
@@ -67,7 +74,7 @@ async function run(inputs: readonly string[], from?: Milestone): Promise<Result>
   return {
     out: await readFile(join(folder, "out"), "utf8"),
     reportText,
-    report: reported.map((line) => ({ ...JSON.parse(line), heldMs: 0 })),
+    report: reported.map((line) => ({ ...JSON.parse(line), heldMs: 0, durationMs: 0 })),
     counts: running.counts,
     milestones,
   };
@@ -96,7 +103,7 @@ describe.each([
     undefined,
   ],
   [
-    "values, of which one is broken",
+    "values with a broken one",
     [`${JSON.stringify(responseOf(1), null, 1)}\n{\n${lines(responses(false))}`],
     undefined,
   ],
@@ -118,14 +125,16 @@ describe.each([
     undefined,
   ],
 ])("%s", (_, inputs, expected) => {
-  it("go on from every milestone", async () => {
+  it("resume from every milestone", async () => {
     const whole = await run(inputs);
     if (expected) expect(whole.out).toBe(expected.join("\n"));
     expect(whole.counts).toMatchObject({ citations: whole.counts.responses, left: 0, failed: 0 });
     expect(whole.counts.responses).toBeGreaterThanOrEqual(NUMBERS.length);
     expect(whole.milestones.length).toBeGreaterThan(inputs.length);
     for (const milestone of whole.milestones) {
-      // What a process that was killed may have left: more than the milestone, and half of something.
+      const parts = [...milestone.done, ...(milestone.current ? [milestone.current] : [])];
+      expect(parts).toMatchObject(parts.map((_, input) => ({ size: input, mtime: 1000 + input })));
+      // A killed process may have written more records after the milestone, and part of another record.
       await writeFile(join(folder, "out"), whole.out);
       await appendFile(join(folder, "out"), '{"id":"resp_');
       await writeFile(join(folder, "report"), `${whole.reportText}{"line":`);
@@ -137,7 +146,7 @@ describe.each([
   });
 });
 
-/** Whether lines before and behind a cut are one value together. */
+/** Returns whether the cut is inside of a JSON value that spans several lines. */
 function isInsideValue(all: readonly string[], cut: number): boolean {
   for (let from = 0; from < cut; from++) {
     for (let to = cut + 1; to <= all.length; to++) {
@@ -150,7 +159,7 @@ function isInsideValue(all: readonly string[], cut: number): boolean {
   return false;
 }
 
-describe("lines, whatever they hold", () => {
+describe("any lines", () => {
   const line = fc.oneof(
     fc.nat(11).map((n) => JSON.stringify(responseOf(n))),
     fc.nat(11).map((n) => JSON.stringify(responseOf(n, { cited: true }))),
@@ -171,15 +180,15 @@ describe("lines, whatever they hold", () => {
       '{"a":',
       '{"a":[1,',
       "{}{}",
-      "no JSON",
+      "not JSON",
     ),
   );
 
-  it("give the same bytes when they are split between two of them", async () => {
+  it("give the same bytes if they are split into two inputs", async () => {
     await fc.assert(
       fc.asyncProperty(fc.array(line, { maxLength: 8 }), fc.nat(8), async (list, at) => {
         const all = list.map((text) => `${text}\n`);
-        // What goes on over several lines is one thing only where nobody cuts it.
+        // The cut must not be inside of a value that spans several lines.
         fc.pre(!all.some((text) => text.trim().includes("\n")) || at >= all.length);
         fc.pre(!isInsideValue(all, at));
         const whole = await run([all.join("")]);
@@ -190,7 +199,7 @@ describe("lines, whatever they hold", () => {
     );
   });
 
-  it("come out again in their order, and what is no response as it came", async () => {
+  it("keep their order, and records that are not responses keep their bytes", async () => {
     await fc.assert(
       fc.asyncProperty(fc.array(line, { maxLength: 8 }), async (list) => {
         const { out, counts } = await run([list.join("\n")]);
@@ -204,7 +213,7 @@ describe("lines, whatever they hold", () => {
   });
 });
 
-it("fails with what its input fails with, when all before that is written", async () => {
+it("fails with its input's error, after writing everything before it", async () => {
   const out = await Output.toFile(join(folder, "out"));
   await out.begin();
   const options = {
@@ -214,14 +223,12 @@ it("fails with what its input fails with, when all before that is written", asyn
     concurrency: 3,
     onOthers: () => {},
     onProgress: () => {},
-    isMilestoneDue: () => false,
-    onMilestone: async () => {},
   };
-  const breaking: Read = async function* read() {
+  const breaking = async function* (): AsyncGenerator<Buffer> {
     yield Buffer.from(lines([responseOf(1), responseOf(2)]));
     throw new Error("the disk is gone");
   };
-  await expect(new Run(options).of([breaking])).rejects.toThrow("the disk is gone");
+  await expect(new Run(options).of([breaking()])).rejects.toThrow("the disk is gone");
   await out.close();
   const written = await readFile(join(folder, "out"), "utf8");
   expect(lines([responseOf(1, { cited: true }), responseOf(2, { cited: true })]).startsWith(written)).toBe(

@@ -1,11 +1,11 @@
-/** Inputs are cut where their records end, however they come, and no byte of them is lost. */
+/** The splitter cuts an input where its records end, wherever its chunks end, and loses no byte. */
 import fc from "fast-check";
 import { describe, expect, it, vi } from "vitest";
 import { LONGEST_RECORD, type Piece } from "../../src/cli/stored/piece.js";
 import { type InputShape, Sniffer } from "../../src/cli/stored/sniffer.js";
 import { Splitter } from "../../src/cli/stored/splitter.js";
 
-/** A record is too long sooner here: up to the real limit, it would be hundreds of megabytes to look through. */
+/** Lowers the limit of a record's length. A test with the real limit would need hundreds of megabytes. */
 vi.mock("../../src/cli/stored/piece.js", async (original) => ({
   ...(await original<typeof import("../../src/cli/stored/piece.js")>()),
   LONGEST_RECORD: 2 ** 20,
@@ -16,7 +16,7 @@ function cut(bytes: Buffer, at: readonly number[]): Buffer[] {
   return [0, ...places].map((from, index) => bytes.subarray(from, places[index] ?? bytes.length));
 }
 
-/** What an input is taken for, and what it is cut into, in whatever chunks it comes. */
+/** Reads an input in chunks. Returns its shape and its pieces. */
 function read(bytes: Buffer, cuts: readonly number[] = []): { shape: InputShape; pieces: Piece[] } {
   const chunks = cut(bytes, cuts);
   const passed: Buffer[] = [];
@@ -38,7 +38,7 @@ const textOf = (pieces: readonly Piece[]): string =>
 const records = (pieces: readonly Piece[]): string[] =>
   pieces.filter(({ number }) => number > 0).map(({ bytes }) => Buffer.from(bytes).toString().trim());
 const cuts = fc.array(fc.nat(500), { maxLength: 8 });
-/** What no grammar was made for, but of what JSON is made of. */
+/** Random sequences of JSON tokens and other characters. */
 const junk = fc.array(
   fc.constantFrom(...'{}[]:,"\\ \n\r1-a', "true", '{"a":', '"b"', "[1,", '{"output":[]}', "é", "\n{", "\n["),
   { maxLength: 40 },
@@ -50,7 +50,7 @@ describe("any bytes", () => {
     fc.uint8Array({ maxLength: 200 }).map((array) => Buffer.from(array)),
   );
 
-  it("come out as they are", () => {
+  it("are not changed", () => {
     fc.assert(
       fc.property(bytes, cuts, (input, at) => {
         const { shape, pieces } = read(input, at);
@@ -60,7 +60,7 @@ describe("any bytes", () => {
     );
   });
 
-  it("are cut into the same records in whatever chunks they come, and the lines are counted", () => {
+  it("give the same records for all chunks, with correct line numbers", () => {
     fc.assert(
       fc.property(bytes, cuts, (input, at) => {
         const whole = read(input);
@@ -88,7 +88,7 @@ describe("any values", () => {
   });
   const spaces = fc.constantFrom(undefined, 1, "\t");
 
-  it("are told apart in an array", () => {
+  it("are separated in an array", () => {
     fc.assert(
       fc.property(values, spaces, cuts, (list, space, at) => {
         const { shape, pieces } = read(Buffer.from(JSON.stringify(list, null, space)), at);
@@ -101,7 +101,7 @@ describe("any values", () => {
     );
   });
 
-  it("are told apart as objects one after the other, over several lines each, and as lines", () => {
+  it("are separated as objects one after the other, over several lines or on one line each", () => {
     fc.assert(
       fc.property(
         fc.array(fc.dictionary(fc.string(), fc.jsonValue(), { minKeys: 1 }), { minLength: 1, maxLength: 6 }),
@@ -118,7 +118,7 @@ describe("any values", () => {
     );
   });
 
-  it("go on where a splitter stopped behind a record", () => {
+  it("continue where a splitter stopped behind a record", () => {
     fc.assert(
       fc.property(values, fc.nat(5), fc.constantFrom("array", "lines"), (list, behind, form) => {
         const text =
@@ -139,12 +139,12 @@ describe("any values", () => {
   });
 });
 
-describe("an input is told by its beginning", () => {
+describe("an input's shape is detected from its beginning", () => {
   it.each([
     ['{"id":1}\n{"id":2}\n', "lines", ['{"id":1}', '{"id":2}']],
     ['{"id":1}', "lines", ['{"id":1}']],
     ['\ufeff\n{"id":1}\n', "lines", ['{"id":1}']],
-    ["no JSON\n{}\n", "lines", ["no JSON", "{}"]],
+    ["not JSON\n{}\n", "lines", ["not JSON", "{}"]],
     ["", "lines", []],
     ["\n \n", "lines", []],
     ['{\n "id": 1\n}\n{\n "id": 2\n}\n', "values", ['{\n "id": 1\n}', '{\n "id": 2\n}']],
@@ -163,15 +163,15 @@ describe("an input is told by its beginning", () => {
   it.each([
     ["cut off in a string", '{"id":"resp_1', '{"id":2}\n{"id":3}\n'],
     ["cut off between two tokens", '{"id":1,"output":[', '{"id":2}\n{"id":3}\n'],
-    ["cut off there, and only one line behind it", '{"id":1,"output":[', '{"id":2}\n'],
-    ["no JSON at all", '{"id":nothing of it}', '{"id":2}\n{"id":3}\n'],
+    ["cut off between two tokens, before a single line", '{"id":1,"output":[', '{"id":2}\n'],
+    ["not JSON", '{"id":nothing of it}', '{"id":2}\n{"id":3}\n'],
     ["an array that was cut off", '[{"id":1}', '{"id":2}\n{"id":3}\n'],
-  ])("a first line that is %s swallows no other", (_, first, rest) => {
+  ])("a first line that is %s does not swallow other lines", (_, first, rest) => {
     const { pieces } = read(Buffer.from(`${first}\n${rest}`));
     expect(records(pieces).slice(-rest.split("\n").length + 1)).toEqual(rest.trim().split("\n"));
   });
 
-  it("a value that is broken in the middle of others spoils its own lines only", () => {
+  it("a broken value between others affects only its own lines", () => {
     const { pieces } = read(Buffer.from('{\n "id": 1\n}\n{\n "id":\n}\n{"id":3}\n'));
     expect(records(pieces)).toEqual(['{\n "id": 1\n}', "{", '"id":', "}", '{"id":3}']);
     expect(pieces.filter(({ number }) => number > 0).map(({ shape, number }) => [shape, number])).toEqual([
@@ -187,7 +187,7 @@ describe("an input is told by its beginning", () => {
 describe("blank lines", () => {
   const blank = Buffer.from(" \n\r\n\n".repeat(1000));
 
-  it("are one piece, however many there are", () => {
+  it("become one piece", () => {
     const splitter = new Splitter({ shape: "lines", number: 0, lines: 5 });
     const pieces = splitter.push(Buffer.concat([blank, Buffer.from('{"id":1}\n'), blank, Buffer.from(" {")]));
     expect([...pieces, ...splitter.end()]).toMatchObject([
@@ -198,7 +198,7 @@ describe("blank lines", () => {
     ]);
   });
 
-  it("are passed on at an input's beginning, and counted", () => {
+  it("are passed on and counted at an input's beginning", () => {
     let length = 0;
     const sniffer = new Sniffer((bytes) => {
       length += bytes.length;
@@ -213,10 +213,10 @@ describe("blank lines", () => {
 describe.each([
   ["lines", '{"id":1}\n"', '"\n{"id":3}\n', 2],
   ["array", ',{"id":1},"', '",{"id":3}]', 2],
-] as const)("a record that is too long to be read, of %s", (shape, before, behind, number) => {
-  it("passes in pieces, is counted once, and swallows no other", () => {
+] as const)("a record of %s that is too long", (shape, before, behind, number) => {
+  it("is put out in pieces, counts once and does not swallow other records", () => {
     const splitter = new Splitter({ shape, number: 0, lines: 0 });
-    const chunk = Buffer.alloc(2 ** 16, "x"); // the same one again and again: a splitter does not copy
+    const chunk = Buffer.alloc(2 ** 16, "x"); // pushed repeatedly, which is fine because a splitter does not copy
     const pieces = splitter.push(Buffer.from(before));
     let length = 0;
     while (length <= LONGEST_RECORD + 2 * chunk.length) {

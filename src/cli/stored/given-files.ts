@@ -1,15 +1,15 @@
-/** The containers' files from a file, `--files`: no API needed. */
+/** Reads the containers' file lists from the file of `--files`, so that no API is needed. */
 import { readFile } from "node:fs/promises";
-import { isRecord } from "../../bad-input.js";
-import { checkFiles, type FileSourceFunction } from "../../responses/lookup.js";
+import { checkFiles, type FileSourceFunction } from "../../containers/listing.js";
+import { isRecord } from "../../errors.js";
 import type { ContainerFile } from "../../types.js";
 import { WrongUse } from "../wrong-use.js";
 
 /**
- * Reads what `GET /containers/{id}/files` lists: files as an array, the API's page of them, or either of these by the
- * container's id.
+ * Reads file lists from JSON: an array of files, a page of `GET /containers/{id}/files`, or an object with one of these
+ * for each container id.
  *
- * @throws WrongUse when it is anything else.
+ * @throws WrongUse for any other content.
  */
 export async function readGivenFiles(path: string): Promise<FileSourceFunction> {
   const wrong = (why: string): WrongUse => new WrongUse(`--files ${path}: ${why}`);
@@ -37,24 +37,32 @@ export async function readGivenFiles(path: string): Promise<FileSourceFunction> 
   try {
     const list = listIn(given);
     if (list) add(list);
-    else if (!isRecord(given)) throw new TypeError("it holds neither a list nor an object by container id");
-    else {
-      for (const [containerId, files] of Object.entries(given)) {
-        const list = listIn(files);
-        if (!list) throw new TypeError(`${containerId} is no list of files`);
-        if (list.length === 0) byContainer.set(containerId, []);
-        add(list, containerId);
+    else
+      for (const [containerId, files] of entriesOf(given)) {
+        if (files.length === 0) byContainer.set(containerId, []);
+        add(files, containerId);
       }
-    }
   } catch (error) {
     throw wrong((error as Error).message);
   }
   return (containerId) => {
     const files = byContainer.get(containerId);
-    // No file of it is known: that is another thing than a container without files.
+    // An unknown container is an error. A container without files has an empty list.
     if (!files) throw new Error(`${path} has no list of ${containerId}`);
     return files;
   };
+}
+
+/** Returns the lists of an object whose keys are container ids. */
+function entriesOf(value: unknown): [containerId: string, files: readonly unknown[]][] {
+  if (!isRecord(value)) {
+    throw new TypeError("it holds neither a list nor an object with a list for each container id");
+  }
+  return Object.entries(value).map(([containerId, files]) => {
+    const list = listIn(files);
+    if (list) return [containerId, list];
+    throw new TypeError(`${containerId} is not a list of files: expected an array or a page of the API`);
+  });
 }
 
 function listIn(value: unknown): readonly unknown[] | undefined {

@@ -1,11 +1,11 @@
 import { isSpace, joined, LF, LONGEST_RECORD, type Piece, type Position, TOO_LONG } from "./piece.js";
 
-/** Cuts an input into lines, whatever they hold: a broken one breaks no other. */
+/** Cuts an input into lines without parsing them, so a broken line does not affect the others. */
 export class LineSplitter {
-  /** The beginning of a line whose end has not come yet. */
+  /** The start of a line whose end is in a later chunk. */
   #held: Buffer[] = [];
   #heldLength = 0;
-  /** The line's beginning has gone out already: it is too long to be held. */
+  /** The start of the line was already put out, because the line is too long to hold. */
   #isTooLong = false;
   #number: number;
 
@@ -27,15 +27,15 @@ export class LineSplitter {
     return pieces;
   }
 
-  /** The input is over: the last line needs no newline. */
+  /** Returns the last line if it has no newline. Call it once, after the last chunk. */
   end(): Piece[] {
     return this.#heldLength > 0 ? [this.#line(Buffer.alloc(0))] : [];
   }
 
-  /** Counts the blank lines from `at` on; where they end. They are one piece, since there may be millions of them. */
+  /** Counts the blank lines from `at` on and returns where they end. There may be millions: they become one piece. */
   #takeBlank(chunk: Buffer, at: number): number {
     let end = at;
-    if (this.#heldLength > 0 || this.#isTooLong) return end; // a line goes on there
+    if (this.#heldLength > 0 || this.#isTooLong) return end; // inside a line
     for (let next = at; isSpace(chunk[next]); next++) {
       if (chunk[next] !== LF) continue;
       end = next + 1;

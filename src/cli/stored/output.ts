@@ -1,22 +1,23 @@
-/** Where bytes go: gathered, since a write for each line would cost more than all else. */
+/** Writes to a file, to stdout or nowhere. Collects bytes first, since one write per line would cost more than the repair. */
 import { type FileHandle, open, rm, stat } from "node:fs/promises";
 import { WrongUse } from "../wrong-use.js";
 import { joined, LF } from "./piece.js";
 
-/** So much is gathered. */
+/** How many collected bytes are enough to flush them. */
 const FULL = 2 ** 20;
 
 export class Output {
-  /** How many bytes it was given, those before it went on included. */
+  /** The length of the output in bytes, including the part that a resumed run keeps. */
   length: number;
-  /** It holds nothing, or its last line is whole. */
+  /** Whether the output is empty or ends with a newline. */
   endsLine = true;
   readonly #file: FileHandle | undefined;
-  /** Of a file that was not there before. */
+  /** Set if the file did not exist before. */
   readonly #newPath: string | undefined;
-  /** Pieces that lie behind each other in memory are one: most of an input goes out as the chunks that it came in. */
-  #gathered: { buffer: ArrayBufferLike; start: number; end: number }[] = [];
-  #gatheredLength = 0;
+  #isDiscarded = false;
+  /** Pieces that are adjacent in memory are merged, so that most of an input is written in its original chunks. */
+  #pending: { buffer: ArrayBufferLike; start: number; end: number }[] = [];
+  #pendingLength = 0;
 
   private constructor(length: number, file?: FileHandle, newPath?: string) {
     this.length = length;
@@ -28,10 +29,17 @@ export class Output {
     return new Output(0);
   }
 
+  /** Creates an output that discards what is written. */
+  static toNowhere(): Output {
+    const output = new Output(0);
+    output.#isDiscarded = true;
+    return output;
+  }
+
   /**
-   * A new file, or one that goes on behind its first `length` bytes. Nothing of it changes before `begin`.
+   * Opens or creates a file, to write behind its first `length` bytes. The file's content does not change before `begin`.
    *
-   * @throws WrongUse where it is shorter than that, or cannot be opened.
+   * @throws WrongUse if the file is shorter than `length` bytes or cannot be opened.
    */
   static async toFile(path: string, length = 0): Promise<Output> {
     const found = await stat(path).catch(() => undefined);
@@ -41,46 +49,46 @@ export class Output {
     const output = new Output(length, file, found ? undefined : path);
     if (length > (found?.size ?? 0)) {
       await output.leave();
-      throw new WrongUse(`${path} is shorter than the interrupted run left it`);
+      throw new WrongUse(`${path} is shorter than the interrupted run left it: restore it or start again`);
     }
     return output;
   }
 
-  /** Cuts off what it does not go on behind: half a line, and what was written after the last milestone. */
+  /** Cuts off what was written after the last milestone, which may end within a line. */
   async begin(): Promise<void> {
     const file = this.#file;
     if (file && (await file.stat()).isFile()) await file.truncate(this.length);
   }
 
-  /** Nothing will be written: all is as it was. */
+  /** Closes the output without a change. Removes the file if it did not exist before. */
   async leave(): Promise<void> {
     await this.#file?.close();
     if (this.#newPath !== undefined) await rm(this.#newPath, { force: true });
   }
 
   get isFull(): boolean {
-    return this.#gatheredLength >= FULL;
+    return this.#pendingLength >= FULL;
   }
 
   write(bytes: Uint8Array): void {
     if (bytes.length === 0) return;
     const { buffer, byteOffset: start, length } = bytes;
-    const last = this.#gathered.at(-1);
+    const last = this.#pending.at(-1);
     if (last?.buffer === buffer && last.end === start) last.end += length;
-    else this.#gathered.push({ buffer, start, end: start + length });
-    this.#gatheredLength += bytes.length;
+    else this.#pending.push({ buffer, start, end: start + length });
+    this.#pendingLength += bytes.length;
     this.length += bytes.length;
     this.endsLine = bytes.at(-1) === LF;
   }
 
-  /** Sends on what is gathered. */
+  /** Writes the collected bytes. */
   async flush(): Promise<void> {
-    if (this.#gatheredLength === 0) return;
-    const bytes = joined(
-      this.#gathered.map(({ buffer, start, end }) => Buffer.from(buffer, start, end - start)),
-    );
-    this.#gathered = [];
-    this.#gatheredLength = 0;
+    if (this.#pendingLength === 0) return;
+    const pending = this.#pending;
+    this.#pending = [];
+    this.#pendingLength = 0;
+    if (this.#isDiscarded) return;
+    const bytes = joined(pending.map(({ buffer, start, end }) => Buffer.from(buffer, start, end - start)));
     if (this.#file) {
       for (let at = 0; at < bytes.length; ) at += (await this.#file.write(bytes, at)).bytesWritten;
       return;
@@ -90,7 +98,7 @@ export class Output {
     });
   }
 
-  /** What was sent on outlives the machine as well, where it goes to a disk. */
+  /** Makes the written bytes survive a crash of the machine. Ignores outputs that cannot do that, such as pipes. */
   async sync(): Promise<void> {
     await this.#file?.datasync().catch(() => {});
   }

@@ -1,32 +1,32 @@
-/** What an input is cut into: its records, and what stands between them. Together they are its bytes, each once. */
+/** The pieces that an input is cut into: records, and the bytes between them. Joined, they are the input's bytes. */
 
-/** How the records of an input stand in it. */
+/** How an input holds its records. */
 export type Shape =
-  /** One a line. */
+  /** One on each line. */
   | "lines"
-  /** One after the other, each over as many lines as it likes. */
+  /** As JSON values one after the other. Each may span several lines. */
   | "values"
-  /** As the elements of an array. */
+  /** As the elements of one JSON array. */
   | "array";
 
 export interface Piece {
   bytes: Buffer;
   shape: Shape;
-  /** Counted from 1: a line's number, its newline is among its bytes, or a value's place. 0: between records. */
+  /** A record's line number, or which value it is, from 1. 0 for bytes between records. A line includes its newline. */
   number: number;
-  /** How many lines end before this piece's own end. */
+  /** How many lines of the input are complete at the end of this piece. */
   lines: number;
-  /** Why it cannot be read. Of a record that is too long, the other pieces come as if they stood between records. */
+  /** Why the record cannot be read. If a record is too long, its first piece says so, and its other pieces have number 0. */
   problem?: string;
 }
 
-/** Where a splitter begins: at the input's beginning, or behind a piece. */
+/** Where a splitter starts: at the beginning of the input, or behind a piece. */
 export type Position = Pick<Piece, "shape" | "number" | "lines">;
 
-/** The longest record that is read. V8's longest string is twice that, and a record is copied a few times. */
+/** In bytes. V8's longest string has twice this length, and a record is copied a few times while it is repaired. */
 export const LONGEST_RECORD = 256 * 2 ** 20;
 
-export const TOO_LONG = "too long to be read";
+export const TOO_LONG = "longer than 256 MiB";
 
 export const LF = 0x0a;
 const CR = 0x0d;
@@ -37,7 +37,7 @@ export function isSpace(byte: number | undefined): boolean {
   return byte === SPACE || byte === LF || byte === CR || byte === TAB;
 }
 
-/** Chunks of bytes as one; a single one as it is. */
+/** Joins chunks. A single chunk is returned without a copy. */
 export function joined(chunks: readonly Buffer[]): Buffer {
   return chunks.length === 1 ? chunks[0]! : Buffer.concat(chunks);
 }

@@ -1,16 +1,21 @@
-/** How far an interrupted run came, in a file beside its output. */
+/** Saves how far a run has come in a file beside its output, so that an interrupted run can be resumed. */
 import { open, readFile, rename, rm } from "node:fs/promises";
 import * as z from "zod/mini";
 import { WrongUse } from "../wrong-use.js";
 import type { Milestone } from "./run.js";
 
+/** Files of version 1 have no hashes of the inputs, so they cannot show whether an input has changed. */
+const VERSION = 2;
+
 const count = z.int().check(z.minimum(0));
+/** The limits of a `Date`. */
+const time = z.int().check(z.minimum(-8.64e15), z.maximum(8.64e15));
+/** Earlier releases wrote version 2 without `size` and `mtime`. */
+const readPart = { bytes: count, sha256: z.string(), size: z.optional(count), mtime: z.optional(time) };
+const position = z.object({ shape: z.enum(["lines", "values", "array"]), number: count, lines: count });
 const milestoneSchema = z.object({
-  input: count,
-  offset: count,
-  position: z.optional(
-    z.object({ shape: z.enum(["lines", "values", "array"]), number: count, lines: count }),
-  ),
+  done: z.array(z.object(readPart)),
+  current: z.optional(z.object({ ...readPart, position })),
   outLength: count,
   outEndsLine: z.boolean(),
   reportLength: count,
@@ -24,13 +29,13 @@ const milestoneSchema = z.object({
   }),
 });
 const schema = z.object({
-  version: z.literal(1),
+  version: z.literal(VERSION),
   inputs: z.array(z.string()),
   report: z.nullable(z.string()),
   milestone: milestoneSchema,
 });
 
-/** What a run was asked to do: only the same one can go on. */
+/** What a run was asked to do. Only a run with the same task can be resumed. */
 export interface Task {
   inputs: readonly string[];
   report: string | null;
@@ -44,7 +49,7 @@ export class ProgressFile {
     this.path = `${out}.progress`;
   }
 
-  /** Where to go on; `undefined` if no run was interrupted. */
+  /** Returns the saved milestone; `undefined` if no run was interrupted. Throws `WrongUse` if the task differs. */
   async read(task: Task): Promise<Milestone | undefined> {
     const text = await readFile(this.path, "utf8").catch((error: NodeJS.ErrnoException) => {
       if (error.code === "ENOENT") return undefined;
@@ -52,24 +57,29 @@ export class ProgressFile {
     });
     if (text === undefined) return undefined;
     const saved = schema.safeParse(jsonIn(text));
-    if (!saved.success) throw new WrongUse(`${this.path} is not of this version of the command`);
+    if (!saved.success) {
+      throw new WrongUse(
+        `${this.path} was not written by this version of the command, so it cannot show whether the inputs changed: ` +
+          "finish the run with the version that started it, or remove that file to start again",
+      );
+    }
     const { milestone, ...of } = saved.data;
     const was: Task = { inputs: of.inputs, report: of.report };
     if (JSON.stringify(was) !== JSON.stringify({ inputs: task.inputs, report: task.report })) {
       throw new WrongUse(
-        `the run that was interrupted had other inputs, or another report: ${JSON.stringify(was)}`,
+        `the interrupted run had other inputs or another report: resume it with ${JSON.stringify(was)}, or remove ${this.path} to start again`,
       );
     }
-    const { position, ...rest } = milestone;
-    return position ? { ...rest, position } : rest;
+    const { current, ...rest } = milestone;
+    return current ? { ...rest, current } : rest;
   }
 
-  /** Replaced in one step: half of it is never seen, whenever the process ends. */
+  /** Replaces the file in one step, so that it is never incomplete, whenever the process ends. */
   async write(task: Task, milestone: Milestone): Promise<void> {
     const next = `${this.path}.next`;
     const file = await open(next, "w");
     try {
-      await file.writeFile(JSON.stringify({ version: 1, ...task, milestone }));
+      await file.writeFile(JSON.stringify({ version: VERSION, ...task, milestone }));
       await file.datasync();
     } finally {
       await file.close();
@@ -82,7 +92,7 @@ export class ProgressFile {
   }
 }
 
-/** What a text is as JSON; `undefined` where it is none. */
+/** Parses JSON; `undefined` if the text is not valid. */
 function jsonIn(text: string): unknown {
   try {
     return JSON.parse(text);

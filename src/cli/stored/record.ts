@@ -1,46 +1,51 @@
-/** One record in, its bytes with the missing citations out. */
+/** Repairs one record: a response, a line of a Batch API's output, or an event. */
 import { isUtf8 } from "node:buffer";
-import { isRecord } from "../../bad-input.js";
+import { isRecord } from "../../errors.js";
+import { editJson } from "../../http/json-edit.js";
 import { andThen, repairOutput } from "../../responses/repair.js";
 import { type RepairContext, ResponseRepair } from "../../responses/response-repair.js";
-import { takeEvent } from "../../responses/stream.js";
-import { type Event, FINAL } from "../../responses/stream-events.js";
-import { StreamRepair } from "../../responses/stream-repair.js";
+import { type Event, FINAL } from "../../stream/events.js";
+import { takeEvent } from "../../stream/lanes.js";
+import { StreamRepair } from "../../stream/stream-repair.js";
 import type { Report } from "../../types.js";
-import { edited } from "./edit.js";
 import type { Piece } from "./piece.js";
 
-/** What became of a record. */
+/** A record after its repair. */
 export interface Repaired {
-  /** The very bytes that came, where nothing was missing. */
+  /** If nothing was missing, this is the buffer of the given record itself. */
   bytes: Buffer;
-  /** One for each response that is complete with this record. */
+  /** One report for each response that ends with this record. */
   reports: readonly Report[];
-  /** Of a line of a Batch API's output. */
+  /** The `custom_id` of a line of a Batch API's output. */
   customId?: unknown;
-  /** Why it is no response and no event. It passes as it is. */
+  /** Why the record is neither a response nor an event. Its bytes are written unchanged. */
   problem?: string;
-  /** It is an event, and the response that it belongs to goes on. */
+  /** The record is an event, and more events of its response follow. */
   isInsideStream?: boolean;
 }
 
 export class RecordRepair {
   readonly #context: RepairContext;
   readonly #stream: StreamRepair;
-  /** What the stream's responses came to, since somebody asked last. */
+  /** The stream's reports that no `Repaired` has yet. */
   readonly #reports: Report[] = [];
-  /** The event before, while it is waited for: the next one has to come after it. */
+  /** Resolves when the last event is repaired. Events are repaired one after the other. */
   #eventBefore: Promise<unknown> | undefined;
   #numberBefore: unknown;
   #isInsideStream = false;
 
   constructor(context: RepairContext) {
     this.#context = context;
-    const settings = { ...context.settings, onReport: (report: Report) => this.#reports.push(report) };
+    // No retries: a stored response is old, so a file that its list lacks will not appear any more.
+    const settings = {
+      ...context.settings,
+      retries: 0,
+      onReport: (report: Report) => this.#reports.push(report),
+    };
     this.#stream = new StreamRepair({ ...context, settings });
   }
 
-  /** At once where nothing has to be waited for. */
+  /** Repairs a record. Returns a promise only if it must wait, for a list or for the event before. */
   take({ bytes, problem, shape }: Piece): Repaired | Promise<Repaired> {
     if (problem !== undefined) return { bytes, reports: [], problem };
     if (!isUtf8(bytes)) return { bytes, reports: [], problem: "not UTF-8" };
@@ -49,20 +54,19 @@ export class RecordRepair {
     try {
       value = JSON.parse(text);
     } catch {
-      return { bytes, reports: [], problem: "no JSON" };
+      return { bytes, reports: [], problem: "invalid JSON" };
     }
-    if (isEvent(value))
-      return this.#takeInTurn(value, text, bytes, shape === "array" ? ",\n" : newlineOf(text));
+    if (isEvent(value)) return this.#takeInTurn(value, bytes, shape === "array" ? ",\n" : newlineOf(text));
     const found = responseIn(value);
-    if (!found) return { bytes, reports: [], problem: "no response" };
+    if (!found) return { bytes, reports: [], problem: "neither a response nor an event" };
     return andThen(this.#repair(found.response), ({ response, report }) => ({
-      bytes: response === found.response ? bytes : Buffer.from(edited(text, value, found.around(response))),
+      bytes: response === found.response ? bytes : asBuffer(editJson(bytes, value, found.around(response))),
       reports: [report],
       ...("customId" in found && { customId: found.customId }),
     }));
   }
 
-  /** The input is over: what the last response came to, if its events were cut off. */
+  /** Call it at the input's end. If a response was cut off, returns its held events and its report. */
   async end(): Promise<Repaired | undefined> {
     await this.#eventBefore;
     if (!this.#isInsideStream) return undefined;
@@ -81,8 +85,8 @@ export class RecordRepair {
     }));
   }
 
-  #takeInTurn(event: Event, text: string, bytes: Buffer, separator: string): Repaired | Promise<Repaired> {
-    const take = (): Repaired | Promise<Repaired> => this.#takeEvent(event, text, bytes, separator);
+  #takeInTurn(event: Event, bytes: Buffer, separator: string): Repaired | Promise<Repaired> {
+    const take = (): Repaired | Promise<Repaired> => this.#takeEvent(event, bytes, separator);
     const repaired = this.#eventBefore ? this.#eventBefore.then(take) : take();
     if (repaired instanceof Promise) {
       const settled = repaired.then(() => {
@@ -93,7 +97,7 @@ export class RecordRepair {
     return repaired;
   }
 
-  #takeEvent(event: Event, text: string, bytes: Buffer, separator: string): Repaired | Promise<Repaired> {
+  #takeEvent(event: Event, bytes: Buffer, separator: string): Repaired | Promise<Repaired> {
     const stream = this.#stream;
     const numberBefore = this.#numberBefore;
     this.#numberBefore = event.sequence_number;
@@ -105,22 +109,27 @@ export class RecordRepair {
         takeEvent(stream, event, () => numberBefore),
         (events): Repaired => {
           if (events.length === 1 && events[0] === event) return pass();
-          return { ...pass(), bytes: written(events, event, text, separator) };
+          return { ...pass(), bytes: written(events, event, bytes, separator) };
         },
       );
       return repaired instanceof Promise ? repaired.catch(pass) : repaired;
     } catch {
-      return pass(); // a mistake of ours, or an event that nobody thought of, is no reason to lose it
+      return pass(); // a bug, or an event of an unknown shape: keep the event
     }
   }
 }
 
-/** The events in place of one, which is the last of them; it keeps what stands around it. */
-function written(events: readonly Event[], event: Event, text: string, separator: string): Buffer {
+/** The bytes of the events that replace `event`: inserted ones, then `event` itself with only its citations changed. */
+function written(events: readonly Event[], event: Event, bytes: Buffer, separator: string): Buffer {
   const own = events.at(-1);
-  if (own?.type !== event.type) return Buffer.from(text); // nothing that a stream's repair does
+  if (own?.type !== event.type) return bytes; // does not happen: a repair never replaces an event by another type
   const inserted = events.slice(0, -1).map((added) => JSON.stringify(added) + separator);
-  return Buffer.from(inserted.join("") + edited(text, event, own));
+  return Buffer.concat([Buffer.from(inserted.join("")), editJson(bytes, event, own)]);
+}
+
+/** The same bytes as a `Buffer`, without a copy. */
+function asBuffer({ buffer, byteOffset, byteLength }: Uint8Array): Buffer {
+  return Buffer.from(buffer, byteOffset, byteLength);
 }
 
 function newlineOf(text: string): string {
@@ -132,10 +141,10 @@ function isEvent(value: unknown): value is Event {
   return value.type.startsWith("response.") || value.type === "error" || value.type === "keepalive";
 }
 
-/** A response, and what is around it. */
+/** The response in a record. */
 interface Found {
   response: Event;
-  /** The record with another response in place of its own. */
+  /** Returns the record with another response in place of its own. */
   around: (response: Event) => unknown;
   customId?: unknown;
 }
@@ -143,7 +152,7 @@ interface Found {
 function responseIn(value: unknown): Found | undefined {
   if (!isRecord(value)) return undefined;
   if (Array.isArray(value.output)) return { response: value, around: (response) => response };
-  // A line of a Batch API's output.
+  // Otherwise the record may be a line of a Batch API's output.
   const { response: answer, custom_id: customId } = value;
   if (!isRecord(answer) || !isRecord(answer.body) || !Array.isArray(answer.body.output)) return undefined;
   const around = (body: Event): unknown => ({ ...value, response: { ...answer, body } });

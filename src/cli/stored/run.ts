@@ -1,38 +1,38 @@
-/** Inputs in, the same with their missing citations out: piece by piece, in order, whatever their size. */
+/** Repairs inputs of any size: reads them piece by piece and writes the repaired pieces in order. */
 import { ReadableStream } from "node:stream/web";
 import { repairEventStream } from "../../http/sse.js";
 import type { RepairContext } from "../../responses/response-repair.js";
-import { StreamRepair } from "../../responses/stream-repair.js";
 import type { Report } from "../../types.js";
 import { isMissing } from "../missing.js";
+import type { InputState } from "../paths.js";
 import type { Output } from "./output.js";
-import type { Piece, Position, Shape } from "./piece.js";
+import { LF, type Piece, type Position, type Shape } from "./piece.js";
+import { nextOf, ReadHash, type ReadPart, startingWith } from "./reading.js";
 import { RecordRepair, type Repaired } from "./record.js";
 import { type InputShape, Sniffer } from "./sniffer.js";
 import { Splitter } from "./splitter.js";
 import { Window } from "./window.js";
 
-/** What a run came to. */
+/** The totals of a run. */
 export interface Counts {
   responses: number;
-  /** Responses that citations were added to, and how many these are. */
+  /** Responses that got citations. The next field counts the citations. */
   repaired: number;
   citations: number;
-  /** Mentions of a file that stay without a citation. */
+  /** Mentions of files that still have no citation. */
   left: number;
   /** Responses whose recovery failed. */
   failed: number;
-  /** Lines or values that are no response. */
+  /** Lines or values that are not responses. */
   others: number;
 }
 
-/** How far a run has come: all before this is written, and nothing of what is behind it. */
+/** A place in a run: everything before it is written, nothing after it is. */
 export interface Milestone {
-  /** The input's place among the inputs, and how many of its bytes were read. */
-  input: number;
-  offset: number;
-  /** What stands there. Not there where that has to be found out, at an input's beginning. */
-  position?: Position;
+  /** The inputs that were read to their end. */
+  done: ReadPart[];
+  /** The part of the next input that was read, and where that part ends. Missing if nothing of that input was read. */
+  current?: ReadPart & { position: Position };
   outLength: number;
   outEndsLine: boolean;
   reportLength: number;
@@ -40,8 +40,7 @@ export interface Milestone {
 }
 
 export const START: Milestone = {
-  input: 0,
-  offset: 0,
+  done: [],
   outLength: 0,
   outEndsLine: true,
   reportLength: 0,
@@ -52,19 +51,26 @@ export interface RunOptions {
   context: RepairContext;
   out: Output;
   report: Output | undefined;
-  /** How many responses may wait for their lists at once. */
+  /** Called with the report of each response. */
+  onReport?: (report: Report) => void;
+  /** How many responses may wait for their lists at the same time. */
   concurrency: number;
-  /** Told of records that are no responses; of several in a row once. */
+  /** Called for records that are not responses, once for several in a row. */
   onOthers: (others: Others) => void;
-  /** Called often: after each chunk, and whenever something was waited for. */
+  /** Called often: after each chunk and after each wait. */
   onProgress: () => void;
-  /** Called after each time that all is written up to a milestone. */
-  onMilestone: (milestone: Milestone) => Promise<void>;
-  /** Whether a milestone is wanted now. */
-  isMilestoneDue: () => boolean;
+  /** For runs that can be resumed. Without it, inputs are not hashed. */
+  milestones?: {
+    /** Whether to save a milestone now. */
+    isDue: () => boolean;
+    /** Returns the current size and time of an input, if it is a file. */
+    stateOf: (input: number) => Promise<InputState | undefined>;
+    /** Called when everything before a milestone is written. */
+    save: (milestone: Milestone) => Promise<void>;
+  };
 }
 
-/** Records in a row that are no responses, all for one reason. */
+/** Consecutive records that are not responses, all for the same reason. */
 export interface Others {
   input: number;
   shape: Shape;
@@ -73,49 +79,58 @@ export interface Others {
   problem: string;
 }
 
-/** Reads an input from an offset on. */
-export type Read = (offset: number) => AsyncIterable<Buffer>;
-
 export class Run {
   readonly counts: Counts;
   readonly #options: RunOptions;
+  readonly #done: ReadPart[];
   #input: number;
-  #offset: number;
+  /** The hash of the current input so far. Set only for runs with milestones. */
+  #hash: ReadHash | undefined;
   #position: Position | undefined;
-  /** A milestone that was reached, and not told of yet. */
+  /** A milestone that was reached and is not saved yet. */
   #milestone: Milestone | undefined;
   #others: Others | undefined;
 
-  constructor(options: RunOptions, { input, offset, position, counts }: Milestone = START) {
+  /** With `start`, the run continues behind that milestone. */
+  constructor(options: RunOptions, { done, current, counts }: Milestone = START) {
     this.#options = options;
-    this.#input = input;
-    this.#offset = offset;
-    this.#position = position;
+    this.#done = [...done];
+    this.#input = done.length;
+    this.#position = current?.position;
     this.counts = { ...counts };
   }
 
-  /** Repairs the inputs, from where it was told to begin. */
-  async of(inputs: readonly Read[]): Promise<void> {
-    for (; this.#input < inputs.length; this.#input++, this.#offset = 0) {
-      const chunks = inputs[this.#input]!(this.#offset)[Symbol.asyncIterator]();
+  /** Repairs the remaining inputs. `hash` is the hash of the part of the first input that was already read. */
+  async of(inputs: readonly AsyncIterable<Buffer>[], hash = new ReadHash()): Promise<void> {
+    if (this.#options.milestones) this.#hash = hash;
+    for (const [index, input] of inputs.entries()) {
+      const chunks = input[Symbol.asyncIterator]();
       if (this.#position) await this.#records(chunks, this.#position);
-      else await this.#begin(chunks);
+      else await this.#startInput(chunks);
       this.#position = undefined;
-      this.#tellOthers();
-      if (this.#options.isMilestoneDue()) {
-        this.#milestone = { ...this.#written(), input: this.#input + 1, offset: 0 };
-      }
+      this.#warnOfOthers();
+      await this.#endInput(index === inputs.length - 1);
       await this.#flush();
     }
   }
 
-  /** Reads an input's beginning, until it tells the shape. */
-  async #begin(chunks: AsyncIterator<Buffer>): Promise<void> {
+  async #endInput(isLast: boolean): Promise<void> {
+    const input = this.#input++;
+    const { milestones } = this.#options;
+    if (!milestones || !this.#hash) return;
+    this.#done.push({ ...this.#hash.part(), ...(await milestones.stateOf(input)) });
+    this.#hash = new ReadHash();
+    // The end of the last input is no milestone: if that input grew, the run could not be resumed.
+    if (!isLast && milestones.isDue()) this.#milestone = this.#baseMilestone();
+  }
+
+  /** Reads an input until its shape is known, then repairs it. */
+  async #startInput(chunks: AsyncIterator<Buffer>): Promise<void> {
     const { out } = this.#options;
-    if (!out.endsLine) out.write(Buffer.from("\n")); // the input before did not
+    if (!out.endsLine) out.write(Buffer.from("\n")); // ends the last line of the input before
     const sniffer = new Sniffer((bytes) => {
       out.write(bytes);
-      this.#offset += bytes.length;
+      this.#hash?.add(bytes);
     });
     let shape: InputShape | undefined;
     while (shape === undefined) {
@@ -129,16 +144,23 @@ export class Run {
     else await this.#records(rest, { shape: shape ?? "lines", number: 0, lines: sniffer.blankLines });
   }
 
-  /** An event stream as it came over HTTP: its bytes go through what repairs the API's. */
+  /** Repairs a recorded HTTP event stream in the same way as a live one. */
   async #events(chunks: AsyncGenerator<Buffer>): Promise<void> {
     const { context, out } = this.#options;
     const onReport = (report: Report): void => this.#report(report, {});
-    const stream = new StreamRepair({ ...context, settings: { ...context.settings, onReport } });
-    const source = ReadableStream.from(chunks) as globalThis.ReadableStream<Uint8Array>;
-    const reader = repairEventStream(source.getReader(), stream).getReader();
+    const settings = { ...context.settings, retries: 0, onReport };
+    const source = ReadableStream.from(this.#hashed(chunks)) as globalThis.ReadableStream<Uint8Array>;
+    const reader = repairEventStream(source.getReader(), { ...context, settings }).getReader();
     for (let read = await reader.read(); !read.done; read = await reader.read()) {
       out.write(read.value);
       if (out.isFull) await this.#flush();
+    }
+  }
+
+  async *#hashed(chunks: AsyncGenerator<Buffer>): AsyncGenerator<Buffer, void, undefined> {
+    for await (const chunk of chunks) {
+      this.#hash?.add(chunk);
+      yield chunk;
     }
   }
 
@@ -152,7 +174,7 @@ export class Run {
       const settled = window.settled();
       window.drain();
       await this.#flush();
-      // What waits for its list goes out when that is there, though the next chunk may not be.
+      // Also wakes when a list arrives, so that the response that needs this list does not wait for the next chunk.
       const read = window.isEmpty ? await next : await Promise.race([next, settled]);
       if (!read) continue;
       await this.#takeAll(read.done ? splitter.end() : splitter.push(read.value), records, window);
@@ -187,16 +209,15 @@ export class Run {
 
   #put(piece: Piece, repaired: Repaired): void {
     const { problem, isInsideStream } = repaired;
-    this.#offset += piece.bytes.length;
+    this.#hash?.add(piece.bytes);
     if (piece.number === 0) {
       this.#options.out.write(repaired.bytes);
       return;
     }
     this.#write(repaired, piece.shape === "lines" ? { line: piece.number } : { value: piece.number });
-    if (problem === undefined) this.#tellOthers();
+    if (problem === undefined) this.#warnOfOthers();
     else this.#noteOther(piece, problem);
-    const isWhole = piece.problem === undefined && !isInsideStream;
-    if (isWhole && !this.#milestone && this.#options.isMilestoneDue())
+    if (!isInsideStream && isWhole(piece) && !this.#milestone && this.#options.milestones?.isDue())
       this.#milestone = this.#milestoneAt(piece);
   }
 
@@ -215,6 +236,7 @@ export class Run {
     if (recovered > 0) counts.repaired++;
     if (report.error) counts.failed++;
     counts.left += report.unresolved.filter(isMissing).length;
+    this.#options.onReport?.(report);
     if (!this.#options.report) return;
     const { error, ...rest } = report;
     const entry = { ...place, ...rest, ...(error && { error: error.message }) };
@@ -226,24 +248,27 @@ export class Run {
     const others = this.#others;
     if (others && others.problem === problem && others.to === number - 1) others.to = number;
     else {
-      this.#tellOthers();
+      this.#warnOfOthers();
       this.#others = { input: this.#input, shape, from: number, to: number, problem };
     }
   }
 
-  #tellOthers(): void {
+  #warnOfOthers(): void {
     if (this.#others) this.#options.onOthers(this.#others);
     this.#others = undefined;
   }
 
   #milestoneAt({ shape, number, lines }: Piece): Milestone {
-    const position = { shape, number, lines };
-    return { ...this.#written(), input: this.#input, offset: this.#offset, position };
+    return {
+      ...this.#baseMilestone(),
+      current: { ...this.#hash!.part(), position: { shape, number, lines } },
+    };
   }
 
-  #written(): Pick<Milestone, "outLength" | "outEndsLine" | "reportLength" | "counts"> {
+  #baseMilestone(): Milestone {
     const { out, report } = this.#options;
     return {
+      done: [...this.#done],
       outLength: out.length,
       outEndsLine: out.endsLine,
       reportLength: report?.length ?? 0,
@@ -252,27 +277,19 @@ export class Run {
   }
 
   async #flush(): Promise<void> {
-    const { out, report, onMilestone, onProgress } = this.#options;
+    const { out, report, milestones, onProgress } = this.#options;
     onProgress();
     await out.flush();
     await report?.flush();
     const milestone = this.#milestone;
     this.#milestone = undefined;
-    if (milestone) await onMilestone(milestone);
+    if (!milestone || !milestones) return;
+    if (milestone.current) Object.assign(milestone.current, await milestones.stateOf(milestone.done.length));
+    await milestones.save(milestone);
   }
 }
 
-/** The next chunk, asked for while others are worked on: that it cannot be read is heard when it is waited for. */
-function nextOf(chunks: AsyncIterator<Buffer>): Promise<IteratorResult<Buffer>> {
-  const next = chunks.next();
-  next.catch(() => {});
-  return next;
-}
-
-async function* startingWith(
-  beginning: Buffer,
-  chunks: AsyncIterator<Buffer>,
-): AsyncGenerator<Buffer, void, undefined> {
-  if (beginning.length > 0) yield beginning;
-  for (let read = await chunks.next(); !read.done; read = await chunks.next()) yield read.value;
+/** Whether a record is complete, whatever bytes follow it. A last line without a newline would continue if the input grew. */
+function isWhole({ bytes, shape, problem }: Piece): boolean {
+  return problem === undefined && (shape !== "lines" || bytes.at(-1) === LF);
 }

@@ -1,37 +1,37 @@
-/** Tells what an input is by how it begins. */
+/** Detects an input's shape from its first bytes. */
 import { isSpace, joined, LF, type Shape } from "./piece.js";
 import { ValueSplitter } from "./values.js";
 
-/** `events`: a recorded stream as it came over HTTP, `event: …` and `data: …`. */
+/** `events`: a recorded HTTP event stream, with lines such as `event: …` and `data: …`. */
 export type InputShape = Shape | "events";
 
 const BYTE_ORDER_MARK = Buffer.from([0xef, 0xbb, 0xbf]);
 const OPEN_ARRAY = 0x5b;
 const OPEN_OBJECT = 0x7b;
-/** Such a line begins an event stream; also the comment that keeps a connection alive. */
+/** How the first line of an event stream begins. A line without a field name is a comment, such as a keep-alive. */
 const EVENT_FIELD = /^(?:event|data|id|retry)?:/;
 const LONGEST_FIELD = 6;
 
 export class Sniffer {
-  /** How many lines are blank before all else. */
+  /** How many blank lines the input begins with. */
   blankLines = 0;
   #held: Buffer[] = [];
   #isAtStart = true;
   readonly #pass: (bytes: Buffer) => void;
-  /** Follows the first line: what ends there is a line, what goes on is a value over several. */
+  /** Parses the first line. If it holds one whole value, the shape is `lines`, else `values`. */
   #probe: ValueSplitter | undefined;
 
-  /** `pass` gets what tells nothing, so that it need not be held: a byte order mark, blank lines. */
+  /** `pass` receives a byte order mark and blank lines: these bytes do not show the shape, so they need not be held. */
   constructor(pass: (bytes: Buffer) => void) {
     this.#pass = pass;
   }
 
-  /** What was taken, and not passed on. */
+  /** The bytes that were taken and not given to `pass`. */
   get rest(): Buffer {
     return this.#held.length === 0 ? Buffer.alloc(0) : joined(this.#held);
   }
 
-  /** Takes the next chunk; the shape as soon as the beginning tells it. */
+  /** Takes the next chunk. Returns the shape, or `undefined` if more bytes are needed to know it. */
   take(chunk: Buffer): InputShape | undefined {
     this.#held.push(chunk);
     if (this.#probe) return this.#probeLine(chunk);

@@ -1,4 +1,4 @@
-/** Cuts an input into its records: as lines, or as values until one is broken. */
+/** Cuts an input into records: lines, or JSON values. Behind a broken value it goes on with lines. */
 import { LineSplitter } from "./lines.js";
 import type { Piece, Position } from "./piece.js";
 import { ValueSplitter } from "./values.js";
@@ -15,17 +15,17 @@ export class Splitter {
   }
 
   push(chunk: Buffer): Piece[] {
-    return this.#lines ? this.#lines.push(chunk) : this.#note(this.#values!.push(chunk));
+    return this.#lines ? this.#lines.push(chunk) : this.#withBroken(this.#values!.push(chunk));
   }
 
-  /** The input is over. */
+  /** Returns the last pieces. Call it once, after the last chunk. */
   end(): Piece[] {
-    const pieces = this.#lines ? [] : this.#note(this.#values!.end());
+    const pieces = this.#lines ? [] : this.#withBroken(this.#values!.end());
     return [...pieces, ...(this.#lines?.end() ?? [])];
   }
 
-  /** What is broken is lines from there on: then it can spoil its own line only. */
-  #note(pieces: Piece[]): Piece[] {
+  /** Switches to lines at a broken value, so that the damage stays within its lines. */
+  #withBroken(pieces: Piece[]): Piece[] {
     this.#position = pieces.at(-1) ?? this.#position;
     const { broken } = this.#values!;
     if (!broken) return pieces;

@@ -8,191 +8,212 @@ const OPEN_ARRAY = 0x5b;
 const CLOSE_ARRAY = 0x5d;
 const OPEN_OBJECT = 0x7b;
 const CLOSE_OBJECT = 0x7d;
+/** Bytes below this are control characters. JSON does not allow them in strings. */
+const FIRST_PRINTABLE = 0x20;
 
-/** What may come next. */
-type Expected =
-  | "value"
-  | "value or ]"
-  | "key"
-  | "key or }"
-  | "colon"
-  | "comma or end"
-  | "rest of string"
-  | "rest of key"
-  | "rest of scalar";
+/** Which token may come next. */
+type Expected = "value" | "value or ]" | "key" | "key or }" | "colon" | "comma or end";
 
 /**
- * Cuts an input into JSON values that go on over several lines, or into the elements of an array. It follows the
- * grammar, so that it knows as soon as an input is no JSON: a value that lacks its end must not swallow all that
- * comes after it. A record is what JSON.parse says it is, all the same.
+ * Cuts an input into JSON values that may span several lines, or into the elements of one array.
+ *
+ * It follows the JSON grammar and stops at the first byte that breaks it. Otherwise a value that was cut off would
+ * swallow all values after it. It does not check strings and scalars: JSON.parse does that, record by record.
  */
 export class ValueSplitter {
-  /** What is left once the input broke the grammar: the bytes from the latest record's beginning on. */
+  /** Set once the input broke the grammar: the bytes that are in no piece, from the start of the broken record. */
   broken: Buffer | undefined;
+  /** The start of a record whose end is in a later chunk. */
   #held: Buffer[] = [];
   #heldLength = 0;
+  /** The start of the record was already put out, because the record is too long to hold. */
   #isTooLong = false;
   #isInRecord = false;
+  /** The last chunk ended with a backslash inside a string. */
   #isEscaped = false;
+  /** The token that is not complete yet. A key is a string too. */
+  #token: "string" | "scalar" | undefined;
+  /** Which token may come next, or behind the token that is not complete yet. */
   #expected: Expected;
-  /** For each open array or object inside the record, and the one around it: whether it is an object. */
+  /** For each open array or object, including the outer array: true if it is an object. */
   readonly #open: boolean[] = [];
-  /** How many are open around a record: the array whose elements the records are, or nothing. */
-  #around: 0 | 1;
+  /** How many arrays are open around a record: 1 if the records are the elements of an array, else 0. */
+  #recordDepth: 0 | 1;
   #number: number;
   #lines: number;
 
   constructor({ shape, number, lines }: Position) {
-    this.#around = shape === "array" ? 1 : 0;
-    if (this.#around) this.#open.push(false);
-    this.#expected = this.#around ? "comma or end" : "value";
+    this.#recordDepth = shape === "array" ? 1 : 0;
+    if (this.#recordDepth) this.#open.push(false);
+    this.#expected = this.#recordDepth ? "comma or end" : "value";
     this.#number = number;
     this.#lines = lines;
   }
 
-  /** How many values were seen, if the last one is whole; undefined inside of one. */
+  /** How many values have been read; `undefined` if the last one is not complete. */
   get wholeValues(): number | undefined {
     const isOutside = !this.#isInRecord && this.#open.length === 0;
-    return isOutside || this.#expected === "rest of scalar" ? this.#number : undefined;
+    return isOutside || this.#token === "scalar" ? this.#number : undefined;
   }
 
   push(chunk: Buffer): Piece[] {
     const pieces: Piece[] = [];
-    let mark = 0;
+    let pieceStart = 0;
     let at = 0;
     while (at < chunk.length) {
-      if (this.#expected === "rest of string" || this.#expected === "rest of key") {
-        const end = this.#endOfString(chunk, at);
-        if (end < 0) return this.#break(chunk, mark, at, pieces);
-        at = end;
-        if (this.#isInString) continue; // the chunk is over
-      } else if (this.#expected === "rest of scalar") {
-        while (at < chunk.length && isScalar(chunk[at]!)) at++;
-        if (at === chunk.length) continue;
-        this.#expected = this.#afterValue();
-      } else if (isSpace(chunk[at])) {
-        at++;
-        continue;
-      } else {
-        const startsRecord = this.#expectsValue && this.#open.length === this.#around;
-        const isOuterArray = startsRecord && this.#around === 0 && chunk[at] === OPEN_ARRAY;
-        if (startsRecord && !isOuterArray && chunk[at] !== CLOSE_ARRAY) {
-          this.#cut(chunk.subarray(mark, at), pieces);
-          mark = at;
+      if (!this.#token) {
+        at = endOfSpace(chunk, at);
+        if (at === chunk.length) break;
+        if (this.#beginsRecord(chunk[at]!)) {
+          this.#emit(chunk.subarray(pieceStart, at), pieces);
+          pieceStart = at;
           this.#isInRecord = true;
         }
-        if (!this.#take(chunk[at]!)) return this.#break(chunk, mark, at, pieces);
-        at++;
-        if (isOuterArray) this.#around = 1;
-        else if (this.#open.length < this.#around) this.#around = 0;
       }
-      if (this.#isInRecord && this.#open.length === this.#around && this.#isBetweenTokens) {
-        this.#cut(chunk.subarray(mark, at), pieces);
-        mark = at;
+      const end = this.#endOfToken(chunk, at);
+      if (end < 0) return this.#break(chunk, pieceStart, at, pieces);
+      at = end;
+      if (this.#isAtEndOfRecord) {
+        this.#emit(chunk.subarray(pieceStart, at), pieces);
+        pieceStart = at;
         this.#isInRecord = false;
         this.#isTooLong = false;
       }
     }
-    const rest = chunk.subarray(mark);
+    const rest = chunk.subarray(pieceStart);
     if (this.#isInRecord) this.#hold(rest, pieces);
-    else this.#cut(rest, pieces);
+    else this.#emit(rest, pieces);
     return pieces;
   }
 
-  /** The input is over. */
+  /** Returns the last pieces. Call it once, after the last chunk. */
   end(): Piece[] {
     const pieces: Piece[] = [];
-    if (this.#isInRecord && this.#expected !== "rest of scalar") this.broken = joined(this.#held);
-    else this.#cut(Buffer.alloc(0), pieces);
-    if (!this.#isInRecord && this.#around) pieces.push(this.#endlessArray());
+    if (this.#isInRecord && this.#token !== "scalar") this.broken = joined(this.#held);
+    else this.#emit(Buffer.alloc(0), pieces);
+    if (!this.#isInRecord && this.#recordDepth) pieces.push(this.#unclosedArray());
     return pieces;
   }
 
-  /** What stands at `at` is no JSON. */
-  #break(chunk: Buffer, mark: number, at: number, pieces: Piece[]): Piece[] {
+  /** Sets `broken`, because the token at `at` is not allowed there. */
+  #break(chunk: Buffer, pieceStart: number, at: number, pieces: Piece[]): Piece[] {
     if (!this.#isInRecord) {
-      this.#cut(chunk.subarray(mark, at), pieces);
-      if (this.#around) pieces.push(this.#endlessArray());
+      this.#emit(chunk.subarray(pieceStart, at), pieces);
+      if (this.#recordDepth) pieces.push(this.#unclosedArray());
     }
-    this.broken = joined([...this.#held, chunk.subarray(this.#isInRecord ? mark : at)]);
+    this.broken = joined([...this.#held, chunk.subarray(this.#isInRecord ? pieceStart : at)]);
     return pieces;
   }
 
-  /** No bytes, but a record that is none: its values may be right, and yet the array is not. */
-  #endlessArray(): Piece {
-    return { ...this.#piece(Buffer.alloc(0), ++this.#number), problem: "the array breaks off" };
+  /** Returns an empty record that reports the missing end of the array. Each element may be valid, although the array is not. */
+  #unclosedArray(): Piece {
+    return { ...this.#piece(Buffer.alloc(0), ++this.#number), problem: "the array is not closed" };
   }
 
   get #expectsValue(): boolean {
     return this.#expected === "value" || this.#expected === "value or ]";
   }
 
-  get #isInString(): boolean {
-    return this.#expected === "rest of string" || this.#expected === "rest of key";
+  get #isAtEndOfRecord(): boolean {
+    return this.#isInRecord && this.#open.length === this.#recordDepth && !this.#token;
   }
 
-  get #isBetweenTokens(): boolean {
-    return !this.#isInString && this.#expected !== "rest of scalar";
+  /** Whether a record begins with this byte. The bracket of an outer array belongs to no record. */
+  #beginsRecord(byte: number): boolean {
+    if (this.#open.length !== this.#recordDepth || !this.#expectsValue) return false;
+    return byte !== CLOSE_ARRAY && (byte !== OPEN_ARRAY || this.#recordDepth === 1);
   }
 
   #afterValue(): Expected {
     return this.#open.length === 0 ? "value" : "comma or end";
   }
 
-  /** Takes one byte outside of strings, scalars and spaces; whether it may stand there. */
+  /** Reads the token at `at`, or the part in this chunk. Returns the offset behind it, or -1 if the token is not allowed. */
+  #endOfToken(chunk: Buffer, at: number): number {
+    let end = at;
+    if (!this.#token) {
+      if (!this.#take(chunk[at]!)) return -1;
+      end = at + 1;
+    }
+    if (this.#token === "string") return this.#endOfString(chunk, end);
+    return this.#token === "scalar" ? this.#endOfScalar(chunk, end) : end;
+  }
+
+  /** Takes a token's first byte. Returns whether the grammar allows it. */
   #take(byte: number): boolean {
-    const expected = this.#expected;
     switch (byte) {
       case QUOTE:
-        if (this.#expectsValue) this.#expected = "rest of string";
-        else if (expected === "key" || expected === "key or }") this.#expected = "rest of key";
-        else return false;
-        return true;
+        return this.#openString();
       case OPEN_OBJECT:
+        return this.#openNested(true);
       case OPEN_ARRAY:
-        if (!this.#expectsValue) return false;
-        this.#open.push(byte === OPEN_OBJECT);
-        this.#expected = byte === OPEN_OBJECT ? "key or }" : "value or ]";
-        return true;
+        return this.#openNested(false);
       case CLOSE_OBJECT:
-      case CLOSE_ARRAY: {
-        const isObject = byte === CLOSE_OBJECT;
-        const isEmpty = expected === (isObject ? "key or }" : "value or ]");
-        if (!isEmpty && (expected !== "comma or end" || this.#open.at(-1) !== isObject)) return false;
-        this.#open.pop();
-        this.#expected = this.#afterValue();
-        return true;
-      }
+        return this.#close(true);
+      case CLOSE_ARRAY:
+        return this.#close(false);
       case COMMA:
-        if (expected !== "comma or end") return false;
-        this.#expected = this.#open.at(-1) ? "key" : "value";
-        return true;
+        return this.#takeSeparator("comma or end", this.#open.at(-1) ? "key" : "value");
       case COLON:
-        if (expected !== "colon") return false;
-        this.#expected = "value";
-        return true;
+        return this.#takeSeparator("colon", "value");
       default:
         if (!this.#expectsValue || !isScalar(byte)) return false;
-        this.#expected = "rest of scalar";
+        this.#token = "scalar";
+        this.#expected = this.#afterValue();
         return true;
     }
   }
 
-  /** Where a string ends that is open at `at`; the chunk's end if it goes on, -1 if it cannot. */
+  #openString(): boolean {
+    const isKey = this.#expected === "key" || this.#expected === "key or }";
+    if (!isKey && !this.#expectsValue) return false;
+    this.#token = "string";
+    this.#expected = isKey ? "colon" : this.#afterValue();
+    return true;
+  }
+
+  #openNested(isObject: boolean): boolean {
+    if (!this.#expectsValue) return false;
+    if (!this.#isInRecord) this.#recordDepth = 1; // an outer array: its elements are the records
+    this.#open.push(isObject);
+    this.#expected = isObject ? "key or }" : "value or ]";
+    return true;
+  }
+
+  #close(isObject: boolean): boolean {
+    const isEmpty = this.#expected === (isObject ? "key or }" : "value or ]");
+    if (!isEmpty && (this.#expected !== "comma or end" || this.#open.at(-1) !== isObject)) return false;
+    this.#open.pop();
+    if (this.#open.length === 0) this.#recordDepth = 0;
+    this.#expected = this.#afterValue();
+    return true;
+  }
+
+  #takeSeparator(expected: Expected, next: Expected): boolean {
+    if (this.#expected !== expected) return false;
+    this.#expected = next;
+    return true;
+  }
+
+  /** The offset behind a string that is open at `at`; the chunk's length if the string goes on, -1 if it is invalid. */
   #endOfString(chunk: Buffer, at: number): number {
+    const end = endOfCharacters(chunk, this.#isEscaped ? at + 1 : at);
+    this.#isEscaped = end > chunk.length;
+    if (end >= chunk.length) return chunk.length;
+    if (chunk[end] !== QUOTE) return -1; // most often a newline: the string was cut off
+    this.#token = undefined;
+    return end + 1;
+  }
+
+  /** The offset behind a scalar that is open at `at`; the chunk's length if the scalar goes on. */
+  #endOfScalar(chunk: Buffer, at: number): number {
     let end = at;
-    for (; end < chunk.length; end++) {
-      const byte = chunk[end]!;
-      if (this.#isEscaped) this.#isEscaped = false;
-      else if (byte === QUOTE) {
-        this.#expected = this.#expected === "rest of key" ? "colon" : this.#afterValue();
-        return end + 1;
-      } else if (byte === BACKSLASH) this.#isEscaped = true;
-      else if (byte < 0x20) return -1; // a line's end, above all: the string was cut off
-    }
+    while (end < chunk.length && isScalar(chunk[end]!)) end++;
+    if (end < chunk.length) this.#token = undefined;
     return end;
   }
 
+  /** Holds the start of a record. If the record gets too long, puts out what is held instead. */
   #hold(beginning: Buffer, pieces: Piece[]): void {
     this.#held.push(beginning);
     this.#heldLength += beginning.length;
@@ -206,8 +227,8 @@ export class ValueSplitter {
     this.#heldLength = 0;
   }
 
-  /** Puts out what is held and `rest`, if that is anything: a record, or what stands between two. */
-  #cut(rest: Buffer, pieces: Piece[]): void {
+  /** Puts out the held bytes and `rest` as one piece, unless both are empty: a record, or bytes between two records. */
+  #emit(rest: Buffer, pieces: Piece[]): void {
     if (this.#heldLength + rest.length === 0) return;
     const bytes = this.#heldLength > 0 ? joined([...this.#held, rest]) : rest;
     this.#held = [];
@@ -217,11 +238,11 @@ export class ValueSplitter {
 
   #piece(bytes: Buffer, number: number): Piece {
     for (let at = bytes.indexOf(LF); at >= 0; at = bytes.indexOf(LF, at + 1)) this.#lines++;
-    return { bytes, shape: this.#around ? "array" : "values", number, lines: this.#lines };
+    return { bytes, shape: this.#recordDepth ? "array" : "values", number, lines: this.#lines };
   }
 }
 
-/** Whether a byte can be part of a number, `true`, `false` or `null`. What it spells, JSON.parse will tell. */
+/** Whether a byte can be part of a number, `true`, `false` or `null`. JSON.parse checks the spelling. */
 function isScalar(byte: number): boolean {
   return (
     (byte >= 0x30 && byte <= 0x39) || // 0-9
@@ -231,4 +252,25 @@ function isScalar(byte: number): boolean {
     byte === 0x2d ||
     byte === 0x2e
   );
+}
+
+function endOfSpace(chunk: Buffer, at: number): number {
+  let end = at;
+  while (end < chunk.length && isSpace(chunk[end])) end++;
+  return end;
+}
+
+/**
+ * Returns the offset of the first byte from `at` on that ends or breaks a string: a quote or a control character. If the chunk
+ * has no such byte, returns the chunk's length, plus one if the chunk's last byte escapes the first byte of the next chunk.
+ */
+function endOfCharacters(chunk: Buffer, at: number): number {
+  const { length } = chunk; // read once: this loop is most of the splitter's time
+  let end = at;
+  while (end < length) {
+    const byte = chunk[end]!;
+    if (byte === QUOTE || byte < FIRST_PRINTABLE) return end;
+    end += byte === BACKSLASH ? 2 : 1;
+  }
+  return end;
 }

@@ -1,6 +1,6 @@
-/** Keeps order: what is done waits for what came before it. */
+/** Runs work side by side and puts out the results in the order of the items. */
 
-/** So much may be held behind a record that waits for its list: the records after it need not wait as well. */
+/** How many bytes of finished records may be held behind one that still waits for its list. */
 const MOST_BYTES = 64 * 2 ** 20;
 
 interface Entry<Item, Result> {
@@ -18,7 +18,7 @@ export class Window<Item, Result> {
   #wake: () => void = () => {};
   #failure: { error: unknown } | undefined;
 
-  /** `put` gets the items in the order in which they were added, each with its result. */
+  /** `put` receives each item with its result, in the order in which the items were added. */
   constructor(concurrency: number, put: (item: Item, result: Result) => void) {
     this.#concurrency = concurrency;
     this.#put = put;
@@ -28,7 +28,7 @@ export class Window<Item, Result> {
     return this.#entries.length === 0;
   }
 
-  /** Nothing may be added, until something is done. */
+  /** If true, wait for `settled` and call `drain` before the next `add`. */
   get isFull(): boolean {
     return this.#waiting >= this.#concurrency || this.#bytes >= MOST_BYTES;
   }
@@ -57,14 +57,14 @@ export class Window<Item, Result> {
       });
   }
 
-  /** Resolves when the next one is done that was waited for. */
+  /** Resolves when the next pending result settles. Only the promise of the latest call resolves. */
   settled(): Promise<void> {
     return new Promise((resolve) => {
       this.#wake = resolve;
     });
   }
 
-  /** Puts out what is done, up to what is not. */
+  /** Puts out all results up to the first pending one. Throws if a result was rejected. */
   drain(): void {
     if (this.#failure) throw this.#failure.error;
     for (let entry = this.#entries[0]; entry?.result !== undefined; entry = this.#entries[0]) {

@@ -1,0 +1,175 @@
+/** Chooses which mentions of a text are cited and which are reported. */
+import type { Annotation, UnresolvedMention } from "../types.js";
+import { ambiguous, type Found } from "./found.js";
+import { isRanged } from "./index-units.js";
+import type { Markup } from "./markup/markup.js";
+import { isLinkAt } from "./markup/places.js";
+import { lastSegment } from "./mentions.js";
+import type { PathMentions } from "./paths.js";
+import { Cursor, isInside, merge, type Range } from "./ranges.js";
+import { decode, fold } from "./spelling.js";
+
+/** The mentions of a text, and the citations that the text already has. */
+export interface Mentions {
+  text: string;
+  markup: Markup;
+  /** The annotations of the part. */
+  given: readonly Annotation[];
+  /** The ranges of text that the annotations of the part cover. */
+  covered: readonly Range[];
+  paths: PathMentions;
+  names: readonly Found[];
+}
+
+export interface Chosen {
+  /** The mentions to cite, in no order. */
+  cited: Found[];
+  /** The mentions to report as uncited, in the text's order. */
+  unresolved: UnresolvedMention[];
+}
+
+/**
+ * Returns the mentions to cite and to report. Each path outside of code is cited. A bare name, or a path in a code block, is cited
+ * only if nothing else in the text cites its file.
+ */
+export function choose(mentions: Mentions): Chosen {
+  const choice = new Choice(mentions);
+  const outsideCode = choice.outsideCode();
+  const cited = outsideCode.filter(({ files }) => files.length === 1);
+  cited.push(...choice.inCode(cited));
+  return { cited, unresolved: choice.unresolved(outsideCode) };
+}
+
+class Choice {
+  readonly #mentions: Mentions;
+  readonly #markup: Markup;
+  /** The labels in which a path is not cited, because the destination of the link shows which file the label means. */
+  readonly #labels: readonly Range[];
+  /** The labels in which a bare name is not cited, for the same reason. */
+  readonly #labelsOfNames: readonly Range[];
+
+  constructor(mentions: Mentions) {
+    this.#mentions = mentions;
+    this.#markup = mentions.markup;
+    const ofFiles = this.#markup.labelsOf(this.#startsOfLinks());
+    const { all, toPaths } = this.#labelsWithMentions();
+    this.#labels = merge([...ofFiles, ...toPaths]);
+    this.#labelsOfNames = merge([...ofFiles, ...all]);
+  }
+
+  /** Returns where the destinations of links to container files start. Links to missing files are included. */
+  #startsOfLinks(): number[] {
+    const { text, covered, paths, names } = this.#mentions;
+    const links = [...paths.found, ...names].filter(({ isLink }) => isLink);
+    // The label of a link to a missing file matters only if something can be cited.
+    const canCite = paths.found.length + names.length > 0;
+    const broken = canCite ? paths.missed.filter(({ start }) => isLinkAt(text, start)) : [];
+    return [...links, ...broken, ...covered].map(({ start }) => start);
+  }
+
+  /** Returns the labels that contain a mention. */
+  #labelsWithMentions(): ReturnType<Markup["labelsWithDestination"]> {
+    const { paths, names } = this.#mentions;
+    const cursors = [paths.found, paths.missed, paths.ignored, names].map(
+      (ranges) => new Cursor<Range>(ranges),
+    );
+    return this.#markup.labelsWithDestination((start, end) =>
+      cursors.some((cursor) => (cursor.lastBefore(end)?.start ?? -1) >= start),
+    );
+  }
+
+  /** Returns the mentions outside of code blocks: every path, and the names of files that no path mentions. */
+  outsideCode(): Found[] {
+    const { paths, names } = this.#mentions;
+    const isShown = (mention: Found, labels: readonly Range[]): boolean =>
+      !this.#markup.isInCodeBlock(mention.start) && handsOver(mention, labels);
+    const shown = paths.found.filter((mention) => isShown(mention, this.#labels));
+    const named = names.filter((mention) => isShown(mention, this.#labelsOfNames));
+    return [...shown, ...oncePerFile(this.#withoutPath(named))];
+  }
+
+  /**
+   * Removes the names of files that a path mentions. If a name is the destination of a link, it is removed only if the path is
+   * outside of code blocks and labels. A name is also removed if a path in the text ends with this name and no file has the path:
+   * the name then means the missing file.
+   */
+  #withoutPath(names: readonly Found[]): Found[] {
+    if (names.length === 0) return [];
+    const { given, paths } = this.#mentions;
+    const citedBefore = given.filter(isRanged).map((annotation) => annotation.file_id);
+    const withPath = new Set<unknown>(citedBefore);
+    const withPathInText = new Set<unknown>(citedBefore);
+    for (const mention of [...paths.found, ...paths.ignored]) {
+      if (!("files" in mention) || mention.files.length !== 1) continue;
+      const { id } = mention.files[0]!.file;
+      withPath.add(id);
+      if (this.#isPathInText(mention)) withPathInText.add(id);
+    }
+    const missing = new Set(paths.missed.map(({ text }) => fold(decode(text.slice(lastSegment(text))))));
+    return names.filter((mention) => {
+      const others = mention.isLink ? withPathInText : withPath;
+      return mention.files.every(({ file, name }) => !others.has(file.id) && !missing.has(fold(name)));
+    });
+  }
+
+  /** Returns whether a mention is a path outside of code blocks and labels. `sandbox:a.csv`, or `a.csv` in a link, is a name. */
+  #isPathInText({ path, start, isLink }: Found): boolean {
+    if (path === undefined || this.#markup.isInCodeBlock(start)) return false;
+    return isLink || !isInside(this.#labels, start);
+  }
+
+  /** Returns the mentions in code blocks to cite: the first of each file that is not cited elsewhere. */
+  inCode(cited: readonly Found[]): Found[] {
+    const { given, paths } = this.#mentions;
+    const citedIds = new Set<unknown>([
+      ...given.map((annotation) => annotation.file_id),
+      ...cited.flatMap(idsOf),
+    ]);
+    return paths.found.filter((mention) => {
+      const [id, ...others] = idsOf(mention);
+      if (!this.#markup.isInCodeBlock(mention.start) || !handsOver(mention, this.#labels)) return false;
+      if (others.length > 0 || citedIds.has(id)) return false;
+      citedIds.add(id);
+      return true;
+    });
+  }
+
+  /** Returns the mentions to report: ambiguous mentions, and mentions without a file, except in code blocks and labels. */
+  unresolved(outsideCode: readonly Found[]): UnresolvedMention[] {
+    const { text, paths } = this.#mentions;
+    const isShown = ({ start }: Range): boolean =>
+      !this.#markup.isInCodeBlock(start) && (!isInside(this.#labels, start) || isLinkAt(text, start));
+    const isPlain = this.#markup.codeBlocks.length + this.#labels.length === 0;
+    const shown = isPlain ? paths.missed : paths.missed.filter(isShown);
+    const withSeveralFiles = outsideCode.filter(({ files }) => files.length > 1);
+    if (withSeveralFiles.length === 0) return shown;
+    const all = [...shown, ...withSeveralFiles.map((mention) => ambiguous(text, mention))];
+    return all.sort((a, b) => a.start - b.start);
+  }
+}
+
+/** Returns whether a mention can be cited: not in the label of a link, and not the bare path of an upload. */
+function handsOver({ start, files, isLink, isHandedOver }: Found, labels: readonly Range[]): boolean {
+  return (
+    (isLink || !isInside(labels, start)) && (isHandedOver || files.some(({ file }) => file.source !== "user"))
+  );
+}
+
+/** Keeps, for each file, the names that are link destinations; if there are none, the first name. */
+function oncePerFile(names: readonly Found[]): Found[] {
+  const byFile = new Map<string, Found[]>();
+  for (const name of names) {
+    const key = idsOf(name).join();
+    const others = byFile.get(key);
+    if (others) others.push(name);
+    else byFile.set(key, [name]);
+  }
+  return [...byFile.values()].flatMap((mentions) => {
+    const links = mentions.filter(({ isLink }) => isLink);
+    return links.length > 0 ? links : mentions.slice(0, 1);
+  });
+}
+
+function idsOf({ files }: Found): string[] {
+  return files.map(({ file }) => file.id);
+}

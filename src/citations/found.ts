@@ -1,0 +1,58 @@
+/** The result of looking up a mention: one file, several files, or none. */
+import type { ContainerFile, MatchKind, UnresolvedMention, UnresolvedReason } from "../types.js";
+import type { FileIndex, IndexedFile } from "./file-index.js";
+import type { PathMention } from "./mentions.js";
+import type { Range } from "./ranges.js";
+
+/** A mention and the files that it can mean. */
+export interface Found extends Range {
+  /** Several files are ambiguous. If there is none, the path leads out of the root. */
+  files: readonly IndexedFile[];
+  match: MatchKind;
+  /** True in a link's destination. */
+  isLink: boolean;
+  /** True in a link or with a scheme: the mention then offers the file to the user and does not only talk about it. */
+  isHandedOver: boolean;
+  /** The path in the text, decoded, with its root. `undefined` for a name. */
+  path?: string;
+  /** True if the file's own path differs from the path in the text: another folder, an upload's prefix, or other characters. */
+  isLookAlike?: boolean;
+}
+
+export type Outcome = Found | UnresolvedMention;
+
+/**
+ * Returns whether a file may be cited for a text that does not spell the file's path exactly: the file's name has another case or
+ * other dashes, the file is in another folder, or it is an upload under its former name. `written` is the path or the bare name
+ * in the text, decoded. `literal` is the same text with its escapes.
+ */
+export type AcceptLookAlike = (file: ContainerFile, written: string, literal: string) => boolean;
+
+/** The files that a mention can mean, and the rule for look-alikes. */
+export interface Files {
+  index: FileIndex;
+  acceptLookAlike: AcceptLookAlike;
+}
+
+/** The part of a {@link Found} that depends on the files. */
+type Meaning = Pick<Found, "end" | "files" | "match" | "path" | "isLookAlike">;
+
+export function foundMention({ start, place, hasScheme }: PathMention, meaning: Meaning): Found {
+  const isLink = place.kind !== "text";
+  return { start, isLink, isHandedOver: isLink || hasScheme, ...meaning };
+}
+
+/** Builds the report of a mention without a file. */
+export function missed(
+  text: string,
+  start: number,
+  end: number,
+  reason: UnresolvedReason,
+): UnresolvedMention {
+  return { text: text.slice(start, end), start, end, reason };
+}
+
+/** Builds the report of a mention that several files fit, or for which the API cited another file. */
+export function ambiguous(text: string, { start, end, files }: Found): UnresolvedMention {
+  return { ...missed(text, start, end, "ambiguous"), candidates: files.map(({ file }) => file) };
+}

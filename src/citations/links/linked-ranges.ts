@@ -1,0 +1,130 @@
+/** Moves annotations from the model's text to the text with links. */
+import type { Annotation, IndexUnit, RecoveredCitation } from "../../types.js";
+import { isRanged, rangesOf, toCodePoints } from "../index-units.js";
+import { meantRange } from "../meant-range.js";
+import { lastBefore, merge, overlaps, type Range } from "../ranges.js";
+import type { Replacement } from "./linked-text.js";
+
+/** The model's text, the text with links, and what differs. */
+export interface TextWithLinks {
+  original: string;
+  text: string;
+  /** In the text's order, without overlaps. */
+  replacements: readonly Replacement[];
+}
+
+/** Returns the text in which each replacement was made. */
+export function withReplacements(original: string, replacements: readonly Replacement[]): string {
+  let text = "";
+  let from = 0;
+  for (const { start, end, before, url, after } of replacements) {
+    text += original.slice(from, start) + before + url + after;
+    from = end;
+  }
+  return text + original.slice(from);
+}
+
+/**
+ * Returns the annotations with their ranges in the text with links: the same array if no range changes. The range of a container
+ * file citation becomes the range of its URL. All other ranges move with the text. `0..0` stays.
+ */
+export function movedAnnotations(
+  { original, text, replacements }: TextWithLinks,
+  annotations: readonly Annotation[],
+  indexUnit: IndexUnit,
+  roots: readonly string[],
+): readonly Annotation[] {
+  const ranged = annotations.filter(isRanged);
+  if (replacements.length === 0 || ranged.length === 0) return annotations;
+  const { ranges, unit } = rangesOf(original, ranged, indexUnit, roots);
+  const moves = movesOf(replacements);
+  const moved = ranged.map((annotation, at) => {
+    const range = ranges[at]!;
+    const isFile = annotation.type === "container_file_citation";
+    return (isFile && urlFor(moves, meantRange(original, range))) || movedRange(moves, range);
+  });
+  // The model's text may have only characters of one unit, and then `unit` is not known.
+  const isUtf16 = indexUnit === "utf-16" || (unit === "utf-16" && rangesDiffer(original, indexUnit));
+  const ends = moved.flatMap(({ start, end }) => [start, end]).sort((a, b) => a - b);
+  const indices = isUtf16 ? ends : toCodePoints(text, ends);
+  const indexOf = new Map(ends.map((end, position) => [end, indices[position]!]));
+  const rangeOf = new Map<Annotation, Range>(ranged.map((annotation, at) => [annotation, moved[at]!]));
+  return annotations.map((annotation) => {
+    const range = rangeOf.get(annotation);
+    if (!range) return annotation;
+    return { ...annotation, start_index: indexOf.get(range.start)!, end_index: indexOf.get(range.end)! };
+  });
+}
+
+const ASTRAL = /[\ud800-\udbff][\udc00-\udfff]/;
+
+/** Returns whether the units differ in the text, so that the annotations could prove theirs. */
+function rangesDiffer(original: string, indexUnit: IndexUnit): boolean {
+  return indexUnit === "auto" && ASTRAL.test(original);
+}
+
+/** A replacement, and where it is in the text with links. */
+interface Move extends Range {
+  movedStart: number;
+  movedEnd: number;
+  url: Range | undefined;
+}
+
+function movesOf(replacements: readonly Replacement[]): Move[] {
+  let by = 0;
+  return replacements.map(({ start, end, before, url, after }) => {
+    const movedStart = start + by;
+    const urlStart = movedStart + before.length;
+    const urlEnd = urlStart + url.length;
+    const movedEnd = urlEnd + after.length;
+    by = movedEnd - end;
+    return {
+      start,
+      end,
+      movedStart,
+      movedEnd,
+      url: url === "" ? undefined : { start: urlStart, end: urlEnd },
+    };
+  });
+}
+
+function urlFor(moves: readonly Move[], { start, end }: Range): Range | undefined {
+  const move = lastBefore(moves, end);
+  return move && move.end > start ? move.url : undefined;
+}
+
+function movedRange(moves: readonly Move[], { start, end }: Range): Range {
+  return { start: movedOffset(moves, start, "movedStart"), end: movedOffset(moves, end, "movedEnd") };
+}
+
+/** Returns where an offset is in the text with links. An offset inside a replacement becomes the start or end of its link. */
+function movedOffset(moves: readonly Move[], offset: number, inside: "movedStart" | "movedEnd"): number {
+  const move = lastBefore(moves, offset);
+  if (!move) return offset;
+  return offset < move.end ? move[inside] : offset + move.movedEnd - move.end;
+}
+
+/** Returns the citations that no annotation covers, with indices in the unit of the annotations. */
+export function uncitedLinks(
+  original: string,
+  annotations: readonly Annotation[],
+  citations: readonly RecoveredCitation[],
+  indexUnit: IndexUnit,
+  roots: readonly string[],
+): RecoveredCitation[] {
+  const ranged = annotations.filter(isRanged);
+  const { ranges, unit } = rangesOf(original, ranged, indexUnit, roots);
+  const covered = merge(
+    ranged.flatMap(({ type }, at) =>
+      type === "container_file_citation" ? [meantRange(original, ranges[at]!)] : [],
+    ),
+  );
+  const isUtf16 = unit === "utf-16" && (indexUnit === "utf-16" || ASTRAL.test(original));
+  return citations
+    .filter(({ start, end }) => !overlaps(covered, start, end))
+    .map((citation) => {
+      if (!isUtf16) return citation;
+      const { start, end, annotation } = citation;
+      return { ...citation, annotation: { ...annotation, start_index: start, end_index: end } };
+    });
+}

@@ -1,0 +1,400 @@
+/**
+ * Replaces the links in a text that arrives piece by piece. Text that can belong to a mention is held until the caller has decided
+ * what the mention becomes. All other text is passed on at once.
+ *
+ * What is held and what a decision sees depends only on the text up to the end of the mention (see mention-end.ts). So the result
+ * is the same however the text is cut into pieces.
+ * Long, as it holds the state of one text in one place.
+ */
+import { OpenBlocks } from "../markup/code-blocks.js";
+import { closingBracket, placeOf } from "../markup/places.js";
+import { finderOf } from "../mentions.js";
+import type { Range } from "../ranges.js";
+import { endOfMention, endOfName, hasOpenSpan, type OpenMention, startOfMarkup } from "./mention-end.js";
+import { type Marks, marksOf } from "./text-marks.js";
+
+/** A mention is held until it has this many UTF-16 units. */
+const LONGEST_HELD = 4096;
+/** How far the text before a mention is read to find the markup around the mention: usually, and if the markup is longer. */
+const USUAL_WINDOW = 300;
+const LONGEST_WINDOW = 2000;
+/** How far back a search starts, to find a mark that was cut between two pieces. */
+const LONGEST_MARK = 256;
+/** The buffer is cut when it has this much text that is no longer needed. */
+const MOST_READ = 65_536;
+/** The beginning of a line shows whether the line is code, and the beginning of a text whether the text is JSON. */
+const LONGEST_HEAD = 1000;
+
+/** A mention that has ended, with the text around it. */
+export interface Candidate {
+  /** True for a path, with or without a scheme. False for any other destination of a link, which may be a file's name. */
+  isPath: boolean;
+  /** The text from the start of the mention's paragraph, or less, to where the mention has ended. */
+  window: string;
+  /** Where the mention starts in `window`, and where the character that ends it does. */
+  at: number;
+  nameEnd: number;
+  /** Where the mention starts in the whole text, in UTF-16 units and in code points. */
+  start: number;
+  startCodePoints: number;
+}
+
+/** A part of the text and what replaces it. The range has UTF-16 offsets in the model's text. */
+export interface Replacement extends Range {
+  before: string;
+  /** The URL; empty for a note. */
+  url: string;
+  after: string;
+}
+
+/** A mention that is held. All offsets are offsets in the buffer. */
+interface HeldMention extends OpenMention {
+  /** Where the text is held from: the mention's start, or the markup right before it. */
+  heldFrom: number;
+  isPath: boolean;
+  /** Where the search for the end of the name starts, and the end if it was found. */
+  nameFrom: number;
+  nameEnd?: number | undefined;
+}
+
+/** The end of a text that makes the next characters the destination of a link or the value of an attribute. */
+const OPENER_AT_END = /(?:\](?:\(|:)?|=)\s{0,8}\\?["'<]?\s{0,8}$/;
+const JSON_START = /^\s*(?:\{\s*["}]|\[\s*(?:\n|\{|\[\s*[{"\d\n]))/;
+
+export class LinkedText {
+  /** What was replaced so far, in the text's order. */
+  readonly replacements: Replacement[] = [];
+  readonly #roots: readonly string[];
+  readonly #marks: Marks;
+  /** The end of the text so far. All offsets below count from its start, if nothing else is said. */
+  #buffer = "";
+  /** Where the buffer starts in the text. */
+  #start = 0;
+  #isEnded = false;
+  /** All marks before this offset are decided. */
+  #scanned = 0;
+  /** The text before this offset can be sent. */
+  #limit = 0;
+  /** How much of the text was sent (offset in the text), and the next replacement to send. */
+  #sent = 0;
+  #nextToSend = 0;
+  #open: HeldMention | undefined;
+  /** A link whose label is held until its destination is decided. */
+  #label: { start: number; destination: number } | undefined;
+  /** The comment, script or style sheet that is open: where its content starts, and the pattern that ends it. */
+  #raw: { start: number; closer: RegExp } | undefined;
+  readonly #blocks = new OpenBlocks();
+  #line = 0;
+  /** The beginning of the current line, if the buffer no longer has it. */
+  #lineHead = "";
+  #paragraph = 0;
+  #head = "";
+  #points = { at: 0, count: 0 };
+
+  /** `holdsLabels`: labels are held too, so that a note can replace a whole link. */
+  constructor(roots: readonly string[], holdsLabels: boolean) {
+    this.#roots = roots;
+    this.#marks = marksOf(roots, holdsLabels);
+  }
+
+  /** Adds the next piece of the text. */
+  push(piece: string): void {
+    this.#buffer += piece;
+    if (this.#head.length < LONGEST_HEAD) this.#head += piece.slice(0, LONGEST_HEAD);
+  }
+
+  /** Ends the text: no piece follows. */
+  end(): void {
+    this.#isEnded = true;
+  }
+
+  /** Whether nothing is held, and the text does not end with the beginning of a link's destination. */
+  get isIdle(): boolean {
+    return this.heldLength === 0 && !this.#label && !OPENER_AT_END.test(this.#buffer.slice(-LONGEST_MARK));
+  }
+
+  /** How many UTF-16 units of the text are held. */
+  get heldLength(): number {
+    return this.#start + this.#buffer.length - this.#sent;
+  }
+
+  /** Whether a path is held. The files of its container will be needed. */
+  get isPathOpen(): boolean {
+    return this.#open?.isPath === true;
+  }
+
+  /** Whether the whole text is JSON, judging by its beginning. */
+  get isJson(): boolean {
+    return JSON_START.test(this.#head);
+  }
+
+  /** Returns the next mention to decide, or `undefined` if none has ended yet. It stays the next one until it is decided. */
+  candidate(): Candidate | undefined {
+    for (;;) {
+      this.#scan();
+      const open = this.#open;
+      const end = open && this.#endOf(open);
+      if (!open || (end === undefined && this.#open === open)) return undefined;
+      const candidate = end === undefined ? undefined : this.#candidateOf(open, end);
+      if (candidate) return candidate;
+    }
+  }
+
+  /** Returns the candidate; `undefined` if the path turns out to be none, as in `/mnt/database`. */
+  #candidateOf(open: HeldMention, end: number): Candidate | undefined {
+    const from = this.#windowStart(open);
+    const window = this.#buffer.slice(from, end);
+    const at = open.start - from;
+    const isPath = finderOf(this.#roots).next(window, at)?.start === at;
+    if (!isPath && open.place.kind === "text") {
+      this.leave();
+      return undefined;
+    }
+    return {
+      isPath,
+      window,
+      at,
+      nameEnd: open.nameEnd! - from,
+      start: this.#start + open.start,
+      startCodePoints: this.#codePointsBefore(open.start),
+    };
+  }
+
+  /** Makes the candidate longer: a known name goes on behind its end. Returns false if the text ends there. */
+  extend(): boolean {
+    const open = this.#open!;
+    if (open.nameEnd! >= this.#buffer.length && this.#isEnded) return false;
+    open.nameFrom = open.nameEnd!;
+    open.nameEnd = undefined;
+    return true;
+  }
+
+  /** Replaces a range of the text (offsets in the whole text) and ends the candidate. Returns false if part of it was sent. */
+  replace(replacement: Replacement): boolean {
+    if (replacement.start < this.#sent) {
+      this.leave();
+      return false;
+    }
+    // A note that replaces a whole link replaces the label too, and what was decided in it.
+    while ((this.replacements.at(-1)?.start ?? -1) >= replacement.start) this.replacements.pop();
+    this.replacements.push(replacement);
+    this.#decide(Math.max(replacement.end - this.#start, this.#open!.start + 1));
+    return true;
+  }
+
+  /** Leaves the candidate as the model wrote it. `end`: where its mention ends in the text, if that is known. */
+  leave(end?: number): void {
+    const open = this.#open!;
+    this.#decide(Math.max(open.start + 1, end === undefined ? 0 : end - this.#start));
+  }
+
+  /** Returns the text that can be sent now, once. */
+  take(): string {
+    const end = this.#start + this.#limit;
+    let taken = "";
+    for (; this.#nextToSend < this.replacements.length; this.#nextToSend++) {
+      const { start, end: next, before, url, after } = this.replacements[this.#nextToSend]!;
+      if (start >= end) break;
+      taken += this.#slice(this.#sent, start) + before + url + after;
+      this.#sent = next;
+    }
+    if (end > this.#sent) {
+      taken += this.#slice(this.#sent, end);
+      this.#sent = end;
+    }
+    this.#trim();
+    return taken;
+  }
+
+  /** Gives up the mention that is held, and returns all text. Mentions in later pieces are found again. */
+  release(): string {
+    this.giveUp();
+    return this.take();
+  }
+
+  /** Gives up the mention that is held. All text can be sent then. */
+  giveUp(): void {
+    this.#open = undefined;
+    this.#label = undefined;
+    this.#scanned = this.#limit = this.#buffer.length;
+  }
+
+  /** Looks for the next mention, and sets how much text can be sent. */
+  #scan(): void {
+    while (!this.#open && this.#scanned < this.#buffer.length) {
+      const from = this.#scanned;
+      if (this.#raw ? !this.#endRaw() : !this.#readMark()) break;
+      if (this.#scanned === from && this.#open === undefined) break;
+    }
+    const held = this.#open?.heldFrom ?? this.#limit;
+    this.#limit = this.#label ? Math.min(held, this.#label.start) : held;
+  }
+
+  /** Reads up to the end of the open comment or script. Returns false if that end is not in the text yet. */
+  #endRaw(): boolean {
+    const { start, closer } = this.#raw!;
+    closer.lastIndex = Math.max(start, this.#scanned - LONGEST_MARK);
+    const isClosed = closer.test(this.#buffer);
+    this.#scanned = this.#limit = isClosed ? Math.max(closer.lastIndex, this.#scanned) : this.#buffer.length;
+    if (isClosed) this.#raw = undefined;
+    return isClosed;
+  }
+
+  /** Reads the next mark. Returns false if more text is needed. */
+  #readMark(): boolean {
+    const mark = this.#marks.next(this.#buffer, Math.max(0, this.#scanned - LONGEST_MARK), this.#scanned);
+    if (!mark) {
+      this.#scanned = this.#limit = this.#buffer.length;
+      return false;
+    }
+    const { kind, start, end } = mark;
+    const at = kind === "destination" ? end : start;
+    this.#limit = Math.max(this.#limit, at);
+    if (kind === "destination" && end === this.#buffer.length) {
+      // The destination itself is not in the text yet.
+      this.#scanned = start;
+      return false;
+    }
+    if (this.#isCode(at)) return this.#pass(kind === "raw" || kind === "destination" ? end : at + 1);
+    if (kind === "raw") {
+      this.#limit = end;
+      const lead = this.#buffer.slice(this.#paragraphFrom(start), start);
+      if (!hasOpenSpan(lead)) this.#raw = { start: end, closer: mark.closer };
+      return this.#pass(end);
+    }
+    if (kind === "label") return this.#openLabel(start, end);
+    return kind === "destination" ? this.#openDestination(start, end) : this.#openPath(mark);
+  }
+
+  #pass(to: number): boolean {
+    this.#scanned = Math.max(this.#scanned, to);
+    this.#limit = Math.max(this.#limit, this.#scanned);
+    return true;
+  }
+
+  /** Holds the label of a link until the link's destination is decided. */
+  #openLabel(start: number, textStart: number): boolean {
+    if (this.#label) return this.#pass(textStart);
+    const close = closingBracket(this.#buffer, textStart);
+    const next = close === undefined ? undefined : this.#buffer[close + 1];
+    if (close !== undefined && (close < 0 || (next !== undefined && next !== "(")))
+      return this.#pass(textStart);
+    if (next === undefined) {
+      if (this.#isEnded) return this.#pass(textStart);
+      this.#scanned = this.#limit = start;
+      return false;
+    }
+    this.#label = { start, destination: close! + 2 };
+    this.#scanned = textStart;
+    return true;
+  }
+
+  /** Holds a link's destination. `opener`: where the brackets before it start. */
+  #openDestination(opener: number, start: number): boolean {
+    const isPath = this.#marks.isPathAt(this.#buffer, start);
+    const place = placeOf(this.#buffer, start, true);
+    if (place.kind === "text" || place.kind === "autolink") return this.#pass(start);
+    return this.#hold({ heldFrom: start, start, place, isPath: isPath !== false, nameFrom: start }, opener);
+  }
+
+  /** Holds a path in prose, if the mark is more than the beginning of one, or may become one. */
+  #openPath({ start: heldFrom, core, end }: { start: number; core: number; end: number }): boolean {
+    const isPath = this.#marks.isPathAt(this.#buffer, core);
+    if (isPath === undefined && !this.#isEnded) {
+      this.#scanned = this.#limit = heldFrom;
+      return false;
+    }
+    if (!isPath) return this.#pass(Math.max(heldFrom + 1, core));
+    const place = placeOf(this.#buffer, core, /[a-z]/i.test(this.#buffer[core]!));
+    return this.#hold({ heldFrom, start: core, place, isPath: true, nameFrom: end }, heldFrom);
+  }
+
+  /** Holds a mention. `markup`: where the markup around it starts, which can be in the paragraph before. */
+  #hold(open: Omit<HeldMention, "paragraph">, markup: number): boolean {
+    this.#open = { ...open, paragraph: Math.min(markup, this.#paragraphFrom(open.start)) };
+    this.#scanned = open.heldFrom;
+    return true;
+  }
+
+  /** Returns where the open mention has ended, or `undefined` if that is not in the text yet. Gives up a mention that is too long. */
+  #endOf(open: HeldMention): number | undefined {
+    // The rest of the text does not matter. Without this limit, a text that never ends a path would take quadratic time.
+    const text = this.#buffer.slice(0, open.start + LONGEST_HELD + 1);
+    const isEnded = this.#isEnded && text.length === this.#buffer.length;
+    open.nameEnd ??= endOfName(text, open, open.nameFrom) ?? (isEnded ? text.length : undefined);
+    const end = open.nameEnd === undefined ? undefined : endOfMention({ text, isEnded }, open, open.nameEnd);
+    if ((end ?? text.length) - open.start <= LONGEST_HELD) return end;
+    this.#decide(open.start + LONGEST_HELD);
+    return undefined;
+  }
+
+  #decide(scanned: number): void {
+    this.#open = undefined;
+    this.#scanned = this.#limit = Math.min(scanned, this.#buffer.length);
+    if (this.#label && this.#scanned > this.#label.destination) this.#label = undefined;
+  }
+
+  /** Returns whether the character at `at` is in a code block. Reads the lines before it. */
+  #isCode(at: number): boolean {
+    this.#readLines(at);
+    const head = this.#lineHead + this.#buffer.slice(this.#line, at + 1);
+    return this.#blocks.isCode(head.slice(0, LONGEST_HEAD));
+  }
+
+  #readLines(to: number): void {
+    const text = this.#buffer;
+    for (
+      let feed = text.indexOf("\n", this.#line);
+      feed >= 0 && feed < to;
+      feed = text.indexOf("\n", this.#line)
+    ) {
+      const line = this.#lineHead + text.slice(this.#line, feed + 1);
+      const wasFenced = this.#blocks.isFenced;
+      this.#blocks.readLine(line);
+      this.#line = feed + 1;
+      this.#lineHead = "";
+      if (wasFenced || this.#blocks.isFenced || line.trim() === "") this.#paragraph = this.#line;
+    }
+  }
+
+  #paragraphFrom(at: number): number {
+    this.#readLines(at);
+    return Math.max(this.#paragraph, at - LONGEST_WINDOW, 0);
+  }
+
+  #windowStart({ start, paragraph }: OpenMention): number {
+    return startOfMarkup(this.#buffer, paragraph, start, USUAL_WINDOW);
+  }
+
+  #codePointsBefore(at: number): number {
+    const points = this.#points;
+    const to = this.#start + at;
+    for (; points.at < to; points.at++) {
+      const isLow = (this.#buffer.charCodeAt(points.at - this.#start) & 0xfc00) === 0xdc00;
+      if (!isLow) points.count++;
+    }
+    return points.count;
+  }
+
+  #slice(from: number, to: number): string {
+    return this.#buffer.slice(from - this.#start, to - this.#start);
+  }
+
+  /** Drops text that was sent and that no later mention needs. */
+  #trim(): void {
+    const keptFrom = Math.min(this.#scanned, this.#sent - this.#start) - 2 * LONGEST_WINDOW;
+    if (keptFrom < MOST_READ || this.#open || this.#label) return;
+    this.#readLines(keptFrom);
+    this.#codePointsBefore(keptFrom);
+    if (this.#line < keptFrom) {
+      this.#lineHead = (this.#lineHead + this.#buffer.slice(this.#line, keptFrom)).slice(0, LONGEST_HEAD);
+    }
+    this.#buffer = this.#buffer.slice(keptFrom);
+    this.#start += keptFrom;
+    this.#scanned -= keptFrom;
+    this.#limit -= keptFrom;
+    if (this.#raw) this.#raw.start = Math.max(0, this.#raw.start - keptFrom);
+    this.#line = Math.max(0, this.#line - keptFrom);
+    this.#paragraph = Math.max(0, this.#paragraph - keptFrom);
+  }
+}

@@ -1,0 +1,146 @@
+/** Finds where a mention has ended in a text that still grows: from there on, more text cannot change what the mention becomes. */
+import { readSpans } from "../markup/code-spans.js";
+import { closingBracket, LONGEST_LABEL, type Place } from "../markup/places.js";
+
+/** A text of which only the beginning is known. */
+export interface GrowingText {
+  text: string;
+  /** No more text follows. */
+  isEnded: boolean;
+}
+
+/** A mention in a growing text. Offsets are in UTF-16 units. */
+export interface OpenMention {
+  /** Where the text around the mention starts: its paragraph, or a part of it. */
+  paragraph: number;
+  start: number;
+  place: Place;
+}
+
+/** A character that no path without quotes contains. A known file name may contain it nevertheless. */
+const TERMINATOR = /[\s"'`|<>“”‘’«»「」『』【】《》〈〉，。、；：！？…]/g;
+const LINE_END = /\n/g;
+const END_OF_UNQUOTED = /[\s>]/g;
+const QUOTED_END: Record<string, RegExp> = { '"': /["\n]/g, "'": /['\n]/g, "": END_OF_UNQUOTED };
+const END_OF_ANGLE = /[>\n]/g;
+const NOT_SPACE = /\S/g;
+
+/** Returns the offset after the next match at or after `from`; `undefined` if it is not in the text yet. */
+function after(pattern: RegExp, text: string, from: number): number | undefined {
+  pattern.lastIndex = from;
+  return pattern.test(text) ? pattern.lastIndex : undefined;
+}
+
+/**
+ * Returns the offset after the character that ends the path or name itself, or `undefined` if it is not in the text yet. `from`:
+ * where that character is looked for. It is after the mention's start, or where a known file name has gone on.
+ */
+export function endOfName(text: string, { place }: OpenMention, from: number): number | undefined {
+  const { kind, closer } = place;
+  if (kind === "attribute") return after(QUOTED_END[closer] ?? END_OF_UNQUOTED, text, from);
+  if (closer === ">") return after(END_OF_ANGLE, text, from);
+  if (kind === "destination") return afterParenthesis(text, from);
+  return after(kind === "definition" ? LINE_END : TERMINATOR, text, from);
+}
+
+/** Returns the offset after the parenthesis that closes a destination, or after the line. */
+function afterParenthesis(text: string, from: number): number | undefined {
+  for (let at = from, depth = 0; at < text.length; at++) {
+    const character = text[at]!;
+    if (character === "\n") return at + 1;
+    if (character === "(") depth++;
+    else if (character === ")" && depth-- === 0) return at + 1;
+  }
+  return undefined;
+}
+
+/**
+ * Returns where a mention has ended, given the offset after its name, or `undefined` if that is not in the text yet. In prose, the
+ * markup around the mention must have ended too: a code span, the label of a link, a string in JSON.
+ */
+export function endOfMention(
+  growing: GrowingText,
+  mention: OpenMention,
+  nameEnd: number,
+): number | undefined {
+  const { text, isEnded } = growing;
+  const { place } = mention;
+  const ends: (number | undefined)[] = [nameEnd];
+  if (place.kind === "destination" && place.closer === ">") ends.push(afterParenthesis(text, nameEnd));
+  if (place.kind === "text") {
+    ends.push(endOfString(text, mention, nameEnd));
+    ends.push(endOfSpan(growing, mention));
+    ends.push(endOfLabel(text, mention));
+  }
+  let last = 0;
+  for (const end of ends) {
+    if (end === undefined && !isEnded) return undefined;
+    last = Math.max(last, end ?? text.length);
+  }
+  return last;
+}
+
+/** A JSON string ends with a quote. The next character shows whether the string is a whole value. */
+function endOfString(text: string, { start }: OpenMention, nameEnd: number): number | undefined {
+  const isQuoted = text[start - 1] === '"' && text[nameEnd - 1] === '"';
+  return isQuoted ? after(NOT_SPACE, text, nameEnd) : nameEnd;
+}
+
+/** A run of backticks, or the end of a paragraph with the characters that show it. */
+const TICKS_OR_BREAK = /`+|\n[ \t>]{0,99}(?:\r?\n|[-+*#|]|\d{1,9}[.)])/g;
+
+/** Returns where the code span around the mention ends, if one may be open. A paragraph's end closes it too. */
+function endOfSpan({ text, isEnded }: GrowingText, { paragraph, start }: OpenMention): number | undefined {
+  const open = new Set(readSpans(text.slice(paragraph, start), []).open.map(({ length }) => length));
+  if (open.size === 0) return start;
+  TICKS_OR_BREAK.lastIndex = start;
+  for (let found = TICKS_OR_BREAK.exec(text); found; found = TICKS_OR_BREAK.exec(text)) {
+    const end = TICKS_OR_BREAK.lastIndex;
+    if (!found[0].startsWith("`")) return end;
+    if (end === text.length && !isEnded) return undefined; // the run may go on
+    if (open.has(found[0].length)) return Math.min(end + 1, text.length);
+  }
+  return undefined;
+}
+
+/** Returns whether a run of backticks in the text before an offset would be closed by a later run of the same length. */
+export function hasOpenSpan(lead: string): boolean {
+  return readSpans(lead, []).open.length > 0;
+}
+
+/**
+ * Returns where the text around a mention starts that shows the markup around it: `distance` before the mention, or before that if
+ * a code span or a label would be cut. `paragraph`: where the text starts at the earliest.
+ */
+export function startOfMarkup(text: string, paragraph: number, start: number, distance: number): number {
+  let from = start - distance;
+  if (from <= paragraph) return paragraph;
+  const { spans, open } = readSpans(text.slice(paragraph, start), []);
+  for (const span of spans)
+    if (paragraph + span.start < from && paragraph + span.end > from) from = paragraph + span.start;
+  for (const run of open) from = Math.min(from, paragraph + run.start);
+  return from;
+}
+
+const REFERENCE_END = /[\]\n]/g;
+
+/** Returns where the link ends whose label contains the mention, if a bracket is open before the mention. */
+function endOfLabel(text: string, { paragraph, start }: OpenMention): number | undefined {
+  if (!isInBrackets(text, Math.max(paragraph, start - LONGEST_LABEL), start)) return start;
+  const close = closingBracket(text, start);
+  if (close === undefined || close < 0) return close === undefined ? undefined : start;
+  const next = text[close + 1];
+  if (next === undefined) return undefined;
+  if (next === "(") return afterParenthesis(text, close + 2);
+  return next === "[" ? after(REFERENCE_END, text, close + 2) : close + 2;
+}
+
+/** Returns whether a square bracket that opens at or after `from` is still open at `at`. */
+function isInBrackets(text: string, from: number, at: number): boolean {
+  let depth = 0;
+  for (let index = at - 1; index >= from; index--) {
+    if (text[index] === "]") depth++;
+    else if (text[index] === "[" && depth-- === 0) return true;
+  }
+  return false;
+}

@@ -1,0 +1,129 @@
+/** Finds the marks in a growing text at which a link to a file, or markup that affects links, can begin. */
+import { literal } from "../spelling.js";
+
+/** A mark. Offsets are in UTF-16 units. */
+type Mark =
+  /** The start of a comment, script, style sheet or text field, in which no link works, and the pattern of its end. */
+  | { kind: "raw"; start: number; end: number; closer: RegExp }
+  /** What comes before a link's destination or an attribute's value. The destination starts at `end`. */
+  | { kind: "destination"; start: number; end: number }
+  /** The opening bracket of a label. The label's text starts at `end`. */
+  | { kind: "label"; start: number; end: number }
+  /** A path, or the beginning of one at the end of the text. `core`: where it starts after backticks and other markup. */
+  | { kind: "path"; start: number; core: number; end: number };
+
+/** Finds the marks for one set of roots. */
+export interface Marks {
+  /**
+   * Returns the next mark. Starts to search at `from`, and skips the marks before `seen`. A mark that is sent as it comes can have
+   * been cut at `seen`, so it only has to end after it.
+   */
+  next(text: string, from: number, seen: number): Mark | undefined;
+  /** Returns whether a path starts at an offset; `undefined` if the text ends before that is certain. */
+  isPathAt(text: string, at: number): boolean | undefined;
+}
+
+/** A slash in any form (see mentions.ts), or the beginning of one at the end of the text. */
+const SLASH = String.raw`(?:\\{0,4}\/|\\{1,4}$|%(?:$|2(?:$|f))|&(?:$|#(?:$|4(?:$|7(?:$|;))|x(?:$|2(?:$|f(?:$|;))))))`;
+const COLON = "(?:$|:|%(?:$|3(?:$|a))|&(?:$|#(?:$|5(?:$|8(?:$|;)))))";
+const SANDBOX = String.raw`(?<![a-z\d_])s${lettersOf("andbox")}${COLON}`;
+/** Schemes that a path in prose can have. */
+const FILE_SCHEME = String.raw`(?<![a-z\d_])(?:f${lettersOf("ile")}|h${lettersOf("ttp")}(?:$|s)?)${COLON}`;
+/** Markup right before a path that a new link replaces or changes: backticks, `!`, `<` and backslashes. */
+const LEAD = String.raw`(?<![\x60!<\\])(?:\x60+(?!\x60)\s{0,8}|[!<]+(?![!<])|\\+(?![\\/]))+`;
+const RAW = String.raw`<!--|<(?:script|style|textarea)\b[^<>]{0,200}>`;
+const DESTINATION = String.raw`\]\(\s{0,8}<?\s{0,8}|\]:[ \t]{0,8}<?|\b(?:href|src|poster)\s{0,8}=\s{0,8}\\?["']?\s{0,8}`;
+const SCHEME = "(?:(?:https?|file|attachment):)?";
+
+/** Matches letters one by one. Any of them may be missing at the end of the text. */
+function lettersOf(word: string): string {
+  return Array.from(word, (letter) => `(?:$|${literal(letter)})`).join("");
+}
+
+function patternOf(root: string): string {
+  return root
+    .slice(1)
+    .split("/")
+    .map((folder, at) => `${at === 0 ? `${SLASH}+` : `(?:$|${SLASH}+)`}${lettersOf(folder)}`)
+    .join("");
+}
+
+const known = new WeakMap<readonly string[], Map<boolean, Marks>>();
+
+/** Returns the marks for an array of roots. They are created once for each array. `withLabels`: labels are marks, too. */
+export function marksOf(roots: readonly string[], withLabels: boolean): Marks {
+  const ofRoots = known.get(roots) ?? new Map<boolean, Marks>();
+  known.set(roots, ofRoots);
+  const marks = ofRoots.get(withLabels) ?? new RootMarks(roots, withLabels);
+  ofRoots.set(withLabels, marks);
+  return marks;
+}
+
+/** The characters with which a mark can start. Most text has few of them, and this pattern is much faster than that of the marks. */
+const FIRST = /[/\\%&`<!\][]|s(?=a|rc|$)|f(?=i|$)|h(?=t|ref|$)|p(?=oster)/gi;
+
+class RootMarks implements Marks {
+  /** Matches a mark at an offset. */
+  readonly #pattern: RegExp;
+  /** A path that may be incomplete at the end of the text, and one that is complete. */
+  readonly #path: RegExp;
+  readonly #whole: RegExp;
+
+  constructor(roots: readonly string[], withLabels: boolean) {
+    const inRoot = roots.map(patternOf).join("|") || "(?!)";
+    const path = `${SANDBOX}|${FILE_SCHEME}(?:$|${inRoot})|${inRoot}`;
+    const label = withLabels ? String.raw`(?<label>!?\[)|` : "";
+    this.#pattern = new RegExp(
+      `(?<raw>${RAW})|(?<destination>${DESTINATION})|${label}(?<lead>${LEAD})?(?<path>${path})|${LEAD}$`,
+      "iuy",
+    );
+    this.#path = new RegExp(`${SCHEME}(?:${path})`, "iuy");
+    const whole = roots.map((root) => root.slice(1).split("/").map(literal).join(`${SLASH}+`));
+    this.#whole = new RegExp(
+      `sandbox(?::|%3a|&#58;)|${SCHEME}(?:${SLASH}*)(?:${whole.join("|") || "(?!)"})`,
+      "iuy",
+    );
+  }
+
+  next(text: string, from: number, seen: number): Mark | undefined {
+    const pattern = this.#pattern;
+    FIRST.lastIndex = from;
+    for (let first = FIRST.exec(text); first; first = FIRST.exec(text)) {
+      pattern.lastIndex = first.index;
+      const found = pattern.exec(text);
+      if (!found) continue;
+      const mark = markOf(found, pattern.lastIndex);
+      const canBeCut = mark.kind === "destination" || mark.kind === "raw";
+      if (canBeCut ? mark.end > seen : mark.start >= seen) return mark;
+    }
+    return undefined;
+  }
+
+  isPathAt(text: string, at: number): boolean | undefined {
+    if (at === text.length) return undefined;
+    this.#whole.lastIndex = at;
+    if (this.#whole.test(text)) return true;
+    this.#path.lastIndex = at;
+    return this.#path.test(text) && this.#path.lastIndex === text.length ? undefined : false;
+  }
+}
+
+const CLOSERS: Record<string, RegExp> = {
+  script: /<\\?\/script\b/gi,
+  style: /<\\?\/style\b/gi,
+  textarea: /<\\?\/textarea\b/gi,
+};
+const END_OF_COMMENT = /-->/g;
+
+function markOf({ index: start, groups }: RegExpExecArray, end: number): Mark {
+  const { raw, destination, label, lead = "", path } = groups!;
+  if (raw !== undefined) return { kind: "raw", start, end, closer: closerOf(raw) };
+  if (destination !== undefined) return { kind: "destination", start, end };
+  if (label !== undefined) return { kind: "label", start, end };
+  return { kind: "path", start, core: path === undefined ? end : start + lead.length, end };
+}
+
+function closerOf(raw: string): RegExp {
+  const tag = /\w+/.exec(raw)?.[0].toLowerCase();
+  return tag === undefined ? END_OF_COMMENT : CLOSERS[tag]!;
+}

@@ -1,0 +1,16 @@
+/** The markup of a window: the text around one mention, outside of code blocks, comments and scripts. */
+import { LinkMarkup } from "../markup/link-markup.js";
+import type { Range } from "../ranges.js";
+
+const NONE: readonly Range[] = [];
+
+export class WindowMarkup extends LinkMarkup {
+  /** None. Indented text in a window is in a list, which starts before the window. */
+  override get codeBlocks(): readonly Range[] {
+    return NONE;
+  }
+
+  override get rawHtml(): readonly Range[] {
+    return NONE;
+  }
+}

@@ -1,0 +1,98 @@
+/** Withdraws the citation of a look-alike if another part of the text shows that the look-alike is not meant. */
+import type { UnresolvedMention } from "../types.js";
+import { filenameOf, type IndexedFile } from "./file-index.js";
+import { ambiguous, type Found, missed } from "./found.js";
+import type { PathMentions } from "./paths.js";
+import { decode, fold } from "./spelling.js";
+
+/** A citation that the API made for a place in the text. */
+export interface ApiCitation {
+  fileId: string;
+  filename: string;
+  /** The text that the citation's range covers. */
+  covered: string;
+}
+
+/** The files that the API cited in a text, by file name and by the text that a citation's range covers. */
+export class CitedFiles {
+  readonly #byName = new Map<string, Set<string>>();
+  readonly #byPath = new Map<string, Set<string>>();
+  /** By folded path. Has only citations whose covered text spells the file name differently. */
+  readonly #byLoosePath = new Map<string, Set<string>>();
+
+  constructor(citations: readonly ApiCitation[]) {
+    for (const { fileId, filename, covered } of citations) {
+      addTo(this.#byName, fold(filename), fileId);
+      const path = withoutScheme(decode(covered));
+      addTo(this.#byPath, path, fileId);
+      if (!path.endsWith(filename)) addTo(this.#byLoosePath, fold(path), fileId);
+    }
+  }
+
+  /** Returns whether the API cited another file of the same name. A look-alike may mean that other file. */
+  hasOther({ file }: IndexedFile): boolean {
+    const cited = this.#byName.get(fold(filenameOf(file)));
+    return cited !== undefined && (cited.size > 1 || !cited.has(file.id));
+  }
+
+  /** Returns whether the API cited other files for `path`, but not this file. */
+  hasOtherAt(path: string, { file }: IndexedFile): boolean {
+    const written = withoutScheme(path);
+    const cited = this.#byPath.get(written) ?? this.#byLoosePath.get(fold(written));
+    return cited !== undefined && !cited.has(file.id);
+  }
+}
+
+function addTo(sets: Map<string, Set<string>>, key: string, value: string): void {
+  const known = sets.get(key);
+  if (known) known.add(value);
+  else sets.set(key, new Set([value]));
+}
+
+/** Returns a decoded path without scheme and first slashes. Paths are compared in this form. */
+function withoutScheme(path: string): string {
+  return path.replace(/^(?:[a-z]{1,20}:)?\/{0,4}/i, "");
+}
+
+/**
+ * Withdraws citations that another part of the text contradicts:
+ *
+ * - A look-alike is reported as `not-found` if the API cited another file of that name in this text.
+ * - A look-alike is reported as `not-found` if another mention gives the file's own path: two paths in one text mean two files.
+ * - Look-alikes with different paths for the same file are all reported as `not-found`.
+ * - Any mention is reported as `ambiguous` if the API cited another file for the same path.
+ */
+export function settleLookAlikes(text: string, mentions: PathMentions, cited: CitedFiles): PathMentions {
+  const otherFiles = new Map<Found, UnresolvedMention>();
+  const isAmongOthers = sharesItsFile([...mentions.found, ...mentions.ignored.filter(isFound)]);
+  for (const mention of mentions.found) {
+    const [indexed, ...others] = mention.files;
+    if (others.length > 0 || mention.path === undefined) continue;
+    // The bare path of an upload is neither cited nor reported.
+    if (!mention.isHandedOver && indexed!.file.source === "user") continue;
+    const isOther = mention.isLookAlike && (isAmongOthers(mention) || cited.hasOther(indexed!));
+    if (isOther) otherFiles.set(mention, missed(text, mention.start, mention.end, "not-found"));
+    else if (cited.hasOtherAt(mention.path, indexed!)) otherFiles.set(mention, ambiguous(text, mention));
+  }
+  if (otherFiles.size === 0) return mentions;
+  const found = mentions.found.filter((mention) => !otherFiles.has(mention));
+  const lacking = [...mentions.missed, ...otherFiles.values()].sort((a, b) => a.start - b.start);
+  return { ...mentions, found, missed: lacking };
+}
+
+function isFound(outcome: PathMentions["ignored"][number]): outcome is Found {
+  return "files" in outcome && outcome.files.length === 1;
+}
+
+/** Returns a function that tells whether `mentions` write the file of a look-alike with more than one path. */
+function sharesItsFile(mentions: readonly Found[]): (mention: Found) => boolean {
+  const pathsOf = new Map<string, Set<string>>();
+  for (const { files, path, isLookAlike } of mentions) {
+    if (files.length !== 1 || path === undefined) continue;
+    const { id } = files[0]!.file;
+    // All spellings of a file's own path count as one. No path is called `own`: paths start with a root.
+    const written = isLookAlike ? fold(path) : "own";
+    addTo(pathsOf, id, written);
+  }
+  return ({ files }) => pathsOf.get(files[0]!.file.id)!.size > 1;
+}

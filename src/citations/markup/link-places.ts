@@ -1,0 +1,267 @@
+/**
+ * Decides where and in which form a cited range gets a link: a new link in prose, only the URL in the destination of an existing
+ * link or in an HTML attribute, nothing in a label. Like `places.ts`, it looks at the text around an offset and builds no tree.
+ */
+import { QUERY } from "../boundaries.js";
+import { meantRange } from "../meant-range.js";
+import { isInside, type Range } from "../ranges.js";
+import { endOfMatch, testAt } from "../spelling.js";
+import type { CodeSpan } from "./code-spans.js";
+import type { LinkMarkup } from "./link-markup.js";
+import {
+  CLOSED_DESTINATION,
+  closingBracket,
+  isInDestination,
+  LONGEST_LABEL,
+  labelBefore,
+  linkAround,
+  placeOf,
+} from "./places.js";
+
+/** The range of text that a citation's link replaces, and the form of the link. */
+export interface LinkPlace extends Range {
+  /**
+   * - `link`: a Markdown link.
+   * - `anchor`: an HTML link.
+   * - `destination`, `attribute`: the URL, escaped for a link's destination or an attribute's value.
+   * - `code`, `json`: the URL without further escapes.
+   */
+  form: "link" | "anchor" | "destination" | "attribute" | "code" | "json";
+  /** Text to write before and after the link, for example backticks that close a code span and open it again. */
+  before: string;
+  after: string;
+}
+
+function replacing(start: number, end: number, form: LinkPlace["form"]): LinkPlace {
+  return { start, end, form, before: "", after: "" };
+}
+
+/** Finds the places for links in one text. */
+export class LinkPlaces {
+  /** True if the whole text is JSON, as with structured outputs. */
+  readonly isJson: boolean;
+  readonly #text: string;
+  readonly #markup: LinkMarkup;
+  readonly #definitions: Definitions;
+
+  /** `isJson` is given if `markup` is of only a piece of the text. */
+  constructor(markup: LinkMarkup, isJson = isJsonText(markup.text)) {
+    this.#text = markup.text;
+    this.#markup = markup;
+    this.isJson = isJson;
+    this.#definitions = definitionsOf(markup.text);
+  }
+
+  /** Returns the place for the link of a cited range, or `undefined` if no link can be there. */
+  placeFor(cited: Range): LinkPlace | undefined {
+    const range = meantRange(this.#text, cited);
+    if (isInside(this.#markup.rawHtml, range.start)) return undefined;
+    const before = this.#text.slice(Math.max(0, range.start - LONGEST_LABEL), range.start);
+    const endOfUrl = endOfMatch(QUERY, this.#text, range.end);
+    const tag = OPEN_TAG.exec(before)?.[0];
+    if (tag !== undefined) return placeInTag(tag, range.start, endOfUrl);
+    if (this.#isDestination(range.start)) return replacing(range.start, endOfUrl, "destination");
+    if (isInTitle(this.#text, range)) return undefined;
+    return this.#placeOutsideLinks(range, endOfUrl, before);
+  }
+
+  #isDestination(start: number): boolean {
+    const { kind } = placeOf(this.#text, start, false);
+    return kind === "destination" || (kind === "definition" && !testAt(FOOTNOTE, this.#text, start));
+  }
+
+  /** Returns the place for a range that is neither a link's destination nor an attribute. `before`: the text before `range`. */
+  #placeOutsideLinks(range: Range, endOfUrl: number, before: string): LinkPlace | undefined {
+    const text = this.#text;
+    const { start, end } = range;
+    if (this.#markup.isInCodeBlock(start)) return replacing(start, end, "code");
+    if (this.#isJsonString(start, end)) return replacing(start, end, "json");
+    if (isInDestination(text, start)) return undefined;
+    const label = labelAround(text, range, this.#definitions);
+    if (label) return destinationToFill(text, label, this.#definitions);
+    const anchor = OPEN_ANCHOR.exec(before);
+    if (anchor) return hrefToFill(anchor[0], start);
+    const isAutolink = text[start - 1] === "<" && text[endOfUrl] === ">";
+    return this.#newLinkAt(isAutolink ? { start: start - 1, end: endOfUrl + 1 } : range);
+  }
+
+  /** Returns the place for a note about a range. If the range is a link's destination, the note replaces the whole link. */
+  placeForNote(range: Range): LinkPlace | undefined {
+    const place = this.placeFor(range);
+    if (!place || place.form === "attribute") return undefined;
+    if (place.form !== "destination") return place;
+    const link = linkAround(this.#text, place);
+    return link && this.#newLinkAt(link);
+  }
+
+  /** Returns the place for a new link or a note. A code span around the place is closed before it and opened again after it. */
+  #newLinkAt({ start, end }: Range): LinkPlace | undefined {
+    const form = isInside(this.#markup.htmlBlocks, start) ? "anchor" : "link";
+    const place = replacing(start, end, form);
+    const span = this.#markup.codeSpanAround(start);
+    if (span && !this.#breakSpan(place, span)) return undefined;
+    if (place.before === "" && form === "link") this.#keepApart(place);
+    return place;
+  }
+
+  /** Makes a place close the code span around it and open the span again after the place. Returns false if this is impossible. */
+  #breakSpan(place: LinkPlace, span: CodeSpan): boolean {
+    const text = this.#text;
+    const { ticks } = span;
+    const close = span.end - ticks.length;
+    const head = text.slice(span.start + ticks.length, place.start);
+    const tail = text.slice(place.end, close);
+    // A backtick next to the place would join the backticks of the span.
+    if (head.endsWith("`") || tail.startsWith("`")) return false;
+    if (head.trim() === "") place.start = span.start;
+    else place.before = ticks;
+    if (place.end > close) {
+      // A backtick in a file name ended the span too early. The model meant the span to end after the name.
+      if (place.before !== "" || !text.startsWith(ticks, place.end)) return false;
+      place.end += ticks.length;
+    } else if (tail.trim() === "") place.end = span.end;
+    else place.after = ticks;
+    return true;
+  }
+
+  /**
+   * Prevents the character before a new link from changing the link. `!` would make the link an image, a backslash would make the
+   * link's first bracket plain text, and with `]` the two could become a reference link. `!` and a backslash become an entity,
+   * because an entity, unlike a second backslash, means the same in Markdown and in JSON strings.
+   */
+  #keepApart(place: LinkPlace): void {
+    const text = this.#text;
+    const backslash = this.#escapeBefore(place.start);
+    const isLiteral = backslash > 0 && !PUNCTUATION.test(text.charAt(place.start));
+    place.start -= backslash;
+    if (isLiteral) {
+      place.before = "&#92;";
+      return;
+    }
+    const before = text[place.start - 1];
+    if (this.#escapeBefore(place.start - 1) > 0) return;
+    if (before === "!") {
+      place.start--;
+      place.before = "&#33;";
+    } else if (before === "]" && this.#definitions.size > 0) {
+      place.before = WORD_JOINER;
+    }
+  }
+
+  /** Returns the length of the backslash that escapes the character at `at`: 2 in JSON, else 1; 0 without a backslash. */
+  #escapeBefore(at: number): number {
+    const length = this.isJson ? 2 : 1;
+    let first = at;
+    while (this.#text[first - 1] === "\\") first--;
+    return Math.floor((at - first) / length) % 2 === 1 ? length : 0;
+  }
+
+  /** Returns whether a range is the whole content of a JSON string: a member's value, or any string in a text that is JSON. */
+  #isJsonString(start: number, end: number): boolean {
+    const text = this.#text;
+    const lead = /(\\{0,4})"$/.exec(text.slice(Math.max(0, start - 5), start));
+    if (!lead || !text.startsWith(lead[0], end)) return false;
+    if (this.isJson && lead[1] === "") return true;
+    const isMember = /"\s{0,40}:\s{0,40}\\{0,4}"$/.test(text.slice(Math.max(0, start - 96), start));
+    return isMember && /^\\{0,4}"\s{0,80}[,}\]]/.test(text.slice(end, end + 96));
+  }
+}
+
+/** Characters that a backslash escapes in Markdown. Before any other character, it is a literal backslash. */
+const PUNCTUATION = /[!-/:-@[-`{-~]/;
+/** An invisible character at which no line breaks. */
+const WORD_JOINER = "&#8288;";
+
+/** Returns the place for a URL in an open tag, if it is an attribute's value. `tag` is the text of the tag up to `start`. */
+function placeInTag(tag: string, start: number, end: number): LinkPlace | undefined {
+  const value = /=\s*(\\?["'])?$/.exec(tag);
+  if (!value) return undefined;
+  const quote = value[1] ? "" : "'"; // an unquoted value must not contain `=`
+  return { start, end, form: "attribute", before: quote, after: quote };
+}
+
+/** An unclosed tag with attributes at the end of a text. */
+const OPEN_TAG = /<[a-z][\w-]*\s[^<>]*$/i;
+/** `[^1]:` starts a footnote and does not define a link. */
+const FOOTNOTE = /(?<=\[\^[^\]\n]{1,200}\]:\s{0,8}<?)/y;
+
+function isJsonText(text: string): boolean {
+  if (!/^\s*[[{]/.test(text)) return false;
+  try {
+    JSON.parse(text);
+    return true;
+  } catch {
+    return false;
+  }
+}
+
+/** The definitions by lower-case label. If a destination leads nowhere, the value is its place, otherwise `undefined`. */
+type Definitions = ReadonlyMap<string, LinkPlace | undefined>;
+
+const DEFINITION =
+  /^[ \t>]{0,16}\[([^[\]]{1,200})\]:\s{0,8}(?:(#|<#?>)|<[^<>\n]*>|[^\s<]\S*)(?=[ \t]*$|\s+["'(])/gm;
+
+function definitionsOf(text: string): Definitions {
+  return new Map(
+    [...text.matchAll(DEFINITION)].map(({ 0: whole, 1: label, 2: nowhere, index }) => {
+      const end = index + whole.length;
+      return [
+        label!.toLowerCase(),
+        nowhere ? replacing(end - nowhere.length, end, "destination") : undefined,
+      ] as const;
+    }),
+  );
+}
+
+/**
+ * Returns the label that contains a range, if there is one: a label cannot contain a new link, because links cannot be nested.
+ * The name of a definition counts as a label too: references to the definition contain the same name, so it must not change.
+ */
+function labelAround(text: string, { start, end }: Range, definitions: Definitions): Range | undefined {
+  const close = closingBracket(text, end) ?? -1;
+  const label = close < 0 ? undefined : labelBefore(text, close);
+  if (!label || label.start > start) return undefined;
+  const isLabel = /[([]/.test(text.charAt(label.end + 1)) || definitions.has(idOf(text, label));
+  return isLabel ? label : undefined;
+}
+
+function idOf(text: string, { start, end }: Range): string {
+  return text.slice(start, end).toLowerCase();
+}
+
+/** Returns the place of a label's destination if it leads nowhere, as in `[plan.docx](#)`, `[plan.docx]()` or a definition. */
+function destinationToFill(text: string, label: Range, definitions: Definitions): LinkPlace | undefined {
+  const close = label.end;
+  const after = text.slice(close, close + LONGEST_LABEL);
+  if (text[close + 1] !== "(") {
+    const id = /^\]\[([^[\]]+)\]/.exec(after)?.[1];
+    return definitions.get(id?.toLowerCase() ?? idOf(text, label));
+  }
+  const nowhere = /^\]\(\s{0,8}(?:#|<#?>|(?=\s*\)))/.exec(after)?.[0] ?? "";
+  const end = close + nowhere.length;
+  const isNowhere = nowhere !== "" && endOfMatch(CLOSED_DESTINATION, text, end) > end;
+  return isNowhere ? replacing(close + 2, end, "destination") : undefined;
+}
+
+/** An `<a …>` without `</a>` and the text after it, at the end of a text. */
+const OPEN_ANCHOR = /<a (?:(?!<\\?\/?a\b).)*$/is;
+
+/** Returns the place of an HTML link's `href` if it leads nowhere: `<a href="#">`, `<a href="">`. `anchor` ends at `at`. */
+function hrefToFill(anchor: string, at: number): LinkPlace | undefined {
+  const nowhere = /^[^>]*?\shref=(\\?["'])#?(?=\1)/i.exec(anchor)?.[0];
+  if (!nowhere) return undefined;
+  const end = at - anchor.length + nowhere.length;
+  return replacing(nowhere.endsWith("#") ? end - 1 : end, end, "attribute");
+}
+
+/**
+ * Text before an offset in the title of a link or a definition: the destination and the start of the title. A lookbehind reads
+ * backwards from the offset. A forward search would have to start at each bracket before the offset.
+ */
+const TITLE =
+  /(?<=(?:\]\(|(?:^|\n)[ \t>]{0,16}\[[^[\]\n]{1,200}\]:)\s{0,99}(?:<[^<>\n]{0,500}>|[^\s()<>]{1,500})\s{1,99}\\?["'(][^"()\n]{0,500})/y;
+
+/** Returns whether a range is in the title of a link or a definition. A title is plain text, so a link in it would not work. */
+function isInTitle(text: string, { start, end }: Range): boolean {
+  return testAt(TITLE, text, start) && /^.*?["')][ \t]*(?:\)|$)/m.test(text.slice(end, end + LONGEST_LABEL));
+}

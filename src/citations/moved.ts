@@ -1,0 +1,131 @@
+/** Finds a file by name if no file has the path in the text: it is in another folder, or an upload with a former name. */
+import { endOfCitation } from "./boundaries.js";
+import { type FileIndex, fitOf, type IndexedFile, OUTSIDE, withoutAliases } from "./file-index.js";
+import { type Files, type Found, foundMention } from "./found.js";
+import type { PathMention } from "./mentions.js";
+import { decode, fold } from "./spelling.js";
+
+/** The files that have the name in the last segment of a path. */
+interface Named {
+  files: readonly IndexedFile[];
+  /** Where the mention ends. */
+  end: number;
+  /** The folder in the text, decoded, relative to the root. */
+  folder: string;
+  /** The whole path in the text, decoded, with the root. */
+  path: string;
+  /** The whole path with its escapes. */
+  literal: string;
+}
+
+/** Returns the file that has the name in the last segment of a path. The last segment starts at `nameStart`. */
+export function fileByName(
+  text: string,
+  mention: PathMention,
+  files: Files,
+  nameStart: number,
+): Found | undefined {
+  const isOutside = mention.root === OUTSIDE;
+  // A path outside of the roots must be a bare name.
+  if (isOutside && nameStart !== mention.relativeStart) return undefined;
+  const named = filesNamed(text, mention, files.index, nameStart);
+  if (!named) return undefined;
+  return isOutside ? onlyFileOf(mention, files, named) : movedFile(mention, files, named);
+}
+
+function filesNamed(
+  text: string,
+  mention: PathMention,
+  index: FileIndex,
+  nameStart: number,
+): Named | undefined {
+  const { relativeStart, root, place, hasScheme } = mention;
+  const isLink = place.kind !== "text";
+  for (const { names, end: nameEnd } of index.namesAt(text, nameStart)) {
+    const named = root === OUTSIDE ? index.filesAnywhere(names) : index.filesNamed(names);
+    // A bare path means an upload's former name only if no other file has that name.
+    const candidates = hasScheme || isLink ? named : withoutAliases(named);
+    const fit = fitOf(candidates, text.slice(nameStart, nameEnd), ({ name }) => name, isLink);
+    const end = fit && endOfCitation(text, mention, nameEnd, fit.files[0]!.name);
+    if (end === undefined) continue;
+    const folder = decode(text.slice(relativeStart, nameStart));
+    const written = text.slice(relativeStart, nameEnd);
+    const path = `${root}/${decode(written)}`;
+    return { files: fit!.files, end, folder, path, literal: `${root}/${written}` };
+  }
+  return undefined;
+}
+
+/** Returns the files that `sandbox:name`, without a folder, can mean. Several files are ambiguous. */
+function onlyFileOf(
+  mention: PathMention,
+  { acceptLookAlike }: Files,
+  { files, end, path, literal }: Named,
+): Found | undefined {
+  const visible = files.filter(({ foldedFolder }) => !isUnseenFolder(foldedFolder));
+  if (!visible.some(({ file }) => acceptLookAlike(file, path, literal))) return undefined;
+  return foundMention(mention, { end, files, match: files[0]!.isUploadAlias ? "upload" : "filename" });
+}
+
+/** Returns the file in another folder, or the upload in the same folder, that a path means. */
+function movedFile(
+  mention: PathMention,
+  { index, acceptLookAlike }: Files,
+  { files: named, end, folder, path, literal }: Named,
+): Found | undefined {
+  if (!isFolder(folder, mention.root, index)) return undefined;
+  const files = named.filter((indexed) => isWithinReach(folder, mention.root, indexed));
+  if (!files.some(({ file }) => acceptLookAlike(file, path, literal))) return undefined;
+  const meaning = { end, path, isLookAlike: true };
+  // Two files of that name are ambiguous, even if only one of them is within reach.
+  if (named.length > 1) return foundMention(mention, { ...meaning, files: named, match: "moved" });
+  if (!isOnBranch(folder, files[0]!)) return undefined;
+  return foundMention(mention, { ...meaning, files, match: files[0]!.isUploadAlias ? "upload" : "moved" });
+}
+
+/** Folders that the system or a tool fills. A path in another folder does not mean a file in such a folder. */
+const UNSEEN_FOLDER = /(?:^|\/)(?:\.|(?:__macosx|__pycache__|node_modules)\/)/i;
+/** Placeholders in a folder (`$OUT`, `[id]`, `%TEMP%`, `...`, `YYYY-MM`), a drive (`C:`) or a home folder (`~`). */
+const PLACEHOLDER = /[$[\]?%:~|…]|\.\.\.|(?<![A-Za-z])(?:Y{2,4}|y{4}|[MDHNX]{2,4})(?![A-Za-z])/;
+
+/** Returns whether the system or a tool fills a folder. `foldedFolder` has a slash at its end. */
+export function isUnseenFolder(foldedFolder: string): boolean {
+  return UNSEEN_FOLDER.test(foldedFolder);
+}
+
+/** Returns whether a path is a pattern for several files: it has `*`, `{}` or `<n>`. */
+export function isPattern(path: string): boolean {
+  return /\*|\{[^{}]*\}|<[^<>]+>/.test(path);
+}
+
+/** Returns whether the text before a name can be a folder that a file was moved from or to. */
+function isFolder(written: string, root: string, index: FileIndex): boolean {
+  const folder = fold(written);
+  // Not two paths without a separator, and not a pattern.
+  if (folder.includes(fold(`${root}/`)) || isPattern(written) || PLACEHOLDER.test(written)) return false;
+  if (isUnseenFolder(folder)) return false;
+  // A file, such as an archive, is not a folder.
+  for (let slash = folder.indexOf("/"); slash >= 0; slash = folder.indexOf("/", slash + 1)) {
+    if (index.hasFile(root, folder.slice(0, slash))) return false;
+  }
+  return true;
+}
+
+/** Returns whether a path in `folder` can mean a file: an upload in that folder, or any other file at most one level away. */
+function isWithinReach(folder: string, root: string, indexed: IndexedFile): boolean {
+  const { foldedFolder, isUploadAlias } = indexed;
+  const written = fold(folder);
+  if (indexed.root !== root) return false;
+  if (isUploadAlias) return written === foldedFolder;
+  return !isUnseenFolder(foldedFolder) && Math.abs(depthOf(written) - depthOf(foldedFolder)) <= 1;
+}
+
+/** Returns whether a file is in a parent folder or a subfolder of `folder`. Otherwise, the path may mean another file. */
+function isOnBranch(folder: string, { foldedFolder }: IndexedFile): boolean {
+  const written = fold(folder);
+  return written.startsWith(foldedFolder) || foldedFolder.startsWith(written);
+}
+
+function depthOf(folder: string): number {
+  return folder.split("/").length;
+}

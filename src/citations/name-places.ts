@@ -1,0 +1,115 @@
+/** Decides whether a file's name in a text is part of something longer: another name, another path, or code. */
+import { canStart } from "./boundaries.js";
+import { extensionOf, type IndexedFile } from "./file-index.js";
+import { COPY_COMMANDS } from "./other-systems.js";
+import type { Range } from "./ranges.js";
+import { endOfMatch, matchAt, testAt } from "./spelling.js";
+
+/** A call's opening parenthesis: `console.log(x)`. Not a size: `report.csv(12 KB)`. */
+const CALL = /\((?!~?\d[\d.,]{0,12} ?(?:[kKMGT]?i?B|bytes)\b)/y;
+/** A space that is escaped for a shell: `my\ report.csv`. */
+const ESCAPED_SPACE = /(?<=[^\s\\]\\[ ])/y;
+/** A copy command up to its target: `scp me@h:/mnt/data/a.csv a.csv`. */
+const COPY_TARGET = new RegExp(
+  `(?<=\\b(?:${COPY_COMMANDS})\\s[^\\n\`]{0,200}[\\w\\]]:["']?[\\w/~.][^\\s\`]{0,200}[^\\S\\n])`,
+  "y",
+);
+
+/**
+ * Returns whether the name from `start` to `end` is part of something longer, judging by the text before and after it.
+ * `isPathEnd` tells whether a mention by path ends at an offset.
+ */
+export function isPartOfLongerText(
+  text: string,
+  { start, end }: Range,
+  isPathEnd: (at: number) => boolean,
+): boolean {
+  if (testAt(CALL, text, end)) return true;
+  if (text[start - 1] !== " ") return false;
+  return (
+    testAt(ESCAPED_SPACE, text, start) ||
+    testAt(COPY_TARGET, text, start) ||
+    isEndOfQuoted(text, start, end) ||
+    (!isPathEnd(start - 1) && isEndOfPath(text, start))
+  );
+}
+
+/** The closers of code, bold type and quotations, by the last character of their openers. */
+const CLOSERS: Record<string, RegExp> = {
+  "`": /`/y,
+  "*": /\*\*/y,
+  _: /__/y,
+  '"': /\\{0,4}"/y,
+  "'": /\\{0,4}'/y,
+  "“": /”/y,
+  "„": /[“”]/y,
+  "‘": /’/y,
+  "«": /»/y,
+  "「": /」/y,
+  "『": /』/y,
+  "《": /》/y,
+};
+/** The opener of code, bold type or a quotation, and up to three words between the opener and a name. */
+const OPENED_BEFORE =
+  /(?<=(?<![\p{L}\p{N}])(`{1,3}|\*\*|__|\\{0,4}["']|[“„‘«「『《])([^\s`*"'“”„‘«»「」『』《》]{1,60}(?: [^\s`*"'“”„‘«»「」『』《》]{1,60}){0,2}) )/uy;
+const LONGEST_LEAD = 60;
+
+/** Returns whether a name is the end of a longer name or path in backticks, quotes or bold type: `"2024 report.csv"`. */
+function isEndOfQuoted(text: string, start: number, end: number): boolean {
+  const opened = matchAt(OPENED_BEFORE, text, start);
+  if (!opened) return false;
+  const [, opener, lead] = opened;
+  const closer = CLOSERS[opener!.at(-1)!]!;
+  if (lead!.length > LONGEST_LEAD || endOfMatch(closer, text, end) === end) return false;
+  return isPartOfPath(lead!) || isPartOfName(lead!);
+}
+
+/** Words that often come before a name and are not part of the name: commands, and words about files. */
+const BEFORE_NAME =
+  /^(?:cat|head|tail|less|more|open|start|python3?|node|npx|bash|sh|ls|wc|rm|mv|cp|cd|tar|zip|unzip|jq|vim?|nano|code|import|from|git|curl|download|get|view|see|save[ds]?|create[ds]?|generated?|wrote|write|read|load|export(?:ed)?|update[ds]?|attached|file|files|the|this|your|datei|fichier|archivo)$/i;
+const NUMBER_OF_ITEM = /^\d{1,3}[.)] ?/;
+const NAME_LIKE = /^[\p{L}\p{N}\p{M}._\-()&+#@]+$/u;
+
+function isPartOfName(lead: string): boolean {
+  const words = lead.replace(NUMBER_OF_ITEM, "").split(" ");
+  return !BEFORE_NAME.test(words[0]!) && words.every((word) => NAME_LIKE.test(word));
+}
+
+/** Returns whether words end with an unfinished path: it has no extension, and does not end with a slash or punctuation. */
+function isPartOfPath(lead: string): boolean {
+  const words = lead.split(" ");
+  const first = words.findIndex((word) => /[/\\]/.test(word));
+  const path = first < 0 ? "" : words.slice(first).join(" ");
+  return /[^/\\.,:;!?)\]…]$/.test(path) && extensionOf(path.split(/[/\\]/).at(-1)!) === "";
+}
+
+/** A path right before a name. It starts with a scheme, a host, a drive, a variable, `/`, `~/`, `./` or `../`. */
+const PATH_BEFORE =
+  /(?<=(?<![^\s"'`(=|<>])((?:[a-z][\w+.-]{0,20}:\/\/|~?\/|\.{1,2}\/|\$\{?\w{1,40}\}?\/|[A-Za-z]:[\\/]|(?:[\w.@-]{1,64}|\[[\da-fA-F:.]{2,45}\]):\/)[^\s"'`<>()|]{0,300}) )/y;
+
+/** Returns whether a name is the end of a path with spaces: `s3://b/my report.csv`, `/tmp/my report.csv`. */
+function isEndOfPath(text: string, start: number): boolean {
+  const path = matchAt(PATH_BEFORE, text, start)?.[1];
+  return path !== undefined && isPartOfPath(path);
+}
+
+/** Markup right before a name: code, bold type, tags. */
+const MARKUP_BEFORE =
+  /(?<=((?:`{1,3}|\*{1,3}|__|~~|<\/?(?:b|i|em|strong|code|u|s|mark|kbd|span)\b[^<>]{0,60}>){1,4}))/iy;
+/** The end of an unfinished path or name: `/tmp/`, `v2_`, `my-`. Not the separator of two names, as in "`a.csv`/`b.csv`". */
+const UNFINISHED_BEFORE = /(?<=(?:^|[^`*"'>])[/\\]|[\p{L}\p{N}]_|(?!\p{Script=Hebrew})[^\s-]-)/uy;
+
+/**
+ * Returns whether a name is the end of a path or a longer name that markup splits: ``/tmp/`report.csv` ``, `v2_**report.csv**`.
+ * If the text before the markup is the file's own folder, returns false.
+ */
+export function isSplitByMarkup(text: string, start: number, { root, folder }: IndexedFile): boolean {
+  const markup = matchAt(MARKUP_BEFORE, text, start)?.[1];
+  if (markup === undefined) return false;
+  const at = start - markup.length;
+  if (!testAt(UNFINISHED_BEFORE, text, at)) return false;
+  const lead = text.slice(Math.max(0, at - 1000), at);
+  const isFolder = (path: string): boolean =>
+    path !== "" && lead.endsWith(path) && canStart(lead, lead.length - path.length);
+  return !isFolder(`${root}/${folder}`) && !isFolder(folder);
+}

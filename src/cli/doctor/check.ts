@@ -1,0 +1,21 @@
+/** The result of one check. */
+
+/** `"warning"`: the package works, but the user should know something. `"skipped"`: the check was not made. */
+export type Mark = "ok" | "warning" | "failed" | "skipped";
+
+export interface Check {
+  name: string;
+  mark: Mark;
+  /** What the check saw. */
+  seen: string;
+  /** What to do about it. */
+  advice?: string;
+}
+
+/** The result of a check, before it has its name. */
+export type Finding = Omit<Check, "name">;
+
+export const ok = (seen: string): Finding => ({ mark: "ok", seen });
+export const skipped = (seen: string): Finding => ({ mark: "skipped", seen });
+export const warning = (seen: string, advice: string): Finding => ({ mark: "warning", seen, advice });
+export const failed = (seen: string, advice: string): Finding => ({ mark: "failed", seen, advice });

@@ -1,0 +1,284 @@
+/**
+ * Removes what is personal from recorded requests and answers. A field, a header or a piece of a URL is kept only if it is in a
+ * list of what may be kept. Ids are replaced by the same new id everywhere, so that one can still see which belong together.
+ */
+import { isRecord } from "../../errors.js";
+
+export const REMOVED = "(removed)";
+
+/** The headers whose values are kept, and which values. */
+const HEADERS: ReadonlyMap<string, RegExp> = new Map([
+  ["content-type", /^[\w.+-]+\/[\w.+-]+$/],
+  ["content-length", /^\d+$/],
+  ["content-encoding", /^[\w-]+$/],
+  ["transfer-encoding", /^[\w-]+$/],
+  ["retry-after", /^\d+$/],
+  ["openai-processing-ms", /^\d+$/],
+  ["openai-version", /^\d{4}-\d\d-\d\d$/],
+]);
+
+/** Headers of requests that are named in a recording. The names of others may be personal. */
+const NAMED = new Set(["authorization", "api-key", "openai-organization", "openai-project"]);
+
+const setOf = (names: string): ReadonlySet<string> => new Set(names.trim().split(/\s+/));
+
+/** Fields whose texts are kept, after ids and secrets in them were replaced. */
+const TEXTS = setOf(`
+  type status object role text delta code logs path filename source message param reason event input effort verbosity
+  phase anchor memory_limit service_tier truncation tool_choice finish_reason`);
+
+/** Fields whose objects and arrays are kept, after the same was done to their own fields. */
+const STRUCTURES = setOf(`
+  response output content item part annotations annotation error errors tools container outputs data usage include
+  input_tokens_details output_tokens_details incomplete_details reasoning text action environment summary
+  expires_after stream_options format`);
+
+/** Fields whose numbers are kept. */
+const NUMBERS =
+  /^(?:\w+_)?(?:at|index|number|tokens|bytes|minutes|status|p|logprobs|temperature|calls|delay)$/;
+
+/** Field names that the recording keeps. Others may hold data. */
+const FIELD = /^[a-z][a-z0-9_]{0,39}$/;
+
+const ID_FIELD = /^(?:id|\w+_ids?|container|after)$/;
+/** The prefixes that an id keeps. */
+const PREFIX = /^(resp|msg|rs|ci|cntr|cfile|file|sess|call|sh|sho|conv|req|ig)[_-]/;
+/** A shorter id is replaced where an id is expected, but not inside of texts. */
+const SHORTEST_ID = 8;
+
+/** Segments of a URL's path that are kept. */
+const SEGMENTS = setOf("models responses containers files content conversations items input_items");
+const PARAMETERS = setOf("limit order include[] include stream starting_after");
+
+const WORD = /[\w*+@-]+(?:\.[\w*+@-]+)*/g;
+/** Words that are removed from texts, whatever the secrets of the run are: keys, accounts, tokens, addresses, ids. */
+const PERSONAL_WORDS = [
+  /^(?:sk|pk|rk|whsec|org|proj|user|acct|asst|key)[-_][\w*]{3}/i,
+  /^eyJ[\w-]{8}/,
+  /@/,
+  /^\d{1,3}\.\d{1,3}\.\d{1,3}\.\d{1,3}$/,
+  /^[\da-f]{8}-[\da-f]{4}-[\da-f]{4}-[\da-f]{4}-[\da-f]{12}$/i,
+  /^(?:resp|msg|rs|ci|cntr|cfile|file|req)[_-][A-Za-z\d]{16}/,
+];
+const BEARER = /\bBearer \S+/gi;
+const URL_IN_TEXT = /\bhttps?:\/\/[^\s"'<>)\]]+/gi;
+
+/** The host in a recording, in place of any other than OpenAI's. */
+const OTHER_HOST = "host.invalid";
+const OPENAI_MODEL =
+  /^(?:openai\/)?(?:gpt-|chatgpt-|o)\d+(?:\.\d+)?[a-z]?(?:-(?:\d+|chat|codex|latest|max|mini|nano|preview|pro|turbo))*$/;
+const OPENAI_HOST = /^(?:[a-z]{2}\.)?api\.openai\.com$/;
+
+/** Values of at least this length are removed from texts: of a header that the user set, of any other header. */
+const SHORTEST_OWN = 3;
+const SHORTEST_OTHER = 8;
+
+export class Redaction {
+  readonly #base: URL;
+  readonly #secrets = new Set<string>();
+  readonly #ids = new Map<string, string>();
+  readonly #counts = new Map<string, number>();
+  /** What `text` replaces, the longest first. Made anew when something was learned. */
+  #replacements: readonly [string, string][] | undefined;
+
+  /**
+   * @param model the model that was asked. Its name is kept if it is one of OpenAI's. Others may be chosen by the user.
+   * @param secrets texts that must not be in the recording, such as the key.
+   */
+  constructor(baseURL: string, model: string, secrets: readonly (string | undefined)[]) {
+    this.#base = new URL(baseURL);
+    for (const secret of secrets) this.#hide(secret?.trim() ?? "", SHORTEST_OWN);
+    if (!this.#isOpenAIModel(model)) this.#hide(model, SHORTEST_OWN);
+    const { host, hostname, pathname } = this.#base;
+    if (OPENAI_HOST.test(hostname)) return;
+    for (const name of [host, hostname, ...personalSegments(pathname)]) this.#hide(name, SHORTEST_OWN);
+  }
+
+  /** Learns which values and names of headers must be removed from texts. `isOwn`: of a request. Call it for all requests before anything is written. */
+  learnHeaders(headers: Headers, isOwn: boolean): void {
+    for (const [name, value] of headers) {
+      if (HEADERS.get(name)?.test(mainPart(value))) continue;
+      if (isOwn && !NAMED.has(name)) this.#hide(name, SHORTEST_OWN);
+      const isPersonal = isOwn || /organization|project|cookie|account|user/.test(name);
+      this.#hide(value, isPersonal ? SHORTEST_OWN : SHORTEST_OTHER);
+      for (const part of value.split(/[\s;,=]+/)) this.#hide(part, SHORTEST_OTHER);
+    }
+  }
+
+  /** Learns the ids in a parsed body. Call it for all bodies before anything is written. */
+  learnIds(value: unknown, field = ""): void {
+    if (typeof value === "string") {
+      if (ID_FIELD.test(field)) this.#idFor(value, field);
+    } else if (Array.isArray(value)) {
+      for (const entry of value) this.learnIds(entry, field);
+    } else if (isRecord(value)) {
+      for (const [name, inner] of Object.entries(value)) this.learnIds(inner, fieldIn(value, name));
+    }
+  }
+
+  headers(headers: Headers, isOwn: boolean): Record<string, string> {
+    const kept: Record<string, string> = {};
+    for (const [name, value] of headers) {
+      const main = mainPart(value);
+      if (HEADERS.get(name)?.test(main) && this.text(main) === main) kept[name] = main;
+      else if (isOwn ? NAMED.has(name) : this.text(name) === name) kept[name] = REMOVED;
+    }
+    return kept;
+  }
+
+  url(url: string): string {
+    const { hostname, pathname: basePath } = this.#base;
+    const { pathname, searchParams } = new URL(url);
+    const base = OPENAI_HOST.test(hostname) ? `https://${hostname}/v1` : `https://${OTHER_HOST}/v1`;
+    const segments = pathname
+      .slice(basePath.replace(/\/+$/, "").length)
+      .split("/")
+      .map((segment, at, all) => this.#segment(segment, all[at - 1]));
+    const parameters = [...searchParams].map(([name, value]) => {
+      if (name === "after") return `after=${this.#idFor(value, "after")}`;
+      return PARAMETERS.has(name) && /^[\w.]{1,40}$/.test(value) ? `${name}=${this.text(value)}` : "";
+    });
+    const search = parameters.filter(Boolean).join("&");
+    return `${base}${segments.join("/")}${search && "?"}${search}`;
+  }
+
+  /** Returns a parsed body with all fields that are not known to be harmless removed. */
+  json(value: unknown): unknown {
+    return this.#json(value, "", "");
+  }
+
+  /** Returns a text without the secrets, ids and addresses in it. */
+  text(text: string): string {
+    let kept = text.replace(URL_IN_TEXT, (url) => withoutHost(url));
+    for (const [from, to] of this.#allReplacements()) kept = kept.replaceAll(from, to);
+    return kept
+      .replace(BEARER, REMOVED)
+      .replace(WORD, (word) => (PERSONAL_WORDS.some((pattern) => pattern.test(word)) ? REMOVED : word));
+  }
+
+  #segment(segment: string, before: string | undefined): string {
+    if (segment === "" || SEGMENTS.has(segment)) return segment;
+    const name = decoded(segment);
+    return before === "models" ? this.#model(name) : this.#idFor(name, "id");
+  }
+
+  #model(name: string): string {
+    return this.#isOpenAIModel(name) ? this.text(name) : REMOVED;
+  }
+
+  /** Whether a model has a name of OpenAI's. Elsewhere, the user may choose names. A fine-tuned model has a colon. */
+  #isOpenAIModel(name: string): boolean {
+    return OPENAI_MODEL.test(name) || (OPENAI_HOST.test(this.#base.hostname) && /^[\w.-]+$/.test(name));
+  }
+
+  /** Returns the new id for an id. The same id always gets the same new one. */
+  #idFor(id: string, field: string): string {
+    if (id === "") return "";
+    const known = this.#ids.get(id);
+    if (known !== undefined) return known;
+    const prefix =
+      PREFIX.exec(id)?.[1] ?? { container_id: "cntr", container: "cntr", file_id: "cfile" }[field] ?? "id";
+    const count = (this.#counts.get(prefix) ?? 0) + 1;
+    this.#counts.set(prefix, count);
+    const alias = `${prefix}_${count}`;
+    this.#ids.set(id, alias);
+    this.#replacements = undefined;
+    return alias;
+  }
+
+  #hide(secret: string, shortest: number): void {
+    if (secret.length < shortest) return;
+    this.#secrets.add(secret);
+    this.#replacements = undefined;
+  }
+
+  #allReplacements(): readonly [string, string][] {
+    if (this.#replacements) return this.#replacements;
+    const ids = [...this.#ids].filter(([id]) => id.length >= SHORTEST_ID);
+    const secrets = Array.from(this.#secrets, (secret): [string, string] => [secret, REMOVED]);
+    const all = [...ids, ...secrets].flatMap(([from, to]): [string, string][] => {
+      const encoded = encodeURIComponent(from);
+      return encoded === from
+        ? [[from, to]]
+        : [
+            [from, to],
+            [encoded, to],
+          ];
+    });
+    this.#replacements = all.sort(([a], [b]) => b.length - a.length);
+    return this.#replacements;
+  }
+
+  #json(value: unknown, field: string, parent: string): unknown {
+    if (value === null || typeof value === "boolean") return value;
+    if (typeof value === "number") {
+      return NUMBERS.test(field) && !this.#secrets.has(String(value)) ? value : REMOVED;
+    }
+    if (typeof value === "string") return this.#string(value, field, parent);
+    if (Array.isArray(value)) {
+      return isKept(field) || value.length === 0
+        ? value.map((entry) => this.#json(entry, field, parent))
+        : REMOVED;
+    }
+    if (!isRecord(value)) return REMOVED;
+    return isKept(field) || Object.keys(value).length === 0 ? this.#object(value) : REMOVED;
+  }
+
+  #object(value: Record<string, unknown>): Record<string, unknown> {
+    const type = typeof value.type === "string" ? value.type : "";
+    const entries = Object.entries(value).map(([name, inner]) => {
+      const isName = FIELD.test(name) && this.text(name) === name;
+      return [
+        isName ? name : REMOVED,
+        this.#json(inner, isName ? fieldIn(value, name) : UNKNOWN, type),
+      ] as const;
+    });
+    return Object.fromEntries(entries);
+  }
+
+  #string(value: string, field: string, parent: string): string {
+    if (value === "") return value;
+    if (field === "model") return this.#model(value);
+    if (ID_FIELD.test(field)) return this.#idFor(value, field);
+    // What a model thinks may repeat instructions that a gateway added.
+    if (/reasoning|summary/.test(parent) && (field === "text" || field === "delta")) return REMOVED;
+    return TEXTS.has(field) || field === "include" ? this.text(value) : REMOVED;
+  }
+}
+
+/** Whether an object or array in a field is kept. The top of a body has no field. */
+function isKept(field: string): boolean {
+  return field === "" || STRUCTURES.has(field) || TEXTS.has(field) || ID_FIELD.test(field);
+}
+
+/** The name of a field whose own name was removed. */
+const UNKNOWN = "?";
+
+/** Returns the name of a field, except that the `id` of a model is a model's name. */
+function fieldIn(object: Record<string, unknown>, name: string): string {
+  return name === "id" && object.object === "model" ? "model" : name;
+}
+
+/** Returns the segments of a base URL's path that may name somebody's project. */
+function personalSegments(pathname: string): string[] {
+  return pathname.split("/").filter((segment) => !/^(?:v\d+|api|openai|projects)$/.test(segment));
+}
+
+/** Returns a header's value without its parameters. */
+function mainPart(value: string): string {
+  return value.split(";")[0]!.trim();
+}
+
+function decoded(segment: string): string {
+  try {
+    return decodeURIComponent(segment);
+  } catch {
+    return segment;
+  }
+}
+
+/** Returns a URL of OpenAI's without its query, and only a host that does not exist for any other URL. */
+function withoutHost(url: string): string {
+  const { hostname, origin, pathname } = URL.canParse(url) ? new URL(url) : new URL(`https://${OTHER_HOST}`);
+  return /(?:^|\.)openai\.com$/.test(hostname) ? origin + pathname : `https://${OTHER_HOST}`;
+}

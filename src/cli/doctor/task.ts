@@ -1,0 +1,53 @@
+/** What `doctor` asks the model to do, and the emulator that does it for `--emulate`. */
+import { createResponsesEmulator, type Script } from "../../testing/index.js";
+
+/** The file's name. Its space shows whether a path is read to its end. */
+export const FILENAME = "doctor 1.txt";
+export const PATH = `/mnt/data/${FILENAME}`;
+/** The file's content: each byte once. Whatever reads it as text, or changes its line ends, changes the bytes. */
+export const BYTES = Uint8Array.from({ length: 256 }, (_, byte) => byte);
+/** Comes before the link. It is one code point and two UTF-16 units, so that a range after it shows its unit. */
+export const EMOJI = "📄";
+
+const CODE = `from pathlib import Path
+Path("${PATH}").write_bytes(bytes(range(256)))`;
+
+const PROMPT = `Run exactly this code with the python tool:
+
+${CODE}
+
+Then answer with one line: the emoji ${EMOJI}, a space, a link with which I can download ${FILENAME}, and the word Done.`;
+
+/** Returns the request without tools. It costs a few tokens. */
+export function shortRequest(model: string): object {
+  return { model, input: "Answer with the word: ok", max_output_tokens: 16 };
+}
+
+/** Returns the request that makes the model write the file. */
+export function fileRequest(model: string): object {
+  return { model, input: PROMPT, tools: [{ type: "code_interpreter", container: { type: "auto" } }] };
+}
+
+/** Says what a run costs, before it is started. */
+export function costsOf(model: string): string {
+  return (
+    `The next checks send 3 requests to ${model}, and 2 of them run Python. At OpenAI this costs 2 containers ` +
+    "(0.03 US dollars each, by the prices of 2025) and a few thousand tokens."
+  );
+}
+
+/** A model that does its task. It links the file in the plain response and writes a bare path in the streamed one. */
+const model: Script = ({ body }) => {
+  if (!body.tools?.length) return [{ type: "message", text: "ok" }];
+  const link = body.stream ? PATH : `[${FILENAME}](sandbox:${PATH})`;
+  return [
+    { type: "reasoning" },
+    { type: "python", code: CODE, files: { [PATH]: BYTES } },
+    { type: "message", text: `${EMOJI} ${link} Done.` },
+  ];
+};
+
+/** Returns the `fetch` of an emulator that passes all checks. */
+export function emulatorFetch(): typeof globalThis.fetch {
+  return createResponsesEmulator({ script: model }).fetch;
+}

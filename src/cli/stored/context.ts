@@ -1,0 +1,40 @@
+/** Chooses the file lists that `repair` and `stats` use: those of `--files`, the API's, or none. */
+import { contextOf } from "../../responses/repair.js";
+import type { RepairContext } from "../../responses/response-repair.js";
+import { apiOf } from "../api.js";
+import { readGivenFiles } from "./given-files.js";
+
+/** Longer than the library's default: no user waits for a single response here. */
+const LIST_TIMEOUT_MS = 60_000;
+
+/** The error of each response that needs a list, if there are no lists. One for all responses, as an error costs its stack. */
+export const NO_LISTS = new Error("there are no file lists");
+
+export interface StoredContext {
+  context: RepairContext;
+  /** Where the lists are from. `"none"`: there is neither `--files` nor a key, and each list fails with `NO_LISTS`. */
+  lists: "file" | "api" | "none";
+}
+
+/**
+ * Returns how to repair stored responses: with the lists in the file `files`, or without that file with the API's lists.
+ *
+ * @throws WrongUse if the file holds no lists, or if the settings of the API are wrong.
+ */
+export async function contextFor(files: string | undefined): Promise<StoredContext> {
+  // The lists in a file do not change, so retries are no use.
+  if (files !== undefined)
+    return { context: contextOf(await readGivenFiles(files), { retries: 0 }), lists: "file" };
+  const api = apiOf(process.env);
+  if (!api) {
+    const fail = (): never => {
+      throw NO_LISTS;
+    };
+    return { context: contextOf(fail, { retries: 0 }), lists: "none" };
+  }
+  const context = {
+    ...contextOf(api, { timeoutMs: LIST_TIMEOUT_MS }),
+    getResponse: (id: string, signal: AbortSignal) => api.getResponse(id, signal),
+  };
+  return { context, lists: "api" };
+}

@@ -1,0 +1,159 @@
+/** Reads inputs. To resume a run, reads again what that run has read, and checks that those bytes have not changed. */
+import { createHash } from "node:crypto";
+import { chunksOf, type Input, type InputState, stateOf } from "../paths.js";
+import { WrongUse } from "../wrong-use.js";
+
+/** The part of an input that a run has read, from the beginning. */
+export interface ReadPart {
+  bytes: number;
+  sha256: string;
+  /** `size` and `mtime` describe the whole file at the time when this part was read. A pipe has neither. */
+  size?: number | undefined;
+  mtime?: number | undefined;
+}
+
+/** Hashes an input while it is read. */
+export class ReadHash {
+  bytes = 0;
+  readonly #hash = createHash("sha256");
+  /** Bytes that are not hashed yet. Pieces that are adjacent in memory are hashed together: one update per line is slow. */
+  #pending: { buffer: ArrayBufferLike; start: number; end: number } | undefined;
+
+  add({ buffer, byteOffset: start, length }: Buffer): void {
+    this.bytes += length;
+    const pending = this.#pending;
+    if (pending?.buffer === buffer && pending.end === start) {
+      pending.end += length;
+      return;
+    }
+    this.#hashPending();
+    this.#pending = { buffer, start, end: start + length };
+  }
+
+  /** The part that was read so far. More can be added afterwards. */
+  part(): ReadPart {
+    this.#hashPending();
+    return { bytes: this.bytes, sha256: this.#hash.copy().digest("hex") };
+  }
+
+  #hashPending(): void {
+    if (!this.#pending) return;
+    const { buffer, start, end } = this.#pending;
+    this.#hash.update(Buffer.from(buffer, start, end - start));
+    this.#pending = undefined;
+  }
+}
+
+/** Which changes of an input a resumed run accepts. */
+const ACCEPTED = "The part that was read must be the same; new bytes may follow it";
+const ACCEPTED_AT_END =
+  "An input that was read to its end must be the same, as the output of the next input follows it";
+
+/** What a resumed run still has to read. */
+export interface Remaining {
+  /** The unread chunks of each input that was not read to its end. */
+  inputs: AsyncIterable<Buffer>[];
+  /** The hash of the part of the first input that was already read. */
+  hash: ReadHash;
+}
+
+/**
+ * Continues behind what an interrupted run has read: all of the inputs in `done`, and the part `current` of the next one.
+ *
+ * Always reads and hashes these parts again, at more than 1 GB/s on most machines. Comparing sizes and times would be
+ * faster. But tools that copy files keep the time or set another one, and a file can change twice within the resolution of
+ * the time. Size and time are only used to tell the user what changed. Pipes that were read to their end are not read
+ * again, because they may be gone.
+ *
+ * @throws WrongUse if an input has changed. Only the input of `current` may have grown.
+ */
+export async function readOn(
+  inputs: readonly Input[],
+  { done, current }: { done: readonly ReadPart[]; current?: ReadPart },
+): Promise<Remaining> {
+  for (const [index, part] of done.entries()) {
+    const input = inputs[index]!;
+    if (input.size !== undefined) await checkUnchanged(input, part);
+  }
+  const [next, ...others] = inputs.slice(done.length).map((input) => ({ input, chunks: chunksOf(input) }));
+  if (!next) return { inputs: [], hash: new ReadHash() };
+  const { hash, rest } = await readAgain(next.input, next.chunks, current);
+  return { inputs: [rest, ...others.map(({ chunks }) => chunks)], hash };
+}
+
+/**
+ * Reads again the part of an input that was read before. Returns its hash and the chunks behind it.
+ *
+ * @param accepted tells the user which changes are allowed
+ * @throws WrongUse if the part has changed
+ */
+export async function readAgain(
+  input: Input,
+  given: AsyncIterable<Buffer>,
+  part?: ReadPart,
+  accepted = ACCEPTED,
+): Promise<{ hash: ReadHash; rest: AsyncGenerator<Buffer> }> {
+  const chunks = given[Symbol.asyncIterator]();
+  const hash = new ReadHash();
+  let behind: Buffer = Buffer.alloc(0);
+  while (part && hash.bytes < part.bytes) {
+    const { done, value } = await chunks.next();
+    if (done)
+      throw await changed(input, "is shorter than what the interrupted run had read of it", part, accepted);
+    const again = value.subarray(0, part.bytes - hash.bytes);
+    hash.add(again);
+    behind = value.subarray(again.length);
+  }
+  if (part && hash.part().sha256 !== part.sha256) {
+    await chunks.return?.();
+    const what = `has changed: its first ${inBytes(part.bytes)} are not those that the interrupted run read`;
+    throw await changed(input, what, part, accepted);
+  }
+  return { hash, rest: startingWith(behind, chunks) };
+}
+
+export async function* startingWith(
+  beginning: Buffer,
+  chunks: AsyncIterator<Buffer>,
+): AsyncGenerator<Buffer, void, undefined> {
+  if (beginning.length > 0) yield beginning;
+  for (let read = await chunks.next(); !read.done; read = await chunks.next()) yield read.value;
+}
+
+/** Starts reading the next chunk while others are repaired. A read error is thrown when the promise is awaited. */
+export function nextOf(chunks: AsyncIterator<Buffer>): Promise<IteratorResult<Buffer>> {
+  const next = chunks.next();
+  next.catch(() => {});
+  return next;
+}
+
+/** Checks an input that was read to its end. The input must not have grown: the output behind it is already written. */
+async function checkUnchanged(input: Input, part: ReadPart): Promise<void> {
+  const { rest } = await readAgain(input, chunksOf(input), part, ACCEPTED_AT_END);
+  const { done } = await rest.next();
+  if (done) return;
+  await rest.return(undefined);
+  throw await changed(input, "has grown since the interrupted run read it to its end", part, ACCEPTED_AT_END);
+}
+
+/** Creates an error with the change, the input's size and time before and now, and the allowed changes. */
+async function changed(input: Input, what: string, before: ReadPart, accepted: string): Promise<WrongUse> {
+  const { size, mtime } = before;
+  const now = await stateOf(input);
+  const sentences = [
+    `${input.name} ${what}`,
+    size !== undefined && mtime !== undefined && `Then it had ${inWords({ size, mtime })}`,
+    now && `Now it has ${inWords(now)}`,
+    accepted,
+  ];
+  return new WrongUse(sentences.filter((sentence) => typeof sentence === "string").join(". "));
+}
+
+/** Formats a state: `600 bytes and was last changed at 2025-09-11T15:12:47.000Z`. */
+function inWords({ size, mtime }: InputState): string {
+  return `${inBytes(size)} and was last changed at ${new Date(mtime).toISOString()}`;
+}
+
+function inBytes(count: number): string {
+  return `${count.toLocaleString("en")} ${count === 1 ? "byte" : "bytes"}`;
+}

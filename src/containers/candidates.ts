@@ -1,0 +1,179 @@
+/**
+ * Lists the containers that a text can mean, in groups. A group is used only if the groups before it do not have the file. The
+ * previous response is asked for its containers last.
+ */
+import { isRecord } from "../errors.js";
+import type { Evidence } from "./evidence.js";
+import { isId } from "./ids.js";
+import { ItemsBefore } from "./items-before.js";
+import { type ContainerSources, containersBefore, previousId } from "./known.js";
+import type { ContainerLists } from "./lists.js";
+import { containersOfTools, MOST_CONTAINERS } from "./named.js";
+
+/** The sources of containers that the response itself does not name. */
+export interface OtherContainers extends Omit<ContainerSources, "response" | "history"> {
+  /** Containers to try if nothing names a container. */
+  otherContainers?: readonly string[] | undefined;
+  /** Retrieves an earlier response by its id. Used last. */
+  getResponse?: ((id: string, signal: AbortSignal) => Promise<unknown>) | undefined;
+}
+
+/** The facts that decide which containers a text can mean. */
+export interface TextScope {
+  /** A call of the same turn comes before the text. */
+  hasCall: boolean;
+  /** The containers of the calls before the text, in groups, nearest first. */
+  called: readonly (readonly string[])[];
+  /** Where the latest call before the text ran: a container, the caller's own machine (`LOCAL`), or unknown. */
+  latest: string | undefined;
+  /** The containers in which a call before the text may have written a file. */
+  writing: readonly string[];
+  /** A call before the text ran on the caller's own machine. */
+  hasLocalCall: boolean;
+  /** If no call comes before the text: the containers of the calls after the text. */
+  later: readonly string[];
+  /** The containers of earlier turns of the same list of items. */
+  earlier: readonly string[];
+  /** The containers of the text's own citations that have a range. */
+  cited: readonly string[];
+  /** The containers of the text's own 0..0 citations, which have no place in the text. */
+  citedUnranged: readonly string[];
+  /** The containers that tool outputs before the text name. */
+  outputs: readonly string[];
+}
+
+/**
+ * A group of containers and their relation to the text. `called`: calls before the text ran in these containers. `cited`: the
+ * text's own citations, or tool outputs before it, name them. `later`: calls after the text ran in them. `known`: they existed
+ * before the response.
+ */
+export interface ContainerGroup {
+  kind: "called" | "cited" | "later" | "known";
+  containers: readonly string[];
+}
+
+/** The containers that the texts of one response can mean. */
+export class ContainerCandidates {
+  readonly #context: OtherContainers;
+  readonly #lists: ContainerLists;
+  readonly #history: ItemsBefore;
+  #response: Record<string, unknown> = {};
+  #known: readonly string[] | undefined;
+  #previous: Promise<readonly string[]> | undefined;
+
+  constructor(context: OtherContainers, lists: ContainerLists, roots: readonly string[]) {
+    this.#context = context;
+    this.#lists = lists;
+    const input: unknown = context.request?.input;
+    this.#history = itemsIn(input, roots);
+  }
+
+  noteResponse(response: Record<string, unknown>): void {
+    this.#response = response;
+    this.#known = undefined;
+  }
+
+  /** The containers that existed before the response, nearest first. */
+  get known(): readonly string[] {
+    const history = latestOf(this.#history);
+    this.#known ??= containersBefore({ ...this.#context, response: this.#response, history });
+    return this.#known;
+  }
+
+  /** The evidence of the latest calls in the request's input. */
+  get history(): Evidence {
+    return this.#history.latestEvidence;
+  }
+
+  /** Whether there is any container to try for a text without a call before it. */
+  get mayKnow(): boolean {
+    const { otherContainers = [], getResponse } = this.#context;
+    if (this.known.length > 0 || otherContainers.length > 0) return true;
+    return getResponse !== undefined && isId(this.#previousId);
+  }
+
+  /**
+   * Yields the groups for a text, nearest first. A text after a call of its response can mean the containers of the calls, then
+   * the containers that its own citations name. Older containers count only if no call comes before the text: an automatic
+   * container is reused until it expires, so if a call ran in a newer container, the older one has expired or is not meant.
+   */
+  async *groups(scope: TextScope, signal: AbortSignal): AsyncGenerator<ContainerGroup> {
+    const tried = new Set<string>();
+    const isLater = (id: string): boolean => scope.later.includes(id);
+    let needsPrevious = !scope.hasCall;
+    for (const { kind, containers } of scope.hasCall ? this.#afterCall(scope) : this.#withoutCall(scope)) {
+      const untried = [...new Set(containers)].filter((id) => !tried.has(id)).slice(0, MOST_CONTAINERS);
+      for (const id of untried) tried.add(id);
+      if (containers.length === 0) continue;
+      // A citation that names the container of a later call does not show which containers existed before the response.
+      const isOfLaterCalls = kind === "later" || (kind === "cited" && containers.every(isLater));
+      if (!isOfLaterCalls) needsPrevious = false;
+      // If all containers of a known group were tried already, the group is yielded empty: no other containers are known.
+      yield { kind, containers: untried };
+    }
+    if (!needsPrevious) return;
+    const previous = await this.#ofPrevious(signal);
+    if (previous.length > 0) yield { kind: "known", containers: previous };
+  }
+
+  #afterCall({ called, latest, cited, citedUnranged, outputs }: TextScope): ContainerGroup[] {
+    const groups = called.map((containers): ContainerGroup => ({ kind: "called", containers }));
+    if (called.length === 0 && latest === undefined) {
+      // The calls do not name their container. If the tools name a container, the calls ran in it.
+      const { otherContainers = [], memory, responseId, request } = this.#context;
+      const tools = containersOfTools(request?.tools ?? this.#response.tools);
+      const ran = [...(memory?.recall(responseId) ?? []), ...tools];
+      groups.push({ kind: "called", containers: ran.length > 0 ? ran : otherContainers });
+    }
+    return [...groups, ...citedGroups([...cited, ...citedUnranged, ...outputs])];
+  }
+
+  #withoutCall({ later, earlier, cited, citedUnranged, outputs }: TextScope): ContainerGroup[] {
+    const known = [...earlier, ...this.known].slice(0, MOST_CONTAINERS);
+    const isLater = (id: string): boolean => later.includes(id);
+    return [
+      ...citedGroups([...cited, ...outputs]),
+      // A known container in which a later call ran stays in the known group below. In that group, older files count too.
+      { kind: "later", containers: later.filter((id) => !known.includes(id)) },
+      { kind: "known", containers: [...known.filter(isLater), ...known.filter((id) => !isLater(id))] },
+      ...citedGroups(citedUnranged),
+      { kind: "known", containers: this.#context.otherContainers ?? [] },
+    ];
+  }
+
+  get #previousId(): string | undefined {
+    return previousId({ ...this.#context, response: this.#response });
+  }
+
+  /** Retrieves the previous response, once, and returns its containers. */
+  #ofPrevious(signal: AbortSignal): Promise<readonly string[]> {
+    const { getResponse } = this.#context;
+    const id = this.#previousId;
+    if (!getResponse || !isId(id)) return Promise.resolve([]);
+    if (!this.#previous) {
+      this.#lists.requests++;
+      this.#previous = getResponse(id, signal).then((previous) => {
+        if (!isRecord(previous) || !Array.isArray(previous.output)) return [];
+        const named = [...latestOf(itemsIn(previous.output, [])), ...containersOfTools(previous.tools)];
+        return named.slice(0, MOST_CONTAINERS);
+      });
+    }
+    return this.#previous;
+  }
+}
+
+function citedGroups(ids: readonly string[]): ContainerGroup[] {
+  return ids.slice(0, MOST_CONTAINERS).map((id) => ({ kind: "cited", containers: [id] }));
+}
+
+function itemsIn(items: unknown, roots: readonly string[]): ItemsBefore {
+  const history = new ItemsBefore(roots);
+  if (Array.isArray(items)) for (const item of items) history.add(item);
+  return history;
+}
+
+/** Returns the containers of the latest turn: those in which calls ran, or else those that citations and tool outputs name. */
+function latestOf(items: ItemsBefore): readonly string[] {
+  if (items.called.length > 0) return items.called;
+  return items.named.length > 0 ? items.named : items.earlier;
+}

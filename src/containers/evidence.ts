@@ -1,0 +1,247 @@
+/** Records the file names and paths in the calls of a response. */
+
+import { extensionOf, nameOf } from "../citations/file-index.js";
+import { literal } from "../citations/spelling.js";
+import type { CallTexts } from "./call-texts.js";
+import { fileNamesIn, IN_LINE, IN_QUOTES, type IsFileName } from "./file-names.js";
+import { isWriting, type RelativePath, relativePathInCode, relativePathInCommand } from "./relative-paths.js";
+
+/** Where a call ran: a container id, the caller's own machine (`LOCAL`), or unknown (`undefined`). */
+type Place = string | undefined;
+
+/** By place: the number of the first call there that contains a certain name or path. */
+type FirstCalls = Map<Place, number>;
+
+/** Records the names and paths in the calls of a turn, in order. */
+export class EvidenceLog {
+  /** How many calls and outputs were added. */
+  count = 0;
+  readonly paths = new Map<string, FirstCalls>();
+  /** The `paths` that occur in code or commands, and not only in printed output. */
+  readonly calledPaths = new Map<string, FirstCalls>();
+  /** The paths that code and commands give relative to a root. */
+  readonly relativePaths = new Map<string, FirstCalls>();
+  /** Paths that a call writes to, judging by the call's code. */
+  readonly writtenPaths = new Map<string, FirstCalls>();
+  /** The `writtenPaths` by their last segments. */
+  readonly writtenByName = new Map<string, Set<string>>();
+  /** File names with spaces: from paths in quotes, and of files that a call writes. */
+  readonly spacedNames = new Map<string, number>();
+  readonly pathsByName = new Map<string, Map<string, number>>();
+  /** All words in the texts that look like file names. */
+  readonly words = new Map<string, number>();
+  readonly wordLengths = new Set<number>();
+  /** The names that occur where a file name is expected, such as in quotes. */
+  readonly names = new Map<string, FirstCalls>();
+  readonly #roots: readonly string[];
+  readonly #path: RegExp;
+  /** The code and the commands whose relative paths have not been read. `number` is that of the call. */
+  readonly #unread: { text: string; place: Place; number: number; read: typeof relativePathInCode }[] = [];
+
+  constructor(roots: readonly string[]) {
+    this.#roots = roots;
+    this.#path = new RegExp(`(?:${roots.map(literal).join("|") || "(?!)"})/`, "g");
+  }
+
+  add({ code, commands, printed }: CallTexts, place: Place): void {
+    for (const text of code) {
+      this.#read(text, place, IN_QUOTES, true);
+      this.#unread.push({ text, place, number: this.count, read: relativePathInCode });
+    }
+    for (const text of commands) {
+      this.#read(text, place, IN_LINE, true);
+      this.#unread.push({ text, place, number: this.count, read: relativePathInCommand });
+    }
+    for (const text of printed) this.#read(text, place, IN_LINE, false);
+    this.count++;
+  }
+
+  /**
+   * Reads the relative paths of the code and the commands so far. Callers do so before they use `relativePaths`, `writtenPaths`,
+   * `writtenByName` or `spacedNames`: most responses lack nothing, and need none of these.
+   */
+  readRelativePaths(): this {
+    for (const { text, place, number, read } of this.#unread.splice(0)) {
+      for (const { start, name } of fileNamesIn(text)) {
+        const relative = read(text, start, start + name.length, this.#roots);
+        if (relative) this.#noteRelative(relative, place, number);
+      }
+    }
+    return this;
+  }
+
+  /** Reads a text. `isCalled`: it is code or a command, not printed output. */
+  #read(text: string, place: Place, isFileName: IsFileName, isCalled: boolean): void {
+    for (const { start, name } of fileNamesIn(text)) {
+      const end = start + name.length;
+      note(this.words, name, this.count);
+      this.wordLengths.add(name.length);
+      if (isFileName(text, start, end)) noteAt(this.names, name, place, this.count);
+    }
+    this.#path.lastIndex = 0;
+    while (this.#path.test(text)) {
+      const end = this.#path.lastIndex;
+      const root = this.#roots.find((candidate) => text.endsWith(`${candidate}/`, end));
+      if (root !== undefined) this.#readPath(text, end - root.length - 1, root, place, isCalled);
+    }
+  }
+
+  #noteRelative({ paths, isWritten }: RelativePath, place: Place, number: number): void {
+    for (const path of paths) {
+      noteAt(this.relativePaths, path, place, number);
+      if (isWritten) this.#noteWritten(path, place, number);
+    }
+  }
+
+  #noteWritten(path: string, place: Place, number: number): void {
+    noteAt(this.writtenPaths, path, place, number);
+    const name = nameOf(path);
+    const paths = this.writtenByName.get(name) ?? new Set();
+    this.writtenByName.set(name, paths.add(path));
+    if (name.includes(" ")) this.#noteSpaced(name, place, number);
+  }
+
+  #noteSpaced(name: string, place: Place, number: number): void {
+    note(this.spacedNames, name, number);
+    noteAt(this.names, name, place, number);
+  }
+
+  /** Records the path at `start`. Its end is unclear, so several readings are recorded: up to the end of word, quotes or line. */
+  #readPath(text: string, start: number, root: string, place: Place, isCalled: boolean): void {
+    const rest = text.slice(start, start + LONGEST_PATH);
+    const line = /^[^\r\n]*/.exec(rest)![0];
+    const quote = text.charAt(start - 1);
+    const quoted = /["'`]/.test(quote) ? line.slice(0, Math.max(0, line.indexOf(quote))) : "";
+    const word = /^(?:\\ |[^\s"'`<>|;,(){}[\]\\])*/.exec(line)![0];
+    const readings = [
+      word,
+      word.replace(/[.:!?]+$/, ""),
+      word.replaceAll("\\ ", " "),
+      quoted,
+      line.trimEnd(),
+    ];
+    const isWritten = isWriting(text.slice(Math.max(0, start - 40), start), line);
+    for (const path of new Set(readings)) {
+      if (path.length <= root.length + 1) continue;
+      const name = nameOf(path);
+      noteAt(this.paths, path, place, this.count);
+      if (isCalled) noteAt(this.calledPaths, path, place, this.count);
+      noteAt(this.names, name, place, this.count);
+      // The whole line is only a guess, unless the path is the last word on it.
+      if (isWritten && (path !== line.trimEnd() || path === word)) this.#noteWritten(path, place, this.count);
+      if (path === quoted && name.trim().includes(" ") && extensionOf(name) !== "")
+        this.#noteSpaced(name, place, this.count);
+      const paths = this.pathsByName.get(name) ?? new Map();
+      this.pathsByName.set(name, paths);
+      note(paths, path, this.count);
+    }
+  }
+}
+
+/** The names and paths in the calls before a text. */
+export class Evidence {
+  readonly #log: EvidenceLog;
+  readonly #count: number;
+
+  /** Covers the calls that `log` has now. Calls that are added later are ignored. */
+  constructor(log: EvidenceLog) {
+    this.#log = log;
+    this.#count = log.count;
+  }
+
+  get isEmpty(): boolean {
+    return this.#count === 0;
+  }
+
+  /**
+   * Returns whether a call contains `name` or an ending of `name`. In a script without spaces, `name` can start with other
+   * words of the sentence.
+   */
+  hasWord(name: string): boolean {
+    const { words, wordLengths } = this.#log;
+    for (const length of wordLengths) if (this.#isBefore(words.get(name.slice(-length)))) return true;
+    return false;
+  }
+
+  /**
+   * Returns whether a call contains this file name, alone or in a path. With `place`, only calls that ran there or at an
+   * unknown place count.
+   */
+  namesFile(name: string, place?: string): boolean {
+    return this.#isNamed(this.#log.names.get(name), place);
+  }
+
+  /** Returns whether a call contains exactly this path. `place` works as in {@link namesFile}. */
+  namesPath(path: string, place?: string): boolean {
+    return this.#isNamed(this.#log.paths.get(path), place);
+  }
+
+  /** Like {@link namesPath}, but also returns true if a call gives the path relative to a root. */
+  mayNamePath(path: string, place?: string): boolean {
+    return (
+      this.namesPath(path, place) ||
+      this.#isNamed(this.#log.readRelativePaths().relativePaths.get(path), place)
+    );
+  }
+
+  /** Returns whether the code or a command of a call contains this path, absolute or relative. Printed output does not count. */
+  callsNamePath(path: string): boolean {
+    const { calledPaths, relativePaths } = this.#log.readRelativePaths();
+    return this.#isNamed(calledPaths.get(path)) || this.#isNamed(relativePaths.get(path));
+  }
+
+  /** Returns whether a call writes to this path, absolute or relative. `place` works as in {@link namesFile}. */
+  writesPath(path: string, place?: string): boolean {
+    return this.#isNamed(this.#log.readRelativePaths().writtenPaths.get(path), place);
+  }
+
+  /** Returns the paths with this last segment that calls write to. */
+  writtenPathsTo(name: string): readonly string[] {
+    return [...(this.#log.readRelativePaths().writtenByName.get(name) ?? [])].filter((path) =>
+      this.writesPath(path),
+    );
+  }
+
+  /** Finds the file names with spaces in a text that calls use. */
+  spacedNamesIn(text: string): { start: number; name: string }[] {
+    const found: { start: number; name: string }[] = [];
+    for (const [name, first] of [...this.#log.readRelativePaths().spacedNames].slice(0, MOST_SPACED_NAMES)) {
+      if (!this.#isBefore(first)) continue;
+      for (let start = text.indexOf(name); start >= 0; start = text.indexOf(name, start + name.length))
+        found.push({ start, name });
+    }
+    return found;
+  }
+
+  /** Returns the paths below a root, found in calls, whose last segment is `name`. */
+  pathsTo(name: string): readonly string[] {
+    const paths = this.#log.pathsByName.get(name) ?? [];
+    return [...paths].filter(([, first]) => this.#isBefore(first)).map(([path]) => path);
+  }
+
+  #isNamed(calls: FirstCalls | undefined, place?: string): boolean {
+    if (!calls) return false;
+    if (place !== undefined) return this.#isBefore(calls.get(place)) || this.#isBefore(calls.get(undefined));
+    return [...calls.values()].some((first) => this.#isBefore(first));
+  }
+
+  #isBefore(first: number | undefined): boolean {
+    return first !== undefined && first < this.#count;
+  }
+}
+
+/** The maximum number of names with spaces. Each one is searched for in the whole text. */
+const MOST_SPACED_NAMES = 100;
+/** The maximum length of a path. */
+const LONGEST_PATH = 512;
+
+function note<Key>(numbers: Map<Key, number>, key: Key, number: number): void {
+  const known = numbers.get(key);
+  if (known === undefined || number < known) numbers.set(key, number);
+}
+
+function noteAt(named: Map<string, FirstCalls>, name: string, place: Place, number: number): void {
+  const calls = named.get(name) ?? new Map();
+  named.set(name, calls);
+  note(calls, place, number);
+}

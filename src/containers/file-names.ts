@@ -1,0 +1,57 @@
+/** Finds what looks like a file name in code, commands and output. */
+
+/** Returns whether the name from `start` to `end` is at a place where a file name is expected. */
+export type IsFileName = (text: string, start: number, end: number) => boolean;
+
+/** Matches a path before a name that is not relative: absolute, in the home folder, in a variable, or a URL. */
+const ELSEWHERE = /(?:^|[\s"'`(=,:])(?:\/|~|\$|[a-z][a-z\d+.-]*:\/\/|[a-z]:\\)[^\s"'`]*$/i;
+
+/** Returns whether the name at `start` is the end of a path that leads out of the working folder. */
+function isElsewhere(text: string, start: number): boolean {
+  return /[/\\]/.test(text.charAt(start - 1)) && ELSEWHERE.test(text.slice(Math.max(0, start - 200), start));
+}
+
+/** In code, a file name is a string or the end of a relative path in a string. Paths below a root are read separately. */
+export const IN_QUOTES: IsFileName = (text, start, end) =>
+  /["'`/\\]/.test(text.charAt(start - 1)) && /["'`\\]/.test(text.charAt(end)) && !isElsewhere(text, start);
+
+/** Returns whether a name has a common file extension. */
+export function hasUsualExtension(name: string): boolean {
+  return USUAL_EXTENSION.test(name);
+}
+
+const USUAL_EXTENSION =
+  /\.(?:csv|tsv|xlsx?|docx?|pptx?|pdf|png|jpe?g|gif|svg|webp|bmp|tiff?|txt|md|rtf|tex|od[tsp]|epub|json[l5]?|geojson|ya?ml|toml|xml|html?|css|[jt]sx?|py|ipynb|r|sql|sh|log|zip|tar|gz|tgz|7z|parquet|feather|pkl|npy|npz|h5|db|sqlite3?|mp[34]|wav|ogg|flac|avi|mov|webm|stl|obj|dxf|kml|ics|eml|vcf)$/i;
+
+/**
+ * In a command or in output, a file name follows a quote, ends a relative path, or is a separate word with a common extension.
+ * If a word with any extension counted, `scipy.stats` in a warning would count.
+ */
+export const IN_LINE: IsFileName = (text, start, end) => {
+  if (!/^(?:$|[\s"'`\\,;:)\]<|&]|[.!?](?:\s|$))/.test(text.slice(end, end + 2))) return false;
+  const before = text.charAt(start - 1);
+  if (/["'`/\\]/.test(before)) return !isElsewhere(text, start);
+  return (before === "" || /[\s>=:([]/.test(before)) && hasUsualExtension(text.slice(start, end));
+};
+
+const EXTENSION = /\.(?=[a-z0-9]{0,9}[a-z])[a-z0-9]{1,10}(?![\w(])/gi;
+const NO_NAME = /[\s"'`\\/|<>*?:(),;[\]{}=]/;
+const LONGEST_NAME = 255;
+
+/**
+ * Yields everything in a text that looks like a file name: a word with an extension, delimited by quotes, slashes or spaces.
+ * `np.float64` looks like a file name too, `math.sqrt(` does not.
+ */
+export function* fileNamesIn(text: string): Generator<{ start: number; name: string }> {
+  /** The start of the word that `seen` is in. Characters before `seen` are not scanned again for the next dot. */
+  let wordStart = 0;
+  let seen = 0;
+  for (const { index, 0: extension } of text.matchAll(EXTENSION)) {
+    let at = index;
+    while (at > seen && !NO_NAME.test(text[at - 1]!)) at--;
+    if (at > seen) wordStart = at;
+    seen = index;
+    const start = Math.max(wordStart, index - LONGEST_NAME);
+    if (start < index) yield { start, name: text.slice(start, index + extension.length) };
+  }
+}

@@ -1,0 +1,18 @@
+/** Checks the ids of containers, files and responses. */
+
+/** 512 characters is the longest id that a gateway documents (OpenRouter). `\p{Cs}` is half of a surrogate pair. */
+const ID = /^[^\p{Cc}\p{Cs}]{1,512}$/u;
+
+/**
+ * Returns whether `id` is a valid id. Gateways use many characters: base64 with `/` and `=`, paths, spaces. Ids come from a
+ * response, so they must be encoded with `encodeURIComponent`, or by the SDK, before they go into a URL. An id is invalid if it
+ * cannot be encoded, or if a URL with the encoded id leads to another path.
+ */
+export function isId(id: unknown): id is string {
+  return typeof id === "string" && ID.test(id) && !isDotSegment(id);
+}
+
+/** Returns whether `id` is `.` or `..`. A URL parser resolves these path segments, even if they are percent-encoded. */
+export function isDotSegment(id: unknown): id is string {
+  return id === "." || id === "..";
+}

@@ -1,0 +1,182 @@
+/** Requests and caches the file lists of one response's repair. A list is requested again after another call, or with `again`. */
+import { FileIndex, isFile } from "../citations/file-index.js";
+import type { ContainerFile, ContainerFileCitation } from "../types.js";
+import { EndlessListError, type ListFiles } from "./listing.js";
+import type { ContainerMemory } from "./memory.js";
+import { pause } from "./retries.js";
+
+/** The pause before the first repeated request for a list. It doubles with each repetition. */
+const FIRST_PAUSE_MS = 250;
+
+/** The files of a container. The array stays the same until the list is requested again. */
+export type FileList = readonly ContainerFile[];
+
+/** The file lists of one response's repair. */
+export class ContainerLists {
+  /** How many requests were made: for pages of lists and for earlier responses. */
+  requests = 0;
+  /** The containers whose lists were requested, in order. */
+  readonly containers = new Set<string>();
+  /** All listed files by container id and file id. */
+  readonly #files = new Map<string, Map<string, ContainerFile>>();
+  readonly #list: ListFiles;
+  readonly #memory: ContainerMemory | undefined;
+  readonly #roots: readonly string[];
+  readonly #lists = new Map<string, Promise<FileList>>();
+  /** The repeated requests in progress. Texts that wait for late files of the same containers share them. */
+  readonly #rounds = new Map<string, Promise<FileList[]>>();
+  #latest: { key: string; lists: readonly FileList[]; index: FileIndex } | undefined;
+
+  constructor(list: ListFiles, memory: ContainerMemory | undefined, roots: readonly string[]) {
+    this.#list = list;
+    this.#roots = roots;
+    this.#memory = memory;
+  }
+
+  /** Returns the files of a container. The list is requested once for each value of `callCount`. */
+  of(containerId: string, callCount: number, signal: AbortSignal): Promise<FileList> {
+    const key = `${containerId}/${callCount}`;
+    let files = this.#lists.get(key);
+    if (!files) {
+      files = this.#askFor(containerId, signal);
+      files.catch(() => {}); // prevents an unhandled-rejection warning; callers that await the list see the rejection
+      this.#lists.set(key, files);
+    }
+    return files;
+  }
+
+  /**
+   * Appends the lists of `containers` to `into`, in order. Stops at the first list that fails and throws its error: if files of
+   * two containers fit, the file in the failed list could be the right one. The files of an endless list are appended before
+   * its error is thrown.
+   */
+  async add(
+    into: FileList[],
+    containers: readonly string[],
+    callCount: number,
+    signal: AbortSignal,
+  ): Promise<void> {
+    const lists = containers.map((id) => this.of(id, callCount, signal));
+    for (const list of lists) {
+      try {
+        into.push(await list);
+      } catch (error) {
+        if (error instanceof EndlessListError) into.push(error.files);
+        throw error;
+      }
+    }
+  }
+
+  /**
+   * Requests the lists again, at most `retries` times and after growing pauses, until `isEnough` returns true. Throws if the
+   * last request fails.
+   */
+  async again(
+    containers: readonly string[],
+    callCount: number,
+    signal: AbortSignal,
+    retries: number,
+    isEnough: (lists: readonly FileList[]) => boolean,
+  ): Promise<void> {
+    for (let round = 0; round < retries; round++) {
+      try {
+        if (isEnough(await this.#round(round, containers, callCount, signal))) return;
+      } catch (error) {
+        if (signal.aborted || round === retries - 1) throw error;
+      }
+    }
+  }
+
+  /**
+   * Returns the index of the files in some lists. The last index is cached, as most texts need the same lists as the text before.
+   * `leaderOf` maps each container to the first container of its rank. Files in containers of the same rank compete equally.
+   */
+  indexOf(lists: readonly FileList[], leaderOf: ReadonlyMap<string, string>): FileIndex {
+    const key = [...leaderOf].join();
+    const known = this.#latest;
+    const isKnown =
+      known?.key === key &&
+      known.lists.length === lists.length &&
+      lists.every((list, at) => list === known.lists[at]);
+    if (isKnown) return known.index;
+    const leaders = [...new Set(leaderOf.values())];
+    const index = new FileIndex(lists.flat(), this.#roots, (id) => leaders.indexOf(leaderOf.get(id) ?? id));
+    this.#latest = { key, lists: [...lists], index };
+    return index;
+  }
+
+  /** Returns the file of a citation that was made from these lists. */
+  file({ container_id, file_id }: ContainerFileCitation): ContainerFile {
+    return this.#files.get(container_id)!.get(file_id)!;
+  }
+
+  /**
+   * Returns the listed files that were written since a time, in seconds, and that no list had before this response. Of several
+   * files with the same path in a container, it returns the newest.
+   */
+  filesSince(seconds: number, responseId: unknown): ContainerFile[] {
+    const newest = new Map<string, ContainerFile>();
+    for (const file of [...this.#files.values()].flatMap((inContainer) => [...inContainer.values()])) {
+      const key = `${file.container_id}\n${file.path}`;
+      const other = newest.get(key);
+      if (!other || file.created_at > other.created_at) newest.set(key, file);
+    }
+    return [...newest.values()].filter(
+      (file) =>
+        file.created_at >= seconds &&
+        isFile(file, this.#roots) &&
+        !this.#memory?.sawFileBefore(file.container_id, file.id, responseId),
+    );
+  }
+
+  /** Stores the file ids in the memory, for later responses. */
+  remember(responseId: unknown): void {
+    for (const id of this.containers) {
+      this.#memory?.rememberFiles(id, [...(this.#files.get(id)?.keys() ?? [])], responseId);
+    }
+  }
+
+  /** Requests the lists once more, after the pause of this round. */
+  #round(
+    round: number,
+    containers: readonly string[],
+    callCount: number,
+    signal: AbortSignal,
+  ): Promise<FileList[]> {
+    const key = `${round} ${callCount} ${containers.join()}`;
+    const ask = async (): Promise<FileList[]> => {
+      await pause(FIRST_PAUSE_MS * 2 ** round, signal);
+      for (const id of containers) this.#lists.delete(`${id}/${callCount}`);
+      const lists: FileList[] = [];
+      await this.add(lists, containers, callCount, signal);
+      return lists;
+    };
+    let asking = this.#rounds.get(key);
+    if (!asking) {
+      asking = ask().finally(() => this.#rounds.delete(key));
+      this.#rounds.set(key, asking);
+    }
+    return asking;
+  }
+
+  async #askFor(containerId: string, signal: AbortSignal): Promise<FileList> {
+    this.containers.add(containerId);
+    try {
+      return this.#add(containerId, await this.#list(containerId, signal, () => this.requests++));
+    } catch (error) {
+      if (error instanceof EndlessListError) this.#add(containerId, error.files);
+      throw error;
+    }
+  }
+
+  /**
+   * Returns a list plus the files that only earlier lists of the container had, so that no file gets lost during a repair. The
+   * files of the list come first: of two entries with one path and one time, which has whole seconds, the first counts.
+   */
+  #add(containerId: string, listed: FileList): FileList {
+    const files = new Map(listed.map((file) => [file.id, file]));
+    for (const [id, file] of this.#files.get(containerId) ?? []) if (!files.has(id)) files.set(id, file);
+    this.#files.set(containerId, files);
+    return files.size === listed.length ? listed : [...files.values()];
+  }
+}

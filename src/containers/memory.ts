@@ -1,0 +1,98 @@
+/** A bounded memory of the containers and files that a client saw in earlier responses. */
+
+import { MOST_CONTAINERS } from "./named.js";
+
+/** The maximum number of remembered responses, items and conversations, and of remembered file lists. */
+const MEMORY_SIZE = 5000;
+/** The maximum total number of files in the remembered file lists. */
+const MOST_FILES = 200_000;
+/** Longer than any id of the API. Longer ids are not stored, as they would make the memory unbounded. */
+const LONGEST_ID = 1100;
+
+/** A least-recently-used cache. */
+class BoundedMap<Value> {
+  readonly #entries = new Map<string, Value>();
+  /** One iterator for all evictions. A new iterator would first skip all entries that were deleted. */
+  readonly #oldest = this.#entries.keys();
+  readonly #sizeOf: (value: Value) => number;
+  readonly #maxSize: number;
+  #size = 0;
+
+  /** `maxSize`: the maximum total size of the values. The number of entries is limited to `MEMORY_SIZE` as well. */
+  constructor(sizeOf: (value: Value) => number, maxSize: number) {
+    this.#sizeOf = sizeOf;
+    this.#maxSize = maxSize;
+  }
+
+  set(key: string, value: Value): void {
+    if (key.length > LONGEST_ID) return;
+    this.#delete(key);
+    this.#entries.set(key, value);
+    this.#size += this.#sizeOf(value);
+    while (this.#entries.size > MEMORY_SIZE || this.#size > this.#maxSize) {
+      this.#delete(this.#oldest.next().value!);
+    }
+  }
+
+  get(key: string): Value | undefined {
+    const value = this.#entries.get(key);
+    if (value !== undefined) {
+      this.#entries.delete(key);
+      this.#entries.set(key, value);
+    }
+    return value;
+  }
+
+  #delete(key: string): void {
+    const value = this.#entries.get(key);
+    if (value === undefined) return;
+    this.#entries.delete(key);
+    this.#size -= this.#sizeOf(value);
+  }
+}
+
+/**
+ * Remembers the containers of earlier responses and conversations, so that "send me that link again" finds its file, and the
+ * files that existed before a response.
+ */
+export class ContainerMemory {
+  readonly #containers = new BoundedMap<readonly string[]>(() => 1, MEMORY_SIZE);
+  readonly #files = new BoundedMap<ReadonlyMap<string, unknown>>(({ size }) => size, MOST_FILES);
+
+  /**
+   * Stores containers, nearest first, under the ids of a response and its items or under the key of a conversation. `areNew`:
+   * the response was created, not retrieved. If a new response has an id that is already stored, the gateway reuses ids. The id
+   * is then ambiguous, and from then on `recall` returns no containers for it.
+   */
+  remember(ids: readonly unknown[], containers: readonly string[], areNew = false): void {
+    const nearest = [...new Set(containers)].slice(0, MOST_CONTAINERS);
+    for (const id of ids) {
+      if (typeof id !== "string") continue;
+      const known = this.#containers.get(id);
+      if (areNew && known) this.#containers.set(id, []);
+      else if (nearest.length > 0 && known?.length !== 0) this.#containers.set(id, nearest);
+    }
+  }
+
+  /** Returns the containers stored under an id, nearest first. */
+  recall(id: unknown): readonly string[] {
+    return (typeof id === "string" && this.#containers.get(id)) || [];
+  }
+
+  /** Stores the ids of the files that a container's list had when the response `responseId` was repaired. */
+  rememberFiles(containerId: string, fileIds: readonly string[], responseId: unknown): void {
+    const known = this.#files.get(containerId);
+    const seenIn = typeof responseId === "string" && responseId.length <= LONGEST_ID ? responseId : undefined;
+    const ids = fileIds.filter((id) => id.length <= LONGEST_ID);
+    this.#files.set(containerId, new Map(ids.map((id) => [id, known?.has(id) ? known.get(id) : seenIn])));
+  }
+
+  /**
+   * Returns whether a file existed before a response. Returns false for files that were first seen with the same response, so
+   * that a response that is retrieved again gets the same result.
+   */
+  sawFileBefore(containerId: string, fileId: string, responseId: unknown): boolean {
+    const files = this.#files.get(containerId);
+    return files?.has(fileId) === true && files.get(fileId) !== responseId;
+  }
+}

@@ -1,0 +1,99 @@
+/** Reads container ids from the items, tools and citations of a response or request. */
+import { isRecord } from "../errors.js";
+import { isDotSegment, isId } from "./ids.js";
+
+/**
+ * The maximum number of containers that are considered for a response, nearest first. Containers farther back have long
+ * expired. The limit also prevents thousands of requests for a response that names thousands of containers.
+ */
+export const MOST_CONTAINERS = 32;
+
+/** Returns whether `id` can name a container. `.` and `..` pass here: the request for their list is refused with an error. */
+function isContainerId(id: unknown): id is string {
+  return isId(id) || isDotSegment(id);
+}
+
+/** Returns the valid ids without duplicates, in their order. */
+export function containerIds(ids: readonly unknown[]): string[] {
+  if (ids.length === 0) return []; // fast path: most items name no container
+  return [...new Set(ids.filter(isContainerId))];
+}
+
+/** Returns the container that a call ran in; `undefined` if the item is not a call or does not name one. */
+export function containerOfCall(item: unknown): string | undefined {
+  if (!isRecord(item)) return undefined;
+  let id: unknown;
+  if (item.type === "code_interpreter_call") id = item.container_id;
+  else if (item.type === "shell_call" && isRecord(item.environment)) id = item.environment.container_id;
+  return isContainerId(id) ? id : undefined;
+}
+
+/** Returns the containers that the citations in a message name, in their order. */
+export function containersCitedBy(item: unknown): string[] {
+  if (!isRecord(item) || !Array.isArray(item.content)) return [];
+  const annotated = item.content.filter((part) => isRecord(part) && Array.isArray(part.annotations));
+  return containerIds(annotated.flatMap((part) => containersOfAnnotations(part.annotations)));
+}
+
+/** The types of items with a tool's output, such as `function_call_output`. An `mcp_call` contains its output itself. */
+const TOOL_OUTPUT = /_output$|^mcp_call$/;
+/** The properties of a tool output that can contain a `container_id`. Foundry's toolbox sends the id in `_meta`. */
+const NAMING = ["_meta", "container_file_citations", "annotations", "output", "content", "text"];
+/** The maximum length of parsed JSON, in characters. */
+const LONGEST_JSON = 2 ** 20;
+/** The maximum nesting. JSON in a text part in JSON in a text part has 12 levels. */
+const DEEPEST = 16;
+
+/** Returns the containers that a tool output names: on the item, on the item's entries or in its JSON, in their order. */
+export function containersOfOutputs(item: unknown): string[] {
+  if (!isRecord(item) || typeof item.type !== "string" || !TOOL_OUTPUT.test(item.type)) return [];
+  return containerIds(idsIn(item, 0));
+}
+
+function idsIn(value: unknown, depth: number): unknown[] {
+  if (depth > DEEPEST) return [];
+  if (typeof value === "string") return idsIn(parsed(value), depth + 1);
+  if (Array.isArray(value)) return value.flatMap((entry) => idsIn(entry, depth + 1));
+  if (!isRecord(value)) return [];
+  return [value.container_id, ...NAMING.flatMap((name) => idsIn(value[name], depth + 1))];
+}
+
+/** Parses a JSON object or array. Returns `undefined` for any other text, and for JSON without a `container_id`. */
+function parsed(text: string): unknown {
+  if (text.length > LONGEST_JSON || !/^\s*[{[]/.test(text) || !text.includes("container_id"))
+    return undefined;
+  try {
+    return JSON.parse(text);
+  } catch {
+    return undefined;
+  }
+}
+
+/** Returns the containers that the citations and tool outputs of an item name, in their order. */
+export function containersNamedBy(item: unknown): string[] {
+  return [...containersCitedBy(item), ...containersOfOutputs(item)];
+}
+
+/** Returns the containers that items name, last one first: containers of calls and citations, then containers of tool outputs. */
+export function containersOfItems(items: readonly unknown[]): string[] {
+  const ids = items.flatMap((item) => [containerOfCall(item), ...containersCitedBy(item)]);
+  return containerIds([...ids.reverse(), ...items.flatMap(containersOfOutputs).reverse()]);
+}
+
+/** Returns the containers that annotations name. */
+export function containersOfAnnotations(annotations: readonly unknown[]): string[] {
+  return containerIds(
+    annotations.map((annotation) => (isRecord(annotation) ? annotation.container_id : undefined)),
+  );
+}
+
+/** Returns the containers that the tools of a request or response name. */
+export function containersOfTools(tools: unknown): string[] {
+  if (!Array.isArray(tools)) return [];
+  return containerIds(
+    tools.filter(isRecord).map((tool) => {
+      if (tool.type === "code_interpreter") return tool.container;
+      return tool.type === "shell" && isRecord(tool.environment) ? tool.environment.container_id : undefined;
+    }),
+  );
+}

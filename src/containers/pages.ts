@@ -1,0 +1,143 @@
+/** Requests one page of a container's file list, through a client or a `fetch`, with retries. */
+import pRetry from "p-retry";
+import type { Settings } from "../options.js";
+import { AnswerError, cancelBody, isRetryable, pause, withoutServerText } from "./retries.js";
+
+/**
+ * The part of an OpenAI client, of any version and class, that is needed to list a container's files. `list` must
+ * percent-encode the container id in the URL, as the SDK does: an id can contain any characters except control characters.
+ */
+export interface ContainerFilesClient {
+  containers: {
+    files: {
+      list(
+        containerId: string,
+        query: { limit?: number; after?: string },
+        options: {
+          signal?: AbortSignal;
+          headers?: Record<string, string>;
+          maxRetries?: number;
+          fetchOptions?: { redirect: "manual" };
+          query?: Record<string, string | string[] | number>;
+        },
+      ): PromiseLike<unknown>;
+    };
+  };
+}
+
+/** Returns one page of `GET /containers/{id}/files`, parsed but not checked. */
+export type ListPage = (
+  containerId: string,
+  after: string | undefined,
+  signal: AbortSignal,
+) => PromiseLike<unknown>;
+
+/** How often the request for a page is retried, and the longest total `retry-after` delay that is accepted. */
+export type Patience = Pick<Settings, "retries" | "timeoutMs">;
+
+/** The maximum page size of the API. */
+const PAGE_SIZE = 100;
+/** The pause before the first retry. It doubles with each retry. */
+const FIRST_PAUSE_MS = 250;
+
+/**
+ * Lists pages through a client, with its credentials, base URL, default query and `fetch`. `search` and `headers` are the extra
+ * query and headers of one call.
+ */
+export function pagesOfClient(
+  client: ContainerFilesClient,
+  patience: Patience,
+  { search = "", headers }: { search?: string; headers?: Record<string, string> } = {},
+): ListPage {
+  const shared = queryOf(search);
+  return withRetries(patience, async (containerId, after, signal) => {
+    const query = { limit: PAGE_SIZE, ...(after !== undefined && { after }) };
+    const page = client.containers.files.list(containerId, query, {
+      signal,
+      ...(headers && { headers }),
+      // This replaces the `query` argument. In that argument, openai 7 takes `timeout` and others for request options and throws.
+      ...(shared && { query: { ...shared, ...query } }),
+      // The client's own retry pauses ignore the signal and could outlast the response.
+      maxRetries: 0,
+      // A redirect may lead to another origin, which must not get the credentials.
+      fetchOptions: { redirect: "manual" },
+    });
+    // The raw response is parsed here, as the SDK turns a body that is not a list into an empty list.
+    const { asResponse } = page as { asResponse?: () => Promise<Response> };
+    return asResponse ? (await asResponse.call(page)).json() : page;
+  });
+}
+
+/** Converts a query string to an SDK query; `undefined` if it is empty. The SDK sends an array as `name[]=a&name[]=b`. */
+function queryOf(search: string): Record<string, string | string[]> | undefined {
+  const params = new URLSearchParams(search);
+  const names = [...new Set(params.keys())];
+  if (names.length === 0) return undefined;
+  return Object.fromEntries(
+    names.map((name) =>
+      name.endsWith("[]") ? [name.slice(0, -2), params.getAll(name)] : [name, params.get(name)!],
+    ),
+  );
+}
+
+/** Headers that belong to one request only: about the body, the response format, the connection or the retry count. */
+const OF_ONE_REQUEST =
+  /^(?:content-|accept|if-|x-stainless-)|^(?:range|expect|host|connection|transfer-encoding|idempotency-key)$/;
+
+/**
+ * Returns the headers of a request that a list request needs to be authorized too: the key, organization, project, and
+ * whatever a gateway needs.
+ */
+export function credentialsOf(request: Headers): Record<string, string> {
+  return Object.fromEntries([...request].filter(([name]) => !OF_ONE_REQUEST.test(name)));
+}
+
+/** Lists pages through a `fetch`. `base` is the API's base URL, such as `https://api.openai.com/v1`. */
+export function pagesOfFetch(
+  fetch: typeof globalThis.fetch,
+  patience: Patience,
+  { base, search, headers }: { base: string; search: string; headers: Record<string, string> },
+): ListPage {
+  return withRetries(patience, async (containerId, after, signal) => {
+    const url = new URL(`${base}/containers/${encodeURIComponent(containerId)}/files${search}`);
+    url.searchParams.set("limit", String(PAGE_SIZE));
+    if (after !== undefined) url.searchParams.set("after", after);
+    // A redirect may lead to another origin, which must not get the credentials.
+    const response = await fetch(url.href, { headers, signal, redirect: "manual" });
+    if (response.ok) return response.json();
+    cancelBody(response.body);
+    throw response;
+  });
+}
+
+/** Retries the request for a page after status 429, a server error or a broken connection. */
+function withRetries({ retries, timeoutMs }: Patience, listPage: ListPage): ListPage {
+  return (containerId, after, signal) => {
+    let totalDelayMs = 0;
+    return pRetry(() => listPage(containerId, after, signal).then(undefined, throwPlain), {
+      retries,
+      minTimeout: FIRST_PAUSE_MS,
+      signal,
+      async shouldRetry({ error, attemptNumber }) {
+        if (!isRetryable(error)) return false;
+        const delayMs = error instanceof AnswerError ? error.retryAfterMs : 0;
+        totalDelayMs += delayMs;
+        // Do not delay the response for a list that cannot arrive in time.
+        if (totalDelayMs >= timeoutMs) return false;
+        // pRetry pauses too, so its pause is subtracted from the delay.
+        const pauseMs = delayMs - FIRST_PAUSE_MS * 2 ** (attemptNumber - 1);
+        if (pauseMs > 0) await pause(pauseMs, signal);
+        return true;
+      },
+    });
+  };
+}
+
+/** Throws the error without the server's message. */
+function throwPlain(error: unknown): never {
+  const plain = withoutServerText(error, "the container's file list");
+  if (plain instanceof AnswerError && plain.status === 404) {
+    plain.message += ": the container has expired, or is not yours";
+  }
+  throw plain;
+}

@@ -1,0 +1,90 @@
+/** Reads the paths that calls give relative to a root: `to_csv('out/a.csv')`, `os.path.join('/mnt/data/out', 'a.csv')`. */
+
+/** A file that a call names relative to a folder. */
+export interface RelativePath {
+  /** The paths that the file can have: below each root, or in the folder that the code joins with the name. */
+  paths: string[];
+  /** Whether the call writes the file, judging by the text around the name. */
+  isWritten: boolean;
+}
+
+/** How many characters before a name are read. */
+const REACH = 200;
+/** The beginning of a string, up to a name inside the string. */
+const STRING = /(["'`])([^"'`\n]{0,150})$/;
+/** Not the beginning of an absolute path, a URL, a template, a pattern or a home folder. */
+const RELATIVE = /^(?!\/)[^\\{}$~:*?<>|]*$/;
+/** A string, and the comma or slash that joins it to the next string: `os.path.join('/mnt/data', `, `Path('/mnt/data') / `. */
+const JOINED_FOLDER = /(["'`])([^"'`\n]{1,150})\1\)?\s*[,/]\s*$/;
+/** A variable and the slash that joins it to a string: `out / `. */
+const JOINED_VARIABLE = /[\w)\]]\s*\/\s*$/;
+
+const WRITES =
+  /\b(?:to_\w+|save\w*|write\w*|dump|imwrite|export\w*|copy\w*|move)\(\s*f?["'`]?$|>\s*["']?$|\b(?:tee|touch)\s+["']?$/i;
+const OPENS = /\bopen\(\s*f?["'`]$/;
+const OPENED_TO_WRITE = /^[^"'`]*["'`]\s*,\s*(?:mode\s*=\s*)?["'`][wax]/;
+/** A statement that writes some file. */
+const STATEMENT_WRITES =
+  /\b(?:to_\w+|save\w*|write\w*|dump|imwrite|export\w*|copy\w*|move|touch)\(|\bopen\([^\n]{0,150}["'][wax]b?["']/i;
+/** A command that writes the file at the end of the command: `cp /tmp/x a.csv`. */
+const COMMAND_WRITES = /\b(?:cp|mv|tee|touch|zip|tar)\s[^\n;&|]*$|>\s*["']?$/;
+
+/** Returns whether code writes to a path or a name. `before` is the text before the path, `from` the text from its start on. */
+export function isWriting(before: string, from: string): boolean {
+  return WRITES.test(before) || (OPENS.test(before) && OPENED_TO_WRITE.test(from));
+}
+
+/** Reads the string in code that ends with the name from `start` to `end`. `undefined` if it is not a relative path. */
+export function relativePathInCode(
+  text: string,
+  start: number,
+  end: number,
+  roots: readonly string[],
+): RelativePath | undefined {
+  const [, , lead] = STRING.exec(text.slice(Math.max(0, start - REACH), start)) ?? [];
+  if (lead === undefined || !RELATIVE.test(lead)) return undefined;
+  const quote = start - lead.length - 1;
+  const before = text.slice(Math.max(0, quote - REACH), quote);
+  const joined = JOINED_FOLDER.exec(before)?.[2];
+  // A string before a comma can be any other argument.
+  const folder = joined?.startsWith("/") ? joined : undefined;
+  if (folder !== undefined && !roots.some((root) => `${folder}/`.startsWith(`${root}/`))) return undefined;
+  const isJoined = folder !== undefined || JOINED_VARIABLE.test(before);
+  return {
+    paths: pathsBelow(folder === undefined ? roots : [folder], text.slice(quote + 1, end)),
+    isWritten: isJoined
+      ? STATEMENT_WRITES.test(statementAround(text, start))
+      : isWriting(text.slice(Math.max(0, quote - 40), quote + 1), text.slice(quote + 1, end + 40)),
+  };
+}
+
+/** Reads the word in a command that ends with the name from `start` to `end`. `undefined` if it is not a relative path. */
+export function relativePathInCommand(
+  text: string,
+  start: number,
+  end: number,
+  roots: readonly string[],
+): RelativePath | undefined {
+  const before = text.slice(Math.max(0, start - REACH), start);
+  const [, lead] = /(?:^|[\s=>"'`])((?:[^\s"'`/\\{}$~:*?<>|]{1,64}\/){0,8})$/.exec(before) ?? [];
+  if (lead === undefined) return undefined;
+  return {
+    paths: pathsBelow(roots, text.slice(start - lead.length, end)),
+    isWritten: COMMAND_WRITES.test(before),
+  };
+}
+
+function pathsBelow(folders: readonly string[], relative: string): string[] {
+  const path = relative.replace(/^(?:\.\/)+/, "");
+  return folders.map((folder) => `${folder.replace(/\/+$/, "")}/${path}`);
+}
+
+/** The statement that an offset is in, up to 200 characters to both sides. */
+function statementAround(text: string, at: number): string {
+  const before = text.slice(Math.max(0, at - REACH), at);
+  const behind = text.slice(at, at + REACH);
+  return (
+    before.slice(Math.max(before.lastIndexOf("\n"), before.lastIndexOf(";")) + 1) +
+    /^[^\n;]*/.exec(behind)![0]
+  );
+}

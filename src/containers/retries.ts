@@ -1,0 +1,79 @@
+/** Handles failed requests to other servers: whether and when to retry, which error to report, and how to cancel a body. */
+
+/**
+ * Returns whether a failed request should be retried: after status 429 or 5xx, and after an error without a status, such as a
+ * broken connection.
+ */
+export function isRetryable(error: unknown): boolean {
+  const { status } = Object(error) as { status?: unknown };
+  return typeof status !== "number" || status === 429 || status >= 500;
+}
+
+/** Returns the delay of a `retry-after` header in milliseconds, 0 without one. The header holds seconds or a date. */
+export function retryAfterMs(headers: Headers): number {
+  const value = headers.get("retry-after") ?? "";
+  const ms = /^\d+$/.test(value) ? Number(value) * 1000 : Date.parse(value) - Date.now();
+  return ms > 0 ? ms : 0;
+}
+
+/** Resolves after some milliseconds. Rejects as soon as `signal` aborts, or at once if `signal` is already aborted. */
+export function pause(milliseconds: number, signal: AbortSignal | undefined): Promise<void> {
+  return new Promise((resolve, reject) => {
+    if (signal?.aborted) return reject(signal.reason);
+    const stop = (): void => {
+      clearTimeout(timer);
+      reject(signal?.reason);
+    };
+    const timer = setTimeout(() => {
+      signal?.removeEventListener("abort", stop);
+      resolve();
+    }, milliseconds);
+    signal?.addEventListener("abort", stop, { once: true });
+  });
+}
+
+/** A response with an error status. */
+export class AnswerError extends Error {
+  override name = "AnswerError";
+  readonly status: number;
+  /** The delay that the server asked for in `retry-after`. */
+  readonly retryAfterMs: number;
+  constructor(message: string, { status, headers }: { status: number; headers: Headers }) {
+    super(message);
+    this.status = status;
+    this.retryAfterMs = retryAfterMs(headers);
+  }
+}
+
+/**
+ * Returns the error of a request without the message, headers and body of the response. Errors are logged, and a server's
+ * response may repeat the request, including the API key. `who` names the server in the new message.
+ */
+export function withoutServerText(error: unknown, who = "the API"): unknown {
+  // The message of a SyntaxError quotes the body.
+  if (error instanceof SyntaxError) return new Error(`${who} answered with what is no JSON`);
+  const { status, headers } = Object(error) as { status?: unknown; headers?: unknown };
+  if (typeof status !== "number" || !(headers instanceof Headers)) return error;
+  return new AnswerError(`${who} answered ${status}`, { status, headers });
+}
+
+/** A response body: a web stream, or a Node.js stream, as node-fetch has. The SDK accepts node-fetch too. */
+export type Body = ReadableStream<Uint8Array> | NodeBody;
+
+/** The members of a Node.js stream that are needed to read it. */
+interface NodeBody {
+  readonly readableEnded: boolean;
+  readonly destroyed: boolean;
+  readonly errored: unknown;
+  read(): Uint8Array | null;
+  on(event: "readable" | "end" | "close", listener: () => void): unknown;
+  on(event: "error", listener: (error: unknown) => void): unknown;
+  destroy(): unknown;
+}
+
+/** Cancels a response body that is no longer needed. */
+export function cancelBody(body: Body | null, reason?: unknown): void {
+  if (body === null) return;
+  if ("destroy" in body) body.destroy();
+  else body.cancel(reason).catch(() => {}); // the body had already failed
+}

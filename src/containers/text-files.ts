@@ -1,0 +1,484 @@
+/**
+ * Finds the files that one text means in the lists of its possible containers. Decides whether a list is late; lists.ts requests
+ * a late list again.
+ * Long, as everything that decides about one text is here.
+ */
+import { type FileIndex, filenameOf, nameOf, namesOf } from "../citations/file-index.js";
+import type { AcceptLookAlike } from "../citations/found.js";
+import type { Markup } from "../citations/markup/markup.js";
+import { type Resolution, resolveWithIndex } from "../citations/resolve.js";
+import { fold } from "../citations/spelling.js";
+import { CitedText } from "../citations/uncited.js";
+import type { Settings } from "../options.js";
+import type { Annotation, ContainerFile, ContainerFileCitation, UnresolvedMention } from "../types.js";
+import { LOCAL } from "./call-texts.js";
+import type { ContainerCandidates, ContainerGroup, TextScope } from "./candidates.js";
+import type { Evidence } from "./evidence.js";
+import { fileNamesIn } from "./file-names.js";
+import type { Lifetime } from "./lifetime.js";
+import type { ContainerLists, FileList } from "./lists.js";
+
+/** A text and the facts about it. */
+export interface TextPart {
+  text: string;
+  /** The annotations that the text already has. */
+  given: readonly Annotation[];
+  scope: TextScope;
+  /** The evidence of the calls before the text. */
+  evidence: Evidence;
+  /** The evidence of all calls of the text's turn, before and after the text; `undefined` until the response is complete. */
+  turn: Evidence | undefined;
+  /** When the response of the text began and ended. */
+  lifetime: Lifetime;
+  /** The files of the text were searched before, after the same calls. If true, late lists are not requested again. */
+  isRepeated: boolean;
+  /**
+   * The containers whose lists an earlier pass over this text used. This pass uses their lists too, so that a stream, which
+   * needs two passes, finds the same files as a plain response.
+   */
+  asked: readonly string[];
+  /** The markup of the text, if the text is only a piece of one. */
+  markup?: Markup | undefined;
+  /** The path or name at the end of a piece, without the root. It may go on in the next piece. */
+  lastName?: string | undefined;
+}
+
+/** The state of a response's repair that all its texts share. */
+export interface Recovery {
+  lists: ContainerLists;
+  candidates: ContainerCandidates;
+  /** How many calls of the response ran so far. */
+  callCount: number;
+  settings: Settings;
+  /** Runs a recovery within the time limit, and records its error for the report. */
+  inTime: (recover: (signal: AbortSignal) => Promise<void>) => Promise<void>;
+}
+
+/** The result for a text. */
+export interface TextResolution extends Resolution {
+  /** More citations may be found once the response is complete. */
+  isLacking: boolean;
+  /** The containers whose lists were read for the text. */
+  asked: readonly string[];
+}
+
+/** The result for a piece of a text. */
+export interface PieceResolution extends TextResolution {
+  /** A longer known path or name starts with the one at the end of the piece. */
+  mayGoOn: boolean;
+  /** Returns whether the code writes the file of a citation anew, but the list has only the file from before the response. */
+  isOutdated: (annotation: ContainerFileCitation) => boolean;
+}
+
+/**
+ * Returns the citations that one text lacks, and its mentions without a file. If a list fails or exceeds the time limit, the
+ * result comes from the lists that have arrived.
+ */
+export async function resolveText(part: TextPart, recovery: Recovery): Promise<TextResolution> {
+  const search = new FileSearch(part, recovery);
+  await recovery.inTime((signal) => search.run(signal));
+  return search.result();
+}
+
+/** Like {@link resolveText}, for a piece of a text that still streams. */
+export async function resolvePiece(part: TextPart, recovery: Recovery): Promise<PieceResolution> {
+  const search = new FileSearch(part, recovery);
+  await recovery.inTime((signal) => search.run(signal));
+  return {
+    ...search.result(),
+    mayGoOn: search.mayGoOn,
+    isOutdated: (annotation) => search.isOutdated(annotation),
+  };
+}
+
+/** The search for the files of one text. */
+class FileSearch {
+  readonly #part: TextPart;
+  readonly #recovery: Recovery;
+  readonly #evidence: Evidence;
+  /** The file names with spaces in the text that calls use. */
+  readonly #spacedNames: readonly { start: number; name: string }[];
+  /** The file names in the text that calls contain too. */
+  readonly #names: readonly { start: number; name: string }[];
+  /** The lists so far, those of the nearest containers first. */
+  readonly #listed: FileList[] = [];
+  /** Maps each requested container to the first container of its rank. The containers of a called group have the same rank. */
+  readonly #leaderOf = new Map<string, string>();
+  #resolution: Resolution | undefined;
+  /** The containers of the first group. */
+  #nearest: readonly string[] = [];
+  /** All lists that the text needs have arrived. */
+  #isComplete = false;
+
+  constructor(part: TextPart, recovery: Recovery) {
+    this.#part = part;
+    this.#recovery = recovery;
+    this.#evidence = part.evidence;
+    this.#spacedNames = this.#evidence.isEmpty ? [] : this.#evidence.spacedNamesIn(part.text);
+    this.#names = this.#evidence.isEmpty ? [] : this.#namesInText();
+  }
+
+  #namesInText(): { start: number; name: string }[] {
+    const { text } = this.#part;
+    const words = [...fileNamesIn(text)].filter(({ name }) => this.#evidence.hasWord(name));
+    return [...words.filter(({ start }) => !this.#isInSpacedName(start)), ...this.#spacedNames];
+  }
+
+  /** Returns whether an offset is inside a file name with spaces that calls use. A name that starts there is only part of it. */
+  #isInSpacedName(at: number): boolean {
+    return this.#spacedNames.some(({ start, name }) => at > start && at < start + name.length);
+  }
+
+  /** Requests the lists, group by group, until the files of the text are found. */
+  async run(signal: AbortSignal): Promise<void> {
+    let isDecided = false;
+    let areKnown = false;
+    try {
+      for await (const group of this.#recovery.candidates.groups(this.#part.scope, signal)) {
+        if (this.#resolution && !this.#needs(group)) break;
+        this.#isComplete = false;
+        await this.#search(group, signal);
+        this.#isComplete = true;
+        isDecided ||= group.kind === "called";
+        areKnown ||= group.kind !== "cited";
+      }
+    } finally {
+      // Files with a similar path count only if it is certain that no file has the exact path. After a call, the list of the
+      // nearest container proves this, even if another list fails. Without a call, all lists must have arrived, and at least one
+      // group must be of another kind than `cited`.
+      if (isDecided || (this.#isComplete && areKnown))
+        this.#resolution = this.#withLookAlikes(this.#resolution!);
+    }
+  }
+
+  /** Returns the result. If a list is missing, mentions without a file are `container-unavailable`, not `not-found`. */
+  result(): TextResolution {
+    const resolution = this.#withoutFolder(this.#resolution ?? this.#resolve(() => false));
+    this.#resolution = resolution;
+    const isLacking = this.#isLate(this.#nearest) || this.#hasLookAlikes(resolution);
+    const asked = [...this.#leaderOf.keys()];
+    if (this.#isComplete) return { ...resolution, isLacking, asked };
+    const unresolved = resolution.unresolved.map((mention) =>
+      isNotFound(mention) ? { ...mention, reason: "container-unavailable" as const } : mention,
+    );
+    return { ...resolution, unresolved, isLacking, asked };
+  }
+
+  /** Whether a longer known path or name starts with the one at the end of the piece. */
+  get mayGoOn(): boolean {
+    const { lastName } = this.#part;
+    if (lastName === undefined) return false;
+    return this.#recovery.lists.indexOf(this.#listed, this.#leaderOf).startsLonger(lastName);
+  }
+
+  /** Drops an unresolved mention of a root if a file name was cited, as in "Saved in /mnt/data: a.csv". */
+  #withoutFolder(resolution: Resolution): Resolution {
+    if (!resolution.citations.some(({ match }) => match === "filename")) return resolution;
+    const { roots } = this.#recovery.settings;
+    const unresolved = resolution.unresolved.filter(({ text }) => !roots.includes(text.replace(/\/$/, "")));
+    return { ...resolution, unresolved };
+  }
+
+  /** Returns whether files with a similar path may be cited once the response is complete. */
+  #hasLookAlikes({ annotations }: Resolution): boolean {
+    return !this.#part.turn && this.#resolve(() => true, annotations).citations.length > 0;
+  }
+
+  /** Returns whether the text still lacks a file that this group can have. */
+  #needs({ kind, containers }: ContainerGroup): boolean {
+    const { unresolved, annotations } = this.#resolution!;
+    if (unresolved.some(isNotFound) || containers.some((id) => this.#part.asked.includes(id))) return true;
+    // `np.float64` looks like a file name too, so a name without a path is searched only in the containers of calls.
+    return kind === "called" && this.#uncitedNames(annotations).length > 0;
+  }
+
+  /**
+   * Requests the lists of a group and resolves the text with them. If a list is late (see `#mayBeLate` and `#isLate`), the lists
+   * of the group are requested again.
+   */
+  async #search(group: ContainerGroup, signal: AbortSignal): Promise<void> {
+    const { lists, callCount, settings } = this.#recovery;
+    const { kind, containers } = group;
+    const nearer = [...this.#leaderOf.keys()];
+    const isFirst = nearer.length === 0;
+    if (isFirst) this.#nearest = containers;
+    for (const id of containers) this.#leaderOf.set(id, kind === "called" ? containers[0]! : id);
+    const added: FileList[] = [];
+    const from = this.#listed.length;
+    try {
+      await lists.add(added, containers, callCount, signal);
+    } finally {
+      this.#listed.push(...added.map((list) => this.#possibleFiles(list, kind, nearer)));
+      this.#resolution = this.#resolve(() => false);
+    }
+    // What a piece lacks can be the beginning of a known name. The next piece shows it.
+    if (!this.#mayBeLate(group, isFirst) || this.mayGoOn || !this.#isLate(containers)) return;
+    await lists.again(containers, callCount, signal, settings.retries, (later) => {
+      const possible = later.map((list) => this.#possibleFiles(list, kind, nearer));
+      this.#listed.splice(from, this.#listed.length - from, ...possible);
+      this.#resolution = this.#resolve(() => false);
+      return !this.#isLate(containers);
+    });
+  }
+
+  /**
+   * Returns whether a call may have written files that the lists of a group do not show yet. After a call, this holds for the
+   * nearest called group. For a text without a call before it, it holds for a group in which a later call ran.
+   */
+  #mayBeLate({ kind, containers }: ContainerGroup, isFirst: boolean): boolean {
+    const { scope, isRepeated } = this.#part;
+    if (isRepeated) return false;
+    if (scope.hasCall) return kind === "called" && isFirst;
+    return containers.some((id) => scope.later.includes(id));
+  }
+
+  #resolve(acceptLookAlike: AcceptLookAlike, found: readonly Annotation[] = []): Resolution {
+    const { lists, settings } = this.#recovery;
+    const index = lists.indexOf(this.#listed, this.#leaderOf);
+    const resolution = resolveWithIndex(this.#part.text, index, {
+      ...settings,
+      annotations: [...this.#part.given, ...found],
+      acceptLookAlike,
+      markup: this.#part.markup,
+    });
+    return this.#withMeantNames(resolution, index);
+  }
+
+  /** Adds citations of files with a similar path. The exact matches count as existing citations. */
+  #withLookAlikes(exact: Resolution): Resolution {
+    const more = this.#resolve(this.#acceptLookAlike, exact.annotations);
+    // A missing file in a code block is not reported, so no list was requested again for it.
+    const missing = new Set(exact.unresolved.map(({ start }) => start));
+    const meant = more.citations.filter(({ match, start }) => match === "filename" || missing.has(start));
+    if (meant.length === 0) return { ...exact, unresolved: more.unresolved };
+    const citations = [...exact.citations, ...meant].sort((a, b) => a.start - b.start);
+    return {
+      citations,
+      annotations: citations.map(({ annotation }) => annotation),
+      unresolved: more.unresolved,
+    };
+  }
+
+  /** Returns the files of a list that the text can mean. In most cases, this is the list itself. */
+  #possibleFiles(list: FileList, kind: ContainerGroup["kind"], nearer: readonly string[]): FileList {
+    const isNearestCall = kind === "called" && nearer.length === 0 && this.#part.scope.latest !== undefined;
+    if (!this.#part.lifetime.hasEnded && this.#areAllPossible(kind, isNearestCall)) return list;
+    const isPossible = (file: ContainerFile): boolean => this.#isPossible(file, kind, nearer, isNearestCall);
+    return list.every(isPossible) ? list : list.filter(isPossible);
+  }
+
+  /** Returns whether the text can mean every file in a list, as long as the end of the response is unknown. */
+  #areAllPossible(kind: ContainerGroup["kind"], isNearestCall: boolean): boolean {
+    const { turn, scope } = this.#part;
+    if (isNearestCall) return !scope.hasLocalCall && scope.called.flat().length === 1;
+    if (kind === "cited" && scope.hasCall) return true;
+    return (kind === "cited" || kind === "known") && turn?.isEmpty !== false;
+  }
+
+  /** Returns whether the text can mean a file, judging by the file's container, the file's time and the calls. */
+  #isPossible(
+    file: ContainerFile,
+    kind: ContainerGroup["kind"],
+    nearer: readonly string[],
+    isNearestCall: boolean,
+  ): boolean {
+    const { lifetime, turn, scope } = this.#part;
+    if (lifetime.isAfter(file)) return false;
+    if (kind === "cited" && scope.hasCall) return true;
+    if (kind === "later" || (kind === "cited" && this.#isOnlyLater(file.container_id)))
+      return lifetime.has(file) && file.source !== "user";
+    if (kind === "known" || kind === "cited")
+      return turn === undefined || !turn.mayNamePath(file.path) || scope.later.includes(file.container_id);
+    if (lifetime.has(file)) return !this.#isNamedNearer(file, nearer);
+    const isOnlyPlace = nearer.length === 0 && scope.called.length === 0;
+    if (isNearestCall || isOnlyPlace) return !this.#isOnlyLocal(file) && !this.#isWrittenElsewhere(file);
+    return this.#isPossibleThoughOlder(file, nearer);
+  }
+
+  /** Returns whether only calls on the caller's own machine name the path of a file. */
+  #isOnlyLocal({ path, container_id: id }: ContainerFile): boolean {
+    return this.#evidence.namesPath(path, LOCAL) && !this.#evidence.namesPath(path, id);
+  }
+
+  /** Returns whether a container was unknown before the calls that follow the text. */
+  #isOnlyLater(id: string): boolean {
+    const { later, earlier } = this.#part.scope;
+    return later.includes(id) && !earlier.includes(id) && !this.#recovery.candidates.known.includes(id);
+  }
+
+  /** Returns whether a call in another container writes the path of a file, and no call in the file's own container names it. */
+  #isWrittenElsewhere({ path, container_id: own }: ContainerFile): boolean {
+    const others = this.#part.scope.called.flat().filter((id) => id !== own);
+    return others.some((id) => this.#evidence.writesPath(path, id)) && !this.#evidence.mayNamePath(path, own);
+  }
+
+  /**
+   * Returns whether a text can mean a file that is older than the response and in a called container that is not the nearest one.
+   * It cannot if a nearer call, in another container or at an unknown place, may have written the file.
+   */
+  #isPossibleThoughOlder(file: ContainerFile, nearer: readonly string[]): boolean {
+    const { scope, lifetime } = this.#part;
+    const { latest, writing } = scope;
+    if (latest !== undefined && !nearer.some((other) => writing.includes(other))) return true;
+    // If the start of the response is unknown, only the calls can show which file is meant.
+    const isNamedHere = this.#evidence.namesPath(file.path, file.container_id);
+    return !lifetime.isKnown && isNamedHere && !this.#isNamedNearer(file, nearer);
+  }
+
+  /** Returns whether a call in a nearer container names the path of a file. */
+  #isNamedNearer({ path }: ContainerFile, nearer: readonly string[]): boolean {
+    return nearer.some((id) => this.#evidence.mayNamePath(path, id));
+  }
+
+  /**
+   * Returns whether a file may be cited whose path is only similar to the path in the text. The response must be complete: only
+   * then it is certain that no call names the exact path. The response must have written the file, or the response's calls must
+   * name the file. If no call ran, the text can mean no other file.
+   */
+  readonly #acceptLookAlike: AcceptLookAlike = (file, written, literal) => {
+    const { turn, scope, lifetime } = this.#part;
+    if (!turn) return false;
+    if (!scope.hasCall) {
+      // A text before the calls announces a file by its exact path.
+      const isAnnouncement = scope.later.length > 0 || !turn.isEmpty;
+      const { history } = this.#recovery.candidates;
+      return !isAnnouncement && ![written, literal].some((path) => history.namesPath(path));
+    }
+    const isPath = written.includes("/");
+    const isNamed = (path: string): boolean => turn.mayNamePath(path) || (!isPath && turn.namesFile(path));
+    if ([written, literal].some(isNamed)) return false;
+    const isMoved = isPath && folderOf(written) !== folderOf(file.path);
+    // Only one difference is accepted: not another folder and another letter case at once.
+    const [name, own] = [nameOf(written), filenameOf(file)];
+    if (isMoved && name !== own && name.toLowerCase() === own.toLowerCase()) return false;
+    return lifetime.has(file) || turn.callsNamePath(file.path);
+  };
+
+  /**
+   * Drops the citation of a file name without a path if no call uses the name for the file, as the text may mean another file. A
+   * name that calls use for two files is ambiguous. This holds in a link too, although without a call, a file in the root wins.
+   */
+  #withMeantNames(resolution: Resolution, index: FileIndex): Resolution {
+    const dropped: UnresolvedMention[] = [];
+    const citations = resolution.citations.filter(({ match, annotation, text, start, end }) => {
+      if (match !== "filename") return true;
+      const file = this.#recovery.lists.file(annotation);
+      if (this.#isInSpacedName(start)) return false;
+      const isMeant = this.#isNameMeant(file);
+      const namesakes = this.#namesakesOf(file, index);
+      const candidates = isMeant ? namesakes : [file, ...namesakes];
+      if (candidates.length > 1) dropped.push({ text, start, end, reason: "ambiguous", candidates });
+      return isMeant && candidates.length === 1;
+    });
+    const annotations = citations.map(({ annotation }) => annotation);
+    const unresolved = [...resolution.unresolved, ...dropped].sort((a, b) => a.start - b.start);
+    return { citations, annotations, unresolved };
+  }
+
+  /** Returns the files with the same name, in the same container, for which calls use that name. */
+  #namesakesOf(file: ContainerFile, index: FileIndex): ContainerFile[] {
+    return index
+      .filesNamed([fold(filenameOf(file))])
+      .map(({ file: namesake }) => namesake)
+      .filter(
+        (namesake) =>
+          namesake.container_id === file.container_id &&
+          namesake.source !== "user" &&
+          this.#isNameMeant(namesake),
+      );
+  }
+
+  /** Returns whether the file's name alone can mean the file: the response wrote it, or a call names it and no other path. */
+  #isNameMeant(file: ContainerFile): boolean {
+    const { lifetime, scope } = this.#part;
+    if (lifetime.has(file)) return true;
+    const evidence = scope.hasCall ? this.#evidence : this.#recovery.candidates.history;
+    const name = filenameOf(file);
+    const written = evidence.writtenPathsTo(name);
+    if (written.length > 0 && !written.includes(file.path)) return false;
+    if (evidence.namesPath(file.path)) return true;
+    const isInRoot = this.#recovery.settings.roots.includes(folderOf(file.path));
+    return isInRoot && evidence.namesFile(name) && evidence.pathsTo(name).length === 0;
+  }
+
+  /** Returns whether these containers' lists lack a path or name of the text, or have only an old file with this path or name. */
+  #isLate(containers: readonly string[]): boolean {
+    const { unresolved, annotations, citations } = this.#resolution!;
+    if (unresolved.some(isNotFound)) return true;
+    const names = new Set(this.#uncitedNames(annotations).map(({ name }) => name));
+    for (const { match, annotation } of citations) if (match === "filename") names.add(annotation.filename);
+    if (names.size > 0 && this.#lacksName(names, containers)) return true;
+    return citations.some(({ annotation }) => this.isOutdated(annotation));
+  }
+
+  /** Returns whether the code writes a file whose entry in the list is from before the response. */
+  isOutdated(annotation: ContainerFileCitation): boolean {
+    const { lifetime, scope, turn } = this.#part;
+    if (!lifetime.isKnown) return false;
+    const file = this.#recovery.lists.file(annotation);
+    // A text without a call before it announces files that the calls of the turn write later.
+    const evidence = scope.hasCall ? this.#evidence : turn;
+    return !lifetime.has(file) && evidence?.writesPath(file.path) === true;
+  }
+
+  /** Returns whether a call names a file with one of these names that the lists do not have. */
+  #lacksName(names: ReadonlySet<string>, containers: readonly string[]): boolean {
+    const near = this.#listed
+      .filter(([file]) => file && containers.includes(file.container_id))
+      .map(namesInList);
+    return [...names].some((name) => {
+      const written = this.#evidence.writtenPathsTo(name);
+      if (written.length > 0) return !written.some((path) => this.#isListedAnew(path, containers));
+      const named = this.#evidence.pathsTo(name);
+      if (named.length > 0) return !named.some((path) => near.some(({ paths }) => paths.has(path)));
+      return this.#evidence.namesFile(name) && !near.some(({ names: listed }) => listed.has(name));
+    });
+  }
+
+  /** Returns whether these containers list a file at `path` that the response wrote. If the start is unknown, any file counts. */
+  #isListedAnew(path: string, containers: readonly string[]): boolean {
+    const { lifetime } = this.#part;
+    return this.#listed
+      .flat()
+      .some(
+        (file) =>
+          file.path === path &&
+          containers.includes(file.container_id) &&
+          (!lifetime.isKnown || lifetime.has(file)),
+      );
+  }
+
+  /** Returns the file names in the text that calls contain and that neither the API nor `found` cites. */
+  #uncitedNames(found: readonly Annotation[]): readonly { start: number; name: string }[] {
+    if (this.#names.length === 0) return [];
+    const { text, given } = this.#part;
+    const { indexUnit, roots } = this.#recovery.settings;
+    const cited = new CitedText(text, [...given, ...found], indexUnit, roots);
+    return this.#names.filter(({ start, name }) => cited.isUncited(start) && !cited.isCitedName(name));
+  }
+}
+
+interface ListedNames {
+  paths: ReadonlySet<string>;
+  names: ReadonlySet<string>;
+}
+
+const namesOfLists = new WeakMap<FileList, ListedNames>();
+
+/** Returns the paths and names in a list, cached per list. */
+function namesInList(list: FileList): ListedNames {
+  let names = namesOfLists.get(list);
+  if (!names) {
+    names = { paths: new Set(list.map(({ path }) => path)), names: new Set(list.flatMap(namesOf)) };
+    namesOfLists.set(list, names);
+  }
+  return names;
+}
+
+function isNotFound({ reason }: UnresolvedMention): boolean {
+  return reason === "not-found";
+}
+
+function folderOf(path: string): string {
+  return path.slice(0, Math.max(0, path.lastIndexOf("/")));
+}

@@ -1,0 +1,163 @@
+/** Copies one file into a sink: retries downloads that fail, and checks that the sink got the whole file. */
+import pRetry, { AbortError } from "p-retry";
+import { isRetryable, pause, retryAfterMs, withoutServerText } from "../containers/retries.js";
+import { asError } from "../errors.js";
+import type { CollectedFile } from "./collect.js";
+import { type ContainerContentClient, isInline, openFile } from "./content.js";
+
+/**
+ * Stores a file: reads `stream` to its end and resolves with the file's location. If the stream fails, the sink must remove
+ * what it has written. The sink is called again for each retry.
+ */
+export type Sink<Location> = (file: CollectedFile, stream: ReadableStream<Uint8Array>) => Promise<Location>;
+
+/** Options of {@link copyFile}. */
+export interface CopyOptions {
+  /** How often a download is retried after a 429, a 5xx or a connection error. */
+  retries: number;
+  signal?: AbortSignal | undefined;
+  /** The largest file, in bytes. Default: no limit. */
+  maxBytes?: number;
+  /** Called before each try. */
+  onTry: () => void;
+  /** Called for each chunk, with the bytes received so far and the file's length, if it is known. */
+  onChunk: (chunk: Uint8Array, bytes: number, total: number | undefined) => void;
+}
+
+/** Where a copied file is, and its length. */
+export interface Copied<Location> {
+  location: Location;
+  bytes: number;
+}
+
+/** Downloads a file into a sink. Rejects with an error that has no text of the server. */
+export async function copyFile<Location>(
+  client: ContainerContentClient,
+  file: CollectedFile,
+  sink: Sink<Location>,
+  options: CopyOptions,
+): Promise<Copied<Location>> {
+  const { retries, signal } = options;
+  try {
+    return await pRetry(() => copyOnce(client, file, sink, options), {
+      retries: isInline(file) ? 0 : retries,
+      minTimeout: 500,
+      ...(signal && { signal }),
+      async shouldRetry({ error }) {
+        if (!isRetryable(error)) return false;
+        await pause(pauseFor(error), signal);
+        return true;
+      },
+    });
+  } catch (error) {
+    throw errorFor(file, error);
+  }
+}
+
+/** How long a sink may take to clean up after an abort. The copy waits no longer, because the sink may never settle. */
+const LONGEST_CLEANUP_MS = 500;
+
+/** Downloads and stores a file once. Throws an `AbortError` if a retry cannot help. */
+async function copyOnce<Location>(
+  client: ContainerContentClient,
+  file: CollectedFile,
+  sink: Sink<Location>,
+  { signal, maxBytes = Number.POSITIVE_INFINITY, onTry, onChunk }: CopyOptions,
+): Promise<Copied<Location>> {
+  onTry();
+  const { body, total } = await openFile(client, file, signal).catch(rethrow);
+  if (total !== undefined && total > maxBytes) {
+    await body.cancel();
+    throw new AbortError(`the file has ${total} bytes, more than ${maxBytes}`);
+  }
+  const reader = body.getReader();
+  let bytes = 0;
+  let isWhole = false;
+  /** Why the download failed. */
+  let failure: Error | undefined;
+  /** Returns the next chunk, counted; `undefined` at the end. */
+  const read = async (): Promise<Uint8Array | undefined> => {
+    const { done, value } = await reader.read();
+    if (done) {
+      if (total !== undefined && bytes !== total)
+        throw new Error(`the download ended after ${bytes} of ${total} bytes`);
+      isWhole = true;
+      return undefined;
+    }
+    bytes += value.length;
+    if (bytes > maxBytes) throw new AbortError(`the file has more than ${maxBytes} bytes`);
+    onChunk(value, bytes, total);
+    return value;
+  };
+  let controller!: ReadableStreamDefaultController<Uint8Array>;
+  const measured = new ReadableStream<Uint8Array>(
+    {
+      start(given) {
+        controller = given;
+      },
+      async pull() {
+        try {
+          const chunk = await read();
+          if (chunk) controller.enqueue(chunk);
+          else controller.close();
+        } catch (error) {
+          failure ??= asError(error);
+          throw error;
+        }
+      },
+      cancel: (reason) => reader.cancel(reason),
+    },
+    { highWaterMark: 0 },
+  );
+  let stop: () => void = () => {};
+  let timer: ReturnType<typeof setTimeout> | undefined;
+  const abandoned = new Promise<never>((_, reject) => {
+    stop = () => {
+      failure ??= asError(signal?.reason);
+      controller.error(failure);
+      timer = setTimeout(reject, LONGEST_CLEANUP_MS, failure);
+    };
+  });
+  signal?.addEventListener("abort", stop);
+  if (signal?.aborted) stop(); // it aborted while the file was opened
+  try {
+    const location = await Promise.race([sink(file, measured), abandoned]);
+    // A sink that knows the length may stop after the last byte, without reading the end of the stream.
+    if (!isWhole && bytes !== total) throw new Error("the sink stopped before the file's end");
+    return { location, bytes };
+  } catch (error) {
+    reader.cancel(error).catch(() => {}); // the download may have failed before
+    // Only a failed download is retried, not a failed sink.
+    if (!failure) throw new AbortError(asError(error));
+    return rethrow(failure);
+  } finally {
+    signal?.removeEventListener("abort", stop);
+    clearTimeout(timer);
+  }
+}
+
+/** Throws an error in a form for which p-retry calls `shouldRetry`. For most TypeErrors, p-retry does not call it. */
+function rethrow(error: unknown): never {
+  throw error instanceof TypeError ? new Error(error.message, { cause: error }) : error;
+}
+
+/** The longest `Retry-After` that is respected. During a longer pause, the container would expire. */
+const LONGEST_PAUSE_MS = 60_000;
+
+/** Returns the server's `Retry-After` in milliseconds. It is added to the pause before each retry. */
+function pauseFor(error: unknown): number {
+  const { headers } = Object(error) as { headers?: unknown };
+  return headers instanceof Headers ? Math.min(retryAfterMs(headers), LONGEST_PAUSE_MS) : 0;
+}
+
+/** Returns the error to report for a file. For a 404, the message says what the status means. */
+function errorFor(file: CollectedFile, error: unknown): Error {
+  const { status } = Object(error) as { status?: unknown };
+  const plain = asError(withoutServerText(error));
+  if (status !== 404) return plain;
+  const message =
+    file.kind === "container-file"
+      ? "the container has expired, or the file in it is gone"
+      : "the image's URL has expired";
+  return new Error(message, { cause: plain });
+}

@@ -1,0 +1,131 @@
+/** Copies files from their containers into a store, in the background. */
+import { isId } from "../containers/ids.js";
+import { notify } from "../errors.js";
+import { collectFiles } from "./collect.js";
+import { type ContainerContentClient, checkContentClient } from "./content.js";
+import { copyFile } from "./copy.js";
+import { safeName } from "./safe-name.js";
+import type { LinkedFile } from "./signed-link.js";
+import { type FileStore, type FoundFile, keyOf, storeSink } from "./store.js";
+
+/** How many files are copied at the same time. */
+const MOST_AT_ONCE = 4;
+/** How many keys are remembered as stored. */
+const MOST_KEYS = 10_000;
+const RETRIES = 3;
+/** A copy that makes no progress for this time is given up. It is longer than the longest pause between two tries. */
+const LONGEST_STALL_MS = 90_000;
+/** How long a store may take to find a file. A browser waits for it. */
+const LONGEST_LOOKUP_MS = 3000;
+
+/** The copies that a route or a webhook handler makes. */
+export interface StoreCopies {
+  /**
+   * Starts to copy a file, unless it is in the store or a copy is under way. The promise resolves when the copy has ended. It
+   * never rejects: `onError` is called with the error of a copy.
+   *
+   * @param key the file's key in the store.
+   * @param isMissing whether the caller has just seen that the store does not have the file.
+   */
+  copy(key: string, file: LinkedFile, isMissing?: boolean): Promise<void>;
+  /** Resolves when no copy is under way. */
+  ended(): Promise<void>;
+}
+
+/** Creates the background copies into a store. Throws a `TypeError` if `client` cannot download container files. */
+export function createStoreCopies(
+  client: unknown,
+  store: FileStore,
+  onError: (error: unknown) => unknown,
+): StoreCopies {
+  checkContentClient(client);
+  const downloads: ContainerContentClient = client;
+  const sink = storeSink(store);
+  const underWay = new Map<string, Promise<void>>();
+  const stored = new Set<string>();
+  /** Each entry lets one waiting copy begin. */
+  const waiting: (() => void)[] = [];
+  let free = MOST_AT_ONCE;
+
+  async function begin(key: string, file: LinkedFile): Promise<void> {
+    if (free === 0) await new Promise<void>((resolve) => waiting.push(resolve));
+    else free--;
+    try {
+      if (!(await lookUp(store, key))) await copyNow(file);
+      if (stored.size >= MOST_KEYS) stored.delete(stored.values().next().value!);
+      stored.add(key);
+    } catch (error) {
+      notify(onError, error);
+    } finally {
+      underWay.delete(key);
+      const next = waiting.shift();
+      if (next) next();
+      else free++;
+    }
+  }
+
+  async function copyNow({ containerId, fileId, name }: LinkedFile): Promise<void> {
+    const stall = new AbortController();
+    let timer: ReturnType<typeof setTimeout> | undefined;
+    const progressed = (): void => {
+      clearTimeout(timer);
+      timer = setTimeout(() => stall.abort(new Error(STALLED)), LONGEST_STALL_MS);
+    };
+    try {
+      await copyFile(downloads, { kind: "container-file", containerId, fileId, filename: name }, sink, {
+        ...{ retries: RETRIES, signal: stall.signal, onTry: progressed, onChunk: progressed },
+      });
+    } finally {
+      clearTimeout(timer);
+    }
+  }
+
+  return {
+    copy(key, file, isMissing = false) {
+      if (isMissing) stored.delete(key);
+      const running = underWay.get(key);
+      if (running) return running;
+      if (stored.has(key)) return Promise.resolve();
+      const copying = begin(key, file);
+      underWay.set(key, copying);
+      return copying;
+    },
+    async ended() {
+      while (underWay.size > 0) await Promise.all(underWay.values());
+    },
+  };
+}
+
+/** Copies the container files that a response cites. Never rejects. Other files are not in a container, and have no links. */
+export async function copyCited(copies: StoreCopies, response: { output: unknown }): Promise<void> {
+  const copying = collectFiles(response).map(async (file) => {
+    if (file.kind !== "container-file" || !isId(file.containerId) || !isId(file.fileId)) return;
+    await copies.copy(await keyOf(file), { ...file, name: safeName(file.filename) });
+  });
+  await Promise.all(copying);
+}
+
+const STALLED = `a copy into the store made no progress for ${LONGEST_STALL_MS / 1000} seconds`;
+
+/** Asks a store for a file. Rejects after three seconds, or if the result is not a stored file. */
+export async function lookUp(store: FileStore, key: string): Promise<FoundFile | undefined> {
+  const found = await withinLookup(store.get(key));
+  if (found === undefined || found === null) return undefined;
+  const { size, stream } = Object(found) as Partial<FoundFile>;
+  if (Number.isSafeInteger(size) && size! >= 0 && typeof stream === "function") return found;
+  throw new TypeError("the store's get must return undefined or { file, size, stream }");
+}
+
+/** Rejects if a store's promise takes too long. */
+export async function withinLookup<Value>(promise: Promise<Value>): Promise<Value> {
+  let timer: ReturnType<typeof setTimeout> | undefined;
+  const late = new Promise<never>((_, reject) => {
+    const error = new Error(`the store did not answer within ${LONGEST_LOOKUP_MS / 1000} seconds`);
+    timer = setTimeout(reject, LONGEST_LOOKUP_MS, error);
+  });
+  try {
+    return await Promise.race([promise, late]);
+  } finally {
+    clearTimeout(timer);
+  }
+}

@@ -1,0 +1,163 @@
+/** Serves the files of a route that has a store: from the store, else from the container. Both give the same answers. */
+import { notify } from "../errors.js";
+import { type ByteRange, cut, isKnown, rangeOf, singleRange } from "./byte-range.js";
+import { type ContainerContentClient, retrieveFile } from "./content.js";
+import { fileAnswer, outsideFile, refusal, unchanged } from "./file-answer.js";
+import type { LinkedFile } from "./signed-link.js";
+import { type FileStore, keyOf } from "./store.js";
+import { createStoreCopies, lookUp, withinLookup } from "./store-copies.js";
+
+/** A file of a store or a container, before any of its bytes are read. */
+interface Source {
+  /** The file's length in bytes, if it is known. */
+  size: number | undefined;
+  /** Returns the bytes of a range, or all bytes. */
+  open(range: ByteRange | undefined): ReadableStream<Uint8Array> | null;
+  /** Called if no bytes are needed. */
+  cancel?(): Promise<void> | undefined;
+}
+
+/** The part of a route that copies files into a store and serves them. */
+export interface StoreRoute {
+  /** Starts to copy a file into the store. Resolves before the copy ends, and never rejects. */
+  copy(file: LinkedFile): Promise<void>;
+  /** Answers a request for a file. Rejects with an error, or with the API's answer, if neither place has the file. */
+  answer(request: Request, file: LinkedFile): Promise<Response>;
+  /** Resolves when no copy is under way. */
+  ended(): Promise<void>;
+}
+
+/** Creates the part of a route that copies files into a store and serves them. */
+export function createStoreRoute(
+  client: ContainerContentClient,
+  store: FileStore,
+  onError: (error: unknown) => unknown,
+): StoreRoute {
+  const copies = createStoreCopies(client, store, onError);
+
+  /** Returns the answer with the stored file; `undefined` if the store does not have the file. */
+  async function fromStore(request: Request, file: LinkedFile, key: string): Promise<Response | undefined> {
+    const found = await lookUp(store, key);
+    if (!found) return undefined;
+    const { size } = found;
+    const answering = sourceAnswer(request, file, key, {
+      size,
+      open(range) {
+        const length = range ? range.end - range.start : size;
+        return cut(found.stream(range), { start: 0, end: length }, length);
+      },
+    });
+    return withinLookup(answering).catch((error: unknown) => {
+      // The answer may still come, and nobody reads it.
+      answering.then((late) => late.body?.cancel()).catch(() => {});
+      throw error;
+    });
+  }
+
+  async function fromContainer(request: Request, file: LinkedFile, key: string): Promise<Response> {
+    const { headers, method, signal } = request;
+    // The API does not know the ETag in an If-Range, so the range is then cut out of the whole file.
+    const range = method === "HEAD" || headers.has("if-range") ? undefined : singleRange(headers);
+    const upstream = await retrieveFile(client, file, {
+      headers: range === undefined ? {} : { range },
+      signal,
+    });
+    return sourceAnswer(request, file, key, containerSource(upstream));
+  }
+
+  return {
+    async copy(file) {
+      const key = await keyOf(file);
+      void copies.copy(key, file);
+    },
+    async answer(request, file) {
+      const key = await keyOf(file);
+      let hasFailed = false;
+      const stored = await fromStore(request, file, key).catch((error: unknown) => {
+        hasFailed = true;
+        notify(onError, error);
+        return undefined;
+      });
+      if (stored) return stored;
+      try {
+        const answer = await fromContainer(request, file, key);
+        if (!hasFailed) void copies.copy(key, file, true);
+        return answer;
+      } catch (error) {
+        // The store may have the file, so the file must not be called gone.
+        if (hasFailed && Object(error).status === 404) throw new Error(UNREACHABLE);
+        throw error;
+      }
+    },
+    ended: copies.ended,
+  };
+}
+
+const UNREACHABLE = "the container has expired, and the store could not be read";
+
+/** Returns the file of an API's answer, which has the whole file or the range that the API was asked for. */
+function containerSource({ status, headers, body }: Response): Source {
+  const cancel = () => body?.cancel();
+  // The headers of an encoded body count encoded bytes.
+  const isEncoded = headers.has("content-encoding");
+  if (status !== 206) {
+    const length = isEncoded ? undefined : lengthIn(headers);
+    const open = (range?: ByteRange) => (range && body && length ? cut(body, range, length) : body);
+    return { size: length, open, cancel };
+  }
+  const [, first, last, size] = CONTENT_RANGE.exec((!isEncoded && headers.get("content-range")) || "") ?? [];
+  return {
+    size: Number(size),
+    open(range) {
+      if (range?.start === Number(first) && range.end === Number(last) + 1) return body;
+      cancel()?.catch(() => {});
+      throw new Error("the API sent another range than the one that was asked for");
+    },
+    cancel,
+  };
+}
+
+const CONTENT_RANGE = /^bytes (\d+)-(\d+)\/(\d+)$/;
+
+function lengthIn(headers: Headers): number | undefined {
+  const length = headers.get("content-length") ?? "";
+  return /^\d+$/.test(length) ? Number(length) : undefined;
+}
+
+/** Answers a request with a file, or with what the request's conditions and range ask for. */
+async function sourceAnswer(
+  request: Request,
+  { name }: LinkedFile,
+  key: string,
+  source: Source,
+): Promise<Response> {
+  const { size, open } = source;
+  const isHead = request.method === "HEAD";
+  if (size === undefined) return fileAnswer(new Response(open(undefined)), name, isHead);
+  // The length is a part of it, because some gateways make a file's id of its path, and the file may be written again.
+  const etag = `"${key}.${size}"`;
+  if (isKnown(request.headers, etag)) {
+    await source.cancel?.();
+    return unchanged(etag);
+  }
+  const range = isHead ? undefined : rangeOf(request.headers, size, etag);
+  if (range === "outside") {
+    await source.cancel?.();
+    return refusal(request, outsideFile(`bytes */${size}`));
+  }
+  const headers = { etag, "accept-ranges": "bytes" };
+  const body = open(range);
+  if (!range) {
+    return fileAnswer(
+      new Response(body, { headers: { ...headers, "content-length": `${size}` } }),
+      name,
+      isHead,
+    );
+  }
+  const { start, end } = range;
+  const partial = {
+    "content-length": `${end - start}`,
+    "content-range": `bytes ${start}-${end - 1}/${size}`,
+  };
+  return fileAnswer(new Response(body, { status: 206, headers: { ...headers, ...partial } }), name, isHead);
+}

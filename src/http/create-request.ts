@@ -1,0 +1,152 @@
+/** Sends the request that creates a response, with the link sentence and the `include` added to its body. */
+
+import { cancelBody } from "../containers/retries.js";
+import { isRecord } from "../errors.js";
+import type { Settings } from "../options.js";
+import { withLinkInstruction } from "../responses/instruction.js";
+import { withRestoredInput } from "../responses/restored-input.js";
+import { concat, LONGEST_TEXT, readerOnDemand, webStreamOf } from "./body.js";
+import { withoutBodyHeaders } from "./end-to-end.js";
+import { editJson, parseObject } from "./json-edit.js";
+
+type Fetch = typeof globalThis.fetch;
+type Input = Parameters<Fetch>[0];
+
+const MOST_REFUSALS = 100;
+
+/** Remembers the base URLs whose API refused the added `include`: the latest 100. */
+export class IncludeRefusals {
+  readonly #bases = new Set<string>();
+
+  has(base: string): boolean {
+    return this.#bases.has(base);
+  }
+
+  add(base: string): void {
+    this.#bases.add(base);
+    if (this.#bases.size > MOST_REFUSALS) this.#bases.delete(this.#bases.values().next().value!);
+  }
+}
+
+/** The HTTP response to a request that creates a response, and what the repair needs from that request. */
+export interface Created {
+  answer: Response;
+  /** The parameters that were sent, if the body could be read. */
+  params?: Record<string, unknown> | undefined;
+  /** Why the body was not read, if it is too long. */
+  requestError?: Error | undefined;
+}
+
+/** What all requests of one middleware share. */
+export interface CreateContext {
+  fetch: Fetch;
+  settings: Settings;
+  refusals: IncludeRefusals;
+  /** The longest body that is read, in bytes. */
+  longest?: number | undefined;
+}
+
+/**
+ * Sends a request with the link sentence and the `include` added. A body that is a stream or not JSON is sent unchanged. If
+ * the API refuses the added `include`, sends the request again without it, and later requests to `base` without it too.
+ */
+export async function createResponse(
+  input: Input,
+  init: RequestInit | undefined,
+  base: string,
+  { fetch, settings, refusals, longest = LONGEST_TEXT }: CreateContext,
+): Promise<Created> {
+  const isRequest = input instanceof Request && init?.body == null;
+  const given = isRequest ? new Uint8Array(await input.clone().arrayBuffer()) : readable(init?.body);
+  if (given !== undefined && given.length > longest) {
+    const requestError = new Error(`the request is too long to read: more than ${longest} bytes`);
+    return { answer: await fetch(input, init), requestError };
+  }
+  const params = given === undefined ? undefined : parseObject(given);
+  if (given === undefined || !params) return { answer: await fetch(input, init) };
+  // Copied, because the caller may reuse the array before the request is sent again.
+  const body = typeof given === "string" ? given : new Uint8Array(given);
+
+  const restored = await withRestoredInput(params, settings);
+  const send = async (includeOutputs: boolean): Promise<Created> => {
+    const changed = withLinkInstruction(restored, { ...settings, includeOutputs });
+    if (changed === params) return { answer: await fetch(input, init), params };
+    const headers = new Headers(init?.headers ?? (input instanceof Request ? input.headers : undefined));
+    const request = { ...init, headers: withoutBodyHeaders(headers), body: edited(body, params, changed) };
+    const answer = await (isRequest ? fetch(new Request(input, request)) : fetch(input, request));
+    return { answer, params: changed };
+  };
+  const created = await send(settings.includeOutputs && !refusals.has(base));
+  const isIncludeAdded = created.params?.include !== params.include;
+  if (!isIncludeAdded || created.answer.status !== 400) return created;
+  const { answer, start } = await peek(created.answer, settings.timeoutMs);
+  if (!namesInclude(start)) return { ...created, answer };
+  cancelBody(answer.body);
+  const again = await send(false);
+  if (again.answer.ok) refusals.add(base);
+  return again;
+}
+
+/** Returns a body that can be read more than once; `undefined` for a stream and other types. */
+function readable(body: unknown): string | Uint8Array | undefined {
+  if (body instanceof ArrayBuffer) return new Uint8Array(body);
+  return typeof body === "string" || body instanceof Uint8Array ? body : undefined;
+}
+
+/** Returns the changed body. A string stays a string, because `fetch` adds a content type for strings. */
+function edited(
+  body: string | Uint8Array,
+  params: object,
+  changed: object,
+): string | Uint8Array<ArrayBuffer> {
+  if (typeof body !== "string") return editJson(body, params, changed) as Uint8Array<ArrayBuffer>;
+  const bytes = editJson(new TextEncoder().encode(body), params, changed);
+  return new TextDecoder("utf-8", { ignoreBOM: true }).decode(bytes);
+}
+
+/** The most bytes of an error's body that are read. The API's errors are shorter. */
+const LONGEST_ERROR = 64 * 1024;
+
+/**
+ * Reads the start of a body for at most `timeoutMs`. The returned `answer` can still be read from its start. `answer` is
+ * the given object, unless the given object has no `clone`.
+ */
+async function peek(given: Response, timeoutMs: number): Promise<{ answer: Response; start: Uint8Array }> {
+  const { answer, copy } = duplicate(given);
+  const chunks: Uint8Array[] = [];
+  if (!copy) return { answer, start: concat(chunks) };
+  const reader = readerOnDemand(() => copy);
+  const stop = (): void => void reader.cancel().catch(() => {});
+  const timer = setTimeout(stop, timeoutMs); // ends a read that is waiting
+  try {
+    let length = 0;
+    for (let read = await reader.read(); !read.done; read = await reader.read()) {
+      chunks.push(read.value);
+      length += read.value.length;
+      if (length > LONGEST_ERROR) break;
+    }
+  } catch {
+    // The consumer of `answer` gets this error too.
+  } finally {
+    clearTimeout(timer);
+    stop();
+  }
+  return { answer, start: concat(chunks) };
+}
+
+/** Returns two bodies for an HTTP response, which can be read independently. */
+function duplicate(answer: Response): { answer: Response; copy: ReadableStream<Uint8Array> | null } {
+  if (!answer.body) return { answer, copy: null };
+  if (typeof answer.clone === "function") return { answer, copy: answer.clone().body };
+  const [body, copy] = webStreamOf(answer.body).tee();
+  return { answer: Object.create(answer, { body: { value: body } }) as Response, copy };
+}
+
+const INCLUDE = /\binclude\b|\bcode_interpreter_call\.outputs\b/;
+
+/** Whether an error's body blames the request's `include`. */
+function namesInclude(body: Uint8Array): boolean {
+  const answer = parseObject(body);
+  const error = isRecord(answer?.error) ? answer.error : answer;
+  return [error?.param, error?.message].some((text) => typeof text === "string" && INCLUDE.test(text));
+}

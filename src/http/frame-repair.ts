@@ -1,0 +1,306 @@
+/**
+ * Repairs the frames of one response in an event stream. Frames that need no change are sent unchanged, joined into one
+ * piece of their chunk: they are not decoded, parsed or formatted. `isRead` (stream/events.ts) names the events that are parsed.
+ * Long, as all that happens to a frame is in one place.
+ */
+
+import { andThen } from "../responses/repair.js";
+import { isRead } from "../stream/events.js";
+import type { StreamRepair } from "../stream/stream-repair.js";
+import { concat } from "./body.js";
+import {
+  editFrame,
+  type Frame,
+  FrameSplitter,
+  formatFrame,
+  parseFrame,
+  TEXT_DELTA,
+  TextDeltas,
+  typeOf,
+} from "./frames.js";
+
+/** If a delta has a slash, this many deltas are read: that delta and those before it. `](sandbox:/` takes about four. */
+const WATCHED_DELTAS = 16;
+/** How many more deltas are read after a delta with a slash: `/mnt`, `/data` and `/report` come one by one. */
+const WATCHED_AFTER = 4;
+
+const NOTHING = new Uint8Array();
+
+/** A frame as an offset range of its chunk. Nearly all frames need no array of their own. */
+interface Piece {
+  chunk: Uint8Array;
+  start: number;
+  end: number;
+}
+
+/** Takes chunks of one response and sends whole, repaired frames. */
+export class FrameRepair {
+  /**
+   * Called with each event that is read, before the event is repaired. `rest` sends what came before the event's frame and
+   * returns the chunk's bytes from that frame on. If the callback returns true, it has handled these bytes.
+   */
+  onEvent: ((event: Record<string, unknown>, rest: () => Uint8Array) => boolean) | undefined;
+  /** The frame that was parsed last. */
+  #parsed: { bytes: Uint8Array; frame: Frame | undefined } | undefined;
+  readonly #stream: StreamRepair;
+  readonly #longest: number;
+  readonly #enqueue: (bytes: Uint8Array) => void;
+  #sentCount = 0;
+  readonly #text: TextDeltas;
+  readonly #splitter = new FrameSplitter();
+  /** The beginning of a frame whose end has not come yet. */
+  #partial: Uint8Array[] = [];
+  #partialLength = 0;
+  /** The current frame is too long to be read. Its bytes are sent as they come. */
+  #isTooLong = false;
+  /** A ring buffer of the latest text deltas that `stream.watch` has not seen. */
+  readonly #deltas: Piece[] = [];
+  #deltaCount = 0;
+  /** How many of the next deltas are read even if they have no slash. */
+  #watchNext = 0;
+  /** The first of the deltas that were sent unread since the last frame that was read. */
+  #firstUnread: Piece | undefined;
+  /** The latest frame, read or not. */
+  #last: Piece | undefined;
+  /** The latest frame that was read. Inserted frames get the same kinds of lines as this frame. */
+  #like: Frame | undefined;
+  /** Frames whose events the stream has taken and not yet returned. */
+  #pending: Frame[] = [];
+
+  constructor(stream: StreamRepair, longest: number, enqueue: (bytes: Uint8Array) => void) {
+    this.#stream = stream;
+    this.#longest = longest;
+    this.#enqueue = enqueue;
+    this.#text = new TextDeltas(stream.roots);
+  }
+
+  /** Sends the frames that a chunk completes. Returns whether it sent any, as a promise only if it has to wait. */
+  push(chunk: Uint8Array): boolean | Promise<boolean> {
+    const before = this.#sentCount;
+    const rest = this.#splitter.take(chunk);
+    if (rest > 0) this.#endLine(slice(chunk, 0, rest));
+    const passed = this.#pass(chunk, rest);
+    return passed ? passed.then(() => this.#sentCount > before) : this.#sentCount > before;
+  }
+
+  /** If a CR LF was cut between two chunks, adds the LF to the frame that has the CR, or sends the LF behind that frame. */
+  #endLine(rest: Uint8Array): void {
+    const pending = this.#pending.at(-1);
+    if (this.#partial.length > 0) this.#partial.push(rest);
+    else if (pending) pending.bytes = concat([pending.bytes, rest]);
+    else this.#send(rest);
+  }
+
+  /** Sends the text that the stream has held for too long. */
+  sendOverdue(): void {
+    this.#send(concat(this.#stream.takeOverdue().map((event) => formatFrame(event, this.#like!))));
+  }
+
+  /** Sends what is left at the end of the stream: held events and an incomplete frame. */
+  async end(): Promise<void> {
+    this.#send(this.#write(await this.#stream.end()));
+    this.flush();
+  }
+
+  /** Sends unchanged what has not been sent yet. Returns whether there was any. */
+  flush(): boolean {
+    const before = this.#sentCount;
+    this.#send(concat([...this.#pending.map(({ bytes }) => bytes), ...this.#takePartial()]));
+    this.#pending = [];
+    return this.#sentCount > before;
+  }
+
+  /** Passes the frames of a chunk on, beginning with the frame that continues at `from`. */
+  #pass(chunk: Uint8Array, from: number): void | Promise<void> {
+    // Frames that need no change are sent together, as one piece of the chunk.
+    let sent = from;
+    let start = this.#passDeltas(chunk, from);
+    for (let end = this.#splitter.endFrom(start); end >= 0; end = this.#splitter.endFrom(start)) {
+      const piece = slice(chunk, start, end);
+      const bytes = this.#completed(piece);
+      if (bytes && this.#isHandedOver(bytes, chunk, sent, start, end)) return undefined;
+      const out = bytes ? this.#repaired(bytes) : piece;
+      if (out !== piece) {
+        // The frames before this one must not wait for this frame's citations.
+        this.#send(slice(chunk, sent, start));
+        if (out instanceof Promise) return this.#passAfter(out, chunk, end);
+        this.#send(out);
+        sent = end;
+      }
+      start = this.#passDeltas(chunk, end);
+    }
+    this.#send(slice(chunk, sent, start));
+    return start < chunk.length ? this.#hold(slice(chunk, start, chunk.length)) : undefined;
+  }
+
+  async #passAfter(out: Promise<Uint8Array>, chunk: Uint8Array, from: number): Promise<void> {
+    this.#send(await out);
+    return this.#pass(chunk, from);
+  }
+
+  /** Returns the frame that `piece` completes, or `undefined` if that frame is too long: its beginning is sent already. */
+  #completed(piece: Uint8Array): Uint8Array | undefined {
+    if (this.#isTooLong) {
+      this.#isTooLong = false;
+      return undefined;
+    }
+    return this.#partial.length === 0 ? piece : concat([...this.#takePartial(), piece]);
+  }
+
+  /** Offers a frame that must be read to `onEvent`. Returns whether `onEvent` has taken the chunk from this frame on. */
+  #isHandedOver(bytes: Uint8Array, chunk: Uint8Array, sent: number, start: number, end: number): boolean {
+    if (!this.onEvent || bytes.length > this.#longest || !isRead(typeOf(bytes) ?? "response.created"))
+      return false;
+    const frame = this.#parse(bytes);
+    return (
+      frame !== undefined &&
+      this.onEvent(frame.event, () => {
+        this.#send(slice(chunk, sent, start));
+        return concat([bytes, chunk.subarray(end)]);
+      })
+    );
+  }
+
+  #parse(bytes: Uint8Array): Frame | undefined {
+    if (this.#parsed?.bytes !== bytes) this.#parsed = { bytes, frame: parseFrame(bytes) };
+    return this.#parsed.frame;
+  }
+
+  /** Keeps the beginning of a frame until the frame ends. Sends it if the frame is too long. */
+  #hold(beginning: Uint8Array): void | Promise<void> {
+    if (this.#isTooLong) return this.#send(beginning);
+    this.#partial.push(beginning);
+    this.#partialLength += beginning.length;
+    if (this.#partialLength <= this.#longest) return undefined;
+    this.#isTooLong = true;
+    const pieces = this.#takePartial();
+    return andThen(this.#releaseBeforeLong(), (held) => this.#send(concat([held, ...pieces])));
+  }
+
+  #takePartial(): Uint8Array[] {
+    const pieces = this.#partial;
+    this.#partial = [];
+    this.#partialLength = 0;
+    return pieces;
+  }
+
+  /** Reports that a frame is too long to be read. Returns the held frames, which must be sent before it. */
+  #releaseBeforeLong(): Uint8Array | Promise<Uint8Array> {
+    this.#stream.noteError(new Error(`an event is too long to read: more than ${this.#longest} bytes`));
+    return this.#release();
+  }
+
+  #release(): Uint8Array | Promise<Uint8Array> {
+    return andThen(this.#stream.release(), (held) => this.#write(held));
+  }
+
+  #send(bytes: Uint8Array): void {
+    if (bytes.length === 0) return;
+    this.#sentCount++;
+    this.#enqueue(bytes);
+  }
+
+  /** Returns the end of the text deltas that begin at `from`. Deltas are the bulk of a stream, so this is the fast path. */
+  #passDeltas(chunk: Uint8Array, from: number): number {
+    const stream = this.#stream;
+    if (!this.#splitter.isBetweenFrames || stream.isHolding) return from;
+    let start = from;
+    for (let end = this.#text.endOf(chunk, start); end > 0; end = this.#text.endOf(chunk, start)) {
+      if (stream.isLinking && !this.#passesLinks(chunk, start, end)) return start;
+      this.#last = { chunk, start, end };
+      if (stream.isWatching) this.#watch(this.#last);
+      start = end;
+    }
+    return start;
+  }
+
+  /**
+   * Returns whether a delta cannot belong to a mention, so that it is sent unread. Its text is kept: it is part of the text around
+   * a later mention.
+   */
+  #passesLinks(chunk: Uint8Array, start: number, end: number): boolean {
+    if (!this.#stream.isIdle || !this.#text.isPlain(chunk, start, end)) return false;
+    this.#firstUnread ??= { chunk, start, end };
+    return true;
+  }
+
+  /** Shows the stream the text of the deltas that were sent unread. */
+  #readUnread(): void {
+    if (!this.#firstUnread) return;
+    const frame = parsePiece(this.#firstUnread);
+    this.#firstUnread = undefined;
+    const text = this.#text.takeCollected();
+    if (frame) this.#stream.passText(frame.event, text);
+  }
+
+  /** Returns what to send in place of a frame: the frame itself, without a promise, if nothing is missing. */
+  #repaired(bytes: Uint8Array): Uint8Array | Promise<Uint8Array> {
+    this.#readUnread();
+    const before = this.#last;
+    this.#last = { chunk: bytes, start: 0, end: bytes.length };
+    const stream = this.#stream;
+    const type = typeOf(bytes);
+    if (type === TEXT_DELTA && stream.isWatching) this.#watch(this.#last);
+    if (type !== undefined && !stream.mustTake(type)) return bytes;
+    const isTooLong = bytes.length > this.#longest;
+    const frame = isTooLong ? undefined : this.#parse(bytes);
+    this.#parsed = undefined;
+    if (!frame) {
+      const released = isTooLong ? this.#releaseBeforeLong() : this.#release();
+      return andThen(released, (held) => (held.length > 0 ? concat([held, bytes]) : bytes));
+    }
+    if (!stream.mustTake(frame.event.type)) return bytes;
+    this.#like = frame;
+    this.#pending.push(frame);
+    // Parsed on demand: the frame before is usually a delta, and only an inserted event needs that number.
+    const numberBefore = (): unknown => before && parsePiece(before)?.event.sequence_number;
+    return andThen(stream.take(frame.event, numberBefore), (events) => this.#write(events));
+  }
+
+  /** Formats the events that the stream returned. If that fails, returns the pending frames unchanged. */
+  #write(events: readonly Record<string, unknown>[]): Uint8Array {
+    if (events.length === 0) return NOTHING;
+    const pending = this.#pending;
+    this.#pending = [];
+    const waiting = [...pending];
+    try {
+      return concat(events.map((event) => this.#frameOf(event, waiting)));
+    } catch {
+      return concat(pending.map(({ bytes }) => bytes));
+    }
+  }
+
+  /**
+   * Returns the bytes of an event: its own frame, which is the first of `waiting`, or a new frame if the event was
+   * inserted. The stream returns the events that it took in their order, and an inserted event never has the type of the
+   * event after it.
+   */
+  #frameOf(event: Record<string, unknown>, waiting: Frame[]): Uint8Array {
+    const own = waiting[0];
+    if (!own || own.event.type !== event.type) return formatFrame(event, this.#like!);
+    waiting.shift();
+    return own.event === event ? own.bytes : editFrame(own, event);
+  }
+
+  /** Shows the stream the deltas around each slash that may begin a root. All other deltas stay unparsed. */
+  #watch(delta: Piece): void {
+    this.#deltas[this.#deltaCount++ % WATCHED_DELTAS] = delta;
+    if (this.#text.mayBeginRoot(delta.chunk, delta.start, delta.end)) this.#watchNext = WATCHED_AFTER;
+    else if (this.#watchNext === 0) return;
+    else this.#watchNext--;
+    for (let at = Math.max(0, this.#deltaCount - WATCHED_DELTAS); at < this.#deltaCount; at++) {
+      const frame = parsePiece(this.#deltas[at % WATCHED_DELTAS]!);
+      if (frame) this.#stream.watch(frame.event);
+    }
+    this.#deltaCount = 0;
+  }
+}
+
+function parsePiece({ chunk, start, end }: Piece): Frame | undefined {
+  return parseFrame(chunk.subarray(start, end));
+}
+
+/** Returns a piece of a chunk, or the chunk itself if the piece is all of it, as it is for most chunks. */
+function slice(chunk: Uint8Array, start: number, end: number): Uint8Array {
+  return start === 0 && end === chunk.length ? chunk : chunk.subarray(start, end);
+}

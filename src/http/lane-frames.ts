@@ -1,0 +1,128 @@
+/** Repairs the frames of an event stream in which several responses may run at the same time. */
+
+import { andThen } from "../responses/repair.js";
+import type { Lane, Lanes } from "../stream/lanes.js";
+import { concat } from "./body.js";
+import { FrameRepair } from "./frame-repair.js";
+import { FrameSplitter, parseFrame } from "./frames.js";
+
+/**
+ * Takes chunks and sends whole, repaired frames. While the stream carries one response, one {@link FrameRepair} gets the
+ * chunks as they come. Once it carries several, the chunks are split here and each response has its own `FrameRepair`,
+ * so that none waits for another.
+ */
+export class LaneFrames {
+  readonly #lanes: Lanes;
+  readonly #longest: number;
+  readonly #enqueue: (bytes: Uint8Array) => void;
+  readonly #byLane = new Map<Lane, FrameRepair>();
+  readonly #first: FrameRepair;
+  #sentCount = 0;
+  /** For each lane with a frame that waits: resolves when that frame and the frames behind it have been sent. */
+  readonly #waiting = new Map<Lane, Promise<unknown>>();
+  /** Splits the chunks once the stream carries several responses. */
+  #splitter: FrameSplitter | undefined;
+  /** The beginning of a frame whose end has not come yet. */
+  #partial: Uint8Array[] = [];
+
+  constructor(lanes: Lanes, longest: number, enqueue: (bytes: Uint8Array) => void) {
+    this.#lanes = lanes;
+    this.#longest = longest;
+    this.#enqueue = enqueue;
+    this.#first = this.#framesOf(lanes.latest);
+  }
+
+  /** Sends the frames that a chunk completes. Returns whether it sent any, as a promise only if it has to wait. */
+  push(chunk: Uint8Array): boolean | Promise<boolean> {
+    const before = this.#sentCount;
+    const passed = this.#splitter ? this.#split(chunk) : this.#first.push(chunk);
+    // This runs for each chunk, and nearly always there is nothing to wait for.
+    return passed instanceof Promise ? passed.then(() => this.#sentCount > before) : this.#sentCount > before;
+  }
+
+  /** Sends the text that a lane has held for too long. Returns whether there was any. */
+  sendOverdue(lane: Lane): boolean {
+    const before = this.#sentCount;
+    this.#framesOf(lane).sendOverdue();
+    return this.#sentCount > before;
+  }
+
+  /** Sends what is left at the end of the stream: held events and an incomplete frame. */
+  async end(): Promise<void> {
+    await Promise.all(this.#waiting.values());
+    for (const frames of this.#byLane.values()) await frames.end();
+    this.#send(concat(this.#partial.splice(0)));
+  }
+
+  /** Sends unchanged what has not been sent yet. Returns whether there was any. */
+  flush(): boolean | Promise<boolean> {
+    const before = this.#sentCount;
+    const settled = this.#waiting.size > 0 ? Promise.all(this.#waiting.values()) : undefined;
+    return andThen<unknown, boolean>(settled, () => {
+      for (const frames of this.#byLane.values()) frames.flush();
+      this.#send(concat(this.#partial.splice(0)));
+      return this.#sentCount > before;
+    });
+  }
+
+  #send(bytes: Uint8Array): void {
+    if (bytes.length === 0) return;
+    this.#sentCount++;
+    this.#enqueue(bytes);
+  }
+
+  /** Returns the repair of a lane's frames. The first lane's repair also detects that a second response begins. */
+  #framesOf(lane: Lane): FrameRepair {
+    let frames = this.#byLane.get(lane);
+    if (!frames) {
+      const isFirst = this.#byLane.size === 0;
+      frames = new FrameRepair(lane.stream, this.#longest, (bytes) => this.#send(bytes));
+      if (isFirst) frames.onEvent = (event, rest) => this.#takeOver(event, rest);
+      this.#byLane.set(lane, frames);
+    }
+    return frames;
+  }
+
+  /** If several responses are under way, starts to split the chunks here, from the event's frame on. Returns whether it did. */
+  #takeOver(event: Record<string, unknown>, rest: () => Uint8Array): boolean {
+    const lane = this.#lanes.of(event);
+    if (lane) lane.numberBefore = event.sequence_number;
+    if (!this.#lanes.areApart) return false;
+    for (const frames of this.#byLane.values()) frames.onEvent = undefined;
+    this.#splitter = new FrameSplitter();
+    this.#split(rest());
+    return true;
+  }
+
+  #split(chunk: Uint8Array): void {
+    const splitter = this.#splitter!;
+    let start = splitter.take(chunk);
+    if (start > 0) this.#send(chunk.subarray(0, start));
+    for (let end = splitter.endFrom(start); end >= 0; end = splitter.endFrom(start)) {
+      this.#pass(concat([...this.#partial.splice(0), chunk.subarray(start, end)]));
+      start = end;
+    }
+    if (start < chunk.length) this.#partial.push(chunk.subarray(start));
+  }
+
+  /** Gives a whole frame to the repair of its lane, after the frames that already wait for that repair. */
+  #pass(bytes: Uint8Array): void {
+    const event = parseFrame(bytes)?.event;
+    const lane = event && this.#lanes.of(event);
+    if (!lane) {
+      this.#send(bytes);
+      return;
+    }
+    lane.numberBefore = event.sequence_number;
+    const frames = this.#framesOf(lane);
+    const waiting = this.#waiting.get(lane);
+    const passed = waiting ? waiting.then(() => frames.push(bytes)) : frames.push(bytes);
+    if (!(passed instanceof Promise)) return;
+    const settled = passed
+      .catch(() => this.#send(bytes))
+      .then(() => {
+        if (this.#waiting.get(lane) === settled) this.#waiting.delete(lane);
+      });
+    this.#waiting.set(lane, settled);
+  }
+}

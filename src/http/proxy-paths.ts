@@ -1,0 +1,42 @@
+/** Tells from the path of a request to the proxy who answers it: the health check, the links or the upstream. */
+
+/** The path of the health check. */
+export const HEALTH_PATH = "/healthz";
+/** The path below which the proxy serves files. */
+export const FILES_PATH = "/files";
+
+/** Whether a request is a health check, which the proxy answers itself. */
+export function isHealthCheck(method: string, pathname: string): boolean {
+  return pathname === HEALTH_PATH && (method === "GET" || method === "HEAD");
+}
+
+/**
+ * Whether a request's target is a path below `/files`, as it was received and decoded once. The proxy answers all of them itself,
+ * so that a server in front that lets only `/files` pass cannot be made to let the API pass.
+ */
+export function isFilesTarget(target: string): boolean {
+  return /^\/+files(?:\/|$)/.test(receivedPath(target));
+}
+
+/** Whether a target has `.` or `..` segments. */
+export function hasSteps(target: string): boolean {
+  return /(?:^|\/)\.{1,2}(?:\/|$)/.test(receivedPath(target));
+}
+
+/** Returns the path of a target, with ASCII characters decoded and `\` as `/`, and without the origin of an absolute target. */
+function receivedPath(target: string): string {
+  return target
+    .replace(/^[a-z][a-z\d+.-]*:\/\/[^/\\?#]*/i, "")
+    .replace(/[?#].*$/s, "")
+    .replace(/%([0-7][\da-f])/gi, (_, hex) => String.fromCharCode(Number.parseInt(hex, 16)))
+    .replaceAll("\\", "/");
+}
+
+/** Returns the path, without `..` segments, and the query of a request. Both are missing if its URL is invalid. */
+export function targetOf({ url }: Request): { pathname?: string; search?: string } {
+  try {
+    return new URL(url);
+  } catch {
+    return {};
+  }
+}

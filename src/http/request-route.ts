@@ -1,0 +1,93 @@
+/** Decides from a request's method and URL whether its answer is repaired, and what that answer holds. */
+
+import type { AnswerShape } from "./json.js";
+
+type Fetch = typeof globalThis.fetch;
+
+/** A request whose answer is a response, or items that may be messages. */
+export interface Route extends AnswerShape {
+  /** The request creates a response. All others read or cancel one, or read items. */
+  isCreate: boolean;
+  /** The id of the response that is read or cancelled. */
+  responseId: string | undefined;
+  /** The item of a conversation that is read. */
+  item: { id: string; conversationId: string } | undefined;
+  /** The URL up to `/responses` or `/conversations`: `https://api.openai.com/v1`. */
+  base: string;
+  /** The query to send with every other request, such as Azure's `api-version` or a gateway's `provider`. */
+  search: string;
+}
+
+/** The properties of a route that the method and the path of a request determine. Here, `base` is a path. */
+type Endpoint = Omit<Route, "isNewestFirst" | "search">;
+
+const RESPONSES_PATH = /^(.*)\/responses(?:\/([^/]+)(\/cancel|\/input_items)?)?\/?$/;
+const CONVERSATION_ITEMS_PATH = /^(.*)\/conversations\/([^/]+)\/items(?:\/([^/]+))?\/?$/;
+
+/** The query parameters of the endpoints that a {@link Route} can have. Other endpoints do not accept these parameters. */
+const OWN_PARAMETER =
+  /^(?:stream|starting_after|include|include\[.*\]|include_obfuscation|after|before|limit|order|beta)$/;
+
+/** Returns the route of a request, or `undefined` if its answer is not repaired. */
+export function routeOf(input: Parameters<Fetch>[0], init: RequestInit | undefined): Route | undefined {
+  const href = input instanceof Request ? input.url : String(input);
+  if (!/\/responses|\/conversations/.test(href) || !URL.canParse(href)) return undefined;
+  const method = (init?.method ?? (input instanceof Request ? input.method : "GET")).toUpperCase();
+  const { pathname, origin, searchParams } = new URL(href);
+  const items = CONVERSATION_ITEMS_PATH.exec(pathname);
+  const endpoint = items
+    ? conversationItems(items, method)
+    : responseEndpoint(RESPONSES_PATH.exec(pathname), method);
+  if (!endpoint) return undefined;
+  return {
+    ...endpoint,
+    isNewestFirst: searchParams.get("order") !== "asc",
+    base: origin + endpoint.base,
+    search: sharedSearch(searchParams),
+  };
+}
+
+/** Reading the items of a conversation, or one of them. */
+function conversationItems(path: RegExpExecArray, method: string): Endpoint | undefined {
+  if (method !== "GET") return undefined;
+  const [, base = "", conversationId = "", itemId] = path;
+  return {
+    isCreate: false,
+    responseId: undefined,
+    item: itemId === undefined ? undefined : { id: idIn(itemId), conversationId: idIn(conversationId) },
+    holds: itemId === undefined ? "items" : "item",
+    base,
+  };
+}
+
+/** Creating, reading or cancelling a response, or reading its input items. */
+function responseEndpoint(path: RegExpExecArray | null, method: string): Endpoint | undefined {
+  if (!path) return undefined;
+  const [, base = "", id, action] = path;
+  const isCreate = method === "POST" && id === undefined;
+  const isCancel = method === "POST" && action === "/cancel";
+  const isRead = method === "GET" && id !== undefined && action !== "/cancel";
+  if (!isCreate && !isCancel && !isRead) return undefined;
+  return {
+    isCreate,
+    responseId: id === undefined ? undefined : idIn(id),
+    item: undefined,
+    holds: action === "/input_items" ? "items" : "response",
+    base,
+  };
+}
+
+/** Decodes an id in a path segment. Returns the segment itself if its percent-encoding is invalid. */
+function idIn(segment: string): string {
+  try {
+    return decodeURIComponent(segment);
+  } catch {
+    return segment;
+  }
+}
+
+/** Returns the query that other endpoints get, with its question mark; empty if there is none. */
+function sharedSearch(params: URLSearchParams): string {
+  const shared = [...params].filter(([name]) => !OWN_PARAMETER.test(name));
+  return shared.length > 0 ? `?${new URLSearchParams(shared)}` : "";
+}

@@ -1,0 +1,72 @@
+/**
+ * Resumes an event stream whose texts get links. The rest of a text does not show which links it has: it can begin inside a path,
+ * and the calls came before. So the stream is requested from its start, and the events that the client has are dropped.
+ */
+import { concat } from "./body.js";
+import { FrameSplitter, parseFrame } from "./frames.js";
+
+/** A request for the rest of a stream. */
+export interface Resumed {
+  /** The request for the whole stream. */
+  input: Request | string;
+  /** The number of the last event that the client has. */
+  after: number;
+}
+
+/** Returns the request for the whole stream, if a request asks for its rest with `stream=true` and `starting_after`. */
+export function resumedBy(input: Request | string | URL): Resumed | undefined {
+  const url = new URL(input instanceof Request ? input.url : input);
+  const after = url.searchParams.get("starting_after") ?? "";
+  if (url.searchParams.get("stream") !== "true" || !/^\d{1,15}$/.test(after)) return undefined;
+  url.searchParams.delete("starting_after");
+  return { input: input instanceof Request ? new Request(url, input) : url.href, after: Number(after) };
+}
+
+/**
+ * Returns an event stream without the events up to the number `after`. Inserted events that repeat this number stay, because the
+ * client may not have them. Without a number, returns the same stream.
+ */
+export function eventsAfter(
+  stream: ReadableStream<Uint8Array>,
+  after: number | undefined,
+): ReadableStream<Uint8Array> {
+  if (after === undefined) return stream;
+  const reader = stream.getReader();
+  const skip = skipper(after);
+  let isSkipping = true;
+  return new ReadableStream<Uint8Array>(
+    {
+      async pull(controller) {
+        for (;;) {
+          const { done, value } = await reader.read();
+          if (done) return controller.close();
+          const rest: Uint8Array | undefined = isSkipping ? skip(value) : value;
+          if (!rest) continue;
+          isSkipping = false;
+          if (rest.length > 0) return controller.enqueue(rest);
+        }
+      },
+      cancel: (reason) => reader.cancel(reason),
+    },
+    { highWaterMark: 0 },
+  );
+}
+
+/** Returns a function that returns the bytes of a chunk from the first frame to send on: `undefined` before that frame. */
+function skipper(after: number): (chunk: Uint8Array) => Uint8Array | undefined {
+  const splitter = new FrameSplitter();
+  let partial: Uint8Array[] = [];
+  return (chunk) => {
+    let start = splitter.take(chunk);
+    for (let end = splitter.endFrom(start); end >= 0; end = splitter.endFrom(start)) {
+      const frame = concat([...partial, chunk.subarray(start, end)]);
+      partial = [];
+      const number = parseFrame(frame)?.event.sequence_number;
+      if (number === after) return chunk.subarray(end);
+      if (typeof number === "number" && number > after) return concat([frame, chunk.subarray(end)]);
+      start = end;
+    }
+    partial.push(chunk.subarray(start));
+    return undefined;
+  };
+}

@@ -1,0 +1,409 @@
+/**
+ * Writes working links into the texts of one response: into whole texts, and into texts that still stream.
+ * Long, as each step from a mention to its link is a method of one object.
+ */
+import { isRanged, rangesOf } from "../citations/index-units.js";
+import { movedAnnotations, uncitedLinks, withReplacements } from "../citations/links/linked-ranges.js";
+import { type Candidate, LinkedText } from "../citations/links/linked-text.js";
+import { WindowMarkup } from "../citations/links/window-markup.js";
+import { type LinkUrl, linkAt, noteAt, textAround } from "../citations/links/writing.js";
+import { LinkPlaces } from "../citations/markup/link-places.js";
+import { meantRange } from "../citations/meant-range.js";
+import { lastSegment } from "../citations/mentions.js";
+import type { Range } from "../citations/ranges.js";
+import { decode, fold } from "../citations/spelling.js";
+import type { PieceResolution } from "../containers/text-files.js";
+import { isThenable } from "../errors.js";
+import { once } from "../once.js";
+import type { Links, ReplacedText, Settings } from "../options.js";
+import type {
+  Annotation,
+  ContainerFileCitation,
+  PartPosition,
+  RecoveredCitation,
+  UnresolvedMention,
+} from "../types.js";
+
+/** What the links of a response need to know about the response's files. */
+export interface LinkFiles {
+  /**
+   * Returns the files that a piece of a text means; `undefined` if only the complete response can show it. `lastName`: the path or
+   * name at the piece's end, without the root.
+   */
+  resolvePiece(position: PartPosition, piece: string, lastName: string): Promise<PieceResolution | undefined>;
+  /** Whether the response's data is inconsistent, so that no file can be found. */
+  readonly isGivenUp: boolean;
+  noteError(error: unknown): void;
+  /** Adds to the time for which the response was delayed, in milliseconds. */
+  noteHeld(ms: number): void;
+}
+
+/** A text and its links so far. */
+export interface LinkedPart {
+  readonly position: PartPosition;
+  readonly text: LinkedText;
+  /** The pieces of the model's text. */
+  readonly pieces: string[];
+  /** The citations of links that were found without an annotation. */
+  readonly found: RecoveredCitation[];
+  /** The next mention cannot be decided before the response is complete. */
+  isUndecided: boolean;
+}
+
+/** A whole text of the model with its annotations, and the mentions in it that mean no file. */
+export interface WholeText {
+  position: PartPosition;
+  original: string;
+  /** The annotations of the part, and the citations that it lacks, in the text's order. */
+  given: readonly Annotation[];
+  missing: readonly ContainerFileCitation[];
+  unresolved: readonly UnresolvedMention[];
+}
+
+/** A text with links, and the annotations that fit it. */
+export interface TextWithAnnotations {
+  text: string;
+  annotations: readonly Annotation[];
+}
+
+/** What a mention becomes: a link, a note, or what the model wrote. */
+type Meaning =
+  | { kind: "file"; range: Range; citation: ContainerFileCitation; found?: RecoveredCitation }
+  | { kind: "missing"; mention: UnresolvedMention }
+  | { kind: "nothing" }
+  /** More text is needed, or the whole response. */
+  | { kind: "longer" | "undecided" };
+/** A file citation and the range that it means. */
+interface CitedRange {
+  range: Range;
+  citation: ContainerFileCitation;
+}
+type Decide = (part: LinkedPart, candidate: Candidate) => Promise<Meaning>;
+
+const NOTHING: Meaning = { kind: "nothing" };
+
+/** The links of one response. */
+export class ResponseLinks {
+  readonly #links: Links;
+  readonly #settings: Settings;
+  readonly #files: LinkFiles;
+  readonly #parts = new Map<string, LinkedPart>();
+  /** A URL took too long, so no more links are made. */
+  #isStopped = false;
+  /** How many URLs are awaited, and since when. */
+  #awaitedCount = 0;
+  #awaitedSince = 0;
+
+  constructor(links: Links, settings: Settings, files: LinkFiles) {
+    this.#links = links;
+    this.#settings = settings;
+    this.#files = files;
+  }
+
+  /** The parts so far. */
+  get parts(): Iterable<LinkedPart> {
+    return this.#parts.values();
+  }
+
+  /** Returns whether the part at a position streams or has streamed. */
+  has(position: PartPosition): boolean {
+    return this.#parts.has(keyOf(position));
+  }
+
+  /** Returns the part at a position. It is created at the first call. */
+  partAt(position: PartPosition): LinkedPart {
+    const key = keyOf(position);
+    const part = this.#parts.get(key) ?? this.#newPart(position);
+    this.#parts.set(key, part);
+    return part;
+  }
+
+  #newPart(position: PartPosition): LinkedPart {
+    const text = new LinkedText(this.#settings.roots, this.#links.onMissing !== undefined);
+    return { position, text, pieces: [], found: [], isUndecided: false };
+  }
+
+  /** Adds text that was sent already, because it cannot belong to a mention. */
+  pass(part: LinkedPart, text: string): void {
+    part.text.push(text);
+    part.pieces.push(text);
+    part.text.candidate();
+    part.text.release();
+  }
+
+  /** Adds a delta to a text that streams. Returns the text that can be sent now: as a promise only if a mention has ended. */
+  push(part: LinkedPart, delta: string): string | Promise<string> {
+    part.text.push(delta);
+    part.pieces.push(delta);
+    const deciding = part.isUndecided ? undefined : this.#decideAll(part, this.#decideInStream);
+    return deciding ? deciding.then(() => part.text.take()) : part.text.take();
+  }
+
+  /**
+   * Returns a whole text with links, and its annotations. Links that were sent in a stream stay. `onFound` gets the citations of
+   * the links that have no annotation.
+   */
+  finish(
+    whole: WholeText,
+    onFound: (found: readonly RecoveredCitation[]) => void,
+  ): TextWithAnnotations | Promise<TextWithAnnotations> {
+    const { position, original } = whole;
+    const known = this.#parts.get(keyOf(position));
+    const part = known && originalOf(known) === original ? known : this.#newPart(position);
+    if (part !== known) {
+      part.text.push(original);
+      part.pieces.push(original);
+      if (known) this.#giveUp(known);
+    }
+    part.text.end();
+    part.isUndecided = false;
+    const done = (): TextWithAnnotations => {
+      this.#parts.set(keyOf(position), part);
+      const found = this.#uncited(part, whole);
+      if (found.length > 0) onFound(found);
+      const added = [...whole.missing, ...found.map(({ annotation }) => annotation)];
+      if (found.length > 0) added.sort((a, b) => a.start_index - b.start_index);
+      return this.#moved(part, original, [...whole.given, ...added]);
+    };
+    const deciding = this.#decideAll(part, this.#decideWhole(whole));
+    return deciding ? deciding.then(done) : done();
+  }
+
+  /** Returns an annotation of a part with its range in the part's text with links. */
+  moved(position: PartPosition, annotation: Annotation): Annotation {
+    const part = this.#parts.get(keyOf(position));
+    if (!part || part.text.replacements.length === 0) return annotation;
+    return this.#moved(part, originalOf(part), [annotation]).annotations[0]!;
+  }
+
+  /** Gives up a text that streamed and is not the whole text, because the stream was resumed in its middle. Its rest is sent. */
+  #giveUp(part: LinkedPart): void {
+    part.text.giveUp();
+    this.#parts.set(`${keyOf(part.position)}, in part`, part);
+  }
+
+  #moved(
+    { text: { replacements } }: LinkedPart,
+    original: string,
+    annotations: readonly Annotation[],
+  ): TextWithAnnotations {
+    const text = replacements.length === 0 ? original : withReplacements(original, replacements);
+    const { indexUnit, roots } = this.#settings;
+    return {
+      text,
+      annotations: movedAnnotations({ original, text, replacements }, annotations, indexUnit, roots),
+    };
+  }
+
+  /** Returns the citations of links that no annotation covers, in the unit of the annotations. */
+  #uncited({ found }: LinkedPart, { original, given, missing }: WholeText): readonly RecoveredCitation[] {
+    if (found.length === 0) return found;
+    const { indexUnit, roots } = this.#settings;
+    return uncitedLinks(original, [...given, ...missing], found, indexUnit, roots);
+  }
+
+  /** Decides the mentions that have ended. Returns `undefined` if there are none. */
+  #decideAll(part: LinkedPart, decide: Decide): Promise<void> | undefined {
+    const first = part.text.candidate();
+    return first && this.#decideFrom(part, first, decide);
+  }
+
+  async #decideFrom(part: LinkedPart, first: Candidate, decide: Decide): Promise<void> {
+    for (let candidate: Candidate | undefined = first; candidate; candidate = part.text.candidate()) {
+      const meaning = await this.#decided(part, candidate, decide);
+      if (meaning.kind === "undecided") {
+        part.isUndecided = true;
+        return;
+      }
+      if (meaning.kind === "longer") continue;
+      if (meaning.kind === "file") await this.#link(part, candidate, meaning);
+      else if (meaning.kind === "missing") this.#note(part, candidate, meaning.mention);
+      else part.text.leave();
+    }
+  }
+
+  /** Leaves a mention as the model wrote it if the decision fails, because of a bug of ours or unexpected data. */
+  async #decided(part: LinkedPart, candidate: Candidate, decide: Decide): Promise<Meaning> {
+    if (this.#isStopped || this.#files.isGivenUp) return NOTHING;
+    try {
+      return await decide(part, candidate);
+    } catch (error) {
+      this.#files.noteError(error);
+      return NOTHING;
+    }
+  }
+
+  readonly #decideInStream: Decide = async (part, candidate) => {
+    const { isPath, window, at, nameEnd } = candidate;
+    const name = window.slice(at, nameEnd);
+    if (!isPath && !isFileName(name)) return NOTHING;
+    const lastName = relativeName(name, this.#settings.roots);
+    const piece = await this.#files.resolvePiece(part.position, window, lastName);
+    if (!piece) return { kind: "undecided" };
+    if (piece.mayGoOn && part.text.extend()) return { kind: "longer" };
+    const citation = piece.citations.find(({ start }) => start === at);
+    if (citation && !piece.isOutdated(citation.annotation)) {
+      const found = this.#inWholeText(citation, candidate);
+      return { kind: "file", range: citation, citation: found.annotation, found };
+    }
+    const mention = piece.unresolved.find(({ start }) => start === at);
+    if (piece.isLacking && mention?.reason !== "container-unavailable") return { kind: "undecided" };
+    return mention ? missingAt(mention) : NOTHING;
+  };
+
+  /** Returns a citation of a candidate's window with the range in the whole text. */
+  #inWholeText(citation: RecoveredCitation, { at, start, startCodePoints }: Candidate): RecoveredCitation {
+    const { annotation } = citation;
+    const startIndex = this.#settings.indexUnit === "utf-16" ? start : startCodePoints;
+    const endIndex = startIndex + annotation.end_index - annotation.start_index;
+    return {
+      ...citation,
+      annotation: { ...annotation, start_index: startIndex, end_index: endIndex },
+      start: start - at + citation.start,
+      end: start - at + citation.end,
+    };
+  }
+
+  /**
+   * Returns a function that decides the mentions of a whole text: by the API's annotations, then like in a stream, and last by what
+   * was found for the whole text.
+   */
+  #decideWhole({ original, given, missing, unresolved }: WholeText): Decide {
+    // Made when they are first needed: most calls are for a text whose mentions are all decided.
+    const citedByApi = once(() => this.#byStart(original, given));
+    const found = once(() => this.#byStart(original, missing));
+    return async (part, candidate) => {
+      const { start, at } = candidate;
+      const known = citedByApi().get(start);
+      if (known) return knownFile(part, candidate, known);
+      const meaning = await this.#decideInStream(part, candidate);
+      if (meaning.kind !== "undecided") return meaning;
+      const later = found().get(start);
+      if (later) return knownFile(part, candidate, later);
+      const mention = unresolved.find((missed) => missed.start === start);
+      return mention ? missingAt({ ...mention, start: at, end: at + mention.end - start }) : NOTHING;
+    };
+  }
+
+  /** Returns the file citations by the start of the range that they mean. */
+  #byStart(original: string, annotations: readonly Annotation[]): Map<number, CitedRange> {
+    const ranged = annotations.filter(isRanged);
+    const { indexUnit, roots } = this.#settings;
+    const { ranges } = rangesOf(original, ranged, indexUnit, roots);
+    const cited = new Map<number, CitedRange>();
+    for (const [at, annotation] of ranged.entries()) {
+      if (annotation.type !== "container_file_citation") continue;
+      const range = meantRange(original, ranges[at]!);
+      cited.set(range.start, { range, citation: annotation as unknown as ContainerFileCitation });
+    }
+    return cited;
+  }
+
+  /** Replaces a mention with its link. */
+  async #link(part: LinkedPart, candidate: Candidate, meaning: Meaning & { kind: "file" }): Promise<void> {
+    const { window, start, at } = candidate;
+    const { range, citation, found } = meaning;
+    const base = start - at;
+    const place = new LinkPlaces(new WindowMarkup(window), part.text.isJson).placeFor(range);
+    if (!place) return part.text.leave(base + range.end);
+    try {
+      const replaced = { text: window.slice(place.start, place.end), ...textAround(place, citation) };
+      const link = linkAt(place, citation, await this.#urlOf(citation, replaced));
+      if (!link) return part.text.leave(base + range.end);
+      const isReplaced = part.text.replace({ start: base + place.start, end: base + place.end, ...link });
+      if (isReplaced && found) part.found.push(found);
+    } catch (error) {
+      this.#files.noteError(error);
+      part.text.leave(base + range.end);
+    }
+  }
+
+  /** Calls `toUrl`. Rejects if `toUrl` takes longer than `timeoutMs`, and then makes no more links. */
+  async #urlOf(citation: ContainerFileCitation, replaced: ReplacedText): Promise<LinkUrl> {
+    const url = this.#links.toUrl(citation, replaced);
+    if (!isThenable(url)) return url;
+    const { timeoutMs } = this.#settings;
+    if (this.#awaitedCount++ === 0) this.#awaitedSince = performance.now();
+    let timer: ReturnType<typeof setTimeout> | undefined;
+    const timeout = new Promise<never>((_, reject) => {
+      timer = setTimeout(() => {
+        this.#isStopped = true;
+        reject(new Error(`the URL of a link took longer than ${timeoutMs} ms`));
+      }, timeoutMs);
+    });
+    try {
+      return await Promise.race([url, timeout]);
+    } finally {
+      clearTimeout(timer);
+      if (--this.#awaitedCount === 0) this.#files.noteHeld(performance.now() - this.#awaitedSince);
+    }
+  }
+
+  /** Replaces a mention without a file with the note of `onMissing`. */
+  #note(part: LinkedPart, { window, start, at }: Candidate, mention: UnresolvedMention): void {
+    const base = start - at;
+    const { onMissing } = this.#links;
+    const places = new LinkPlaces(new WindowMarkup(window), part.text.isJson);
+    const place = onMissing && places.placeForNote(mention);
+    try {
+      const written =
+        place && noteAt(place, onMissing({ ...mention, start, end: base + mention.end }), places.isJson);
+      if (place && written !== undefined) {
+        part.text.replace({
+          start: base + place.start,
+          end: base + place.end,
+          before: written,
+          url: "",
+          after: "",
+        });
+        return;
+      }
+    } catch (error) {
+      this.#files.noteError(error);
+    }
+    part.text.leave(base + mention.end);
+  }
+}
+
+/** Returns what a mention becomes that an annotation of the whole text covers. */
+function knownFile(part: LinkedPart, candidate: Candidate, { range, citation }: CitedRange): Meaning {
+  const { isPath, window, at, nameEnd, start } = candidate;
+  // The URL of an earlier repair is covered too.
+  if (!isPath && !isFileName(window.slice(at, nameEnd))) return NOTHING;
+  const end = at + range.end - start;
+  if (end > window.length) return part.text.extend() ? { kind: "longer" } : NOTHING;
+  return { kind: "file", range: { start: at, end }, citation };
+}
+
+/** Returns what a mention without a file becomes. If its list is unavailable, the file may be there, so it gets no note. */
+function missingAt(mention: UnresolvedMention): Meaning {
+  return mention.reason === "container-unavailable" ? NOTHING : { kind: "missing", mention };
+}
+
+/** A URL, or a path of a site. */
+const OF_A_SITE = /^(?:\/|#|\?|(?!(?:attachment|file):)[a-z][a-z\d+.-]*:)/i;
+
+/** Returns whether a link's destination can be the name of a file in the container: a name with an extension. */
+function isFileName(destination: string): boolean {
+  return !OF_A_SITE.test(destination) && /\.[a-z]/i.test(destination);
+}
+
+/** Returns a path or name as it is written, decoded and folded, without the root. */
+function relativeName(written: string, roots: readonly string[]): string {
+  const path = fold(decode(written)).replace(/^[a-z]+:\/{0,3}/, "");
+  const root = roots
+    .map((one) => `${fold(one).slice(1)}/`)
+    .find((one) => path.replace(/^\//, "").startsWith(one));
+  return root === undefined ? path.slice(lastSegment(path)) : path.slice(path.indexOf(root) + root.length);
+}
+
+/** Returns the model's text of a part, as far as it is known. Joins its pieces once. */
+function originalOf({ pieces }: LinkedPart): string {
+  if (pieces.length > 1) pieces.splice(0, pieces.length, pieces.join(""));
+  return pieces[0] ?? "";
+}
+
+/** Returns the position of a part as a map key. */
+export function keyOf({ outputIndex, contentIndex }: PartPosition): string {
+  return `${outputIndex}/${contentIndex}`;
+}

@@ -1,0 +1,157 @@
+/** Sends the texts of a stream with working links. Holds only text that can belong to a mention. */
+import { andThen } from "../responses/repair.js";
+import type { LinkedPart, ResponseLinks } from "../responses/response-links.js";
+import type { ResponseRepair } from "../responses/response-repair.js";
+import type { Annotation } from "../types.js";
+import { type Event, positionOf, type Taken } from "./events.js";
+
+/** The text deltas and the annotation events of one response. */
+export class StreamLinks {
+  readonly #repair: ResponseRepair;
+  readonly #links: ResponseLinks;
+  readonly #timeoutMs: number;
+  /** The latest delta of each text: the template for a delta that is inserted. */
+  readonly #latest = new Map<LinkedPart, Event>();
+  /** The annotation events of a text whose links are not all decided. */
+  #annotations: Event[] = [];
+  /** The item for which the lists were requested. */
+  #lookedAheadFor: unknown;
+  #timer: ReturnType<typeof setTimeout> | undefined;
+  /** Since when text is held, and how long recoveries had delayed the response then, in milliseconds. */
+  #heldSince: { now: number; heldMs: number } | undefined;
+  /** Resolves when text is held for longer than `timeoutMs`. `undefined` if no text is held. */
+  overdue: Promise<void> | undefined;
+
+  constructor(repair: ResponseRepair, links: ResponseLinks, timeoutMs: number) {
+    this.#repair = repair;
+    this.#links = links;
+    this.#timeoutMs = timeoutMs;
+  }
+
+  /** Whether annotation events are held. No other event must overtake them. */
+  get isHoldingEvents(): boolean {
+    return this.#annotations.length > 0;
+  }
+
+  /**
+   * Whether no text is held and no link is open, so that a delta that cannot belong to a mention can be sent at once. False until the
+   * first delta of an item, because the lists are requested then.
+   */
+  isIdle = false;
+
+  /** Records text that was sent: it cannot belong to a mention. `event` is the delta that it starts with. */
+  passText(event: Event, text: string): void {
+    const position = positionOf(event);
+    if (!position) return;
+    const part = this.#links.partAt(position);
+    this.#latest.set(part, event);
+    this.#lookAhead(part, event);
+    this.#links.pass(part, text);
+  }
+
+  /** Returns a delta with the text that can be sent now. It is the same event if that is the delta's own text. */
+  takeDelta(event: Event): Taken {
+    const position = positionOf(event);
+    if (!position || typeof event.delta !== "string") return [event];
+    const before = this.isHoldingEvents ? this.release() : [];
+    const part = this.#links.partAt(position);
+    this.#latest.set(part, event);
+    const pushed = this.#links.push(part, event.delta);
+    this.#lookAhead(part, event);
+    const isDeciding = pushed instanceof Promise;
+    // A decision has its own time limit. The text must not be sent while it is made.
+    if (isDeciding) this.stop();
+    return andThen(pushed, (text) => {
+      this.isIdle = part.text.isIdle;
+      this.#watchHeld(isDeciding || text !== "");
+      const sent = text === event.delta ? event : changed(event, text);
+      return [...before, sent];
+    });
+  }
+
+  /** Requests the lists that a text will need: when a path begins, or at the text's start if the calls name files. */
+  #lookAhead({ position, text }: LinkedPart, { item_id: item }: Event): void {
+    if (this.#lookedAheadFor === item || !(text.isPathOpen || this.#repair.expectsFiles(position))) return;
+    this.#lookedAheadFor = item;
+    this.#repair.lookAhead(position);
+  }
+
+  /** Holds an annotation event until the links of its text are decided. */
+  hold(event: Event): void {
+    this.#annotations.push(event);
+  }
+
+  /** Returns the text that is decided but was not sent, and the held annotation events with their ranges in the new text. */
+  release(): Event[] {
+    return [...this.#deltas((part) => part.text.take()), ...this.#releaseAnnotations()];
+  }
+
+  /** Returns all held text unchanged, and the held annotation events. */
+  releaseUnchanged(): Event[] {
+    return [...this.#deltas((part) => part.text.release()), ...this.#releaseAnnotations()];
+  }
+
+  /** Returns the text that was held for longer than `timeoutMs`. Reports that its links are missing. */
+  takeOverdue(): Event[] {
+    const deltas = this.#deltas((part) => part.text.release());
+    if (deltas.length > 0) {
+      this.#repair.noteError(
+        new Error(`text was held for longer than ${this.#timeoutMs} ms, so its links were not replaced`),
+      );
+    }
+    return deltas;
+  }
+
+  /** Ends the time limit of the held text. */
+  stop(): void {
+    clearTimeout(this.#timer);
+    this.#timer = undefined;
+    this.overdue = undefined;
+    if (!this.#heldSince) return;
+    const { now, heldMs } = this.#heldSince;
+    this.#heldSince = undefined;
+    // The time in which a recovery ran is counted already.
+    this.#repair.noteHeld(Math.max(0, performance.now() - now - (this.#repair.heldMs - heldMs)));
+  }
+
+  #deltas(take: (part: LinkedPart) => string): Event[] {
+    const deltas: Event[] = [];
+    for (const part of this.#links.parts) {
+      const latest = this.#latest.get(part);
+      const text = latest ? take(part) : "";
+      if (!latest || text === "") continue;
+      part.isUndecided = false;
+      // The delta repeats the number of the event before it. Its text is not the text that `obfuscation` pads.
+      const { obfuscation: _, ...delta } = changed(latest, text);
+      deltas.push(delta);
+    }
+    this.#watchHeld(true);
+    return deltas;
+  }
+
+  #releaseAnnotations(): Event[] {
+    return this.#annotations.splice(0).map((event) => {
+      const position = positionOf(event);
+      const annotation = event.annotation as Annotation;
+      const moved = position && this.#links.moved(position, annotation);
+      return !moved || moved === annotation ? event : { ...event, annotation: moved };
+    });
+  }
+
+  /** Starts the time limit when text is held, and starts it anew after held text was sent. */
+  #watchHeld(isSent: boolean): void {
+    const isHolding = [...this.#latest.keys()].some(({ text }) => text.heldLength > 0);
+    if (isHolding && this.overdue && !isSent) return;
+    this.stop();
+    if (!isHolding) return;
+    this.#heldSince = { now: performance.now(), heldMs: this.#repair.heldMs };
+    this.overdue = new Promise((resolve) => {
+      this.#timer = setTimeout(resolve, this.#timeoutMs);
+    });
+  }
+}
+
+/** Returns a delta with another text. Its log probabilities belong to tokens that are gone. */
+function changed(event: Event, delta: string): Event {
+  return { ...event, delta, ...(Array.isArray(event.logprobs) && { logprobs: [] }) };
+}

@@ -1,0 +1,485 @@
+/**
+ * Repairs a streamed response event by event. It inserts the missing citations where the API would have sent them.
+ * Long, as it holds the order of events in one place.
+ */
+import { asError, isRecord } from "../errors.js";
+import {
+  andThen,
+  annotationsOf,
+  isOutputText,
+  partsOf,
+  repairItem,
+  repairOutput,
+  repairPart,
+} from "../responses/repair.js";
+import { FileCitationsError } from "../responses/report.js";
+import { type RepairContext, ResponseRepair } from "../responses/response-repair.js";
+import { notAmong } from "../responses/same-citation.js";
+import type { Annotation, ContainerFileCitation, PartPosition } from "../types.js";
+import {
+  ENDS_OF_MESSAGE,
+  type Event,
+  FINAL,
+  isIndex,
+  isRead,
+  keyOf,
+  positionOf,
+  precedingNumber,
+  type Taken,
+} from "./events.js";
+import { StreamLinks } from "./stream-links.js";
+import { TextWatch } from "./text-watch.js";
+
+/** Repairs the events of one response, and then the events of the next response if the stream carries several. */
+export class StreamRepair {
+  /** The folders below which paths are searched in the text. */
+  readonly roots: readonly string[];
+  readonly #context: RepairContext;
+  #repair: ResponseRepair;
+  /** The annotations from the API's annotation events, by part. */
+  readonly #sent = new Map<string, Annotation[]>();
+  /** The `output_text.done` events that were sent, and how many citations were added to each text. */
+  readonly #texts = new Map<string, { event: Event; addedCount: number }>();
+  readonly #held: { event: Event; numberBefore: unknown }[] = [];
+  #watch: TextWatch;
+  /** Whether deltas are scanned. `undefined` until the first delta of a message: without a container no scan is needed. */
+  #isWatching: boolean | undefined;
+  /** Sends the texts with working links, with the option `links`. */
+  #links: StreamLinks | undefined;
+  /** Whether the deltas of the current message get links. `undefined` until its first delta. */
+  #isLinking: boolean | undefined;
+  #isFinished = false;
+  #responseId: unknown;
+  /** The sequence number of the latest event that was read. */
+  #number: number | undefined;
+  /** The error event with which the API ended the stream. */
+  #apiError: Error | undefined;
+
+  constructor(context: RepairContext) {
+    this.roots = context.settings.roots;
+    this.#context = context;
+    this.#repair = new ResponseRepair(context);
+    this.#watch = new TextWatch(this.roots);
+    this.#links = this.#newLinks();
+  }
+
+  #newLinks(): StreamLinks | undefined {
+    const { links } = this.#repair;
+    return links && new StreamLinks(this.#repair, links, this.#context.settings.timeoutMs);
+  }
+
+  /**
+   * Returns the events to send in place of `event`. If nothing is missing, returns the same event object synchronously, so that a
+   * stream with nothing to repair never waits. `numberBefore` returns the sequence number of the previous event.
+   */
+  take(event: Event, numberBefore: () => unknown): Taken {
+    const isEnd = ENDS_OF_MESSAGE.has(event.type);
+    if (isEnd && (this.#isHeld || this.#mustHold(event))) {
+      this.#held.push({ event, numberBefore: numberBefore() });
+      return [];
+    }
+    if (this.#isHeld) return this.#release(event);
+    return this.#unchangedOnError([event], () => this.#take(event, numberBefore));
+  }
+
+  /**
+   * Whether the end events of a message are held until the event after the message, which shows whether the message was the last
+   * one. While events are held, every event must go through `take`, to keep the order.
+   */
+  get isHolding(): boolean {
+    return this.#isHeld || this.#links?.isHoldingEvents === true;
+  }
+
+  get #isHeld(): boolean {
+    return this.#held.length > 0;
+  }
+
+  /** Whether the deltas of the text get working links. If so, every delta must go through `take`. */
+  get isLinking(): boolean {
+    if (!this.#links) return false;
+    this.#isLinking ??= !this.#isFinished && this.#repair.hasContainers;
+    return this.#isLinking;
+  }
+
+  /** Whether no text is held, so that a delta that cannot belong to a mention can be sent at once. */
+  get isIdle(): boolean {
+    return this.#links?.isIdle === true;
+  }
+
+  /** Records the text of deltas that were sent at once. `event` is the first of them. */
+  passText(event: Event, text: string): void {
+    this.#links?.passText(event, text);
+  }
+
+  /** Returns whether an event of this type must go through `take`. All other events can be sent unread. */
+  mustTake(type: unknown): boolean {
+    return isRead(type) || this.isHolding || (type === "response.output_text.delta" && this.isLinking);
+  }
+
+  /** Resolves when text is held for longer than `timeoutMs`. `undefined` if no text is held. */
+  get overdue(): Promise<void> | undefined {
+    return this.#links?.overdue;
+  }
+
+  /** Returns the text that was held for too long. */
+  takeOverdue(): readonly Event[] {
+    return this.#links?.takeOverdue() ?? [];
+  }
+
+  /** Whether the deltas of the text still have to be scanned. */
+  get isWatching(): boolean {
+    if (this.isLinking) return false;
+    this.#isWatching ??= this.#repair.hasContainers;
+    return this.#isWatching;
+  }
+
+  /**
+   * Scans a delta of the text. A path in a form that the API does not annotate will lack its citation, so the file list is
+   * requested while the text still streams. The annotated form causes no request.
+   */
+  watch(event: Event): void {
+    const position = positionOf(event);
+    if (!position || typeof event.delta !== "string") return;
+    try {
+      if (!this.#watch.shows(event.item_id, event.delta)) return;
+      this.#repair.lookAhead(position);
+    } catch (error) {
+      this.#repair.noteError(error); // a bug of ours must not lose a delta
+    }
+    this.#isWatching = false;
+  }
+
+  /** Records an error for the report. */
+  noteError(error: unknown): void {
+    this.#repair.noteError(error);
+  }
+
+  /** Repairs and returns the held events. Used before input that is not an event, which must not overtake held events. */
+  release(): Taken {
+    return this.#isHeld ? this.#release() : (this.#links?.release() ?? []);
+  }
+
+  /** Ends the response and returns the events that are still held. If the final event never came, the report has this error. */
+  end(): Taken {
+    return andThen(this.release(), (events) => {
+      const text = this.#links?.releaseUnchanged() ?? [];
+      this.#finish(this.#apiError ?? new Error("the stream ended without its final event"));
+      return [...text, ...events];
+    });
+  }
+
+  /** Ends a broken stream: reports what was found so far and returns the held events unchanged. */
+  break(error: unknown): readonly Event[] {
+    const text = this.#links?.releaseUnchanged() ?? [];
+    this.#reportBreak(asError(error));
+    this.cancel(error);
+    return [...text, ...this.#held.splice(0).map(({ event }) => event)];
+  }
+
+  /** Stops the repair because the consumer has left. After an error event of the API, the report names that error. */
+  cancel(reason?: unknown): void {
+    if (this.#apiError) this.#reportBreak(this.#apiError);
+    this.#isFinished = true;
+    this.#links?.stop();
+    this.#repair.cancel(reason);
+  }
+
+  /**
+   * Returns whether an end event waits for the event after its message. That event shows whether the message is the last one,
+   * which gets the citations of unmentioned files, and whether a later call follows. Without one, the message can only mean files
+   * that existed before the response.
+   */
+  #mustHold(event: Event): boolean {
+    if (event.type === "response.output_text.done" && this.#repair.mayCiteUnmentioned) return true;
+    try {
+      return textsOf(event).some(({ position, text, given }) =>
+        this.#repair.mustWait(position, text, given ?? this.#sentFor(event)),
+      );
+    } catch (error) {
+      this.#repair.noteError(error);
+      return false;
+    }
+  }
+
+  /** Repairs the held events, and then `event`, which came after the held events. */
+  #release(event?: Event): Taken {
+    const held = this.#held.splice(0);
+    const text = held[0]!.event;
+    const position = positionOf(text);
+    const isLast = event !== undefined && FINAL.has(event.type);
+    const release = async (): Promise<readonly Event[]> => {
+      if (isLast && isRecord(event.response)) this.#repair.noteWhole(event.response);
+      if (isLast && position && typeof text.text === "string" && this.#repair.mayCiteUnmentioned) {
+        await this.#repair.missingOf(position, text.text, this.#sentFor(text));
+        await this.#repair.citeUnmentioned(position);
+      }
+      const events: Event[] = [];
+      for (const { event: heldEvent, numberBefore } of held)
+        events.push(...(await this.#take(heldEvent, () => numberBefore, true)));
+      if (event) events.push(...(await this.#take(event, () => held.at(-1)!.event.sequence_number)));
+      return events;
+    };
+    const heldEvents = held.map(({ event: heldEvent }) => heldEvent);
+    return this.#unchangedOnError(event ? [...heldEvents, event] : heldEvents, release);
+  }
+
+  /** Returns the result of `take`. If `take` fails, because of a bug of ours or unexpected data, returns the input events. */
+  #unchangedOnError(events: readonly Event[], take: () => Taken): Taken {
+    const giveUp = (error: unknown): readonly Event[] => {
+      if (error instanceof FileCitationsError) throw error;
+      this.#repair.noteError(error);
+      return [...(this.#links?.releaseUnchanged() ?? []), ...events];
+    };
+    try {
+      const taken = take();
+      return taken instanceof Promise ? taken.catch(giveUp) : taken;
+    } catch (error) {
+      return giveUp(error);
+    }
+  }
+
+  /** Stops recovering if the events of the response contradict each other. */
+  #check({ type, sequence_number: number, output_index: outputIndex, item_id: itemId }: Event): void {
+    if (type === "response.created") this.#number = undefined;
+    try {
+      if (isIndex(outputIndex)) this.#repair.checkItem(outputIndex, itemId);
+      if (typeof number !== "number") return;
+      const before = this.#number;
+      this.#number = number;
+      if (before !== undefined && number < before) {
+        throw new Error(`the events are out of order: sequence_number ${number} comes after ${before}`);
+      }
+    } catch (error) {
+      this.#repair.giveUp(error);
+    }
+  }
+
+  /** Repairs one event. `isReleased`: the event was held, and the event after its message is known now. */
+  #take(event: Event, numberBefore: () => unknown, isReleased = false): Taken {
+    const taken = this.#takeOne(event, numberBefore, isReleased);
+    const links = this.#links;
+    if (!links || PARTS_OF_TEXT.has(event.type)) return taken;
+    // The text with its annotations ends before the events that repeat it.
+    return andThen(taken, (events) => (events.length > 0 ? [...links.release(), ...events] : events));
+  }
+
+  #takeOne(event: Event, numberBefore: () => unknown, isReleased: boolean): Taken {
+    const { type, output_index: outputIndex, response, item } = event;
+    if (!isReleased) this.#check(event);
+    // The next item can be a message after another call. Its deltas have to be scanned again.
+    if (type === "response.output_item.added") this.#beginItem();
+    if (type === "response.created" && isRecord(response)) this.#begin(response.id);
+    switch (type) {
+      case "response.created":
+      case "response.in_progress":
+      case "response.queued":
+        if (isRecord(response)) this.#repair.noteResponse(response);
+        return [event];
+      case "response.output_item.added":
+        if (isIndex(outputIndex)) this.#repair.noteItem(outputIndex, item);
+        return [event];
+      case "response.output_text.annotation.added":
+        return this.#takeAnnotation(event);
+      case "response.output_text.delta":
+        return this.#links?.takeDelta(event) ?? [event];
+      case "response.output_text.done":
+        return this.#takeText(event, numberBefore, isReleased);
+      case "response.content_part.done":
+        return this.#takePart(event);
+      case "response.output_item.done":
+        return this.#takeItem(event);
+      case "response.completed":
+      case "response.incomplete":
+      case "response.failed":
+        if (!isRecord(response)) return [event];
+        return this.#takeFinal(event, response, numberBefore);
+      case "error":
+        this.#apiError = new Error(`the stream ended with an error: ${event.message}`);
+        return [event];
+      default:
+        return [event];
+    }
+  }
+
+  /** Finds out at the item's first delta whether its deltas must be read. */
+  #beginItem(): void {
+    this.#isWatching = undefined;
+    this.#isLinking = undefined;
+    if (this.#links) this.#links.isIdle = false;
+  }
+
+  #takeAnnotation(event: Event): Taken {
+    if (!isRecord(event.annotation)) return [event];
+    this.#sentFor(event).push(event.annotation as unknown as Annotation);
+    if (!this.#links || !this.isLinking) return [event];
+    this.#links.hold(event);
+    return [];
+  }
+
+  #takeItem(event: Event): Taken {
+    const { output_index: outputIndex, item } = event;
+    if (!isIndex(outputIndex)) return [event];
+    this.#repair.noteItem(outputIndex, item);
+    return replace(event, "item", repairItem(this.#repair, item, outputIndex));
+  }
+
+  /** Starts a new repair if the stream goes on with another response, as a WebSocket does. No state is carried over. */
+  #begin(responseId: unknown): void {
+    if (this.#isFinished || (this.#responseId !== undefined && this.#responseId !== responseId)) {
+      this.#finish();
+      this.#repair = new ResponseRepair({ ...this.#context, startedAt: undefined });
+      this.#sent.clear();
+      this.#texts.clear();
+      this.#apiError = undefined;
+      this.#watch = new TextWatch(this.roots);
+      this.#links = this.#newLinks();
+      this.#isWatching = this.#isLinking = undefined;
+      this.#isFinished = false;
+    }
+    this.#responseId = responseId;
+  }
+
+  /** Finishes the repair and makes the report, once. Throws if `onFailure` is `"throw"` and the recovery failed. */
+  #finish(brokenBy?: Error): void {
+    if (this.#isFinished) return;
+    this.#isFinished = true;
+    this.#links?.stop();
+    this.#repair.finish(brokenBy);
+  }
+
+  /** Makes the report of a broken stream. Ignores errors of the report: the consumer gets the error that broke the stream. */
+  #reportBreak(error: Error): void {
+    try {
+      this.#finish(error);
+    } catch {}
+  }
+
+  /** Returns the annotations that the API sent for the part of an event. The caller may add to the array. */
+  #sentFor(event: Event): Annotation[] {
+    const key = keyOf(event);
+    const sent = this.#sent.get(key) ?? [];
+    this.#sent.set(key, sent);
+    return sent;
+  }
+
+  #takeText(event: Event, numberBefore: () => unknown, isReleased: boolean): Taken {
+    const position = positionOf(event);
+    if (!position || typeof event.text !== "string") return [event];
+    const missing = this.#repair.missingOf(position, event.text, this.#sentFor(event));
+    return andThen(missing, (citations) => {
+      // The event after the message decides whether the text can mean a file with a similar path.
+      if (!isReleased && this.#repair.isLacking(position)) {
+        this.#held.push({ event, numberBefore: numberBefore() });
+        return [];
+      }
+      return andThen(this.#linked(event, position, citations), (sent) => {
+        const known = this.#repair.knownOf(position, String(event.text));
+        this.#texts.set(keyOf(event), { event, addedCount: known.length });
+        return [...this.#citationEvents(event, known, 0, numberBefore() ?? precedingNumber(event)), sent];
+      });
+    });
+  }
+
+  /** Returns the event that ends a text, with the links of the text: the same event without the option `links`. */
+  #linked(
+    event: Event,
+    position: PartPosition,
+    citations: readonly ContainerFileCitation[],
+  ): Event | Promise<Event> {
+    if (!this.#links) return event;
+    const sent = this.#sentFor(event);
+    const linked = this.#repair.withLinks(position, String(event.text), sent, notAmong(sent, citations));
+    return andThen(linked, ({ text }) => {
+      if (text === event.text) return event;
+      return { ...event, text, ...(Array.isArray(event.logprobs) && { logprobs: [] }) };
+    });
+  }
+
+  /** Returns the annotation events for the added citations of a text, from index `from` on. */
+  #citationEvents(
+    text: Event,
+    citations: readonly ContainerFileCitation[],
+    from: number,
+    sequenceNumber: unknown,
+  ): Event[] {
+    const sent = this.#sentFor(text);
+    const position = positionOf(text)!;
+    const { links } = this.#repair;
+    // If the stream was already repaired once, the citations inserted before its final event are among those that were sent.
+    const unsent = notAmong(sent, citations.slice(from));
+    return unsent.map((annotation, added) => ({
+      type: "response.output_text.annotation.added",
+      // An inserted event repeats the previous number, so that a stream resumed after it loses no event of the API.
+      ...("sequence_number" in text && { sequence_number: sequenceNumber }),
+      ...("stream_id" in text && { stream_id: text.stream_id }),
+      item_id: text.item_id,
+      output_index: text.output_index,
+      content_index: text.content_index,
+      annotation_index: sent.length + from + added,
+      annotation: links ? links.moved(position, annotation) : annotation,
+    }));
+  }
+
+  #takePart(event: Event): Taken {
+    const position = positionOf(event);
+    return position ? replace(event, "part", repairPart(this.#repair, position, event.part)) : [event];
+  }
+
+  #takeFinal(event: Event, response: Record<string, unknown>, numberBefore: () => unknown): Taken {
+    const repaired = andThen(repairOutput(this.#repair, response), (value) =>
+      andThen(this.#askOnceMore(response), () => value),
+    );
+    return andThen(replace(event, "response", repaired), (events) => {
+      const late = [...this.#texts.values()].flatMap(({ event: text, addedCount }) =>
+        this.#citationEvents(
+          text,
+          this.#repair.knownOf(positionOf(text)!, String(text.text)),
+          addedCount,
+          numberBefore() ?? precedingNumber(event),
+        ),
+      );
+      this.#finish();
+      return [...late, ...events];
+    });
+  }
+
+  /** If the final event has no output, looks up the citations that the texts still lack: `repairOutput` did not do it. */
+  #askOnceMore({ output }: Record<string, unknown>): undefined | Promise<unknown> {
+    if (Array.isArray(output) && output.length > 0) return undefined;
+    const texts = [...this.#texts.values()].map(({ event }) => event);
+    const asked = texts
+      .map((event) => this.#repair.missingOf(positionOf(event)!, String(event.text), this.#sentFor(event)))
+      .filter((missing) => missing instanceof Promise);
+    if (!this.#repair.mayCiteUnmentioned) return asked.length > 0 ? Promise.all(asked) : undefined;
+    const last = texts.at(-1);
+    return Promise.all(asked).then(() => this.#repair.citeUnmentioned(last && positionOf(last), true));
+  }
+}
+
+/** The events that carry a text piece by piece, and its annotations. */
+const PARTS_OF_TEXT: ReadonlySet<unknown> = new Set([
+  "response.output_text.delta",
+  "response.output_text.annotation.added",
+]);
+
+/** Returns the texts that an event ends, each with the annotations that the event carries for it. */
+function textsOf(event: Event): { position: PartPosition; text: string; given?: readonly Annotation[] }[] {
+  const position = positionOf(event);
+  if (typeof event.text === "string") return position ? [{ position, text: event.text }] : [];
+  if (isOutputText(event.part)) {
+    return position ? [{ position, text: event.part.text, given: annotationsOf(event.part) }] : [];
+  }
+  const { item, output_index: outputIndex } = event;
+  const parts = isIndex(outputIndex) ? partsOf(item) : undefined;
+  if (!parts || !isIndex(outputIndex)) return [];
+  return parts.parts.flatMap((part, contentIndex) =>
+    isOutputText(part)
+      ? [{ position: { outputIndex, contentIndex }, text: part.text, given: annotationsOf(part) }]
+      : [],
+  );
+}
+
+/** Returns a copy of the event with one property replaced, or the same object if the value is the same. */
+function replace(event: Event, key: string, repaired: unknown): Taken {
+  return andThen(repaired, (value) => [value === event[key] ? event : { ...event, [key]: value }]);
+}

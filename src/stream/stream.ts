@@ -1,0 +1,287 @@
+/** Adds the missing citations to a stream of response events. */
+
+import type { FileSource } from "../containers/listing.js";
+import { badInput, isRecord } from "../errors.js";
+import { andThen, contextOf, type RepairOptions } from "../responses/repair.js";
+import { FileCitationsError } from "../responses/report.js";
+import type { Event } from "./events.js";
+import { Lane, Lanes } from "./lanes.js";
+
+/**
+ * Adds the citations that a streamed response lacks: as `response.output_text.annotation.added` events, and in the later
+ * events that repeat a text's annotations. Each event is passed on before the next one is read. Only the events that end a
+ * text can be delayed. `response.output_text.done` waits for a container's file list. If no call comes before the text, or
+ * with `unmentioned: "cite"`, `response.output_text.done`, `response.content_part.done` and `response.output_item.done`
+ * also wait for the event after the message.
+ *
+ * A connection can carry several responses. Each one is repaired separately and never waits for the list of another.
+ *
+ * @param events the events of one response or of a connection, for example from an SDK stream, a WebSocket or a file.
+ * Messages of the SDK's `ResponsesWS`, `{ type: "message", message: event }`, stay messages. Values that are not response
+ * events pass unchanged.
+ * @param source the container files, a function that lists them, or an OpenAI client.
+ * @returns the events. An event without additions is the same object that came in.
+ * @throws {TypeError} if `events` is not iterable, `source` is not a file source, or an option is invalid.
+ * @example
+ * ```ts
+ * import OpenAI from "openai";
+ * import { repairResponseStream } from "openai-file-citations";
+ *
+ * const client = new OpenAI();
+ * const events = await client.responses.create({ model: "gpt-5", input: "…", stream: true });
+ * for await (const event of repairResponseStream(events, client)) {
+ *   if (event.type === "response.output_text.annotation.added") console.log(event.annotation);
+ * }
+ * ```
+ */
+export function repairResponseStream<StreamEvent extends { type: string }>(
+  events: AsyncIterable<StreamEvent> | Iterable<StreamEvent>,
+  source: FileSource,
+  options: RepairOptions = {},
+): AsyncGenerator<StreamEvent, void, undefined> {
+  const isIterable =
+    typeof events === "object" &&
+    events !== null &&
+    (Symbol.asyncIterator in events || Symbol.iterator in events);
+  if (!isIterable) throw badInput("events", "an iterable or async iterable of response events", events);
+  // The generator only yields input events, copies of them, and annotation events of the same union.
+  return repairEvents(events, new Lanes(contextOf(source, options))) as AsyncGenerator<StreamEvent>;
+}
+
+/** The maximum number of input events whose output is buffered while lanes wait for file lists. */
+const MOST_WAITING = 10_000;
+
+async function* repairEvents(
+  events: AsyncIterable<unknown> | Iterable<unknown>,
+  lanes: Lanes,
+): AsyncGenerator<unknown, void, undefined> {
+  const source = new Source(events);
+  const messages = new Messages(lanes);
+  const waiting = new Waiting();
+  try {
+    yield* passEvents(source, messages, waiting, lanes);
+    while (waiting.size > 0) yield* await waiting.first();
+    for (const { stream } of lanes.open) yield* messages.wrap(await stream.end());
+  } catch (error) {
+    if (!(error instanceof FileCitationsError)) source.isEnded = true;
+    // Events that are still held or waiting are sent before the error is thrown. Held events are sent unchanged.
+    const held = lanes.open.flatMap(({ stream }) => stream.break(error));
+    while (waiting.size > 0) yield* await waiting.first().catch(() => []);
+    yield* messages.wrap(held);
+    throw error;
+  } finally {
+    for (const { stream } of lanes.open) stream.cancel();
+    await source.close();
+  }
+}
+
+/** Passes events on until the source ends. Events of lanes that still wait for a list stay in `waiting`. */
+async function* passEvents(
+  source: Source,
+  messages: Messages,
+  waiting: Waiting,
+  lanes: Lanes,
+): AsyncGenerator<unknown, void, undefined> {
+  for (;;) {
+    const read = await nextOf(source, waiting, lanes);
+    const ready = readyOf(read, messages);
+    if (ready) {
+      yield* ready;
+      continue;
+    }
+    const next = read as IteratorResult<unknown>;
+    source.reading = undefined;
+    if (next.done) {
+      source.isEnded = true;
+      return;
+    }
+    // Fast path: nearly all events are deltas that do not have to be inspected.
+    if (waiting.size === 0 && messages.passes(next.value)) {
+      yield next.value;
+      continue;
+    }
+    const { lane, taken } = messages.take(next.value);
+    if (mustQueue(lane, taken, waiting, lanes)) waiting.add(lane, taken);
+    else yield* taken instanceof Promise ? await taken : taken;
+  }
+}
+
+/**
+ * Returns the next event of `source`; or the events of a waiting lane if the lane's events are ready first; or a lane that has held
+ * text for too long.
+ */
+function nextOf(
+  source: Source,
+  waiting: Waiting,
+  { overdue }: Lanes,
+): Promise<IteratorResult<unknown> | unknown[] | Lane> {
+  const next = (): Promise<IteratorResult<unknown> | Lane> =>
+    overdue ? Promise.race([source.next(), overdue]) : source.next();
+  if (waiting.size === 0) return next();
+  return waiting.first(waiting.size < MOST_WAITING ? next() : undefined);
+}
+
+/** Returns the events that can be sent before another event is read; `undefined` if an event was read. */
+function readyOf(next: unknown, messages: Messages): unknown[] | undefined {
+  if (next instanceof Lane) return messages.wrap(next.stream.takeOverdue());
+  return Array.isArray(next) ? next : undefined;
+}
+
+/**
+ * Returns whether the output for an event goes into `waiting`, so that events of other lanes are read in the meantime. With a
+ * single response there are no other lanes, so the output is awaited directly.
+ */
+function mustQueue(
+  lane: Lane | undefined,
+  taken: unknown[] | Promise<unknown[]>,
+  waiting: Waiting,
+  lanes: Lanes,
+): boolean {
+  if (!lanes.areApart && waiting.size === 0) return false;
+  return taken instanceof Promise || waiting.has(lane);
+}
+
+/** Reads an iterable event by event. */
+class Source {
+  /** The pending read, or a finished read whose event was not used yet. */
+  reading: Promise<IteratorResult<unknown>> | undefined;
+  isEnded = false;
+  readonly #iterator: AsyncIterator<unknown>;
+
+  constructor(events: AsyncIterable<unknown> | Iterable<unknown>) {
+    this.#iterator = Symbol.asyncIterator in events ? events[Symbol.asyncIterator]() : iterate(events);
+  }
+
+  next(): Promise<IteratorResult<unknown>> {
+    this.reading ??= this.#iterator.next();
+    return this.reading;
+  }
+
+  /** Closes the source unless it has ended. Does not wait if a read is pending, because the read may never finish. */
+  async close(): Promise<void> {
+    if (this.isEnded) return;
+    const closing = this.#iterator.return?.();
+    if (!this.reading) await closing;
+    else for (const pending of [this.reading, closing]) pending?.catch(() => {});
+  }
+}
+
+/** Turns an iterable of values or promises into an async iterator. */
+async function* iterate(values: Iterable<unknown>): AsyncGenerator<unknown, void, undefined> {
+  for await (const value of values) yield value;
+}
+
+/** A queue of pending output. The order within a lane is kept. Between lanes, the output that is ready first comes first. */
+class Waiting {
+  /** How many entries are in the queue: those added and not taken out yet. */
+  size = 0;
+  readonly #ready: { lane: Lane | undefined; taken: Promise<unknown[]> }[] = [];
+  /** The last entry of each lane that has entries in the queue. */
+  readonly #latest = new Map<Lane | undefined, Promise<unknown[]>>();
+  #wake: () => void = () => {};
+
+  /** Returns whether the queue holds output of a lane. */
+  has(lane: Lane | undefined): boolean {
+    return this.#latest.has(lane);
+  }
+
+  /** Adds the output for one event of a lane, after the earlier output of that lane. */
+  add(lane: Lane | undefined, events: unknown[] | Promise<unknown[]>): void {
+    this.size++;
+    const before = this.#latest.get(lane);
+    const taken = (async () => {
+      await before?.catch(() => {});
+      return events;
+    })();
+    this.#latest.set(lane, taken);
+    const settle = (): void => {
+      this.#ready.push({ lane, taken });
+      this.#wake();
+    };
+    taken.then(settle, settle);
+  }
+
+  /** Returns the events that are ready first, or the value of `other` if `other` resolves earlier. Rejects if the events do. */
+  async first(): Promise<unknown[]>;
+  async first<Other>(other: Promise<Other> | undefined): Promise<unknown[] | Other>;
+  async first<Other>(other?: Promise<Other>): Promise<unknown[] | Other> {
+    if (this.#ready.length === 0) {
+      const woken = new Promise<undefined>((resolve) => {
+        this.#wake = () => resolve(undefined);
+      });
+      const value = await Promise.race(other ? [woken, other] : [woken]);
+      if (value !== undefined) return value;
+    }
+    this.size--;
+    const { lane, taken } = this.#ready.shift()!;
+    if (this.#latest.get(lane) === taken) this.#latest.delete(lane);
+    return taken;
+  }
+}
+
+/** Types of the `ResponsesWS` messages that report on the connection and hold no event of the API. */
+const OF_CONNECTION: ReadonlySet<unknown> = new Set([
+  "connecting",
+  "open",
+  "close",
+  "reconnecting",
+  "reconnected",
+  "raw",
+]);
+
+/** Repairs plain events and events inside `ResponsesWS` messages. The output has the form of the input. */
+class Messages {
+  readonly #lanes: Lanes;
+  /** The `ResponsesWS` message that contained each event. */
+  readonly #messageOf = new WeakMap<Event, Event>();
+  /** The latest message, which is the template for inserted events. */
+  #latest: Event | undefined;
+
+  constructor(lanes: Lanes) {
+    this.#lanes = lanes;
+  }
+
+  /** Returns whether a value is a delta of the only response and can pass without inspection. */
+  passes(value: unknown): boolean {
+    const { type, stream_id, sequence_number } = Object(value) as Event;
+    if (type !== "response.output_text.delta" || stream_id !== undefined || this.#lanes.areApart)
+      return false;
+    const { latest } = this.#lanes;
+    if (latest.stream.isHolding || latest.stream.isWatching || latest.stream.isLinking) return false;
+    latest.numberBefore = sequence_number;
+    return true;
+  }
+
+  /** Returns the output for a value, and the lane of the value. The output is a promise only if it has to wait. */
+  take(value: unknown): { lane: Lane | undefined; taken: unknown[] | Promise<unknown[]> } {
+    const event = this.#eventIn(value);
+    if (event) {
+      const lane = this.#lanes.of(event);
+      const taken = lane?.take(event) ?? [event];
+      return { lane, taken: andThen(taken, (events) => this.wrap(events)) };
+    }
+    // The value is not an event of a response. It must not overtake held events.
+    if (this.#lanes.areApart) return { lane: undefined, taken: [value] };
+    const held = this.#lanes.latest.stream.release();
+    return { lane: undefined, taken: andThen(held, (events) => [...this.wrap(events), value]) };
+  }
+
+  wrap(events: readonly Event[]): unknown[] {
+    const latest = this.#latest;
+    if (!latest) return events as unknown[];
+    return events.map((event) => this.#messageOf.get(event) ?? { ...latest, message: event });
+  }
+
+  #eventIn(value: unknown): Event | undefined {
+    if (!isRecord(value)) return undefined;
+    const { type, message } = value;
+    if (type === "message" && isRecord(message) && typeof message.type === "string") {
+      this.#messageOf.set(message, value);
+      this.#latest = value;
+      return message;
+    }
+    // On a ResponsesWS, an error of the API comes in a message. Elsewhere it is a plain event without an Error object.
+    const isSocketError = type === "error" && (this.#latest !== undefined || value.error instanceof Error);
+    return OF_CONNECTION.has(type) || isSocketError ? undefined : value;
+  }
+}

@@ -1,0 +1,275 @@
+/** Reads an invented conversation plain and streamed, and returns its wrong and missing citations. */
+import type { Conversation, Part, Turn } from "./adversary-conversations.js";
+import { type Annotation, DOORS, type Reading, seenTurns, settled } from "./adversary-doors.js";
+import { type Call, FOLDERS_OF_OTHERS, type Mention } from "./adversary-truth.js";
+import { ListServer, QUICK, type WorldFile } from "./adversary-world.js";
+import type { StreamEvent } from "./upstream.js";
+
+/** A failed check. */
+export interface Fault {
+  kind: string;
+  turn: Turn;
+  message: string;
+}
+
+/** Totals over all readings. Each conversation is read twice, plain and streamed. */
+const counts = {
+  ...{ conversations: 0, mentions: 0, meant: 0, cited: 0, withheld: 0, demanded: 0, found: 0, undecided: 0 },
+  ...{ unmentioned: 0, listRequests: 0 },
+};
+
+/** Returns the totals as a sentence. */
+export function summary(): string {
+  const { conversations, mentions, meant, cited, withheld, demanded, found, undecided, listRequests } =
+    counts;
+  return (
+    `${conversations} conversations, read plain and streamed: ${mentions} mentions; ${meant} mean a file that the API did ` +
+    `not cite: ${cited} cited, ${withheld} withheld; ${found} of the ${demanded} cited that must be; ${undecided} cited as ` +
+    `another file that the rules leave possible; ${listRequests} pages of lists`
+  );
+}
+
+/** Reads one conversation plain and streamed, and returns its faults. */
+export async function faultsOf(conversation: Conversation): Promise<Fault[]> {
+  const faults: Fault[] = [];
+  const cited: Map<string, Set<string>>[] = [];
+  for (const isStreamed of [false, true]) {
+    const server = new ListServer(conversation.files);
+    const readings = DOORS[conversation.door](conversation, server, isStreamed);
+    const found = new Map<string, Set<string>>();
+    for (const turn of seenTurns(conversation)) {
+      const { value: reading } = await settled(readings.next());
+      const check = new TurnCheck(conversation, turn, reading as Reading, isStreamed);
+      faults.push(...check.faults);
+      found.set(`${turn.index}`, check.comparable);
+    }
+    await settled(readings.next());
+    cited.push(found);
+    counts.listRequests += server.requests;
+  }
+  for (const turn of seenTurns(conversation)) {
+    const [plain, streamed] = cited.map((found) => found.get(`${turn.index}`)!);
+    const message = differenceOf(plain!, streamed!);
+    // If a list fails slowly, the plain and the streamed reading have different amounts of time left for the other lists.
+    const isQuick = [...turn.modes.values()].every((mode) => QUICK.has(mode));
+    if (message !== "" && isQuick) faults.push({ kind: "plain and streamed differ", turn, message });
+  }
+  counts.conversations++;
+  return faults;
+}
+
+/**
+ * Returns whether a mention may stay uncited. If a text has two paths that could mean one file, the path that is not the
+ * file's real path may mean another file. A name without a path does not match a file in a folder that a tool fills.
+ */
+function isFree({ path, truth }: Mention, others: readonly Mention[]): boolean {
+  const own = truth.meant?.path;
+  if (FOLDERS_OF_OTHERS.test(path ?? own ?? "") && path !== own) return true;
+  if (path === undefined) return false;
+  const isAnother = (other: Mention): boolean =>
+    other.path !== undefined &&
+    other.path !== path &&
+    (other.path === own || other.truth.allowed.includes(truth.meant!));
+  return path !== own && others.some(isAnother);
+}
+
+/** Returns whether a file has exactly the path of a mention, and the API cited a file of its container in the same text. */
+function isOfCitedContainer({ annotations }: Part, { path }: Mention, file: WorldFile): boolean {
+  return (
+    path === file.path &&
+    annotations.some(
+      ({ container_id, start_index, end_index }) =>
+        container_id === file.container && start_index !== end_index,
+    )
+  );
+}
+
+function differenceOf(plain: ReadonlySet<string>, streamed: ReadonlySet<string>): string {
+  const only = (some: ReadonlySet<string>, others: ReadonlySet<string>): string[] =>
+    [...some].filter((one) => !others.has(one));
+  return [
+    ...only(plain, streamed).map((one) => `only plain: ${one}`),
+    ...only(streamed, plain).map((one) => `only streamed: ${one}`),
+  ].join("; ");
+}
+
+/** Compares the citations in one reading of a turn with the truth. */
+class TurnCheck {
+  readonly faults: Fault[] = [];
+  /** The citations that must be the same in the plain and the streamed reading. */
+  readonly comparable = new Set<string>();
+  readonly #conversation: Conversation;
+  readonly #turn: Turn;
+  readonly #how: string;
+
+  constructor(conversation: Conversation, turn: Turn, { output, events }: Reading, isStreamed: boolean) {
+    this.#conversation = conversation;
+    this.#turn = turn;
+    this.#how = isStreamed ? "streamed" : "plain";
+    for (const [item, parts] of turn.parts) {
+      for (const [at, part] of parts.entries()) {
+        const annotations = output[item]?.content?.[at]?.annotations ?? [];
+        this.#checkPart(part, annotations, item);
+        if (events) this.#checkEvents(events, annotations, `${item}/${at}`);
+      }
+    }
+  }
+
+  #fail(kind: string, message: string): void {
+    this.faults.push({ kind, turn: this.#turn, message: `${this.#how}: ${message}` });
+  }
+
+  #checkPart(part: Part, annotations: readonly Annotation[], item: number): void {
+    const given = annotations.slice(0, part.annotations.length);
+    if (JSON.stringify(given) !== JSON.stringify(part.annotations)) {
+      this.#fail("what the API cited has changed", JSON.stringify(given));
+    }
+    const citedMentions = new Set<Mention>();
+    for (const annotation of annotations.slice(part.annotations.length)) {
+      const mention = this.#checkCitation(part, annotation, item);
+      if (mention) citedMentions.add(mention);
+    }
+    for (const mention of part.mentions) {
+      this.#checkMention(mention, citedMentions.has(mention), item, part.mentions);
+    }
+  }
+
+  #checkCitation(part: Part, annotation: Annotation, item: number): Mention | undefined {
+    const { start_index: start, end_index: end, file_id, container_id } = annotation;
+    const file = this.#conversation.files.find(({ id }) => id === file_id);
+    if (!file || file.container !== container_id) {
+      this.#fail("a file that is not there", JSON.stringify(annotation));
+      return undefined;
+    }
+    if (start === 0 && end === 0) {
+      this.#checkUnmentioned(file);
+      return undefined;
+    }
+    const what = [...part.text].slice(Number(start), Number(end)).join("");
+    const mention = part.mentions.find((one) => one.start === start && one.end === end && !one.isCited);
+    if (!mention) {
+      this.#fail("no mention", `"${what}" at ${start}–${end}, cited as ${told(file)}`);
+      return undefined;
+    }
+    if (!mention.truth.allowed.includes(file) && !isOfCitedContainer(part, mention, file)) {
+      const { meant } = mention.truth;
+      this.#fail(this.#kindOf(file, mention, item), `"${what}" means ${told(meant)}, cited as ${told(file)}`);
+    }
+    if (!mention.truth.isLoose) this.comparable.add(`${item} ${start}–${end} ${told(file)}`);
+    if (mention.truth.meant === file) counts.cited++;
+    else counts.undecided++;
+    return mention;
+  }
+
+  #checkUnmentioned(file: WorldFile): void {
+    const { truths } = this.#turn;
+    counts.unmentioned++;
+    if (this.#conversation.options.unmentioned === "report") this.#fail("unmentioned, not asked", told(file));
+    if (!truths.mayCiteUnmentioned(file)) this.#fail("unmentioned", `cited without a mention: ${told(file)}`);
+  }
+
+  #checkMention(mention: Mention, isFound: boolean, item: number, others: readonly Mention[]): void {
+    const { truth, isCited, path, name } = mention;
+    counts.mentions++;
+    if (truth.meant === undefined || isCited) return;
+    counts.meant++;
+    if (!isFound) counts.withheld++;
+    // A name without a path may mean another file, unless the response wrote this one.
+    const isOlder = path === undefined && truth.meant.createdAt < this.#turn.createdAt;
+    // A bare path with `%20` can be read as written or with a space. It is ambiguous if both files exist.
+    const decoded = truth.meant.path.replaceAll("%20", " ");
+    const isTwofold =
+      !mention.isHandedOver &&
+      decoded !== truth.meant.path &&
+      this.#conversation.files.some((file) => file.path === decoded);
+    if (!truth.isDemanded || isOlder || isTwofold || !this.#isKnown(item) || isFree(mention, others)) return;
+    counts.demanded++;
+    if (isFound) counts.found++;
+    else this.#fail("not found", `"${path ?? name}" means ${told(truth.meant)}, and is not cited`);
+  }
+
+  /** Returns whether the library knows a text's containers. Without a client it remembers none and sees only the request. */
+  #isKnown(item: number): boolean {
+    const { calls, link } = this.#turn;
+    const isByRequest = link.kind === "none" || link.kind === "replay";
+    return this.#conversation.door !== "functions" || isByRequest || calls.some((call) => call.item < item);
+  }
+
+  /** Checks that the annotation events have the same citations as the final event. */
+  #checkEvents(events: readonly StreamEvent[], annotations: readonly Annotation[], position: string): void {
+    const told = events.filter(
+      ({ type, output_index, content_index }) =>
+        type === "response.output_text.annotation.added" && `${output_index}/${content_index}` === position,
+    );
+    const inEvents = told.map(({ annotation }) => JSON.stringify(annotation)).sort();
+    const inEnd = annotations.map((annotation) => JSON.stringify(annotation)).sort();
+    if (inEvents.join() !== inEnd.join()) {
+      this.#fail("events and final event differ", `${inEvents.join()} | ${inEnd.join()}`);
+    }
+  }
+
+  #kindOf(file: WorldFile, { path, name, truth }: Mention, item: number): string {
+    if (file.isGarbage) return "wrong: an entry that is two paths";
+    if (!this.#turn.truths.containersAt(item).includes(file.container))
+      return "wrong: another container's file";
+    if (file.path === truth.meant?.path) return "wrong: an older version";
+    if (path === file.path) return "wrong: the same path elsewhere";
+    return name === undefined ? "wrong: a look-alike of a path" : "wrong: a look-alike of a name";
+  }
+}
+
+function told(file: WorldFile | undefined): string {
+  return file ? `${file.path} (${file.id} of ${file.container})` : "no file";
+}
+
+/** Returns a readable description of a conversation and its faults. */
+export function describe(conversation: Conversation, faults: readonly Fault[]): string {
+  const { turns, files, door, options, repeatsIds } = conversation;
+  const lines = turns.flatMap((turn) => [
+    ...linesOfTurn(turn),
+    ...files.filter((file) => file.turn === turn.index).map(lineOfFile),
+    ...turn.calls.map(lineOfCall),
+    ...[...turn.parts].flatMap(([item, parts]) => parts.flatMap((part) => linesOfPart(item, part))),
+    ...faults
+      .filter((fault) => fault.turn === turn)
+      .map(({ kind, message }) => `  FAULT ${kind}: ${message}`),
+  ]);
+  return [`through ${door}, ${JSON.stringify(options)}${repeatsIds ? ", ids repeat" : ""}`, ...lines].join(
+    "\n",
+  );
+}
+
+function linesOfTurn({ link, modes, known, index, createdAt, isUnseen, isBackground }: Turn): string[] {
+  const after = link.turn ? `${link.kind} of ${link.turn.index}` : link.kind;
+  const flags = `${isUnseen ? ", made by another client" : ""}${isBackground ? ", in the background" : ""}`;
+  return [
+    `response ${index} (created at ${createdAt}; ${after}; knows ${known.join() || "nothing"}${flags})`,
+    `  lists: ${[...modes].map(([container, mode]) => `${container} ${mode}`).join(", ")}`,
+  ];
+}
+
+function lineOfFile(file: WorldFile): string {
+  const { item, source, createdAt, late, isLost, hides } = file;
+  const notes = [`item ${item}`, source, `created at ${createdAt}`];
+  if (isLost) notes.push("never listed");
+  else if (late > 0)
+    notes.push(Number.isFinite(late) ? `late by ${late} lists` : "late until the next response");
+  if (hides) notes.push(`takes the place of ${hides.id}`);
+  return `  file ${told(file)}: ${notes.join(", ")}`;
+}
+
+function lineOfCall({ item, container, code, logs }: Call): string {
+  return `  item ${item}: call in ${container}: ${JSON.stringify(code)}, prints ${JSON.stringify(logs)}`;
+}
+
+function linesOfPart(item: number, { text, mentions, annotations }: Part): string[] {
+  return [
+    `  item ${item}: text ${JSON.stringify(text)}`,
+    ...annotations.map((annotation) => `    the API cites ${JSON.stringify(annotation)}`),
+    ...mentions.map(({ start, end, truth }) => {
+      const need = truth.isDemanded ? ", must be cited" : "";
+      const allowed = truth.allowed.map(({ id }) => id).join() || "none";
+      return `    ${start}–${end} means ${told(truth.meant)}${need}; allowed: ${allowed}`;
+    }),
+  ];
+}

@@ -1,0 +1,496 @@
+/**
+ * Decides which file a mention in an invented conversation means, and which citations the rules allow. Long, as the rules for
+ * paths, similar paths and names belong together.
+ *
+ * There are three kinds of mentions. If a mention means one file, any other citation is wrong. If a mention means no file and
+ * could not be mistaken for one, any citation is wrong. If the rules leave a mention undecided, one of a few files may be cited.
+ */
+import { COMPLETE, type ListMode, QUICK, type WorldFile } from "./adversary-world.js";
+
+/** A call of a turn. */
+export interface Call {
+  /** The output index of the call's output, or of the call if it has none. The call's files exist from that item on. */
+  item: number;
+  container: string;
+  code: string | null;
+  /** What the call printed. */
+  logs: string | null;
+  isShell: boolean;
+}
+
+/** A mention in a text. */
+export interface Mention {
+  /** The range, in code points. */
+  start: number;
+  end: number;
+  /** The path or the mere name that the model means, however the text writes it. */
+  path?: string;
+  name?: string;
+  /** The mention is a link's destination or has a scheme, so it offers the file to the user. */
+  isHandedOver: boolean;
+  truth: Truth;
+  /** The API cited the mention. */
+  isCited: boolean;
+}
+
+export interface Truth {
+  meant?: WorldFile | undefined;
+  /** The files that may be cited. */
+  allowed: readonly WorldFile[];
+  /** The file must be cited: the rules leave no doubt, and the list arrives in time. */
+  isDemanded: boolean;
+  /** A plain and a streamed response may cite different files here, as the lists change between the two readings. */
+  isLoose: boolean;
+}
+
+/** The facts about a response that decide which files its mentions mean. */
+export interface TurnFacts {
+  index: number;
+  createdAt: number;
+  calls: readonly Call[];
+  modes: ReadonlyMap<string, ListMode>;
+  /** The containers that a text can mean if it comes before all calls, nearest first. */
+  known: readonly string[];
+  /** Whether the order of `known` is certain. */
+  isKnownOrdered: boolean;
+  retries: number;
+}
+
+/** Paths in folders that tools fill. */
+export const FOLDERS_OF_OTHERS = /\/(?:\.[^/]*|__MACOSX|__pycache__|node_modules)\//;
+/** Prefixes that only an upload has. A short prefix, as in `file-q3-report.csv`, may be part of the name. */
+const SURE_UPLOAD = /^(?:[0-9a-f]{32}|(?:file|assistant)-(?=[^-]*\d)[A-Za-z0-9]{20,})-/;
+const UPLOAD = /^(?:[0-9a-f]{32}|(?:file|assistant)-[A-Za-z0-9]+)-(.+)$/;
+
+export function nameOf(path: string): string {
+  return path.slice(path.lastIndexOf("/") + 1);
+}
+
+export function folderOf(path: string): string {
+  return path.slice(0, path.lastIndexOf("/") + 1);
+}
+
+/** Returns the name of an upload before the API added the prefix. */
+export function formerName({ source, path }: WorldFile): string | undefined {
+  return source === "user" ? UPLOAD.exec(nameOf(path))?.[1] : undefined;
+}
+
+/** Returns the same text for all spellings that count as similar. */
+function fold(text: string): string {
+  return text.toLowerCase().replaceAll("\u2011", "-").replaceAll("%20", " ");
+}
+
+/** Returns in which way a file's path is similar to a path that does not exist, or `undefined` if it is not similar. */
+function likeness(path: string, file: WorldFile): "written" | "moved" | "upload" | undefined {
+  if (fold(path) === fold(file.path)) return "written";
+  const former = formerName(file);
+  const folder = folderOf(path);
+  const itsFolder = folderOf(file.path);
+  if (former !== undefined && fold(former) === fold(nameOf(path)) && itsFolder === folder) return "upload";
+  if (fold(nameOf(path)) !== fold(nameOf(file.path))) return undefined;
+  if ([folder, itsFolder].some((one) => FOLDERS_OF_OTHERS.test(one))) return undefined;
+  const [outer, inner] = folder.length < itsFolder.length ? [folder, itsFolder] : [itsFolder, folder];
+  const isOneLevel = inner.startsWith(outer) && inner.slice(outer.length).split("/").length === 2;
+  return isOneLevel ? "moved" : undefined;
+}
+
+/** Returns whether two paths in one text, each of which could mean `file`, may mean two different files. */
+function mayBeTwoFiles(path: string, other: string, file: WorldFile): boolean {
+  const names = [nameOf(path), nameOf(file.path), formerName(file) ?? ""].map(fold);
+  return names.includes(fold(nameOf(other))) && (other === file.path || fold(other) !== fold(path));
+}
+
+/** Returns whether code contains a path that does not continue as a longer path. */
+function saysPath(code: string | null, path: string): boolean {
+  const at = code?.indexOf(path) ?? -1;
+  return at >= 0 && !/[\w.-]/.test(code!.charAt(at + path.length));
+}
+
+/** Returns whether code contains a file name in quotes, or at the end of a quoted path. */
+function saysName(code: string | null, name: string): boolean {
+  return ["'", '"', "/"].some((before) => ["'", '"'].some((after) => code?.includes(before + name + after)));
+}
+
+/** Decides which files the mentions in the texts of one response mean. */
+export class Truths {
+  readonly #files: readonly WorldFile[];
+  readonly #turn: TurnFacts;
+
+  constructor(files: readonly WorldFile[], turn: TurnFacts) {
+    this.#files = files.filter(({ isGarbage }) => !isGarbage);
+    this.#turn = turn;
+  }
+
+  /** `others`: the other mentions in the same text. They can show that a similar path means another file. */
+  of(
+    mention: Pick<Mention, "path" | "name" | "isHandedOver">,
+    item: number,
+    others: readonly string[],
+  ): Truth {
+    const text = new TextTruth(this.#files, this.#turn, item);
+    if (mention.path !== undefined) return text.ofPath(mention.path, mention.isHandedOver, others);
+    return text.ofName(mention.name!, others);
+  }
+
+  /** Returns whether a file may be cited without a mention: it is new, and a call of this turn names it. */
+  mayCiteUnmentioned(file: WorldFile): boolean {
+    const { calls, createdAt, index } = this.#turn;
+    const isOutdated = this.#files.some(
+      (other) => other.hides === file && other.turn === index && other.late === 0 && !other.isLost,
+    );
+    return (
+      !file.isGarbage &&
+      !isOutdated &&
+      file.createdAt >= createdAt &&
+      calls.some(({ container }) => container === file.container) &&
+      calls.some((call) => `${call.code} ${call.logs}`.includes(nameOf(file.path)))
+    );
+  }
+
+  /** Returns the newest versions of the files that a text at this item can mean. */
+  filesAt(item: number): WorldFile[] {
+    return new TextTruth(this.#files, this.#turn, item).files;
+  }
+
+  /** Returns the containers that a text at this item can mean. */
+  containersAt(item: number): readonly string[] {
+    return new TextTruth(this.#files, this.#turn, item).containers;
+  }
+}
+
+/** Decides which files the mentions in one text mean. */
+class TextTruth {
+  /** The containers that the text can mean, nearest first. */
+  readonly containers: readonly string[];
+  readonly #files: readonly WorldFile[];
+  readonly #turn: TurnFacts;
+  readonly #item: number;
+  readonly #callsBefore: readonly Call[];
+
+  constructor(files: readonly WorldFile[], turn: TurnFacts, item: number) {
+    this.#files = files;
+    this.#turn = turn;
+    this.#item = item;
+    this.#callsBefore = turn.calls.filter((call) => call.item < item);
+    const near = [...new Set(this.#callsBefore.map(({ container }) => container).reverse())];
+    this.containers = near.length > 0 ? near : turn.known;
+  }
+
+  /** The newest version of each file in `containers` that was written before this text. */
+  get files(): WorldFile[] {
+    return this.containers.flatMap((container) => this.#newestIn(container));
+  }
+
+  ofPath(path: string, isHandedOver: boolean, others: readonly string[]): Truth {
+    const holders = this.containers.filter((container) => this.#versions(container, path).length > 0);
+    const [holder] = holders;
+    const truth =
+      holder === undefined
+        ? this.#ofLookAlikes(path, isHandedOver, others)
+        : this.#ofExact(path, isHandedOver, holder, holders);
+    return this.#loosened(truth, nameOf(path), path);
+  }
+
+  /** Returns the truth for a path that one of the containers has. */
+  #ofExact(path: string, isHandedOver: boolean, holder: string, holders: readonly string[]): Truth {
+    const versions = this.#versions(holder, path);
+    const meant = versions.at(-1)!;
+    const later = this.#writtenLater((file) => file.path === path);
+    const nearer = this.containers.slice(0, this.containers.indexOf(holder));
+    // A call in a nearer container names the path, so the file in the farther container is an older one.
+    if (nearer.some((container) => this.#isSaid(path, container))) {
+      return { allowed: later, isDemanded: false, isLoose: false };
+    }
+    const isNear = nearer.length === 0;
+    const isLate = this.#isLate(meant);
+    const isSeen =
+      !meant.isLost && (!isLate || (isNear && this.#isWaitedFor(meant) && versions.length === 1));
+    const allowed = [meant, ...later];
+    // A list is requested again only if it lacks the path. If it has an older version, that version may be cited. So may a
+    // file of another container.
+    if (!isSeen) allowed.push(...versions, ...this.#fartherExact(path, holder), ...this.#lookAlikes(path));
+    if (!isNear)
+      allowed.push(...this.#lookAlikes(path).filter(({ container }) => nearer.includes(container)));
+    if (!this.#isOrdered) for (const other of holders) allowed.push(...this.#versions(other, path));
+    // The response wrote that path in another container, and here is only an older file.
+    const written = holders
+      .filter((container) => container !== holder && this.#isSaid(path, container))
+      .flatMap((container) => this.#versions(container, path).slice(-1))
+      .filter(({ createdAt }) => createdAt >= this.#turn.createdAt && meant.createdAt < this.#turn.createdAt);
+    allowed.push(...written);
+    const isDemanded =
+      written.length === 0 &&
+      isSeen &&
+      later.length === 0 &&
+      (isHandedOver || meant.source === "assistant") &&
+      (holders.length === 1 || this.#isOrdered) &&
+      !this.#isAnnounced(path, holder) &&
+      this.#isReached(path, holder, nearer);
+    return { meant, allowed, isDemanded, isLoose: later.length > 0 };
+  }
+
+  /** Returns whether the text comes before all calls and announces a path that a later call in another container names. */
+  #isAnnounced(path: string, holder: string): boolean {
+    const { calls } = this.#turn;
+    return (
+      this.#callsBefore.length === 0 &&
+      !calls.some(({ container }) => container === holder) &&
+      calls.some((call) =>
+        [call.code, call.logs].some((said) => saysPath(said, path) || saysName(said, nameOf(path))),
+      )
+    );
+  }
+
+  /** Returns whether the repair requests the list of `holder` and finds no match in the nearer containers. */
+  #isReached(path: string, holder: string, nearer: readonly string[]): boolean {
+    const later = this.#callsBefore.length > 0 ? [] : this.#turn.calls.map(({ container }) => container);
+    const asked = [...nearer, ...later, holder];
+    if (!this.#isQuick || !asked.every((container) => this.#isComplete(container))) return false;
+    if (nearer.length === 0) return true;
+    const isRelated = nearer.some(
+      (container) =>
+        this.#relatives(nameOf(path)).some((file) => file.container === container) ||
+        this.#callsBefore.some((call) => call.container === container && this.#mayMean(call, path)),
+    );
+    return this.#callsBefore.length > 0 && !isRelated;
+  }
+
+  /** Returns files with the same path in containers farther than `holder`, if no call in `holder` names the path. */
+  #fartherExact(path: string, holder: string): WorldFile[] {
+    if (this.#isSaid(path, holder)) return [];
+    const farther = this.containers.slice(this.containers.indexOf(holder) + 1);
+    return farther.flatMap((container) => this.#versions(container, path).slice(-1));
+  }
+
+  /** Returns the truth for a path that none of the containers has. */
+  #ofLookAlikes(path: string, isHandedOver: boolean, others: readonly string[]): Truth {
+    const later = this.#writtenLater((file) => file.path === path);
+    const alike = this.#lookAlikes(path);
+    const allowed = [...later, ...alike];
+    const [only] = alike;
+    // A call after the text may overwrite an upload. Then the list's newest file at the upload's path is not an upload.
+    const isOverwritten =
+      this.#writtenLater(({ container, path: its }) => container === only?.container && its === only.path)
+        .length > 0;
+    const isSure =
+      only !== undefined &&
+      later.length === 0 &&
+      !isOverwritten &&
+      alike.length === 1 &&
+      this.#relatives(nameOf(path)).length === 1 &&
+      !others.some((other) => mayBeTwoFiles(path, other, only)) &&
+      this.#surelyCounts(path, only);
+    if (!isSure) return { meant: later.at(-1), allowed, isDemanded: false, isLoose: false };
+    const kind = likeness(path, only);
+    const isDemanded =
+      (isHandedOver || only.source === "assistant") &&
+      (kind !== "moved" || nameOf(path) === nameOf(only.path)) &&
+      (kind !== "upload" || SURE_UPLOAD.test(nameOf(only.path))) &&
+      ![path, only.path].some((one) => one.includes("%")) &&
+      this.#isQuick &&
+      this.containers[0] === only.container &&
+      // Without a call, similar paths count only after all lists have arrived.
+      (this.#callsBefore.length > 0 ? [only.container] : this.containers).every((id) =>
+        this.#isComplete(id),
+      ) &&
+      !only.isLost &&
+      !this.#isLate(only);
+    return { meant: only, allowed, isDemanded, isLoose: false };
+  }
+
+  /** Returns the files with a similar path for which there is any evidence. */
+  #lookAlikes(path: string): WorldFile[] {
+    const isWritten = this.#isSaid(path);
+    const relatives = this.#relatives(nameOf(path));
+    // A list shows an older version of a file until it shows the newest version.
+    const versions = relatives.flatMap((file) =>
+      file.isLost || this.#isLate(file) ? this.#versionsLike(file) : [],
+    );
+    return [...new Set([...relatives, ...versions])].filter((file) => {
+      if (file.path === path) return false;
+      const isOtherReading = file.path.replaceAll("%20", " ") === path.replaceAll("%20", " ");
+      if (isOtherReading) return true;
+      return !isWritten && likeness(path, file) !== undefined && this.#mayCount(file);
+    });
+  }
+
+  /** Returns whether a file with a similar path may count: there is evidence for it anywhere in the response. */
+  #mayCount(file: WorldFile): boolean {
+    const { calls, createdAt } = this.#turn;
+    if (calls.length === 0 || file.createdAt >= createdAt) return true;
+    // The code may build the path from parts, or use a relative path. The code then contains the folder's name too.
+    const folder = folderOf(file.path).split("/").at(-2)!;
+    const isInRoot = folderOf(file.path) === "/mnt/data/";
+    return calls.some(({ code, logs }) => {
+      const said = `${code} ${logs}`;
+      return said.includes(nameOf(file.path)) && (isInRoot || said.includes(folder));
+    });
+  }
+
+  /** Returns whether a file with a similar path certainly counts, judged by what came before the end of the text. */
+  #surelyCounts(path: string, file: WorldFile): boolean {
+    const { calls, createdAt } = this.#turn;
+    if (calls.length === 0) return true;
+    if (this.#callsBefore.length === 0 || file.item >= this.#item) return false;
+    const isPathMeant = calls.some(({ code, logs }) =>
+      // Code and logs may write the spaces of a path as `%20`.
+      [nameOf(path), nameOf(path).replaceAll(" ", "%20")].some((name) =>
+        `${code} ${logs}`.replaceAll(file.path, "").includes(name),
+      ),
+    );
+    const isSaid = this.#callsBefore.some(({ code }) => saysPath(code, file.path));
+    return !isPathMeant && (isSaid || file.createdAt >= createdAt);
+  }
+
+  ofName(name: string, others: readonly string[]): Truth {
+    const relatives = this.#relatives(name);
+    const isNamed = (file: WorldFile): boolean => nameOf(file.path) === name && file.source === "assistant";
+    const named = relatives.filter((file) => isNamed(file) && this.#isBefore(file));
+    const own = named.filter((file) => file.turn === this.#turn.index && file.item >= 0);
+    const later = this.#writtenLater(isNamed);
+    const [nearest] = this.containers;
+    const isOwnSure =
+      own.length > 0 &&
+      own.every((file) => file.container === nearest && !file.isLost && !this.#isLate(file)) &&
+      named.every((file) => own.includes(file) || !this.#isLate(file));
+    const allowed = isOwnSure ? [...own, ...later] : [...named, ...later];
+    for (const { container, path } of isOwnSure ? [] : named)
+      allowed.push(...this.#versions(container, path));
+    const isSeen = named.some((file) => !file.isLost && !this.#isLate(file));
+    if (!isSeen) {
+      const alike = relatives.filter((file) => nameOf(file.path) !== name);
+      const unseen = alike.filter((file) => file.isLost || this.#isLate(file));
+      const versions = unseen.flatMap((file) => this.#versionsLike(file));
+      allowed.push(...[...alike, ...versions].filter((file) => this.#mayCount(file)));
+    }
+    const candidates = own.length > 0 ? own : named;
+    const meant = candidates.length === 1 ? candidates[0] : undefined;
+    const isDemanded =
+      meant !== undefined &&
+      later.length === 0 &&
+      relatives.length === 1 &&
+      !others.some((other) => fold(nameOf(other)) === fold(name)) &&
+      this.#isNameDemanded(name, meant);
+    return this.#loosened({ meant, allowed, isDemanded, isLoose: false }, name, undefined);
+  }
+
+  #isNameDemanded(name: string, meant: WorldFile): boolean {
+    const isSaid = this.#callsBefore.some(({ code }) => saysName(code, name));
+    const isListed =
+      !this.#isLate(meant) ||
+      (this.#isWaitedFor(meant) && this.#versions(meant.container, meant.path).length === 1);
+    return (
+      isSaid &&
+      /^[a-z.-]+$/i.test(name) &&
+      !FOLDERS_OF_OTHERS.test(folderOf(meant.path)) &&
+      this.containers[0] === meant.container &&
+      this.#isQuick &&
+      this.#isComplete(meant.container) &&
+      !meant.isLost &&
+      isListed
+    );
+  }
+
+  /** Marks a truth as loose if the lists can change between the plain and the streamed reading. */
+  #loosened(truth: Truth, name: string, path: string | undefined): Truth {
+    const relatives = this.#relatives(name);
+    const versions = relatives.flatMap((file) => [file, ...this.#versionsLike(file)]);
+    const isMoving =
+      !truth.isDemanded && versions.some((file) => this.#isLate(file) && Number.isFinite(file.late));
+    const later = relatives.filter((file) => !this.#isBefore(file));
+    // An announced path that nothing else can match has the same result in both readings.
+    const isAnnounced = relatives.length === 1 && later[0]?.path === path;
+    const allowed = [...new Set(truth.allowed)];
+    return { ...truth, allowed, isLoose: truth.isLoose || isMoving || (later.length > 0 && !isAnnounced) };
+  }
+
+  /** Returns all files that this turn's texts can reach and that have the name, another spelling of it, or had it formerly. */
+  #relatives(name: string): WorldFile[] {
+    const { calls, index } = this.#turn;
+    const containers = new Set([...this.containers, ...calls.map(({ container }) => container)]);
+    const newest = new Map<string, WorldFile>();
+    for (const file of this.#files) {
+      if (!containers.has(file.container) || file.turn > index) continue;
+      // If only later calls use a container, the text cannot mean the files that were in it before these calls.
+      if (this.#isBefore(file) && !this.containers.includes(file.container)) continue;
+      const names = [nameOf(file.path), formerName(file) ?? ""].map(fold);
+      if (names.includes(fold(name)))
+        newest.set(`${this.#isBefore(file)} ${file.container} ${file.path}`, file);
+    }
+    return [...newest.values()];
+  }
+
+  /** Returns the files that this response writes after the text, in any container. */
+  #writtenLater(isIt: (file: WorldFile) => boolean): WorldFile[] {
+    // File times have whole seconds. So in the container of a later call, a file from the second in which the response
+    // started counts as written by the response.
+    const isOfFirstSecond = (file: WorldFile): boolean =>
+      file.createdAt >= this.#turn.createdAt &&
+      file.source !== "user" &&
+      !this.containers.includes(file.container);
+    return this.#files.filter(
+      (file) =>
+        file.turn === this.#turn.index && (!this.#isBefore(file) || isOfFirstSecond(file)) && isIt(file),
+    );
+  }
+
+  #versions(container: string, path: string): WorldFile[] {
+    return this.#files.filter(
+      (file) => file.container === container && file.path === path && this.#isBefore(file),
+    );
+  }
+
+  /** Returns the versions of a file from before the text if the file is from before it, else those written after the text. */
+  #versionsLike(file: WorldFile): WorldFile[] {
+    const { container, path } = file;
+    if (this.#isBefore(file)) return this.#versions(container, path);
+    return this.#writtenLater((other) => other.container === container && other.path === path);
+  }
+
+  #newestIn(container: string): WorldFile[] {
+    const newest = new Map<string, WorldFile>();
+    for (const file of this.#files) {
+      if (file.container === container && this.#isBefore(file)) newest.set(file.path, file);
+    }
+    return [...newest.values()];
+  }
+
+  #isBefore({ turn, item }: WorldFile): boolean {
+    return turn < this.#turn.index || (turn === this.#turn.index && item < this.#item);
+  }
+
+  #isLate({ turn, late }: WorldFile): boolean {
+    return turn === this.#turn.index && late > 0;
+  }
+
+  /** Returns whether a repeated list request finally shows the file. */
+  #isWaitedFor(file: WorldFile): boolean {
+    return this.#isLate(file) && file.late <= this.#turn.retries && this.#callsBefore.length > 0;
+  }
+
+  /** Returns whether a call before the text, in `container` if given, names exactly this path. */
+  #isSaid(path: string, container?: string): boolean {
+    return this.#callsBefore.some(
+      (call) => (container ?? call.container) === call.container && saysPath(call.code, path),
+    );
+  }
+
+  /** Returns whether a call may concern a path: the call contains the file's name, or could have written any file. */
+  #mayMean({ code, logs }: Call, path: string): boolean {
+    if (code === null || /write|to_csv|cp /.test(code)) return true;
+    return fold(`${code} ${logs}`).includes(fold(nameOf(path)));
+  }
+
+  get #isOrdered(): boolean {
+    return this.#callsBefore.length > 0 || this.#turn.isKnownOrdered;
+  }
+
+  /** Whether no list of this turn is slow enough to use up the time that the other lists need. */
+  get #isQuick(): boolean {
+    return [...this.#turn.modes.values()].every((mode) => QUICK.has(mode));
+  }
+
+  #isComplete(container: string): boolean {
+    return COMPLETE.has(this.#turn.modes.get(container) ?? "ok");
+  }
+}

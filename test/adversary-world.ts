@@ -1,0 +1,125 @@
+/** The containers of an invented conversation: the files that calls wrote, and which of them the lists show at which time. */
+import type { ContainerFile } from "../src/index.js";
+import { type Asked, listPage } from "./upstream.js";
+
+/** One version of a file. */
+export interface WorldFile {
+  id: string;
+  container: string;
+  path: string;
+  source: "user" | "assistant";
+  createdAt: number;
+  /** The file was written in this turn, when the item at `item` was complete. An `item` of -1 means before the first item. */
+  turn: number;
+  item: number;
+  /** How many lists that are requested after the write, in the same turn, lack the file. All lists of later turns have it. */
+  late: number;
+  /** No list ever has the file. */
+  isLost: boolean;
+  /** An older version of the file. Lists that have this version do not have the older one. */
+  hides?: WorldFile | undefined;
+  /** A list entry that is not a file: its path consists of two paths. */
+  isGarbage: boolean;
+}
+
+/** How the lists of a container behave during a turn. */
+export type ListMode = "ok" | "paged" | "flaky" | "404" | "500" | "half" | "hang";
+
+/** The modes with a complete list or an immediate failure. In other modes a repair may use up its time limit. */
+export const QUICK: ReadonlySet<ListMode> = new Set(["ok", "paged", "flaky", "404"]);
+/** The modes with a complete list. */
+export const COMPLETE: ReadonlySet<ListMode> = new Set(["ok", "paged", "flaky"]);
+
+/** Serves the lists during one reading of a conversation. Each conversation is read more than once. */
+export class ListServer {
+  /** How many pages were requested. */
+  requests = 0;
+  readonly #files: readonly WorldFile[];
+  #turn = 0;
+  #modes: ReadonlyMap<string, ListMode> = new Map();
+  /** How many output items of the turn are complete. */
+  #done = 0;
+  /** By container, for each list request of the turn: how many items were complete at the time of the request. */
+  #taken = new Map<string, number[]>();
+  #pages = new Map<string, readonly ContainerFile[]>();
+  #failed = new Set<string>();
+
+  constructor(files: readonly WorldFile[]) {
+    this.#files = files;
+  }
+
+  begin(turn: number, modes: ReadonlyMap<string, ListMode>): void {
+    this.#turn = turn;
+    this.#modes = modes;
+    this.#done = 0;
+    this.#taken = new Map();
+    this.#failed = new Set();
+  }
+
+  /** Marks the output item at `index` as complete. */
+  complete(index: number): void {
+    this.#done = Math.max(this.#done, index + 1);
+  }
+
+  /** Returns a list as the API sends it. */
+  answer(container: string, { url, signal }: Asked): Response | Promise<Response> {
+    this.requests++;
+    const mode = this.#modes.get(container) ?? "ok";
+    const after = new URL(url).searchParams.get("after");
+    if (mode === "hang") return untilAborted(signal);
+    if (mode === "404") return failure(404);
+    if (mode === "500" || (mode === "half" && after !== null)) return failure(500);
+    if (mode === "flaky" && !this.#failed.has(container)) {
+      this.#failed.add(container);
+      return failure(500);
+    }
+    const files = (after !== null && this.#pages.get(container)) || this.#take(container);
+    this.#pages.set(container, files);
+    const from = after === null ? 0 : files.findIndex(({ id }) => id === after) + 1;
+    const size = mode === "paged" || mode === "half" ? 2 : files.length;
+    return listPage(files.slice(from, from + size), from + size < files.length);
+  }
+
+  /** Returns a list as a user's list function does. */
+  readonly source = async (
+    container: string,
+    { signal }: { signal: AbortSignal },
+  ): Promise<ContainerFile[]> => {
+    this.requests++;
+    const mode = this.#modes.get(container) ?? "ok";
+    if (mode === "hang") return untilAborted(signal);
+    if (!COMPLETE.has(mode)) throw new Error(`the list answers ${mode}`);
+    return this.#take(container);
+  };
+
+  #take(container: string): ContainerFile[] {
+    const taken = this.#taken.get(container) ?? [];
+    const listed = this.#files.filter((file) => file.container === container && this.#isListed(file, taken));
+    this.#taken.set(container, [...taken, this.#done]);
+    const hidden = new Set(listed.map(({ hides }) => hides));
+    return listed.filter((file) => !hidden.has(file)).map(toListed);
+  }
+
+  #isListed({ turn, item, late, isLost }: WorldFile, taken: readonly number[]): boolean {
+    if (isLost || turn > this.#turn) return false;
+    if (turn < this.#turn) return true;
+    return item < this.#done && taken.filter((done) => done > item).length >= late;
+  }
+}
+
+function toListed({ id, container, path, source, createdAt, isGarbage }: WorldFile): ContainerFile {
+  return {
+    ...{ id, object: "container.file", container_id: container, created_at: createdAt },
+    ...{ bytes: isGarbage ? null : 10, path, source },
+  };
+}
+
+function failure(status: number): Response {
+  return Response.json({ error: { message: "no" } }, { status });
+}
+
+function untilAborted(signal: AbortSignal | null | undefined): Promise<never> {
+  return new Promise((_, reject) => {
+    signal?.addEventListener("abort", () => reject(signal.reason), { once: true });
+  });
+}

@@ -1,0 +1,56 @@
+/** Reads the rows of a table: texts with marks, and the container's files. Needs no test runner, so that benchmarks can read them. */
+import type { Annotation, ContainerFile } from "../../src/types.js";
+import { file, marked, type Outcome } from "./forms.js";
+
+interface Text {
+  text: string;
+  files?: string[];
+  /** The API's citations, each as the covered text and the file. The citation covers the first occurrence of this text. */
+  cited?: [spelled: string, path: string][];
+}
+
+export interface Row {
+  rule: string;
+  /** Paths below `/mnt/data`. The prefix `user:` makes a file an upload; the suffix `@far` puts it into the container `far`. */
+  files?: string[];
+  /** Texts with the marks that `marked` in forms.ts parses. Text without marks must not be cited. */
+  texts: (string | Text)[];
+}
+
+/** A text with what the resolver gets, and the outcome that is expected of it. */
+export interface Case {
+  /** The text with its marks. */
+  source: string;
+  text: string;
+  files: ContainerFile[];
+  annotations: Annotation[];
+  outcome: Outcome;
+}
+
+/** Returns the cases of a row. The default for `files` is `a.csv`. */
+export function casesOf({ files: rowFiles = ["a.csv"], texts }: Row): Case[] {
+  return texts.map((given) => {
+    const row = typeof given === "string" ? { text: given } : given;
+    const files = (row.files ?? rowFiles).map(listed);
+    const { text, outcome } = marked(row.text, files[0]?.id.slice("cfile_".length));
+    return { source: row.text, text, files, annotations: annotationsIn(text, row.cited ?? []), outcome };
+  });
+}
+
+function listed(name: string): ContainerFile {
+  const [, user, path, container] = /^(user:)?(.*?)(?:@(\w+))?$/.exec(name)!;
+  const more = { ...(user && { source: "user" }), ...(container && { container_id: container }) };
+  return file(path!, { ...more, id: `cfile_${container ? `${path}@${container}` : path}` });
+}
+
+/** Returns the annotations that the API made. */
+function annotationsIn(text: string, cited: [string, path: string][]): Annotation[] {
+  return cited.map(([spelled, path]) => ({
+    type: "container_file_citation",
+    container_id: "cntr_1",
+    file_id: `cfile_${path}`,
+    filename: path.split("/").at(-1)!,
+    start_index: text.indexOf(spelled),
+    end_index: text.indexOf(spelled) + spelled.length,
+  }));
+}

@@ -1,0 +1,8 @@
+// What @cloudflare/vite-plugin sets for a Worker.
+export default {
+  ssr: {
+    noExternal: true,
+    resolve: { conditions: ["workerd", "worker", "module", "browser", "production"] },
+  },
+  build: { ssr: "worker.js", target: "es2026", rolldownOptions: { platform: "neutral" } },
+};

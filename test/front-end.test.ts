@@ -1,0 +1,197 @@
+/**
+ * Follows a link from its answer to the end of its conversation, with front ends that know nothing of this package:
+ * examples/plain-chat in Chromium, curl, and Python's `urllib`. Each of them only has the proxy's base URL.
+ */
+import { execFile, spawnSync } from "node:child_process";
+import { existsSync } from "node:fs";
+import { mkdtemp, readFile, rm } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { promisify } from "node:util";
+import type { Page } from "playwright-core";
+import { describe, expect, it, onTestFinished, vi } from "vitest";
+import type { ResponsesEmulator } from "../src/testing/index.js";
+import { hasNoChromium, launchChromium } from "./chromium.js";
+import { environment, type Serving, serve, startScript } from "./command.js";
+import { gate, KEY, listenEmulator } from "./serving.js";
+import { eventsIn } from "./upstream.js";
+
+const SHEET = Buffer.from(Array.from({ length: 100_000 }, (_, at) => at % 251));
+const TABLE = Buffer.from("month,sales\nJanuary,1200\n");
+/** The model's own text: a link that the API cites, and a bare path that the API does not cite. */
+const TEXT =
+  "Here are [the sales](sandbox:/mnt/data/sales.xlsx), and the same as text: /mnt/data/sales.csv has one line per month.";
+const QUESTION = "Write the sales to a sheet.";
+const FILES: [string, Buffer][] = [
+  ["sales.xlsx", SHEET],
+  ["sales.csv", TABLE],
+];
+
+/** Serves an emulator whose model makes two files, and `serve --links --keep` in front of it. */
+async function start(beforeEvent: (event: { type: string; delta?: unknown }) => Promise<void> | undefined) {
+  const { emulator, upstream } = await listenEmulator({
+    apiKey: KEY,
+    script: () => [
+      { type: "python", code: "save(sales)", files: Object.fromEntries(FILES) },
+      { type: "message", text: TEXT },
+    ],
+    beforeEvent,
+  });
+  const folder = await mkdtemp(join(tmpdir(), "front-end-"));
+  onTestFinished(() => rm(folder, { recursive: true }));
+  const args = ["--upstream", upstream, "--links", "--keep", folder];
+  const env = { OPENAI_API_KEY: KEY, FILE_LINKS_SECRET: "a secret of 32 bytes, or of more" };
+  const serving = await serve(args, env);
+
+  /** Expires the container as soon as both files are kept. */
+  async function expire(): Promise<void> {
+    const [container] = emulator.containers.values();
+    const kept = container!.files.map(({ id }) => join(folder, container!.id, `${id}.json`));
+    await vi.waitFor(() => expect(kept.filter((path) => !existsSync(path))).toEqual([]), 60_000);
+    emulator.expireContainer(container!.id);
+  }
+
+  /** Stops the proxy and starts it again at the same address, with the same secret and folder. */
+  async function restart(): Promise<void> {
+    serving.child.kill();
+    expect(await serving.ended).toBe(0);
+    await serve([...args, "--port", new URL(serving.url).port], env);
+  }
+  return { emulator, serving, expire, restart };
+}
+
+/** Returns the input of the last request that the model got. */
+function lastInput({ requests }: ResponsesEmulator): unknown[] {
+  const asked = requests.filter(({ method, path }) => method === "POST" && path.endsWith("/responses"));
+  return (asked.at(-1)!.body as { input: unknown[] }).input;
+}
+
+/** Starts the example with the proxy as its API. Returns its URL. */
+function startChat({ baseURL }: Serving): Promise<string> {
+  const script = new URL("../examples/plain-chat/server.mjs", import.meta.url);
+  return startScript(script, { ...environment(), OPENAI_API_KEY: KEY, OPENAI_BASE_URL: baseURL });
+}
+
+/** Opens a page in Chromium. Its cache is off, so that each click reaches the proxy. */
+async function openPage(url: string): Promise<Page> {
+  const browser = await launchChromium();
+  onTestFinished(() => browser.close());
+  const page = await browser.newPage();
+  const session = await page.context().newCDPSession(page);
+  await session.send("Network.setCacheDisabled", { cacheDisabled: true });
+  await page.goto(url);
+  return page;
+}
+
+/** Clicks each link of the first answer. Expects the files' names and bytes. */
+async function clickEach(page: Page): Promise<void> {
+  const links = page.locator("article").nth(1).locator("a");
+  for (const [at, [name, bytes]] of FILES.entries()) {
+    const downloading = page.waitForEvent("download");
+    await links.nth(at).click();
+    const download = await downloading;
+    expect(download.suggestedFilename()).toBe(name);
+    expect((await readFile(await download.path())).equals(bytes), name).toBe(true);
+  }
+}
+
+describe.skipIf(hasNoChromium)("examples/plain-chat in Chromium", () => {
+  it("has links while the text streams, after the container has expired, and after a restart", async () => {
+    const goOn = gate();
+    const { emulator, serving, expire, restart } = await start(({ delta }) =>
+      String(delta).includes("month") ? goOn.promise : undefined,
+    );
+    const page = await openPage(await startChat(serving));
+    await page.fill("input", QUESTION);
+    await page.click("button");
+
+    // The stream is held before its last word.
+    const answer = page.locator("article").nth(1);
+    await answer.locator("a").nth(1).waitFor();
+    expect(await answer.textContent()).not.toContain("month");
+    const urls = await answer
+      .locator("a")
+      .evaluateAll((links) => links.map((link) => link.getAttribute("href")));
+    for (const url of urls) expect(url).toMatch(new RegExp(`^${serving.url}/files/`));
+    await clickEach(page);
+    goOn.open();
+    await page.waitForFunction(() => localStorage.getItem("conversation"));
+    expect(await answer.textContent()).toContain("one line per month.");
+
+    await expire();
+    await page.reload();
+    await clickEach(page);
+
+    await restart();
+    await clickEach(page);
+
+    await page.fill("input", "Once more.");
+    await page.click("button");
+    await page.locator("article").nth(3).locator("a").nth(1).waitFor();
+    expect(lastInput(emulator)).toEqual([
+      { role: "user", content: QUESTION },
+      { role: "assistant", content: TEXT },
+      { role: "user", content: expect.stringMatching(/^Once more\./) },
+    ]);
+  });
+});
+
+const run = promisify(execFile);
+const PYTHON = `
+import sys, urllib.request
+url, key, *body = sys.argv[1:]
+headers = {"Authorization": f"Bearer {key}", "Content-Type": "application/json"} if body else {}
+data = body[0].encode() if body else None
+with urllib.request.urlopen(urllib.request.Request(url, data, headers)) as response:
+    for line in response:
+        sys.stdout.buffer.write(line)
+`;
+const OTHERS = [
+  {
+    program: "curl",
+    ask: (url: string, body: string) => [
+      ...["-sSN", url, "-H", `Authorization: Bearer ${KEY}`],
+      ...["-H", "Content-Type: application/json", "-d", body],
+    ],
+    get: (url: string) => ["-sSf", url],
+  },
+  {
+    program: "python3",
+    ask: (url: string, body: string) => ["-c", PYTHON, url, KEY, body],
+    get: (url: string) => ["-c", PYTHON, url, ""],
+  },
+].filter(({ program }) => process.env.CI || !spawnSync(program, ["--version"]).error);
+
+describe.each(OTHERS)("$program", ({ program, ask, get }) => {
+  it("has links in the stream, after the container has expired, and after a restart", async () => {
+    const { emulator, serving, expire, restart } = await start(() => undefined);
+    const request = { model: "gpt-5", tools: [{ type: "code_interpreter", container: { type: "auto" } }] };
+    const stream = async (input: unknown) => {
+      const body = JSON.stringify({ ...request, input, store: false, stream: true });
+      const { stdout } = await run(program, ask(`${serving.baseURL}/responses`, body));
+      return eventsIn(stdout);
+    };
+    const events = await stream([{ role: "user", content: QUESTION }]);
+    const deltas = events.filter(({ type }) => type === "response.output_text.delta");
+    const text = deltas.map(({ delta }) => delta).join("");
+    const urls = Array.from(text.matchAll(/\]\((\S+)\)/g), ([, url]) => url!);
+    expect(urls).toHaveLength(2);
+    const download = async () => {
+      const got = urls.map((url) => run(program, get(url), { encoding: "buffer" }));
+      for (const [at, { stdout }] of (await Promise.all(got)).entries())
+        expect(stdout.equals(FILES[at]![1]), FILES[at]![0]).toBe(true);
+    };
+    await download();
+    await expire();
+    await download();
+    await restart();
+    await download();
+
+    // This history consists of the response's own items, with their annotations.
+    const { output } = (events.at(-1) as unknown as { response: { output: { type: string }[] } }).response;
+    await stream([{ role: "user", content: QUESTION }, ...output, { role: "user", content: "Once more." }]);
+    const message = lastInput(emulator).at(-2) as { content: { text: string }[] };
+    expect(message.content[0]!.text).toBe(TEXT);
+    expect(JSON.stringify(lastInput(emulator))).not.toContain(serving.url);
+  });
+});

@@ -1,0 +1,199 @@
+/** Tests the option `links`: what a stream holds and sends, annotations, and notes in place of dead links. */
+import { describe, expect, it } from "vitest";
+import { type ContainerFile, type RepairOptions, repairResponse, replaceFileLinks } from "../src/index.js";
+import {
+  A,
+  all,
+  CUTS,
+  eventsOf,
+  type Given,
+  given,
+  itemsOf,
+  LINKED,
+  listOf,
+  OPTIONS,
+  opened,
+  paused,
+  plain,
+  streamed,
+  TEXT,
+  textIn,
+  throughFetch,
+  toUrl,
+  URL_OF_A,
+} from "./linking.js";
+import { message, response, type StreamEvent, streamOf } from "./upstream.js";
+
+describe("a text with links, in a stream", () => {
+  it("sends everything before a mention at once, and the link with the mention's last delta", async () => {
+    const { stream } = opened(eventsOf(given, [12, 20, 23, 30, 40, 48]));
+    const deltas = (await all(stream)).filter(({ type }) => type === "response.output_text.delta");
+    expect(deltas.map(({ delta }) => delta)).toEqual([
+      "Before. See ",
+      "[the ",
+      "file](",
+      "",
+      "",
+      `${URL_OF_A}) `,
+      "and more.",
+    ]);
+  });
+
+  it.each([
+    ["a delta that belongs to no mention", "Just text. ", "And more."],
+    ["a delta with an ordinary link", "[x](https://example.com) ", "and more."],
+    ["a delta with code", "`code` is ", "code."],
+  ])("passes %s as the same object", async (_, first, second) => {
+    const events = eventsOf({ text: first + second, files: [A] }, [first.length]);
+    const out = await all(opened(events).stream);
+    const isDelta = ({ type }: StreamEvent): boolean => type === "response.output_text.delta";
+    expect(out.filter(isDelta)).toEqual(events.filter(isDelta));
+    expect(out.filter(isDelta)[0]).toBe(events.filter(isDelta)[0]);
+  });
+
+  it("empties the log probabilities of a changed delta and keeps all its other fields", async () => {
+    const more = { logprobs: [{ token: "x" }], obfuscation: "abc", extra: 1 };
+    const events = eventsOf(given, CUTS).map((event) =>
+      event.type === "response.output_text.delta" ? { ...event, ...more } : event,
+    );
+    const out = await all(opened(events).stream);
+    const deltas = out.filter(({ type }) => type === "response.output_text.delta");
+    const linked = deltas.find(({ delta }) => String(delta).includes("https://f.test"))!;
+    expect(linked).toMatchObject({ ...more, logprobs: [] });
+    expect(deltas[0]).toMatchObject(more);
+    expect(textIn(out)).toBe(LINKED);
+  });
+
+  it("does not hold anything of a text without a container", async () => {
+    const events = streamOf([message(TEXT)]);
+    const out = await all(opened(events).stream);
+    for (const [at, event] of out.entries()) expect(event).toBe(events[at]);
+  });
+
+  it("requests the list as soon as a path begins", async () => {
+    const asked: string[] = [];
+    const { events, resume } = paused(eventsOf(given, [30, 50]), 1);
+    const { stream } = opened(events, {}, async (id) => {
+      asked.push(id);
+      resume();
+      return [A];
+    });
+    expect(textIn(await all(stream))).toBe(LINKED);
+    expect(asked).toEqual(["cntr_1"]);
+  });
+
+  it("moves the ranges of other annotations, and leaves 0..0 as it is", async () => {
+    const annotations = [
+      {
+        type: "container_file_citation",
+        container_id: "cntr_1",
+        file_id: "cfile_0",
+        filename: "x.png",
+        start_index: 0,
+        end_index: 0,
+      },
+      {
+        type: "url_citation",
+        url: "https://e.com",
+        title: "e",
+        start_index: TEXT.length - 5,
+        end_index: TEXT.length,
+      },
+    ];
+    const both = await Promise.all([
+      plain({ ...given, annotations }),
+      streamed({ ...given, annotations }, CUTS),
+    ]);
+    for (const { text, annotations: moved } of both) {
+      expect(text).toBe(LINKED);
+      expect(moved[0]).toEqual(annotations[0]);
+      expect(text.slice(moved[1]!.start_index, moved[1]!.end_index)).toBe("more.");
+      expect(text.slice(moved[2]!.start_index, moved[2]!.end_index)).toBe(URL_OF_A);
+    }
+  });
+
+  it("keeps a citation of the API, and its range covers the URL", async () => {
+    const start = TEXT.indexOf("sandbox:");
+    const citation = {
+      type: "container_file_citation",
+      container_id: "cntr_1",
+      file_id: A.id,
+      filename: "a.csv",
+    };
+    const annotations = [{ ...citation, start_index: start, end_index: TEXT.indexOf(") and") }];
+    for (const read of [
+      plain,
+      (one: Given) => streamed(one, CUTS),
+      (one: Given) => throughFetch(one, CUTS, 11),
+    ]) {
+      const { text, annotations: moved } = await read({ ...given, annotations });
+      expect(text).toBe(LINKED);
+      expect(moved).toHaveLength(1);
+      expect(text.slice(moved[0]!.start_index, moved[0]!.end_index)).toBe(URL_OF_A);
+    }
+  });
+
+  it("is not changed by a second repair", async () => {
+    const first = await repairResponse(response(itemsOf(given)), listOf([A]), OPTIONS);
+    const second = await repairResponse(first.response, listOf([A]), OPTIONS);
+    expect(second.response).toBe(first.response);
+    const events = await all(opened(eventsOf(given, CUTS)).stream);
+    expect(await all(opened(events).stream)).toEqual(events);
+  });
+
+  it("reports the citations of the links", async () => {
+    const { stream, reports } = opened(eventsOf({ text: "[a](a.csv)", files: [A] }, [4]));
+    expect(textIn(await all(stream))).toBe(`[a](${URL_OF_A})`);
+    expect(reports).toMatchObject([
+      { outcome: "recovered", citations: [{ origin: "recovered", match: "filename" }] },
+    ]);
+  });
+});
+
+describe("a note in place of a dead link", () => {
+  const missing: Given = {
+    text: "See [it](sandbox:/mnt/data/gone.csv), `/mnt/data/gone.csv` and [a](sandbox:/mnt/data/a.csv).",
+    files: [A],
+  };
+  const noted = `See (gone), (gone) and [a](${URL_OF_A}).`;
+  const options: RepairOptions = { ...OPTIONS, links: { toUrl, onMissing: () => "(gone)" } };
+
+  it("is written by every door", async () => {
+    expect((await plain(missing, options)).text).toBe(noted);
+    for (let at = 1; at < missing.text.length; at++) {
+      expect((await streamed(missing, [at], options)).text, `cut at ${at}`).toBe(noted);
+    }
+    expect((await throughFetch(missing, [5, 9, 30, 50], 9, options)).text).toBe(noted);
+  });
+
+  it("is what replaceFileLinks writes", async () => {
+    const { response: repaired, report } = await repairResponse(response(itemsOf(missing)), listOf([A]), {
+      retries: 0,
+    });
+    const part = (repaired.output[1] as { content: { text: string; annotations: [] }[] }).content[0]!;
+    const unresolved = report.unresolved;
+    expect(
+      replaceFileLinks(part.text, part.annotations, toUrl, { unresolved, onMissing: () => "(gone)" }),
+    ).toBe(noted);
+  });
+
+  it("is not written if the list failed: the file may be there", async () => {
+    const failing = async (): Promise<ContainerFile[]> => {
+      throw new Error("no list");
+    };
+    const { response: repaired } = await repairResponse(response(itemsOf(missing)), failing, options);
+    expect(JSON.stringify(repaired)).not.toContain("(gone)");
+  });
+
+  it("leaves the text unchanged if onMissing throws, and the report says so", async () => {
+    const links = {
+      toUrl,
+      onMissing: () => {
+        throw new Error("no note");
+      },
+    };
+    const { stream, reports } = opened(eventsOf(missing, [10]), { links });
+    expect(textIn(await all(stream))).toBe(missing.text.replace("sandbox:/mnt/data/a.csv", URL_OF_A));
+    expect(reports[0]!.error!.message).toBe("no note");
+  });
+});

@@ -1,0 +1,266 @@
+/**
+ * Files from before the response that could be cited by mistake: older versions, files that a call only reads or lists, and
+ * files of other containers. Each answer is read plain and streamed, with the same citations. Long, as each way to cite a
+ * wrong file is a test.
+ */
+import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
+import {
+  type ContainerFile,
+  type RepairOptions,
+  type Report,
+  repairResponse,
+  repairResponseStream,
+} from "../src/index.js";
+import { call, file, message, response, streamOf } from "./upstream.js";
+
+const OLD = 1_750_000_000;
+const ROOT = "/mnt/data";
+
+const old = (id: string, path: string, more: Partial<ContainerFile> = {}) =>
+  file(`${ROOT}/${path}`, { id, created_at: OLD, ...more });
+const fresh = (id: string, path: string, more: Partial<ContainerFile> = {}) =>
+  file(`${ROOT}/${path}`, { id, ...more });
+
+let calls = 0;
+/** Returns a call with a new id. */
+const run = (code: string, containerId = "cntr_1", more: Record<string, unknown> = {}) => ({
+  ...call(code, containerId),
+  ...{ id: `ci_run${calls++}`, ...more },
+});
+let messages = 0;
+const says = (text: string, annotations: unknown[] = []) => ({
+  ...message({ text, annotations }),
+  id: `msg_says${messages++}`,
+});
+
+/** The lists of each container. Each request gets the next list. After the last list, each request gets the last list again. */
+type Lists = Record<string, ContainerFile[][]>;
+
+function listing(lists: Lists): (id: string) => ContainerFile[] {
+  const asked = new Map<string, number>();
+  return (id) => {
+    const before = asked.get(id) ?? 0;
+    asked.set(id, before + 1);
+    return lists[id]?.at(Math.min(before, lists[id].length - 1)) ?? [];
+  };
+}
+
+const idsIn = ({ citations }: Report): string[] =>
+  citations.flatMap(({ origin, annotation }) => (origin === "api" ? [] : [annotation.file_id]));
+
+/** Returns the ids of the recovered citations. They must be the same plain and streamed, and a second repair must add none. */
+async function citedIn(
+  output: Record<string, unknown>[],
+  lists: Lists,
+  options: RepairOptions = {},
+): Promise<string[]> {
+  const repairing = repairResponse(response(output), listing(lists), options);
+  await vi.runAllTimersAsync();
+  const plain = await repairing;
+  const reports: Report[] = [];
+  const streaming = (async () => {
+    const onReport = (report: Report) => void reports.push(report);
+    for await (const _ of repairResponseStream(streamOf(output), listing(lists), { ...options, onReport }));
+  })();
+  await vi.runAllTimersAsync();
+  await streaming;
+  expect(idsIn(reports[0]!).sort(), "streamed").toEqual(idsIn(plain.report).sort());
+  const again = repairResponse(plain.response, listing(lists), options);
+  await vi.runAllTimersAsync();
+  expect((await again).response, "repaired twice").toBe(plain.response);
+  return idsIn(plain.report);
+}
+
+beforeEach(() => void vi.useFakeTimers());
+afterEach(() => void vi.useRealTimers());
+
+describe("a call writes a file that the list has only from before the response: the list is asked for again", () => {
+  const READ = "df = pd.read_csv('/mnt/data/in/report.csv')";
+  it.each([
+    ["I saved report.csv", `${READ}; df.to_csv('/mnt/data/report.csv')`],
+    ["[it](report.csv)", `${READ}; df.to_csv('report.csv')`],
+  ])("by a name that another folder has: %s", async (text, code) => {
+    const input = old("input", "in/report.csv");
+    const written = fresh("written", "report.csv");
+    const cited = await citedIn([run(code), says(text)], { cntr_1: [[input], [input, written]] });
+    expect(cited).not.toContain("input");
+    expect(await citedIn([run(code), says(text)], { cntr_1: [[input]] })).toEqual([]);
+  });
+
+  it.each([
+    ["I updated report.csv", "df.to_csv('/mnt/data/report.csv')"],
+    ["[it](report.csv)", "df.to_csv('/mnt/data/report.csv')"],
+    ["[it](sandbox:/mnt/data/report.csv)", "df.to_csv('/mnt/data/report.csv')"],
+    ["[it](sandbox:/mnt/data/report.csv)", "df.to_csv('report.csv')"],
+    ["[it](sandbox:/mnt/data/report.csv)", "os.chdir('/mnt/data'); df.to_csv('report.csv')"],
+    ["[it](sandbox:/mnt/data/report.csv)", "df.to_csv(os.path.join('/mnt/data', 'report.csv'))"],
+    ["[it](sandbox:/mnt/data/report.csv)", "(Path('/mnt/data') / 'report.csv').write_text(text)"],
+    ["[it](sandbox:/mnt/data/report.csv)", "open('report.csv', 'w').write(text)"],
+  ])("by its own path or name: %s after %s", async (text, code) => {
+    const lists = { cntr_1: [[old("older", "report.csv")], [fresh("newer", "report.csv")]] };
+    expect(await citedIn([run(code), says(text)], lists)).toEqual(["newer"]);
+  });
+
+  it("by a name with spaces, whose end is another file's name", async () => {
+    const code = "df = pd.read_csv('/mnt/data/report.csv'); df.to_csv('/mnt/data/Final report.csv')";
+    const input = old("input", "report.csv");
+    const lists = { cntr_1: [[input], [input, fresh("final", "Final report.csv")]] };
+    expect(await citedIn([run(code), says("I saved Final report.csv")], lists)).toEqual(["final"]);
+    expect(await citedIn([run(code), says("**Final report.csv**")], lists)).toEqual(["final"]);
+    expect(await citedIn([run(code), says("I saved Final report.csv")], { cntr_1: [[input]] })).toEqual([]);
+  });
+
+  it("also if the text announces it before the call, in a container that is known", async () => {
+    const output = [
+      says("I will overwrite /mnt/data/a.csv"),
+      run("open('/mnt/data/a.csv', 'w')"),
+      says("Done: [a](sandbox:/mnt/data/a.csv)"),
+    ];
+    const lists = { cntr_1: [[old("older", "a.csv")], [fresh("newer", "a.csv")]] };
+    const request = { tools: [{ type: "code_interpreter", container: "cntr_1" }] };
+    expect(await citedIn(output, lists, { request })).toEqual(["newer", "newer"]);
+  });
+});
+
+it("of two versions of the same second, the one in the latest list is cited", async () => {
+  const [first, second] = ["first", "second"].map((id) => fresh(id, "a.csv", { created_at: 1_760_000_100 }));
+  const writes = () => run("open('/mnt/data/a.csv', 'w')");
+  const events = streamOf([writes(), says("/mnt/data/a.csv"), writes(), says("/mnt/data/a.csv")]);
+  const reports: Report[] = [];
+  const lists = listing({ cntr_1: [[first!], [second!]] });
+  for await (const _ of repairResponseStream(events, lists, { onReport: (report) => reports.push(report) }));
+  expect(idsIn(reports[0]!)).toEqual(["first", "second"]);
+  expect(reports[0]!.unmentioned).toEqual([]);
+});
+
+describe("a look-alike that a call only reads is not the file that another line writes", () => {
+  const UPLOAD = "0123456789abcdef0123456789abcdef-sales.csv";
+  it.each([
+    ["[x](sandbox:/mnt/data/sales.csv)", `read_csv('/mnt/data/${UPLOAD}'); df.to_csv('sales.csv')`, UPLOAD],
+    ["[x](sandbox:/mnt/data/out/a.csv)", "read_csv('/mnt/data/a.csv'); df.to_csv('out/a.csv')", "a.csv"],
+    ["/mnt/data/Report.csv", "read_csv('/mnt/data/report.csv'); df.to_csv('Report.csv')", "report.csv"],
+    ["/mnt/data/out/a.csv", "read('/mnt/data/a.csv'); df.to_csv(join('/mnt/data/out', 'a.csv'))", "a.csv"],
+    ["/mnt/data/out/a.csv", "read('/mnt/data/a.csv'); (Path('/mnt/data/out') / 'a.csv').touch()", "a.csv"],
+    ["[x](sandbox:/mnt/data/a.csv)", "df.to_csv('/mnt/data/tmp/a.csv'); df2.to_csv('a.csv')", "tmp/a.csv"],
+  ])("%s after %s", async (text, code, path) => {
+    const source = path === UPLOAD ? "user" : "assistant";
+    for (const created_at of [OLD, 1_760_000_100]) {
+      const alike = old("alike", path, { source, created_at });
+      expect(await citedIn([run(code), says(text)], { cntr_1: [[alike]] })).toEqual([]);
+    }
+  });
+
+  it("nor one that a patch creates by a relative path", async () => {
+    const output = [
+      {
+        type: "shell_call",
+        id: "sh_1",
+        status: "completed",
+        action: { commands: ["cat /mnt/data/lib/a.py"] },
+        environment: { type: "container_reference", container_id: "cntr_1" },
+      },
+      {
+        type: "apply_patch_call",
+        id: "ap_1",
+        status: "completed",
+        operation: { type: "create_file", path: "a.py", diff: "+x" },
+      },
+      says("See /mnt/data/a.py"),
+    ];
+    expect(await citedIn(output, { cntr_1: [[old("alike", "lib/a.py")]] })).toEqual([]);
+  });
+
+  it("nor one that a call only lists", async () => {
+    const outputs = [{ type: "logs", logs: "['/mnt/data/archive/report.csv']" }];
+    const output = [
+      run("print(glob.glob('/mnt/data/**'))", "cntr_1", { outputs }),
+      run("main()"),
+      says("[Download](sandbox:/mnt/data/report.csv)"),
+    ];
+    expect(await citedIn(output, { cntr_1: [[old("archive", "archive/report.csv")]] })).toEqual([]);
+  });
+
+  it("nor one in a code block before its list was asked for again", async () => {
+    const input = old("input", "report.csv");
+    const output = [
+      run("df = pd.read_csv('/mnt/data/report.csv'); df.to_csv(out/'report.csv')"),
+      says("The file is at\n```\n/mnt/data/out/report.csv\n```"),
+    ];
+    const lists = { cntr_1: [[input], [input, fresh("written", "out/report.csv")]] };
+    expect(await citedIn(output, lists)).not.toContain("input");
+  });
+});
+
+describe("several containers", () => {
+  const of = (agent: string, item: Record<string, unknown>) => ({ ...item, agent: { agent_name: agent } });
+
+  it("what the nearer call writes by a relative path is not the farther container's file", async () => {
+    const output = [
+      of("a", run("open('/mnt/data/a.csv', 'w')", "cntr_1")),
+      of("b", run("open('a.csv', 'w')", "cntr_2")),
+      of("b", says("Wrote /mnt/data/a.csv")),
+    ];
+    expect(await citedIn(output, { cntr_1: [[fresh("a", "a.csv")]], cntr_2: [[]] })).toEqual([]);
+  });
+
+  it("the file that a call wrote is meant before an older one in the container of a later call", async () => {
+    const output = [
+      run("df.to_csv('/mnt/data/report.csv')", "cntr_1"),
+      run("print(1)", "cntr_2"),
+      says("Saved /mnt/data/report.csv"),
+    ];
+    const lists = {
+      cntr_1: [[fresh("written", "report.csv")]],
+      cntr_2: [[old("older", "report.csv", { container_id: "cntr_2" })]],
+    };
+    expect(await citedIn(output, lists)).toEqual(["written"]);
+  });
+
+  it("our own citation in a known container does not lead to an older file there that a later call writes", async () => {
+    const output = [
+      says("See /mnt/data/b.csv. Next I write /mnt/data/a.csv"),
+      run("open('/mnt/data/a.csv', 'w')"),
+      says("done"),
+    ];
+    const known = { container_id: "cntr_2" };
+    const lists = { cntr_1: [[]], cntr_2: [[old("b", "b.csv", known), old("a", "a.csv", known)]] };
+    const request = { tools: [{ type: "code_interpreter", container: "cntr_2" }] };
+    expect(await citedIn(output, lists, { request, retries: 0 })).toEqual(["b"]);
+  });
+
+  it("nor to an older file in the container of a later call", async () => {
+    const output = [
+      says("I read [in](sandbox:/mnt/data/in.csv) and will write [out](sandbox:/mnt/data/out.csv)."),
+      run("read_csv('/mnt/data/in.csv').to_csv('/mnt/data/out.csv')"),
+      says("done"),
+    ];
+    const lists = { cntr_1: [[old("in", "in.csv"), fresh("out", "out.csv")]] };
+    expect(await citedIn(output, lists, { retries: 0 })).toEqual(["out"]);
+  });
+
+  it("a container that only a 0..0 citation and a later call name comes no earlier in a stream", async () => {
+    const chart = {
+      ...{ type: "container_file_citation", container_id: "cntr_2", file_id: "z", filename: "z.png" },
+      ...{ start_index: 0, end_index: 0 },
+    };
+    const output = [
+      run("x()", "cntr_1"),
+      says("See /mnt/data/b.csv", [chart]),
+      run("y()", "cntr_2"),
+      says("ok"),
+    ];
+    const lists = { cntr_1: [[]], cntr_2: [[old("b", "b.csv", { container_id: "cntr_2" })]] };
+    expect(await citedIn(output, lists, { retries: 0 })).toEqual([]);
+  });
+});
+
+it("a file that was written long after the response ended is none of its unmentioned files", async () => {
+  const later = fresh("later", "x/report.pdf", { created_at: 1_760_100_000 });
+  const given = response([run("open('report.pdf', 'w')"), says("Done.")], {
+    created_at: 1_760_000_000,
+    completed_at: 1_760_000_060,
+  });
+  const { report } = await repairResponse(given, () => [later], { unmentioned: "cite", retries: 0 });
+  expect(report.citations).toEqual([]);
+  expect(report.unmentioned).toEqual([]);
+});

@@ -1,0 +1,143 @@
+/** Container ids in tool outputs: on the output item, in the entries of the item, or in the JSON of the item. */
+import { describe, expect, it, vi } from "vitest";
+import {
+  containersCitedBy,
+  containersNamedBy,
+  containersOfItems,
+  containersOfOutputs,
+} from "../src/containers/named.js";
+import { repairResponse } from "../src/index.js";
+import { call, cited, file, message, response } from "./upstream.js";
+
+const ID = "cntr_out/1==";
+const output = (value: unknown, type = "function_call_output") => ({
+  type,
+  call_id: "call_1",
+  output: value,
+});
+const asJson = (value: unknown, type?: string) => output(JSON.stringify(value), type);
+
+const meta = { _meta: { container_id: ID } };
+const citations = {
+  _meta: { container_file_citations: [{ container_id: ID, file_id: "f", filename: "a" }] },
+};
+
+const naming: [string, unknown][] = [
+  ["container_id on a function's output", { ...output("done"), container_id: ID }],
+  ["container_id on a shell's output", { ...output([], "shell_call_output"), container_id: ID }],
+  ["container_id on an entry of it", output([{ stdout: "", container_id: ID }], "shell_call_output")],
+  ["container_id on a custom tool's output", { ...output("", "custom_tool_call_output"), container_id: ID }],
+  ["container_id on an unknown tool's output", { ...output("", "python_call_output"), container_id: ID }],
+  ["container_id on an MCP call", { ...output(null, "mcp_call"), container_id: ID }],
+  ["container_id in the JSON", asJson({ container_id: ID })],
+  ["_meta of a function's JSON", asJson(meta)],
+  ["_meta of an MCP call's JSON", asJson(meta, "mcp_call")],
+  ["_meta beside the output", { ...output("text", "mcp_call"), ...meta }],
+  ["_meta of an output that is an object", output(meta)],
+  ["citations in _meta", asJson({ content: [{ type: "text", text: "a" }], ...citations }, "mcp_call")],
+  ["JSON behind white space", output(`\n  ${JSON.stringify(citations)}\n`)],
+  ["an array in JSON", asJson([{ type: "text", text: "x" }, meta])],
+  ["a text part's JSON", output([{ type: "input_text", text: JSON.stringify(meta) }])],
+  ["an output text's JSON", output([{ type: "output_text", text: JSON.stringify(citations) }])],
+  [
+    "a text part's JSON, in JSON",
+    asJson({ content: [{ type: "text", text: JSON.stringify(meta) }] }, "mcp_call"),
+  ],
+  ["a text part's JSON in an array in JSON", asJson([{ type: "text", text: JSON.stringify(citations) }])],
+  [
+    "the annotations of another agent's output",
+    output(
+      [
+        {
+          type: "output_text",
+          text: "a",
+          annotations: [{ type: "container_file_citation", container_id: ID }],
+        },
+      ],
+      "multi_agent_call_output",
+    ),
+  ],
+];
+
+const silent: [string, unknown][] = [
+  [
+    "an item that is not an output",
+    { type: "function_call", arguments: JSON.stringify(meta), container_id: ID },
+  ],
+  ["a message", { ...message(JSON.stringify(meta)), container_id: ID }],
+  ["JSON that is broken", output(`${JSON.stringify(meta)}}`)],
+  ["prose around the JSON", output(`Result: ${JSON.stringify(meta)}`)],
+  ["JSON of a string", asJson(JSON.stringify(ID))],
+  ["a container_id deeper in a tool's own data", asJson({ result: { container_id: ID } })],
+  ["what a shell printed", output([{ stdout: JSON.stringify(meta), stderr: "" }], "shell_call_output")],
+  ["more than 1 MB of JSON", asJson({ ...meta, more: "x".repeat(2 ** 20) })],
+  ["a container_id that is a number", asJson({ container_id: 7, _meta: { container_id: { id: ID } } })],
+  ["a container_id with a line feed", asJson({ container_id: `${ID}\n` })],
+  [
+    "a container_id that is empty or too long",
+    asJson([{ container_id: "" }, { container_id: "x".repeat(513) }]),
+  ],
+  ["_meta that is not an object", asJson({ _meta: null, container_file_citations: 7 })],
+  ["nothing", { type: "mcp_call" }],
+  ["no item", null],
+];
+
+describe("a container is named by", () => {
+  it.each(naming)("%s", (_, item) => {
+    expect(containersOfOutputs(item)).toEqual([ID]);
+    expect(containersCitedBy(item)).toEqual([]);
+    expect(containersNamedBy(item)).toEqual([ID]);
+  });
+
+  it("its citations in a message, without duplicates", () => {
+    const item = message({ text: "a", annotations: [{ container_id: ID }] });
+    expect(containersCitedBy(item)).toEqual([ID]);
+    expect(containersOfOutputs(item)).toEqual([]);
+    expect(containersNamedBy(item)).toEqual([ID]);
+  });
+});
+
+describe("no container is named by", () => {
+  it.each(silent)("%s", (_, item) => {
+    expect(containersOfOutputs(item)).toEqual([]);
+    expect(containersNamedBy(item)).toEqual([]);
+  });
+});
+
+it("JSON without the text container_id is not parsed", () => {
+  const parse = vi.spyOn(JSON, "parse");
+  const items = [{ rows: [1, 2, 3] }, ["a"], {}].map((value) => asJson(value));
+  parse.mockClear();
+  for (const item of items) containersOfOutputs(item);
+  expect(parse).not.toHaveBeenCalled();
+  parse.mockRestore();
+});
+
+it("JSON that is nested 100,000 levels deep causes no error", () => {
+  const deep = `${"[".repeat(1e5)}{"container_id":"x"}${"]".repeat(1e5)}`;
+  expect(containersOfOutputs(output(deep))).toEqual([]);
+});
+
+it("containers of outputs come after those of calls and citations, last one first", () => {
+  const items = [
+    asJson({ container_id: "out_1" }),
+    call("", "cntr_1"),
+    message({ text: "a", annotations: [{ container_id: "cntr_2" }] }),
+    asJson({ _meta: { container_id: "out_2" } }, "mcp_call"),
+    asJson({ container_id: "cntr_1" }),
+  ];
+  expect(containersOfItems(items)).toEqual(["cntr_2", "cntr_1", "out_2", "out_1"]);
+});
+
+it("a text's file is found in the container that an MCP call's output names", async () => {
+  const tool = asJson({ content: [{ type: "text", text: "saved plan.docx" }], ...citations }, "mcp_call");
+  const plan = file("/mnt/data/plan.docx", { container_id: "native" });
+  const given = response([{ ...tool, id: "mcp_1" }, message("Here: /mnt/data/plan.docx")]);
+  const asked: string[] = [];
+  const { response: repaired } = await repairResponse(given, (id) => {
+    asked.push(id);
+    return [plan];
+  });
+  expect(asked).toEqual([ID]);
+  expect(cited(repaired)).toEqual(["plan.docx@/mnt/data/plan.docx"]);
+});

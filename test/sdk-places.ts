@@ -1,0 +1,151 @@
+/** Finds the places in the types of an installed openai SDK that can hold a container file citation or a container id. */
+import { readdirSync } from "node:fs";
+import { join, relative, resolve, sep } from "node:path";
+import {
+  type ClassDeclaration,
+  type InterfaceDeclaration,
+  isClassDeclaration,
+  isInterfaceDeclaration,
+  isModuleDeclaration,
+  isPropertyDeclaration,
+  isPropertySignatureDeclaration,
+  isTypeAliasDeclaration,
+  isTypeLiteralNode,
+  type Node,
+  type PropertyDeclaration,
+  type PropertySignatureDeclaration,
+  type TypeAliasDeclaration,
+} from "typescript/unstable/ast";
+import { API, type Checker, type Symbol as CompilerSymbol, type Type } from "typescript/unstable/sync";
+
+/**
+ * Returns the places as `file: namespace.type.property`, sorted. A place is a `container_id`, an `annotations` array whose
+ * elements have a `container_id`, or a property whose value is a text with such an array, or a list of such texts.
+ */
+export function placesIn(sdkFolder: string): string[] {
+  const folder = resolve(sdkFolder);
+  const files = declarationFilesIn(folder);
+  const config = join(folder, "tsconfig.surface.json");
+  const options = { strict: true, noEmit: true, module: "nodenext", target: "es2022", types: [] };
+  // The compiler only opens projects, so a project is passed to it as text, without a file on disk.
+  const text = JSON.stringify({ compilerOptions: options, files });
+  const api = new API({
+    cwd: folder,
+    fs: {
+      readFile: (path) => (path === config ? text : undefined),
+      fileExists: (path) => (path === config ? true : undefined),
+    },
+  });
+  try {
+    const { program, checker } = api.updateSnapshot({ openProjects: [config] }).getProject(config)!;
+    const finder = new PlaceFinder(checker);
+    const places = files.flatMap((file) => {
+      const name = relative(folder, file).split(sep).join("/");
+      return finder.placesIn(program.getSourceFile(file)!).map((place) => `${name}: ${place}`);
+    });
+    return [...new Set(places)].sort();
+  } finally {
+    api.close();
+  }
+}
+
+function declarationFilesIn(folder: string): string[] {
+  return readdirSync(folder, { recursive: true, encoding: "utf8" })
+    .filter((file) => file.endsWith(".d.ts") && !/^(?:src|_vendor|node_modules)\b/.test(file))
+    .map((file) => join(folder, file));
+}
+
+/** A node with the names of its enclosing namespaces, types and properties. */
+interface NamedNode {
+  name: string;
+  node: Node;
+}
+
+/** Yields the interfaces, classes, aliases, object types and properties below a node. */
+function namedNodesIn(node: Node, namespace = ""): NamedNode[] {
+  const found: NamedNode[] = [];
+  node.forEachChild((child) => {
+    const name = [namespace, nameOf(child)].filter(Boolean).join(".");
+    if (isType(child) || isProperty(child) || isTypeLiteralNode(child)) found.push({ name, node: child });
+    found.push(...namedNodesIn(child, name));
+  });
+  return found;
+}
+
+function nameOf(node: Node): string | undefined {
+  return isType(node) || isProperty(node) || isModuleDeclaration(node) ? node.name?.getText() : undefined;
+}
+
+function isType(node: Node): node is InterfaceDeclaration | ClassDeclaration | TypeAliasDeclaration {
+  return isInterfaceDeclaration(node) || isClassDeclaration(node) || isTypeAliasDeclaration(node);
+}
+
+function isProperty(node: Node): node is PropertySignatureDeclaration | PropertyDeclaration {
+  return isPropertySignatureDeclaration(node) || isPropertyDeclaration(node);
+}
+
+class PlaceFinder {
+  readonly #checker: Checker;
+  /** For each type that was visited, by id: whether it is a text with citations. */
+  readonly #isCited = new Map<number, boolean>();
+
+  constructor(checker: Checker) {
+    this.#checker = checker;
+  }
+
+  placesIn(file: Node): string[] {
+    const named = namedNodesIn(file);
+    if (named.length === 0) return [];
+    const types = this.#checker.getTypeAtLocation(
+      named.map(({ node }) => (isType(node) && node.name) || node),
+    );
+    return named.flatMap(({ name, node }, index) => {
+      const type = types[index];
+      if (!type) return [];
+      if (isProperty(node)) return this.#holdsText(type) ? [name] : [];
+      return this.#ownPlacesOf(type).map((property) => `${name}.${property}`);
+    });
+  }
+
+  #ownPlacesOf(type: Type): string[] {
+    // Each member of a union is visited separately, so the union itself has no places.
+    if (type.isUnionType()) return [];
+    const places = this.#has(type, "container_id") ? ["container_id"] : [];
+    return this.#isCitedText(type) ? [...places, "annotations"] : places;
+  }
+
+  /** Returns whether a value of a type is a text with citations, or a list that can contain one. */
+  #holdsText(type: Type): boolean {
+    return this.#membersOf(type).some(
+      (member) =>
+        this.#isCitedText(member) || this.#elementsOf(member).some((element) => this.#isCitedText(element)),
+    );
+  }
+
+  /** Returns whether a type has `annotations` that can name a container. */
+  #isCitedText(type: Type): boolean {
+    const known = this.#isCited.get(type.id);
+    if (known !== undefined) return known;
+    const annotations = this.#has(type, "annotations");
+    const list = annotations && this.#checker.getTypeOfSymbol(annotations);
+    const elements = list ? this.#membersOf(list).flatMap((member) => this.#elementsOf(member)) : [];
+    const isCited = elements.some((element) => this.#has(element, "container_id"));
+    this.#isCited.set(type.id, isCited);
+    return isCited;
+  }
+
+  #has(type: Type, property: string): CompilerSymbol | undefined {
+    return type.isObjectType() || type.isIntersectionType()
+      ? this.#checker.getPropertyOfType(type, property)
+      : undefined;
+  }
+
+  #membersOf(type: Type): readonly Type[] {
+    return type.isUnionType() ? type.getTypes() : [type];
+  }
+
+  #elementsOf(list: Type): readonly Type[] {
+    if (!list.isTypeReference() || !this.#checker.isArrayLikeType(list)) return [];
+    return this.#checker.getTypeArguments(list).flatMap((type) => this.#membersOf(type));
+  }
+}

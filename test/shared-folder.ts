@@ -1,0 +1,12 @@
+/** Finds `../shared`, and says once before all tests if it is missing. It has OpenAI's schema and recordings of its API. */
+import { existsSync } from "node:fs";
+
+export const sharedFolder = new URL("../../shared/", import.meta.url);
+
+/** Whether the tests also check against `../shared`. In CI they must, so there a missing folder fails them. */
+export const hasShared = existsSync(sharedFolder) || Boolean(process.env.CI);
+
+export default function setup(): void {
+  if (!hasShared)
+    console.log("There is no ../shared. The tests use the repository's own recordings and schema.");
+}

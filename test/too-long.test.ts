@@ -1,0 +1,152 @@
+/**
+ * Bodies and events that are too long for a string are passed on without being read, and the report says so. In these tests,
+ * the limit is 2,000 bytes.
+ */
+import { describe, expect, it } from "vitest";
+import { ContainerMemory } from "../src/containers/memory.js";
+import { IncludeRefusals } from "../src/http/create-request.js";
+import { createMiddleware } from "../src/http/fetch.js";
+import type { Report } from "../src/index.js";
+import { settingsOf } from "../src/options.js";
+import { ANSWER, FOUND, PLAN, POST } from "./fetching.js";
+import { BASE, call, cited, eventsIn, frames, json, message, sse, streamOf, upstream } from "./upstream.js";
+
+const LONGEST = 2000;
+
+async function ask(
+  answer: Response,
+  { init = POST, ...options }: { init?: RequestInit; unmentioned?: "cite" } = {},
+) {
+  const reports: Report[] = [];
+  const api = upstream({ answer: () => answer, files: [PLAN] });
+  const settings = settingsOf({ ...options, onReport: (report) => reports.push(report) });
+  const context = { memory: new ContainerMemory(), refusals: new IncludeRefusals(), longest: LONGEST };
+  const { body } = await createMiddleware(api.fetch, { settings, ...context })(`${BASE}/responses`, init);
+  return { body: body!, reports, ...api };
+}
+
+async function chunksOf(body: ReadableStream<Uint8Array>): Promise<string[]> {
+  const chunks: string[] = [];
+  const reader = body.getReader();
+  for (let read = await reader.read(); !read.done; read = await reader.read())
+    chunks.push(Buffer.from(read.value).toString("latin1"));
+  return chunks;
+}
+
+describe("a JSON answer", () => {
+  const long = JSON.stringify({ ...ANSWER, metadata: { x: "é".repeat(LONGEST) } });
+  const inChunks = (text: string, size: number): { answer: Response; count: () => number } => {
+    const bytes = Buffer.from(text);
+    let at = 0;
+    let count = 0;
+    const body = new ReadableStream<Uint8Array>(
+      {
+        pull(controller) {
+          if (at >= bytes.length) return controller.close();
+          count++;
+          controller.enqueue(new Uint8Array(bytes.subarray(at, at + size)));
+          at += size;
+        },
+      },
+      { highWaterMark: 0 },
+    );
+    const answer = new Response(body, { headers: { "content-type": "application/json" } });
+    return { answer, count: () => count };
+  };
+
+  it("that is too long is passed on chunk by chunk, without reading ahead", async () => {
+    const { answer, count } = inChunks(long, 100);
+    const { body, reports, lists } = await ask(answer);
+    const reader = body.getReader();
+    const first = (await reader.read()).value!;
+    expect(count()).toBe(LONGEST / 100 + 1);
+    reader.releaseLock();
+    const rest = await chunksOf(body);
+    expect(rest.every((chunk) => chunk.length <= 100)).toBe(true);
+    expect(Buffer.from(first).toString("latin1") + rest.join("")).toBe(Buffer.from(long).toString("latin1"));
+    expect(lists()).toEqual([]);
+    expect(reports).toMatchObject([
+      { outcome: "failed", error: new Error("the answer is too long to read: more than 2000 bytes") },
+    ]);
+  });
+
+  it("that is too long and then fails also fails for its consumer", async () => {
+    const answer = json("");
+    const body = new ReadableStream<Uint8Array>({
+      start: (controller) => controller.enqueue(new Uint8Array(LONGEST + 1)),
+      pull: (controller) => controller.error(new Error("reset")),
+    });
+    const asked = await ask(new Response(body, answer));
+    const reader = asked.body.getReader();
+    expect((await reader.read()).value).toHaveLength(LONGEST + 1);
+    await expect(reader.read()).rejects.toThrow("reset");
+    expect(asked.reports).toHaveLength(1);
+  });
+
+  it("of exactly the limit is repaired", async () => {
+    const text = JSON.stringify(ANSWER).padEnd(LONGEST);
+    const { body, reports } = await ask(inChunks(text, 7).answer);
+    expect(cited(JSON.parse((await chunksOf(body)).join("")))).toEqual(FOUND);
+    expect(reports).toMatchObject([{ outcome: "recovered" }]);
+  });
+});
+
+describe("a request", () => {
+  const params = { input: "x", tools: [{ type: "code_interpreter", container: { type: "auto" } }] };
+  const long = JSON.stringify({ ...params, user: "x".repeat(LONGEST) });
+
+  it.each([
+    ["a string", long],
+    ["bytes", new TextEncoder().encode(long)],
+  ])("that is too long is sent unchanged: %s", async (_, given) => {
+    const init = { method: "POST", body: given };
+    const { body, asked, reports } = await ask(json(ANSWER), { init });
+    expect(asked[0]!.body).toBe(long);
+    expect(cited(JSON.parse((await chunksOf(body)).join("")))).toEqual(FOUND);
+    expect(reports).toMatchObject([
+      { outcome: "recovered", error: new Error("the request is too long to read: more than 2000 bytes") },
+    ]);
+  });
+});
+
+describe("an event", () => {
+  const events = streamOf([call(), message("Here: /mnt/data/plan.docx")]);
+  const longFinal = frames(events).replace(
+    /"metadata":\{\}(?=.*\n\n$)/,
+    `"metadata":{"x":"${"x".repeat(LONGEST)}"}`,
+  );
+
+  it.each([Infinity, 1, 7, 1000])(
+    "that is too long is passed on unchanged, in chunks of %d",
+    async (size) => {
+      const { body, reports } = await ask(sse(longFinal, size));
+      const text = (await chunksOf(body)).join("");
+      const final = longFinal.slice(longFinal.indexOf("event: response.completed"));
+      expect(text.endsWith(final)).toBe(true);
+      expect(eventsIn(text).map(({ type }) => type)).toContain("response.output_text.annotation.added");
+      expect(reports).toMatchObject([
+        { outcome: "recovered", error: new Error("an event is too long to read: more than 2000 bytes") },
+      ]);
+    },
+  );
+
+  it.each([Infinity, 1, 7, 1000])(
+    "that is too long is sent after the held events, in chunks of %d",
+    async (size) => {
+      const { body, reports } = await ask(sse(longFinal, size), { unmentioned: "cite" });
+      const text = (await chunksOf(body)).join("");
+      const types = eventsIn(text).map(({ type }) => type);
+      expect(types.filter((type) => type !== "response.output_text.annotation.added")).toEqual(
+        events.map(({ type }) => type),
+      );
+      expect(reports).toHaveLength(1);
+    },
+  );
+
+  it.each([Infinity, 1, 7])("after one that is too long is repaired, in chunks of %d", async (size) => {
+    const early = `: ${"x".repeat(LONGEST)}\n\n${frames(events, "\r\n")}`;
+    const { body } = await ask(sse(early, size));
+    const text = (await chunksOf(body)).join("");
+    expect(cited(eventsIn(text).at(-1)!.response)).toEqual(FOUND);
+  });
+});

@@ -1,0 +1,44 @@
+/** `unmentioned: "cite"`: a second repair of the same response adds no citation. */
+import { describe, expect, it } from "vitest";
+import { repairResponse } from "../src/index.js";
+import { PLAN, sourceOf } from "./repairing.js";
+import { call, cited, file, message, response } from "./upstream.js";
+
+const { list } = sourceOf([PLAN, file("/mnt/data/chart.png")]);
+const CITE = { unmentioned: "cite", retries: 0 } as const;
+/** A call that names both files. */
+const writing = (containerId: string) =>
+  call("doc.save('/mnt/data/plan.docx'); plt.savefig('chart.png')", containerId);
+const UNNAMED = writing("");
+const SEE = message("See /mnt/data/plan.docx");
+
+describe("a text gets no citation of an unmentioned file", () => {
+  const chart = { container_id: "cntr_1", file_id: "cfile_0", filename: "x", start_index: 0, end_index: 0 };
+  const annotations = [{ type: "container_file_citation", ...chart }];
+  const parts = [{ type: "output_text", text: "", annotations }, ...(SEE.content as unknown[])];
+  const output = JSON.stringify({ container_id: "cntr_1" });
+  it.each<[string, Record<string, unknown>[], string[]]>([
+    ["in a container that only another text cites", [UNNAMED, { ...SEE, content: parts }], ["x@"]],
+    [
+      "in a container that only a tool output after the text names",
+      [UNNAMED, SEE, { type: "function_call_output", call_id: "call_1", output }],
+      [],
+    ],
+    [
+      "that a call after the next user message wrote",
+      [call("", "cntr_2"), SEE, { type: "message", role: "user", content: [] }, writing("cntr_1")],
+      [],
+    ],
+  ])("%s", async (_, items, expected) => {
+    const { response: once } = await repairResponse(response(items), list, CITE);
+    expect(cited(once)).toEqual(expected);
+    expect((await repairResponse(once, list, CITE)).response).toBe(once);
+  });
+});
+
+it("if no call names its container, an unmentioned file is cited beside a file of its container", async () => {
+  const options = { ...CITE, request: { tools: [{ type: "code_interpreter", container: "cntr_1" }] } };
+  const { response: once } = await repairResponse(response([UNNAMED, SEE]), list, options);
+  expect(cited(once)).toEqual(["chart.png@", "plan.docx@/mnt/data/plan.docx"]);
+  expect((await repairResponse(once, list, options)).response).toBe(once);
+});

@@ -1,0 +1,411 @@
+/**
+ * A file whose path or name only looks like the one in the text is not cited. Long, as each way to cite a wrong file is a test.
+ */
+import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
+import {
+  type ContainerFile,
+  createFileCitationsFetch,
+  type RepairOptions,
+  type Report,
+  repairResponse,
+  repairResponseStream,
+  resolveFileCitations,
+} from "../src/index.js";
+import { BASE, call, cited, file, json, message, response, streamOf, upstream } from "./upstream.js";
+
+const OLD = 1_750_000_000;
+
+/** Resolves a text. Returns the ids of the cited files, and the reasons of the unresolved mentions. */
+function resolved(text: string, paths: readonly string[], source = "assistant") {
+  const files = paths.map((path) => file(path, { id: path, source }));
+  const { annotations, unresolved } = resolveFileCitations(text, files);
+  return {
+    ids: annotations.map(({ file_id }) => file_id),
+    reasons: unresolved.map(({ reason }) => reason),
+  };
+}
+
+const NONE = { ids: [], reasons: ["not-found"] };
+
+describe("an upload's former name is found only after a prefix that the API writes", () => {
+  it.each([
+    "20240101-sales.csv",
+    "493012345678-sales.csv",
+    "decade-sales.csv",
+    "facade-sales.csv",
+    "deadbeefdeadbeef-sales.csv",
+    "0123456789abcdef0123456789abcdef0-sales.csv",
+    "file-final-sales.csv",
+    "file_6889aa3a1d0c8191b1-sales.csv",
+    "assistant-sales.csv",
+  ])("%s", (name) => {
+    expect(resolved("[it](sandbox:/mnt/data/sales.csv)", [`/mnt/data/${name}`], "user")).toEqual(NONE);
+  });
+
+  it.each([
+    "0123456789abcdef0123456789abcdef-sales.csv",
+    "file-9fW4TrWxDbKZvFzDGXyaSk-sales.csv",
+    "assistant-9fW4TrWxDbKZvFzDGXyaSk-sales.csv",
+  ])("%s", (name) => {
+    const path = `/mnt/data/${name}`;
+    expect(resolved("[it](sandbox:/mnt/data/sales.csv)", [path], "user").ids).toEqual([path]);
+  });
+});
+
+describe("a file in another folder counts only one level away on the same branch, and not in a folder that tools fill", () => {
+  it.each([
+    "src/vendor/left-pad/README.md",
+    "old/2019/README.md",
+    ".trash/README.md",
+    ".ipynb_checkpoints/README.md",
+    "node_modules/README.md",
+    "__MACOSX/README.md",
+    "__pycache__/README.md",
+  ])("%s does not count", (path) => {
+    expect(resolved("See /mnt/data/README.md", [`/mnt/data/${path}`])).toEqual(NONE);
+  });
+
+  it("several files elsewhere leave the mention not-found", () => {
+    const paths = ["src/vendor/left-pad/README.md", ".trash/README.md", "node_modules/README.md"];
+    expect(
+      resolved(
+        "See /mnt/data/README.md",
+        paths.map((path) => `/mnt/data/${path}`),
+      ),
+    ).toEqual(NONE);
+  });
+
+  it.each(["docs/README.md", "Docs.old/README.md"])("%s counts", (path) => {
+    expect(resolved("See /mnt/data/README.md", [`/mnt/data/${path}`]).ids).toEqual([`/mnt/data/${path}`]);
+  });
+
+  it("two files with that name do not count", () => {
+    const paths = ["/mnt/data/docs/README.md", "/mnt/data/.trash/README.md"];
+    expect(resolved("See /mnt/data/README.md", paths).ids).toEqual([]);
+  });
+});
+
+describe("a name means the path that the text shows for it", () => {
+  it.each([
+    "[report.csv](sandbox:/mnt/data/q3/report.csv)",
+    "[`report.csv`](/mnt/data/q3/report.csv)",
+    "[/mnt/data/q2/report.csv](sandbox:/mnt/data/q3/report.csv)",
+    '<a href="/mnt/data/q3/report.csv">report.csv</a>',
+    "I saved report.csv: /mnt/data/q3/report.csv",
+  ])("%s", (text) => {
+    expect(resolved(text, ["/mnt/data/q2/report.csv"])).toEqual(NONE);
+  });
+});
+
+it("an entry whose path is two paths joined by white space is not a file", () => {
+  const joined = file("/mnt/data/a.csv /mnt/data/b.csv", { id: "joined", bytes: null });
+  const files = [joined, file("/mnt/data/a.csv", { id: "a" }), file("/mnt/data/b.csv", { id: "b" })];
+  const { annotations } = resolveFileCitations("Run `diff /mnt/data/a.csv /mnt/data/b.csv`", files);
+  expect(annotations.map(({ file_id }) => file_id)).toEqual(["a", "b"]);
+});
+
+describe("a path that can be read in two ways", () => {
+  it.each([
+    ["a%20b.csv", "a b.csv"],
+    ["a&amp;b.csv", "a&b.csv"],
+    ["a\\_b.csv", "a_b.csv"],
+    ["my%20dir/b.csv", "my dir/b.csv"],
+  ])("%s: in a link it is decoded, elsewhere it is ambiguous", (written, meant) => {
+    const paths = [`/mnt/data/${written}`, `/mnt/data/${meant}`];
+    expect(resolved(`[x](sandbox:/mnt/data/${written})`, paths).ids).toEqual([`/mnt/data/${meant}`]);
+    const bare = resolved(`See /mnt/data/${written} there`, paths);
+    expect(bare).toEqual({ ids: [], reasons: ["ambiguous"] });
+    for (const path of paths) {
+      expect(resolved(`See /mnt/data/${written} there`, [path]).ids).toEqual([path]);
+      expect(resolved(`[x](sandbox:/mnt/data/${written})`, [path]).ids).toEqual([path]);
+    }
+  });
+});
+
+it.each([
+  ["report.csv", "Report.csv"],
+  ["Report.csv", "report.csv"],
+])("%s: a path in another case than one that the API cited is another file", (name, citedName) => {
+  const files = [name, citedName].map((one) => file(`/mnt/data/${one}`, { id: one }));
+  const text = `[a](/mnt/data/${name}) and [b](sandbox:/mnt/data/${citedName})`;
+  const start_index = text.indexOf("sandbox:");
+  const annotations = [
+    {
+      ...{ type: "container_file_citation", container_id: "cntr_1", file_id: citedName },
+      ...{ filename: citedName, start_index, end_index: text.length - 1 },
+    },
+  ];
+  const { citations } = resolveFileCitations(text, files, { annotations });
+  expect(citations.map(({ annotation }) => annotation.file_id)).toEqual([name]);
+});
+
+it("a path with a percent sign that the link encodes is not the decoded path that the API cited", () => {
+  const files = ["sales data.csv", "sales%20data.csv"].map((name) => file(`/mnt/data/${name}`, { id: name }));
+  const text = "[a](sandbox:/mnt/data/sales%20data.csv) [b](sandbox:/mnt/data/sales%2520data.csv)";
+  const annotations = [
+    {
+      ...{ type: "container_file_citation", container_id: "cntr_1", file_id: "sales data.csv" },
+      ...{ filename: "sales data.csv", start_index: 4, end_index: 38 },
+    },
+  ];
+  const { citations } = resolveFileCitations(text, files, { annotations });
+  expect(citations.map(({ annotation }) => annotation.file_id)).toEqual(["sales%20data.csv"]);
+});
+
+describe("a name that calls give to two files is ambiguous, also in a link", () => {
+  it.each(["[plan](plan.docx)", "See `plan.docx`."])("%s", async (text) => {
+    const files = [
+      file("/mnt/data/plan.docx", { id: "older", created_at: OLD }),
+      file("/mnt/data/out/plan.docx", { id: "new" }),
+    ];
+    const reads = "print(open('/mnt/data/plan.docx').read())";
+    const ask = async (code: string) =>
+      (await repairResponse(response([call(code), message(text)]), () => files, { retries: 0 })).report;
+    const { citations, unresolved } = await ask(`doc.save('/mnt/data/out/plan.docx')\n${reads}`);
+    expect(citations).toEqual([]);
+    expect(unresolved.map(({ reason, candidates }) => [reason, candidates?.length])).toEqual([
+      ["ambiguous", 2],
+    ]);
+  });
+});
+
+describe("a container that the API cites from 0 to 0, in a follow-up without a call", () => {
+  const chart = (container_id: string) => ({
+    ...{ type: "container_file_citation", container_id, file_id: "cfile_7", filename: "cfile_7.png" },
+    ...{ start_index: 0, end_index: 0 },
+  });
+  const request = { tools: [{ type: "code_interpreter", container: "cntr_1" }] };
+  const citedIn = async (text: string, files: readonly ContainerFile[], container: string) => {
+    const given = response([message({ text, annotations: [chart(container)] })]);
+    const list = (id: string) => files.filter(({ container_id }) => container_id === id);
+    const { report } = await repairResponse(given, list, { request, retries: 0 });
+    return report.citations.slice(1);
+  };
+
+  it("counts as known, so a file with a similar path in it may be meant", async () => {
+    const files = [file("/mnt/data/report.csv", { id: "known", created_at: OLD })];
+    const citations = await citedIn("Again: /mnt/data/out/report.csv", files, "cntr_1");
+    expect(citations).toMatchObject([{ match: "moved", annotation: { file_id: "known" } }]);
+  });
+
+  it("is used after the nearest known container", async () => {
+    const path = "/mnt/data/report.csv";
+    const files = [
+      file(path, { id: "known" }),
+      file(path, { id: "older", container_id: "cntr_0", created_at: OLD }),
+    ];
+    const citations = await citedIn(`Again: ${path}`, files, "cntr_0");
+    expect(citations).toMatchObject([{ match: "path", annotation: { file_id: "known" } }]);
+  });
+});
+
+describe("a path on another system is not a mention", () => {
+  it.each([
+    "10.0.0.5:/mnt/data/a.csv",
+    "node1.lan:/mnt/data/a.csv",
+    "files.corp.example.com:/mnt/data/a.csv",
+    "[::1]:/mnt/data/a.csv",
+    "[fe80::1%25eth0]:/mnt/data/a.csv",
+    "user@host:/mnt/data/a.csv",
+    "localhost:/mnt/data/a.csv",
+    "nas01:/mnt/data/a.csv",
+    "db-replica-1:/mnt/data/a.csv",
+    ...["nfs", "smb", "az", "gcs", "b2", "webdav", "webdavs", "cifs", "ftps", "oss", "adl", "azure"].map(
+      (scheme) => `${scheme}:/mnt/data/a.csv`,
+    ),
+    "nfs://nas/mnt/data/a.csv",
+    "rclone copy gdrive:/mnt/data/a.csv .",
+    "kubectl cp pod:/mnt/data/a.csv ./out/",
+  ])("%s", (text) => {
+    for (const written of [text, `\`${text}\``, `(${text})`, `Copied from ${text}.`]) {
+      expect(resolved(written, ["/mnt/data/a.csv"])).toEqual({ ids: [], reasons: [] });
+    }
+  });
+
+  it.each([
+    "Download:/mnt/data/a.csv",
+    "a.csv:/mnt/data/a.csv",
+    "File 1:/mnt/data/a.csv",
+    "文件:/mnt/data/a.csv",
+  ])("%s is one", (text) => {
+    expect(resolved(text, ["/mnt/data/a.csv"]).ids).toContain("/mnt/data/a.csv");
+  });
+});
+
+it("a range that ends after the text does not determine the index unit", () => {
+  const text = "🎉 Saved to /mnt/data/a.csv, as on https://x.y";
+  const end_index = [...text].length + 1;
+  const behind = { type: "url_citation", url: "https://x.y/", start_index: end_index - 12, end_index };
+  const { annotations } = resolveFileCitations(text, [file("/mnt/data/a.csv")], { annotations: [behind] });
+  const { start_index, end_index: end } = annotations[0]!;
+  expect([...text].slice(start_index, end).join("")).toBe("/mnt/data/a.csv");
+});
+
+describe("with a late list", () => {
+  beforeEach(() => void vi.useFakeTimers());
+  afterEach(() => void vi.useRealTimers());
+
+  async function citedOf(
+    output: Record<string, unknown>[],
+    lists: Record<string, ContainerFile[][]>,
+    options: RepairOptions = {},
+  ) {
+    const asked: string[] = [];
+    const repairing = repairResponse(
+      response(output),
+      async (id) => {
+        const before = asked.filter((other) => other === id).length;
+        asked.push(id);
+        return lists[id]?.at(Math.min(before, lists[id].length - 1)) ?? [];
+      },
+      options,
+    );
+    await vi.runAllTimersAsync();
+    const { report } = await repairing;
+    return report.citations.map(({ annotation }) => annotation.file_id);
+  }
+
+  const older = file("/mnt/data/report.csv", { id: "older", container_id: "cntr_old", created_at: OLD });
+  const meant = file("/mnt/data/report.csv", { id: "meant" });
+  const output = (code: string | null) => [
+    call(code as string),
+    message("Here: [report](sandbox:/mnt/data/report.csv)"),
+  ];
+  const codes = [
+    "(Path('/mnt/data') / 'report.csv').write_text(x)",
+    "df.to_csv(os.path.join(DATA, 'report.csv'))",
+    "df.to_csv(f'/mnt/data/{name}.csv')",
+    "os.chdir('/mnt/data')\ndf.to_csv('report.csv')",
+    "df.to_csv('/mnt/data/report.csv')",
+    null,
+  ];
+
+  it.each(codes)("the new file is cited, not one of an older container: %s", async (code) => {
+    const lists = { cntr_1: [[], [meant]], cntr_old: [[older]] };
+    const earlier = [call("df.to_csv('/mnt/data/report.csv')", "cntr_old")];
+    for (const request of [
+      { input: earlier },
+      { tools: [{ type: "code_interpreter", container: "cntr_old" }] },
+    ]) {
+      expect(await citedOf(output(code), lists, { request })).toEqual(["meant"]);
+    }
+  });
+
+  it.each([...codes, "raise RuntimeError()"])(
+    "a call that wrote nothing causes no citation of an older file: %s",
+    async (code) => {
+      const lists = { cntr_1: [[]], cntr_old: [[older]] };
+      const request = { input: [call("df.to_csv('/mnt/data/report.csv')", "cntr_old")] };
+      expect(await citedOf(output(code), lists, { request })).toEqual([]);
+    },
+  );
+
+  it("the encoded form of a path does not mean an older file with exactly these letters", async () => {
+    const literal = file("/mnt/data/sales%20data.csv", { id: "literal", created_at: OLD });
+    const written = file("/mnt/data/sales data.csv", { id: "written" });
+    const answer = [
+      call("os.chdir('/mnt/data')\ndf.to_csv('sales data.csv')"),
+      message("[it](sandbox:/mnt/data/sales%20data.csv)"),
+    ];
+    expect(await citedOf(answer, { cntr_1: [[literal], [literal, written]] })).toEqual(["written"]);
+    expect(await citedOf(answer, { cntr_1: [[literal]] })).toEqual([]);
+  });
+
+  it("a path that the code writes with an escape does not mean another file", async () => {
+    const alike = file("/mnt/data/sales data.csv", { id: "alike" });
+    const answer = [
+      call("df.to_csv('/mnt/data/out/sales%20data.csv')"),
+      message("It is in `/mnt/data/out/sales%20data.csv`."),
+    ];
+    expect(await citedOf(answer, { cntr_1: [[alike]] })).toEqual([]);
+  });
+
+  it.each([
+    ["an upload", { path: "/mnt/data/0123456789abcdef0123456789abcdef-report.csv", source: "user" }],
+    ["another case", { path: "/mnt/data/Report.csv" }],
+    ["another dash", { path: "/mnt/data/report.CSV" }],
+    ["another folder", { path: "/mnt/data/q2/report.csv" }],
+  ])("%s of the path that the code writes is not cited", async (_, more) => {
+    for (const created_at of [OLD, 1_760_000_100]) {
+      const alike = file("", { id: "alike", created_at, ...more });
+      expect(await citedOf(output("df.to_csv('/mnt/data/report.csv')"), { cntr_1: [[alike]] })).toEqual([]);
+    }
+  });
+});
+
+it("a name in other letters, of a container that another name of the text leads to: streamed as plain", async () => {
+  const files = [
+    file("/mnt/data/out/REPORT.CSV", { id: "report", container_id: "cntr_0" }),
+    file("/mnt/data/a.csv", { id: "a", container_id: "cntr_0" }),
+  ];
+  const output = [
+    call("df.to_csv('/mnt/data/out/REPORT.CSV')\ndf.to_csv('/mnt/data/a.csv')", "cntr_0"),
+    { ...call("print(1)", "cntr_1"), id: "ci_2" },
+    message("See `Report.csv` now. Done: [the file](a.csv)"),
+  ];
+  const list = (id: string) => files.filter(({ container_id }) => container_id === id);
+  const { report } = await repairResponse(response(output), list, { retries: 0 });
+  const reports: Report[] = [];
+  const onReport = (it: Report) => void reports.push(it);
+  for await (const _ of repairResponseStream(streamOf(output), list, { retries: 0, onReport }));
+  const [plain, streamed] = [report, ...reports].map(({ citations }) =>
+    citations.map(({ annotation }) => annotation.file_id).sort(),
+  );
+  expect(plain).toEqual(["a", "report"]);
+  expect(streamed).toEqual(plain);
+});
+
+describe("files that no text mentions", () => {
+  it("are cited in the response whose call names them, where two share a container", async () => {
+    const files = [file("/mnt/data/one.csv"), file("/mnt/data/two.csv")];
+    const list = () => files;
+    for (const [code, name] of [
+      ["df.to_csv('/mnt/data/one.csv')", "one.csv@"],
+      ["df.to_csv('two.csv')", "two.csv@"],
+      ["print(7)", undefined],
+    ] as const) {
+      const given = response([call(code), message("Done.")]);
+      const { response: repaired, report } = await repairResponse(given, list, { unmentioned: "cite" });
+      expect(cited(repaired)).toEqual(name === undefined ? [] : [name]);
+      expect(report.unmentioned).toHaveLength(name === undefined ? 2 : 1);
+    }
+  });
+});
+
+describe("a gateway that uses one id for several responses", () => {
+  const report = (id: string) => file("/mnt/data/report.csv", { id, container_id: id });
+
+  it("gets nothing from memory for a new response", async () => {
+    const answers = [
+      response([call("x", "cntr_a"), message("Done.")]),
+      response([message("Here: /mnt/data/report.csv")]),
+    ];
+    const { fetch, lists } = upstream({
+      answer: () => json(answers.shift()),
+      files: [report("cntr_a")],
+    });
+    const repairing = createFileCitationsFetch({ fetch });
+    const ask = async (body: object) =>
+      (await repairing(`${BASE}/responses`, { method: "POST", body: JSON.stringify(body) })).json();
+    await ask({});
+    expect(cited(await ask({}))).toEqual([]);
+    expect(lists()).toEqual([]);
+  });
+
+  it("gets nothing from memory for an id that two responses had", async () => {
+    const answers = [
+      response([call("x", "cntr_a"), message("Done.")]),
+      response([call("x", "cntr_b"), message("Done.")]),
+      response([message("Here: /mnt/data/report.csv")], { id: "resp_2", previous_response_id: "resp_1" }),
+    ];
+    const { fetch } = upstream({
+      answer: () => json(answers.shift() ?? {}),
+      files: [report("cntr_a"), report("cntr_b")],
+    });
+    const repairing = createFileCitationsFetch({ fetch });
+    const ask = async () => (await repairing(`${BASE}/responses`, { method: "POST", body: "{}" })).json();
+    await ask();
+    await ask();
+    expect(cited(await ask())).toEqual([]);
+  });
+});
