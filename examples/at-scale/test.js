@@ -1,20 +1,22 @@
-// Redis, the web process and two workers, as processes; the emulator on loopback HTTP as OpenAI. 200 deliveries, and one
-// worker killed half-way: each file is there once, whole. Needs `redis-server`, and the package installed beside.
+// Runs Redis, the web process and two workers as processes, with the emulator in OpenAI's place. Sends 200 deliveries and
+// kills one worker half-way. Each file must be kept exactly once and be complete, and its link must open after the containers
+// have expired. Needs `redis-server` and the installed package.
 import assert from "node:assert/strict";
 import { spawn } from "node:child_process";
 import { createHmac, randomUUID } from "node:crypto";
 import { once } from "node:events";
-import { mkdtemp, readdir, readFile, rm } from "node:fs/promises";
+import { mkdtemp, readdir, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { createInterface } from "node:readline";
 import { Queue, QueueEvents } from "bullmq";
 import OpenAI from "openai";
+import { createFileRoute } from "openai-file-citations/route";
 import { createResponsesEmulator, stubbornModel } from "openai-file-citations/testing";
-import { connect, QUEUE } from "./queue.js";
+import { connect, QUEUE } from "./shared.js";
 
 const DELIVERIES = 200;
-/** Two workers, four jobs each. */
+/** How many jobs run at once: two workers run four jobs each. */
 const AT_ONCE = 8;
 
 const folder = await mkdtemp(join(tmpdir(), "at-scale-"));
@@ -22,8 +24,9 @@ const files = join(folder, "files");
 const socket = join(folder, "redis.sock");
 process.env.REDIS_URL = socket;
 const secret = `whsec_${Buffer.from(randomUUID()).toString("base64")}`;
+const filesSecret = randomUUID();
 const children = [];
-/** Rejects when a process ends that should not: nothing waits for what can no longer come. */
+/** Rejects if a process ends unexpectedly, so that nothing waits forever. */
 const accident = deferred();
 accident.promise.catch(() => {});
 const unlessAccident = (promise) => Promise.race([promise, accident.promise]);
@@ -47,7 +50,7 @@ function pass(name, detail) {
   console.log(`passed  ${name}: ${detail}`);
 }
 
-// The API. Half-way, every download stops in its midst until a worker is dead.
+// The API. From half-way on, every download stops in its middle until a worker is killed.
 const contentOf = (name) => `${name}\n`.repeat(10_000);
 const halfWay = deferred();
 const killed = deferred();
@@ -91,6 +94,7 @@ try {
     OPENAI_BASE_URL: api.baseURL,
     OPENAI_WEBHOOK_SECRET: secret,
     FILES: files,
+    FILES_SECRET: filesSecret,
     HOST: "127.0.0.1",
     PORT: "0",
   };
@@ -133,7 +137,7 @@ try {
     start(process.execPath, ["worker.js"], null, env),
   ]);
 
-  // Deliveries, every fifth of them twice at the same time.
+  // Sends all deliveries at once, and every fifth delivery twice.
   const deliveries = responses.map(({ id }) => deliveryOf("response.completed", id));
   const twice = deliveries.filter((_, n) => n % 5 === 0);
   const answers = await Promise.all([...deliveries, ...twice].map((delivery) => fetch(url, delivery)));
@@ -157,15 +161,26 @@ try {
   assert.equal(stalled.size, AT_ONCE / 2);
   pass("a killed worker", `after ${before} jobs, with ${stalled.size} in hand: the other one took them over`);
 
-  const names = await readdir(files);
-  const saved = names.filter((name) => !name.startsWith("."));
-  assert.deepEqual(saved.sort(), responses.map(({ id }) => id).sort());
+  // All containers expire, so that only the store has the files.
+  const containers = [...emulator.containers.values()];
+  for (const { id } of containers) emulator.expireContainer(id);
+  const names = (await readdir(files)).filter((name) => !name.startsWith("."));
+  assert.deepEqual(names.sort(), containers.map(({ id }) => id).sort());
+  const route = createFileRoute(client, { secret: filesSecret });
   for (const { id, input } of responses) {
-    assert.deepEqual(await readdir(join(files, id)), ["report.csv"]);
-    assert.equal(await readFile(join(files, id, "report.csv"), "utf8"), contentOf(input));
+    const { output } = await client.responses.retrieve(id);
+    const containerId = output.find(({ type }) => type === "code_interpreter_call").container_id;
+    const [{ id: fileId }] = emulator.containers.get(containerId).files;
+    assert.deepEqual((await readdir(join(files, containerId))).sort(), [fileId, `${fileId}.json`]);
+    const filename = "report.csv";
+    const link = await route.urlFor({ kind: "container-file", containerId, fileId, filename });
+    assert.equal(await (await fetch(new URL(link, url))).text(), contentOf(input));
   }
   assert.equal(downloads, DELIVERIES + stalled.size);
-  pass("files", `${saved.length}, each once and whole, in ${downloads} downloads`);
+  pass(
+    "links",
+    `${names.length} files, each once and whole, in ${downloads} downloads, after all containers have expired`,
+  );
 
   assert.equal(retries, 1);
   pass("a response that could not be read", "tried again, and saved");
@@ -203,7 +218,7 @@ try {
 console.log(`at-scale: ${passed} passed, ${process.exitCode ?? 0} failed`);
 process.exit();
 
-/** A process that has said that it is ready. */
+/** Starts a process. Resolves when it has printed that it is ready. */
 async function start(command, args, ready, env = {}) {
   const child = spawn(command, args, { env: { ...process.env, ...env }, stdio: ["ignore", "pipe", "pipe"] });
   const started = {
@@ -231,7 +246,7 @@ async function start(command, args, ready, env = {}) {
   return started;
 }
 
-/** Ends a process; what it is asked to do, it must do well. */
+/** Ends a process. Unless the signal kills the process, it must exit with 0. */
 async function end(child, signal) {
   child.isExpected = true;
   const ended = once(child.process, "exit");
@@ -240,7 +255,7 @@ async function end(child, signal) {
   if (signal !== "SIGKILL") assert.equal(code, 0, `${child.name} ended with ${code}`);
 }
 
-/** A webhook as OpenAI delivers it, signed by the rules of Standard Webhooks. */
+/** Builds a webhook delivery like OpenAI's, signed by the rules of Standard Webhooks. */
 function deliveryOf(type, id) {
   const timestamp = Math.floor(Date.now() / 1000);
   const webhookId = `wh_${randomUUID()}`;

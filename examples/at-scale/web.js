@@ -1,21 +1,28 @@
-// Takes OpenAI's webhooks: verifies a delivery and puts a job into the queue. OpenAI waits for no more than that.
+// Receives OpenAI's webhooks and serves the files. Verifies each delivery and adds a job to the queue before it answers.
 import { Queue } from "bullmq";
 import OpenAI from "openai";
+import { createFileRoute } from "openai-file-citations/route";
 import { serve } from "srvx";
-import { connect, QUEUE } from "./queue.js";
+import { connect, QUEUE, store } from "./shared.js";
 
 const ENDED = ["response.completed", "response.incomplete", "response.failed"];
 const DAY = 24 * 60 * 60;
 
 const client = new OpenAI(); // OPENAI_API_KEY, OPENAI_WEBHOOK_SECRET
+// Your pages make the links with `files.urlFor(file)`. A link never expires: it works as long as the store has the file.
+const files = createFileRoute(client, {
+  secret: process.env.FILES_SECRET,
+  store,
+  expiresIn: Number.POSITIVE_INFINITY,
+});
 const queue = new Queue(QUEUE, {
-  // Without Redis it fails at once: OpenAI is answered 500, and delivers again.
+  // If Redis is down, adding a job fails at once. Then OpenAI gets a 500 and delivers again.
   connection: connect({ enableOfflineQueue: false }),
   defaultJobOptions: {
-    // After 1, 2, 4, 8 … seconds: 17 minutes in all. A container that nobody uses lives for 20.
+    // Retries after 1, 2, 4, 8 … seconds, 17 minutes in all. An unused container lives for 20 minutes.
     attempts: 11,
     backoff: { type: "exponential", delay: 1000 },
-    // A delivery can come again for three days. It is known as long as its job is.
+    // OpenAI may repeat a delivery for three days. Jobs are kept longer, so that a repeat is recognized.
     removeOnComplete: { age: 4 * DAY },
     removeOnFail: { age: 14 * DAY },
   },
@@ -30,17 +37,20 @@ async function receive(request) {
     return new Response("the signature is not valid", { status: 400 });
   }
   if (!ENDED.includes(event.type)) return new Response("ignored");
-  // Of jobs with one id, there is one.
+  // A second job with the same id is not added.
   await queue.add(event.type, { responseId: event.data.id }, { jobId: request.headers.get("webhook-id") });
   return new Response("queued");
 }
 
-const server = serve({ fetch: receive, silent: true, gracefulShutdown: false }); // on HOST and PORT, or 3000
+const answer = (request) =>
+  new URL(request.url).pathname.startsWith("/files/") ? files.handler(request) : receive(request);
+const server = serve({ fetch: answer, silent: true, gracefulShutdown: false }); // on HOST and PORT, or 3000
 await server.ready();
 console.log(`listening on ${server.url}`);
 
 process.once("SIGTERM", async () => {
   await server.close();
+  await files.keep(); // the copies under way
   await queue.close();
   process.exit();
 });

@@ -1,43 +1,31 @@
-// Saves the files of each response in the queue. Start as many of these as you like, on as many machines.
-import { mkdir, mkdtemp, rename, rm } from "node:fs/promises";
-import { join } from "node:path";
+// Copies the files of each response in the queue into the store. Start as many workers as you like, on any number of machines.
 import { UnrecoverableError, Worker } from "bullmq";
 import OpenAI from "openai";
 import { repairResponse, saveFiles } from "openai-file-citations";
-import { directory } from "openai-file-citations/node";
-import { connect, QUEUE } from "./queue.js";
+import { connect, QUEUE, store } from "./shared.js";
 
-const FILES = process.env.FILES ?? "files"; // a folder that all workers see
 const client = new OpenAI(); // OPENAI_API_KEY
 
 async function save({ data: { responseId } }) {
   const include = ["code_interpreter_call.outputs"];
   const ended = await client.responses.retrieve(responseId, { include });
-  if (["queued", "in_progress"].includes(ended.status)) throw new Error(`it is ${ended.status} as yet`);
+  if (["queued", "in_progress"].includes(ended.status))
+    throw new Error(`the response is still ${ended.status}`);
   const { response, report } = await repairResponse(ended, client);
 
-  // A folder of its own for each try, which gets the response's name when all is in it. Whoever is first, has it.
-  const partial = await mkdtemp(join(FILES, `.${responseId}-`));
-  try {
-    const { failed } = await saveFiles(client, response, directory(partial));
-    const errors = failed.map(({ error }) => error).concat(report.error ?? []);
-    const message = errors.map((error) => error.message).join("; ");
-    // What can come right is tried again. A container that has expired (404) does not come back.
-    if (!errors.every((error) => (error.status ?? error.cause?.status) === 404)) throw new Error(message);
-    await rename(partial, join(FILES, responseId)).catch((error) => {
-      if (error.code !== "ENOTEMPTY" && error.code !== "EEXIST") throw error;
-    });
-    if (errors.length > 0) throw new UnrecoverableError(message);
-  } finally {
-    await rm(partial, { recursive: true, force: true });
-  }
+  const { failed } = await saveFiles(client, response, store);
+  const errors = failed.map(({ error }) => error).concat(report.error ?? []);
+  if (errors.length === 0) return;
+  const message = errors.map((error) => error.message).join("; ");
+  // Throws so that the queue retries the job, unless all errors are 404: an expired container does not come back.
+  const isLost = errors.every((error) => (error.status ?? error.cause?.status) === 404);
+  throw isLost ? new UnrecoverableError(message) : new Error(message);
 }
 
-await mkdir(FILES, { recursive: true });
 const worker = new Worker(QUEUE, save, {
   connection: connect({ maxRetriesPerRequest: null }),
   concurrency: 4,
-  // What a killed worker had in hand is another's after ten seconds.
+  // If a worker is killed, another one takes over its jobs after ten seconds.
   lockDuration: 10_000,
   stalledInterval: 5_000,
   maxStalledCount: 3,

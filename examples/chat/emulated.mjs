@@ -1,4 +1,4 @@
-/** A model that needs no key: it makes a chart and a table, and names their paths as reasoning models do. */
+/** An emulated model that needs no key. Its paths and links are those that models write: no browser can open them. */
 import { readFileSync } from "node:fs";
 import { setTimeout } from "node:timers/promises";
 import { createResponsesEmulator } from "openai-file-citations/testing";
@@ -6,7 +6,7 @@ import { createResponsesEmulator } from "openai-file-citations/testing";
 const CHART = new Uint8Array(readFileSync(new URL("sales.png", import.meta.url)));
 const TABLE = "month,sales\nJanuary,1200\nFebruary,1350\nMarch,1425\nApril,1310\nMay,1560\nJune,1720\n";
 
-/** @public The test plays it too, in an API whose stream it holds. */
+/** @public The test uses this script too, with an emulator whose stream the test can pause. */
 export const script = ({ previous }) => [
   { type: "reasoning" },
   {
@@ -19,14 +19,14 @@ export const script = ({ previous }) => [
     text: [
       previous.length === 0 ? "Here is the chart:" : "Here it is once more:",
       "![Sales per month](/mnt/data/sales.png)",
-      "The numbers behind it are in `/mnt/data/sales.csv`, one line for each month.",
+      "The numbers are in [sales.csv](sandbox:/mnt/data/sales.csv), month by month.",
     ].join("\n\n"),
   },
 ];
 
 const emulator = createResponsesEmulator({
   script,
-  // As fast as somebody reads.
+  // At about reading speed.
   beforeEvent: ({ type }) => (type.endsWith(".delta") ? setTimeout(40) : undefined),
 });
 export const emulatedFetch = emulator.fetch;

@@ -1,73 +1,70 @@
 /**
- * A chat whose files open: the answer as it comes, then with links that download and charts in their place.
+ * A chat that streams its answers. The links and charts of an answer work as soon as they are written.
  *
  *     npm run example                          # against the emulator: no key, no network
  *     OPENAI_API_KEY=sk-… npm run example      # against OpenAI
  *
- * In a project of yours: npm install openai-file-citations openai hono @hono/node-server markdown-it
+ * In your own project: npm install openai-file-citations openai hono @hono/node-server markdown-it
  */
 import { readFileSync } from "node:fs";
 import { serve } from "@hono/node-server";
 import { Hono } from "hono";
 import { stream } from "hono/streaming";
-import MarkdownIt from "markdown-it";
 import OpenAI from "openai";
-import { collectFiles, replaceFileLinks, withFileCitations } from "openai-file-citations";
+import { withFileCitations } from "openai-file-citations";
 import { createFileRoute } from "openai-file-citations/route";
 import { emulatedFetch } from "./emulated.mjs";
 
 const hasKey = Boolean(process.env.OPENAI_API_KEY);
-const client = withFileCitations(new OpenAI(hasKey ? {} : { apiKey: "none", fetch: emulatedFetch }));
-// In earnest: one secret for all machines and starts, from the environment.
-const files = createFileRoute(client, { secret: crypto.getRandomValues(new Uint8Array(32)) });
-const markdown = new MarkdownIt(); // without HTML of the model's
+const openai = new OpenAI(hasKey ? {} : { apiKey: "none", fetch: emulatedFetch });
+// In production, read one secret for all machines and restarts from the environment.
+const files = createFileRoute(openai, { secret: crypto.getRandomValues(new Uint8Array(32)) });
+const client = withFileCitations(openai, { links: files });
 
-/** An answer as HTML: its text with links that open; above it the charts that stand for no place in the text. */
-async function toHtml(response) {
-  const parts = response.output.flatMap((item) => (item.type === "message" ? item.content : []));
-  const texts = await Promise.all(
-    parts.map((part) =>
-      part.type === "output_text"
-        ? replaceFileLinks(part.text, part.annotations, files.urlFor)
-        : part.refusal,
-    ),
-  );
-  const text = texts.join("\n\n");
-  const charts = [];
-  for (const file of collectFiles(response)) {
-    if (file.kind !== "container-file" || !/\.(?:png|jpe?g|webp|gif)$/i.test(file.filename)) continue;
-    if (
-      !parts.some(({ annotations }) => annotations?.some((at) => at.file_id === file.fileId && at.end_index))
-    )
-      charts.push(`![${file.filename}](${await files.urlFor(file)})`);
-  }
-  return markdown.render([...charts, text].join("\n\n"));
+/** Returns an answer in Markdown. The charts that its text does not mention come first: their citations have no range. */
+async function toMarkdown({ output }, plain) {
+  const parts = output.flatMap((item) => (item.type === "message" ? item.content : []));
+  const cited = plain ? [] : parts.flatMap(({ annotations }) => annotations ?? []);
+  const charts = cited.filter((at) => at.end_index === 0 && /\.(?:png|jpe?g|webp|gif)$/i.test(at.filename));
+  const images = await Promise.all(charts.map(async (chart) => `![Chart](${await files.urlFor(chart)})`));
+  return [...images, ...parts.map(({ text, refusal }) => text ?? refusal)].join("\n\n");
 }
 
 const app = new Hono();
 const page = readFileSync(new URL("page.html", import.meta.url), "utf8");
+const markdownIt = readFileSync(new URL(import.meta.resolve("markdown-it/browser")), "utf8");
 app.get("/", (context) => context.html(page));
+app.get("/markdown-it.js", (context) => context.body(markdownIt, 200, { "content-type": "text/javascript" }));
 app.get("/files/:token", (context) => files.handler(context.req.raw));
 
-/** The answer as lines of JSON: `{ delta }` for each piece of text, `{ html, id }` in the end, or `{ error }`. */
+/** Sends an earlier answer again, with or without this library. In production, check that it is the user's own. */
+app.get("/answers/:id", async (context) => {
+  const plain = context.req.query("plain") === "true";
+  const answer = await (plain ? openai : client).responses.retrieve(context.req.param("id"));
+  return context.text(await toMarkdown(answer, plain));
+});
+
+/** Sends the answer as JSON Lines: `{ delta }` for each piece of text, then `{ text, id }` or `{ error }`. */
 app.post("/ask", async (context) => {
-  const { question, previous } = await context.req.json();
+  const { question, previous, plain } = await context.req.json();
   return stream(context, async (lines) => {
     const write = (value) => lines.writeln(JSON.stringify(value));
     try {
-      const events = await client.responses.create({
+      const events = await (plain ? openai : client).responses.create({
         model: process.env.OPENAI_MODEL ?? "gpt-5",
         input: String(question),
         previous_response_id: previous,
         tools: [{ type: "code_interpreter", container: { type: "auto" } }],
         stream: true,
       });
-      lines.onAbort(() => events.controller.abort()); // nobody reads on
-      for await (const event of events) {
-        if (event.type === "response.output_text.delta") await write({ delta: event.delta });
-        if (event.type === "response.completed" || event.type === "response.incomplete")
-          await write({ html: await toHtml(event.response), id: event.response.id });
-        if (event.type === "response.failed") await write({ error: event.response.error?.message });
+      lines.onAbort(() => events.controller.abort()); // the browser has disconnected
+      for await (const { type, delta, response } of events) {
+        if (type === "response.content_part.added") await write({ delta: "\n\n" });
+        if (type === "response.output_text.delta") await write({ delta });
+        if (type === "response.completed" || type === "response.incomplete")
+          await write({ text: await toMarkdown(response, plain), id: response.id });
+        if (type === "response.failed")
+          await write({ error: response.error?.message ?? "The model failed." });
       }
     } catch (error) {
       await write({ error: error.message });
