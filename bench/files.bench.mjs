@@ -1,6 +1,6 @@
 /**
- * What a file of 1 GB costs on its way: `node bench/files.bench.mjs`, after `npm run build`. The API is a server in
- * another process, and each way is measured in a process of its own. Exits with 1 where a limit is exceeded.
+ * Measures the time and memory to download 1 GB: `node bench/files.bench.mjs`, after `npm run build`. The API is a server in
+ * another process, and each case runs in its own process. Exits with 1 if a limit is exceeded.
  */
 import { fork } from "node:child_process";
 import { once } from "node:events";
@@ -17,10 +17,10 @@ import { directory } from "../dist/node.js";
 
 const GB = 1e9;
 const MB = 2 ** 20;
-/** How much more memory than before the first byte a process may take. */
+/** How much the memory of a process may grow during the download. */
 const LIMIT_MB = 100;
 
-/** In the measured process: each gives what is to be done with files of so many bytes. */
+/** For the measured process: each entry returns a function that downloads files of the given sizes. */
 const WAYS = {
   discard: (client) => (sizes) => saveFiles(client, responseOf(sizes), discard),
   directory: (client, folder) => (sizes) => saveFiles(client, responseOf(sizes), directory(folder)),
@@ -52,7 +52,7 @@ async function discard(_, stream) {
   for await (const _chunk of stream);
 }
 
-/** A response that cites files, each as long as its id says. */
+/** Returns a response that cites files. The id of each file ends with the file's size. */
 function responseOf(sizes) {
   const annotations = sizes.map((size, at) => ({
     type: "container_file_citation",
@@ -65,7 +65,7 @@ function responseOf(sizes) {
   return { output: [{ type: "message", content: [{ type: "output_text", text: "", annotations }] }] };
 }
 
-/** The API: bytes as fast as they are read. */
+/** Serves files as fast as the client reads them. */
 async function serveBytes() {
   const chunk = new Uint8Array(64 * 1024).map((_, at) => (at * 7) % 251);
   const server = createServer((request, response) => {
@@ -85,7 +85,7 @@ async function serveBytes() {
 async function measure(way, baseURL, folder, sizes) {
   const client = new OpenAI({ apiKey: "k", baseURL });
   const run = await WAYS[way](client, folder);
-  await run([1e6]); // what is loaded and compiled for any file is not the file's
+  await run([1e6]); // warms up: loading and compiling are not part of the measurement
   globalThis.gc?.();
   const before = process.memoryUsage.rss() / MB;
   const start = performance.now();
@@ -99,7 +99,7 @@ async function measure(way, baseURL, folder, sizes) {
   process.send({ bytes, seconds, cpu: (user + system) / 1e6, peak, growth: peak - before });
 }
 
-/** Runs this file in a process of its own, and gives its messages. */
+/** Runs this file in its own process. `next` returns the next message of that process. */
 function inProcess(...args) {
   const child = fork(new URL(import.meta.url), args.map(String), { execArgv: ["--expose-gc"] });
   const exited = once(child, "exit").then(([code]) => {

@@ -1,12 +1,17 @@
 /**
- * Malformed and hostile input never gets slower than linear: `node bench/linear.bench.mjs`, after `npm run build`.
- * Each shape is read at one size and at ten times that size, in turns; the ratio of the two medians tells.
- * Exits with 1 where one is above the limit. Long, as each shape is written out.
+ * Checks that malformed and hostile input takes linear time: `node bench/linear.bench.mjs [words]`, after `npm run build`.
+ * Reads each shape at one size and at ten times that size, in turns, and compares the median times. If words are given, reads
+ * only the shapes whose name contains them. Exits with 1 if a ratio exceeds the limit. Long, as each shape is written out.
  */
 import { performance } from "node:perf_hooks";
-import { createFileCitationsFetch, repairResponse, repairResponseStream } from "../dist/index.js";
+import {
+  createFileCitationsFetch,
+  repairResponse,
+  repairResponseStream,
+  replaceFileLinks,
+} from "../dist/index.js";
 
-/** Between 10, which is linear, and 100, which is quadratic: ten times as much is in slower memory, too. */
+/** Linear time gives a ratio of 10, quadratic 100. The limit is above 10, because the larger input is in slower memory. */
 const LIMIT = 35;
 const ROUNDS = 5;
 const URL = "https://api.openai.com/v1/responses/resp_1";
@@ -62,7 +67,7 @@ const start = [
   { type: "response.created", response: response([]) },
   { type: "response.output_item.done", output_index: 0, item: call() },
 ];
-/** The ends of `n` texts. */
+/** The events that end `n` texts. */
 const texts = (n, text) =>
   times(n, (at) => ({
     type: "response.output_text.done",
@@ -94,26 +99,32 @@ function stream(text, size = Infinity) {
   };
 }
 
-/** Reads events that came by another way. */
+/** Reads events through `repairResponseStream`. */
 function events(all, options = {}) {
   return async () => {
     for await (const _ of repairResponseStream(all, list, options));
   };
 }
 
-/** Reads a response. */
-/** A response whose only text, behind a call, has these annotations. */
+/** Returns a response with a call and one text. The text has these annotations. */
 function ofOnePart(text, annotations) {
   return response([call(), message([part(text, annotations)])]);
 }
 
+/** Repairs a complete response. */
 function plain(given, source = list, options = {}) {
   return () => repairResponse(given, source, options);
 }
 
+/** Replaces each `x` of a text by a link. */
+function links(text) {
+  const annotations = [...text.matchAll(/x/g)].map(({ index }) => citation("c", "f", index, index + 1));
+  return () => replaceFileLinks(text, annotations, () => "https://h/");
+}
+
 const begin = start.map(frame).join("");
 
-/** Each shape: its name, its smaller size, and what makes it at a size, for a function that reads it. */
+/** Each shape: its name, its smaller size, and a function that makes input of a given size and returns a function to read it. */
 const shapes = [
   ["bytes without a line's end", 400_000, (n) => stream("x".repeat(n))],
   ["bytes without a line's end, in pieces of 10", 40_000, (n) => stream("x".repeat(n), 10)],
@@ -279,6 +290,21 @@ const shapes = [
   ],
 ];
 
+for (const [name, size, unit] of [
+  ["mentions", 400, "see x. "],
+  ["mentions behind what begins a title", 400, "](a 'x "],
+  ["mentions behind what begins a footnote", 400, "[^[^[^ x "],
+  ["mentions behind open brackets", 400, "[[[[ x "],
+  ["mentions behind escapes", 400, "\\\\\\!x "],
+  ["mentions behind definitions", 400, "[a]: 'x\n"],
+  ["open tags", 4000, "<a b"],
+  ["open code spans", 10_000, "` `` "],
+  ["comments that do not end", 40_000, "<!-- "],
+]) {
+  shapes.push([`links: ${name}`, size, (n) => links(`x ${unit.repeat(n)}`)]);
+}
+shapes.push(["links: an open tag and spaces", 4000, (n) => links(`x\n\n<a b${" ".repeat(n)}`)]);
+
 async function timeOf(make, n) {
   const read = make(n);
   const before = performance.now();
@@ -295,7 +321,7 @@ for (const [name, size, make] of shapes) {
   const small = [];
   const large = [];
   for (let round = 0; round < ROUNDS; round++) {
-    // As often as it takes to read the same in all: what a program does first, it does slowly.
+    // Ten small runs read as much as one large run, so both get the same time to warm up.
     for (let time = 0; time < 10; time++) small.push(await timeOf(make, size));
     large.push(await timeOf(make, 10 * size));
   }

@@ -1,8 +1,10 @@
 /**
- * Whether anything piles up: `node --expose-gc bench/load.bench.mjs`, after `npm run build`.
- * 500 streams at once for LOAD_SECONDS (60), by the SDK's client with citations, from an emulator in another process. Of ten
- * streams one is left half-way, and one has a list that fails. Exits with 1 where memory grows, a stream is not complete,
- * or anything is left behind.
+ * Checks for leaks under load: `node --expose-gc bench/load.bench.mjs`, after `npm run build`. Long, as it holds both
+ * processes.
+ *
+ * Keeps 500 streams open for LOAD_SECONDS (60). A repairing SDK client reads them from an emulator in another process. Of ten
+ * streams, one is abandoned half-way and one has a list that fails. Exits with 1 if memory grows, if a stream is
+ * incomplete, or if sockets, listeners or handles are left.
  */
 import { fork } from "node:child_process";
 import { getEventListeners, once } from "node:events";
@@ -14,26 +16,26 @@ import { createResponsesEmulator } from "../dist/testing/index.js";
 
 const AT_ONCE = 500;
 const SECONDS = Number(process.env.LOAD_SECONDS ?? 60);
-/** How much more heap there may be at the end than a third in. */
+/** How much the heap may grow from the first third of the run to its end, as a ratio. */
 const LIMIT = 1.1;
-/** What the library remembers is full before anything is measured: as many containers as it knows at most. */
+/** The most containers that the library remembers. The benchmark fills this memory before it measures. */
 const REMEMBERED = 5000;
-/** How many calls, each in a container of its own, those responses have. */
+/** How many calls each response of the warm-up has. Each call has its own container. */
 const CALLS = 8;
-/** A list that never comes holds its answer for so long; one that works may take as long as it likes. */
+/** The time limit for lists that fail. Lists that work get a longer limit, so that a slow machine does not exceed it. */
 const HANGING_MS = 300;
-/** Each stream of so many goes by the client's `fetch`, with a signal that all of these share. The others go by the SDK. */
+/** One stream in this many uses the client's `fetch` with one shared abort signal. The others use the SDK. */
 const BY_FETCH = 6;
-/** How long the heap is left alone before it is looked at again, and how often at least. */
+/** How often the heap is sampled, and the least number of samples. */
 const SAMPLE_MS = 500;
 const SAMPLES = 12;
-/** What becomes of ten streams, one after the other. */
+/** What happens to each of ten streams in a row. */
 const KINDS = ["works", "works", "left", "works", "works", "fails", "works", "works", "works", "works"];
 
 const roles = { emulator: runEmulator };
 await (roles[process.argv[2]] ?? measure)();
 
-/** The text of the stream of that number, with its file. */
+/** Returns the text of a stream. The text names the stream's file. */
 function textOf(number) {
   return `${"Größe, 😀 and/or the lazy dog. ".repeat(5)}Download: ${pathOf(number)}`;
 }
@@ -53,7 +55,7 @@ async function runEmulator() {
         { type: "message", text: textOf(number), chunks: 8 },
       ];
     },
-    // As a model takes its time: the streams are at all their places at once, and the machine is not the limit.
+    // Slow like a model, so that streams are at different places and the machine is not the limit.
     beforeEvent: () => sleep(Math.random() * 150),
     intercept({ path }) {
       const [, id] = /\/containers\/([^/]+)\/files$/.exec(path) ?? [];
@@ -63,7 +65,7 @@ async function runEmulator() {
       return undefined;
     },
   });
-  // It keeps all that it was asked, for tests to look at. Here, nobody does.
+  // The emulator keeps all requests and containers for tests. Removes both here, as they would look like a leak.
   setInterval(async () => {
     emulator.requests.splice(0);
     for (const { id, createdAt } of emulator.containers.values()) {
@@ -81,7 +83,7 @@ function socketsHere() {
   return process.getActiveResourcesInfo().filter((name) => name === "TCPSocketWrap").length;
 }
 
-/** The answer of an API whose every response has containers of its own, from memory. */
+/** Answers like an API whose responses all have their own containers, without a network. */
 function answerFromMemory(url) {
   const container_id = /containers\/([^/]+)/.exec(url)?.[1] ?? "";
   if (url.includes("/containers/")) {
@@ -115,7 +117,7 @@ function requestOf(number, container) {
   };
 }
 
-/** The events of a body of the bare `fetch`'s. */
+/** Parses the events of a streamed response. */
 async function* eventsOf(response) {
   let text = "";
   for await (const piece of response.body.pipeThrough(new TextDecoderStream())) {
@@ -125,7 +127,7 @@ async function* eventsOf(response) {
   }
 }
 
-/** What is wrong with the events of a stream of that kind; `undefined` for nothing. */
+/** Returns what is wrong with the events of a stream; `undefined` if all events are right. */
 function faultOf(kind, number, events, sent) {
   const text = textOf(number);
   const final = events.at(-1);
@@ -134,14 +136,15 @@ function faultOf(kind, number, events, sent) {
   if (sent !== text || part.text !== text) return "the text is not complete";
   const told = events.filter(({ type }) => type === "response.output_text.annotation.added");
   const numbers = [told.length, part.annotations.length];
-  if (kind === "fails") return numbers.some((count) => count > 0) ? "a citation out of nothing" : undefined;
+  if (kind === "fails") return numbers.some((count) => count > 0) ? "a citation without a list" : undefined;
   if (numbers.some((count) => count !== 1)) return "no citation";
   const { start_index, end_index, filename } = part.annotations[0];
   const cited = [...text].slice(start_index, end_index).join("");
   return cited === pathOf(number) && pathOf(number).endsWith(filename) ? undefined : `cites ${cited}`;
 }
 
-async function measure() {
+/** What the streams share: the clients, the counters and the errors. */
+async function setUp() {
   const faults = new Map();
   const fault = (what) => faults.set(what, (faults.get(what) ?? 0) + 1);
   process.on("unhandledRejection", (error) => fault(`unhandled rejection: ${error}`));
@@ -149,63 +152,90 @@ async function measure() {
 
   const emulator = fork(fileURLToPath(import.meta.url), ["emulator"], { execArgv: [] });
   const [{ baseURL }] = await once(emulator, "message");
-  let isWarm = false;
-  const fetch = async (url, init) => (isWarm ? globalThis.fetch(url, init) : answerFromMemory(String(url)));
-  const bare = new OpenAI({ apiKey: "sk-any", baseURL, fetch, maxRetries: 0 });
-  let reports = 0;
-  let failed = 0;
-  const onReport = ({ error }) => {
-    reports++;
-    if (error) failed++;
+  const load = {
+    faults,
+    fault,
+    emulator,
+    baseURL,
+    isWarm: false,
+    reports: 0,
+    failed: 0,
+    counts: { works: 0, left: 0, fails: 0 },
+    caller: new AbortController(),
   };
-  const patient = withFileCitations(bare, { timeoutMs: 60_000, onReport });
-  const impatient = withFileCitations(bare, { timeoutMs: HANGING_MS, retries: 1, onReport });
-  const caller = new AbortController();
+  const fetch = async (url, init) =>
+    load.isWarm ? globalThis.fetch(url, init) : answerFromMemory(String(url));
+  const bare = new OpenAI({ apiKey: "sk-any", baseURL, fetch, maxRetries: 0 });
+  const onReport = ({ error }) => {
+    load.reports++;
+    if (error) load.failed++;
+  };
+  load.patient = withFileCitations(bare, { timeoutMs: 60_000, onReport });
+  load.impatient = withFileCitations(bare, { timeoutMs: HANGING_MS, retries: 1, onReport });
+  return load;
+}
+
+function post({ baseURL }, client, body, signal) {
   const headers = { authorization: "Bearer sk-any", "content-type": "application/json" };
-  const post = (client, body, signal) =>
-    client.fetch(`${baseURL}/responses`, { method: "POST", headers, body: JSON.stringify(body), signal });
+  return client.fetch(`${baseURL}/responses`, {
+    method: "POST",
+    headers,
+    body: JSON.stringify(body),
+    signal,
+  });
+}
 
-  async function open(client, number, container) {
-    const request = requestOf(number, container);
-    if (number % BY_FETCH !== 0) return client.responses.create(request);
-    return eventsOf(await post(client, request, caller.signal));
-  }
-
-  const counts = { works: 0, left: 0, fails: 0 };
-  async function run(number) {
-    const kind = KINDS[number % KINDS.length];
-    const client = kind === "fails" ? impatient : patient;
-    const container = kind !== "fails" ? "works" : Math.random() < 0.5 ? "answers-500" : "hangs";
-    const half = textOf(number).length / 2;
-    const events = [];
-    let sent = "";
-    for await (const event of await open(client, number, container)) {
-      events.push(event);
-      if (event.type === "response.output_text.delta") sent += event.delta;
-      if (kind === "left" && sent.length >= half) break;
-    }
-    counts[kind]++;
-    const wrong = kind === "left" ? undefined : faultOf(kind, number, events, sent);
-    if (wrong) fault(wrong);
-  }
-
+/** Makes both clients remember as many containers as they can. */
+async function warmUp(load) {
   for (let left = REMEMBERED; left > 0; left -= CALLS) {
-    for (const client of [patient, impatient]) await (await post(client, requestOf(1, "works"))).json();
+    for (const client of [load.patient, load.impatient]) {
+      await (await post(load, client, requestOf(1, "works"))).json();
+    }
   }
-  isWarm = true;
-  reports = 0;
-  failed = 0;
+  load.isWarm = true;
+  load.reports = 0;
+  load.failed = 0;
+}
 
+/** Opens the stream with the given number and returns its events. */
+async function open(load, client, number, container) {
+  const request = requestOf(number, container);
+  if (number % BY_FETCH !== 0) return client.responses.create(request);
+  return eventsOf(await post(load, client, request, load.caller.signal));
+}
+
+/** Reads the stream with the given number, to its end or half-way. */
+async function run(load, number) {
+  const kind = KINDS[number % KINDS.length];
+  const client = kind === "fails" ? load.impatient : load.patient;
+  const container = kind !== "fails" ? "works" : Math.random() < 0.5 ? "answers-500" : "hangs";
+  const half = textOf(number).length / 2;
+  const events = [];
+  let sent = "";
+  for await (const event of await open(load, client, number, container)) {
+    events.push(event);
+    if (event.type === "response.output_text.delta") sent += event.delta;
+    if (kind === "left" && sent.length >= half) break;
+  }
+  load.counts[kind]++;
+  const wrong = kind === "left" ? undefined : faultOf(kind, number, events, sent);
+  if (wrong) load.fault(wrong);
+}
+
+/** Keeps `AT_ONCE` streams open for the time of the run, and samples the heap. */
+async function runAll(load) {
   let started = 0;
   let isOver = false;
   const worker = async () => {
     while (!isOver)
-      await run(started++).catch((error) =>
-        fault(`a stream broke: ${error} ${error.cause?.code ?? error.cause?.cause?.code ?? error.cause}`),
+      await run(load, started++).catch((error) =>
+        load.fault(
+          `a stream broke: ${error} ${error.cause?.code ?? error.cause?.cause?.code ?? error.cause}`,
+        ),
       );
   };
   const workers = Array.from({ length: AT_ONCE }, worker);
-  // The streams that began together have come apart.
+  // Waits until the streams, which begin together, are at different places.
   while (started < 2 * AT_ONCE) await sleep(100);
   const cpuBefore = process.cpuUsage();
   const before = started;
@@ -216,13 +246,17 @@ async function measure() {
     globalThis.gc();
     samples.push(process.memoryUsage().heapUsed);
   }
-  const cpu = process.cpuUsage(cpuBefore);
+  const { user, system } = process.cpuUsage(cpuBefore);
   const seconds = (performance.now() - from) / 1000;
   const rate = (started - before) / seconds;
   isOver = true;
   await Promise.all(workers);
+  return { seconds, rate, cpu: (user + system) / 1e6 / seconds, samples };
+}
 
-  // Of the connections only those that somebody still uses: one that is idle keeps no process alive.
+/** Returns what is left in the process: first when all streams have ended, then when the emulator has ended too. */
+async function leftovers({ caller, emulator }) {
+  // Counts only connections in use: an idle one does not keep the process alive.
   let sockets = socketsHere();
   for (let tries = 0; tries < 100 && sockets > 0; tries++) {
     await sleep(100);
@@ -238,6 +272,15 @@ async function measure() {
   await once(emulator, "exit");
   await sleep(100);
   const handles = process.getActiveResourcesInfo().filter((name) => !/^(TTY|Pipe|FS)/.test(name));
+  return { sockets, listeners, idle, handles };
+}
+
+async function measure() {
+  const load = await setUp();
+  await warmUp(load);
+  const { seconds, rate, cpu, samples } = await runAll(load);
+  const { sockets, listeners, idle, handles } = await leftovers(load);
+  const { counts, reports, failed, faults } = load;
 
   const median = (values) => values.sort((a, b) => a - b)[values.length >> 1];
   const early = median(samples.slice(samples.length / 3, samples.length / 2));
@@ -248,7 +291,7 @@ async function measure() {
   const rows = [
     ["streams at once, for so long", `${AT_ONCE}, ${seconds.toFixed(0)} s`],
     ["streams a second", rate.toFixed(0)],
-    ["CPU of the process", `${((cpu.user + cpu.system) / 1e4 / seconds).toFixed(0)} % of a core`],
+    ["CPU of the process", `${(100 * cpu).toFixed(0)} % of a core`],
     ["ended, their list works", counts.works],
     ["ended, their list fails", counts.fails],
     ["left half-way", counts.left],

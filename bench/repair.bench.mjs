@@ -1,6 +1,6 @@
 /**
- * What `repair` costs: `node bench/repair.bench.mjs`, after `npm run build`. Each run is a process of its own, ratios
- * are medians of interleaved pairs. Exits with 1 where a limit is exceeded.
+ * Measures the speed and memory of `repair`, and the speed of `stats`: `node bench/repair.bench.mjs`, after `npm run build`.
+ * Each run has its own process. Ratios are medians of interleaved rounds. Exits with 1 if a limit is exceeded.
  */
 import { spawn } from "node:child_process";
 import { once } from "node:events";
@@ -15,7 +15,7 @@ const FEWER = 10_000;
 const PAIRS = 5;
 const main = new URL("../dist/cli/main.js", import.meta.url).pathname;
 const rewrite = new URL("rewrite.mjs", import.meta.url).pathname;
-/** Tells, when the process ends, what it took. */
+/** Code that is preloaded into each process. It reports which resources the process has used when the process exits. */
 const probe = `data:text/javascript,import fs from "node:fs";
 process.on("exit", () => fs.writeSync(3, JSON.stringify(process.resourceUsage())));`;
 
@@ -47,7 +47,7 @@ If you like, I can plot a histogram of the sums, compare it with the expected di
 experiment with loaded dice and another number of trials. Just tell me which of these you would like to see.`;
 const LINK = "sandbox:/mnt/data/roll2dice_sums_10000.csv";
 
-/** A response as the API writes one, of about 4 kB. */
+/** A realistic response of about 4 kB. */
 function responseOf(n, isCited) {
   const start_index = TEXT.indexOf(LINK);
   const annotation = {
@@ -132,7 +132,7 @@ async function write(name, count, isCited, [before, between, behind] = ["", "\n"
   return at(name);
 }
 
-/** Runs a program to its end: how long it took, the CPU's seconds of it, and its peak memory in MB. */
+/** Runs a program. Returns its time and CPU time in seconds and its peak memory in MB. */
 async function run(args) {
   const startedAt = performance.now();
   const child = spawn(process.execPath, ["--import", probe, ...args], {
@@ -149,6 +149,7 @@ async function run(args) {
 }
 
 const repair = (input) => run([main, "repair", "--files", at("list.json"), input, "--out", at("out")]);
+const stats = (input) => run([main, "stats", "--files", at("list.json"), input]);
 const median = (values) => values.toSorted((a, b) => a - b)[values.length >> 1];
 
 let isOver = false;
@@ -176,15 +177,18 @@ try {
   );
   console.log("| what | measured | limit | |\n|---|---|---|---|");
 
-  const runs = { repair: [], rewrite: [] };
+  const runs = { repair: [], rewrite: [], stats: [] };
   const ratios = [];
+  const statsRatios = [];
   for (let pair = 0; pair < PAIRS; pair++) {
-    const both = [
+    const all = [
       async () => runs.repair.push(await repair(complete)),
       async () => runs.rewrite.push(await run([rewrite, complete, at("rewritten")])),
+      async () => runs.stats.push(await stats(complete)),
     ];
-    for (const one of pair % 2 === 0 ? both : both.reverse()) await one();
+    for (const one of pair % 2 === 0 ? all : all.reverse()) await one();
     ratios.push(runs.repair.at(-1).cpu / runs.rewrite.at(-1).cpu);
+    statsRatios.push(runs.stats.at(-1).cpu / runs.repair.at(-1).cpu);
   }
   const speed = (list) =>
     `${Math.round(RESPONSES / median(list.map(({ seconds }) => seconds))).toLocaleString("en")} lines a second`;
@@ -195,6 +199,13 @@ try {
     `CPU, nothing is missing (${cpu(runs.repair)} against ${cpu(runs.rewrite)})`,
     times(median(ratios)),
     1.5,
+  );
+
+  report("`stats`, nothing is missing", { text: speed(runs.stats) });
+  report(
+    `CPU, \`stats\` against \`repair\`, nothing is missing (${cpu(runs.stats)} against ${cpu(runs.repair)})`,
+    times(median(statsRatios)),
+    1.2,
   );
 
   const shapes = [

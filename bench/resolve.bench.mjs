@@ -1,15 +1,18 @@
 /**
- * How long the resolver takes, as ratios within one run, so that they hold on any machine.
+ * Measures the time of the resolver as ratios within one run, which are comparable between machines.
  *
- *     npm run build && node --expose-gc bench/resolve.bench.mjs
+ *     node --expose-gc bench/resolve.bench.mjs
  *
- * Prints a Markdown table and fails when a limit is exceeded.
+ * Prints a Markdown table. Exits with 1 if a limit is exceeded.
  */
 import { cpus } from "node:os";
 import { GCProfiler } from "node:v8";
 import { measure } from "mitata";
-import { FileIndex } from "../dist/citations/file-index.js";
-import { resolveWithIndex } from "../dist/citations/resolve.js";
+import { compileModules } from "../scripts/modules.mjs";
+
+const modules = await compileModules("bench");
+const { FileIndex } = await import(new URL("citations/file-index.js", modules).href);
+const { resolveWithIndex } = await import(new URL("citations/resolve.js", modules).href);
 
 const ROOTS = ["/mnt/data"];
 const MB = 1_000_000;
@@ -18,7 +21,7 @@ const PROSE =
 const LONG_NAME = `${"quarterly_summary_".repeat(12)}.csv`;
 const SPACED_NAME = `${"all of it ".repeat(20)}x.csv`;
 
-/** `piece` again and again up to `size`, as one flat string: as if it came from the network. */
+/** Repeats `piece` up to `size`. Returns one flat string, like text from the network. */
 function fill(piece, size = MB) {
   return Buffer.alloc(size, piece).toString("latin1");
 }
@@ -45,7 +48,7 @@ const usual = new FileIndex(
 );
 const resolve = (text, index = usual) => resolveWithIndex(text, index, { roots: ROOTS });
 
-/** The CPU's time in nanoseconds: what else runs on the machine does not count. */
+/** The process's CPU time in nanoseconds. Other processes do not count. */
 function now() {
   const { user, system } = process.cpuUsage();
   return 1e3 * (user + system);
@@ -59,8 +62,8 @@ async function time(run) {
 }
 
 /**
- * The median time of `run` in milliseconds, and what it is in proportion to `base`. They take turns, as a machine that
- * others use as well is now a fast one, now a slow one.
+ * The median time of `run` in milliseconds, and its ratio to `base`. Both run in turns, because the speed of a shared
+ * machine changes.
  */
 async function compare(run, base) {
   const rounds = [];
@@ -75,7 +78,7 @@ async function compare(run, base) {
 const rows = [];
 let failures = 0;
 
-/** Notes what was measured; with a limit, whether it held. */
+/** Adds a row to the table. Counts a failure if the limit is exceeded. */
 function note(what, { spent, ratio }, than, limit) {
   const isOver = limit !== undefined && ratio > limit;
   if (isOver) failures++;
@@ -107,7 +110,7 @@ const withMany = () => resolve(mentionsText, manyIndex);
 note("1,000 mentions in 1 MB, 100 files", await compare(withFew, plain), "plain text");
 note("1,000 mentions in 1 MB, 10,000 files", await compare(withMany, withFew), "100 files", 1.5);
 
-/** What one would write first: one regular expression for each file. */
+/** The obvious alternative: one regular expression for each file. */
 function onePatternEach(files) {
   for (const { path } of files) {
     const pattern = new RegExp(`(?:sandbox:)?${path.replace(/[.*+?^${}()|[\]\\]/g, "\\$&")}`, "g");
@@ -131,7 +134,7 @@ note(
 const thousand = manyFiles(1000);
 const buildFew = () => new FileIndex(thousand, ROOTS);
 note("building the index, 1,000 files", await compare(buildFew, plain), "plain text");
-// Ten times as much, the sorting, and what the garbage collector adds to what is kept; quadratic would be 100.
+// Ten times as many files take ten times as long, plus sorting and garbage collection. Quadratic time would be 100.
 note(
   "building the index, 10,000 files",
   await compare(() => new FileIndex(many, ROOTS), buildFew),
@@ -139,7 +142,7 @@ note(
   20,
 );
 
-/** 1 MB each of what a careless scanner reads again and again. */
+/** Texts of 1 MB each that make a careless scanner read parts of them repeatedly. */
 const HOSTILE = { "`/mnt/data/`": fill("/mnt/data/") };
 for (const character of "[(\\%&`") {
   const shown = character === "`" ? "backtick" : `\`${character}\``;
@@ -173,7 +176,7 @@ note(
   await compare(() => resolve(different), plain),
   "plain text",
 );
-/** What is behind the first path might be the rest of its name: for none of them is it read again. */
+/** Each `.csv` could end the name of the first path. The resolver must not read the text again for each `.csv`. */
 const afterMissing = `/mnt/data/Q3 a${fill(".csv", MB / 10)}`;
 note(
   "1 MB of `/mnt/data/Q3 a`, then `.csv`",
@@ -185,9 +188,9 @@ note(
   20,
 );
 
-/** How far the heap grows over what is in it before, in bytes, at its worst. */
+/** The largest growth of the heap during `run`, in bytes. */
 function peakOf(run) {
-  run(); // what is compiled stays
+  run(); // compiled code stays on the heap
   globalThis.gc?.();
   const profiler = new GCProfiler();
   const before = process.memoryUsage().heapUsed;
@@ -214,6 +217,6 @@ console.log(`Node.js ${process.version}, ${cpus().length} cores (${cpus()[0]?.mo
 console.log("| what | median | ratio | limit |\n|---|---|---|---|");
 console.log(rows.join("\n"));
 if (failures > 0) {
-  console.error(`\n${failures} of the limits exceeded`);
+  console.error(`\n${failures} limits exceeded`);
   process.exitCode = 1;
 }

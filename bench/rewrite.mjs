@@ -1,4 +1,4 @@
-// The plainest that a program over stored responses can do: read, parse, stringify, write.
+// The simplest program for stored responses, as the baseline of repair.bench.mjs: reads, parses, stringifies and writes.
 //
 //     node bench/rewrite.mjs input output
 import { createReadStream } from "node:fs";

@@ -1,8 +1,8 @@
 /**
- * What the proxy costs: `node bench/serve.bench.mjs`, after `npm run build`.
- * `serve`, and two bare proxies of the same server (srvx), in front of the same canned API, each in a process
- * of its own, asked in turn by this one. Exits with 1 where `serve` is slower by more than
- * the limit than the bare proxy that anyone would write, by `fetch`.
+ * Measures the cost of the proxy: `node bench/serve.bench.mjs`, after `npm run build`. Compares `serve` with two minimal
+ * proxies on the same server (srvx), in front of the same canned API. Each proxy has its own process, and this
+ * process sends requests to the proxies in turn. Exits with 1 if `serve` is slower than the minimal proxy with `fetch` by more
+ * than the limit.
  */
 import { spawn } from "node:child_process";
 import { once } from "node:events";
@@ -19,7 +19,7 @@ const CONNECTIONS = 8;
 const roles = { upstream: runUpstream, bare: runBare };
 await (roles[process.argv[2]] ?? measure)();
 
-/** A response whose one file is cited: nothing is to be repaired, as in nearly all. */
+/** A response whose file is already cited. Nearly all responses are like this: there is nothing to repair. */
 function responseWith(text, annotations) {
   const message = { id: "msg_1", type: "message", status: "completed", role: "assistant" };
   return {
@@ -60,7 +60,7 @@ function cited(words) {
   return responseWith(text, [annotation]);
 }
 
-/** The events of that response, as the API writes them. */
+/** The response's event stream, as the API sends it. */
 function framesOf(response) {
   const frames = [];
   let sequence_number = 0;
@@ -89,7 +89,7 @@ function framesOf(response) {
   return frames;
 }
 
-/** An API that has its answers ready. */
+/** An API with prepared responses. */
 async function runUpstream() {
   const json = Buffer.from(JSON.stringify(cited(800)));
   const frames = framesOf(cited(400));
@@ -121,7 +121,7 @@ async function runUpstream() {
   );
 }
 
-/** What a proxy must not pass on. */
+/** Headers that a proxy must not forward. */
 const OF_THE_CONNECTION = ["host", "connection", "keep-alive", "transfer-encoding"];
 
 function passed(headers, more = []) {
@@ -130,7 +130,7 @@ function passed(headers, more = []) {
   return passing;
 }
 
-/** A proxy that does what one must, and no more, as it is written by anyone: by `fetch`. */
+/** A minimal proxy with `fetch`, as most people would write it. */
 function byFetch(upstream) {
   return async (asked) => {
     const { pathname, search } = new URL(asked.url);
@@ -147,7 +147,7 @@ function byFetch(upstream) {
   };
 }
 
-/** The least that there is for a proxy of this server: nothing of it is the Web's where it need not be. */
+/** The fastest proxy that is possible on this server. It uses Node's own requests and streams instead of `fetch`. */
 function byRequest(upstream) {
   const { hostname, port } = new URL(upstream);
   return async (asked) => {
@@ -179,7 +179,7 @@ async function start(args) {
   }
 }
 
-/** Asks so often over so many connections: how long it took, and each request, in milliseconds. */
+/** Sends `count` requests over all connections. Returns the total time and each request's time, in milliseconds. */
 async function round({ url, agent }, { path, body, ...asked }, count) {
   const times = [];
   const start = performance.now();
@@ -206,7 +206,7 @@ function p99(times) {
   return times.toSorted((a, b) => a - b)[Math.floor(times.length * 0.99)];
 }
 
-/** Short rounds by turns, so that what else the machine does meets each alike: all rounds of each, warm. */
+/** Measures all proxies in short rounds, in turn, so that other load affects all alike. Does not count the warm-up rounds. */
 async function roundsOf(proxies, asked, count) {
   const rounds = proxies.map(() => []);
   for (let turn = -WARMING_UP; turn < ROUNDS; turn++) {

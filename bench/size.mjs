@@ -1,10 +1,10 @@
 /**
- * What the package costs: to download, and in a bundle, minified and gzipped.
+ * Measures the size of the package: the tarball, and bundles after minification and gzip.
  *
  *     npm run build && node bench/size.mjs
  *
- * Prints a Markdown table and fails when a limit is exceeded. Where what is true is not yet what it should be, the limit
- * holds what is true, and the aim stands beside it.
+ * Prints a Markdown table. Exits with 1 if a limit is exceeded. A limit keeps the current size from growing. An aim is the
+ * size that we want to reach.
  */
 import { execFileSync } from "node:child_process";
 import { fileURLToPath } from "node:url";
@@ -14,24 +14,23 @@ import { build } from "esbuild";
 const ROOT = fileURLToPath(new URL("..", import.meta.url));
 const KB = 1000;
 
-/** In kB. `packages`: whether the dependencies are in the bundle. */
+/** Limits are in kB and include all dependencies. `entry` is the file that a bundler reads for `import` or for `require`. */
 const BUNDLES = [
-  { what: "`resolveFileCitations` alone", names: "{ resolveFileCitations }", limit: 11, aim: 5 },
-  { what: "`withFileCitations` alone", names: "{ withFileCitations }", limit: 25.4 },
-  { what: "the whole main entry", names: "*", limit: 32.3, aim: 12 },
-  { what: "the whole main entry with its dependencies", names: "*", packages: "bundle", limit: 45.2 },
+  { what: "`resolveFileCitations` alone", names: "{ resolveFileCitations }", limit: 18.5, aim: 11 },
+  { what: "`withFileCitations` alone", names: "{ withFileCitations }", limit: 64.5, aim: 36 },
+  { what: "the whole main entry", names: "*", limit: 74.5 },
+  { what: "the whole main entry, in CommonJS", names: "*", entry: "index.cjs", limit: 76.5 },
 ];
 
-async function gzippedSize({ names, packages = "external" }) {
+async function gzippedSize({ names, entry = "index.js" }) {
   const { outputFiles } = await build({
-    stdin: { contents: `export ${names} from "./dist/index.js";`, resolveDir: ROOT },
+    stdin: { contents: `export ${names} from "./dist/${entry}";`, resolveDir: ROOT },
     bundle: true,
     minify: true,
     write: false,
     format: "esm",
     platform: "browser",
     target: "es2022",
-    packages,
   });
   return gzipSync(outputFiles[0].contents, { level: 9 }).length / KB;
 }
@@ -45,7 +44,7 @@ const sizes = [];
 for (const { what, limit, aim, ...bundle } of BUNDLES) {
   sizes.push({ what, size: await gzippedSize(bundle), limit, aim });
 }
-sizes.push({ what: "the tarball", size: tarballSize(), limit: 150 });
+sizes.push({ what: "the tarball", size: tarballSize(), limit: 490 });
 
 console.log("| what | kB | limit | aim |\n|---|---|---|---|");
 for (const { what, size, limit, aim } of sizes) {

@@ -1,0 +1,65 @@
+/**
+ * How long importing the main entry takes, compared with `openai`.
+ *
+ *     npm run build && node bench/import.bench.mjs
+ *
+ * Each import runs in a process of its own. The processes take turns, so that other work on the machine slows down all of
+ * them. Prints a Markdown table of medians and fails if a ratio exceeds its limit.
+ */
+import { execFileSync } from "node:child_process";
+import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { fileURLToPath } from "node:url";
+
+const RUNS = 15;
+/** The aim is 0.3. The limit is loose because a busy machine adds noise. */
+const LIMIT = 0.45;
+const AIM = 0.3;
+const root = fileURLToPath(new URL("..", import.meta.url));
+const own = { mjs: `${root}dist/index.js`, cjs: `${root}dist/index.cjs` };
+
+// The programs are written into the repository, so that they find `openai`.
+const folder = mkdtempSync(join(root, "node_modules/.import-"));
+try {
+  console.log("| | openai, ms | this package, ms | ratio | limit | aim |\n|---|---|---|---|---|---|");
+  for (const [what, extension, load] of [
+    ["`import`", "mjs", (path) => `await import(${JSON.stringify(path)})`],
+    ["`require`", "cjs", (path) => `require(${JSON.stringify(path)})`],
+  ]) {
+    const programs = ["openai", own[extension]].map((path, position) =>
+      writeProgram(`${position}.${extension}`, load(path)),
+    );
+    const times = programs.map(() => []);
+    for (const program of programs) timeOf(program); // fills the disk cache
+    for (let run = 0; run < RUNS; run++) {
+      for (const [position, program] of programs.entries()) times[position].push(timeOf(program));
+    }
+    const [openai, ours] = times.map(median);
+    const ratio = ours / openai;
+    const remark = ratio > LIMIT ? " **exceeded**" : "";
+    console.log(
+      `| ${what} | ${openai.toFixed(1)} | ${ours.toFixed(1)} | ${ratio.toFixed(2)} | ≤ ${LIMIT}${remark} | ≤ ${AIM} |`,
+    );
+    if (ratio > LIMIT) process.exitCode = 1;
+  }
+} finally {
+  rmSync(folder, { recursive: true });
+}
+
+/** Writes a program that prints how many milliseconds a statement takes. */
+function writeProgram(name, statement) {
+  const path = join(folder, name);
+  writeFileSync(
+    path,
+    `const start = performance.now();\n${statement};\nconsole.log(performance.now() - start);\n`,
+  );
+  return path;
+}
+
+function timeOf(program) {
+  return Number(execFileSync(process.execPath, [program], { encoding: "utf8" }));
+}
+
+function median(values) {
+  return values.toSorted((a, b) => a - b)[Math.floor(values.length / 2)];
+}

@@ -1,0 +1,138 @@
+/**
+ * Measures the option `links` in a stream: `node bench/links.bench.mjs`, after `npm run build`. The CPU time is compared with that
+ * of the middleware without the option, as the median of interleaved pairs within one run. Exits with 1 if a limit is exceeded.
+ */
+import { performance } from "node:perf_hooks";
+import { createFileCitationsFetch, repairResponse } from "../dist/index.js";
+import { DELTAS, framesOf, median, ratioOf, readAll, report, reportHead, upstreamOf } from "./streaming.mjs";
+
+const FILE = {
+  id: "cfile_1",
+  object: "container.file",
+  container_id: "cntr_1",
+  created_at: 2,
+  bytes: 1,
+  path: "/mnt/data/report.csv",
+  source: "assistant",
+};
+const LIST = { object: "list", data: [FILE], first_id: "cfile_1", last_id: "cfile_1", has_more: false };
+const toUrl = ({ file_id }) => `https://files.example.com/${file_id}`;
+/** The deltas of a link, as a model's tokens cut it. */
+const LINK = [" [", "the", " report", "](", "sandbox", ":/", "mnt", "/data", "/report", ".csv", ")"];
+
+/** Adds the container's list to an upstream. The list takes `delay` milliseconds. */
+function withList(fetch, delay = 0) {
+  return async (input, init) => {
+    if (!String(input).includes("/containers/")) return fetch(input, init);
+    if (delay > 0) await new Promise((resolve) => setTimeout(resolve, delay));
+    return Response.json(LIST);
+  };
+}
+
+reportHead();
+
+/** The text has a link after half of its deltas. */
+const linkAt = (n) => LINK[n - DELTAS / 2];
+for (const [what, deltaAt, limit] of [
+  ["no mention", undefined, 1.03],
+  ["one link", linkAt, 1.1],
+]) {
+  const fetch = withList(upstreamOf(framesOf(DELTAS, deltaAt)));
+  const linking = createFileCitationsFetch({ fetch, links: toUrl });
+  const repairing = createFileCitationsFetch({ fetch });
+  const { ratio, ours, theirs } = await ratioOf(
+    () => readAll(linking),
+    () => readAll(repairing),
+    15,
+  );
+  report(`20,000 deltas, ${what}, CPU (${ours.toFixed(0)} ms against ${theirs.toFixed(0)} ms)`, ratio, limit);
+}
+
+// How long the link is held after its own last delta. The code names the file, so the list is requested when the text begins.
+for (const delay of [0, 50, 200]) {
+  const times = [];
+  for (let round = 0; round < 9; round++) times.push(await heldAfterLink(delay));
+  report(`a link after its last delta, the list of ${delay} ms was asked for before`, median(times), 5, "ms");
+}
+
+async function heldAfterLink(delay) {
+  const texts = [" Text", ...LINK, " more"];
+  const frames = framesOf(texts.length, (n) => texts[n]).map((frame) =>
+    new TextEncoder().encode(
+      new TextDecoder().decode(frame).replaceAll('"code":"x"', `"code":"open('/mnt/data/report.csv')"`),
+    ),
+  );
+  const isDelta = (frame) => new TextDecoder().decode(frame).includes("output_text.delta");
+  const first = frames.findIndex(isDelta);
+  const lastOfLink = first + LINK.length;
+  let sentAt;
+  const upstream = async () => {
+    let next = 0;
+    const body = new ReadableStream({
+      async pull(controller) {
+        if (next >= frames.length) return controller.close();
+        // The list has arrived before the link ends.
+        if (next === first + 1) await new Promise((resolve) => setTimeout(resolve, delay + 20));
+        if (next === lastOfLink) sentAt = performance.now();
+        controller.enqueue(frames[next++]);
+      },
+    });
+    return new Response(body, { headers: { "content-type": "text/event-stream" } });
+  };
+  const fetch = createFileCitationsFetch({ fetch: withList(upstream, delay), links: toUrl });
+  const answer = await fetch("https://api.example/v1/responses", { method: "POST", body: "{}" });
+  let heldMs;
+  for await (const chunk of answer.body.pipeThrough(new TextDecoderStream())) {
+    if (heldMs === undefined && chunk.includes("files.example.com")) heldMs = performance.now() - sentAt;
+  }
+  return heldMs;
+}
+
+/** Returns the time for a text, in milliseconds: the fastest of several runs. */
+async function timeOf(text, links) {
+  const call = {
+    type: "code_interpreter_call",
+    id: "ci",
+    status: "completed",
+    code: "x",
+    container_id: "cntr_1",
+  };
+  const part = { type: "output_text", text, annotations: [] };
+  const output = [call, { type: "message", id: "m", role: "assistant", content: [part] }];
+  const response = { id: "r", object: "response", created_at: 1, status: "completed", output };
+  let fastest = Infinity;
+  for (let round = 0; round < 4; round++) {
+    const before = performance.now();
+    await repairResponse(response, [FILE], { links, retries: 0 });
+    fastest = Math.min(fastest, performance.now() - before);
+  }
+  return fastest;
+}
+
+{
+  const LENGTH = 200_000;
+  const repeated = (piece) => piece.repeat(Math.ceil(LENGTH / piece.length)).slice(0, LENGTH);
+  const plain = await timeOf(repeated("plain text without any path. "), toUrl);
+  const hostile = {
+    "`sandbox:` repeated": repeated("sandbox:"),
+    "a path that never ends": `sandbox:/mnt/data/${repeated("a")}`,
+    "opening brackets": repeated("["),
+    "open destinations": repeated("]("),
+    "open destinations of paths": repeated("[x](/mnt/data/"),
+    backticks: repeated("`"),
+    "runs of backticks of growing length": repeated("` `` ``` ```` ````` "),
+    "roots in open code": repeated("` /mnt/data/a "),
+    "open comments": repeated("<!--"),
+    backslashes: repeated("\\"),
+  };
+  for (const [what, text] of Object.entries(hostile)) {
+    report(
+      `200,000 characters, ${what}, against plain text (${plain.toFixed(1)} ms)`,
+      (await timeOf(text, toUrl)) / plain,
+      20,
+    );
+  }
+  const links = (count) => "See [the report](sandbox:/mnt/data/report.csv) here.\n".repeat(count);
+  const few = await timeOf(links(1000), toUrl);
+  report("10,000 links against 1,000", (await timeOf(links(10_000), toUrl)) / few, 20);
+}
