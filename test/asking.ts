@@ -2,11 +2,10 @@
 import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { afterEach, beforeEach } from "vitest";
+import { afterEach, beforeEach, onTestFinished } from "vitest";
 import {
   createResponsesEmulator,
   type EmulatorOptions,
-  type ListeningServer,
   type ResponsesEmulator,
   type Script,
 } from "../src/testing/index.js";
@@ -14,24 +13,21 @@ import {
 /** The temporary folder of the current test. */
 export let folder: string;
 
-let server: ListeningServer | undefined;
-
-beforeEach(async () => {
-  folder = await mkdtemp(join(tmpdir(), "ask-test-"));
-  server = undefined;
-});
-
-afterEach(async () => {
-  await server?.close();
-  await rm(folder, { recursive: true });
-});
+/** Gives each test of a file a temporary folder. Each file must call it, because files share this module. */
+export function useFolder(): void {
+  beforeEach(async () => {
+    folder = await mkdtemp(join(tmpdir(), "ask-test-"));
+  });
+  afterEach(() => rm(folder, { recursive: true }));
+}
 
 /** Starts an emulator on loopback. Returns it with the environment that makes the command use it. */
 export async function serve(
   options: EmulatorOptions = {},
 ): Promise<{ emulator: ResponsesEmulator; env: NodeJS.ProcessEnv }> {
   const emulator = createResponsesEmulator({ apiKey: "sk-secret", ...options });
-  server = await emulator.listen();
+  const server = await emulator.listen();
+  onTestFinished(server.close);
   return { emulator, env: { OPENAI_API_KEY: "sk-secret", OPENAI_BASE_URL: server.baseURL } };
 }
 

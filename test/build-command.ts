@@ -1,5 +1,5 @@
 /** Builds the command before all tests, since some tests run the command as a process. */
-import { cp, mkdir, mkdtemp, rm } from "node:fs/promises";
+import { cp, mkdir, mkdtemp, readFile, rm } from "node:fs/promises";
 import { join } from "node:path";
 import { build } from "esbuild";
 import type { TestProject } from "vitest/node";
@@ -21,10 +21,25 @@ export default async function setup({ config }: TestProject): Promise<() => Prom
   process.env.COMMAND_FOLDER = folder;
   // `npm run coverage` reads the coverage of these processes after the run, so their folder is kept.
   if (config.coverage.enabled) process.env.COMMAND_COVERAGE = join(folder, "coverage");
+  const { bin, exports, dependencies, peerDependencies } = JSON.parse(
+    await readFile(join(root, "package.json"), "utf8"),
+  );
+  const targets: string[] = [
+    ...Object.values<string>(bin),
+    ...Object.values<{ import?: { default: string } }>(exports).flatMap(
+      (entry) => entry.import?.default ?? [],
+    ),
+  ];
   await build({
     absWorkingDir: root,
-    entryPoints: ["src/**/*.ts"],
+    entryPoints: targets.map((path) => path.replace(/^\.\/dist\/(.*)\.js$/, "src/$1.ts")),
+    outbase: "src",
     outdir: join(folder, "dist"),
+    // Bundled as in scripts/build.mjs: hundreds of tests start the command, and few files load faster.
+    bundle: true,
+    splitting: true,
+    external: Object.keys({ ...dependencies, ...peerDependencies }),
+    platform: "node",
     format: "esm",
     target: "node20",
     sourcemap: true,

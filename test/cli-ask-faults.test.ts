@@ -4,8 +4,10 @@ import { readdir, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { describe, expect, it } from "vitest";
 import { stubbornModel } from "../src/testing/index.js";
-import { folder, saying, serve } from "./asking.js";
+import { folder, saying, serve, useFolder } from "./asking.js";
 import { main, run } from "./command.js";
+
+useFolder();
 
 describe("a failure", () => {
   it.each([

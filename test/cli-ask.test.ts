@@ -4,8 +4,10 @@ import { readdir, readFile, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { describe, expect, it } from "vitest";
 import { stubbornModel, twoFilesModel } from "../src/testing/index.js";
-import { folder, saying, serve } from "./asking.js";
+import { folder, saying, serve, useFolder } from "./asking.js";
 import { environment, main, run, runOnTerminal } from "./command.js";
+
+useFolder();
 
 const ESCAPE = "\u001b";
 

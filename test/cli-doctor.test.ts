@@ -5,9 +5,11 @@ import { join } from "node:path";
 import { describe, expect, it } from "vitest";
 import { linesOf, wrapped } from "../src/cli/doctor/display.js";
 import { createResponsesEmulator } from "../src/testing/index.js";
-import { folder, serve } from "./asking.js";
+import { folder, serve, useFolder } from "./asking.js";
 import { environment, main, run, runOnTerminal } from "./command.js";
 import { doctorModel } from "./examining.js";
+
+useFolder();
 
 const ESCAPE = "\u001b";
 const pageWithout = (name: string, text: string): string =>

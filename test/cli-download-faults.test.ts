@@ -3,8 +3,10 @@ import { readdir, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { describe, expect, it } from "vitest";
 import type { GatewayOptions } from "../src/testing/index.js";
-import { folder, serve } from "./asking.js";
+import { folder, serve, useFolder } from "./asking.js";
 import { run } from "./command.js";
+
+useFolder();
 
 describe("a failure", () => {
   it("explains an expired container and says what to do", async () => {

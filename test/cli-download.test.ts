@@ -2,8 +2,10 @@
 import { readdir, readFile, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { describe, expect, it } from "vitest";
-import { folder, serve } from "./asking.js";
+import { folder, serve, useFolder } from "./asking.js";
 import { run, runOnTerminal } from "./command.js";
+
+useFolder();
 
 const NOW = Date.UTC(2026, 10, 29, 3, 5);
 const UTC = { TZ: "UTC" };

@@ -1,18 +1,12 @@
 /** Sets up the file route in front of the emulator, both over HTTP, or in front of an API that the test itself answers. */
 import OpenAI from "openai";
-import { afterEach, vi } from "vitest";
+import { onTestFinished, vi } from "vitest";
 import { createFileRoute, type FileRouteOptions } from "../src/files/route.js";
 import { createResponsesEmulator, type RecordedRequest } from "../src/testing/index.js";
 import { listen } from "../src/testing/listen.js";
 
 export const SECRET = "a secret that is long enough to sign with";
 export const BYTES = new Uint8Array(300_000).map((_, at) => (at * 7) % 251);
-export const servers: { close(): Promise<void> }[] = [];
-
-afterEach(async () => {
-  vi.useRealTimers();
-  for (const server of servers.splice(0)) await server.close();
-});
 
 /** Serves the API and the route over HTTP, with one file in a container. */
 export async function setUp({
@@ -35,13 +29,16 @@ export async function setUp({
     ...options,
   });
   const server = await listen(route.handler, {});
-  servers.push(server, api);
+  onTestFinished(async () => {
+    vi.useRealTimers();
+    for (const opened of [server, api]) await opened.close();
+  });
   const container = emulator.createContainer({ files });
   const { data } = await client.containers.files.list(container.id);
   const file = { ...data[0]!, bytes: data[0]!.bytes ?? null };
   const before = emulator.requests.length;
   return {
-    ...{ emulator, client, route, errors, file, container },
+    ...{ api, emulator, client, route, errors, file, container },
     url: async () => server.url + (await route.urlFor(file)),
     get: async (init: RequestInit = {}) => fetch(server.url + (await route.urlFor(file)), init),
     getPath: (path: string, init: RequestInit = {}) => fetch(server.url + path, init),

@@ -1,13 +1,13 @@
 /** The file route sends a cited file to a browser without a key: bodies, headers and errors. */
 import fc from "fast-check";
 import OpenAI from "openai";
-import { describe, expect, it, vi } from "vitest";
+import { describe, expect, it, onTestFinished, vi } from "vitest";
 import { createFileRoute } from "../src/files/route.js";
 import { safeName } from "../src/files/safe-name.js";
 import { collectFiles, withFileCitations } from "../src/index.js";
 import { createResponsesEmulator, type RecordedRequest, stubbornModel } from "../src/testing/index.js";
 import { listen } from "../src/testing/listen.js";
-import { BYTES, citation, routeOf, SECRET, servers, setUp } from "./file-route.js";
+import { BYTES, citation, routeOf, SECRET, setUp } from "./file-route.js";
 import { SDKS } from "./sdks.js";
 
 const PNG = Uint8Array.from(
@@ -31,7 +31,7 @@ describe.each(SDKS)("%s over real HTTP", (_, Client) => {
     const client = withFileCitations(new Client({ apiKey: "sk-secret", baseURL: api.baseURL }));
     const route = createFileRoute(client, { secret: SECRET, basePath: "/api/files/" });
     const server = await listen(route.handler, {});
-    servers.push(server, api);
+    for (const opened of [server, api]) onTestFinished(() => opened.close());
 
     const [file] = collectFiles(await client.responses.create(REQUEST));
     if (file?.kind !== "container-file") throw new Error("no file");
@@ -87,8 +87,8 @@ describe.each(SDKS)("%s over real HTTP", (_, Client) => {
 });
 
 it("answers 502 if the API cannot be reached", async () => {
-  const { get, errors } = await setUp();
-  await servers[1]!.close();
+  const { get, errors, api } = await setUp();
+  await api.close();
   const answer = await get();
   expect([answer.status, await answer.text()]).toEqual([502, "The file is not available right now."]);
   expect(errors).toHaveLength(1);
