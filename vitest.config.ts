@@ -1,5 +1,5 @@
 import { availableParallelism } from "node:os";
-import { defineConfig } from "vitest/config";
+import { configDefaults, defineConfig } from "vitest/config";
 
 /** Tests that replace a module for the whole process, or need a process in which nothing was imported before. */
 const ISOLATED = [
@@ -9,8 +9,11 @@ const ISOLATED = [
   "test/emulator-websocket.test.ts",
   "test/stored/splitter.test.ts",
 ];
-/** `npm run test:slow`: tests that start a process for each row, or that take a second or more for one. */
+/** Files that start many processes or take several seconds. `npm test` leaves them out, `npm run test:slow` runs only them. */
 const SLOW = ["test/**/*.slow.test.ts"];
+/** Which files run: `fast`, `slow`, or `all` as in CI. A path such as `test/faults` on the command line runs the files it names. */
+const isNamed = process.argv.some((word) => word.startsWith("test/"));
+const { TESTS = isNamed ? "all" : "fast" } = process.env;
 
 export default defineConfig({
   test: {
@@ -21,18 +24,17 @@ export default defineConfig({
     hookTimeout: 300_000,
     globalSetup: ["test/build-command.ts", "test/shared-folder.ts"],
     projects: [
-      // Most files share a process: importing src and openai again for each file takes longer than most tests.
+      // Most files share a process, because importing src and openai again takes longer than most tests.
       {
         extends: true,
         test: {
           name: "shared",
-          include: ["test/**/*.test.ts"],
-          exclude: ["**/node_modules/**", ...ISOLATED, ...SLOW],
+          include: TESTS === "slow" ? SLOW : ["test/**/*.test.ts"],
+          exclude: [...configDefaults.exclude, ...ISOLATED, ...(TESTS === "fast" ? SLOW : [])],
           isolate: false,
         },
       },
-      { extends: true, test: { name: "isolated", include: ISOLATED } },
-      { extends: true, test: { name: "slow", include: SLOW, isolate: false } },
+      { extends: true, test: { name: "isolated", include: TESTS === "slow" ? [] : ISOLATED } },
     ],
     // `npm run coverage`. The command runs in processes of its own: scripts/coverage.mjs adds what those ran.
     coverage: {

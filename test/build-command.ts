@@ -43,6 +43,7 @@ export default async function setup({ config }: TestProject): Promise<() => Prom
     format: "esm",
     target: "node20",
     sourcemap: true,
+    sourcesContent: false,
     logLevel: "error",
   });
   await cp(join(root, "package.json"), join(folder, "package.json"));

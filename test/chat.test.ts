@@ -1,4 +1,4 @@
-/** Tests examples/chat by its HTTP interface. `chat-page.test.ts` tests its page. */
+/** Tests examples/chat by its HTTP interface. `chat-page.slow.test.ts` tests its page. */
 import { expect, it } from "vitest";
 import { chartModel } from "../src/testing/index.js";
 import { startChat, startWith } from "./chat.js";

@@ -1,7 +1,7 @@
 /**
  * Tests the page of examples/chat in Chromium.
  *
- *     SCREENSHOT=docs/chat.png npx vitest run test/chat-page.test.ts    # updates the README's picture
+ *     SCREENSHOT=docs/chat.png npx vitest run test/chat-page.slow.test.ts    # updates the README's picture
  */
 import { readFile } from "node:fs/promises";
 import type { Browser, Locator, Page } from "playwright-core";
