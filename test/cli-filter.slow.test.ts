@@ -55,7 +55,7 @@ describe.skipIf(!isThere && !process.env.CI)("GNU parallel", () => {
       stored.length,
     ],
     ["in many blocks", () => inBlocks("60k"), stored.length],
-    ["in blocks of about one line", () => inBlocks("1k"), 20],
+    ["in blocks of about one line", () => inBlocks("1k"), 12],
   ])("gives the bytes of one run %s", async (_, code, count) => {
     const input = stored.slice(0, count).join("");
     await writeFile(at("responses.jsonl"), input);

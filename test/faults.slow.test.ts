@@ -356,8 +356,10 @@ describe.each(ON_THE_WIRE)("a response that breaks off, through %s", (_, door) =
   });
 });
 
-describe.each(ON_THE_WIRE)("100,000 files, through %s", (_, door) => {
-  const LENGTH = 100_000;
+describe.each(
+  // The list is read by the same code for every door. One with 100,000 files takes seconds.
+  ON_THE_WIRE.map(([name, door]) => [name === "the fetch" ? 100_000 : 10_000, name, door] as const),
+)("%i files, through %s", (LENGTH, _, door) => {
   const inLong: Script = () => [
     { type: "python", code: "" },
     { type: "message", text: `The last: /mnt/data/${LENGTH - 1}.csv, the first: /mnt/data/0.csv` },
