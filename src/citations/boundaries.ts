@@ -6,7 +6,7 @@ import { once } from "../once.js";
 import { extensionOf } from "./file-index.js";
 import { closesAfterSpace, HTML_TAGS, type Place } from "./markup/places.js";
 import { ON_OTHER_SYSTEM } from "./other-systems.js";
-import { endOfMatch, LETTER, matchAt, readEncoded, testAt, UNSPACED } from "./spelling.js";
+import { endOfMatch, isWordCharacter, LETTER, matchAt, readEncoded, testAt, UNSPACED } from "./spelling.js";
 
 /**
  * Text after which a path or a name may always start. Each pattern in the tables of this file has a name, an example and a test
@@ -60,12 +60,6 @@ export function canStart(text: string, at: number): boolean {
     return canStart(lead, lead.length);
   }
   return testAt(opened(), text, at) || !testAt(attached(), text, at);
-}
-
-/** Returns whether an ASCII letter or digit is at `at`. A fast check before the regular expressions of {@link canStart}. */
-export function isWordCharacter(text: string, at: number): boolean {
-  const code = text.charCodeAt(at);
-  return (code >= 0x30 && code <= 0x39) || ((code | 0x20) >= 0x61 && (code | 0x20) <= 0x7a);
 }
 
 /** Characters that end a name. They end a name without an extension only if no extension follows them. */

@@ -78,15 +78,25 @@ export class MentionFinder {
     pattern.lastIndex = from;
     for (let found = pattern.exec(text); found; found = pattern.exec(text)) {
       const end = pattern.lastIndex;
-      const root = this.#rootOf(found);
-      const mention =
-        root === undefined
-          ? this.#inSandbox(text, end, bound)
-          : mentionAt(text, found.index, { root, end }, bound);
+      const mention = this.#mentionOf(text, found, bound);
       if (mention) return mention;
       bound = pattern.lastIndex = end;
     }
     return undefined;
+  }
+
+  /** Returns whether a mention starts at `at`. Only the first match can show it, because a mention of a later one starts behind it. */
+  startsAt(text: string, at: number): boolean {
+    this.#pattern.lastIndex = at;
+    const found = this.#pattern.exec(text);
+    return found !== null && this.#mentionOf(text, found, at)?.start === at;
+  }
+
+  #mentionOf(text: string, found: RegExpExecArray, bound: number): PathMention | undefined {
+    const root = this.#rootOf(found);
+    const end = found.index + found[0].length;
+    if (root === undefined) return this.#inSandbox(text, end, bound);
+    return mentionAt(text, found.index, { root, end }, bound);
   }
 
   /** Returns the mention with the scheme `sandbox:` whose path starts at `at`. */
@@ -131,11 +141,11 @@ function mentionAt(
 function mentionOutside(text: string, at: number, bound: number): PathMention | undefined {
   const { scheme, slashes, isSandbox } = leadBefore(text, at);
   const start = at - slashes.length - scheme.length;
-  if (!isSandbox || testAt(NO_PATH, text, at) || !canStartAt(text, start, bound)) return undefined;
+  if (!isSandbox || testAt(NO_PATH, text, at)) return undefined;
   const place = placeOf(text, start, true);
-  if (isPartOfDestination(text, start, place)) return undefined;
-  const isUrl = testAt(slashes === "" ? NAME_WITH_EXTENSION : NAME, text, at);
-  if (!isUrl && (place.kind === "text" || place.kind === "autolink")) return undefined;
+  const isLink = place.kind !== "text" && place.kind !== "autolink";
+  if (!isLink && !testAt(slashes === "" ? NAME_WITH_EXTENSION : NAME, text, at)) return undefined;
+  if (!canStartAt(text, start, bound) || isPartOfDestination(text, start, place)) return undefined;
   return { start, relativeStart: at, root: OUTSIDE, hasSlash: true, hasScheme: true, place };
 }
 

@@ -2,7 +2,7 @@
  * Finds the known names that a text spells from an offset, in any encoding. The names are folded (see spelling.ts) and sorted, so
  * names with the same beginning form one range of the list, and each character of the text narrows the range.
  */
-import { fold, type Reading, readEncoded, readLiteral } from "./spelling.js";
+import { fold, isWordCharacter, type Reading, readEncoded, readLiteral } from "./spelling.js";
 
 /** The names that a text spells up to one offset. */
 export interface Spelled {
@@ -24,14 +24,18 @@ const NOTHING: readonly Spelled[] = [];
 /** A list of names to find in texts. */
 export class NameList {
   readonly #names: readonly string[];
+  /** The first character of each name. It excludes most offsets of a text at once. */
+  readonly #firsts: ReadonlySet<string>;
 
   /** `names` must be folded. */
   constructor(names: Iterable<string>) {
     this.#names = [...new Set(names)].sort();
+    this.#firsts = new Set(this.#names.map((name) => name.charAt(0)));
   }
 
   /** Returns every name that `text` spells from `start`, longest first. */
   spelledAt(text: string, start: number): readonly Spelled[] {
+    if (isWordCharacter(text, start) && !this.#firsts.has(fold(text.charAt(start)))) return NOTHING;
     const found = new Map<number, Spelled>();
     let walks: Walk[] = [{ low: 0, high: this.#names.length, depth: 0, at: start }];
     while (walks.length > 0) {

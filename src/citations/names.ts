@@ -1,5 +1,5 @@
 /** Finds the places where a text names a file without its path: `summary.docx`. */
-import { canStart, endOfCitation, isWordCharacter } from "./boundaries.js";
+import { canStart, endOfCitation } from "./boundaries.js";
 import {
   extensionOf,
   type FileIndex,
@@ -14,7 +14,7 @@ import { isUnseenFolder } from "./moved.js";
 import { isPartOfLongerText, isSplitByMarkup } from "./name-places.js";
 import { type PathMentions, PathText } from "./paths.js";
 import { isInside, lastBefore, overlaps, type Range } from "./ranges.js";
-import { decode, matchAt, testAt } from "./spelling.js";
+import { decode, isWordCharacter, matchAt, testAt } from "./spelling.js";
 
 /** A scheme and `./` before a name. The citation includes them. */
 const LEAD = /(?<=((?:(attachment|file):\/{0,3})?(?:\.\/)?))/iy;

@@ -71,6 +71,8 @@ export class LinkedText {
   /** Where the buffer starts in the text. */
   #start = 0;
   #isEnded = false;
+  /** A piece was added after the last search for a mark. */
+  #hasNewPiece = false;
   /** All marks before this offset are decided. */
   #scanned = 0;
   /** The text before this offset can be sent. */
@@ -100,6 +102,7 @@ export class LinkedText {
   /** Adds the next piece of the text. */
   push(piece: string): void {
     this.#buffer += piece;
+    this.#hasNewPiece = true;
     if (this.#head.length < LONGEST_HEAD) this.#head += piece.slice(0, LONGEST_HEAD);
   }
 
@@ -145,7 +148,7 @@ export class LinkedText {
     const from = this.#windowStart(open);
     const window = this.#buffer.slice(from, end);
     const at = open.start - from;
-    const isPath = finderOf(this.#roots).next(window, at)?.start === at;
+    const isPath = finderOf(this.#roots).startsAt(window, at);
     if (!isPath && open.place.kind === "text") {
       this.leave();
       return undefined;
@@ -242,7 +245,10 @@ export class LinkedText {
 
   /** Reads the next mark. Returns false if more text is needed. */
   #readMark(): boolean {
-    const mark = this.#marks.next(this.#buffer, Math.max(0, this.#scanned - LONGEST_MARK), this.#scanned);
+    // A mark can have been cut only where a piece was added.
+    const from = this.#hasNewPiece ? Math.max(0, this.#scanned - LONGEST_MARK) : this.#scanned;
+    this.#hasNewPiece = false;
+    const mark = this.#marks.next(this.#buffer, from, this.#scanned);
     if (!mark) {
       this.#scanned = this.#limit = this.#buffer.length;
       return false;
