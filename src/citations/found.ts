@@ -6,7 +6,7 @@ import type { Range } from "./ranges.js";
 
 /** A mention and the files that it can mean. */
 export interface Found extends Range {
-  /** Several files are ambiguous. If there is none, the path leads out of the root. */
+  /** With several files, the mention is ambiguous. With none, its path leads out of the root. */
   files: readonly IndexedFile[];
   match: MatchKind;
   /** True in a link's destination. */

@@ -17,7 +17,7 @@ export interface ApiCitation {
 export class CitedFiles {
   readonly #byName = new Map<string, Set<string>>();
   readonly #byPath = new Map<string, Set<string>>();
-  /** By folded path. Has only citations whose covered text spells the file name differently. */
+  /** File ids by folded path, only for citations whose covered text spells the file name differently. */
   readonly #byLoosePath = new Map<string, Set<string>>();
 
   constructor(citations: readonly ApiCitation[]) {

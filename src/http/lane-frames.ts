@@ -8,8 +8,8 @@ import { FrameSplitter, parseFrame } from "./frames.js";
 
 /**
  * Takes chunks and sends whole, repaired frames. While the stream carries one response, one {@link FrameRepair} gets the
- * chunks as they come. Once it carries several, the chunks are split here and each response has its own `FrameRepair`,
- * so that none waits for another.
+ * unchanged chunks. Once the stream carries several responses, this class splits the chunks into frames, and each response
+ * has its own `FrameRepair`, so that no response waits for another.
  */
 export class LaneFrames {
   readonly #lanes: Lanes;
@@ -18,7 +18,7 @@ export class LaneFrames {
   readonly #byLane = new Map<Lane, FrameRepair>();
   readonly #first: FrameRepair;
   #sentCount = 0;
-  /** For each lane with a frame that waits: resolves when that frame and the frames behind it have been sent. */
+  /** The lanes with a waiting frame. The promise resolves when that frame and the frames behind it have been sent. */
   readonly #waiting = new Map<Lane, Promise<unknown>>();
   /** Splits the chunks once the stream carries several responses. */
   #splitter: FrameSplitter | undefined;
@@ -83,7 +83,7 @@ export class LaneFrames {
     return frames;
   }
 
-  /** If several responses are under way, starts to split the chunks here, from the event's frame on. Returns whether it did. */
+  /** If the stream now carries several responses, starts to split its chunks at this event's frame. Returns whether it did. */
   #takeOver(event: Record<string, unknown>, rest: () => Uint8Array): boolean {
     const lane = this.#lanes.of(event);
     if (lane) lane.numberBefore = event.sequence_number;

@@ -1,4 +1,4 @@
-/** Checks the citation of the file: who made it, its range, and the unit of the range. */
+/** Checks the citation of the file: whether the API made it, its range, and the unit of the range. */
 import { toCodePoints } from "../../citations/index-units.js";
 import { resolveFileCitations } from "../../citations/resolve.js";
 import type { ContainerFile, RecoveredCitation } from "../../types.js";
@@ -6,7 +6,7 @@ import { type Finding, failed, ok, skipped, warning } from "./check.js";
 import type { FoundCitation, RunResponse } from "./run-code.js";
 import { EMOJI, FILENAME, PATH } from "./task.js";
 
-/** What a citation's range would be, in both units. */
+/** The range that a citation should have, in both units. */
 interface Expected {
   codePoints: readonly [number, number];
   utf16: readonly [number, number];
@@ -90,7 +90,7 @@ function expectedRanges(text: string, file: ContainerFile): Expected[] {
   });
 }
 
-/** Returns the file as a list would have it. For a citation whose container's list cannot be read. */
+/** Builds the file's list entry, for a citation whose container's list cannot be read. */
 function fileOf(id: string, containerId: string): ContainerFile {
   return { id, container_id: containerId, path: PATH, source: "assistant", created_at: 0 };
 }

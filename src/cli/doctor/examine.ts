@@ -1,4 +1,4 @@
-/** Runs all checks in order. Skips those that have no point after an earlier one failed. */
+/** Runs all checks in order. If a check fails, skips the later checks that depend on it. */
 import type { Connection } from "../api.js";
 import { checkBaseURL, checkKey, checkReached, checkResponses } from "./access.js";
 import { type Check, type Finding, skipped } from "./check.js";
@@ -11,7 +11,7 @@ import type { Recorder } from "./recorder.js";
 import { checkCodeInterpreter, type RunResponse } from "./run-code.js";
 import { checkStreaming } from "./streaming.js";
 
-/** What `examine` needs. */
+/** The arguments of `examine`. */
 export interface Examination {
   connection: Connection;
   /** Sends all requests. */
@@ -23,7 +23,7 @@ export interface Examination {
   signal: AbortSignal;
   /** Asks the user whether to send requests that cost money. */
   agree: () => Promise<boolean>;
-  /** Called with what is done next, for a progress line. */
+  /** Called with a description of the next step, for a progress line. */
   onStep: (doing: string) => void;
 }
 
@@ -54,7 +54,7 @@ export async function* examine(examination: Examination): AsyncGenerator<Check, 
   yield { name: "webhook secret", ...checkWebhookSecret(webhookSecret) };
 }
 
-/** Yields the findings of the API's checks. If the rest has no point, yields the reason and ends. */
+/** Yields the findings of the checks that send requests. If the remaining checks cannot work, yields the reason and ends. */
 async function* checkApi(examination: Examination): AsyncGenerator<Finding | string, void> {
   const { connection, recorder, model, signal, agree, onStep } = examination;
   const caller = new Caller(connection, { fetch: recorder.fetch, signal });

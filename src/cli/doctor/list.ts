@@ -11,7 +11,7 @@ import { FILENAME, PATH } from "./task.js";
 
 type Fetch = typeof globalThis.fetch;
 
-/** The pauses before the list is asked for again. A list can lag behind the container. */
+/** The pauses before the list is requested again. A list can lag behind the container. */
 const PAUSES_MS = [250, 500];
 const LONGEST_LIST_MS = 20_000;
 
@@ -19,7 +19,7 @@ const LONGEST_LIST_MS = 20_000;
 export interface Listed {
   finding: Finding;
   file: ContainerFile | undefined;
-  /** Why other checks have no point. `"no file"`: the list was read and lacks the file, so the model has not written it. */
+  /** Why later checks are skipped. `"no file"`: the list was read and lacks the file, so the model has not written it. */
   lack?: "no file" | "no containers";
 }
 
@@ -103,7 +103,7 @@ async function explain(caller: Caller, containerId: string, error: Error): Promi
   };
 }
 
-/** Whether the list of all containers exists. A key without the right to read it gets 401 or 403. */
+/** Returns whether the list of all containers exists. If the key may not read it, the answer is 401 or 403. */
 function hasRoutes(answer: Answer | NoAnswer): boolean {
   return isAnswer(answer) && [200, 401, 403].includes(answer.status) && answer.type !== "text/html";
 }

@@ -11,7 +11,7 @@ export interface Exchange {
   requestBody: string | undefined;
   /** When the request was sent, in milliseconds since the recorder was made. */
   sentMs: number;
-  /** The number of the request among all requests and chunks. Shows what came first. */
+  /** The request's position among all recorded requests and chunks. */
   order: number;
   /** The status of the answer; `undefined` if there was none. */
   status?: number;
@@ -26,7 +26,7 @@ export interface Exchange {
 /** A piece of an answer's body. */
 interface Chunk {
   bytes: Uint8Array;
-  /** As in `Exchange`. */
+  /** The chunk's position among all recorded requests and chunks. */
   order: number;
 }
 
@@ -41,7 +41,7 @@ export class Recorder {
     this.#fetch = fetch;
   }
 
-  /** Sends a request and records it. A body is recorded while it is read, so that recording changes no order of events. */
+  /** Sends a request and records it. A body is recorded while the caller reads it, so the order of events stays the same. */
   readonly fetch: Fetch = async (input, init) => {
     const isRequest = input instanceof Request;
     const exchange: Exchange = {

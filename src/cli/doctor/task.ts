@@ -1,12 +1,12 @@
-/** What `doctor` asks the model to do, and the emulator that does it for `--emulate`. */
+/** Builds the requests that `doctor` sends to the model, and the emulator that answers them for `--emulate`. */
 import { createResponsesEmulator, type Script } from "../../testing/index.js";
 
 /** The file's name. Its space shows whether a path is read to its end. */
 export const FILENAME = "doctor 1.txt";
 export const PATH = `/mnt/data/${FILENAME}`;
-/** The file's content: each byte once. Whatever reads it as text, or changes its line ends, changes the bytes. */
+/** The file's content: each byte value once. A server that decodes it as text or converts its line ends changes these bytes. */
 export const BYTES = Uint8Array.from({ length: 256 }, (_, byte) => byte);
-/** Comes before the link. It is one code point and two UTF-16 units, so that a range after it shows its unit. */
+/** Comes before the link. It is one code point and two UTF-16 units, so the start of the link's range shows the range's unit. */
 export const EMOJI = "📄";
 
 const CODE = `from pathlib import Path
@@ -28,7 +28,7 @@ export function fileRequest(model: string): object {
   return { model, input: PROMPT, tools: [{ type: "code_interpreter", container: { type: "auto" } }] };
 }
 
-/** Says what a run costs, before it is started. */
+/** Returns the text about the costs of a run. The user reads it before the run starts. */
 export function costsOf(model: string): string {
   return (
     `The next checks send 3 requests to ${model}, and 2 of them run Python. At OpenAI this costs 2 containers ` +
