@@ -126,14 +126,17 @@ export async function plainFetch(given: Given): Promise<Read> {
   return readPart(output[1]!.content[0]);
 }
 
-/** Fails unless each file citation with a range covers a URL of its file. */
+/** Fails unless each URL in the text is the range of a citation of its file, and no citation covers part of a URL. */
 export function expectRanges({ text, annotations }: Read): void {
   const points = [...text];
-  for (const annotation of annotations as (Read["annotations"][number] & { file_id: string })[]) {
-    if (annotation.type !== "container_file_citation" || annotation.end_index === 0) continue;
-    const covered = points.slice(annotation.start_index, annotation.end_index).join("");
-    if (covered.startsWith("https://f.test/")) expect(covered).toBe(toUrl(annotation));
-  }
+  const cited = (annotations as (Read["annotations"][number] & { file_id: string })[])
+    .filter(({ type, end_index }) => type === "container_file_citation" && end_index > 0)
+    .map(({ file_id, start_index, end_index }) => {
+      const covered = points.slice(start_index, end_index).join("");
+      if (covered.includes("f.test")) expect(covered).toBe(toUrl({ file_id }));
+      return covered === toUrl({ file_id }) ? points.slice(0, start_index).join("").length : -1;
+    });
+  for (const { index } of text.matchAll(/https:\/\/f\.test\//g)) expect(cited).toContain(index);
 }
 
 export const A = file("/mnt/data/a.csv", { created_at: 1_760_000_001 });

@@ -26,6 +26,7 @@ const OWN: [string, string, ...string[]][] = [
   ["an open code span", "A ` here, and /mnt/data/a.csv there.\n\nEnd `x`", "a.csv"],
   ["bold type", "**/mnt/data/a.csv**", "a.csv"],
   ["fenced code", "```python\nopen('/mnt/data/a.csv')\n```\nSee /mnt/data/a.csv", "a.csv"],
+  ["a fence with only a path", "Saved:\n\n```\n/mnt/data/a.csv\n```\nDone.", "a.csv"],
   ["a label that is a path", "[/mnt/data/a.csv](sandbox:/mnt/data/a.csv)", "a.csv"],
   ["a label of a link that leads nowhere", "[/mnt/data/a.csv](#) and", "a.csv"],
   ["a bare name as a destination", "[report](report.csv) and [x](https://example.com/a.csv)", "report.csv"],

@@ -169,11 +169,11 @@ export class ResponseLinks {
     return deciding ? deciding.then(done) : done();
   }
 
-  /** Returns an annotation of a part with its range in the part's text with links. */
-  moved(position: PartPosition, annotation: Annotation): Annotation {
+  /** Returns the annotations of a part with their ranges in the part's text with links. */
+  moved(position: PartPosition, annotations: readonly Annotation[]): readonly Annotation[] {
     const part = this.#parts.get(keyOf(position));
-    if (!part || part.text.replacements.length === 0) return annotation;
-    return this.#moved(part, originalOf(part), [annotation]).annotations[0]!;
+    if (!part || part.text.replacements.length === 0) return annotations;
+    return this.#moved(part, originalOf(part), annotations).annotations;
   }
 
   /** Gives up a text that streamed and is not the whole text, because the stream was resumed in its middle. Its rest is sent. */
@@ -310,7 +310,10 @@ export class ResponseLinks {
       const replaced = { text: window.slice(place.start, place.end), ...textAround(place, citation) };
       const link = linkAt(place, citation, await this.#urlOf(citation, replaced));
       if (!link) return part.text.leave(base + range.end);
-      const isReplaced = part.text.replace({ start: base + place.start, end: base + place.end, ...link });
+      const isReplaced = part.text.replace({
+        ...{ start: base + place.start, end: base + place.end, mentionStart: base + range.start },
+        ...link,
+      });
       if (isReplaced && found) part.found.push(found);
     } catch (error) {
       this.#files.noteError(error);
@@ -352,6 +355,7 @@ export class ResponseLinks {
         part.text.replace({
           start: base + place.start,
           end: base + place.end,
+          mentionStart: start,
           before: written,
           url: "",
           after: "",

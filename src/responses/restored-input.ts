@@ -97,5 +97,5 @@ export function withoutSpan(text: string): { before: string; path: string; after
 
 function asReplacement({ start, end, text }: OriginalText): Replacement {
   const { before, path, after } = withoutSpan(text);
-  return { start, end, before, url: path, after };
+  return { start, end, mentionStart: start, before, url: path, after };
 }

@@ -3,7 +3,7 @@ import { andThen } from "../responses/repair.js";
 import type { LinkedPart, ResponseLinks } from "../responses/response-links.js";
 import type { ResponseRepair } from "../responses/response-repair.js";
 import type { Annotation } from "../types.js";
-import { type Event, positionOf, type Taken } from "./events.js";
+import { type Event, keyOf, positionOf, type Taken } from "./events.js";
 
 /** The text deltas and the annotation events of one response. */
 export class StreamLinks {
@@ -129,13 +129,25 @@ export class StreamLinks {
     return deltas;
   }
 
+  /** Moves the annotations of a text together, because only all of them show the unit of their ranges. */
   #releaseAnnotations(): Event[] {
-    return this.#annotations.splice(0).map((event) => {
-      const position = positionOf(event);
-      const annotation = event.annotation as Annotation;
-      const moved = position && this.#links.moved(position, annotation);
-      return !moved || moved === annotation ? event : { ...event, annotation: moved };
-    });
+    const events = this.#annotations.splice(0);
+    const texts = new Map<string, Event[]>();
+    for (const event of events) {
+      const ofText = texts.get(keyOf(event));
+      if (ofText) ofText.push(event);
+      else texts.set(keyOf(event), [event]);
+    }
+    return [...texts.values()].flatMap((ofText) => this.#moved(ofText));
+  }
+
+  #moved(events: readonly Event[]): readonly Event[] {
+    const position = positionOf(events[0]!);
+    if (!position) return events;
+    const annotations = events.map(({ annotation }) => annotation as Annotation);
+    const moved = this.#links.moved(position, annotations);
+    if (moved === annotations) return events;
+    return events.map((event, at) => ({ ...event, annotation: moved[at] }));
   }
 
   /** Starts the time limit when text is held, and starts it anew after held text was sent. */

@@ -407,7 +407,8 @@ export class StreamRepair {
     const { links } = this.#repair;
     // If the stream was already repaired once, the citations inserted before its final event are among those that were sent.
     const unsent = notAmong(sent, citations.slice(from));
-    return unsent.map((annotation, added) => ({
+    const moved = links ? links.moved(position, [...sent, ...unsent]).slice(sent.length) : unsent;
+    return moved.map((annotation, added) => ({
       type: "response.output_text.annotation.added",
       // An inserted event repeats the previous number, so that a stream resumed after it loses no event of the API.
       ...("sequence_number" in text && { sequence_number: sequenceNumber }),
@@ -416,7 +417,7 @@ export class StreamRepair {
       output_index: text.output_index,
       content_index: text.content_index,
       annotation_index: sent.length + from + added,
-      annotation: links ? links.moved(position, annotation) : annotation,
+      annotation,
     }));
   }
 

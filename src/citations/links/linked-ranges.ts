@@ -38,10 +38,12 @@ export function movedAnnotations(
   if (replacements.length === 0 || ranged.length === 0) return annotations;
   const { ranges, unit } = rangesOf(original, ranged, indexUnit, roots);
   const moves = movesOf(replacements);
+  const byMention = new Map(moves.map((move) => [move.mentionStart, move.url]));
   const moved = ranged.map((annotation, at) => {
     const range = ranges[at]!;
-    const isFile = annotation.type === "container_file_citation";
-    return (isFile && urlFor(moves, meantRange(original, range))) || movedRange(moves, range);
+    if (annotation.type !== "container_file_citation") return movedRange(moves, range);
+    const meant = meantRange(original, range);
+    return byMention.get(meant.start) ?? urlFor(moves, meant) ?? movedRange(moves, range);
   });
   // The model's text may have only characters of one unit, and then `unit` is not known.
   const isUtf16 = indexUnit === "utf-16" || (unit === "utf-16" && rangesDiffer(original, indexUnit));
@@ -67,12 +69,13 @@ function rangesDiffer(original: string, indexUnit: IndexUnit): boolean {
 interface Move extends Range {
   movedStart: number;
   movedEnd: number;
+  mentionStart: number;
   url: Range | undefined;
 }
 
 function movesOf(replacements: readonly Replacement[]): Move[] {
   let by = 0;
-  return replacements.map(({ start, end, before, url, after }) => {
+  return replacements.map(({ start, end, before, url, after, mentionStart }) => {
     const movedStart = start + by;
     const urlStart = movedStart + before.length;
     const urlEnd = urlStart + url.length;
@@ -83,6 +86,7 @@ function movesOf(replacements: readonly Replacement[]): Move[] {
       end,
       movedStart,
       movedEnd,
+      mentionStart,
       url: url === "" ? undefined : { start: urlStart, end: urlEnd },
     };
   });

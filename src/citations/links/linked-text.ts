@@ -11,7 +11,7 @@ import { closingBracket, placeOf } from "../markup/places.js";
 import { finderOf } from "../mentions.js";
 import type { Range } from "../ranges.js";
 import { endOfMention, endOfName, hasOpenSpan, type OpenMention, startOfMarkup } from "./mention-end.js";
-import { type Marks, marksOf } from "./text-marks.js";
+import { type Mark, type Marks, marksOf } from "./text-marks.js";
 
 /** A mention is held until it has this many UTF-16 units. */
 const LONGEST_HELD = 4096;
@@ -45,6 +45,8 @@ export interface Replacement extends Range {
   /** The URL; empty for a note. */
   url: string;
   after: string;
+  /** Where the mention starts: before the range if the mention is the label of a link that leads nowhere. */
+  mentionStart: number;
 }
 
 /** A mention that is held. All offsets are offsets in the buffer. */
@@ -261,7 +263,8 @@ export class LinkedText {
       this.#scanned = start;
       return false;
     }
-    if (this.#isCode(at)) return this.#pass(kind === "raw" || kind === "destination" ? end : at + 1);
+    const behind = this.#behindCode(mark, at);
+    if (behind !== undefined) return this.#pass(behind);
     if (kind === "raw") {
       this.#limit = end;
       const lead = this.#buffer.slice(this.#paragraphFrom(start), start);
@@ -272,8 +275,16 @@ export class LinkedText {
     return kind === "destination" ? this.#openDestination(start, end) : this.#openPath(mark);
   }
 
+  /** Returns where the search goes on if a mark is in a code block. */
+  #behindCode(mark: Mark, at: number): number | undefined {
+    // The backticks before a path can be the fence that makes it code.
+    if (mark.kind === "path" && this.#isCode(mark.core)) return mark.core + 1;
+    if (!this.#isCode(at)) return undefined;
+    return mark.kind === "raw" || mark.kind === "destination" ? mark.end : at + 1;
+  }
+
   #pass(to: number): boolean {
-    this.#scanned = Math.max(this.#scanned, to);
+    this.#scanned = Math.max(this.#scanned, Math.min(to, this.#buffer.length));
     this.#limit = Math.max(this.#limit, this.#scanned);
     return true;
   }

@@ -2,7 +2,7 @@
 import { literal } from "../spelling.js";
 
 /** A mark. Offsets are in UTF-16 units. */
-type Mark =
+export type Mark =
   /** The start of a comment, script, style sheet or text field, in which no link works, and the pattern of its end. */
   | { kind: "raw"; start: number; end: number; closer: RegExp }
   /** What comes before a link's destination or an attribute's value. The destination starts at `end`. */

@@ -1,0 +1,79 @@
+/** Where links are written, and which ranges and units their annotations have. */
+import { describe, expect, it } from "vitest";
+import type { RepairOptions } from "../src/index.js";
+import { A, type Given, OPTIONS, plain, type Read, streamed, URL_OF_A } from "./linking.js";
+
+const everyCut = (text: string): number[] => Array.from(text, (_, at) => at);
+
+/** Reads a text plain and streamed, which must give the same. `readEvents` compares all events of a stream. */
+async function read(given: Given, options: RepairOptions = OPTIONS): Promise<Read> {
+  const whole = await plain(given, options);
+  expect(await streamed(given, everyCut(given.text), options)).toEqual(whole);
+  expect(await streamed(given, [], options)).toEqual(whole);
+  return whole;
+}
+
+describe("fenced code stays as the model wrote it", () => {
+  it.each([
+    ["a fence with only a path", "Saved:\n\n```\n/mnt/data/a.csv\n```\nDone."],
+    ["at the start of the text", "```\n/mnt/data/a.csv\n```"],
+    ["in a list", "- x\n\n  ```\n  /mnt/data/a.csv\n  ```\n"],
+    ["with a language", "Saved:\n```text\n/mnt/data/a.csv\n```\n"],
+    ["of tildes", "~~~\n/mnt/data/a.csv\n~~~\n"],
+    ["with a command", "```\nls /mnt/data/a.csv\n```\n"],
+  ])("%s", async (_, text) => {
+    const { text: linked, annotations } = await read({ text, files: [A] });
+    expect(linked).toBe(text);
+    expect(annotations).toHaveLength(1);
+  });
+
+  it("beside a link", async () => {
+    const text = "```\n/mnt/data/a.csv\n```\nSee `/mnt/data/a.csv`.";
+    expect((await read({ text, files: [A] })).text).toBe(
+      `\`\`\`\n/mnt/data/a.csv\n\`\`\`\nSee [a.csv](${URL_OF_A}).`,
+    );
+  });
+});
+
+describe("a citation covers its URL", () => {
+  it.each([
+    ["of a label whose link leads nowhere", "[/mnt/data/a.csv](#) and"],
+    ["of a label without a destination", "[/mnt/data/a.csv]() and"],
+    ["of an image", "![/mnt/data/a.csv](#)"],
+    ["of a code span", "`/mnt/data/a.csv`"],
+    ["of a bare path", "/mnt/data/a.csv"],
+  ])("%s", async (_, text) => {
+    const { text: linked, annotations } = await read({ text, files: [A] });
+    const [{ start_index: start, end_index: end }] = annotations as [Read["annotations"][number]];
+    expect(linked.slice(start, end)).toBe(URL_OF_A);
+  });
+});
+
+describe("annotations in UTF-16", () => {
+  const text = "🎉🎉🎉🎉🎉🎉 [a](sandbox:/mnt/data/a.csv) [site](https://e.com/) end";
+  const range = (part: string) => ({
+    start_index: text.indexOf(part),
+    end_index: text.indexOf(part) + part.length,
+  });
+  const annotations = [
+    {
+      ...{ type: "container_file_citation", container_id: "cntr_1", file_id: A.id, filename: "a.csv" },
+      ...range("sandbox:/mnt/data/a.csv"),
+    },
+    { type: "url_citation", url: "https://e.com/", title: "site", ...range("[site](https://e.com/)") },
+  ];
+
+  it.each(["auto", "utf-16"] as const)(
+    "stay in UTF-16 with indexUnit %s, in events too",
+    async (indexUnit) => {
+      const { text: linked, annotations: moved } = await read(
+        { text, files: [A], annotations },
+        { ...OPTIONS, indexUnit },
+      );
+      expect(moved.map(({ start_index, end_index }) => linked.slice(start_index, end_index))).toEqual([
+        URL_OF_A,
+        "[site](https://e.com/)",
+      ]);
+    },
+  );
+});
