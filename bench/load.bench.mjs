@@ -1,6 +1,6 @@
 /**
- * Checks for leaks under load: `node --expose-gc bench/load.bench.mjs`, after `npm run build`. Long, as it holds both
- * processes.
+ * Checks for leaks under load: `node --expose-gc bench/load.bench.mjs`, after `npm run build`. With LOAD_LINKS=1, the texts get
+ * links, and a store keeps the files. Long, as it holds both processes.
  *
  * Keeps 500 streams open for LOAD_SECONDS (60). A repairing SDK client reads them from an emulator in another process. Of ten
  * streams, one is abandoned half-way and one has a list that fails. Exits with 1 if memory grows, if a stream is
@@ -8,14 +8,23 @@
  */
 import { fork } from "node:child_process";
 import { getEventListeners, once } from "node:events";
+import { mkdtemp, readdir, rm } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { fileURLToPath } from "node:url";
 import OpenAI from "openai";
+import { createFileRoute } from "../dist/files/route.js";
 import { withFileCitations } from "../dist/index.js";
+import { directoryStore } from "../dist/node.js";
 import { createResponsesEmulator } from "../dist/testing/index.js";
 
 const AT_ONCE = 500;
 const SECONDS = Number(process.env.LOAD_SECONDS ?? 60);
+const HAS_LINKS = process.env.LOAD_LINKS === "1";
+const CONTENT = "a,b\n";
+/** How many of the latest links are opened at the end. */
+const OPENED = 100;
 /** How much the heap may grow from the first third of the run to its end, as a ratio. */
 const LIMIT = 1.1;
 /** The most containers that the library remembers. The benchmark fills this memory before it measures. */
@@ -51,7 +60,7 @@ async function runEmulator() {
       const path = pathOf(number);
       return [
         { type: "reasoning" },
-        { type: "python", code: `write(${JSON.stringify(path)})`, files: { [path]: "a,b\n" }, container },
+        { type: "python", code: `write(${JSON.stringify(path)})`, files: { [path]: CONTENT }, container },
         { type: "message", text: textOf(number), chunks: 8 },
       ];
     },
@@ -86,6 +95,7 @@ function socketsHere() {
 /** Answers like an API whose responses all have their own containers, without a network. */
 function answerFromMemory(url) {
   const container_id = /containers\/([^/]+)/.exec(url)?.[1] ?? "";
+  if (url.endsWith("/content")) return new Response(CONTENT);
   if (url.includes("/containers/")) {
     const file = { id: `cfile_${crypto.randomUUID()}`, container_id, path: pathOf(1), source: "assistant" };
     return Response.json({ object: "list", data: [{ ...file, created_at: 1 }], has_more: false });
@@ -128,11 +138,13 @@ async function* eventsOf(response) {
 }
 
 /** Returns what is wrong with the events of a stream; `undefined` if all events are right. */
-function faultOf(kind, number, events, sent) {
+function faultOf(load, kind, number, events, sent) {
   const text = textOf(number);
   const final = events.at(-1);
-  if (final?.type !== "response.completed") return "no final event";
+  if (final?.type !== "response.completed")
+    return `ends with ${final?.type}: ${JSON.stringify(final).slice(0, 200)}`;
   const part = final.response.output.at(-1).content[0];
+  if (HAS_LINKS && kind === "works") return faultOfLink(load, number, part, sent);
   if (sent !== text || part.text !== text) return "the text is not complete";
   const told = events.filter(({ type }) => type === "response.output_text.annotation.added");
   const numbers = [told.length, part.annotations.length];
@@ -141,6 +153,47 @@ function faultOf(kind, number, events, sent) {
   const { start_index, end_index, filename } = part.annotations[0];
   const cited = [...text].slice(start_index, end_index).join("");
   return cited === pathOf(number) && pathOf(number).endsWith(filename) ? undefined : `cites ${cited}`;
+}
+
+/** Returns what is wrong with a text that must have a link in place of its path. */
+function faultOfLink({ links }, number, { text, annotations }, sent) {
+  const [before, after] = textOf(number).split(pathOf(number));
+  const start = `${before}[report-${number}.csv](`;
+  if (sent !== text || !text.startsWith(start) || !text.endsWith(`)${after}`))
+    return "the text is not complete";
+  const url = text.slice(start.length, text.length - after.length - 1);
+  const [{ start_index, end_index }] = annotations;
+  if ([...text].slice(start_index, end_index).join("") !== url)
+    return "a citation that does not cover its link";
+  links.push(url);
+  if (links.length > OPENED) links.shift();
+  return undefined;
+}
+
+/** Makes the route whose links the texts get, with a store in a temporary folder. */
+async function routeOf(client) {
+  const folder = await mkdtemp(join(tmpdir(), "load-store-"));
+  const secret = "a secret that is long enough to sign with";
+  const store = { folder, failed: 0, route: undefined };
+  store.route = createFileRoute(client, {
+    ...{ secret, basePath: "/files", store: directoryStore(folder) },
+    onError: () => store.failed++,
+  });
+  return store;
+}
+
+/** Opens the latest links. Returns how many files the store has, and how many of the links gave another content. */
+async function checkStore({ store, links }) {
+  const { folder, route } = store;
+  await route.keep();
+  let wrong = 0;
+  for (const url of links) {
+    const answer = await route.handler(new Request(`http://localhost${url}`));
+    if ((await answer.text()) !== CONTENT) wrong++;
+  }
+  const names = await readdir(folder, { recursive: true });
+  await rm(folder, { recursive: true });
+  return { kept: names.filter((name) => name.endsWith(".json")).length, failed: store.failed, wrong };
 }
 
 /** What the streams share: the clients, the counters and the errors. */
@@ -161,6 +214,7 @@ async function setUp() {
     reports: 0,
     failed: 0,
     counts: { works: 0, left: 0, fails: 0 },
+    links: [],
     caller: new AbortController(),
   };
   const fetch = async (url, init) =>
@@ -170,8 +224,10 @@ async function setUp() {
     load.reports++;
     if (error) load.failed++;
   };
-  load.patient = withFileCitations(bare, { timeoutMs: 60_000, onReport });
-  load.impatient = withFileCitations(bare, { timeoutMs: HANGING_MS, retries: 1, onReport });
+  if (HAS_LINKS) load.store = await routeOf(bare);
+  const options = { onReport, ...(HAS_LINKS && { links: load.store.route }) };
+  load.patient = withFileCitations(bare, { timeoutMs: 60_000, ...options });
+  load.impatient = withFileCitations(bare, { timeoutMs: HANGING_MS, retries: 1, ...options });
   return load;
 }
 
@@ -192,6 +248,7 @@ async function warmUp(load) {
       await (await post(load, client, requestOf(1, "works"))).json();
     }
   }
+  await load.store?.route.keep();
   load.isWarm = true;
   load.reports = 0;
   load.failed = 0;
@@ -218,7 +275,7 @@ async function run(load, number) {
     if (kind === "left" && sent.length >= half) break;
   }
   load.counts[kind]++;
-  const wrong = kind === "left" ? undefined : faultOf(kind, number, events, sent);
+  const wrong = kind === "left" ? undefined : faultOf(load, kind, number, events, sent);
   if (wrong) load.fault(wrong);
 }
 
@@ -279,6 +336,7 @@ async function measure() {
   const load = await setUp();
   await warmUp(load);
   const { seconds, rate, cpu, samples } = await runAll(load);
+  const stored = HAS_LINKS ? await checkStore(load) : undefined;
   const { sockets, listeners, idle, handles } = await leftovers(load);
   const { counts, reports, failed, faults } = load;
 
@@ -304,6 +362,18 @@ async function measure() {
       `≤ ${LIMIT} ×`,
       late <= early * LIMIT,
     ],
+    ...(stored
+      ? [
+          ["files in the store", stored.kept],
+          ["copies that failed", stored.failed, "0", stored.failed === 0],
+          [
+            `the latest ${load.links.length} links that give another file`,
+            stored.wrong,
+            "0",
+            stored.wrong === 0,
+          ],
+        ]
+      : []),
     ["heap when all have ended", megabytes(idle)],
     ["sockets left", sockets, "0", sockets === 0],
     ["listeners left on the caller's signal", listeners, "0", listeners === 0],
