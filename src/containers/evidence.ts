@@ -21,6 +21,8 @@ export class EvidenceLog {
   readonly calledPaths = new Map<string, FirstCalls>();
   /** The paths that code and commands give relative to a root. */
   readonly relativePaths = new Map<string, FirstCalls>();
+  /** The `relativePaths` by their last segments. */
+  readonly relativeByName = new Map<string, Set<string>>();
   /** Paths that a call writes to, judging by the call's code. */
   readonly writtenPaths = new Map<string, FirstCalls>();
   /** The `writtenPaths` by their last segments. */
@@ -89,15 +91,14 @@ export class EvidenceLog {
   #noteRelative({ paths, isWritten }: RelativePath, place: Place, number: number): void {
     for (const path of paths) {
       noteAt(this.relativePaths, path, place, number);
+      noteName(this.relativeByName, path);
       if (isWritten) this.#noteWritten(path, place, number);
     }
   }
 
   #noteWritten(path: string, place: Place, number: number): void {
     noteAt(this.writtenPaths, path, place, number);
-    const name = nameOf(path);
-    const paths = this.writtenByName.get(name) ?? new Set();
-    this.writtenByName.set(name, paths.add(path));
+    const name = noteName(this.writtenByName, path);
     if (name.includes(" ")) this.#noteSpaced(name, place, number);
   }
 
@@ -202,6 +203,14 @@ export class Evidence {
     );
   }
 
+  /** Returns whether a call contains a path to a file with this name, absolute or relative, that is not `path`. */
+  namesOtherPath(name: string, path: string): boolean {
+    const relative = this.#log.readRelativePaths().relativeByName.get(name) ?? [];
+    const others = [...this.pathsTo(name), ...[...relative].filter((other) => this.mayNamePath(other))];
+    // `cp /mnt/data/in.csv /mnt/data/a.csv`: one reading of the first path goes on to the end of the line.
+    return others.some((other) => other !== path && !other.endsWith(` ${path}`));
+  }
+
   /** Finds the file names with spaces in a text that calls use. */
   spacedNamesIn(text: string): { start: number; name: string }[] {
     const found: { start: number; name: string }[] = [];
@@ -238,6 +247,15 @@ const LONGEST_PATH = 512;
 function note<Key>(numbers: Map<Key, number>, key: Key, number: number): void {
   const known = numbers.get(key);
   if (known === undefined || number < known) numbers.set(key, number);
+}
+
+/** Adds a path to the paths with the same last segment. Returns that segment. */
+function noteName(paths: Map<string, Set<string>>, path: string): string {
+  const name = nameOf(path);
+  const known = paths.get(name);
+  if (known) known.add(path);
+  else paths.set(name, new Set([path]));
+  return name;
 }
 
 function noteAt(named: Map<string, FirstCalls>, name: string, place: Place, number: number): void {

@@ -209,14 +209,14 @@ class FileSearch {
       await lists.add(added, containers, callCount, signal);
     } finally {
       this.#listed.push(...added.map((list) => this.#possibleFiles(list, kind, nearer)));
-      this.#resolution = this.#resolve(() => false);
+      this.#resolution = this.#resolve(this.#acceptOnlyName);
     }
     // What a piece lacks can be the beginning of a known name. The next piece shows it.
     if (!this.#mayBeLate(group, isFirst) || this.mayGoOn || !this.#isLate(containers)) return;
     await lists.again(containers, callCount, signal, settings.retries, (later) => {
       const possible = later.map((list) => this.#possibleFiles(list, kind, nearer));
       this.#listed.splice(from, this.#listed.length - from, ...possible);
-      this.#resolution = this.#resolve(() => false);
+      this.#resolution = this.#resolve(this.#acceptOnlyName);
       return !this.#isLate(containers);
     });
   }
@@ -352,6 +352,17 @@ class FileSearch {
     const [name, own] = [nameOf(written), filenameOf(file)];
     if (isMoved && name !== own && name.toLowerCase() === own.toLowerCase()) return false;
     return lifetime.has(file) || turn.callsNamePath(file.path);
+  };
+
+  /**
+   * Returns whether a file may be cited for `sandbox:name` before it is certain that the lists are not late. The response must have
+   * written a file with exactly this name, and no call may name another path with this name.
+   */
+  readonly #acceptOnlyName: AcceptLookAlike = (file, written, literal) => {
+    const { scope, lifetime } = this.#part;
+    // A path below a root has at least two slashes, and a name without a scheme has none.
+    if (!scope.hasCall || written !== `/${filenameOf(file)}` || !lifetime.has(file)) return false;
+    return ![written, literal].some((path) => this.#evidence.namesOtherPath(nameOf(path), file.path));
   };
 
   /**

@@ -1,0 +1,121 @@
+/** `sandbox:a.csv` without a folder. The new file with exactly this name is cited at once, unless a call names another path. */
+import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
+import { type ContainerFile, type Report, repairResponse, repairResponseStream } from "../src/index.js";
+import { call, file, message, response, streamOf } from "./upstream.js";
+
+const WROTE = "df.to_csv('/mnt/data/a.csv')";
+const OLD = 1_750_000_000;
+const written = file("/mnt/data/a.csv", { id: "new" });
+
+beforeEach(() => void vi.useFakeTimers());
+afterEach(() => void vi.useRealTimers());
+
+type Lists = readonly (readonly ContainerFile[])[];
+
+/** Runs a repair. Returns the cited files, the reasons, the list requests and how long the repair took. */
+async function measured(
+  lists: Lists,
+  repair: (list: () => Promise<readonly ContainerFile[]>) => Promise<Report>,
+) {
+  let requests = 0;
+  const begin = Date.now();
+  const repairing = repair(async () => lists[Math.min(requests++, lists.length - 1)]!).then((report) => ({
+    ids: report.citations.map(({ annotation }) => annotation.file_id),
+    reasons: report.unresolved.map(({ reason }) => reason),
+    ms: Date.now() - begin,
+  }));
+  await vi.runAllTimersAsync();
+  return { ...(await repairing), requests };
+}
+
+/** Repairs an output plain and streamed. Both must have the same result. */
+async function repaired(output: Record<string, unknown>[], lists: Lists) {
+  const plain = await measured(lists, async (list) => (await repairResponse(response(output), list)).report);
+  const streamed = await measured(lists, async (list) => {
+    const reports: Report[] = [];
+    const options = { onReport: (report: Report) => void reports.push(report) };
+    for await (const _ of repairResponseStream(streamOf(output), list, options));
+    return reports[0]!;
+  });
+  expect(streamed).toEqual(plain);
+  return plain;
+}
+
+const AT_ONCE = { ids: ["new"], reasons: [], requests: 1, ms: 0 };
+const LATE = { ids: ["new"], reasons: [], requests: 3, ms: 750 };
+const MISSING = { ids: [], reasons: ["not-found"], requests: 3, ms: 750 };
+
+describe.each(["sandbox:a.csv", "sandbox:/a.csv"])("%s", (destination) => {
+  const text = message(`Here: [t](${destination})`);
+
+  it.each([
+    ["the path", WROTE],
+    ["a relative path", "os.chdir('/mnt/data'); df.to_csv('a.csv')"],
+    ["a path after another path", "!cp /mnt/data/in.csv /mnt/data/a.csv"],
+    ["a computed path", "df.to_csv(f'{folder}/{name}.csv')"],
+    ["nothing", null],
+  ])("is cited after one request if a call names %s", async (_, code) => {
+    expect(await repaired([call(code as string), text], [[written]])).toEqual(AT_ONCE);
+  });
+
+  it("is cited at once in a folder, if the call names the file there", async () => {
+    const inFolder = file("/mnt/data/out/a.csv", { id: "new" });
+    const output = [call("df.to_csv('/mnt/data/out/a.csv')"), text];
+    expect(await repaired(output, [[inFolder]])).toEqual(AT_ONCE);
+  });
+
+  it("is cited as soon as a late list has the file", async () => {
+    expect(await repaired([call(WROTE), text], [[], [written]])).toEqual({ ...LATE, requests: 2, ms: 250 });
+  });
+
+  it.each([
+    ["an absolute path", "df.to_csv('/mnt/data/out/a.csv')"],
+    ["a relative path", "df.to_csv('out/a.csv')"],
+    ["a relative path that it reads", "df = pd.read_csv('out/a.csv')"],
+  ])("waits for a late list if a call names a file with this name in another folder: %s", async (_, code) => {
+    const output = [call(`${WROTE}\n${code}`), text];
+    expect(await repaired(output, [[written]])).toEqual(LATE);
+    const other = file("/mnt/data/out/a.csv", { id: "other" });
+    const late = await repaired(output, [[written], [written, other]]);
+    expect(late).toMatchObject({ ids: [], reasons: ["ambiguous"] });
+  });
+
+  it.each([
+    ["older", { created_at: OLD }, ["new"]],
+    ["in another case", { path: "/mnt/data/A.csv" }, []],
+    ["an upload with this former name", { path: "/mnt/data/file-Ab12-a.csv", source: "user" }, []],
+  ])("waits for a late list if the only file is %s", async (_, more, ids) => {
+    const alike = file("/mnt/data/a.csv", { id: "alike", ...more });
+    const output = [call("df.to_csv(path)"), text];
+    const reasons = ids.length > 0 ? [] : ["ambiguous"];
+    expect(await repaired(output, [[alike], [alike, written]])).toEqual({
+      ids,
+      reasons,
+      requests: 2,
+      ms: 250,
+    });
+    expect(await repaired(output, [[alike]])).toMatchObject({ requests: 3, ms: 750 });
+  });
+
+  it("is not an older file that no call names", async () => {
+    const older = { ...written, created_at: OLD };
+    expect(await repaired([call("df.to_csv(path)"), text], [[older]])).toEqual(MISSING);
+  });
+
+  it("waits as before for an older file that a call names", async () => {
+    const older = { ...written, created_at: OLD };
+    expect(await repaired([call("pd.read_csv('/mnt/data/a.csv')"), text], [[older]])).toEqual(LATE);
+  });
+});
+
+it("an encoded name that a call writes with its escape waits for the list", async () => {
+  const alike = file("/mnt/data/a b.csv", { id: "alike" });
+  const meant = file("/mnt/data/out/a%20b.csv", { id: "meant" });
+  const output = [call("df.to_csv('/mnt/data/out/a%20b.csv')"), message("[t](sandbox:a%20b.csv)")];
+  expect((await repaired(output, [[alike], [alike, meant]])).requests).toBeGreaterThan(1);
+});
+
+it("a path whose folder is missing does not mean a new file in another folder at once", async () => {
+  const output = [call("df.to_csv(path)"), message("[t](sandbox:/mnt/data/out/a.csv)")];
+  expect(await repaired(output, [[written]])).toMatchObject({ requests: 3, ms: 750 });
+});
