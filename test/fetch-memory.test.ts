@@ -162,6 +162,29 @@ describe("a client", () => {
     },
   );
 
+  it.each(["retrieved", "created", "streamed"])(
+    "the report of a %s response says so for . and ..",
+    async (how) => {
+      for (const id of [".", ".."]) {
+        const output = [message("/mnt/data/plan.docx")];
+        const given = turn("resp_2", output, { previous_response_id: id });
+        const events = streamOf(output).map((event) =>
+          isRecord(event.response)
+            ? { ...event, response: { ...event.response, previous_response_id: id } }
+            : event,
+        );
+        const { fetch, asked, reports } = setUp({
+          answer: () => (how === "streamed" ? streamed(frames(events)) : json(given)),
+        });
+        const url = how === "retrieved" ? `${BASE}/responses/resp_2` : `${BASE}/responses`;
+        await (await fetch(url, how === "retrieved" ? {} : POST)).text();
+        expect(asked).toHaveLength(1);
+        const error = { message: `the previous response's id is "${id}", which cannot be part of a URL` };
+        expect(reports).toMatchObject([{ outcome: "failed", listRequests: 0, error }]);
+      }
+    },
+  );
+
   it("encodes the id of a previous response that looks like a path", async () => {
     const { fetch, asked } = conversation(
       turn("resp_2", [message("/mnt/data/plan.docx")], { previous_response_id: "../files" }),

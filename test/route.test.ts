@@ -270,10 +270,19 @@ it("throws a TypeError that names the wrong argument", async () => {
   for (const file of [
     undefined,
     {},
-    { ...citation("a"), container_id: ".." },
     { kind: "generated-image", itemId: "ig_1", filename: "a.png", mediaType: "image/png", base64: "" },
   ]) {
     await expect(urlFor(file as never)).rejects.toThrow(TypeError);
     await expect(urlFor(file as never)).rejects.toThrow(/^file must be a container file's citation, or such/);
+  }
+  for (const id of [".", ".."]) {
+    const message = (owner: string) => `the ${owner}'s id must be an id other than "." and "..", got "${id}"`;
+    for (const [ids, owner] of [
+      [{ container_id: id }, "container"],
+      [{ file_id: id }, "file"],
+    ] as const) {
+      const refused = urlFor({ ...citation("a"), ...ids });
+      await expect(refused).rejects.toThrow(new TypeError(message(owner)));
+    }
   }
 });

@@ -245,7 +245,7 @@ describe("with a late list", () => {
   beforeEach(() => void vi.useFakeTimers());
   afterEach(() => void vi.useRealTimers());
 
-  async function citedOf(
+  async function reportOf(
     output: Record<string, unknown>[],
     lists: Record<string, ContainerFile[][]>,
     options: RepairOptions = {},
@@ -261,8 +261,11 @@ describe("with a late list", () => {
       options,
     );
     await vi.runAllTimersAsync();
-    const { report } = await repairing;
-    return report.citations.map(({ annotation }) => annotation.file_id);
+    return (await repairing).report;
+  }
+
+  async function citedOf(...given: Parameters<typeof reportOf>) {
+    return (await reportOf(...given)).citations.map(({ annotation }) => annotation.file_id);
   }
 
   const older = file("/mnt/data/report.csv", { id: "older", container_id: "cntr_old", created_at: OLD });
@@ -296,7 +299,9 @@ describe("with a late list", () => {
     async (code) => {
       const lists = { cntr_1: [[]], cntr_old: [[older]] };
       const request = { input: [call("df.to_csv('/mnt/data/report.csv')", "cntr_old")] };
-      expect(await citedOf(output(code), lists, { request })).toEqual([]);
+      const { citations, unresolved } = await reportOf(output(code), lists, { request });
+      expect(citations).toEqual([]);
+      expect(unresolved.map(({ reason }) => reason)).toEqual(["not-found"]);
     },
   );
 

@@ -4,7 +4,7 @@
  */
 import { isRecord } from "../errors.js";
 import type { Evidence } from "./evidence.js";
-import { isId } from "./ids.js";
+import { isDotSegment, isId } from "./ids.js";
 import { ItemsBefore } from "./items-before.js";
 import { type ContainerSources, containersBefore, previousId } from "./known.js";
 import type { ContainerLists } from "./lists.js";
@@ -89,7 +89,9 @@ export class ContainerCandidates {
   get mayKnow(): boolean {
     const { otherContainers = [], getResponse } = this.#context;
     if (this.known.length > 0 || otherContainers.length > 0) return true;
-    return getResponse !== undefined && isId(this.#previousId);
+    const id = this.#previousId;
+    // `.` and `..` count too, so that the report says why that response is not retrieved.
+    return getResponse !== undefined && (isId(id) || isDotSegment(id));
   }
 
   /**
@@ -145,11 +147,14 @@ export class ContainerCandidates {
     return previousId({ ...this.#context, response: this.#response });
   }
 
-  /** Retrieves the previous response, once, and returns its containers. */
-  #ofPrevious(signal: AbortSignal): Promise<readonly string[]> {
+  /** Retrieves the previous response, once, and returns its containers. Rejects if its id is not safe in a URL. */
+  async #ofPrevious(signal: AbortSignal): Promise<readonly string[]> {
     const { getResponse } = this.#context;
     const id = this.#previousId;
-    if (!getResponse || !isId(id)) return Promise.resolve([]);
+    if (getResponse && isDotSegment(id)) {
+      throw new Error(`the previous response's id is ${JSON.stringify(id)}, which cannot be part of a URL`);
+    }
+    if (!getResponse || !isId(id)) return [];
     if (!this.#previous) {
       this.#lists.requests++;
       this.#previous = getResponse(id, signal).then((previous) => {

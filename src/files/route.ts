@@ -1,6 +1,6 @@
 /** Creates signed links to container files that a browser can open without the API key. `openai-file-citations/route` */
 import { safeUrl } from "../citations/links/writing.js";
-import { isId } from "../containers/ids.js";
+import { isDotSegment, isId } from "../containers/ids.js";
 import { withoutServerText } from "../containers/retries.js";
 import { badInput, checkNames, isRecord, notify } from "../errors.js";
 import type { OriginalText, ReplacedText } from "../options.js";
@@ -231,9 +231,16 @@ function linkedFile(file: unknown): LinkedFile {
     const containerId = file.containerId ?? file.container_id;
     const fileId = file.fileId ?? file.file_id ?? file.id;
     const name = file.filename ?? file.path ?? fileId;
+    checkDots("container", containerId);
+    checkDots("file", fileId);
     if (isId(containerId) && isId(fileId)) return { containerId, fileId, name: safeName(String(name)) };
   }
   throw badInput("file", "a container file's citation, or such a file of collectFiles or a list", file);
+}
+
+/** Throws a `TypeError` if an id is `.` or `..`. */
+function checkDots(owner: "container" | "file", id: unknown): void {
+  if (isDotSegment(id)) throw badInput(`the ${owner}'s id`, 'an id other than "." and ".."', id);
 }
 
 /** Returns the headers that ask the API for the requested range, if there is a single one. */
