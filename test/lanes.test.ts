@@ -17,6 +17,7 @@ import { hasShared, readShared } from "./shared.js";
 import {
   BASE,
   call,
+  cited,
   eventsIn,
   file,
   frames,
@@ -361,6 +362,17 @@ describe("inconsistent events: the texts stay unchanged, and the report says why
     const { response: unchanged, report: told } = await repairResponse(given, listOf(files));
     expect(unchanged).toBe(given);
     expect(told.error!.message).toBe('two items of the response have the id "msg_1"');
+  });
+
+  it("two items with one id: a streamed text keeps a citation that was sent before the second item", async () => {
+    const output = [call(`df.to_csv('${PATH}')`, "cntr_a"), message(`At ${PATH}`), message(`Again ${PATH}`)];
+    const given = JSON.parse(JSON.stringify(streamOf(output)).replaceAll("msg_1_2", "msg_1"));
+    const { out, reports } = await repaired(given, listOf(files));
+    expect(out.filter(({ type }) => type === "response.output_text.annotation.added")).toHaveLength(1);
+    expect(cited(out.at(-1)!.response)).toEqual([`report.csv@${PATH}`]);
+    expect(reports).toMatchObject([
+      { outcome: "recovered", error: { message: 'two items of the response have the id "msg_1"' } },
+    ]);
   });
 
   it("another response id at the end, as from a gateway, belongs to the same response", async () => {
