@@ -1,7 +1,8 @@
 /** Where links are written, and which ranges and units their annotations have. */
 import { describe, expect, it } from "vitest";
-import type { RepairOptions } from "../src/index.js";
-import { A, type Given, OPTIONS, plain, type Read, streamed, URL_OF_A } from "./linking.js";
+import { createFileCitationsFetch, type RepairOptions, replaceFileLinks } from "../src/index.js";
+import { A, eventsOf, type Given, OPTIONS, plain, type Read, streamed, toUrl, URL_OF_A } from "./linking.js";
+import { BASE, frames, sse, upstream } from "./upstream.js";
 
 const everyCut = (text: string): number[] => Array.from(text, (_, at) => at);
 
@@ -76,4 +77,62 @@ describe("annotations in UTF-16", () => {
       ]);
     },
   );
+});
+
+/** The places in which a path can stand, with `PATH` for the path. */
+const PLACES = [
+  "See [it](sandbox:PATH) now",
+  'See [it](sandbox:PATH "its title") now',
+  "[it](<sandbox:PATH>) and ![a](sandbox:PATH)",
+  "Download: PATH.",
+  "Run `cat PATH` or read `PATH`.",
+  "**PATH**, (PATH), <sandbox:PATH>",
+  '{"file": "PATH", "other": ["PATH"]}',
+  'See <a href="sandbox:PATH">it</a> and <img src="sandbox:PATH">',
+  "<div>\nPATH\n</div>\n\nEnd",
+  "| File | Size |\n|---|---|\n| PATH | 1 kB |\n",
+  "[the file][1]\n\n[1]: sandbox:PATH\n",
+  "[PATH](sandbox:PATH)",
+];
+
+describe("a cited place reads as replaceFileLinks writes it", () => {
+  const urls: [string, string][] = [
+    ["an ordinary URL", URL_OF_A],
+    ["a URL that would close the link", "https://f.test/a) [evil](https://evil.example/"],
+    ["a URL that would close an attribute", 'https://f.test/"><script>alert(1)</script>'],
+    ["a URL with spaces, backticks, pipes and line feeds", "https://f.test/a b`c|d\n\n# e"],
+    ["a URL that would end a string", 'https://f.test/","x":"\\'],
+    ["a URL with an entity", "https://f.test/?a=1&copy=2"],
+  ];
+
+  it.each(urls)("%s", async (_, url) => {
+    for (const place of PLACES) {
+      const text = place.replaceAll("PATH", "/mnt/data/a.csv");
+      const without = await plain({ text, files: [A] }, { retries: 0 });
+      const { text: linked } = await read({ text, files: [A] }, { ...OPTIONS, links: () => url });
+      expect(linked).toBe(replaceFileLinks(without.text, without.annotations as never, () => url));
+      expect(linked).not.toBe(text);
+    }
+  });
+});
+
+describe("text without a link", () => {
+  it.each([
+    ["a bare name in prose", "I made a.csv for you."],
+    ["a file that is not there", "See [it](sandbox:/mnt/data/gone.csv) and /mnt/data/gone.csv"],
+    ["no mention", "Plain text, and/or more of it.\n"],
+  ])("stays as it is: %s", async (_, text) => {
+    expect((await read({ text, files: [A] })).text).toBe(text);
+  });
+
+  it("passes through the fetch as the bytes that came", async () => {
+    const bytes = frames(eventsOf({ text: "Plain text, and/or more of it.", files: [A] }, [3, 9, 15, 20]));
+    const { fetch } = upstream({ answer: () => sse(bytes), files: [A] });
+    const init = { method: "POST", body: "{}" };
+    const answer = await createFileCitationsFetch({ fetch, links: toUrl, retries: 0 })(
+      `${BASE}/responses`,
+      init,
+    );
+    expect(await answer.text()).toBe(await sse(bytes).text());
+  });
 });
