@@ -96,6 +96,16 @@ export class FrameRepair {
     this.#send(concat(this.#stream.takeOverdue().map((event) => formatFrame(event, this.#like!))));
   }
 
+  /** The sequence number of the latest frame. `undefined` if the frame could not be read. */
+  get latestNumber(): unknown {
+    return this.#last && parsePiece(this.#last)?.event.sequence_number;
+  }
+
+  /** Sends the frames that are held, before a frame that may belong to this response but is not passed to this repair. */
+  release(): void | Promise<void> {
+    return andThen(this.#release(), (held) => this.#send(held));
+  }
+
   /** Sends what is left at the end of the stream: held events and an incomplete frame. */
   async end(): Promise<void> {
     this.#send(this.#write(await this.#stream.end()));
@@ -142,6 +152,7 @@ export class FrameRepair {
   #completed(piece: Uint8Array): Uint8Array | undefined {
     if (this.#isTooLong) {
       this.#isTooLong = false;
+      this.#last = undefined;
       return undefined;
     }
     return this.#partial.length === 0 ? piece : concat([...this.#takePartial(), piece]);

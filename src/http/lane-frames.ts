@@ -1,10 +1,13 @@
 /** Repairs the frames of an event stream in which several responses may run at the same time. */
 
 import { andThen } from "../responses/repair.js";
-import type { Lane, Lanes } from "../stream/lanes.js";
+import { Lane, type Lanes } from "../stream/lanes.js";
 import { concat } from "./body.js";
 import { FrameRepair } from "./frame-repair.js";
 import { FrameSplitter, parseFrame } from "./frames.js";
+
+/** The first byte of a comment. */
+const COLON = 0x3a;
 
 /**
  * Takes chunks and sends whole, repaired frames. While the stream carries one response, one {@link FrameRepair} gets the
@@ -86,9 +89,13 @@ export class LaneFrames {
   /** If the stream now carries several responses, starts to split its chunks at this event's frame. Returns whether it did. */
   #takeOver(event: Record<string, unknown>, rest: () => Uint8Array): boolean {
     const lane = this.#lanes.of(event);
-    if (lane) lane.numberBefore = event.sequence_number;
+    if (lane instanceof Lane) lane.numberBefore = event.sequence_number;
     if (!this.#lanes.areApart) return false;
-    for (const frames of this.#byLane.values()) frames.onEvent = undefined;
+    for (const [first, frames] of this.#byLane) {
+      frames.onEvent = undefined;
+      // Most of the frames so far were not read.
+      first.numberBefore = frames.latestNumber;
+    }
     this.#splitter = new FrameSplitter();
     this.#split(rest());
     return true;
@@ -108,21 +115,39 @@ export class LaneFrames {
   /** Gives a whole frame to the repair of its lane, after the frames that already wait for that repair. */
   #pass(bytes: Uint8Array): void {
     const event = parseFrame(bytes)?.event;
-    const lane = event && this.#lanes.of(event);
-    if (!lane) {
+    if (!event) {
+      if (bytes[0] !== COLON) this.#lanes.lose();
       this.#send(bytes);
+      return;
+    }
+    const lane = this.#lanes.of(event);
+    if (!(lane instanceof Lane)) {
+      this.#after(lane, bytes, () => this.#passUnassigned(lane, bytes));
       return;
     }
     lane.numberBefore = event.sequence_number;
     const frames = this.#framesOf(lane);
-    const waiting = this.#waiting.get(lane);
-    const passed = waiting ? waiting.then(() => frames.push(bytes)) : frames.push(bytes);
+    this.#after([lane], bytes, () => frames.push(bytes));
+  }
+
+  /** Passes a frame after the frames that already wait for its lanes. If that fails, sends its bytes unchanged. */
+  #after(lanes: readonly Lane[], bytes: Uint8Array, pass: () => unknown): void {
+    const waiting = lanes.flatMap((lane) => this.#waiting.get(lane) ?? []);
+    const passed = waiting.length > 0 ? Promise.all(waiting).then(pass) : pass();
     if (!(passed instanceof Promise)) return;
     const settled = passed
       .catch(() => this.#send(bytes))
       .then(() => {
-        if (this.#waiting.get(lane) === settled) this.#waiting.delete(lane);
+        for (const lane of lanes) if (this.#waiting.get(lane) === settled) this.#waiting.delete(lane);
       });
-    this.#waiting.set(lane, settled);
+    for (const lane of lanes) this.#waiting.set(lane, settled);
+  }
+
+  /** Sends a frame that can belong to several lanes, after the frames that these lanes hold. */
+  #passUnassigned(lanes: readonly Lane[], bytes: Uint8Array): void | Promise<void> {
+    const holding = lanes.filter(({ stream }) => stream.isHolding);
+    const released = holding.map((lane) => this.#framesOf(lane).release());
+    const isWaiting = released.some((sent) => sent instanceof Promise);
+    return andThen(isWaiting ? Promise.all(released) : undefined, () => this.#send(bytes));
   }
 }

@@ -91,6 +91,8 @@ export class ResponseRepair {
   #response: Record<string, unknown> = {};
   #isComplete = false;
   #isGivenUp = false;
+  /** Why items may be missing. This error only goes into the report and is never thrown. */
+  #missed: Error | undefined;
   #error: Error | undefined;
   /** The consumer of the response has left. */
   #isLeft = false;
@@ -145,12 +147,23 @@ export class ResponseRepair {
     this.#isGivenUp = true;
   }
 
+  /**
+   * Records that an event could not be assigned to one of several responses. Until the final event, no text is decided
+   * while an item before it is unknown.
+   */
+  noteMissed(): void {
+    this.#missed ??= new Error("an event could not be assigned to one of several responses");
+  }
+
   /** Records the whole response. After this, no further call can follow a text. */
   noteWhole(response: Record<string, unknown>): void {
     this.noteResponse(response);
     if (Array.isArray(response.output)) {
       for (const [outputIndex, item] of response.output.entries()) this.noteItem(outputIndex, item);
     }
+    // Without the output, a call that was missed stays unknown.
+    const isWhole = Array.isArray(response.output) && response.output.length > 0;
+    if (this.#missed && !isWhole) this.#isGivenUp = true;
     this.#isComplete = true;
   }
 
@@ -269,7 +282,7 @@ export class ResponseRepair {
   ): Promise<PieceResolution | undefined> {
     const { outputIndex } = position;
     const isAnswer = this.#isComplete || isFinalAnswer(this.#items.all[outputIndex]);
-    if (!isAnswer && this.#isOpen(position)) return undefined;
+    if ((!isAnswer || this.#isMissingItem(outputIndex)) && this.#isOpen(position)) return undefined;
     this.#items.check(outputIndex);
     const { callCount } = this.#items;
     const part = this.#partOf(outputIndex, piece, [], isAnswer);
@@ -381,7 +394,7 @@ export class ResponseRepair {
       listRequests: this.#lists.requests,
       heldMs: this.heldMs,
       durationMs: performance.now() - this.#startedAt,
-      error: this.#error ?? brokenBy ?? this.#context.requestError,
+      error: this.#error ?? brokenBy ?? this.#missed ?? this.#context.requestError,
     });
     this.report = report;
     this.#time.stop(COMPLETE);
@@ -410,9 +423,16 @@ export class ResponseRepair {
     this.#lists.remember(this.#response.id);
   }
 
-  /** Returns whether a text has no call before it and a call may still follow. The meaning of such a text is undecided. */
+  /** Returns whether a text has no call before it and a call may still follow, or a call before it was missed. The meaning of such a text is undecided. */
   #isOpen({ outputIndex }: PartPosition): boolean {
-    return !this.#isComplete && !this.#items.before(outputIndex).hasCall;
+    if (this.#isComplete) return false;
+    return !this.#items.before(outputIndex).hasCall || this.#isMissingItem(outputIndex);
+  }
+
+  /** Returns whether an item up to a text may have been missed. A text then may mean the files of an unknown call. */
+  #isMissingItem(outputIndex: number): boolean {
+    if (!this.#missed) return false;
+    return this.#items.all[outputIndex] === undefined || this.#items.before(outputIndex).hasGap;
   }
 
   /** Returns whether a complete response cannot change the result for a part: the part follows a call and lacks nothing. */

@@ -1,17 +1,23 @@
 /** Assigns the interleaved events of one connection to their responses. Each response has its own repair. */
 import { isRecord } from "../errors.js";
 import type { RepairContext } from "../responses/response-repair.js";
-import { type Event, FINAL, type Taken } from "./events.js";
+import { type Event, FINAL, isRead, type Taken } from "./events.js";
 import { StreamRepair } from "./stream-repair.js";
 
 /** The maximum number of open lanes. The limit bounds the memory if a peer opens lanes and never ends them. */
 const MOST_LANES = 256;
+/** The maximum number of item ids whose lanes are remembered, for a stream that never ends. */
+const MOST_ITEMS = 10_000;
+/** The maximum number of uncertain numbers of a lane. With more, any number can be the lane's next one. */
+const MOST_NUMBERS = 1000;
 
 /** Repairs a sequence of responses whose events arrive in order. */
 export class Lane {
   readonly stream: StreamRepair;
   /** The sequence number of the latest event. */
   numberBefore: unknown;
+  /** The numbers of later events that belong to this lane or to another one. */
+  readonly #uncertain = new Set<number>();
   /** Resolves when no event waits any more. `undefined` if no event waits. */
   #busy: Promise<unknown> | undefined;
 
@@ -19,11 +25,49 @@ export class Lane {
     this.stream = new StreamRepair(context);
   }
 
+  /** Whether the number of the latest event is known. If not, any number can be the next one. */
+  get isCounted(): boolean {
+    return typeof this.numberBefore === "number";
+  }
+
+  /** Returns whether an event can be this lane's next event, judging by its number. */
+  mayExpect({ type, sequence_number: number }: Event): boolean {
+    if (!this.isCounted || typeof number !== "number") return true;
+    const isLatest = (before: number): boolean => before === this.numberBefore || this.#uncertain.has(before);
+    // In a stream that was repaired before, an inserted event repeats the number of the event before it.
+    return isLatest(number - 1) || (type === "response.output_text.annotation.added" && isLatest(number));
+  }
+
+  /** Records an event that belongs to this lane or to another one. */
+  noteUncertain({ sequence_number: number }: Event): void {
+    if (typeof number === "number") this.#uncertain.add(number);
+    if (this.#uncertain.size > MOST_NUMBERS) this.lose();
+  }
+
+  /** Records that the latest event is known to be this lane's. */
+  noteCertain(): void {
+    if (this.#uncertain.size > 0) this.#uncertain.clear();
+  }
+
+  /** Forgets the number of the latest event. */
+  lose(): void {
+    this.numberBefore = undefined;
+    this.#uncertain.clear();
+  }
+
   /** Returns the events to send in place of `event`. These events are ready only after the output for earlier events. */
   take(event: Event): Taken {
     const number = this.numberBefore;
     this.numberBefore = "sequence_number" in event ? event.sequence_number : undefined;
-    const take = (): Taken => takeEvent(this.stream, event, () => number);
+    return this.#queue(() => takeEvent(this.stream, event, () => number));
+  }
+
+  /** Returns the events that are held. They must not come after an event that can be this lane's. */
+  release(): Taken {
+    return this.#queue(() => this.stream.release());
+  }
+
+  #queue(take: () => Taken): Taken {
     const taken = this.#busy ? this.#busy.then(take) : take();
     if (!(taken instanceof Promise)) return taken;
     const busy = taken
@@ -60,12 +104,17 @@ export class Lanes {
   readonly #byName = new Map<string, Lane>();
   /** Unnamed lanes by response id. */
   readonly #byResponse = new Map<string, Lane>();
-  readonly #byItem = new Map<unknown, Lane>();
+  /** Lanes by item id. `undefined` for an item whose beginning could not be assigned. */
+  readonly #byItem = new Map<unknown, Lane | undefined>();
   /** All lanes whose response has not ended. */
   readonly #open = new Set<Lane>();
   /** The unnamed lane whose response began last. */
   #latest: Lane | undefined;
   #areNamed = false;
+  /** Whether the numbers of each response seem to have no gaps, so that they tell unnamed lanes apart. */
+  #areCounted = true;
+  /** Whether an unnamed lane was dropped. Its events can still arrive. */
+  #hasDropped = false;
   #hasBegun = false;
 
   constructor(context: RepairContext) {
@@ -79,7 +128,7 @@ export class Lanes {
 
   /** Whether several responses can be in progress. If true, every event has to be parsed. */
   get areApart(): boolean {
-    return this.#areNamed || this.#byResponse.size > 1;
+    return this.#areNamed || this.#hasDropped || this.#byResponse.size > 1;
   }
 
   /** The unnamed lane whose response began last. It is the only lane unless `areApart` is true. */
@@ -100,28 +149,71 @@ export class Lanes {
     return [...this.#open];
   }
 
-  /** Returns the lane of an event, or `undefined` if several are open and the event does not identify one. */
-  of(event: Event): Lane | undefined {
+  /** Returns the lane of an event. If the event does not identify one, returns all lanes that it can belong to. */
+  of(event: Event): Lane | readonly Lane[] {
     if (typeof event.stream_id === "string") return this.#named(event.stream_id, event);
     const { response, item } = event;
-    if (isRecord(response) && typeof response.id === "string") return this.#ofResponse(event, response.id);
-    const itemId = isRecord(item) ? item.id : event.item_id;
-    const lane = this.#byItem.get(itemId) ?? this.#laneByNumber(event);
-    if (lane && isRecord(item) && typeof itemId === "string") this.#byItem.set(itemId, lane);
+    if (isRecord(response) && typeof response.id === "string") {
+      const lane = this.#ofResponse(event, response.id);
+      if (event.type !== "response.created") this.#checkNumber(lane, event);
+      lane.noteCertain();
+      return lane;
+    }
+    return this.#ofItem(event, isRecord(item) ? item.id : event.item_id);
+  }
+
+  /** Forgets the numbers of all unnamed lanes, after an event that could not be read. */
+  lose(): void {
+    for (const lane of this.#byResponse.values()) lane.lose();
+  }
+
+  #ofItem(event: Event, itemId: unknown): Lane | readonly Lane[] {
+    const known = this.#byItem.get(itemId);
+    if (known) this.#checkNumber(known, event);
+    const found = known ?? this.#laneByNumber(event);
+    const lane = found instanceof Lane ? found : undefined;
+    lane?.noteCertain();
+    // The lane of an item that it knows only in part would get only a part of the item's text.
+    if (lane && !known && this.#byItem.has(itemId) && !isWholeCall(event)) {
+      lane.numberBefore = event.sequence_number;
+      return [lane];
+    }
+    if (typeof itemId === "string" && (isRecord(event.item) || !lane)) this.#noteItem(itemId, lane);
     if (lane && event.type === "error") this.#forget(lane);
-    return lane;
+    return found;
+  }
+
+  #noteItem(itemId: string, lane: Lane | undefined): void {
+    this.#byItem.set(itemId, lane);
+    if (this.#byItem.size > MOST_ITEMS) this.#byItem.delete(this.#byItem.keys().next().value);
+  }
+
+  /** Stops to assign events by number if the number of an event that names its lane shows a gap. */
+  #checkNumber(lane: Lane, event: Event): void {
+    if (this.#byResponse.size > 1 && !lane.mayExpect(event)) this.#areCounted = false;
   }
 
   /**
-   * Returns the only lane. If there are several, returns the lane that expects the event's sequence number next. Returns
-   * `undefined` if no lane or several lanes expect this number: each response counts its own events.
+   * Returns the only lane. If there are several, returns the lane that expects the event's sequence number next: each response
+   * counts its own events. If no lane or several lanes expect this number, returns all lanes that the event can belong to.
    */
-  #laneByNumber({ sequence_number: number }: Event): Lane | undefined {
-    if (this.#byResponse.size <= 1) return this.latest;
-    const lanes = [...this.#byResponse.values()].filter(
-      ({ numberBefore }) => Number(numberBefore) + 1 === number,
-    );
-    return lanes.length === 1 ? lanes[0] : undefined;
+  #laneByNumber(event: Event): Lane | readonly Lane[] {
+    if (this.#byResponse.size <= 1 && !this.#hasDropped) return this.latest;
+    const open = [...this.#byResponse.values()];
+    const lanes = open.filter((lane) => lane.mayExpect(event));
+    const [lane] = lanes;
+    if (lanes.length === 0) this.#areCounted = false;
+    const isUnique = lanes.length === 1 && lane!.isCounted && typeof event.sequence_number === "number";
+    if (isUnique && this.#areCounted && !this.#hasDropped) return lane!;
+    const possible = lanes.length > 1 && this.#areCounted ? lanes : open;
+    for (const other of lanes) other.noteUncertain(event);
+    if (lanes.length === 0 || isRead(event.type)) this.#noteMissed(possible);
+    return possible;
+  }
+
+  /** Reports that these lanes may lack an event. */
+  #noteMissed(lanes: readonly Lane[]): void {
+    for (const [id, lane] of this.#byResponse) if (lanes.includes(lane)) lane.stream.noteMissed(id);
   }
 
   #named(name: string, event: Event): Lane {
@@ -144,7 +236,8 @@ export class Lanes {
   /** Returns the lane of an unknown response id. Some gateways change the id midway, so only `response.created` begins a lane. */
   #unknown({ type }: Event, id: string): Lane {
     const isOnly =
-      this.#byResponse.size === 0 || (this.#byResponse.size === 1 && type !== "response.created");
+      this.#byResponse.size === 0 ||
+      (this.#byResponse.size === 1 && type !== "response.created" && !this.#hasDropped);
     const lane = isOnly ? this.latest : this.#begin();
     if (isOnly) removeValue(this.#byResponse, lane);
     this.#byResponse.set(id, lane);
@@ -181,6 +274,7 @@ export class Lanes {
     const [name, oldest] = lanes.entries().next().value!;
     lanes.delete(name);
     removeValue(this.#byItem, oldest);
+    if (lanes === this.#byResponse) this.#hasDropped = true;
     this.#open.delete(oldest);
     oldest.stream.break(
       new Error(`more than ${MOST_LANES} responses are in progress: the oldest one is no longer repaired`),
@@ -188,6 +282,11 @@ export class Lanes {
   }
 }
 
-function removeValue<Key>(map: Map<Key, Lane>, value: Lane): void {
+/** Returns whether an event carries a whole item that has no text of its own. */
+function isWholeCall({ type, item }: Event): boolean {
+  return type === "response.output_item.done" && isRecord(item) && item.type !== "message";
+}
+
+function removeValue<Key>(map: Map<Key, Lane | undefined>, value: Lane): void {
   for (const [key, other] of map) if (other === value) map.delete(key);
 }

@@ -52,6 +52,8 @@ export class StreamRepair {
   #responseId: unknown;
   /** The sequence number of the latest event that was read. */
   #number: number | undefined;
+  /** The id of a response of which an event may be missing, as the event could not be assigned. */
+  #missedIn: string | undefined;
   /** The error event with which the API ended the stream. */
   #apiError: Error | undefined;
 
@@ -152,6 +154,12 @@ export class StreamRepair {
   /** Records an error for the report. */
   noteError(error: unknown): void {
     this.#repair.noteError(error);
+  }
+
+  /** Records that an event of a response may be missing: the response in progress, or one that waits behind it. */
+  noteMissed(responseId: string): void {
+    this.#missedIn = responseId;
+    this.#repair.noteMissed();
   }
 
   /** Repairs and returns the held events. Used before input that is not an event, which must not overtake held events. */
@@ -337,6 +345,7 @@ export class StreamRepair {
       this.#isFinished = false;
     }
     this.#responseId = responseId;
+    if (this.#missedIn === responseId && responseId !== undefined) this.#repair.noteMissed();
   }
 
   /** Finishes the repair and makes the report, once. Throws if `onFailure` is `"throw"` and the recovery failed. */

@@ -4,7 +4,7 @@ import type { FileSource } from "../containers/listing.js";
 import { badInput, isRecord } from "../errors.js";
 import { andThen, contextOf, type RepairOptions } from "../responses/repair.js";
 import { FileCitationsError } from "../responses/report.js";
-import type { Event } from "./events.js";
+import type { Event, Taken } from "./events.js";
 import { Lane, Lanes } from "./lanes.js";
 
 /**
@@ -100,8 +100,8 @@ async function* passEvents(
       yield next.value;
       continue;
     }
-    const { lane, taken } = messages.take(next.value);
-    if (mustQueue(lane, taken, waiting, lanes)) waiting.add(lane, taken);
+    const { of, taken } = messages.take(next.value);
+    if (mustQueue(of, taken, waiting, lanes)) waiting.add(of, taken);
     else yield* taken instanceof Promise ? await taken : taken;
   }
 }
@@ -132,13 +132,13 @@ function readyOf(next: unknown, messages: Messages): unknown[] | undefined {
  * single response there are no other lanes, so the output is awaited directly.
  */
 function mustQueue(
-  lane: Lane | undefined,
+  of: Owners,
   taken: unknown[] | Promise<unknown[]>,
   waiting: Waiting,
   lanes: Lanes,
 ): boolean {
   if (!lanes.areApart && waiting.size === 0) return false;
-  return taken instanceof Promise || waiting.has(lane);
+  return taken instanceof Promise || of.some((lane) => waiting.has(lane));
 }
 
 /** Reads an iterable event by event. */
@@ -171,11 +171,14 @@ async function* iterate(values: Iterable<unknown>): AsyncGenerator<unknown, void
   for await (const value of values) yield value;
 }
 
+/** The lanes that a value can belong to: one, or several if it is unknown which. `undefined` if it belongs to none. */
+type Owners = readonly (Lane | undefined)[];
+
 /** A queue of pending output. The order within a lane is kept. Between lanes, the output that is ready first comes first. */
 class Waiting {
   /** How many entries are in the queue: those added and not taken out yet. */
   size = 0;
-  readonly #ready: { lane: Lane | undefined; taken: Promise<unknown[]> }[] = [];
+  readonly #ready: { of: Owners; taken: Promise<unknown[]> }[] = [];
   /** The last entry of each lane that has entries in the queue. */
   readonly #latest = new Map<Lane | undefined, Promise<unknown[]>>();
   #wake: () => void = () => {};
@@ -185,17 +188,17 @@ class Waiting {
     return this.#latest.has(lane);
   }
 
-  /** Adds the output for one event of a lane, after the earlier output of that lane. */
-  add(lane: Lane | undefined, events: unknown[] | Promise<unknown[]>): void {
+  /** Adds the output for one event, after the earlier output of the lanes that it can belong to. */
+  add(of: Owners, events: unknown[] | Promise<unknown[]>): void {
     this.size++;
-    const before = this.#latest.get(lane);
+    const before = of.map((lane) => this.#latest.get(lane));
     const taken = (async () => {
-      await before?.catch(() => {});
+      for (const earlier of before) await earlier?.catch(() => {});
       return events;
     })();
-    this.#latest.set(lane, taken);
+    for (const lane of of) this.#latest.set(lane, taken);
     const settle = (): void => {
-      this.#ready.push({ lane, taken });
+      this.#ready.push({ of, taken });
       this.#wake();
     };
     taken.then(settle, settle);
@@ -213,8 +216,8 @@ class Waiting {
       if (value !== undefined) return value;
     }
     this.size--;
-    const { lane, taken } = this.#ready.shift()!;
-    if (this.#latest.get(lane) === taken) this.#latest.delete(lane);
+    const { of, taken } = this.#ready.shift()!;
+    for (const lane of of) if (this.#latest.get(lane) === taken) this.#latest.delete(lane);
     return taken;
   }
 }
@@ -252,18 +255,19 @@ class Messages {
     return true;
   }
 
-  /** Returns the output for a value, and the lane of the value. The output is a promise only if it has to wait. */
-  take(value: unknown): { lane: Lane | undefined; taken: unknown[] | Promise<unknown[]> } {
+  /** Returns the output for a value, and the lanes of the value. The output is a promise only if it has to wait. */
+  take(value: unknown): { of: Owners; taken: unknown[] | Promise<unknown[]> } {
     const event = this.#eventIn(value);
     if (event) {
-      const lane = this.#lanes.of(event);
-      const taken = lane?.take(event) ?? [event];
-      return { lane, taken: andThen(taken, (events) => this.wrap(events)) };
+      const found = this.#lanes.of(event);
+      const of = found instanceof Lane ? [found] : found;
+      const taken = found instanceof Lane ? found.take(event) : afterHeld(found, event);
+      return { of, taken: andThen(taken, (events) => this.wrap(events)) };
     }
     // The value is not an event of a response. It must not overtake held events.
-    if (this.#lanes.areApart) return { lane: undefined, taken: [value] };
+    if (this.#lanes.areApart) return { of: [undefined], taken: [value] };
     const held = this.#lanes.latest.stream.release();
-    return { lane: undefined, taken: andThen(held, (events) => [...this.wrap(events), value]) };
+    return { of: [undefined], taken: andThen(held, (events) => [...this.wrap(events), value]) };
   }
 
   wrap(events: readonly Event[]): unknown[] {
@@ -284,4 +288,11 @@ class Messages {
     const isSocketError = type === "error" && (this.#latest !== undefined || value.error instanceof Error);
     return OF_CONNECTION.has(type) || isSocketError ? undefined : value;
   }
+}
+
+/** Returns an event that can belong to several lanes, after the events that these lanes hold. */
+function afterHeld(lanes: readonly Lane[], event: Event): Taken {
+  const held = lanes.filter(({ stream }) => stream.isHolding).map((lane) => lane.release());
+  if (held.length === 0) return [event];
+  return Promise.all(held).then((events) => [...events.flat(), event]);
 }
