@@ -232,6 +232,28 @@ describe("a path on another system is not a mention", () => {
   });
 });
 
+describe("an announced path that can be read in two ways, when an older file has it as it is written", () => {
+  const encoded = file("/mnt/data/sales%20data.csv", { id: "cfile_encoded", created_at: OLD });
+  const decoded = file("/mnt/data/sales data.csv", { id: "cfile_decoded" });
+  const texts = ["I saved /mnt/data/sales%20data.csv.", "I saved [it](sandbox:/mnt/data/sales%20data.csv)."];
+
+  it.each(texts)("is ambiguous, though only the new file can be announced: %s", async (text) => {
+    const output = [message(text), call("df.to_csv('/mnt/data/sales data.csv')")];
+    const { report } = await repairResponse(response(output), [encoded, decoded], { retries: 0 });
+    expect(report.citations).toEqual([]);
+    expect(report.unresolved).toMatchObject([{ reason: "ambiguous", candidates: [decoded, encoded] }]);
+    const alone = await repairResponse(response(output), [decoded], { retries: 0 });
+    expect(alone.report.citations).toMatchObject([{ annotation: { file_id: "cfile_decoded" } }]);
+  });
+
+  it("means a new version at the path as it is written", async () => {
+    const newer = file(encoded.path, { id: "cfile_newer" });
+    const output = [message(texts[0]!), call("save('/mnt/data/sales%20data.csv')")];
+    const { report } = await repairResponse(response(output), [encoded, newer], { retries: 0 });
+    expect(report.citations).toMatchObject([{ annotation: { file_id: "cfile_newer" } }]);
+  });
+});
+
 it("a range that ends after the text does not determine the index unit", () => {
   const text = "🎉 Saved to /mnt/data/a.csv, as on https://x.y";
   const end_index = [...text].length + 1;

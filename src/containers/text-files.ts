@@ -91,6 +91,9 @@ export async function resolvePiece(part: TextPart, recovery: Recovery): Promise<
   };
 }
 
+/** A character with which an encoded character can start. */
+const ENCODED = /[%&\\]/;
+
 /** The search for the files of one text. */
 class FileSearch {
   readonly #part: TextPart;
@@ -104,6 +107,8 @@ class FileSearch {
   readonly #listed: FileList[] = [];
   /** Maps each requested container to the first container of its rank. The containers of a called group have the same rank. */
   readonly #leaderOf = new Map<string, string>();
+  /** The listed files that the text cannot mean, if their paths can also be read as encodings of other paths. */
+  readonly #impossibleEncoded = new Set<ContainerFile>();
   #resolution: Resolution | undefined;
   /** The containers of the first group. */
   #nearest: readonly string[] = [];
@@ -241,7 +246,25 @@ class FileSearch {
       acceptLookAlike,
       markup: this.#part.markup,
     });
-    return this.#withMeantNames(resolution, index);
+    return this.#withMeantNames(this.#withOneReading(resolution), index);
+  }
+
+  /** Drops citations of a decoded path if the container also has a file with the path as it is written. */
+  #withOneReading(resolution: Resolution): Resolution {
+    if (this.#impossibleEncoded.size === 0) return resolution;
+    const dropped: UnresolvedMention[] = [];
+    const citations = resolution.citations.filter(({ text, start, end, annotation }) => {
+      const file = this.#recovery.lists.file(annotation);
+      const others = [...this.#impossibleEncoded].filter(
+        ({ path, container_id: id }) => id === file.container_id && path !== file.path && text.endsWith(path),
+      );
+      if (others.length === 0) return true;
+      dropped.push({ text, start, end, reason: "ambiguous", candidates: [file, ...others] });
+      return false;
+    });
+    const annotations = citations.map(({ annotation }) => annotation);
+    const unresolved = [...resolution.unresolved, ...dropped].sort((a, b) => a.start - b.start);
+    return { citations, annotations, unresolved };
   }
 
   /** Adds citations of files with a similar path. The exact matches count as existing citations. */
@@ -264,7 +287,11 @@ class FileSearch {
     const isNearestCall = kind === "called" && nearer.length === 0 && this.#part.scope.latest !== undefined;
     if (!this.#part.lifetime.hasEnded && this.#areAllPossible(kind, isNearestCall)) return list;
     const isPossible = (file: ContainerFile): boolean => this.#isPossible(file, kind, nearer, isNearestCall);
-    return list.every(isPossible) ? list : list.filter(isPossible);
+    if (list.every(isPossible)) return list;
+    for (const file of list) {
+      if (ENCODED.test(file.path) && !isPossible(file)) this.#impossibleEncoded.add(file);
+    }
+    return list.filter(isPossible);
   }
 
   /** Returns whether the text can mean every file in a list, as long as the end of the response is unknown. */
