@@ -1,5 +1,6 @@
 import { availableParallelism } from "node:os";
 import { configDefaults, defineConfig } from "vitest/config";
+import { BaseSequencer, type TestSpecification } from "vitest/node";
 
 /** Tests that replace a module for the whole process, or need a process in which nothing was imported before. */
 const ISOLATED = [
@@ -15,6 +16,15 @@ const SLOW = ["test/**/*.slow.test.ts"];
 const isNamed = process.argv.some((word) => word.startsWith("test/"));
 const { TESTS = isNamed ? "all" : "fast" } = process.env;
 
+/** Slow files come first, so that none is left for one worker at the end while the other has nothing to do. */
+class SlowFirst extends BaseSequencer {
+  override async sort(files: TestSpecification[]): Promise<TestSpecification[]> {
+    const sorted = await super.sort(files);
+    const isSlow = ({ moduleId }: TestSpecification): boolean => moduleId.endsWith(".slow.test.ts");
+    return [...sorted.filter(isSlow), ...sorted.filter((file) => !isSlow(file))];
+  }
+}
+
 export default defineConfig({
   test: {
     // For what hangs. What is only slow, on a machine that has other work, has the time that it takes.
@@ -22,6 +32,7 @@ export default defineConfig({
     // On two cores, vitest would take one.
     maxWorkers: Math.max(2, availableParallelism() - 1),
     hookTimeout: 300_000,
+    sequence: { sequencer: SlowFirst },
     globalSetup: ["test/build-command.ts", "test/shared-folder.ts"],
     projects: [
       // Most files share a process, because importing src and openai again takes longer than most tests.

@@ -188,7 +188,7 @@ export class Lanes {
     if (this.#byItem.size > MOST_ITEMS) this.#byItem.delete(this.#byItem.keys().next().value);
   }
 
-  /** Stops to assign events by number if the number of an event that names its lane shows a gap. */
+  /** Stops assigning events by number if the number of an event that names its lane shows a gap. */
   #checkNumber(lane: Lane, event: Event): void {
     if (this.#byResponse.size > 1 && !lane.mayExpect(event)) this.#areCounted = false;
   }
