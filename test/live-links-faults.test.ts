@@ -161,6 +161,37 @@ describe("held text", () => {
     expect(readEvents(eventsIn(received)).text).toBe(TEXT);
   });
 
+  it("loses no bytes that arrive before the reader asks for more than the held text", async () => {
+    const whole = eventsOf(given, [30]);
+    const at = whole.findIndex(({ type }) => type === "response.output_text.delta") + 1;
+    const bytesOf = (events: readonly StreamEvent[]) => new TextEncoder().encode(frames(events));
+    let controller!: ReadableStreamDefaultController<Uint8Array>;
+    const body = new ReadableStream<Uint8Array>({
+      start(started) {
+        controller = started;
+        started.enqueue(bytesOf(whole.slice(0, at)));
+      },
+    });
+    const headers = { "content-type": "text/event-stream" };
+    const { fetch } = upstream({ answer: () => new Response(body, { headers }), files: [A] });
+    const repairing = createFileCitationsFetch({ fetch, ...OPTIONS, timeoutMs: 2000 });
+    const answer = await repairing(`${BASE}/responses`, { method: "POST", body: "{}" });
+    const reader = answer.body!.getReader();
+    const decoder = new TextDecoder();
+    let received = "";
+    while (textIn(eventsIn(received)) !== TEXT.slice(0, 30)) {
+      const reading = reader.read();
+      await vi.advanceTimersByTimeAsync(2000);
+      received += decoder.decode((await reading).value);
+    }
+    controller.enqueue(bytesOf(whole.slice(at)));
+    controller.close();
+    await vi.runAllTimersAsync();
+    for (let next = await reader.read(); !next.done; next = await reader.read())
+      received += decoder.decode(next.value);
+    expect(readEvents(eventsIn(received)).text).toBe(TEXT);
+  });
+
   it("goes out after timeoutMs if the list or a URL hangs", async () => {
     const never = () => new Promise<never>(() => {});
     for (const [list, links] of [

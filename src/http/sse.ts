@@ -20,16 +20,16 @@ export function repairEventStream(
   const lanes = new Lanes(context);
   const frames = new LaneFrames(lanes, longest, (bytes) => controller.enqueue(bytes));
   let reading: Promise<ReadableStreamReadResult<Uint8Array>> | undefined;
-  // Returns the next chunk, or a lane that has held text for too long. The read goes on and is returned later.
+  // Returns the next chunk, or a lane that has held text for too long. In that case the read goes on, and a later call returns its
+  // chunk, even if the chunk comes before that call.
   const read = (): Promise<ReadableStreamReadResult<Uint8Array> | Lane> => {
     const { overdue } = lanes;
     if (!overdue && !reading) return reader.read();
     reading ??= reader.read();
-    const next = reading.then((result) => {
-      reading = undefined;
+    return Promise.race(overdue ? [reading, overdue] : [reading]).then((result) => {
+      if (!(result instanceof Lane)) reading = undefined;
       return result;
     });
-    return overdue ? Promise.race([next, overdue]) : next;
   };
   // Chains promises instead of awaiting them: this runs once for each delta and usually has nothing to wait for.
   const pass = (result: ReadableStreamReadResult<Uint8Array> | Lane): undefined | Promise<void> => {
