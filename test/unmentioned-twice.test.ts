@@ -1,8 +1,8 @@
-/** `unmentioned: "cite"`: a second repair of the same response adds no citation. */
+/** `unmentioned: "cite"`: a second repair of the same response adds no citation, and an outdated list gives none. */
 import { describe, expect, it } from "vitest";
-import { repairResponse } from "../src/index.js";
+import { type ContainerFile, repairResponse, repairResponseStream } from "../src/index.js";
 import { PLAN, sourceOf } from "./repairing.js";
-import { call, cited, file, message, response } from "./upstream.js";
+import { call, cited, file, message, response, type StreamEvent, streamOf } from "./upstream.js";
 
 const { list } = sourceOf([PLAN, file("/mnt/data/chart.png")]);
 const CITE = { unmentioned: "cite", retries: 0 } as const;
@@ -41,4 +41,25 @@ it("if no call names its container, an unmentioned file is cited beside a file o
   const { response: once } = await repairResponse(response([UNNAMED, SEE]), list, options);
   expect(cited(once)).toEqual(["chart.png@", "plan.docx@/mnt/data/plan.docx"]);
   expect((await repairResponse(once, list, options)).response).toBe(once);
+});
+
+it("a file is not cited without a mention if a later call may have replaced it and the list after that call fails", async () => {
+  const output = [
+    call("a.to_csv('/mnt/data/report.csv'); b.save('/mnt/data/plan.docx')"),
+    SEE,
+    call("b.save('/mnt/data/plan.docx'); a.to_csv('/mnt/data/report.csv')"),
+  ];
+  const files = [PLAN, file("/mnt/data/report.csv", { id: "cfile_first" })];
+  for (const isFailing of [true, false]) {
+    let asked = 0;
+    const source = async (): Promise<ContainerFile[]> => {
+      if (asked++ > 0 && isFailing) throw new Error("the list breaks off");
+      return files;
+    };
+    let last: StreamEvent | undefined;
+    for await (const event of repairResponseStream(streamOf(output), source, CITE)) last = event;
+    const ids = JSON.stringify(last!.response).match(/cfile_first/g) ?? [];
+    expect(asked).toBe(2);
+    expect(ids).toHaveLength(isFailing ? 0 : 1);
+  }
 });

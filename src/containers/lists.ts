@@ -23,6 +23,8 @@ export class ContainerLists {
   readonly #memory: ContainerMemory | undefined;
   readonly #roots: readonly string[];
   readonly #lists = new Map<string, Promise<FileList>>();
+  /** The number of calls that had run when a container's list was last read successfully. */
+  readonly #callsAtList = new Map<string, number>();
   /** The repeated requests in progress. Texts that wait for late files of the same containers share them. */
   readonly #rounds = new Map<string, Promise<FileList[]>>();
   #latest: { key: string; lists: readonly FileList[]; index: FileIndex } | undefined;
@@ -38,7 +40,7 @@ export class ContainerLists {
     const key = `${containerId}/${callCount}`;
     let files = this.#lists.get(key);
     if (!files) {
-      files = this.#askFor(containerId, signal);
+      files = this.#askFor(containerId, callCount, signal);
       files.catch(() => {}); // prevents an unhandled-rejection warning; callers that await the list see the rejection
       this.#lists.set(key, files);
     }
@@ -105,6 +107,11 @@ export class ContainerLists {
     return index;
   }
 
+  /** Returns whether a container's list was read after this number of calls. An older list can have files that are gone. */
+  isCurrent(containerId: string, callCount: number): boolean {
+    return this.#callsAtList.get(containerId) === callCount;
+  }
+
   /** Returns the file of a citation that was made from these lists. */
   file({ container_id, file_id }: ContainerFileCitation): ContainerFile {
     return this.#files.get(container_id)!.get(file_id)!;
@@ -159,12 +166,16 @@ export class ContainerLists {
     return asking;
   }
 
-  async #askFor(containerId: string, signal: AbortSignal): Promise<FileList> {
+  async #askFor(containerId: string, callCount: number, signal: AbortSignal): Promise<FileList> {
     this.containers.add(containerId);
+    const add = (files: FileList): FileList => {
+      this.#callsAtList.set(containerId, callCount);
+      return this.#add(containerId, files);
+    };
     try {
-      return this.#add(containerId, await this.#list(containerId, signal, () => this.requests++));
+      return add(await this.#list(containerId, signal, () => this.requests++));
     } catch (error) {
-      if (error instanceof EndlessListError) this.#add(containerId, error.files);
+      if (error instanceof EndlessListError) add(error.files);
       throw error;
     }
   }

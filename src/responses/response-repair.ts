@@ -335,7 +335,9 @@ export class ResponseRepair {
     await this.#inTime((signal) => this.#lists.add([], listed, this.#items.callCount, signal));
     const part = position && this.#parts.get(keyOf(position));
     if (!part) return;
-    const containers = called.length > 0 ? called : this.#namedFor(part);
+    const containers = (called.length > 0 ? called : this.#namedFor(part)).filter((id) =>
+      this.#lists.isCurrent(id, this.#items.callCount),
+    );
     const citations = this.#wanted(namedByCalls(this.#unmentioned(), containers, evidence)).map(
       (file): RecoveredCitation => ({
         annotation: citationOf(file, 0, 0),
