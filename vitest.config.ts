@@ -2,14 +2,28 @@ import { availableParallelism } from "node:os";
 import { configDefaults, defineConfig } from "vitest/config";
 import { BaseSequencer, type TestSpecification } from "vitest/node";
 
-/** Tests that replace a module for the whole process, or need a process in which nothing was imported before. */
+/**
+ * Tests that replace a module for the whole process, or that count the process's timers: connections of an earlier file can still
+ * have some.
+ */
 const ISOLATED = [
   "test/copies.test.ts",
   "test/directory-store.test.ts",
   "test/directory.test.ts",
+  "test/emulator-faults.test.ts",
   "test/emulator-websocket.test.ts",
+  "test/fetch-include.test.ts",
+  "test/fetch-lists.test.ts",
+  "test/live-links-faults.test.ts",
+  "test/proxy-bodies.test.ts",
+  "test/repair-faults.test.ts",
+  "test/save-faults.test.ts",
+  "test/save-retries.test.ts",
+  "test/store-copies.test.ts",
+  "test/store-faults.test.ts",
   "test/stored/splitter.test.ts",
 ];
+const SLOW_ISOLATED = ["test/faults.slow.test.ts"];
 /** Files that start many processes or take several seconds. `npm test` leaves them out, `npm run test:slow` runs only them. */
 const SLOW = ["test/**/*.slow.test.ts"];
 /** Which files run: `fast`, `slow`, or `all` as in CI. A path such as `test/faults` on the command line runs the files it names. */
@@ -41,11 +55,22 @@ export default defineConfig({
         test: {
           name: "shared",
           include: TESTS === "slow" ? SLOW : ["test/**/*.test.ts"],
-          exclude: [...configDefaults.exclude, ...ISOLATED, ...(TESTS === "fast" ? SLOW : [])],
+          exclude: [
+            ...configDefaults.exclude,
+            ...ISOLATED,
+            ...SLOW_ISOLATED,
+            ...(TESTS === "fast" ? SLOW : []),
+          ],
           isolate: false,
         },
       },
-      { extends: true, test: { name: "isolated", include: TESTS === "slow" ? [] : ISOLATED } },
+      {
+        extends: true,
+        test: {
+          name: "isolated",
+          include: [...(TESTS === "slow" ? [] : ISOLATED), ...(TESTS === "fast" ? [] : SLOW_ISOLATED)],
+        },
+      },
     ],
     // `npm run coverage`. The command runs in processes of its own: scripts/coverage.mjs adds what those ran.
     coverage: {
