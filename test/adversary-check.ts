@@ -15,17 +15,19 @@ export interface Fault {
 /** Totals over all readings. Each conversation is read twice, plain and streamed. */
 const counts = {
   ...{ conversations: 0, mentions: 0, meant: 0, cited: 0, withheld: 0, demanded: 0, found: 0, undecided: 0 },
-  ...{ unmentioned: 0, listRequests: 0 },
+  ...{ unmentioned: 0, listRequests: 0, calmCited: 0, calmWithheld: 0 },
 };
 
 /** Returns the totals as a sentence. */
 export function summary(): string {
   const { conversations, mentions, meant, cited, withheld, demanded, found, undecided, listRequests } =
     counts;
+  const { calmCited, calmWithheld } = counts;
   return (
     `${conversations} conversations, read plain and streamed: ${mentions} mentions; ${meant} mean a file that the API did ` +
     `not cite: ${cited} cited, ${withheld} withheld; ${found} of the ${demanded} cited that must be; ${undecided} cited as ` +
-    `another file that the rules leave possible; ${listRequests} pages of lists`
+    `another file that the rules leave possible; with lists in time ${calmCited} cited and ${calmWithheld} withheld, as the ` +
+    `rules want more than the mention (a name that no call wrote, an upload, another agent's file); ${listRequests} pages of lists`
   );
 }
 
@@ -164,7 +166,9 @@ class TurnCheck {
   #checkUnmentioned(file: WorldFile): void {
     const { truths } = this.#turn;
     counts.unmentioned++;
-    if (this.#conversation.options.unmentioned === "report") this.#fail("unmentioned, not asked", told(file));
+    const { unmentioned } = this.#conversation.options;
+    const isAsked = typeof unmentioned === "function" ? unmentioned(file) : unmentioned === "cite";
+    if (!isAsked) this.#fail("unmentioned, not asked", told(file));
     if (!truths.mayCiteUnmentioned(file)) this.#fail("unmentioned", `cited without a mention: ${told(file)}`);
   }
 
@@ -174,6 +178,7 @@ class TurnCheck {
     if (truth.meant === undefined || isCited) return;
     counts.meant++;
     if (!isFound) counts.withheld++;
+    if (this.#conversation.isCalm) counts[isFound ? "calmCited" : "calmWithheld"]++;
     // A name without a path may mean another file, unless the response wrote this one.
     const isOlder = path === undefined && truth.meant.createdAt < this.#turn.createdAt;
     // A bare path with `%20` can be read as written or with a space. It is ambiguous if both files exist.
@@ -229,14 +234,16 @@ export function describe(conversation: Conversation, faults: readonly Fault[]): 
     ...linesOfTurn(turn),
     ...files.filter((file) => file.turn === turn.index).map(lineOfFile),
     ...turn.calls.map(lineOfCall),
-    ...[...turn.parts].flatMap(([item, parts]) => parts.flatMap((part) => linesOfPart(item, part))),
+    ...[...turn.parts].flatMap(([item, parts]) =>
+      parts.flatMap((part) => linesOfPart(item, turn.agents.get(item), part)),
+    ),
     ...faults
       .filter((fault) => fault.turn === turn)
       .map(({ kind, message }) => `  FAULT ${kind}: ${message}`),
   ]);
-  return [`through ${door}, ${JSON.stringify(options)}${repeatsIds ? ", ids repeat" : ""}`, ...lines].join(
-    "\n",
-  );
+  const { unmentioned, retries } = options;
+  const how = `unmentioned ${typeof unmentioned === "string" ? unmentioned : "isWanted"}, ${retries} retries`;
+  return [`through ${door}, ${how}${repeatsIds ? ", ids repeat" : ""}`, ...lines].join("\n");
 }
 
 function linesOfTurn({ link, modes, known, index, createdAt, isUnseen, isBackground }: Turn): string[] {
@@ -258,13 +265,17 @@ function lineOfFile(file: WorldFile): string {
   return `  file ${told(file)}: ${notes.join(", ")}`;
 }
 
-function lineOfCall({ item, container, code, logs }: Call): string {
-  return `  item ${item}: call in ${container}: ${JSON.stringify(code)}, prints ${JSON.stringify(logs)}`;
+function lineOfCall({ item, container, code, logs, agent }: Call): string {
+  return `  item ${item}: call ${agent === undefined ? "" : `of ${agent} `}in ${container}: ${JSON.stringify(code)}, prints ${JSON.stringify(logs)}`;
 }
 
-function linesOfPart(item: number, { text, mentions, annotations }: Part): string[] {
+function linesOfPart(
+  item: number,
+  agent: string | undefined,
+  { text, mentions, annotations }: Part,
+): string[] {
   return [
-    `  item ${item}: text ${JSON.stringify(text)}`,
+    `  item ${item}: text ${agent === undefined ? "" : `of ${agent} `}${JSON.stringify(text)}`,
     ...annotations.map((annotation) => `    the API cites ${JSON.stringify(annotation)}`),
     ...mentions.map(({ start, end, truth }) => {
       const need = truth.isDemanded ? ", must be cited" : "";

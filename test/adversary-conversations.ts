@@ -44,7 +44,7 @@ export interface Conversation {
   files: WorldFile[];
   turns: Turn[];
   door: "fetch" | "functions" | "client";
-  options: { unmentioned: "report" | "cite"; retries: number };
+  options: { unmentioned: "report" | "cite" | typeof isWanted; retries: number };
   /** A gateway uses the same id for every response. */
   repeatsIds: boolean;
   /** Every list is complete and arrives at once. */
@@ -103,6 +103,20 @@ const MODES: readonly ListMode[] = [
 ];
 const START = 1_760_000_000;
 
+/** The names of agents. `undefined` stands for a response without agents. */
+const AGENTS = ["alice", "bob"] as const;
+/** Returns a container id, as the API writes it or as a gateway does. */
+const CONTAINER_IDS: readonly ((number: string) => string)[] = [
+  ...Array<(number: string) => string>(5).fill((number) => `cntr_${number}`),
+  (number) => `cntr_bGl0ZWxsbTo${number}+/==`,
+  (number) => `sbx/pod ${number}`,
+];
+
+/** A function for `unmentioned`, which selects some of the files. */
+export function isWanted({ path }: { path: string }): boolean {
+  return !path.endsWith(".docx") && !path.includes("/out/");
+}
+
 /** Builds a conversation from a tape. */
 export function conversationOf(tape: readonly number[]): Conversation {
   const choices = new Choices(tape);
@@ -111,7 +125,7 @@ export function conversationOf(tape: readonly number[]): Conversation {
     turns: [],
     door: choices.of([...Array(20).fill("fetch"), ...Array(11).fill("functions"), "client"]),
     options: {
-      unmentioned: choices.of(["report", "report", "cite"]),
+      unmentioned: choices.of(["report", "report", "cite", "report", "cite", isWanted]),
       retries: choices.of([2, 2, 2, 1, 0]),
     },
     repeatsIds: choices.isOneIn(8),
@@ -142,7 +156,13 @@ class Model {
   #announced: string | undefined;
   readonly #explicit: string | undefined;
   readonly #link: Link;
-  readonly #facts: TurnFacts & { modes: Map<string, ListMode> };
+  readonly #facts: TurnFacts & {
+    modes: Map<string, ListMode>;
+    agents: Map<number, string>;
+    outputs: Map<number, string>;
+  };
+  /** Several agents write the response. */
+  readonly #hasAgents: boolean;
 
   constructor(conversation: Conversation, choices: Choices, coming: number) {
     this.#conversation = conversation;
@@ -151,6 +171,7 @@ class Model {
     this.#index = conversation.turns.length;
     this.#createdAt = Math.max(START, ...conversation.files.map(({ createdAt }) => createdAt + 1));
     this.#now = this.#createdAt;
+    this.#hasAgents = choices.isOneIn(6);
     this.#explicit = choices.isOneIn(4) ? choices.of(["cntr_x", "cntr_y"]) : undefined;
     this.#link = this.#chooseLink();
     const known = knownBy(this.#link, this.#explicit, conversation.turns);
@@ -158,9 +179,10 @@ class Model {
       index: this.#index,
       createdAt: this.#createdAt,
       calls: this.#calls,
+      ...{ agents: new Map(), outputs: new Map() },
       modes: new Map(),
       known,
-      isKnownOrdered: this.#explicit === undefined || known.length === 1,
+      isKnownOrdered: (this.#explicit === undefined && !wasByAgents(this.#link)) || known.length === 1,
       retries: conversation.options.retries,
     };
   }
@@ -168,6 +190,7 @@ class Model {
   turn(): Turn {
     const { files } = this.#conversation;
     if (this.#explicit !== undefined && this.#choices.isOneIn(4)) this.#writeInParallel(this.#explicit);
+    if (this.#coming === 0 && this.#choices.isOneIn(8)) this.#toolOutput();
     const texts = new Map<number, Sentence[][]>();
     for (const step of this.#choices.of(STEPS)) {
       if (this.#choices.isOneIn(6)) {
@@ -175,6 +198,7 @@ class Model {
       }
       if (step === "call") this.#call();
       else {
+        this.#chooseAgent(this.#items.length);
         texts.set(this.#items.length, this.#message());
         this.#items.push(undefined); // filled in at the end, when all calls are known
       }
@@ -185,6 +209,9 @@ class Model {
       const written = parts.map((sentences) => this.#write(sentences, item, truths));
       this.#parts.set(item, written);
       this.#items[item] = messageItem(`msg_${this.#index}_${item}`, written);
+    }
+    for (const [item, agent_name] of this.#facts.agents) {
+      this.#items[item] = { ...this.#items[item], agent: { agent_name } };
     }
     const request = this.#request();
     const { repeatsIds, door } = this.#conversation;
@@ -250,10 +277,32 @@ class Model {
     this.#add({ container, path: this.#anyPath(), item: -1 });
   }
 
+  /** Another tool runs in a container of its own, and its output names the container. */
+  #toolOutput(): void {
+    const item = this.#items.length;
+    const container = "cntr_t1";
+    const createdAt = this.#choices.isOneIn(3) ? this.#createdAt - 1 : undefined;
+    this.#add({ container, path: this.#anyPath(), item, ...(createdAt !== undefined && { createdAt }) });
+    this.#facts.outputs.set(item, container);
+    const output = JSON.stringify({ content: [], _meta: { container_id: container } });
+    const tool = { server_label: "toolbox", name: "run", arguments: "{}", output, error: null };
+    this.#items.push({ id: `mcp_${this.#index}_${item}`, type: "mcp_call", ...tool });
+  }
+
+  /** Chooses the agent that the item belongs to, if the response has agents. */
+  #chooseAgent(item: number): string | undefined {
+    if (!this.#hasAgents) return undefined;
+    const agent = this.#choices.of(AGENTS);
+    this.#facts.agents.set(item, agent);
+    return agent;
+  }
+
   #call(): void {
-    const container = this.#chooseContainer();
+    const agent = this.#chooseAgent(this.#items.length);
+    const container = this.#chooseContainer(agent);
     const isShell = this.#choices.isOneIn(5);
     const item = this.#items.length + (isShell ? 1 : 0);
+    if (agent !== undefined) this.#facts.agents.set(item, agent);
     const style = this.#choices.below(isShell ? 3 : 6);
     const lines: (string | null)[] = [];
     const logs: string[] = [];
@@ -271,7 +320,8 @@ class Model {
     if (lines.length === 0) lines.push(style === 5 ? null : "print(1)");
     const code = lines.includes(null) ? null : lines.join("\n");
     const isPrinted = isShell || this.#choices.isOneIn(3);
-    const call = { item, container, code, logs: isPrinted ? logs.join("\n") : null, isShell };
+    const printed = isPrinted ? logs.join("\n") : null;
+    const call = { item, container, code, logs: printed, isShell, agent };
     this.#calls.push(call);
     this.#items.push(...itemsOf(call, this.#index));
   }
@@ -289,15 +339,16 @@ class Model {
   }
 
   /** Chooses the conversation's container while it lives, a new container, or the container that the request names. */
-  #chooseContainer(): string {
-    const last = this.#calls.at(-1)?.container;
+  #chooseContainer(agent: string | undefined): string {
+    // Agents use containers of their own most of the time.
+    const isShared = agent === undefined || this.#choices.isOneIn(5);
+    const last = this.#calls.findLast((call) => isShared || call.agent === agent)?.container;
     if (last !== undefined && !this.#choices.isOneIn(4)) return last;
     if (this.#explicit !== undefined && !this.#choices.isOneIn(4)) return this.#explicit;
-    const automatic = [...(last === undefined ? [] : [last]), ...this.#facts.known].find((id) =>
-      /\d/.test(id),
-    );
+    const before = [...(last === undefined ? [] : [last]), ...(isShared ? this.#facts.known : [])];
+    const automatic = before.find((id) => /\d/.test(id));
     if (automatic !== undefined && !this.#choices.isOneIn(3)) return automatic;
-    const container = `cntr_${this.#index}${this.#calls.length}`;
+    const container = this.#choices.of(CONTAINER_IDS)(`${this.#index}${this.#calls.length}`);
     if (automatic !== undefined && this.#choices.isOneIn(2)) this.#facts.modes.set(automatic, "404");
     if (this.#choices.isOneIn(3)) this.#upload(container);
     return container;
@@ -366,7 +417,8 @@ class Model {
   #chooseModes(): void {
     const { modes, known } = this.#facts;
     const isCalm = this.#conversation.isCalm;
-    for (const container of new Set([...this.#calls.map((call) => call.container), ...known])) {
+    const ran = this.#calls.map((call) => call.container);
+    for (const container of new Set([...ran, ...known, ...this.#facts.outputs.values()])) {
       const mode = isCalm ? this.#choices.of(["ok", "paged"] as const) : this.#choices.of(MODES);
       const isFlakyOut =
         mode === "flaky" && (this.#facts.retries === 0 || this.#conversation.door !== "fetch");
@@ -465,6 +517,11 @@ class Model {
     if (shown && this.#choices.isOneIn(16)) annotations.unshift(citation(shown, `${shown.id}.png`, 0, 0));
     return { text, mentions, annotations };
   }
+}
+
+/** Returns whether several agents wrote the earlier response. The order of its containers is then uncertain. */
+function wasByAgents({ turn }: Link): boolean {
+  return turn !== undefined && turn.agents.size > 0;
 }
 
 /** Returns the containers that a text can mean if it comes before all calls, nearest first. */
@@ -572,8 +629,8 @@ const link = (write: (path: string) => string): Form => ({
   isName: false,
   isHandedOver: true,
 });
-const around = (before: string, isName: boolean): Form => ({
-  write: (path) => [before, isName ? nameOf(path) : path, before],
+const around = (before: string, isName: boolean, after = before): Form => ({
+  write: (path) => [before, isName ? nameOf(path) : path, after],
   isName,
   isHandedOver: false,
 });
@@ -584,6 +641,9 @@ const FORMS: readonly Form[] = [
   { ...link((path) => encoded(path)), isHandedOver: true },
   { ...link((path) => nameOf(path)), isName: true },
   link((path) => `sandbox:${encoded(path)}`),
+  { ...link((path) => `sandbox:${nameOf(path)}`), isName: true },
+  around("", false, "-Datei"),
+  around("the file saved in /mnt/data: ", true, ""),
 ];
 /** Paths on other machines and other systems. */
 const DECOYS: readonly ((path: string) => string)[] = [

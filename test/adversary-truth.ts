@@ -16,6 +16,8 @@ export interface Call {
   /** What the call printed. */
   logs: string | null;
   isShell: boolean;
+  /** The agent that ran the call, in a response of several agents. */
+  agent: string | undefined;
 }
 
 /** A mention in a text. */
@@ -48,6 +50,10 @@ export interface TurnFacts {
   index: number;
   createdAt: number;
   calls: readonly Call[];
+  /** The agents of the items, by item index. Empty in a response without agents. */
+  agents: ReadonlyMap<number, string>;
+  /** The containers that the outputs of other tools name, by item index. */
+  outputs: ReadonlyMap<number, string>;
   modes: ReadonlyMap<string, ListMode>;
   /** The containers that a text can mean if it comes before all calls, nearest first. */
   known: readonly string[];
@@ -160,8 +166,10 @@ export class Truths {
 
 /** Decides which files the mentions in one text mean. */
 class TextTruth {
-  /** The containers that the text can mean, nearest first. */
+  /** The containers that the text can mean: those of its own agent first, and among them the nearest. */
   readonly containers: readonly string[];
+  /** The containers in which only calls of other agents ran. */
+  readonly #foreign: readonly string[];
   readonly #files: readonly WorldFile[];
   readonly #turn: TurnFacts;
   readonly #item: number;
@@ -172,8 +180,14 @@ class TextTruth {
     this.#turn = turn;
     this.#item = item;
     this.#callsBefore = turn.calls.filter((call) => call.item < item);
-    const near = [...new Set(this.#callsBefore.map(({ container }) => container).reverse())];
-    this.containers = near.length > 0 ? near : turn.known;
+    const agent = turn.agents.get(item);
+    const inOrder = this.#callsBefore.toReversed();
+    const own = inOrder.filter((call) => call.agent === agent).map(({ container }) => container);
+    const near = [...new Set([...own, ...inOrder.map(({ container }) => container)])];
+    const outputs = [...turn.outputs].filter(([at]) => at < item).map(([, container]) => container);
+    const all = near.length > 0 ? [...near, ...outputs] : [...outputs, ...turn.known];
+    this.containers = [...new Set(all)];
+    this.#foreign = near.filter((container) => !own.includes(container));
   }
 
   /** The newest version of each file in `containers` that was written before this text. */
@@ -184,6 +198,10 @@ class TextTruth {
   ofPath(path: string, isHandedOver: boolean, others: readonly string[]): Truth {
     const holders = this.containers.filter((container) => this.#versions(container, path).length > 0);
     const [holder] = holders;
+    if (holders.length > 1 && holders.every((container) => this.#foreign.includes(container))) {
+      // Several other agents have the file.
+      return { allowed: [], isDemanded: false, isLoose: false };
+    }
     const truth =
       holder === undefined
         ? this.#ofLookAlikes(path, isHandedOver, others)
