@@ -173,6 +173,8 @@ async function checkFiles(used) {
   const unused = files.map((path) => relative(installed, path)).filter((path) => !used.has(path));
   if (unused.length > 0)
     throw new Error(`the package contains files that nothing uses: ${unused.join(", ")}`);
+  const missing = FOR_READERS.filter((path) => !existsSync(join(installed, path)));
+  if (missing.length > 0) throw new Error(`the package lacks ${missing.join(", ")}`);
   console.log(`files: ${files.length}, all used`);
 }
 

@@ -2,6 +2,7 @@
 // and traced, or withFileCitations throws an error that says what to do.
 import assert from "node:assert/strict";
 import { mkdir, readFile, writeFile } from "node:fs/promises";
+import { Socket } from "node:net";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import * as openai6 from "openai";
@@ -39,7 +40,7 @@ const WRAPPERS = [
   ["Braintrust wrapOpenAI", "braintrust", braintrustTracer],
 ];
 
-export const tracing = [
+const checks = [
   ...WRAPPERS.flatMap(([name, pkg, start]) => [
     [`${name}, around`, () => wrapAround(pkg, start)],
     [`${name}, inside`, () => refuseInside(pkg, start)],
@@ -48,6 +49,27 @@ export const tracing = [
   ["OpenInference, patched after and before", traceWithOpenInference],
   ["tracing.md", runPage],
 ];
+
+export const tracing = checks.map(([name, run]) => [name, () => withoutNetwork(run)]);
+
+/** Runs a check in which no connection to another machine may begin. A tracer must not send to its service what it recorded. */
+async function withoutNetwork(run) {
+  const { connect } = Socket.prototype;
+  const refused = [];
+  Socket.prototype.connect = function (...args) {
+    const [{ host = "localhost", path }] = [args.flat(2).find((arg) => typeof arg === "object") ?? {}];
+    if (path || ["localhost", "127.0.0.1", "::1"].includes(host)) return connect.apply(this, args);
+    refused.push(host);
+    throw new Error(`a connection to ${host}`);
+  };
+  try {
+    const detail = await run();
+    assert.deepEqual(refused, [], "connections to other machines");
+    return detail;
+  } finally {
+    Socket.prototype.connect = connect;
+  }
+}
 
 const HERE = fileURLToPath(new URL(".", import.meta.url));
 
