@@ -25,8 +25,8 @@ export class FrameSplitter {
   #chunk: Uint8Array = new Uint8Array();
   /** The next LF in the chunk. Cached, because without any LF each line would search to the chunk's end. */
   #lf = UNKNOWN;
-  /** The chunk has a CR. Most streams have none, so their lines are not searched for it. */
-  #hasCr = false;
+  /** Whether the chunk has a CR. Most streams have none, so their lines are not searched for it. `undefined`: not known yet. */
+  #hasCr: boolean | undefined;
 
   /** Whether the next byte begins a frame. */
   get isBetweenFrames(): boolean {
@@ -37,7 +37,7 @@ export class FrameSplitter {
   take(chunk: Uint8Array): number {
     this.#chunk = chunk;
     this.#lf = UNKNOWN;
-    this.#hasCr = chunk.includes(CR);
+    this.#hasCr = undefined;
     const isRestOfEnd = this.#isAfterCr && chunk[0] === LF;
     if (chunk.length > 0) this.#isAfterCr = false;
     return isRestOfEnd ? 1 : 0;
@@ -80,6 +80,7 @@ export class FrameSplitter {
   #lineEndFrom(at: number): number {
     const chunk = this.#chunk;
     if (this.#lf < at && this.#lf !== NONE) this.#lf = chunk.indexOf(LF, at);
+    this.#hasCr ??= chunk.includes(CR);
     if (!this.#hasCr) return this.#lf;
     const cr = chunk.subarray(at, this.#lf === NONE ? chunk.length : this.#lf).indexOf(CR);
     return cr === NONE ? this.#lf : at + cr;
@@ -229,6 +230,8 @@ const MENTION_BYTES = tableOf("%&`<!][=");
 const WORD_BYTES = tableOf("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_");
 /** The words with which a path in prose can start, in lower case. */
 const SCHEMES = ["sandbox", "file", "http"].map((word) => encoder.encode(word));
+/** Marks the bytes that need a closer look: those of a mention, an escape, a slash, a line's end, and a scheme's first letter. */
+const NOTABLE_BYTES = tableOf("%&`<!][=\\/\nsSfFhH");
 
 function tableOf(characters: string): Uint8Array {
   const table = new Uint8Array(256);
@@ -309,24 +312,29 @@ export class TextDeltas {
    * each delta, in order.
    */
   isPlain(chunk: Uint8Array, at: number, end: number): boolean {
-    const isAfterLetter = this.#isAfterLetter;
+    let isLetterBefore = this.#isAfterLetter;
     this.#isAfterLetter = false;
     if (!this.#hasTextAtSameOffset(chunk, at) && !this.#findText(chunk.subarray(at, end))) return false;
     if (this.#collectedLength + end - at > MOST_COLLECTED) return false;
     this.#collected ??= new Uint8Array(MOST_COLLECTED);
     const collected = this.#collected;
-    let isInWord = isAfterLetter;
     let to = this.#collectedLength;
     let index = at + this.#textAt;
+    // `isLetterBefore` is about the byte before `from`: the start of the text or the end of an escape, as `\n` is not a letter.
+    let from = index;
     for (; chunk[index] !== QUOTE; index++) {
-      if (index >= end || this.#isOfMention(chunk, index, isInWord)) return false;
       const byte = chunk[index]!;
       collected[to++] = byte;
-      isInWord = WORD_BYTES[byte] === 1;
-      if (byte === BACKSLASH) collected[to++] = chunk[++index]!; // `\n` is a line feed
+      if (NOTABLE_BYTES[byte] === 0) continue; // nearly all bytes
+      const isInWord = index === from ? isLetterBefore : WORD_BYTES[chunk[index - 1]!] === 1;
+      if (this.#isOfMention(chunk, index, isInWord)) return false;
+      if (byte !== BACKSLASH) continue;
+      collected[to++] = chunk[++index]!;
+      from = index + 1;
+      isLetterBefore = false;
     }
     this.#collectedLength = to;
-    this.#isAfterLetter = isInWord;
+    this.#isAfterLetter = index === from ? isLetterBefore : WORD_BYTES[chunk[index - 1]!] === 1;
     return true;
   }
 
@@ -337,13 +345,14 @@ export class TextDeltas {
     return JSON.parse(`"${json}"`) as string;
   }
 
-  /** Returns whether the byte at `at` can belong to a mention, or to markup that affects links. */
+  /** Returns whether the notable byte at `at` can belong to a mention, or to markup that affects links. */
   #isOfMention(chunk: Uint8Array, at: number, isInWord: boolean): boolean {
     const byte = chunk[at]!;
     const next = chunk[at + 1]!;
     if (byte === BACKSLASH) return next !== LETTER_N;
     if (byte === SLASH) return !this.#isOrdinarySlash(next);
-    return MENTION_BYTES[byte] === 1 || (!isInWord && startsScheme(chunk, at));
+    // A line feed ends the frame, so the text has no end.
+    return MENTION_BYTES[byte] === 1 || byte === LF || (!isInWord && startsScheme(chunk, at));
   }
 
   /** Returns the JSON of a delta's text, without its quotes. Only for a delta that `isPlain` has accepted. */

@@ -139,8 +139,14 @@ export class Lanes {
 
   /** Resolves with a lane that has held text for too long. `undefined` if no lane holds text. */
   get overdue(): Promise<Lane> | undefined {
-    const waiting = [...this.#open].flatMap((lane) => lane.stream.overdue?.then(() => lane) ?? []);
-    return waiting.length > 0 ? Promise.race(waiting) : undefined;
+    let waiting: Promise<Lane>[] | undefined; // this runs for each chunk, and usually no lane holds text
+    for (const lane of this.#open) {
+      const { overdue } = lane.stream;
+      if (!overdue) continue;
+      waiting ??= [];
+      waiting.push(overdue.then(() => lane));
+    }
+    return waiting && Promise.race(waiting);
   }
 
   /** All lanes whose response has not ended. A stream without events gets a lane, so that it gets a report too. */
