@@ -43,7 +43,7 @@ describe("a failure", () => {
     });
     const { code, stdout, stderr } = await run(["download", "cntr_1", "--out", "."], { env, cwd: folder });
     expect({ code, stdout }).toEqual({ code: 1, stdout: `${folder}/a.csv (1 byte)\n` });
-    expect(stderr).toBe("the container's file list goes on without anything new\n");
+    expect(stderr).toBe("the container's file list repeats itself\n");
   });
 
   it.each([

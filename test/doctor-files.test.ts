@@ -95,7 +95,7 @@ describe("the list", () => {
       "get-container not supported",
       "without an api-version",
     ],
-    ["HTML", GATEWAY, { listFault: "html" }, "no JSON", "has no container routes"],
+    ["HTML", GATEWAY, { listFault: "html" }, "invalid JSON", "has no container routes"],
     ["another shape", GATEWAY, { listFault: "wrong-shape" }, "is not a list", "has no container routes"],
     ["500", OPENAI, { listFault: 500 }, "answered 500", "Run the command again later"],
     ["429", OPENAI, { listFault: 429 }, "answered 429", "Run the command again later"],

@@ -174,7 +174,7 @@ describe.each(EVERY_DOOR)("through %s", (_, door) => {
       const { text, reports, openRequests } = await ask(door, stream, { listFault: "same-page" });
       expect(cited(responseIn(text, stream))).toEqual(["plan.docx@/mnt/data/plan.docx"]);
       expect(reports).toMatchObject([{ outcome: "recovered" }]);
-      expect(reports[0]!.error!.message).toMatch(/goes on without anything new/);
+      expect(reports[0]!.error!.message).toMatch(/repeats itself/);
       expect(openRequests).toBe(0);
 
       const elsewhere: Script = () => [

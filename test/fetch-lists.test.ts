@@ -115,7 +115,7 @@ describe("the list, without a client", () => {
       {
         outcome: "recovered",
         unresolved: [{ text: "/mnt/data/other.csv", reason: "container-unavailable" }],
-        error: { message: "the container's file list goes on without anything new" },
+        error: { message: "the container's file list repeats itself" },
       },
     ]);
   });

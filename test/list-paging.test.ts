@@ -113,7 +113,7 @@ describe("a list ends with an error and keeps the files so far,", () => {
     ["if the entries form a cycle", 3, ["a", "b"], (_, nth) => ({ data: [[A, B][nth % 2]], has_more: true })],
   ])("%s", async (_, requests, files, pageAfter) => {
     const { ids, cursors, error } = await read(pageAfter);
-    expect(error?.message).toBe("the container's file list goes on without anything new");
+    expect(error?.message).toBe("the container's file list repeats itself");
     expect([cursors.length, ids]).toEqual([requests, files]);
   });
 

@@ -174,7 +174,7 @@ export function inPages(listPage: ListPage): ListFiles {
       if (!page.hasMore) return [...files.values()];
       after = nextCursor(page, cursors);
       if (after === undefined) {
-        throw new EndlessListError("the container's file list goes on without anything new", files.values());
+        throw new EndlessListError("the container's file list repeats itself", files.values());
       }
       cursors.add(after);
     }

@@ -51,7 +51,7 @@ export class AnswerError extends Error {
  */
 export function withoutServerText(error: unknown, who = "the API"): unknown {
   // The message of a SyntaxError quotes the body.
-  if (error instanceof SyntaxError) return new Error(`${who} answered with what is no JSON`);
+  if (error instanceof SyntaxError) return new Error(`${who} answered with invalid JSON`);
   const { status, headers } = Object(error) as { status?: unknown; headers?: unknown };
   if (typeof status !== "number" || !(headers instanceof Headers)) return error;
   return new AnswerError(`${who} answered ${status}`, { status, headers });
