@@ -90,7 +90,7 @@ function sharesItsFile(mentions: readonly Found[]): (mention: Found) => boolean 
   for (const { files, path, isLookAlike } of mentions) {
     if (files.length !== 1 || path === undefined) continue;
     const { id } = files[0]!.file;
-    // All spellings of a file's own path count as one. No path is called `own`: paths start with a root.
+    // All spellings of the file's own path count as one path, `own`. No other path equals `own`, because paths start with a root.
     const written = isLookAlike ? fold(path) : "own";
     addTo(pathsOf, id, written);
   }

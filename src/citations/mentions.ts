@@ -85,7 +85,7 @@ export class MentionFinder {
     return undefined;
   }
 
-  /** Returns whether a mention starts at `at`. Only the first match can show it, because a mention of a later one starts behind it. */
+  /** Returns whether a mention starts at `at`. Checks only the first match, because mentions of later matches start after `at`. */
   startsAt(text: string, at: number): boolean {
     this.#pattern.lastIndex = at;
     const found = this.#pattern.exec(text);

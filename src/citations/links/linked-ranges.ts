@@ -45,7 +45,7 @@ export function movedAnnotations(
     const meant = meantRange(original, range);
     return byMention.get(meant.start) ?? urlFor(moves, meant) ?? movedRange(moves, range);
   });
-  // The model's text may have only characters of one unit, and then `unit` is not known.
+  // If both units give the same offsets in the model's text, `unit` does not show the unit of the annotations.
   const isUtf16 = indexUnit === "utf-16" || (unit === "utf-16" && rangesDiffer(original, indexUnit));
   const ends = moved.flatMap(({ start, end }) => [start, end]).sort((a, b) => a - b);
   const indices = isUtf16 ? ends : toCodePoints(text, ends);
@@ -60,7 +60,7 @@ export function movedAnnotations(
 
 const ASTRAL = /[\ud800-\udbff][\udc00-\udfff]/;
 
-/** Returns whether the units differ in the text, so that the annotations could prove theirs. */
+/** Returns whether the two units give different offsets in the text. Only then can the annotations show their unit. */
 function rangesDiffer(original: string, indexUnit: IndexUnit): boolean {
   return indexUnit === "auto" && ASTRAL.test(original);
 }

@@ -31,7 +31,7 @@ export interface Candidate {
   isPath: boolean;
   /** The text from the start of the mention's paragraph, or less, to where the mention has ended. */
   window: string;
-  /** Where the mention starts in `window`, and where the character that ends it does. */
+  /** The offsets in `window` of the mention's start and of the character that ends the mention. */
   at: number;
   nameEnd: number;
   /** Where the mention starts in the whole text, in UTF-16 units and in code points. */
@@ -59,7 +59,7 @@ interface HeldMention extends OpenMention {
   nameEnd?: number | undefined;
 }
 
-/** The end of a text that makes the next characters the destination of a link or the value of an attribute. */
+/** Matches the end of a text if the destination of a link or the value of an attribute comes next. */
 const OPENER_AT_END = /(?:\](?:\(|:)?|=)\s{0,8}\\?["'<]?\s{0,8}$/;
 const JSON_START = /^\s*(?:\{\s*["}]|\[\s*(?:\n|\{|\[\s*[{"\d\n]))/;
 
@@ -68,12 +68,12 @@ export class LinkedText {
   readonly replacements: Replacement[] = [];
   readonly #roots: readonly string[];
   readonly #marks: Marks;
-  /** The end of the text so far. All offsets below count from its start, if nothing else is said. */
+  /** The end of the text so far. Unless noted otherwise, the offsets below count from the start of the buffer. */
   #buffer = "";
   /** Where the buffer starts in the text. */
   #start = 0;
   #isEnded = false;
-  /** A piece was added after the last search for a mark. */
+  /** Whether a piece was added after the last search for a mark. */
   #hasNewPiece = false;
   /** All marks before this offset are decided. */
   #scanned = 0;
@@ -145,7 +145,7 @@ export class LinkedText {
     }
   }
 
-  /** Returns the candidate; `undefined` if the path turns out to be none, as in `/mnt/database`. */
+  /** Returns the candidate; `undefined` if the text is not a path after all, as in `/mnt/database`. */
   #candidateOf(open: HeldMention, end: number): Candidate | undefined {
     const from = this.#windowStart(open);
     const window = this.#buffer.slice(from, end);
@@ -165,7 +165,7 @@ export class LinkedText {
     };
   }
 
-  /** Makes the candidate longer: a known name goes on behind its end. Returns false if the text ends there. */
+  /** Makes the candidate longer, because a known name continues after its end. Returns false if the text ends there. */
   extend(): boolean {
     const open = this.#open!;
     if (open.nameEnd! >= this.#buffer.length && this.#isEnded) return false;
@@ -180,7 +180,7 @@ export class LinkedText {
       this.leave();
       return false;
     }
-    // A note that replaces a whole link replaces the label too, and what was decided in it.
+    // A note can replace a whole link. Earlier replacements in the link's label are then dropped.
     while ((this.replacements.at(-1)?.start ?? -1) >= replacement.start) this.replacements.pop();
     this.replacements.push(replacement);
     this.#decide(Math.max(replacement.end - this.#start, this.#open!.start + 1));
@@ -275,9 +275,9 @@ export class LinkedText {
     return kind === "destination" ? this.#openDestination(start, end) : this.#openPath(mark);
   }
 
-  /** Returns where the search goes on if a mark is in a code block. */
+  /** Returns where the search continues if a mark is in a code block. Returns `undefined` if it is not in one. */
   #behindCode(mark: Mark, at: number): number | undefined {
-    // The backticks before a path can be the fence that makes it code.
+    // A path mark includes the backticks before the path. They can be the fence that opens the code block.
     if (mark.kind === "path" && this.#isCode(mark.core)) return mark.core + 1;
     if (!this.#isCode(at)) return undefined;
     return mark.kind === "raw" || mark.kind === "destination" ? mark.end : at + 1;
@@ -314,7 +314,7 @@ export class LinkedText {
     return this.#hold({ heldFrom: start, start, place, isPath: isPath !== false, nameFrom: start }, opener);
   }
 
-  /** Holds a path in prose, if the mark is more than the beginning of one, or may become one. */
+  /** Holds a path in prose. Returns false if only more text shows whether the mark is a path. */
   #openPath({ start: heldFrom, core, end }: { start: number; core: number; end: number }): boolean {
     const isPath = this.#marks.isPathAt(this.#buffer, core);
     if (isPath === undefined && !this.#isEnded) {
@@ -326,7 +326,7 @@ export class LinkedText {
     return this.#hold({ heldFrom, start: core, place, isPath: true, nameFrom: end }, heldFrom);
   }
 
-  /** Holds a mention. `markup`: where the markup around it starts, which can be in the paragraph before. */
+  /** Holds a mention. `markup`: where the markup around the mention starts. This can be in the previous paragraph. */
   #hold(open: Omit<HeldMention, "paragraph">, markup: number): boolean {
     this.#open = { ...open, paragraph: Math.min(markup, this.#paragraphFrom(open.start)) };
     this.#scanned = open.heldFrom;

@@ -109,8 +109,8 @@ export function hasOpenSpan(lead: string): boolean {
 }
 
 /**
- * Returns where the text around a mention starts that shows the markup around it: `distance` before the mention, or before that if
- * a code span or a label would be cut. `paragraph`: where the text starts at the earliest.
+ * Returns the offset from which to read the markup around a mention: `distance` before the mention, or earlier if that offset is
+ * inside a code span or a label. The result is never before `paragraph`.
  */
 export function startOfMarkup(text: string, paragraph: number, start: number, distance: number): number {
   let from = start - distance;
@@ -124,7 +124,10 @@ export function startOfMarkup(text: string, paragraph: number, start: number, di
 
 const REFERENCE_END = /[\]\n]/g;
 
-/** Returns where the link ends whose label contains the mention, if a bracket is open before the mention. */
+/**
+ * Returns where a link ends if the mention is in its label, or `undefined` if that end is not in the text yet. For a mention outside
+ * of labels, returns the mention's start.
+ */
 function endOfLabel(text: string, { paragraph, start }: OpenMention): number | undefined {
   if (!isInBrackets(text, Math.max(paragraph, start - LONGEST_LABEL), start)) return start;
   const close = closingBracket(text, start);

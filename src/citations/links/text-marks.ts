@@ -15,8 +15,8 @@ export type Mark =
 /** Finds the marks for one set of roots. */
 export interface Marks {
   /**
-   * Returns the next mark. Starts to search at `from`, and skips the marks before `seen`. A mark that is sent as it comes can have
-   * been cut at `seen`, so it only has to end after it.
+   * Returns the next mark. Starts to search at `from`, and skips the marks before `seen`. Marks of the kinds `destination` and `raw`
+   * are not held, so one of them can have been cut at `seen`. It is returned if it ends after `seen`.
    */
   next(text: string, from: number, seen: number): Mark | undefined;
   /** Returns whether a path starts at an offset; `undefined` if the text ends before that is certain. */
