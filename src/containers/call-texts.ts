@@ -41,8 +41,8 @@ export function textsOf(item: unknown): CallTexts {
 }
 
 function rawTextsOf(item: unknown): RawTexts {
-  // `type` is untrusted data: it can be an object that no string can be made of. Without `hasOwn`, the type `constructor`
-  // would find a property that every object has.
+  // `type` is untrusted data: it can be an object that throws when it is converted to a string. Without `hasOwn`, the type
+  // `constructor` would find a property that every object has.
   if (!isRecord(item) || !isText(item.type) || !Object.hasOwn(SAYS, item.type)) return {};
   return SAYS[item.type]!(item);
 }

@@ -1,6 +1,6 @@
 /**
- * Lists the containers that a text can mean, in groups. A group is used only if the groups before it do not have the file. The
- * previous response is asked for its containers last.
+ * Lists the containers that a text can mean, in groups. A group is used only if the groups before it do not have the file. If no
+ * group has it, the previous response is retrieved, and its containers are used.
  */
 import { isRecord } from "../errors.js";
 import type { Evidence } from "./evidence.js";

@@ -30,7 +30,7 @@ class CalledContainers {
   }
 }
 
-/** What the items added so far say. Each item is read once, when a property is first used after the item was added. */
+/** The containers and calls of the items added so far. Each item is read once, when a property is first used after it was added. */
 export class ItemsBefore {
   readonly #roots: readonly string[];
   readonly #items: unknown[] = [];

@@ -1,4 +1,7 @@
-/** Requests and caches the file lists of one response's repair. A list is requested again after another call, or with `again`. */
+/**
+ * Requests and caches the file lists of one response's repair. A list is requested again after another call, or with `again` if it
+ * is late (text-files.ts decides whether it is).
+ */
 import { FileIndex, isFile } from "../citations/file-index.js";
 import type { ContainerFile, ContainerFileCitation } from "../types.js";
 import { EndlessListError, type ListFiles } from "./listing.js";
@@ -182,7 +185,7 @@ export class ContainerLists {
 
   /**
    * Returns a list plus the files that only earlier lists of the container had, so that no file gets lost during a repair. The
-   * files of the list come first: of two entries with one path and one time, which has whole seconds, the first counts.
+   * files of the new list come first: if two entries have the same path and the same time (in whole seconds), the first one counts.
    */
   #add(containerId: string, listed: FileList): FileList {
     const files = new Map(listed.map((file) => [file.id, file]));

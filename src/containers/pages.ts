@@ -55,7 +55,7 @@ export function pagesOfClient(
     const page = client.containers.files.list(containerId, query, {
       signal,
       ...(headers && { headers }),
-      // This replaces the `query` argument. In that argument, openai 7 takes `timeout` and others for request options and throws.
+      // This replaces the `query` argument. openai 7 would treat `timeout` and other names in that argument as options, and throw.
       ...(shared && { query: { ...shared, ...query } }),
       // The client's own retry pauses ignore the signal and could outlast the response.
       maxRetries: 0,

@@ -216,7 +216,7 @@ class FileSearch {
       this.#listed.push(...added.map((list) => this.#possibleFiles(list, kind, nearer)));
       this.#resolution = this.#resolve(this.#acceptOnlyName);
     }
-    // What a piece lacks can be the beginning of a known name. The next piece shows it.
+    // The end of a piece can be the beginning of a known name. Only the next piece shows whether it is.
     if (!this.#mayBeLate(group, isFirst) || this.mayGoOn || !this.#isLate(containers)) return;
     await lists.again(containers, callCount, signal, settings.retries, (later) => {
       const possible = later.map((list) => this.#possibleFiles(list, kind, nearer));
