@@ -1,4 +1,4 @@
-/** Collects the output items of a response, and what the items before a text say about containers and files. */
+/** Collects the output items of a response. Returns, for a text, the containers and calls of the items before it. */
 
 import { isContainerCall, isLocalCall, textsOf } from "../containers/call-texts.js";
 import { agentOf, beginsTurn, ItemsBefore } from "../containers/items-before.js";
@@ -60,14 +60,14 @@ export class ResponseItems {
     return this.#firstNaming < this.#items.length;
   }
 
-  /** Returns what the items before `index` say. Valid only until the next call of `before`, which extends the object. */
+  /** Returns the facts of the items before `index`. Valid only until the next call of `before`, which extends the object. */
   before(index: number): ItemsBefore {
     if (index < this.#before.count) this.#before = new ItemsBefore(this.#roots);
     while (this.#before.count < index) this.#before.add(this.#items[this.#before.count]);
     return this.#before;
   }
 
-  /** Returns what all items say up to the end of the turn that the item at `index` belongs to. */
+  /** Returns the facts of all items up to the end of the turn that the item at `index` belongs to. */
   turnOf(index: number): ItemsBefore {
     if (this.#turn && index >= this.#turn.start && index < this.#turn.items.count) return this.#turn.items;
     let end = index + 1;
@@ -108,7 +108,7 @@ function namesContainer(item: unknown): boolean {
   return containerOfCall(item) !== undefined || containersNamedBy(item).length > 0;
 }
 
-/** Returns whether two versions of an item say the same about containers, calls and files. */
+/** Returns whether two versions of an item have the same containers, calls and files. */
 function hasSameFacts(known: unknown, item: unknown): boolean {
   if (known === item) return true;
   const texts = textsOf(known);

@@ -24,7 +24,7 @@ import type {
   UnresolvedMention,
 } from "../types.js";
 
-/** What the links of a response need to know about the response's files. */
+/** Finds the files of a response for its links. */
 export interface LinkFiles {
   /**
    * Returns the files that a piece of a text means; `undefined` if only the complete response can show it. `lastName`: the path or
@@ -176,7 +176,7 @@ export class ResponseLinks {
     return this.#moved(part, originalOf(part), annotations).annotations;
   }
 
-  /** Gives up a text that streamed and is not the whole text, because the stream was resumed in its middle. Its rest is sent. */
+  /** Gives up a text whose beginning did not stream, because the stream was resumed in the text's middle. Held text is sent. */
   #giveUp(part: LinkedPart): void {
     part.text.giveUp();
     this.#parts.set(`${keyOf(part.position)}, in part`, part);
@@ -265,11 +265,11 @@ export class ResponseLinks {
   }
 
   /**
-   * Returns a function that decides the mentions of a whole text: by the API's annotations, then like in a stream, and last by what
-   * was found for the whole text.
+   * Returns a function that decides the mentions of a whole text: first by the API's annotations, then as in a stream, and last by
+   * the citations and missing files that were found for the whole text.
    */
   #decideWhole({ original, given, missing, unresolved }: WholeText): Decide {
-    // Made when they are first needed: most calls are for a text whose mentions are all decided.
+    // Created when first needed: in most calls, all mentions of the text are decided already.
     const citedByApi = once(() => this.#byStart(original, given));
     const found = once(() => this.#byStart(original, missing));
     return async (part, candidate) => {
@@ -369,7 +369,7 @@ export class ResponseLinks {
   }
 }
 
-/** Returns what a mention becomes that an annotation of the whole text covers. */
+/** Returns the meaning of a mention that an annotation of the whole text covers. */
 function knownFile(part: LinkedPart, candidate: Candidate, { range, citation }: CitedRange): Meaning {
   const { isPath, window, at, nameEnd, start } = candidate;
   // The URL of an earlier repair is covered too.
@@ -379,7 +379,7 @@ function knownFile(part: LinkedPart, candidate: Candidate, { range, citation }: 
   return { kind: "file", range: { start: at, end }, citation };
 }
 
-/** Returns what a mention without a file becomes. If its list is unavailable, the file may be there, so it gets no note. */
+/** Returns the meaning of a mention without a file. If the list is unavailable, the file may exist, so the mention gets no note. */
 function missingAt(mention: UnresolvedMention): Meaning {
   return mention.reason === "container-unavailable" ? NOTHING : { kind: "missing", mention };
 }

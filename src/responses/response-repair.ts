@@ -96,7 +96,7 @@ export class ResponseRepair {
   #error: Error | undefined;
   /** The consumer of the response has left. */
   #isLeft = false;
-  /** The number of calls after which a text lacked a file. After the same calls, no late list is requested again for its pieces. */
+  /** The number of calls when a text lacked a file. Until another call runs, late lists are not requested again for its pieces. */
   #lateAt: number | undefined;
   /** Writes the links of the texts, with the option `links`. */
   readonly links: ResponseLinks | undefined;
@@ -178,7 +178,7 @@ export class ResponseRepair {
     given: readonly Annotation[],
   ): readonly ContainerFileCitation[] | Promise<readonly ContainerFileCitation[]> {
     const known = this.#parts.get(keyOf(position));
-    // In the final event, a gateway may change the text or leave out items, so that another part has this position.
+    // In the final event, a gateway may change the text or leave out items. Another part can then have this position.
     const before = known?.text === text ? known : undefined;
     if (before && (before.isFinal || !this.#isComplete || this.#isCurrent(before))) return before.annotations;
     const keep = (
@@ -272,8 +272,9 @@ export class ResponseRepair {
   }
 
   /**
-   * Returns the files that a piece of a streaming text means: its last lines up to a mention. Returns `undefined` for a text
-   * without a call before it, as long as a call may follow. `lastName`: the path or name at its end, without the root.
+   * Returns the files that a piece of a streaming text means. A piece is the last lines of the text, up to a mention. Returns
+   * `undefined` for a text without a call before it, as long as a call may follow. `lastName`: the path or name at the piece's end,
+   * without the root.
    */
   async resolvePiece(
     position: PartPosition,
@@ -355,8 +356,8 @@ export class ResponseRepair {
   }
 
   /**
-   * Returns the containers that a part's own citations and the tool outputs before it name. The part's text can mean their files
-   * already. With a citation in another container, a second repair would find more files for the text.
+   * Returns the containers that a part's own citations and the tool outputs before it name. The part's text can already mean files
+   * in these containers. A new citation in another container would add that container, and a second repair would then find more.
    */
   #namedFor({ position, given, annotations }: KnownPart): string[] {
     const { outputs } = this.#items.before(position.outputIndex);
@@ -425,13 +426,16 @@ export class ResponseRepair {
     this.#lists.remember(this.#response.id);
   }
 
-  /** Returns whether a text has no call before it and a call may still follow, or a call before it was missed. The meaning of such a text is undecided. */
+  /**
+   * Returns whether the meaning of a text is undecided. This is so if no call comes before the text and one may still follow, or if
+   * a call before the text was missed.
+   */
   #isOpen({ outputIndex }: PartPosition): boolean {
     if (this.#isComplete) return false;
     return !this.#items.before(outputIndex).hasCall || this.#isMissingItem(outputIndex);
   }
 
-  /** Returns whether an item up to a text may have been missed. A text then may mean the files of an unknown call. */
+  /** Returns whether an item before a text, or the text's own item, may have been missed. The text may then mean unknown files. */
   #isMissingItem(outputIndex: number): boolean {
     if (!this.#missed) return false;
     return this.#items.all[outputIndex] === undefined || this.#items.before(outputIndex).hasGap;

@@ -16,7 +16,7 @@ export class Lane {
   readonly stream: StreamRepair;
   /** The sequence number of the latest event. */
   numberBefore: unknown;
-  /** The numbers of later events that belong to this lane or to another one. */
+  /** The numbers of later events that may belong to this lane or to another one. */
   readonly #uncertain = new Set<number>();
   /** Resolves when no event waits any more. `undefined` if no event waits. */
   #busy: Promise<unknown> | undefined;
@@ -179,7 +179,7 @@ export class Lanes {
     const found = known ?? this.#laneByNumber(event);
     const lane = found instanceof Lane ? found : undefined;
     lane?.noteCertain();
-    // The lane of an item that it knows only in part would get only a part of the item's text.
+    // The beginning of this item could not be assigned. Its lane would get only a part of the item's text.
     if (lane && !known && this.#byItem.has(itemId) && !isWholeCall(event)) {
       lane.numberBefore = event.sequence_number;
       return [lane];

@@ -81,7 +81,7 @@ export class StreamLinks {
     this.#annotations.push(event);
   }
 
-  /** Returns the text that is decided but was not sent, and the held annotation events with their ranges in the new text. */
+  /** Returns the decided text that was not sent yet, and the held annotation events. Their ranges are those in the new text. */
   release(): Event[] {
     return [...this.#deltas((part) => part.text.take()), ...this.#releaseAnnotations()];
   }

@@ -167,7 +167,7 @@ export class StreamRepair {
     return this.#isHeld ? this.#release() : (this.#links?.release() ?? []);
   }
 
-  /** Ends the response and returns the events that are still held. If the final event never came, the report has this error. */
+  /** Ends the response and returns the events that are still held. If the final event never came, the report has an error. */
   end(): Taken {
     return andThen(this.release(), (events) => {
       const text = this.#links?.releaseUnchanged() ?? [];
@@ -267,7 +267,7 @@ export class StreamRepair {
     const taken = this.#takeOne(event, numberBefore, isReleased);
     const links = this.#links;
     if (!links || PARTS_OF_TEXT.has(event.type)) return taken;
-    // The text with its annotations ends before the events that repeat it.
+    // The held text and its annotation events are sent before the events that repeat them.
     return andThen(taken, (events) => (events.length > 0 ? [...links.release(), ...events] : events));
   }
 
@@ -453,7 +453,7 @@ export class StreamRepair {
     });
   }
 
-  /** If the final event has no output, looks up the citations that the texts still lack: `repairOutput` did not do it. */
+  /** If the final event has no output, looks up the citations that the texts still lack, because `repairOutput` had no items. */
   #askOnceMore({ output }: Record<string, unknown>): undefined | Promise<unknown> {
     if (Array.isArray(output) && output.length > 0) return undefined;
     const texts = [...this.#texts.values()].map(({ event }) => event);
