@@ -1,3 +1,5 @@
+/** Builds the error responses of the proxy itself. */
+
 /** Returns the body of an error of the proxy itself. It has the API's shape, so that clients show its message. */
 export function errorBody(status: number, code: string, message: string): { error: object } {
   const type = status < 500 ? "invalid_request_error" : "server_error";

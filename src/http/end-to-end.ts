@@ -25,7 +25,7 @@ const BODY_HEADERS = new Set([
   "etag",
 ]);
 
-/** Deletes the headers that no longer hold once the body's bytes have changed. Changes and returns `headers`. */
+/** Deletes the headers that are wrong after the body's bytes have changed. Changes and returns `headers`. */
 export function withoutBodyHeaders(headers: Headers): Headers {
   for (const name of BODY_HEADERS) headers.delete(name);
   return headers;

@@ -97,7 +97,7 @@ interface RepairedAnswer {
   report?: () => Report | undefined;
 }
 
-/** What the middleware works with. `memory` and `refusals` are shared by all requests of a client or a proxy. */
+/** The settings and the state of the middleware. `memory` and `refusals` are shared by all requests of a client or a proxy. */
 interface MiddlewareContext {
   client?: ContainerFilesClient | undefined;
   settings: Settings;
@@ -154,7 +154,7 @@ interface Answered extends Created {
   after?: number | undefined;
 }
 
-/** Sends a request that creates no response. With links, the rest of a stream is made of the whole stream: see `resumedBy`. */
+/** Sends a request that creates no response. With links, requests the whole stream instead of its rest: see `resumedBy`. */
 async function readResponse(
   input: Parameters<Fetch>[0],
   init: RequestInit | undefined,
@@ -190,7 +190,7 @@ function listFilesFor(
   const { baseURL, apiKey, organization, project, _options } = client as Partial<
     Record<"baseURL" | "apiKey" | "organization" | "project" | "_options", unknown>
   >;
-  // An object with the method of a client, but without a base URL, sends its requests nobody knows where.
+  // The object has the method of a client, but no base URL. It decides itself where its requests go.
   if (typeof baseURL !== "string") return inPages(pagesOfClient(client, settings, { search }));
   // The request came from a copy of the client with another base URL. The copy's credentials must not go to the client's URL.
   if (baseURL.replace(/\/+$/, "") !== base) {

@@ -1,7 +1,7 @@
 /**
- * Repairs the frames of one response in an event stream. Frames that need no change are sent unchanged, joined into one
- * piece of their chunk: they are not decoded, parsed or formatted. `isRead` (stream/events.ts) names the events that are parsed.
- * Long, as all that happens to a frame is in one place.
+ * Repairs the frames of one response in an event stream. Adjacent frames that need no change are sent as one slice of their chunk,
+ * and are not decoded, parsed or formatted. `isRead` (stream/events.ts) names the events that are parsed.
+ * Long, as all processing of a frame is in one place.
  */
 
 import { andThen } from "../responses/repair.js";
@@ -83,7 +83,7 @@ export class FrameRepair {
     return passed ? passed.then(() => this.#sentCount > before) : this.#sentCount > before;
   }
 
-  /** If a CR LF was cut between two chunks, adds the LF to the frame that has the CR, or sends the LF behind that frame. */
+  /** If a CR LF was cut between two chunks, adds the LF to the frame that has the CR, or sends the LF after that frame. */
   #endLine(rest: Uint8Array): void {
     const pending = this.#pending.at(-1);
     if (this.#partial.length > 0) this.#partial.push(rest);
@@ -148,7 +148,7 @@ export class FrameRepair {
     return this.#pass(chunk, from);
   }
 
-  /** Returns the frame that `piece` completes, or `undefined` if that frame is too long: its beginning is sent already. */
+  /** Returns the frame that `piece` completes, or `undefined` if that frame is too long and its beginning was sent already. */
   #completed(piece: Uint8Array): Uint8Array | undefined {
     if (this.#isTooLong) {
       this.#isTooLong = false;

@@ -1,6 +1,6 @@
 /**
  * Handles server-sent events as bytes: finds the end of a frame, reads its event and writes a changed event into it.
- * Long, as all that knows the bytes of a frame is in one place.
+ * Long, as all code that reads or writes the bytes of a frame is in one place.
  */
 import { concat } from "./body.js";
 import { editJson, hasByteOrderMark, parseObject } from "./json-edit.js";

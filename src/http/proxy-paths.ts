@@ -1,4 +1,4 @@
-/** Tells from the path of a request to the proxy who answers it: the health check, the links or the upstream. */
+/** Routes the path of a request to the proxy: to the health check, the links or the upstream. */
 
 /** The path of the health check. */
 export const HEALTH_PATH = "/healthz";
@@ -11,8 +11,8 @@ export function isHealthCheck(method: string, pathname: string): boolean {
 }
 
 /**
- * Whether a request's target is a path below `/files`, as it was received and decoded once. The proxy answers all of them itself,
- * so that a server in front that lets only `/files` pass cannot be made to let the API pass.
+ * Whether the path of a request's target is below `/files`. The target is the one received, decoded once. The proxy answers all such
+ * requests itself. So if a server in front of the proxy lets only `/files` through, no request reaches the API.
  */
 export function isFilesTarget(target: string): boolean {
   return /^\/+files(?:\/|$)/.test(receivedPath(target));

@@ -1,6 +1,6 @@
 /**
- * Resumes an event stream whose texts get links. The rest of a text does not show which links it has: it can begin inside a path,
- * and the calls came before. So the stream is requested from its start, and the events that the client has are dropped.
+ * Resumes an event stream whose texts get links. The rest of the stream is not enough to make links: it can begin inside a path, and
+ * the calls came before it. So the stream is requested from its start, and the events that the client already has are dropped.
  */
 import { concat } from "./body.js";
 import { FrameSplitter, parseFrame } from "./frames.js";
@@ -13,7 +13,7 @@ export interface Resumed {
   after: number;
 }
 
-/** Returns the request for the whole stream, if a request asks for its rest with `stream=true` and `starting_after`. */
+/** If a request has `stream=true` and `starting_after`, returns the request for the whole stream. */
 export function resumedBy(input: Request | string | URL): Resumed | undefined {
   const url = new URL(input instanceof Request ? input.url : input);
   const after = url.searchParams.get("starting_after") ?? "";

@@ -1,4 +1,4 @@
-/** Sends the proxy's requests with Node's HTTP client. That costs half as much as `fetch`, and has all that the proxy needs. */
+/** Sends the proxy's requests with Node's HTTP client, which costs half as much as `fetch`. */
 import { request as httpRequest, type IncomingMessage } from "node:http";
 import { request as httpsRequest } from "node:https";
 import { pipeline, Readable } from "node:stream";
