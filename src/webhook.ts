@@ -98,7 +98,7 @@ export interface WebhookOptions<Response> extends Omit<FileCitationsOptions, "in
   /**
    * Keeps the container files that a response cites. They are copied into the store before `onResponse` is called, four at a
    * time, unless the store has them. A file route with the same store serves them after the container has expired. If a file
-   * cannot be copied, `onError` is called, and the delivery is handled all the same. Default: none.
+   * cannot be copied, `onError` is called, and the delivery is still handled. Default: none.
    */
   store?: FileStore | undefined;
   /**

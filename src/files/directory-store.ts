@@ -8,7 +8,7 @@ import { type FileStore, isKey, type StoredFile, sha256 } from "./store.js";
 /** How many bytes are read from the disk at once. */
 const CHUNK = 64 * 1024;
 
-/** What the JSON file says about its copy. */
+/** The content of the JSON file that belongs to a copy. */
 interface About {
   key: string;
   file: StoredFile;
@@ -76,7 +76,7 @@ export function directoryStore(path: string): FileStore {
   };
 }
 
-/** Reads what a JSON file says about the copy of `key`. Returns `undefined` if it is missing or not valid. */
+/** Reads the JSON file of the copy of `key`. Returns `undefined` if the file is missing or not valid. */
 async function readAbout(path: string, key: string): Promise<About | undefined> {
   const text = await readFile(path, "utf8").catch(ifMissing);
   if (text === undefined) return undefined;

@@ -1,4 +1,7 @@
-/** A sink that writes files to disk under safe names. No file is visible before it is complete, and none is lost. */
+/**
+ * A sink that writes files to disk under safe names. If a name is taken, the file gets a number: `plan (2).docx`. No file is visible
+ * before it is complete.
+ */
 import { link, open, rename, rm } from "node:fs/promises";
 import { join, resolve } from "node:path";
 import { badInput, checkNames, isRecord } from "../errors.js";
@@ -59,7 +62,7 @@ export function directory(path: string, options: { overwrite?: boolean | undefin
 
 /**
  * Gives a complete file the first free name: `plan.docx`, `plan (2).docx` and so on. If the plain name is taken, the search
- * starts after the number that this sink used last. Otherwise the n-th file of one name would take n attempts.
+ * starts after the number that this sink used last. Without this, the n-th file of one name would take n attempts.
  */
 async function placeNumbered(
   partial: string,

@@ -1,4 +1,4 @@
-/** Finds the links of a route in a text, and what the model wrote in their place. */
+/** Finds the links of a route in a text, and the model's own text that each link replaced. */
 import type { OriginalText } from "../options.js";
 import { withoutSpan } from "../responses/restored-input.js";
 import { replacedBy } from "./signed-link.js";
@@ -28,7 +28,7 @@ export async function originalsIn(
   return originals;
 }
 
-/** Returns what replaces a link: all that was written for it, or only its URL if the text around the URL has changed. */
+/** Returns the range to restore: the whole link, or only its URL if the text around the URL has changed. */
 function originalAt(
   text: string,
   { start, end }: { start: number; end: number },

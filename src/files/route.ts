@@ -201,12 +201,12 @@ export function createFileRoute(client: ContainerContentClient, options: FileRou
   };
 }
 
-/** Returns the last segment of a URL's path: the signed token. A slash behind it is ignored. */
+/** Returns the last segment of a URL's path: the signed token. A slash after it is ignored. */
 function tokenIn(url: string): string {
   return url.replace(/\/?(?:[?#].*)?$/s, "").replace(/^.*\//s, "");
 }
 
-/** Returns what to tell the browser if the API did not send the file. The API's own message is never shown. */
+/** Returns the status and text for the browser if the API did not send the file. The text never contains the API's own message. */
 function failureOf(error: unknown): Failure {
   const { status, headers } = Object(error) as { status?: unknown; headers?: unknown };
   const upstreamHeaders = new Headers(headers instanceof Headers ? headers : undefined);

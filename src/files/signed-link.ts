@@ -10,7 +10,7 @@ export interface LinkedFile {
   name: string;
 }
 
-/** Tells link tokens from other tokens that are signed with the same secret. */
+/** Distinguishes link tokens from other tokens that are signed with the same secret. */
 const AUDIENCE = "openai-file-citations";
 const ALGORITHM = "HS256";
 /** RFC 7518, 3.2: a shorter key would be easier to guess than the signature. */

@@ -107,7 +107,7 @@ export async function copyCited(copies: StoreCopies, response: { output: unknown
 
 const STALLED = `a copy into the store made no progress for ${LONGEST_STALL_MS / 1000} seconds`;
 
-/** Asks a store for a file. Rejects after three seconds, or if the result is not a stored file. */
+/** Looks up a file in a store. Rejects after three seconds, or if the result is not a stored file. */
 export async function lookUp(store: FileStore, key: string): Promise<FoundFile | undefined> {
   const found = await withinLookup(store.get(key));
   if (found === undefined || found === null) return undefined;

@@ -48,7 +48,7 @@ export function createStoreRoute(
       },
     });
     return withinLookup(answering).catch((error: unknown) => {
-      // The answer may still come, and nobody reads it.
+      // The store may still answer later. That answer is not needed, so its body is cancelled.
       answering.then((late) => late.body?.cancel()).catch(() => {});
       throw error;
     });
@@ -84,7 +84,7 @@ export function createStoreRoute(
         if (!hasFailed) void copies.copy(key, file, true);
         return answer;
       } catch (error) {
-        // The store may have the file, so the file must not be called gone.
+        // The store may have the file, so the answer must not say that the file is gone.
         if (hasFailed && Object(error).status === 404) throw new Error(UNREACHABLE);
         throw error;
       }
@@ -124,7 +124,7 @@ function lengthIn(headers: Headers): number | undefined {
   return /^\d+$/.test(length) ? Number(length) : undefined;
 }
 
-/** Answers a request with a file, or with what the request's conditions and range ask for. */
+/** Answers a request with a file. Applies the request's conditions and range. */
 async function sourceAnswer(
   request: Request,
   { name }: LinkedFile,
@@ -134,7 +134,7 @@ async function sourceAnswer(
   const { size, open } = source;
   const isHead = request.method === "HEAD";
   if (size === undefined) return fileAnswer(new Response(open(undefined)), name, isHead);
-  // The length is a part of it, because some gateways make a file's id of its path, and the file may be written again.
+  // The ETag contains the length: some gateways derive a file's id from its path, so a new version of the file has the same id.
   const etag = `"${key}.${size}"`;
   if (isKnown(request.headers, etag)) {
     await source.cancel?.();

@@ -3,7 +3,7 @@ import { badInput } from "../errors.js";
 import type { Sink } from "./copy.js";
 import { safeName } from "./safe-name.js";
 
-/** What a store keeps about a file beside the file's bytes. It is plain JSON, of at most 1 KB. */
+/** The data about a file that a store keeps besides the file's bytes. It is plain JSON, of at most 1 KB. */
 export interface StoredFile {
   /** The file's name. It contains no folder, and characters that some system does not allow are replaced. */
   filename: string;
@@ -78,8 +78,8 @@ export function checkStore(store: unknown): asserts store is FileStore | undefin
 }
 
 /**
- * An id that is its own part of a key. It has no upper-case letters, because some disks do not tell them from lower-case ones.
- * The `_` or `-` in it rules out the names that Windows reserves, such as `con`.
+ * An id that can be part of a key unchanged. It has no upper-case letters, because some disks ignore case. The `_` or `-` in it
+ * excludes the names that Windows reserves, such as `con`.
  */
 const PLAIN_ID = /^(?=.{1,100}$)[a-z\d]+[_-][a-z\d_-]*$/;
 const HASHED_ID = /^sha256\.[\da-f]{64}$/;
