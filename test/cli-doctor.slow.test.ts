@@ -23,11 +23,11 @@ const GREEN = `✓ base URL          http://emulator.invalid/v1 answers
 ✓ Responses API     gpt-5 answers
 ✓ Code Interpreter  the model ran Python in a container
 ✓ file list         can be read: /mnt/data/doctor 1.txt
-✓ citation          the API sent it, at 17..47, where we would have put it
+✓ citation          the API sent it, at 17..47, as expected
 ✓ index unit        code points: the range begins at 17 (UTF-16 units: 18)
-✓ download          256 bytes, the same that Python wrote
+✓ download          256 bytes, the same as Python wrote
 ✓ streaming         the recovered citation came before the text was done; the
-                    list was asked for early
+                    list was requested early
 - webhook secret    OPENAI_WEBHOOK_SECRET is not set
 
 Everything works.

@@ -166,11 +166,9 @@ describe("the citation", () => {
   const start = LINK.indexOf("sandbox:");
   const end = start + `sandbox:${PATH}`.length;
 
-  it("is the API's, where the library would have put it", async () => {
+  it("is the API's, with the range that the library would have written", async () => {
     const { checks } = await examined();
-    expect(checks.citation!.seen).toBe(
-      `the API sent it, at ${start - 1}..${end - 1}, where we would have put it`,
-    );
+    expect(checks.citation!.seen).toBe(`the API sent it, at ${start - 1}..${end - 1}, as expected`);
   });
 
   it("is recovered", async () => {
@@ -211,20 +209,15 @@ describe("the citation", () => {
     };
 
   it.each<[string, object, string | undefined, string]>([
-    [
-      "another range",
-      { start_index: 2 },
-      undefined,
-      `at 2..${end - 1}; we would have put it at ${start - 1}..${end - 1}`,
-    ],
+    ["another range", { start_index: 2 }, undefined, `at 2..${end - 1}; expected ${start - 1}..${end - 1}`],
     ["no place", { start_index: 0, end_index: 0 }, "Done.", "stands for no place"],
-    ["a place where we see nothing", {}, "Done, and a long text after it that has no link", "at nowhere"],
-    ["another file", { file_id: "cfile_other" }, undefined, "of another file"],
+    ["a place without a mention", {}, "Done, and a long text after it that has no link", "expected none"],
+    ["another file", { file_id: "cfile_other" }, undefined, "but not of the file that the list has"],
   ])("is the API's, with %s", async (_, change, text, seen) => {
     const { checks } = await examined({}, { wrap: changing(change, text) });
     expect(checks.citation).toMatchObject({ mark: "warning", seen: containing(seen) });
     expect(checks.citation!.advice).toBeDefined();
-    expect(checks["index unit"]!.mark === "skipped").toBe(seen !== "of another file");
+    expect(checks["index unit"]!.mark === "skipped").toBe(seen !== "but not of the file that the list has");
   });
 });
 
@@ -260,7 +253,7 @@ describe("the download", () => {
   it.each([
     ["read as text", asText, "failed", "Python should have written 256"],
     ["cut off", BYTES.slice(0, 100), "failed", "100 bytes"],
-    ["changed", BYTES.with(9, 1), "failed", "the first is number 10"],
+    ["changed", BYTES.with(9, 1), "failed", "starting with byte 10"],
   ])("is %s", async (_, body, mark, seen) => {
     const { checks } = await examined({}, { wrap: served(body) });
     expect(checks.download).toMatchObject({

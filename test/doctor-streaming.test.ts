@@ -18,7 +18,7 @@ describe("streaming", () => {
     const { checks } = await examined({ script: doctorModel({ streamed: BARE }) });
     expect(checks.streaming).toMatchObject({
       mark: "ok",
-      seen: "the recovered citation came before the text was done; the list was asked for early",
+      seen: "the recovered citation came before the text was done; the list was requested early",
     });
   });
 
@@ -32,7 +32,7 @@ describe("streaming", () => {
   it("asks for the list after a link that the API did not cite", async () => {
     const streamed = LINK.replace("doctor 1.txt)", "doctor%201.txt)");
     const { checks } = await examined({ script: doctorModel({ streamed }) });
-    expect(checks.streaming).toMatchObject({ mark: "ok", seen: containing("asked for after the text") });
+    expect(checks.streaming).toMatchObject({ mark: "ok", seen: containing("requested after the text") });
   });
 
   const isStream = (init: RequestInit | undefined): boolean => String(init?.body).includes('"stream":true');

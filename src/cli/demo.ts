@@ -1,3 +1,4 @@
+/** `demo`: defines the command. The demo itself is in demo-page.ts. */
 import { Command } from "commander";
 
 /** Defines `demo`: shows the bug, the repair and the file on one page. */

@@ -1,4 +1,4 @@
-/** `doctor`: checks in a few requests whether files are cited here, and says what to do if not. */
+/** `doctor`: sends a few requests, checks whether files are cited, and says what to do if not. */
 import { once } from "node:events";
 import { readFileSync } from "node:fs";
 import { createInterface } from "node:readline/promises";
@@ -31,7 +31,7 @@ interface Options {
 /** Defines `doctor`. */
 export function doctorCommand(): Command {
   return new Command("doctor")
-    .description("check whether files are cited and can be downloaded here, and say what to do if not")
+    .description("check whether files are cited and can be downloaded, and say what to do if not")
     .option("--model <model>", "the model", "gpt-5")
     .option("--api-key <key>", "the API key. Other users of the machine may see it; prefer OPENAI_API_KEY")
     .option("--base-url <url>", "the API's base URL, instead of OPENAI_BASE_URL", parseURL)
@@ -138,7 +138,7 @@ async function askUser(model: string, line: Line, signal: AbortSignal): Promise<
   const closed = once(reader, "close").then(() => ""); // the input has ended, by Ctrl-D
   try {
     const cost = wrapped(shown(costsOf(model)), QUESTION_COLUMNS).join("\n");
-    const reply = await Promise.race([reader.question(`\n${cost}\nGo on? [y/N] `, { signal }), closed]);
+    const reply = await Promise.race([reader.question(`\n${cost}\nContinue? [y/N] `, { signal }), closed]);
     console.error();
     return /^\s*y(?:es)?\s*$/i.test(reply);
   } finally {

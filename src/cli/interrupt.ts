@@ -1,3 +1,5 @@
+/** Stops a command on Ctrl-C. */
+
 /** The exit code after Ctrl-C: 128 + SIGINT. */
 const INTERRUPTED = 130;
 

@@ -1,3 +1,4 @@
+/** Decides which mentions count as lacking a citation. */
 import type { UnresolvedMention } from "../types.js";
 
 /** Whether a mention lacks a citation. Folders and patterns cannot have one. */

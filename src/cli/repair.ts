@@ -33,7 +33,7 @@ export function repairCommand(): Command {
       "--files <list.json>",
       "read the containers' file lists from this file, instead of asking the API",
     )
-    .option("--out <file>", "write to this file instead of stdout, which - stands for")
+    .option("--out <file>", "write to this file; - for stdout, which is also the default")
     .option("--report <file>", "write a report of each response, as JSON Lines; - for stdout")
     .option("--concurrency <n>", "how many responses may wait for the API at once", wholeNumberFrom(1), 8)
     .option("--resume", "continue the interrupted run that wrote --out")

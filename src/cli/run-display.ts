@@ -75,7 +75,7 @@ export function counted(count: number, one: string, more = `${one}s`): string {
   return `${count.toLocaleString("en")} ${count === 1 ? one : more}`;
 }
 
-/** Where records that are not responses are, and why: `responses.jsonl: lines 17-19 are not responses (invalid JSON)`. */
+/** Returns a warning about records that are not responses: `responses.jsonl: lines 17-19 are not responses (invalid JSON)`. */
 function inWordsOf({ input, shape, from, to, problem }: Others, inputs: readonly Input[]): string {
   const { yellow } = colorsFor(process.stderr);
   const kind = shape === "lines" ? "line" : "value";

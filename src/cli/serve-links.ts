@@ -1,4 +1,4 @@
-/** `serve --links`: makes the links of the proxy, with a key and a secret of its own, and says so at the start. */
+/** `serve --links`: makes the proxy's links with the key and the secret of the environment, and prints their settings. */
 import { createHash, randomBytes, timingSafeEqual } from "node:crypto";
 import { access, constants, mkdir } from "node:fs/promises";
 import { withoutServerText } from "../containers/retries.js";
@@ -18,18 +18,18 @@ export interface ServeLinkOptions {
   links?: string | true;
   /** The folder that keeps the files. */
   keep?: string;
-  /** How long a link opens, in seconds. */
+  /** How long a link works, in seconds. */
   expires?: number;
   /** The note in place of a link to a file that is not there. */
   missing?: string;
 }
 
-/** The links of the proxy. They work when `listen` was called. */
+/** The links of the proxy. They work after `listen` was called. */
 export interface ServedLinks {
   files: ProxyFiles;
   /** The host name of the public URL. `undefined` if the links lead to the address that the proxy listens on. */
   host: string | undefined;
-  /** Tells the links at which URL the proxy listens. Returns what the user must know about the links. */
+  /** Sets the URL at which the proxy listens. Returns notes about the links, to print for the user. */
   listen(url: string): string[];
   /** Waits until no file is being copied. Returns `false` if that takes longer than `ms`. */
   kept(ms: number): Promise<boolean>;
@@ -38,7 +38,7 @@ export interface ServedLinks {
 const MINUTE = 60;
 const HOUR = 60 * MINUTE;
 const DAY = 24 * HOUR;
-/** How long links open by default: as long as an idle container lives, or longer if the files are kept. */
+/** How long links work by default: as long as an idle container exists, or longer if the files are kept. */
 const DEFAULT_SECONDS = 20 * MINUTE;
 const DEFAULT_KEPT_SECONDS = 7 * DAY;
 const LEAST_SECRET_BYTES = 32;
@@ -115,7 +115,7 @@ function publicUrlIn(text: string): string {
   return url.origin + url.pathname.replace(/\/+$/, "");
 }
 
-/** Returns the URL to which links lead if the proxy listens on a URL. No browser opens the address that stands for all addresses. */
+/** Returns the URL for links if the proxy listens on `url`. Browsers cannot open `0.0.0.0` and `[::]`, which mean all addresses. */
 function reachable(url: string): string {
   return url.replace(/^http:\/\/(?:0\.0\.0\.0|\[::\])(?=:)/, "http://localhost");
 }

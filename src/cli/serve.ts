@@ -1,3 +1,4 @@
+/** `serve`: defines the command that runs the proxy, and parses its options. */
 import { isIPv6 } from "node:net";
 import { Command, InvalidArgumentError, Option } from "commander";
 import { hostNameIn } from "./allowed-hosts.js";
@@ -48,12 +49,12 @@ export function serveCommand(): Command {
     .option("--json", "write the log as JSON Lines")
     .option(
       "--links [url]",
-      "write links into the answers that open below /files of this public URL; default: the address it listens on",
+      "write working links into the answers, below /files of this public URL; default: the address of the proxy",
     )
     .option("--keep <folder>", "keep the files of links in this folder; created if necessary")
     .option(
       "--expires <time>",
-      "how long a link opens, such as 12h or 7d, or never; default: 7d with --keep, else 20m",
+      "how long a link works, such as 12h or 7d, or never; default: 7d with --keep, else 20m",
       secondsIn,
     )
     .option("--missing <note>", "write this note in place of a link to a file that is not there")

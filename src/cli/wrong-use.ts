@@ -1,3 +1,4 @@
+/** The error for wrong use of the command, and a parser for numbers in options. */
 import { InvalidArgumentError } from "commander";
 
 /** The command was used wrongly. It has written nothing, and the exit code is 2. */

@@ -6,7 +6,7 @@ export type Mark = "ok" | "warning" | "failed" | "skipped";
 export interface Check {
   name: string;
   mark: Mark;
-  /** What the check saw. */
+  /** What was observed. */
   seen: string;
   /** What to do about it. */
   advice?: string;

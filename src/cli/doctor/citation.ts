@@ -24,17 +24,17 @@ export function checkCitation(
   if (origin === "recovered") return ok(`the API sent none; recovered at ${at}: ${covered(citation)}`);
   if (listed && id !== listed.id) {
     return warning(
-      `the API sent one of another file than the list has at ${PATH}`,
+      `the API sent one, but not of the file that the list has at ${PATH}`,
       "Python may have written the file twice. Run the command again.",
     );
   }
   if (end === 0) return warning("the API sent one, at 0..0: it stands for no place in the text", REPORT_IT);
   const expected = expectedRanges(text, listed ?? fileOf(annotation.file_id, containerId));
   if (expected.some(({ codePoints, utf16 }) => isRange(codePoints, citation) || isRange(utf16, citation))) {
-    return ok(`the API sent it, at ${at}, where we would have put it`);
+    return ok(`the API sent it, at ${at}, as expected`);
   }
-  const ours = expected.map(({ codePoints: [from, to] }) => `${from}..${to}`).join(" or ") || "nowhere";
-  return warning(`the API sent it, at ${at}; we would have put it at ${ours}`, REPORT_IT);
+  const ours = expected.map(({ codePoints: [from, to] }) => `${from}..${to}`).join(" or ") || "none";
+  return warning(`the API sent it, at ${at}; expected ${ours}`, REPORT_IT);
 }
 
 const REPORT_IT = "Please report this with a recording of the run: --record DIR";
@@ -68,7 +68,7 @@ export function checkUnit(citation: FoundCitation | undefined): Finding {
   const { annotation, text } = citation;
   const all = expectedRanges(text, fileOf(annotation.file_id, annotation.container_id));
   const fits = all.find(({ codePoints, utf16 }) => isRange(codePoints, citation) || isRange(utf16, citation));
-  if (!fits) return skipped("the API's range has another place than ours, see above");
+  if (!fits) return skipped("the API's range differs from ours, see above");
   const { codePoints, utf16 } = fits;
   if (codePoints[0] === utf16[0]) return skipped(`the model wrote no ${EMOJI} before the link`);
   const { start_index: start } = annotation;

@@ -1,4 +1,4 @@
-/** Sends the requests of `doctor`, and says in words why one failed. */
+/** Sends the requests of `doctor`, and explains in words why a request failed. */
 import { isRecord } from "../../errors.js";
 import type { Connection } from "../api.js";
 import { codeOf } from "./recorder.js";
@@ -169,7 +169,7 @@ export function shownURL(url: string): string {
   return (origin + pathname).replace(/\/+$/, "");
 }
 
-/** Tells the kind of a server from its base URL. */
+/** Returns the kind of a server, judging by its base URL. */
 export function serverAt(baseURL: string): Server {
   const { hostname } = new URL(baseURL);
   if (/^(?:[a-z]{2}\.)?api\.openai\.com$/.test(hostname)) return "openai";

@@ -35,7 +35,7 @@ export function summaryOf(checks: readonly Check[]): string {
   const [wrong, warned] = [namesOf("failed"), namesOf("warning")];
   if (wrong.length > 0) return `Something is wrong: ${wrong.join(", ")}.`;
   if (warned.length > 0) return `Everything works, but see ${warned.join(", ")}.`;
-  return isWhole(checks) ? "Everything works." : "Nothing wrong was seen, but not everything was checked.";
+  return isWhole(checks) ? "Everything works." : "No problem was found, but not everything was checked.";
 }
 
 /** Whether all checks were made that end with the last request. */

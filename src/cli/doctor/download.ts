@@ -46,10 +46,10 @@ function adviceFor(error: Error): string {
 function compared(bytes: Uint8Array, listed: ContainerFile | undefined): Finding {
   const differs = BYTES.findIndex((byte, at) => bytes[at] !== byte);
   if (differs < 0 && bytes.length === BYTES.length)
-    return ok(`${bytes.length} bytes, the same that Python wrote`);
+    return ok(`${bytes.length} bytes, the same as Python wrote`);
   const seen =
     bytes.length === BYTES.length
-      ? `the bytes differ, the first is number ${differs + 1}`
+      ? `the bytes differ, starting with byte ${differs + 1}`
       : `${bytes.length} bytes, but Python should have written ${BYTES.length}`;
   if (listed?.bytes === bytes.length && bytes.length !== BYTES.length) {
     return warning(

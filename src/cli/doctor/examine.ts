@@ -63,7 +63,7 @@ async function* checkApi(examination: Examination): AsyncGenerator<Finding | str
     yield wrong;
     return yield "the base URL is wrong";
   }
-  onStep("asking for the model");
+  onStep("requesting the model");
   const first = await caller.get(`/models/${encodeURIComponent(model)}`);
   const reached = checkReached(caller, first);
   yield reached;
@@ -71,7 +71,7 @@ async function* checkApi(examination: Examination): AsyncGenerator<Finding | str
   const key = checkKey(caller, first);
   yield key;
   if (key.mark === "failed") return yield "there is no valid key";
-  if (!(await agree())) return yield "you did not want to spend money";
+  if (!(await agree())) return yield "you did not agree to the costs";
 
   onStep(`asking ${model}`);
   const responses = await checkResponses(caller, model);

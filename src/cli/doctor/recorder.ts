@@ -1,4 +1,4 @@
-/** Records requests and answers in memory, as they pass a `fetch`. */
+/** Records the requests and answers of a `fetch` in memory. */
 
 type Fetch = typeof globalThis.fetch;
 

@@ -1,11 +1,11 @@
-/** Makes the recording of a run for a bug report: its requests and answers, without what is personal. */
+/** Builds the recording of a run for a bug report: its requests and answers, without personal data. */
 import type { Check } from "./check.js";
 import { serverAt } from "./connection.js";
 import type { Versions } from "./environment.js";
 import type { Exchange } from "./recorder.js";
 import { REMOVED, Redaction } from "./redaction.js";
 
-/** What is recorded besides the requests. */
+/** The facts about a run that are recorded besides the requests. */
 export interface Run {
   baseURL: string;
   model: string;

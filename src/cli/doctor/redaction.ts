@@ -1,12 +1,12 @@
 /**
- * Removes what is personal from recorded requests and answers. A field, a header or a piece of a URL is kept only if it is in a
- * list of what may be kept. Ids are replaced by the same new id everywhere, so that one can still see which belong together.
+ * Removes personal data from recorded requests and answers. A field, a header or a piece of a URL is kept only if it is in a list
+ * below. Each id is replaced by the same new id everywhere, so that a reader still sees which parts belong together.
  */
 import { isRecord } from "../../errors.js";
 
 export const REMOVED = "(removed)";
 
-/** The headers whose values are kept, and which values. */
+/** The headers whose values are kept, and a pattern for the values that are kept. */
 const HEADERS: ReadonlyMap<string, RegExp> = new Map([
   ["content-type", /^[\w.+-]+\/[\w.+-]+$/],
   ["content-length", /^\d+$/],
@@ -69,7 +69,7 @@ const OPENAI_MODEL =
   /^(?:openai\/)?(?:gpt-|chatgpt-|o)\d+(?:\.\d+)?[a-z]?(?:-(?:\d+|chat|codex|latest|max|mini|nano|preview|pro|turbo))*$/;
 const OPENAI_HOST = /^(?:[a-z]{2}\.)?api\.openai\.com$/;
 
-/** Values of at least this length are removed from texts: of a header that the user set, of any other header. */
+/** The minimum lengths of header values that are removed from texts: for headers that the user set, and for all others. */
 const SHORTEST_OWN = 3;
 const SHORTEST_OTHER = 8;
 
@@ -78,7 +78,7 @@ export class Redaction {
   readonly #secrets = new Set<string>();
   readonly #ids = new Map<string, string>();
   readonly #counts = new Map<string, number>();
-  /** What `text` replaces, the longest first. Made anew when something was learned. */
+  /** The texts that `text` replaces, and their replacements, longest first. Computed again after more was learned. */
   #replacements: readonly [string, string][] | undefined;
 
   /**
@@ -94,7 +94,10 @@ export class Redaction {
     for (const name of [host, hostname, ...personalSegments(pathname)]) this.#hide(name, SHORTEST_OWN);
   }
 
-  /** Learns which values and names of headers must be removed from texts. `isOwn`: of a request. Call it for all requests before anything is written. */
+  /**
+   * Learns which values and names of headers must be removed from texts. `isOwn`: the headers belong to a request. Call it for all
+   * requests before anything is written.
+   */
   learnHeaders(headers: Headers, isOwn: boolean): void {
     for (const [name, value] of headers) {
       if (HEADERS.get(name)?.test(mainPart(value))) continue;
@@ -240,7 +243,7 @@ export class Redaction {
     if (value === "") return value;
     if (field === "model") return this.#model(value);
     if (ID_FIELD.test(field)) return this.#idFor(value, field);
-    // What a model thinks may repeat instructions that a gateway added.
+    // The model's reasoning may repeat instructions that a gateway added.
     if (/reasoning|summary/.test(parent) && (field === "text" || field === "delta")) return REMOVED;
     return TEXTS.has(field) || field === "include" ? this.text(value) : REMOVED;
   }
@@ -277,7 +280,7 @@ function decoded(segment: string): string {
   }
 }
 
-/** Returns a URL of OpenAI's without its query, and only a host that does not exist for any other URL. */
+/** Returns a URL of OpenAI's without its query. Replaces any other URL by a host that does not exist. */
 function withoutHost(url: string): string {
   const { hostname, origin, pathname } = URL.canParse(url) ? new URL(url) : new URL(`https://${OTHER_HOST}`);
   return /(?:^|\.)openai\.com$/.test(hostname) ? origin + pathname : `https://${OTHER_HOST}`;

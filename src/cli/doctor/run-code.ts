@@ -70,14 +70,14 @@ export function readResponse(response: unknown, report: Report | undefined): Run
   };
 }
 
-/** Says why no Python ran. */
+/** Returns the finding that no Python ran, with the reason. */
 export function noCode(response: unknown): Finding {
   const { status, error, incomplete_details: details } = isRecord(response) ? response : {};
   if (status === "failed" || status === "incomplete") {
     const reason = isRecord(error) ? error.code : isRecord(details) ? details.reason : undefined;
     return failed(
       `the response is ${status}${typeof reason === "string" ? ` (${reason})` : ""}`,
-      "Run the command again. If this goes on, choose another model with --model.",
+      "Run the command again. If it fails again, choose another model with --model.",
     );
   }
   return failed(

@@ -1,4 +1,4 @@
-/** Checks a streamed response: when the citation comes, and when the list is asked for. */
+/** Checks a streamed response: when the citation arrives, and when the list is requested. */
 import { isRecord } from "../../errors.js";
 import { createFileCitationsFetch } from "../../http/fetch.js";
 import type { Report } from "../../types.js";
@@ -86,20 +86,20 @@ function isInTime(events: readonly Event[]): boolean {
   return at >= 0 && at < end;
 }
 
-/** Adds to a finding when the list was asked for, compared with the chunks of the stream. */
+/** Adds to a finding when the list was requested, compared with the chunks of the stream. */
 function withList(seen: string, origin: "api" | "recovered", exchanges: readonly Exchange[]): Finding {
   const [stream, ...others] = exchanges;
   const list = others.find(({ method, url }) => method === "GET" && url.includes("/containers/"));
   if (!list) return ok(origin === "api" ? `${seen}, so no list was needed` : seen);
   const done = orderOf(stream!, TEXT_DONE);
-  if (list.order < done) return ok(`${seen}; the list was asked for early`);
+  if (list.order < done) return ok(`${seen}; the list was requested early`);
   if (orderOf(stream!, DELTA) === done) {
     return warning(
       `${seen}, but the whole text arrived in one piece`,
       "Something between you and the API holds streams back. Turn its buffering off.",
     );
   }
-  return ok(`${seen}; the list was asked for after the text`);
+  return ok(`${seen}; the list was requested after the text`);
 }
 
 /** Returns the order of the chunk that brings the first event of a type. */

@@ -7,7 +7,7 @@ import { readGivenFiles } from "./given-files.js";
 /** Longer than the library's default: no user waits for a single response here. */
 const LIST_TIMEOUT_MS = 60_000;
 
-/** The error of each response that needs a list, if there are no lists. One for all responses, as an error costs its stack. */
+/** The error of each response that needs a list, if there are no lists. Shared, because each new error would capture a stack. */
 export const NO_LISTS = new Error("there are no file lists");
 
 export interface StoredContext {

@@ -1,3 +1,4 @@
+/** Cuts an input of stored responses into lines. */
 import { isSpace, joined, LF, LONGEST_RECORD, type Piece, type Position, TOO_LONG } from "./piece.js";
 
 /** Cuts an input into lines without parsing them, so a broken line does not affect the others. */
@@ -5,7 +6,7 @@ export class LineSplitter {
   /** The start of a line whose end is in a later chunk. */
   #held: Buffer[] = [];
   #heldLength = 0;
-  /** The start of the line was already put out, because the line is too long to hold. */
+  /** Whether the start of the line was already output, because the line is too long to hold. */
   #isTooLong = false;
   #number: number;
 

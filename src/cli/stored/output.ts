@@ -37,7 +37,7 @@ export class Output {
   }
 
   /**
-   * Opens or creates a file, to write behind its first `length` bytes. The file's content does not change before `begin`.
+   * Opens or creates a file, to write after its first `length` bytes. The file's content does not change before `begin`.
    *
    * @throws WrongUse if the file is shorter than `length` bytes or cannot be opened.
    */

@@ -20,7 +20,7 @@ export interface Piece {
   problem?: string;
 }
 
-/** Where a splitter starts: at the beginning of the input, or behind a piece. */
+/** Where a splitter starts: at the beginning of the input, or after a piece. */
 export type Position = Pick<Piece, "shape" | "number" | "lines">;
 
 /** In bytes. V8's longest string has twice this length, and a record is copied a few times while it is repaired. */

@@ -1,4 +1,4 @@
-/** Saves how far a run has come in a file beside its output, so that an interrupted run can be resumed. */
+/** Saves the progress of a `repair` run in a file beside its output, so that the run can be resumed after a crash (`--resume`). */
 import { open, readFile, rename, rm } from "node:fs/promises";
 import * as z from "zod/mini";
 import { WrongUse } from "../wrong-use.js";
@@ -35,7 +35,7 @@ const schema = z.object({
   milestone: milestoneSchema,
 });
 
-/** What a run was asked to do. Only a run with the same task can be resumed. */
+/** The inputs and the report file of a run. Only a run with the same task can be resumed. */
 export interface Task {
   inputs: readonly string[];
   report: string | null;

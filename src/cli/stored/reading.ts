@@ -58,7 +58,7 @@ export interface Remaining {
 }
 
 /**
- * Continues behind what an interrupted run has read: all of the inputs in `done`, and the part `current` of the next one.
+ * Continues after the part that an interrupted run has read: all of the inputs in `done`, and the part `current` of the next one.
  *
  * Always reads and hashes these parts again, at more than 1 GB/s on most machines. Comparing sizes and times would be
  * faster. But tools that copy files keep the time or set another one, and a file can change twice within the resolution of
@@ -82,7 +82,7 @@ export async function readOn(
 }
 
 /**
- * Reads again the part of an input that was read before. Returns its hash and the chunks behind it.
+ * Reads again the part of an input that was read before. Returns the hash of this part and the chunks after it.
  *
  * @param accepted tells the user which changes are allowed
  * @throws WrongUse if the part has changed
@@ -99,7 +99,7 @@ export async function readAgain(
   while (part && hash.bytes < part.bytes) {
     const { done, value } = await chunks.next();
     if (done)
-      throw await changed(input, "is shorter than what the interrupted run had read of it", part, accepted);
+      throw await changed(input, "is shorter than the part that the interrupted run read", part, accepted);
     const again = value.subarray(0, part.bytes - hash.bytes);
     hash.add(again);
     behind = value.subarray(again.length);
@@ -127,7 +127,7 @@ export function nextOf(chunks: AsyncIterator<Buffer>): Promise<IteratorResult<Bu
   return next;
 }
 
-/** Checks an input that was read to its end. The input must not have grown: the output behind it is already written. */
+/** Checks an input that was read to its end. The input must not have grown, because the output after it is already written. */
 async function checkUnchanged(input: Input, part: ReadPart): Promise<void> {
   const { rest } = await readAgain(input, chunksOf(input), part, ACCEPTED_AT_END);
   const { done } = await rest.next();

@@ -91,7 +91,7 @@ export class Run {
   #milestone: Milestone | undefined;
   #others: Others | undefined;
 
-  /** With `start`, the run continues behind that milestone. */
+  /** With `start`, the run continues after that milestone. */
   constructor(options: RunOptions, { done, current, counts }: Milestone = START) {
     this.#options = options;
     this.#done = [...done];

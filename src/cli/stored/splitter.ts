@@ -1,4 +1,4 @@
-/** Cuts an input into records: lines, or JSON values. Behind a broken value it goes on with lines. */
+/** Cuts an input into records: lines, or JSON values. After a broken value, it continues with lines. */
 import { LineSplitter } from "./lines.js";
 import type { Piece, Position } from "./piece.js";
 import { ValueSplitter } from "./values.js";

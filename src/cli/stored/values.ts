@@ -1,3 +1,4 @@
+/** Cuts an input of stored responses into JSON values, or into the elements of an array. */
 import { isSpace, joined, LF, LONGEST_RECORD, type Piece, type Position, TOO_LONG } from "./piece.js";
 
 const QUOTE = 0x22;
@@ -26,14 +27,14 @@ export class ValueSplitter {
   /** The start of a record whose end is in a later chunk. */
   #held: Buffer[] = [];
   #heldLength = 0;
-  /** The start of the record was already put out, because the record is too long to hold. */
+  /** Whether the start of the record was already output, because the record is too long to hold. */
   #isTooLong = false;
   #isInRecord = false;
   /** The last chunk ended with a backslash inside a string. */
   #isEscaped = false;
   /** The token that is not complete yet. A key is a string too. */
   #token: "string" | "scalar" | undefined;
-  /** Which token may come next, or behind the token that is not complete yet. */
+  /** Which token may come next. If a token is not complete yet: which one may come after it. */
   #expected: Expected;
   /** For each open array or object, including the outer array: true if it is an object. */
   readonly #open: boolean[] = [];
@@ -128,7 +129,7 @@ export class ValueSplitter {
     return this.#open.length === 0 ? "value" : "comma or end";
   }
 
-  /** Reads the token at `at`, or the part in this chunk. Returns the offset behind it, or -1 if the token is not allowed. */
+  /** Reads the token at `at`, or its part in this chunk. Returns the offset after it, or -1 if the token is not allowed. */
   #endOfToken(chunk: Buffer, at: number): number {
     let end = at;
     if (!this.#token) {
@@ -195,7 +196,7 @@ export class ValueSplitter {
     return true;
   }
 
-  /** The offset behind a string that is open at `at`; the chunk's length if the string goes on, -1 if it is invalid. */
+  /** Returns the offset after the string that is open at `at`: the chunk's length if the string continues, -1 if it is invalid. */
   #endOfString(chunk: Buffer, at: number): number {
     const end = endOfCharacters(chunk, this.#isEscaped ? at + 1 : at);
     this.#isEscaped = end > chunk.length;
@@ -205,7 +206,7 @@ export class ValueSplitter {
     return end + 1;
   }
 
-  /** The offset behind a scalar that is open at `at`; the chunk's length if the scalar goes on. */
+  /** Returns the offset after the scalar that is open at `at`: the chunk's length if the scalar continues. */
   #endOfScalar(chunk: Buffer, at: number): number {
     let end = at;
     while (end < chunk.length && isScalar(chunk[end]!)) end++;
@@ -213,7 +214,7 @@ export class ValueSplitter {
     return end;
   }
 
-  /** Holds the start of a record. If the record gets too long, puts out what is held instead. */
+  /** Holds the start of a record. If the record gets too long, outputs the held bytes instead. */
   #hold(beginning: Buffer, pieces: Piece[]): void {
     this.#held.push(beginning);
     this.#heldLength += beginning.length;
@@ -227,7 +228,7 @@ export class ValueSplitter {
     this.#heldLength = 0;
   }
 
-  /** Puts out the held bytes and `rest` as one piece, unless both are empty: a record, or bytes between two records. */
+  /** Outputs the held bytes and `rest` as one piece, unless both are empty: a record, or bytes between two records. */
   #emit(rest: Buffer, pieces: Piece[]): void {
     if (this.#heldLength + rest.length === 0) return;
     const bytes = this.#heldLength > 0 ? joined([...this.#held, rest]) : rest;

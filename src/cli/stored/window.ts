@@ -1,6 +1,6 @@
-/** Runs work side by side and puts out the results in the order of the items. */
+/** Runs work in parallel and outputs the results in the order of the items. */
 
-/** How many bytes of finished records may be held behind one that still waits for its list. */
+/** How many bytes of finished records may be held while an earlier record still waits for its list. */
 const MOST_BYTES = 64 * 2 ** 20;
 
 interface Entry<Item, Result> {
@@ -64,7 +64,7 @@ export class Window<Item, Result> {
     });
   }
 
-  /** Puts out all results up to the first pending one. Throws if a result was rejected. */
+  /** Outputs all results up to the first pending one. Throws if a result was rejected. */
   drain(): void {
     if (this.#failure) throw this.#failure.error;
     for (let entry = this.#entries[0]; entry?.result !== undefined; entry = this.#entries[0]) {
