@@ -1,3 +1,4 @@
+/** Wraps an OpenAI client so that its responses have all file citations. */
 import { isContainerFilesClient } from "./containers/listing.js";
 import type { ContainerFilesClient } from "./containers/pages.js";
 import { badInput, isRecord } from "./errors.js";

@@ -1,3 +1,5 @@
+/** Builds the errors for invalid arguments, and calls user callbacks safely. */
+
 /** Returns the error for a wrong argument. It names the argument, what is accepted and the value. */
 export function badInput(name: string, expected: string, got: unknown): TypeError {
   return new TypeError(`${name} must be ${expected}, got ${show(got)}`);

@@ -1,3 +1,4 @@
+/** The entry point `openai-file-citations`: exports the public names. */
 export { type ReplaceOptions, replaceFileLinks } from "./citations/links/replace.js";
 export type { LinkUrl } from "./citations/links/writing.js";
 export { type Resolution, type ResolveOptions, resolveFileCitations } from "./citations/resolve.js";

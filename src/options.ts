@@ -1,3 +1,4 @@
+/** The options of the library: their types, their checks and their defaults. */
 import * as z from "zod/mini";
 import type { LinkUrl } from "./citations/links/writing.js";
 import { DEFAULT_ROOTS, ROOT } from "./citations/mentions.js";

@@ -1,3 +1,4 @@
+/** The errors that the emulated API answers with. */
 import { isObject } from "./wire.js";
 
 /** An error of the API, sent with an HTTP status as `{ error: { message, type, param, code } }`. */

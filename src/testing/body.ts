@@ -1,3 +1,5 @@
+/** Builds response bodies that are produced chunk by chunk. */
+
 /**
  * Returns a body that produces each chunk only when the reader asks for it, like a socket with a slow reader. When the
  * signal aborts, the body fails with the signal's reason, as with `fetch`.

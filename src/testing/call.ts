@@ -1,3 +1,4 @@
+/** A request to the emulator, recorded and parsed. */
 import { ApiError } from "./api-error.js";
 import { isObject, type JsonObject } from "./wire.js";
 

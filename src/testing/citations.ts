@@ -1,3 +1,4 @@
+/** Adds the citations that the real API would add: for `sandbox:` links and for charts. */
 import type { Container, EmulatedFile } from "./containers.js";
 import type { ContainerFileCitation, IndexUnit } from "./wire.js";
 

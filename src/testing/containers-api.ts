@@ -1,3 +1,4 @@
+/** Emulates the endpoints for containers, their files and uploads. */
 import { ApiError, invalidType, notFound } from "./api-error.js";
 import { streamBody } from "./body.js";
 import type { Call } from "./call.js";

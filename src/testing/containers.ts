@@ -1,3 +1,4 @@
+/** Emulates containers: their files, their expiry and the lag of their lists. */
 import { ApiError, notFound } from "./api-error.js";
 import { type Gateway, idsFailed } from "./gateway.js";
 import { type ListPage, page } from "./paging.js";

@@ -1,3 +1,4 @@
+/** Creates the emulator from its options. */
 import { ApiError } from "./api-error.js";
 import { streamBody } from "./body.js";
 import { Call, type RecordedRequest } from "./call.js";

@@ -1,3 +1,4 @@
+/** Reads and checks the body of a request that creates a response. */
 import { ApiError, invalidType, notFound } from "./api-error.js";
 import { describe, type Ids, isObject, type JsonObject, type OutputItem } from "./wire.js";
 

@@ -1,3 +1,4 @@
+/** Serves the emulator over HTTP and WebSocket. */
 import type { Server } from "node:http";
 import { wrong } from "./check-options.js";
 import { serveWebSockets } from "./serve-websockets.js";

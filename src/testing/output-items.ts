@@ -1,3 +1,4 @@
+/** Turns the steps of a script into output items and events. */
 import { citeChart, citeSandboxLinks } from "./citations.js";
 import type { Container, FileContent } from "./containers.js";
 import { obfuscation, splitIntoDeltas } from "./deltas.js";

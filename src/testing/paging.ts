@@ -1,3 +1,4 @@
+/** Cuts a list into the pages that the API sends. */
 import { ApiError } from "./api-error.js";
 
 /** A page of a list in the API's format. */

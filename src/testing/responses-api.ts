@@ -1,3 +1,4 @@
+/** Emulates the endpoints for responses and conversations. */
 import type { ResponseCreateParams } from "openai/resources/responses/responses";
 import { ApiError, notFound } from "./api-error.js";
 import { streamBody } from "./body.js";

@@ -1,3 +1,4 @@
+/** The types of scripts and of their steps. */
 import type { ResponseCreateParams } from "openai/resources/responses/responses";
 import type { FileContent } from "./containers.js";
 

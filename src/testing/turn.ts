@@ -1,3 +1,4 @@
+/** Produces the events of one response from the steps of a script. */
 import { ApiError } from "./api-error.js";
 import type { Container } from "./containers.js";
 import { echoTool, messageText, type SteerInput, type TurnRequest } from "./input.js";

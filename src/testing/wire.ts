@@ -1,3 +1,5 @@
+/** The shapes of the API's JSON that the emulator uses. */
+
 /** A JSON object with unchecked fields. */
 export type JsonObject = Readonly<Record<string, unknown>>;
 
