@@ -17,7 +17,7 @@ const SEED = Number(
 beforeAll(() => void vi.useFakeTimers({ toFake: ["setTimeout", "clearTimeout", "Date", "performance"] }));
 afterAll(() => void vi.useRealTimers());
 
-it(`cites no wrong file, and each that must be found, in ${RUNS} conversations`, async () => {
+it(`cites no wrong file, and cites each file that must be found, in ${RUNS} conversations`, async () => {
   const tape = fc.array(fc.noBias(fc.nat(9999)), { minLength: 30, maxLength: 240, size: "max" });
   const holds = fc.asyncProperty(tape, async (numbers) => {
     const conversation = conversationOf(numbers);

@@ -1,3 +1,4 @@
+/** The memory of earlier responses stays bounded: the oldest entries are dropped. */
 import { describe, expect, it } from "vitest";
 import { ContainerMemory } from "../src/containers/memory.js";
 

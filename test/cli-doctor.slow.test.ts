@@ -34,7 +34,7 @@ Everything works.
 `;
 
 describe("with the emulator", () => {
-  it("is green, without a key, a network and a question", async () => {
+  it("passes every check, without a key, a network or a question", async () => {
     const { code, stdout, stderr } = await run(["doctor", "--emulate"], { cwd: folder });
     expect({ code, stderr }).toEqual({ code: 0, stderr: "" });
     expect(stdout).toMatch(/^✓ environment {7}Node\.js \d+\.\d+\.\d+, openai-file-citations \S+, openai \d/);

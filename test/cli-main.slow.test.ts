@@ -1,3 +1,4 @@
+/** The command as a whole: its help and version, `demo`, and all commands without the package `openai`. */
 import { execFile } from "node:child_process";
 import { readFileSync } from "node:fs";
 import { mkdtemp, rm } from "node:fs/promises";

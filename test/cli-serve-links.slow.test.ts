@@ -19,7 +19,7 @@ async function stop({ child, ended }: Serving): Promise<number | null> {
 }
 
 describe("serve --links", () => {
-  it("writes links that open, and says for whom and how long", async () => {
+  it("writes working links, and says for which key and how long", async () => {
     const { start, upstream } = await setUp();
     const serving = await start();
     await serving.said(/OPENAI_API_KEY/);
@@ -82,7 +82,7 @@ describe("serve --links", () => {
     expect(input[0]).toEqual({ role: "assistant", content: "Download: /mnt/data/totals.csv" });
   });
 
-  it("without FILE_LINKS_SECRET, says that links end with it", async () => {
+  it("without FILE_LINKS_SECRET, says that links end with the process", async () => {
     const { start } = await setUp([], { OPENAI_API_KEY: OWN_KEY, FILE_LINKS_SECRET: "" });
     const first = await start();
     await first.said(/links: end with this process, because FILE_LINKS_SECRET is not set\n/);

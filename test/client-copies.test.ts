@@ -142,7 +142,7 @@ describe.each(SDKS)("%s beside a tracing wrapper", (_, Client) => {
     );
   });
 
-  it("carries over what a subclass got as an option and withOptions does not pass on, as in PostHog's", async () => {
+  it("copies an option of a subclass that withOptions does not pass on, as in PostHog's client", async () => {
     class TracedResponses extends Client.Responses {
       readonly tracer: string[] | undefined;
       constructor(client: OpenAI, tracer: string[] | undefined) {
@@ -191,7 +191,7 @@ describe.each(SDKS)("%s beside a tracing wrapper", (_, Client) => {
     expect(traces).toEqual(["client.responses.create"]);
   });
 
-  it("refuses what would go on using the client itself: a function, or an object that holds it", () => {
+  it("refuses a function, or an object that holds the client, because it would keep using the client", () => {
     const { options } = setUp();
     for (const [name, make] of [
       ["ask", (client: OpenAI) => () => client.responses.create(REQUEST)],

@@ -47,7 +47,7 @@ it("share the report of a response: a webhook handler repairs nothing twice", as
   expect(asked().filter(({ url }) => url.includes("/files"))).toHaveLength(1);
 });
 
-it("know each other's errors, and no others", async () => {
+it("recognize each other's errors, and no other errors", async () => {
   const list = () => Promise.reject(new Error("no list"));
   const answer = response([call(), message("Here: /mnt/data/plan.docx")]);
   const error = await one

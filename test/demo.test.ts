@@ -1,3 +1,4 @@
+/** Tests what `demo` shows: no citation without the wrapper, one with it, and the saved file. */
 import { createHash } from "node:crypto";
 import { mkdtemp, readFile, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";

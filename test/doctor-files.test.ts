@@ -114,7 +114,7 @@ describe("the list", () => {
     return { gateway: { containerRoutes: "missing" } };
   }
 
-  it("names what else failed because of it", async () => {
+  it("is named in the checks that fail because of it", async () => {
     const script = doctorModel({ text: BARE });
     const { checks } = await examined({ script, listFault: 403 });
     expect(checks.citation).toMatchObject({ mark: "failed", seen: containing("answered 403") });
@@ -263,7 +263,7 @@ describe("the download", () => {
     });
   });
 
-  it("has what Python wrote, which is not what was asked", async () => {
+  it("is what Python wrote, although Python did not write the requested bytes", async () => {
     const files = { [PATH]: BYTES.slice(0, 3) };
     const { checks } = await examined({ script: doctorModel({ files }) });
     expect(checks.download).toMatchObject({ mark: "warning", seen: containing("the list also says 3") });

@@ -22,7 +22,7 @@ describe("a body", () => {
     });
   });
 
-  it("loses everything else", () => {
+  it("keeps no other field", () => {
     const body = {
       ...{ object: "response", user: "alice", safety_identifier: "hash", instructions: "Be Acme's butler" },
       ...{ metadata: { text: "Alice's secret", message: "x" }, account: 4711, tags: ["alice"], "al-ice": 1 },
@@ -35,7 +35,7 @@ describe("a body", () => {
     });
   });
 
-  it("loses what the model thinks", () => {
+  it("keeps no reasoning of the model", () => {
     const item = { type: "reasoning", summary: [{ type: "summary_text", text: "Acme's rules say" }] };
     const event = { type: "response.reasoning_summary_text.delta", delta: "Acme's" };
     expect(redactionOf().json(item)).toEqual({
@@ -45,7 +45,7 @@ describe("a body", () => {
     expect(redactionOf().json(event)).toEqual({ type: event.type, delta: REMOVED });
   });
 
-  it.each([KEY, [KEY], `"${KEY}"`, 12, [[KEY]]])("of another shape loses its texts: %j", (body) => {
+  it.each([KEY, [KEY], `"${KEY}"`, 12, [[KEY]]])("of another shape keeps no text: %j", (body) => {
     expect(JSON.stringify(redactionOf().json(body))).not.toContain(KEY);
   });
 
@@ -108,7 +108,7 @@ describe("ids", () => {
     );
   });
 
-  it("of a gateway have no form that tells them from texts, but are replaced", () => {
+  it("of a gateway are replaced, although their form does not show that they are ids", () => {
     const id = "sbx/pod 7==";
     const redaction = redactionOf(GATEWAY);
     redaction.learnIds({ container_id: id, id: "7" });

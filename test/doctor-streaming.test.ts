@@ -1,4 +1,4 @@
-/** What `doctor` finds in a streamed response: when the citation comes, and when the list is asked for. */
+/** What `doctor` finds in a streamed response: when the citation arrives, and when the list is requested. */
 import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
 import { BYTES, PATH } from "../src/cli/doctor/task.js";
 import type { EmulatorOptions, Script } from "../src/testing/index.js";
@@ -14,7 +14,7 @@ afterEach(() => {
 const containing = (text: string): unknown => expect.stringContaining(text);
 
 describe("streaming", () => {
-  it("asks for the list early if the text has a bare path", async () => {
+  it("requests the list early if the text has a bare path", async () => {
     const { checks } = await examined({ script: doctorModel({ streamed: BARE }) });
     expect(checks.streaming).toMatchObject({
       mark: "ok",
@@ -29,7 +29,7 @@ describe("streaming", () => {
     );
   });
 
-  it("asks for the list after a link that the API did not cite", async () => {
+  it("requests the list after a link that the API did not cite", async () => {
     const streamed = LINK.replace("doctor 1.txt)", "doctor%201.txt)");
     const { checks } = await examined({ script: doctorModel({ streamed }) });
     expect(checks.streaming).toMatchObject({ mark: "ok", seen: containing("requested after the text") });

@@ -1,3 +1,4 @@
+/** The emulator's agents: items, calls between agents, and the containers of each agent. */
 import OpenAI from "openai-7";
 import { describe, expect, it } from "vitest";
 import { createResponsesEmulator, type Script } from "../src/testing/index.js";

@@ -1,3 +1,4 @@
+/** Helpers for tests of the emulator: requests, and the texts that annotations cover. */
 import { expect } from "vitest";
 import type { ResponsesEmulator } from "../src/testing/index.js";
 

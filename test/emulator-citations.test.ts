@@ -1,3 +1,4 @@
+/** The citations that the emulator adds, and the scripts that the package includes. */
 import { describe, expect, it } from "vitest";
 import {
   chartModel,

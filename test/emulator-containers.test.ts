@@ -1,3 +1,4 @@
+/** The emulator's containers: which one a response uses, expiry, lists and paging. */
 import { describe, expect, it } from "vitest";
 import { createResponsesEmulator, type Script } from "../src/testing/index.js";
 import { call, itemsOf, respond } from "./emulator-calls.js";

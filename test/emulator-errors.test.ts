@@ -1,3 +1,4 @@
+/** The emulator's errors: for wrong requests as the API sends them, and for mistakes in a test. */
 import { describe, expect, it } from "vitest";
 import { createResponsesEmulator, type EmulatorOptions, type Script } from "../src/testing/index.js";
 import { AUTH, BASE, call, respond } from "./emulator-calls.js";

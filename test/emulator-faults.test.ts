@@ -1,3 +1,4 @@
+/** Faults that the emulator can produce: lists that fail or are slow, and streams that break. */
 import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
 import {
   createResponsesEmulator,

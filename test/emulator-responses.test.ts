@@ -1,3 +1,4 @@
+/** The emulator's responses: outputs, turns, statuses, cancelling, deleting and input items. */
 import { describe, expect, it } from "vitest";
 import { createResponsesEmulator, type Script, type ScriptRequest } from "../src/testing/index.js";
 import { AUTH, BASE, call, itemsOf, parts, respond } from "./emulator-calls.js";

@@ -1,3 +1,4 @@
+/** All that the emulator sends is valid against OpenAI's schema and has the form of the recordings. */
 import { describe, expect, it } from "vitest";
 import {
   chartModel,

@@ -1,3 +1,4 @@
+/** The emulator with each version of the official client, over HTTP. */
 import OpenAI6, { APIError, toFile } from "openai";
 import { afterEach, describe, expect, it } from "vitest";
 import {

@@ -1,3 +1,4 @@
+/** The emulator's streams: when events are created, breaks, deltas and resuming. */
 import { describe, expect, it } from "vitest";
 import { createResponsesEmulator, type EmulatorOptions, type Script } from "../src/testing/index.js";
 import { AUTH, BASE, call, type Json, TOOLS } from "./emulator-calls.js";

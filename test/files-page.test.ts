@@ -1,3 +1,4 @@
+/** Runs the code of docs/files.md and compares its output with the page. */
 import { mkdtemp, readFile, realpath, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";

@@ -86,7 +86,7 @@ describe.each(IDS)("the id %j", (id) => {
     },
   );
 
-  it("of a response before this one is asked for, unless it is remembered", async () => {
+  it("of a previous response is requested, unless its container is remembered", async () => {
     for (const isRemembered of [false, true]) {
       const { emulator, fetch, idsIn } = gatewayOf(id);
       const wrapped = createFileCitationsFetch({ fetch });
@@ -98,7 +98,7 @@ describe.each(IDS)("the id %j", (id) => {
     }
   });
 
-  it("of a response that is read again finds what is remembered of it", async () => {
+  it("of a response that is read again is found in the memory", async () => {
     const both = [[call("", id)], [message(TEXT)]].map((output) => ({ ...response(output), id }));
     const { emulator, fetch } = gatewayOf(id, {
       intercept: ({ path }) => (path.startsWith("/v1/responses") ? json(both.shift()) : undefined),
@@ -135,7 +135,7 @@ describe.each([
   ["a dot", "."],
   ["two dots", ".."],
 ])("%s, which a URL cannot hold as an id", (_, id) => {
-  it("is refused where a container has it, and the report says why", async () => {
+  it("is refused as a container's id, and the report says why", async () => {
     const { reports, onReport } = reporting();
     const { emulator, fetch } = gatewayOf(id);
     await (await createFileCitationsFetch({ fetch, onReport })(`${BASE}/responses`, post())).json();

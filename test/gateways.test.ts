@@ -1,5 +1,5 @@
 /**
- * Tests citations, lists, downloads, links and requests behind each gateway of docs/gateways.md. The emulator plays the
+ * Tests citations, lists, downloads, links and requests behind each gateway of docs/gateways.md. The emulator simulates the
  * gateways.
  */
 import OpenAI, { AzureOpenAI, type ClientOptions } from "openai";

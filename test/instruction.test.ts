@@ -1,3 +1,4 @@
+/** The sentence that asks the model for links: where it is added, which requests are changed, and its options. */
 import { describe, expect, it } from "vitest";
 import { addLinkInstruction } from "../src/index.js";
 import { frozen } from "./frozen.js";

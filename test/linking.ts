@@ -79,7 +79,7 @@ export function eventsOf(given: Given, cuts: readonly number[]): StreamEvent[] {
   );
 }
 
-/** Returns what a stream says about its text. All its events must say the same. */
+/** Returns the text and the annotations of a stream. All events of the stream must have the same text and annotations. */
 export function readEvents(events: readonly StreamEvent[]): Read {
   const of = (type: string): StreamEvent[] => events.filter((event) => event.type === type);
   const deltas = of("response.output_text.delta");

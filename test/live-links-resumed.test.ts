@@ -50,7 +50,7 @@ describe("retrieve() with stream and starting_after", () => {
     }
   });
 
-  it("asks for the rest alone without links", async () => {
+  it("requests only the rest if the option links is not set", async () => {
     const emulator = createResponsesEmulator({ script });
     const client = withFileCitations(new NewestOpenAI({ apiKey: "test", fetch: emulator.fetch }));
     const { id } = await client.responses.create({ ...REQUEST, background: true });
@@ -87,8 +87,8 @@ describe("retrieve() with stream and starting_after", () => {
   );
 });
 
-describe("a text whose end alone is streamed", () => {
-  /** Returns what a stream sends that goes on after `count` deltas. */
+describe("a text of which only the end is streamed", () => {
+  /** Returns the events of a stream that is resumed after `count` deltas. */
   async function rest(count: number) {
     const emulator = createResponsesEmulator({ script });
     const client = new NewestOpenAI({ apiKey: "test", fetch: emulator.fetch });

@@ -74,7 +74,7 @@ async function citedIn(
 beforeEach(() => void vi.useFakeTimers());
 afterEach(() => void vi.useRealTimers());
 
-describe("a call writes a file that the list has only from before the response: the list is asked for again", () => {
+describe("a call writes a file whose entry in the list is from before the response: the list is requested again", () => {
   const READ = "df = pd.read_csv('/mnt/data/in/report.csv')";
   it.each([
     ["I saved report.csv", `${READ}; df.to_csv('/mnt/data/report.csv')`],
@@ -180,7 +180,7 @@ describe("a look-alike that a call only reads is not the file that another line 
     expect(await citedIn(output, { cntr_1: [[old("archive", "archive/report.csv")]] })).toEqual([]);
   });
 
-  it("nor one in a code block before its list was asked for again", async () => {
+  it("nor one in a code block before its list was requested again", async () => {
     const input = old("input", "report.csv");
     const output = [
       run("df = pd.read_csv('/mnt/data/report.csv'); df.to_csv(out/'report.csv')"),

@@ -1,3 +1,4 @@
+/** Wrong options and arguments throw a `TypeError` that names them. */
 import { describe, expect, it } from "vitest";
 import {
   addLinkInstruction,

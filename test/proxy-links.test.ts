@@ -1,4 +1,4 @@
-/** The proxy with links: answers with links, the files behind them, and the way back in later requests. */
+/** The proxy with links: answers with links, the files behind them, and restoring the model's text in later requests. */
 import OpenAI from "openai";
 import { afterEach, describe, expect, it, vi } from "vitest";
 import {
@@ -142,7 +142,7 @@ describe("a link", () => {
     expect((await fetch(link, { method: "POST", body: "x" })).status).toBe(405);
   });
 
-  it("without --keep, sends ranges from the container, and says 410 when the container has expired", async () => {
+  it("without --keep, sends ranges from the container, and answers 410 when the container has expired", async () => {
     const { proxy, emulator } = await setUpLinks();
     const link = linkIn(await answerOf(proxy));
     const part = await fetch(link, { headers: { range: "bytes=4-8" } });
@@ -242,7 +242,7 @@ describe("a later request with the whole conversation", () => {
   });
 });
 
-describe("the proxy with links otherwise", () => {
+describe("the proxy with links", () => {
   it("forwards the API's own /files, and answers the health check without contacting the upstream", async () => {
     const { proxy, emulator } = await setUpLinks();
     const uploads = await fetch(`${proxy.baseURL}/files/file-1`, {

@@ -1,4 +1,4 @@
-/** Tests the way back: links of a route in a text, and in the input of later requests, become the model's own text again. */
+/** Tests `restore`: links of a route in a text, and in the input of later requests, become the model's own text again. */
 import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
 import { createFileRoute } from "../src/files/route.js";
 import { createFileCitationsFetch } from "../src/index.js";
@@ -79,14 +79,14 @@ describe("restore", () => {
     expect(await route.restore(changed)).toBe("It is [my file](/mnt/data/a.csv).");
   });
 
-  it("finds thousands of links and fakes in linear time", async () => {
+  it("finds thousands of real and forged links in linear time", async () => {
     const route = routeWith();
     const { text: linked } = await plain(textsOf(TEXT), { ...OPTIONS, links: route });
     const many = `${linked} /files/ /files/x.y.z `.repeat(300);
     expect(await route.restore(many)).toBe(`${TEXT} /files/ /files/x.y.z `.repeat(300));
   });
 
-  it("throws a TypeError if the text is no string", async () => {
+  it("throws a TypeError if the text is not a string", async () => {
     await expect(routeWith().restore(1 as never)).rejects.toThrow("text must be a string, got 1");
   });
 });

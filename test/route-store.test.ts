@@ -148,7 +148,7 @@ describe("a link that never expires", () => {
 });
 
 describe("a link that was not signed with the secret", () => {
-  it("is answered 403, and neither the store nor the API is asked", async () => {
+  it("is answered 403, without a request to the store or the API", async () => {
     const { store, calls } = memoryStore();
     const { route, url, getPath, asked, container } = await setUp({ store });
     const link = new URL(await url()).pathname.replace("/files/", "");

@@ -5,7 +5,7 @@ import { existsSync } from "node:fs";
 const isLeftOut = process.env.SHARED === "none";
 export const sharedFolder = new URL("../../shared/", import.meta.url);
 
-/** Whether the tests also check against `../shared`. In CI they must, so there a missing folder fails them. */
+/** Whether the tests also check against `../shared`. This is required in CI: if the folder is missing, the tests fail there. */
 export const hasShared = !isLeftOut && (existsSync(sharedFolder) || Boolean(process.env.CI));
 
 export default function setup(): void {

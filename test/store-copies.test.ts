@@ -39,7 +39,7 @@ describe("each file is copied once", () => {
     await route.keep();
   });
 
-  it("by each of two processes at the same time, which does no harm", async () => {
+  it("by each of two processes at the same time, without damage", async () => {
     const { store, copies, calls } = memoryStore();
     // Each process asks the API before the other one has stored the file.
     const asked = [gate(), gate()];

@@ -1,4 +1,4 @@
-/** Several interleaved responses without a `stream_id`: an event that several responses can have sent is never guessed. */
+/** Several interleaved responses without a `stream_id`: an event that can belong to several responses is assigned to none. */
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import { createFileCitationsFetch, type Report, repairResponseStream } from "../src/index.js";

@@ -52,7 +52,7 @@ it("copies each file once, however often OpenAI delivers", async () => {
   expect(downloadsIn(asked())).toBe(1);
 });
 
-describe("a file that cannot be kept: the response is handled all the same, once, and onError is called", () => {
+describe("a file that cannot be kept: the response is still handled, once, and onError is called", () => {
   it("because the store fails", async () => {
     const { store, overrides } = memoryStore();
     overrides.put = () => Promise.reject(Object.assign(new Error("no space"), { code: "ENOSPC" }));
@@ -92,7 +92,7 @@ describe("a file that cannot be kept: the response is handled all the same, once
   });
 });
 
-it("throws a TypeError for a store that is none, and for a client that cannot download", () => {
+it("throws a TypeError for an invalid store, and for a client that cannot download", () => {
   const onResponse = () => {};
   const client = fakeClient();
   expect(() => createWebhookHandler(client, { onResponse, store: {} as never })).toThrow(

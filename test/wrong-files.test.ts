@@ -360,7 +360,7 @@ describe("with a late list", () => {
   });
 });
 
-it("a name in other letters, of a container that another name of the text leads to: streamed as plain", async () => {
+it("a name in another letter case, in a container that only another name leads to, is the same in a stream", async () => {
   const files = [
     file("/mnt/data/out/REPORT.CSV", { id: "report", container_id: "cntr_0" }),
     file("/mnt/data/a.csv", { id: "a", container_id: "cntr_0" }),
@@ -383,7 +383,7 @@ it("a name in other letters, of a container that another name of the text leads 
 });
 
 describe("files that no text mentions", () => {
-  it("are cited in the response whose call names them, where two share a container", async () => {
+  it("are cited in the response whose call names them, if two responses share a container", async () => {
     const files = [file("/mnt/data/one.csv"), file("/mnt/data/two.csv")];
     const list = () => files;
     for (const [code, name] of [

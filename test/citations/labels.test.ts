@@ -56,7 +56,7 @@ describeRows([
   },
 ]);
 
-it("asks once for each pair of brackets and each tag, and returns only the labels that are needed", () => {
+it("calls isNeeded once for each pair of brackets and each tag, and returns only the labels that are needed", () => {
   const text = '[[ [a](./x) ]\n [b [c](./y)](z) [d]: e\n\n]](./w) <img src="./v">';
   const asked: string[] = [];
   const labelsAt = (isNeeded: (start: number, end: number) => boolean): string[] =>

@@ -1,3 +1,4 @@
+/** Tests the lookups in sorted lists of ranges. */
 import { expect, it } from "vitest";
 import { Cursor, isInside, lastBefore, merge, overlaps } from "../../src/citations/ranges.js";
 

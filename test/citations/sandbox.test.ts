@@ -71,7 +71,7 @@ describe("sandbox: outside of the roots", () => {
     expect(new CitedText(text, [], "auto", ["/mnt/data"]).hasUncitedPath()).toBe(false);
   });
 
-  test("a look-alike is cited, as resolveFileCitations accepts all", () => {
+  test("a look-alike is cited, because resolveFileCitations accepts all look-alikes", () => {
     const text = "[x](sandbox:/F.PDF)";
     expect(resolvedAnywhere(text)).toEqual([["sandbox:/F.PDF", "cfile_f.pdf"]]);
   });

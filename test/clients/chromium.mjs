@@ -1,3 +1,4 @@
+/** Opens a page in Debian's Chromium, for the checks of browsers. */
 import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";

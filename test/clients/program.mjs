@@ -1,9 +1,10 @@
+/** Starts programs and servers for the checks of clients, and ends them after a time limit. */
 import { spawn } from "node:child_process";
 import { fileURLToPath } from "node:url";
 
 export const HERE = fileURLToPath(new URL(".", import.meta.url));
 
-/** For what hangs. What is only slow, on a machine that has other work, has the time that it takes. */
+/** The time limit for a program that hangs. It is long, so that a slow program on a busy machine still finishes. */
 export const TIME_LIMIT_MS = 300_000;
 
 /** Runs a program until it exits. Rejects with its output if it fails or exceeds the time limit. */

@@ -7,7 +7,7 @@
  *
  * Each turn in `turns.mjs` becomes two files: `<turn>.json` is the answer to a plain request, `<turn>.jsonl` has the events of a
  * stream, one in each line. `container-files.json` has the list of each turn's container. `two-agents.json` and `two-lanes.jsonl`
- * lack their citations. `two-agents.json` also says which are right.
+ * lack their citations. `two-agents.json` also contains the right ones.
  */
 import { readFileSync, writeFileSync } from "node:fs";
 import { digits, Turn } from "./turn.mjs";

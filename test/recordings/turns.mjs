@@ -1,7 +1,7 @@
 /**
  * What the model does in each turn: a string is a message, an object is a call. A call writes `files`, and shows a `chart`.
- * `logs` are its output. Without `logs`, the request did not ask for outputs. `isCutOff`: the tokens end in the last message.
- * `isAzure`: annotations have a field more.
+ * `logs` are its output. Without `logs`, the request's `include` has no outputs. `isCutOff`: the token limit ends the last message.
+ * `isAzure`: annotations have one more field.
  */
 export const TURNS = {
   "one-file": {

@@ -118,7 +118,7 @@ describe("any values", () => {
     );
   });
 
-  it("continue where a splitter stopped behind a record", () => {
+  it("continue where a splitter stopped after a record", () => {
     fc.assert(
       fc.property(values, fc.nat(5), fc.constantFrom("array", "lines"), (list, behind, form) => {
         const text =
@@ -214,7 +214,7 @@ describe.each([
   ["lines", '{"id":1}\n"', '"\n{"id":3}\n', 2],
   ["array", ',{"id":1},"', '",{"id":3}]', 2],
 ] as const)("a record of %s that is too long", (shape, before, behind, number) => {
-  it("is put out in pieces, counts once and does not swallow other records", () => {
+  it("is output in pieces, counts once and does not affect other records", () => {
     const splitter = new Splitter({ shape, number: 0, lines: 0 });
     const chunk = Buffer.alloc(2 ** 16, "x"); // pushed repeatedly, which is fine because a splitter does not copy
     const pieces = splitter.push(Buffer.from(before));
