@@ -182,7 +182,7 @@ async function routeOf(client) {
   return store;
 }
 
-/** Opens the latest links. Returns how many files the store has, and how many of the links gave another content. */
+/** Opens the latest links. Returns how many files the store has, and how many of the links returned other content. */
 async function checkStore({ store, links }) {
   const { folder, route } = store;
   await route.keep();
