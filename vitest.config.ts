@@ -72,7 +72,7 @@ export default defineConfig({
         },
       },
     ],
-    // `npm run coverage`. The command runs in processes of its own: scripts/coverage.mjs adds what those ran.
+    // `npm run coverage`. The command runs in processes of its own. scripts/coverage.mjs adds their coverage.
     coverage: {
       reportOnFailure: true,
       include: ["src/**"],

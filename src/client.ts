@@ -122,7 +122,7 @@ function findLoss(client: object, copy: object, resource = client, copied = copy
   );
 }
 
-/** Whether a copy of the client can share a value. A function, or an object that contains the client, would use the client. */
+/** Whether a copy of the client can share a value. A function, or an object that contains the client, would use the old client. */
 function isPortable(value: unknown, client: object): boolean {
   return typeof value !== "function" && value !== client && !Object.values(value ?? {}).includes(client);
 }

@@ -458,7 +458,7 @@ class TextTruth {
     );
   }
 
-  /** Returns the versions of a file from before the text if the file is from before it, else those written after the text. */
+  /** If a file existed before the text, returns its versions from before the text. Otherwise returns its later versions. */
   #versionsLike(file: WorldFile): WorldFile[] {
     const { container, path } = file;
     if (this.#isBefore(file)) return this.#versions(container, path);

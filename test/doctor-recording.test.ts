@@ -149,7 +149,7 @@ async function recorded(options: EmulatorOptions, baseURL: string, wrap: (fetch:
   return { json, recording: JSON.parse(json), checks, recorder };
 }
 
-/** Returns all deltas of a recording's streams together: a secret in pieces is still a secret. */
+/** Returns the joined deltas of a recording's streams, because a secret can be split over several deltas. */
 function deltasOf(recording: {
   exchanges: { answer?: { frames?: { data?: { delta?: string } }[] } }[];
 }): string {

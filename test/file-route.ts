@@ -1,4 +1,4 @@
-/** Sets up the file route in front of the emulator, both over HTTP, or in front of an API that the test itself answers. */
+/** Sets up the file route: with the emulator, both over HTTP, or with a test that answers the route's requests itself. */
 import OpenAI from "openai";
 import { onTestFinished, vi } from "vitest";
 import { createFileRoute, type FileRouteOptions } from "../src/files/route.js";
@@ -46,7 +46,7 @@ export async function setUp({
   };
 }
 
-/** Returns a route in front of an API that the test itself answers, for cases that cannot be tested over HTTP. */
+/** Returns a route whose requests to the API the test itself answers, for cases that cannot be tested over HTTP. */
 export function routeOf(
   answer: (options: {
     headers?: Record<string, string>;

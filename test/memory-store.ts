@@ -48,7 +48,7 @@ export const EMPTY: FileStore = {
   get: async () => undefined,
 };
 
-/** Returns a route in front of an API that the test itself answers, with a store. */
+/** Returns a route with a store. The test itself answers the route's requests to the API. */
 export function routeWith(
   store: FileStore,
   answer: (headers: Record<string, string>) => Response | Promise<Response>,

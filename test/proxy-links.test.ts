@@ -197,7 +197,7 @@ describe("a link", () => {
     await first.links.kept(5000);
     expect(await (await fetch(second.url + new URL(linkIn(text)).pathname)).text()).toBe(BYTES);
     expect(emulator.requests.filter(({ path }) => path.endsWith("/content"))).toHaveLength(1);
-    // The other proxy knows the links in the input of the next request.
+    // The other proxy restores the links in the input of the next request.
     await answerOf(second, { input: [{ role: "assistant", content: text }] });
     const { input } = emulator.requests.findLast(({ method }) => method === "POST")!.body as {
       input: object[];

@@ -147,7 +147,7 @@ it("the sentence and the beginning of the prompt that a cache can use", () => {
   expect(alone.at(-1)).not.toBe(later[alone.length - 1]);
   expect(alone.at(-1)).toContain("sandbox:/mnt/data/report.csv");
 
-  // Messages that are stored as they were sent keep the beginning.
+  // If the caller stores the messages as they were sent, the next prompt begins with the same messages.
   const { input: sent } = addLinkInstruction({ ...REQUEST, input: first });
   const next = addLinkInstruction({ ...REQUEST, input: [...sent, ...second.slice(1)] });
   expect(next.input.slice(0, sent.length)).toEqual(sent);

@@ -18,7 +18,7 @@ const PAGE = "docs/webhook.md";
 const MINUTE = 60_000;
 const DAY = 24 * 60 * MINUTE;
 
-/** A database, and what the tests do with it besides running the page's code. */
+/** A database, and the functions that the tests need besides the page's code. */
 interface Database {
   /** Returns a store for another machine. */
   machine(): WebhookDeliveries;

@@ -6,7 +6,7 @@ import { shown } from "./terminal.js";
 const MOST_MODELS = 1000;
 const OTHER_MODELS = "(others)";
 const NO_MODEL = "(none)";
-/** In characters. No model has a name that is nearly as long. */
+/** The longest name of a model, in characters. The names of real models are much shorter. */
 const LONGEST_MODEL = 100;
 
 /** The counts of one model, or of all models together. */

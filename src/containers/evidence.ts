@@ -107,7 +107,7 @@ export class EvidenceLog {
     noteAt(this.names, name, place, number);
   }
 
-  /** Records the path at `start`. Its end is unclear, so several readings are recorded: up to the end of word, quotes or line. */
+  /** Records the path at `start`. Its end is unclear, so several readings are recorded: to the end of a word, of quotes or the line. */
   #readPath(text: string, start: number, root: string, place: Place, isCalled: boolean): void {
     const rest = text.slice(start, start + LONGEST_PATH);
     const line = /^[^\r\n]*/.exec(rest)![0];

@@ -1,4 +1,7 @@
-/** Handles failed requests to other servers: whether and when to retry, which error to report, and how to cancel a body. */
+/**
+ * Handles failed requests to other servers: whether to retry, after what delay (`Retry-After`), which error to report, and how to
+ * cancel a body.
+ */
 
 /**
  * Returns whether a failed request should be retried: after status 429 or 5xx, and after an error without a status, such as a

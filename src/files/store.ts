@@ -85,7 +85,7 @@ const PLAIN_ID = /^(?=.{1,100}$)[a-z\d]+[_-][a-z\d_-]*$/;
 const HASHED_ID = /^sha256\.[\da-f]{64}$/;
 const IMAGES = "images";
 
-/** Whether this package makes such keys. They are safe as paths on any disk. */
+/** Whether a text has the form of this package's keys. Such keys are safe as paths on any disk. */
 export function isKey(key: string): boolean {
   const [first = "", second = "", ...more] = key.split("/");
   const isPart = (part: string): boolean => PLAIN_ID.test(part) || HASHED_ID.test(part);

@@ -225,7 +225,7 @@ const LETTER_N = 0x6e;
 
 /** How many bytes of text are collected before they must be read. */
 const MOST_COLLECTED = 4096;
-/** Marks the bytes that a mention, or markup that affects links, needs. */
+/** A table of the bytes that occur in mentions and in markup that affects links. */
 const MENTION_BYTES = tableOf("%&`<!][=");
 const WORD_BYTES = tableOf("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_");
 /** The words with which a path in prose can start, in lower case. */

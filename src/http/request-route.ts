@@ -4,7 +4,7 @@ import type { AnswerShape } from "./json.js";
 
 type Fetch = typeof globalThis.fetch;
 
-/** A request whose answer is a response, or items that may be messages. */
+/** A request that is answered with a response, or with items that may be messages. */
 export interface Route extends AnswerShape {
   /** The request creates a response. All others read or cancel one, or read items. */
   isCreate: boolean;

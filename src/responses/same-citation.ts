@@ -1,7 +1,7 @@
 /** Compares citations and files. An id from a gateway can be a value of any type. */
 import type { Annotation, ContainerFileCitation } from "../types.js";
 
-/** Returns a map key for a cited file. It has the container, as two containers can use the same id. No id has a line feed. */
+/** Returns a map key for a cited file, made of both ids: two containers can use the same file id. No id contains a line feed. */
 export function fileKeyOf({ container_id, file_id }: Pick<Annotation, "container_id" | "file_id">): string {
   return typeof container_id === "string" && typeof file_id === "string" ? `${container_id}\n${file_id}` : "";
 }

@@ -38,7 +38,7 @@ export class Lane {
     return isLatest(number - 1) || (type === "response.output_text.annotation.added" && isLatest(number));
   }
 
-  /** Records an event that belongs to this lane or to another one. */
+  /** Records an event that may belong to this lane or to another one. */
   noteUncertain({ sequence_number: number }: Event): void {
     if (typeof number === "number") this.#uncertain.add(number);
     if (this.#uncertain.size > MOST_NUMBERS) this.lose();
@@ -194,7 +194,7 @@ export class Lanes {
     if (this.#byItem.size > MOST_ITEMS) this.#byItem.delete(this.#byItem.keys().next().value);
   }
 
-  /** Stops assigning events by number if the number of an event that names its lane shows a gap. */
+  /** Checks the number of an event that names its lane. If it shows a gap, no event is assigned by number any more. */
   #checkNumber(lane: Lane, event: Event): void {
     if (this.#byResponse.size > 1 && !lane.mayExpect(event)) this.#areCounted = false;
   }

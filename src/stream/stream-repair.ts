@@ -466,7 +466,7 @@ export class StreamRepair {
   }
 }
 
-/** The events that carry a text piece by piece, and its annotations. */
+/** The types of events that carry one piece of a text, or one annotation. */
 const PARTS_OF_TEXT: ReadonlySet<unknown> = new Set([
   "response.output_text.delta",
   "response.output_text.annotation.added",

@@ -130,7 +130,7 @@ export class Caller {
   }
 }
 
-/** Cuts a long text before a word, because a recording can only recognize whole secrets. */
+/** Shortens a long text between two words, because only whole secrets are recognized and removed from a recording. */
 function shortened(text: string): string {
   if (text.length <= LONGEST_MESSAGE) return text;
   return `${text.slice(0, Math.max(0, text.lastIndexOf(" ", LONGEST_MESSAGE)))} …`;

@@ -63,7 +63,7 @@ const PERSONAL_WORDS = [
 const BEARER = /\bBearer \S+/gi;
 const URL_IN_TEXT = /\bhttps?:\/\/[^\s"'<>)\]]+/gi;
 
-/** The host in a recording, in place of any other than OpenAI's. */
+/** The host that replaces all hosts in a recording, except OpenAI's. */
 const OTHER_HOST = "host.invalid";
 const OPENAI_MODEL =
   /^(?:openai\/)?(?:gpt-|chatgpt-|o)\d+(?:\.\d+)?[a-z]?(?:-(?:\d+|chat|codex|latest|max|mini|nano|preview|pro|turbo))*$/;
@@ -254,7 +254,7 @@ function isKept(field: string): boolean {
   return field === "" || STRUCTURES.has(field) || TEXTS.has(field) || ID_FIELD.test(field);
 }
 
-/** The name of a field whose own name was removed. */
+/** Replaces the name of a field if a recording must not contain that name. */
 const UNKNOWN = "?";
 
 /** Returns the name of a field, except that the `id` of a model is a model's name. */

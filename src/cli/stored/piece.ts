@@ -12,7 +12,7 @@ export type Shape =
 export interface Piece {
   bytes: Buffer;
   shape: Shape;
-  /** A record's line number, or which value it is, from 1. 0 for bytes between records. A line includes its newline. */
+  /** The number of the record's line, or of its value, from 1. 0 for bytes between records. A line includes its newline. */
   number: number;
   /** How many lines of the input are complete at the end of this piece. */
   lines: number;
