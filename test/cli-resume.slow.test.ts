@@ -273,8 +273,8 @@ describe("a changed input", () => {
   it.each([
     ["lines were added", input, input + lines([responseOf(60)])],
     ["its last line was incomplete", input.slice(0, -100), input + lines([responseOf(60)])],
-    ["it was cut off behind the part that was read", input + lines([responseOf(60)]), input],
-  ])("may differ behind the part that was read: %s", async (_, then, now) => {
+    ["it was cut off after the part that was read", input + lines([responseOf(60)]), input],
+  ])("may differ after the part that was read: %s", async (_, then, now) => {
     await writeFile(at("in.jsonl"), then);
     await killed([at("in.jsonl"), "--out", at("out")]);
     await writeFile(at("in.jsonl"), now);

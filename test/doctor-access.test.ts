@@ -116,7 +116,7 @@ describe("the base URL", () => {
     expect(JSON.stringify(checks)).not.toContain(KEY);
   });
 
-  it("may fail once: a failing service is a warning, and the checks go on", async () => {
+  it("may fail once: a failing service is a warning, and the checks continue", async () => {
     const wrap = answering((route) => (route.includes("/models/") ? apiError(503, "down") : undefined));
     const { checks } = await examined({}, { wrap });
     expect(checks["base URL"]).toMatchObject({ mark: "warning", seen: `${OPENAI} answers with 503` });

@@ -101,7 +101,7 @@ describe("citations", () => {
 describe("the predefined models", () => {
   const asked = { input: "Link as [x](sandbox:/mnt/data/x)." };
 
-  it("compliantModel writes links only if it is asked to", async () => {
+  it("compliantModel writes links only if the request asks for them", async () => {
     const emulator = createResponsesEmulator({
       script: compliantModel({ files: { "b.txt": "b", "/mnt/data/c/d.txt": "d" } }),
     });
@@ -116,7 +116,7 @@ describe("the predefined models", () => {
     expect(cited(instructed)).toHaveLength(2);
   });
 
-  it("stubbornModel writes no links even if it is asked to", async () => {
+  it("stubbornModel writes no links even if the request asks for them", async () => {
     const response = await respond(createResponsesEmulator({ script: stubbornModel() }), asked);
     expect(parts(response)[0]).toMatchObject({ text: "Download: /mnt/data/report.csv", annotations: [] });
   });

@@ -74,7 +74,7 @@ const post = (more: object = {}): RequestInit => ({
 
 describe.each(IDS)("the id %j", (id) => {
   it.each([false, true])(
-    "of a container is asked about, and its files are cited with it, stream: %s",
+    "of a container is used in requests, and its files are cited with it, stream: %s",
     async (stream) => {
       const { fetch, idsIn } = gatewayOf(id);
       const answer = await createFileCitationsFetch({ fetch })(`${BASE}/responses`, post({ stream }));

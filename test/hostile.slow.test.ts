@@ -38,7 +38,7 @@ const IDS: [name: string, id: string][] = [
   ["two dots", ".."],
   ["one dot", "."],
   ["encoded dots", "%2e%2e"],
-  ["a way up behind an id", "cntr_x/../../models?"],
+  ["a parent folder after an id", "cntr_x/../../models?"],
   ["another call", "cntr_x/files/cfile_x/content"],
   ["a query", "cntr_x?limit=1"],
   ["a fragment", "cntr_x#"],
@@ -144,14 +144,17 @@ describe("no id leads a request to another URL", () => {
     ["cntr_x?limit=1", "cntr_x%3Flimit=1"],
     ["//elsewhere.invalid/x", "%2F%2Felsewhere.invalid%2Fx"],
     ["%2e%2e", "%252e%252e"],
-  ])("and the container %j is asked about, in one segment of the path", async (id, segment) => {
-    const given = PLACES["code_interpreter_call.container_id"]!(id);
-    const api = apiOf(given);
-    const { report } = await repairResponse(responseOf(given), api.client, QUIET);
-    expect(api.lists[0]).toBe(`/v1/containers/${segment}/files`);
-    expect(api.stray).toEqual([]);
-    expect(report.outcome).toBe("recovered");
-  });
+  ])(
+    "and the list of the container %j is requested, with the id in one segment of the path",
+    async (id, segment) => {
+      const given = PLACES["code_interpreter_call.container_id"]!(id);
+      const api = apiOf(given);
+      const { report } = await repairResponse(responseOf(given), api.client, QUIET);
+      expect(api.lists[0]).toBe(`/v1/containers/${segment}/files`);
+      expect(api.stray).toEqual([]);
+      expect(report.outcome).toBe("recovered");
+    },
+  );
 
   it("the command's repair", async () => {
     const folder = await mkdtemp(join(tmpdir(), "hostile-test-"));

@@ -254,7 +254,7 @@ describe("several containers", () => {
   });
 });
 
-it("a file that was written long after the response ended is none of its unmentioned files", async () => {
+it("a file that was written long after the response ended is not one of its unmentioned files", async () => {
   const later = fresh("later", "x/report.pdf", { created_at: 1_760_100_000 });
   const given = response([run("open('report.pdf', 'w')"), says("Done.")], {
     created_at: 1_760_000_000,

@@ -87,7 +87,7 @@ describe("an error", () => {
       ],
     ],
     [
-      "calls that are none",
+      "calls with invalid fields",
       [
         { type: "code_interpreter_call", outputs: [null], code: 7 },
         { type: "shell_call" },

@@ -145,7 +145,7 @@ describe("beta.responses", () => {
     ["create", plain, (client: OpenAI) => beta(client).create({ ...REQUEST, betas })],
     ["retrieve", plain, (client: OpenAI) => beta(client).retrieve("resp_1", { betas })],
     ["cancel", plain, (client: OpenAI) => beta(client).cancel("resp_1", { betas })],
-  ])("%s: repaired, and the list is asked for without the beta query", async (_, answer, ask) => {
+  ])("%s: repaired, and the list is requested without the beta query", async (_, answer, ask) => {
     const api = setUp(answer);
     expect(cited(await ask(api.client))).toEqual(FOUND);
     expect(new URL(api.asked[0]!.url).searchParams.get("beta")).toBe("true");
@@ -155,7 +155,7 @@ describe("beta.responses", () => {
   it.each([
     ["create", (client: OpenAI) => beta(client).create({ ...REQUEST, stream: true })],
     ["retrieve", (client: OpenAI) => beta(client).retrieve("resp_1", { stream: true })],
-  ])("%s with stream: repaired, and the list is asked for without the beta query", async (_, ask) => {
+  ])("%s with stream: repaired, and the list is requested without the beta query", async (_, ask) => {
     const api = setUp(streamed);
     const events = [];
     for await (const event of await ask(api.client)) events.push(event);

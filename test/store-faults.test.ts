@@ -59,7 +59,7 @@ describe("a store that fails to copy", () => {
     expect(errors).toMatchObject([{ message: "no bucket" }, { message: "no bucket" }]);
   });
 
-  it("by hanging: the copy is given up after 90 seconds, and other copies go on", async () => {
+  it("by hanging: the copy is given up after 90 seconds, and other copies continue", async () => {
     vi.useFakeTimers();
     const { store, real, overrides, copies } = memoryStore();
     overrides.put = (key, ...rest) =>

@@ -36,7 +36,7 @@ class ApiError extends Error {
   }
 }
 
-/** Which server is asked, and how. */
+/** The server that gets the requests, and the key and headers of the requests. */
 export interface Connection {
   /** The API key. `undefined` if none is set. */
   key: string | undefined;

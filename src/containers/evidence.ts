@@ -207,7 +207,7 @@ export class Evidence {
   namesOtherPath(name: string, path: string): boolean {
     const relative = this.#log.readRelativePaths().relativeByName.get(name) ?? [];
     const others = [...this.pathsTo(name), ...[...relative].filter((other) => this.mayNamePath(other))];
-    // `cp /mnt/data/in.csv /mnt/data/a.csv`: one reading of the first path goes on to the end of the line.
+    // `cp /mnt/data/in.csv /mnt/data/a.csv`: one reading of the first path extends to the end of the line.
     return others.some((other) => other !== path && !other.endsWith(` ${path}`));
   }
 

@@ -39,7 +39,7 @@ export interface TextPart {
   asked: readonly string[];
   /** The markup of the text, if the text is only a piece of one. */
   markup?: Markup | undefined;
-  /** The path or name at the end of a piece, without the root. It may go on in the next piece. */
+  /** The path or name at the end of a piece, without the root. It may continue in the next piece. */
   lastName?: string | undefined;
 }
 

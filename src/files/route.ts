@@ -89,7 +89,7 @@ export interface FileRoute {
   originals: (text: string) => Promise<readonly OriginalText[]>;
   /**
    * Resolves when no file is being copied into the `store`, also if a copy failed. Never rejects. Without a `store`, it resolves
-   * at once. A process that is told to end must await this before `process.exit`. Workers pass it to `waitUntil`.
+   * at once. A process that receives a signal must await this before `process.exit`. Workers pass it to `waitUntil`.
    */
   keep: () => Promise<void>;
 }

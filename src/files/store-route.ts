@@ -95,7 +95,7 @@ export function createStoreRoute(
 
 const UNREACHABLE = "the container has expired, and the store could not be read";
 
-/** Returns the file of an API's answer, which has the whole file or the range that the API was asked for. */
+/** Returns the file in an answer of the API. The answer has the whole file or the requested range. */
 function containerSource({ status, headers, body }: Response): Source {
   const cancel = () => body?.cancel();
   // The headers of an encoded body count encoded bytes.
@@ -111,7 +111,7 @@ function containerSource({ status, headers, body }: Response): Source {
     open(range) {
       if (range?.start === Number(first) && range.end === Number(last) + 1) return body;
       cancel()?.catch(() => {});
-      throw new Error("the API sent another range than the one that was asked for");
+      throw new Error("the API sent a range other than the requested one");
     },
     cancel,
   };

@@ -21,7 +21,7 @@ export class LaneFrames {
   readonly #byLane = new Map<Lane, FrameRepair>();
   readonly #first: FrameRepair;
   #sentCount = 0;
-  /** The lanes with a waiting frame. The promise resolves when that frame and the frames behind it have been sent. */
+  /** The lanes with a waiting frame. The promise resolves when that frame and the frames after it have been sent. */
   readonly #waiting = new Map<Lane, Promise<unknown>>();
   /** Splits the chunks once the stream carries several responses. */
   #splitter: FrameSplitter | undefined;

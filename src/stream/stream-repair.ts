@@ -156,7 +156,7 @@ export class StreamRepair {
     this.#repair.noteError(error);
   }
 
-  /** Records that an event of a response may be missing: the response in progress, or one that waits behind it. */
+  /** Records that an event of a response may be missing: the response in progress, or one that waits after it. */
   noteMissed(responseId: string): void {
     this.#missedIn = responseId;
     this.#repair.noteMissed();
@@ -331,7 +331,7 @@ export class StreamRepair {
     return replace(event, "item", repairItem(this.#repair, item, outputIndex));
   }
 
-  /** Starts a new repair if the stream goes on with another response, as a WebSocket does. No state is carried over. */
+  /** Starts a new repair if the stream continues with another response, as a WebSocket does. No state is carried over. */
   #begin(responseId: unknown): void {
     if (this.#isFinished || (this.#responseId !== undefined && this.#responseId !== responseId)) {
       this.#finish();

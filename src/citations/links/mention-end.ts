@@ -97,7 +97,7 @@ function endOfSpan({ text, isEnded }: GrowingText, { paragraph, start }: OpenMen
   for (let found = TICKS_OR_BREAK.exec(text); found; found = TICKS_OR_BREAK.exec(text)) {
     const end = TICKS_OR_BREAK.lastIndex;
     if (!found[0].startsWith("`")) return end;
-    if (end === text.length && !isEnded) return undefined; // the run may go on
+    if (end === text.length && !isEnded) return undefined; // the run may continue
     if (open.has(found[0].length)) return Math.min(end + 1, text.length);
   }
   return undefined;
