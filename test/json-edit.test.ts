@@ -1,7 +1,10 @@
-/** Tests edits of JSON bytes: the result parses to the changed value, and all bytes outside the change stay the same. */
+/**
+ * Tests edits of JSON bytes: the result parses to the changed value, and all bytes outside the change stay the same. Long, as the
+ * generators of JSON in unusual formats are here too.
+ */
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
-import { editJson } from "../src/http/json-edit.js";
+import { editJson, editJsonText } from "../src/http/json-edit.js";
 
 function edited(text: string, before: unknown, after: unknown): string {
   return Buffer.from(editJson(Buffer.from(text), before, after)).toString();
@@ -109,6 +112,53 @@ describe("an added annotation", () => {
     ['{"annotations":{"x":[1]},"b":"\\ud83d"}', '{"annotations":[{"n":1}],"b":"\\ud83d"}'],
   ])("is written into %s", (text, expected) => {
     expect(cite(text)).toBe(expected);
+  });
+});
+
+describe("a repeated key", () => {
+  // The text of the last member is [[2]]. The earlier members have other types and lengths.
+  it.each(["1", '"a b"', "[]", "[[]]", "[[2,3],4]", '{"x":[1]}', "[{}]", '["]",2]', "[[[ ]]]"])(
+    "keeps the bytes of an earlier member %s",
+    (earlier) => {
+      const textOf = (member: string): string => `[{"a": ${earlier} ,"b":1.0,"a":${member} ,"c": []}]`;
+      const before = JSON.parse(textOf("[[2]]"));
+      const after = [{ ...before[0], a: [[2, "é"], 5] }];
+      expect(edited(textOf("[[2]]"), before, after)).toBe(textOf('[[2,"é"],5]'));
+    },
+  );
+
+  it("keeps the bytes of earlier members at several levels", () => {
+    const text = '{"a":{"a":[1],"a":[0]},"b":"","a":{"a":[2.0],"a":[3.0]},"b":"x"}';
+    const before = JSON.parse(text);
+    const after = { ...before, a: { a: [3, 4] }, b: "xy" };
+    expect(edited(text, before, after)).toBe(
+      '{"a":{"a":[1],"a":[0]},"b":"","a":{"a":[2.0],"a":[3.0,4]},"b":"xy"}',
+    );
+  });
+});
+
+describe("JSON in a string", () => {
+  it.each([
+    '{"n":1.0,"a":[] }',
+    '{"n":"\\u00e9","a":[ ],"a":["x"]}',
+    '{"é":"🎉","a":[]}',
+    '\ufeff{"n":1,"a":[]}',
+    "{}",
+  ])("is edited like bytes: %s", (text) => {
+    const before = JSON.parse(text.replace(/^\ufeff/, ""));
+    const after = { ...before, z: "é", a: [...(before.a ?? []), { n: 1 }, "\ud83d\n"] };
+    expect(editJsonText(text, before, after)).toBe(edited(text, before, after));
+    expect(editJsonText(text, before, before)).toBe(text);
+  });
+});
+
+describe("JSON between other bytes", () => {
+  it.each(["data: ", "\ufeffdata:", "data:\ufeff"])("is edited after %j", (head) => {
+    const [json, tail] = ['{"n":1.0,"a":[]}', "\r\nid: 7\r\n\r\n"];
+    const before = JSON.parse(json);
+    const start = Buffer.byteLength(head.replace(/(?<=:)\ufeff/, ""));
+    const result = editJson(Buffer.from(head + json + tail), before, { ...before, a: [1] }, start);
+    expect(Buffer.from(result).toString()).toBe(`${head}{"n":1.0,"a":[1]}${tail}`);
   });
 });
 

@@ -7,7 +7,7 @@ import { withLinkInstruction } from "../responses/instruction.js";
 import { withRestoredInput } from "../responses/restored-input.js";
 import { concat, LONGEST_TEXT, readerOnDemand, webStreamOf } from "./body.js";
 import { withoutBodyHeaders } from "./end-to-end.js";
-import { editJson, parseObject } from "./json-edit.js";
+import { editJson, editJsonText, parseObject } from "./json-edit.js";
 
 type Fetch = typeof globalThis.fetch;
 type Input = Parameters<Fetch>[0];
@@ -99,9 +99,8 @@ function edited(
   params: object,
   changed: object,
 ): string | Uint8Array<ArrayBuffer> {
-  if (typeof body !== "string") return editJson(body, params, changed) as Uint8Array<ArrayBuffer>;
-  const bytes = editJson(new TextEncoder().encode(body), params, changed);
-  return new TextDecoder("utf-8", { ignoreBOM: true }).decode(bytes);
+  if (typeof body === "string") return editJsonText(body, params, changed);
+  return editJson(body, params, changed) as Uint8Array<ArrayBuffer>;
 }
 
 /** The most bytes of an error's body that are read. The API's errors are shorter. */

@@ -5,6 +5,8 @@
 import { isRecord } from "../errors.js";
 
 const decoder = new TextDecoder();
+/** Keeps a byte order mark. */
+const withMarkDecoder = new TextDecoder("utf-8", { ignoreBOM: true });
 const encoder = new TextEncoder();
 
 /**
@@ -15,12 +17,25 @@ const encoder = new TextEncoder();
  * @param before what `JSON.parse` returned for it.
  * @param after a changed copy of `before`. The unchanged parts must be the same objects in both: they are skipped without a
  *   comparison. Changes must not be nested more than a few thousand levels deep.
+ * @param start the offset at which the JSON starts, if other bytes come before it. Bytes after an object or an array are kept too.
  */
-export function editJson(json: Uint8Array, before: unknown, after: unknown): Uint8Array {
+export function editJson(json: Uint8Array, before: unknown, after: unknown, start = 0): Uint8Array {
   if (Object.is(before, after)) return json;
   const editor = new Editor(json);
-  editor.change(startOfValue(json, hasByteOrderMark(json) ? 3 : 0), before, after);
+  editor.change(startOfValue(json, hasByteOrderMark(json, start) ? start + 3 : start), before, after);
   return editor.result();
+}
+
+/** Does the same with JSON in a string. A lone surrogate becomes U+FFFD, as when `fetch` sends the string. */
+export function editJsonText(json: string, before: unknown, after: unknown): string {
+  if (Object.is(before, after)) return json;
+  const bytes = encoder.encode(json);
+  const isAscii = bytes.length === json.length;
+  if (!isAscii) return withMarkDecoder.decode(editJson(bytes, before, after));
+  // The offsets are the same in the string, which saves copying and decoding the bytes.
+  const editor = new Editor(bytes);
+  editor.change(startOfValue(bytes, 0), before, after);
+  return editor.resultIn(json);
 }
 
 /** Parses JSON. Returns `undefined` if it is invalid or its value is not an object. */
@@ -34,16 +49,19 @@ export function parseObject(json: Uint8Array | string): Record<string, unknown> 
   }
 }
 
-export function hasByteOrderMark(bytes: Uint8Array): boolean {
-  return bytes[0] === 0xef && bytes[1] === 0xbb && bytes[2] === 0xbf;
+export function hasByteOrderMark(bytes: Uint8Array, at = 0): boolean {
+  return bytes[at] === 0xef && bytes[at + 1] === 0xbb && bytes[at + 2] === 0xbf;
 }
 
 const LF = 0x0a;
 const QUOTE = 0x22;
 const COMMA = 0x2c;
 const BACKSLASH = 0x5c;
+const OPEN_ARRAY = 0x5b;
+const CLOSE_ARRAY = 0x5d;
+const OPEN_OBJECT = 0x7b;
 
-/** Walks through the JSON, twice for each level that changed, and records the edits in the order of their offsets. */
+/** Walks through the JSON once and records the edits in the order of their offsets. */
 class Editor {
   readonly #json: Uint8Array;
   /** The start and end offsets of each replaced range, alternating. */
@@ -79,11 +97,31 @@ class Editor {
     return result;
   }
 
-  /** Changes the value that starts at `start`. Returns the offset after it. */
+  /** Returns the result as a string. `json` is the string of the bytes, all of which are ASCII. */
+  resultIn(json: string): string {
+    let result = "";
+    let copied = 0;
+    for (const [edit, text] of this.#texts.entries()) {
+      result += json.slice(copied, this.#ranges[2 * edit]) + text;
+      copied = this.#ranges[2 * edit + 1]!;
+    }
+    return result + json.slice(copied);
+  }
+
+  /**
+   * Changes the value that starts at `start`. Returns the offset after it. The value differs from `before` if it belongs to a member
+   * whose key is repeated later. In that case, the edits are undone at the later member.
+   */
   change(start: number, before: unknown, after: unknown): number {
-    if (Array.isArray(before) && Array.isArray(after) && after.length >= before.length)
+    const first = this.#json[start];
+    if (
+      first === OPEN_ARRAY &&
+      Array.isArray(before) &&
+      Array.isArray(after) &&
+      after.length >= before.length
+    )
       return this.#changeArray(start, before, after);
-    if (isRecord(before) && isRecord(after) && Object.keys(before).every((key) => Object.hasOwn(after, key)))
+    if (first === OPEN_OBJECT && isRecord(before) && isRecord(after) && hasKeysOf(before, after))
       return this.#changeObject(start, before, after);
     const end = endOfValue(this.#json, start);
     const added = addedText(before, after);
@@ -95,36 +133,48 @@ class Editor {
   #changeArray(start: number, before: readonly unknown[], after: readonly unknown[]): number {
     const json = this.#json;
     let end = start + 1;
-    for (let index = 0; index < before.length; index++) {
-      const element = startOfNext(json, end);
-      const isSame = Object.is(before[index], after[index]);
-      end = isSame ? endOfValue(json, element) : this.change(element, before[index], after[index]);
+    let count = 0;
+    for (let at = startOfNext(json, end); json[at] !== CLOSE_ARRAY; at = startOfNext(json, end)) {
+      const isSame = count >= before.length || Object.is(before[count], after[count]);
+      end = isSame ? endOfValue(json, at) : this.change(at, before[count], after[count]);
+      count++;
     }
     const added = after.slice(before.length).map((element) => JSON.stringify(element));
-    this.#add(end, added, before.length > 0);
+    this.#add(end, added, count > 0);
     return startOfValue(json, end) + 1;
   }
 
   #changeObject(start: number, before: Record<string, unknown>, after: Record<string, unknown>): number {
     const json = this.#json;
-    const changed = new Map<string, number>();
+    /** The numbers of the first edit in each changed member, and of the edit after its last. */
+    const edits = new Map<string, [first: number, next: number]>();
     const keys = Object.keys(before);
     let end = start + 1;
     let count = 0;
     for (let at = startOfNext(json, end); json[at] === QUOTE; at = startOfNext(json, end)) {
       const endOfKey = endOfString(json, at);
       const value = startOfValue(json, startOfValue(json, endOfKey) + 1); // after the colon
-      end = endOfValue(json, value);
       const key = readKey(json, at, endOfKey, keys[count++]);
-      if (Object.is(before[key], after[key])) continue;
-      changed.delete(key); // JSON.parse uses the last of several members with the same key
-      changed.set(key, value);
+      if (Object.is(before[key], after[key])) end = endOfValue(json, value);
+      else {
+        this.#undo(edits.get(key)); // JSON.parse uses the last of several members with the same key
+        const first = this.#texts.length;
+        end = this.change(value, before[key], after[key]);
+        edits.set(key, [first, this.#texts.length]);
+      }
     }
-    for (const [key, value] of changed) this.change(value, before[key], after[key]);
     const added = Object.keys(after).filter((key) => !Object.hasOwn(before, key));
     const members = added.map((key) => `${JSON.stringify(key)}:${JSON.stringify(after[key])}`);
     this.#add(end, members, count > 0);
     return startOfValue(json, end) + 1;
+  }
+
+  /** Makes edits change nothing. */
+  #undo([first, next]: readonly [number, number] = [0, 0]): void {
+    for (let edit = first; edit < next; edit++) {
+      this.#ranges[2 * edit + 1] = this.#ranges[2 * edit]!;
+      this.#texts[edit] = "";
+    }
   }
 
   /** Inserts members or elements at `at`, with a comma before them if they follow another one. */
@@ -136,6 +186,10 @@ class Editor {
     this.#ranges.push(start, end);
     this.#texts.push(text);
   }
+}
+
+function hasKeysOf(before: object, after: object): boolean {
+  return Object.keys(before).every((key) => Object.hasOwn(after, key));
 }
 
 /** Returns the text that was appended to a string, or `undefined` for any other change. */
