@@ -14,6 +14,23 @@ async function setUpLimits(limits = {}) {
   return { proxy, bodies: () => seen.map(({ body }) => body) };
 }
 
+/** A proxy with the default limits for waiting and for held bytes. Its upstream reads each body and answers `{}`. */
+function proxyWithDefaults() {
+  const lengths: number[] = [];
+  const goOn = gate();
+  const proxy = createProxy({
+    upstream: "https://api.example/v1",
+    maxBody: 2 ** 40,
+    maxJson: 2 ** 40,
+    async fetch(_, init) {
+      lengths.push((await new Response(init!.body).arrayBuffer()).byteLength);
+      await goOn.promise;
+      return new Response("{}");
+    },
+  });
+  return { proxy, lengths, goOn };
+}
+
 /** Sends the head of a request and the first `bytes` of its body. */
 function begin(url: string, bytes: number, headers: Record<string, string> = WITH_KEY): ClientRequest {
   const asking = request(url, { method: "POST", headers: { ...headers, "transfer-encoding": "chunked" } });
@@ -44,6 +61,40 @@ describe("the idle limit of a body", () => {
     expect([answer.statusCode, code, answer.headers.connection]).toEqual([408, "request_timeout", "close"]);
     if (!asking.closed) await once(asking, "close");
     expect(await proxy.logged(1)).toMatchObject([{ method: "POST", path: `/v1${path}`, status: 408 }]);
+  });
+
+  it.each([
+    ["POST /responses", "/v1/responses", WITH_KEY],
+    ["an upload", "/v1/files", {}],
+  ])("is 60 seconds for each chunk by default: %s", async (_, path, headers) => {
+    vi.useFakeTimers({ toFake: ["setTimeout", "clearTimeout"] });
+    try {
+      const { proxy } = proxyWithDefaults();
+      let send!: () => void;
+      const body = new ReadableStream<Uint8Array>({
+        start(controller) {
+          send = () => controller.enqueue(new Uint8Array(1));
+        },
+      });
+      const request = new Request(`http://localhost${path}`, {
+        method: "POST",
+        ...{ headers, body, duplex: "half" },
+      } as RequestInit);
+      let answer: Response | undefined;
+      const answered = proxy(request).then((given) => {
+        answer = given;
+      });
+      for (let chunk = 0; chunk < 3; chunk++) {
+        await vi.advanceTimersByTimeAsync(59_999);
+        expect(answer).toBeUndefined();
+        send();
+      }
+      await vi.advanceTimersByTimeAsync(60_000);
+      await answered;
+      expect([answer?.status, vi.getTimerCount()]).toEqual([408, 0]);
+    } finally {
+      vi.useRealTimers();
+    }
   });
 
   it("does not count time during which the upstream accepts no data", async () => {
@@ -131,6 +182,19 @@ describe("the memory limit of all bodies", () => {
     goOn.open();
     expect((await first).answer.statusCode).toBe(200);
     await vi.waitFor(async () => expect((await post(proxy, 1000)).answer.statusCode).toBe(200));
+  });
+
+  it("is 512 MB by default", async () => {
+    const { proxy, lengths } = proxyWithDefaults();
+    const ofLength = (length: number): Promise<Response> => {
+      const headers = { ...WITH_KEY, "content-length": String(length) };
+      return proxy(new Request("http://localhost/v1/responses", { method: "POST", headers, body: "x" }));
+    };
+    expect((await ofLength(512 * 2 ** 20 + 1)).status).toBe(413);
+    expect(lengths).toEqual([]);
+    const accepted = ofLength(512 * 2 ** 20);
+    await vi.waitFor(() => expect(lengths).toEqual([1]));
+    expect(await Promise.race([accepted, "not refused"])).toBe("not refused");
   });
 
   it("answers 413 to a body longer than the whole limit, with or without content-length", async () => {

@@ -1,12 +1,12 @@
 /**
- * Bodies and events that are too long for a string are passed on without being read, and the report says so. In these tests,
- * the limit is 2,000 bytes.
+ * Bodies and events that are too long for a string are passed on without being read, and the report says so. In most tests, the
+ * limit is 2,000 bytes.
  */
 import { describe, expect, it } from "vitest";
 import { ContainerMemory } from "../src/containers/memory.js";
 import { IncludeRefusals } from "../src/http/create-request.js";
 import { createMiddleware } from "../src/http/fetch.js";
-import type { Report } from "../src/index.js";
+import { createFileCitationsFetch, type Report } from "../src/index.js";
 import { settingsOf } from "../src/options.js";
 import { ANSWER, FOUND, PLAN, POST } from "./fetching.js";
 import { BASE, call, cited, eventsIn, frames, json, message, sse, streamOf, upstream } from "./upstream.js";
@@ -88,6 +88,65 @@ describe("a JSON answer", () => {
     const { body, reports } = await ask(inChunks(text, 7).answer);
     expect(cited(JSON.parse((await chunksOf(body)).join("")))).toEqual(FOUND);
     expect(reports).toMatchObject([{ outcome: "recovered" }]);
+  });
+});
+
+describe("the limit by default", () => {
+  const TOO_LONG = /too long to read: more than 536870888 bytes$/;
+
+  async function askByDefault(answer: Response, init?: RequestInit) {
+    const reports: Report[] = [];
+    const sent: unknown[] = [];
+    const fetch = createFileCitationsFetch({
+      onReport: (report) => reports.push(report),
+      async fetch(_, init) {
+        sent.push(init?.body);
+        return answer;
+      },
+    });
+    const answered = await fetch(init ? `${BASE}/responses` : `${BASE}/responses/resp_1`, init);
+    return { answer: answered, reports, sent };
+  }
+
+  it("is 512 MiB for a JSON answer, which is passed on as the same chunks", async () => {
+    // All chunks are the same array, so the body takes no more memory than one chunk.
+    const chunk = new Uint8Array(2 ** 24).fill(0x20);
+    const COUNT = 40;
+    let sent = 0;
+    const body = new ReadableStream<Uint8Array>(
+      {
+        pull(controller) {
+          if (sent++ < COUNT) controller.enqueue(chunk);
+          else controller.close();
+        },
+      },
+      { highWaterMark: 0 },
+    );
+    const { answer, reports } = await askByDefault(
+      new Response(body, { headers: { "content-type": "application/json" } }),
+    );
+    const received: Uint8Array[] = [];
+    const reader = answer.body!.getReader();
+    received.push((await reader.read()).value!);
+    expect(sent).toBe(32); // the first number of chunks that is longer than the longest string
+    for (let read = await reader.read(); !read.done; read = await reader.read()) received.push(read.value);
+    expect(received).toHaveLength(COUNT);
+    expect(received.every((one) => one === chunk)).toBe(true);
+    expect(reports).toMatchObject([
+      { outcome: "failed", error: { message: expect.stringMatching(TOO_LONG) } },
+    ]);
+  });
+
+  it("is 512 MiB for a request, which is sent as it is", async () => {
+    const body = new Uint8Array(2 ** 29); // the system provides its memory when it is first used
+    const { answer, reports, sent } = await askByDefault(json({ ...ANSWER, output: [] }), {
+      method: "POST",
+      body,
+    });
+    expect(sent).toHaveLength(1);
+    expect(sent[0]).toBe(body);
+    await answer.text();
+    expect(reports).toMatchObject([{ error: { message: expect.stringMatching(TOO_LONG) } }]);
   });
 });
 
