@@ -1,0 +1,38 @@
+/**
+ * Replacing links takes linear time for markup that does not end. Compares the CPU time of n and 8 n characters within one run:
+ * linear time gives a ratio of 8, quadratic time 64.
+ */
+import { expect, it } from "vitest";
+import { replaceFileLinks } from "../src/index.js";
+import { citation } from "./marked-text.js";
+
+const LIMIT = 32;
+/** Shorter times scatter too much, so they count as this time. Quadratic code takes seconds for the larger text. */
+const LEAST_MICROS = 1000;
+
+/** Returns the least CPU time of five runs, in microseconds. Other processes do not count. */
+function leastTime(text: string, runs: number): number {
+  const link = "[x](sandbox:/mnt/data/a.csv)";
+  const annotations = [citation(4, link.length - 1)];
+  const times = Array.from({ length: 5 }, () => {
+    const before = process.cpuUsage();
+    for (let run = 0; run < runs; run++) replaceFileLinks(`${link}\n\n${text}`, annotations, () => "u:1");
+    const { user, system } = process.cpuUsage(before);
+    return (user + system) / runs;
+  });
+  return Math.min(...times);
+}
+
+it.each<[string, (n: number) => string]>([
+  ["an open tag and spaces", (n) => `<a b${" ".repeat(n)}`],
+  ["open tags", (n) => "<a b".repeat(n / 4)],
+  ["an open attribute", (n) => `<a b="${"x".repeat(n)}`],
+  ["spaces around an equals sign", (n) => `<a b${" ".repeat(n / 2)}=${" ".repeat(n / 2)}`],
+  ["open comments", (n) => "<!-- ".repeat(n / 5)],
+  ["open brackets", (n) => "[".repeat(n)],
+  ["open code spans", (n) => "` `` ".repeat(n / 5)],
+])("%s", (_, make) => {
+  const [small, large] = [make(20_000), make(160_000)];
+  leastTime(small, 8); // compiles the code
+  expect(leastTime(large, 1) / Math.max(LEAST_MICROS, leastTime(small, 8))).toBeLessThan(LIMIT);
+});
