@@ -1,6 +1,12 @@
 /** Tests the option `links`: what a stream holds and sends, annotations, and notes in place of dead links. */
 import { describe, expect, it } from "vitest";
-import { type ContainerFile, type RepairOptions, repairResponse, replaceFileLinks } from "../src/index.js";
+import {
+  type ContainerFile,
+  type RepairOptions,
+  repairResponse,
+  replaceFileLinks,
+  resolveFileCitations,
+} from "../src/index.js";
 import {
   A,
   all,
@@ -175,6 +181,19 @@ describe("a note in place of a dead link", () => {
     expect(
       replaceFileLinks(part.text, part.annotations, toUrl, { unresolved, onMissing: () => "(gone)" }),
     ).toBe(noted);
+  });
+
+  it.each([
+    ["Saved in /mnt/data: a.csv", "Saved in /mnt/data: a.csv"],
+    ["Saved in `/mnt/data/`, or /mnt/data/out/", "Saved in `/mnt/data/`, or /mnt/data/out/"],
+    ['{"folder": "/mnt/data/"}', '{"folder": "/mnt/data/"}'],
+    ["See [the folder](sandbox:/mnt/data/).", "See (gone)."],
+  ])("is written for a folder only in a link: %s", async (text, expected) => {
+    const withFolder: Given = { text, files: [A] };
+    expect((await plain(withFolder, options)).text).toBe(expected);
+    expect((await streamed(withFolder, [5, 14, 20], options)).text).toBe(expected);
+    const { unresolved } = resolveFileCitations(text, [A]);
+    expect(replaceFileLinks(text, [], toUrl, { unresolved, onMissing: () => "(gone)" })).toBe(expected);
   });
 
   it("is not written if the list failed: the file may be there", async () => {

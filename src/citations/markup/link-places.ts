@@ -2,6 +2,7 @@
  * Decides where and in which form a cited range gets a link: a new link in prose, only the URL in the destination of an existing
  * link or in an HTML attribute, nothing in a label. Like `places.ts`, it looks at the text around an offset and builds no tree.
  */
+import type { UnresolvedMention } from "../../types.js";
 import { QUERY } from "../boundaries.js";
 import { meantRange } from "../meant-range.js";
 import { isInside, type Range } from "../ranges.js";
@@ -85,11 +86,14 @@ export class LinkPlaces {
     return this.#newLinkAt(isAutolink ? { start: start - 1, end: endOfUrl + 1 } : range);
   }
 
-  /** Returns the place for a note about a range. If the range is a link's destination, the note replaces the whole link. */
-  placeForNote(range: Range): LinkPlace | undefined {
-    const place = this.placeFor(range);
+  /**
+   * Returns the place for a note about a mention. If the mention is a link's destination, the note replaces the whole link. A folder
+   * gets a note only there: "Saved in /mnt/data: a.csv" has no dead link.
+   */
+  placeForNote(mention: Range & Pick<UnresolvedMention, "reason">): LinkPlace | undefined {
+    const place = this.placeFor(mention);
     if (!place || place.form === "attribute") return undefined;
-    if (place.form !== "destination") return place;
+    if (place.form !== "destination") return mention.reason === "directory" ? undefined : place;
     const link = linkAround(this.#text, place);
     return link && this.#newLinkAt(link);
   }
