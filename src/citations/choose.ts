@@ -1,6 +1,6 @@
 /** Chooses which mentions of a text are cited and which are reported. */
 import type { Annotation, UnresolvedMention } from "../types.js";
-import { ambiguous, type Found } from "./found.js";
+import { ambiguous, type Found, type NarrowName } from "./found.js";
 import { isRanged } from "./index-units.js";
 import type { Markup } from "./markup/markup.js";
 import { isLinkAt } from "./markup/places.js";
@@ -19,6 +19,7 @@ export interface Mentions {
   covered: readonly Range[];
   paths: PathMentions;
   names: readonly Found[];
+  narrowName: NarrowName;
 }
 
 export interface Chosen {
@@ -85,7 +86,13 @@ class Choice {
       !this.#markup.isInCodeBlock(mention.start) && handsOver(mention, labels);
     const shown = paths.found.filter((mention) => isShown(mention, this.#labels));
     const named = names.filter((mention) => isShown(mention, this.#labelsOfNames));
-    return [...shown, ...oncePerFile(this.#withoutPath(named))];
+    // Only now: a name is not narrowed to one file if a path in the text means another file of that name.
+    const { narrowName } = this.#mentions;
+    const narrowed = this.#withoutPath(named).map((mention) => ({
+      ...mention,
+      files: mention.files.length > 1 ? narrowName(mention.files) : mention.files,
+    }));
+    return [...shown, ...oncePerFile(narrowed)];
   }
 
   /**

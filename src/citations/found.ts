@@ -28,6 +28,9 @@ export type Outcome = Found | UnresolvedMention;
  */
 export type AcceptLookAlike = (file: ContainerFile, written: string, literal: string) => boolean;
 
+/** Returns the files that a name without a path can mean, out of several files that have the name. */
+export type NarrowName = (files: readonly IndexedFile[]) => readonly IndexedFile[];
+
 /** The files that a mention can mean, and the rule for look-alikes. */
 export interface Files {
   index: FileIndex;

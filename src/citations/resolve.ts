@@ -10,7 +10,7 @@ import type {
 } from "../types.js";
 import { choose } from "./choose.js";
 import { FileIndex, filenameOf } from "./file-index.js";
-import type { AcceptLookAlike, Found } from "./found.js";
+import type { AcceptLookAlike, Found, NarrowName } from "./found.js";
 import { checkIndexUnit, isRanged, rangesOf, toCodePoints } from "./index-units.js";
 import { type ApiCitation, CitedFiles, settleLookAlikes } from "./look-alikes.js";
 import { Markup } from "./markup/markup.js";
@@ -82,6 +82,8 @@ function isArrayOfObjects(value: unknown): boolean {
 interface IndexedResolveOptions extends ResolveOptions {
   /** Decides which look-alikes may be cited. Default: all. */
   acceptLookAlike?: AcceptLookAlike | undefined;
+  /** Decides which of several files a name without a path can mean. Default: all. */
+  narrowName?: NarrowName | undefined;
   /** The markup of the text. Default: read from the text. */
   markup?: Markup | undefined;
 }
@@ -95,6 +97,7 @@ export function resolveWithIndex(
     indexUnit = "auto",
     roots = DEFAULT_ROOTS,
     acceptLookAlike = () => true,
+    narrowName = (several) => several,
     markup = new Markup(text),
   }: IndexedResolveOptions = {},
 ): Resolution {
@@ -111,7 +114,7 @@ export function resolveWithIndex(
   }
 
   // Choose the mentions to cite and write their annotations.
-  const { cited, unresolved } = choose({ text, markup, given, covered, paths, names });
+  const { cited, unresolved } = choose({ text, markup, given, covered, paths, names, narrowName });
   const citations = toCitations(text, cited, unit);
   return { annotations: citations.map(({ annotation }) => annotation), citations, unresolved };
 }

@@ -3,8 +3,8 @@
  * a late list again.
  * Long, as everything that decides about one text is here.
  */
-import { type FileIndex, filenameOf, nameOf, namesOf } from "../citations/file-index.js";
-import type { AcceptLookAlike } from "../citations/found.js";
+import { type FileIndex, filenameOf, type IndexedFile, nameOf, namesOf } from "../citations/file-index.js";
+import type { AcceptLookAlike, NarrowName } from "../citations/found.js";
 import type { Markup } from "../citations/markup/markup.js";
 import { type Resolution, resolveWithIndex } from "../citations/resolve.js";
 import { fold } from "../citations/spelling.js";
@@ -30,6 +30,11 @@ export interface TextPart {
   turn: Evidence | undefined;
   /** When the response of the text began and ended. */
   lifetime: Lifetime;
+  /**
+   * The message of the text names a root: "saved in /mnt/data:". The code may build the names of the files in such a message.
+   * `undefined` for a piece of a text, as later text may name a root.
+   */
+  isRootNamed: boolean | undefined;
   /** The files of the text were searched before, after the same calls. If true, late lists are not requested again. */
   isRepeated: boolean;
   /**
@@ -158,8 +163,8 @@ class FileSearch {
 
   /** Returns the result. If a list is missing, mentions without a file are `container-unavailable`, not `not-found`. */
   result(): TextResolution {
-    const resolution = this.#withoutFolder(this.#resolution ?? this.#resolve(() => false));
-    this.#resolution = resolution;
+    this.#resolution ??= this.#resolve(() => false);
+    const resolution = this.#resolution;
     const isLacking = this.#isLate(this.#nearest) || this.#hasLookAlikes(resolution);
     const asked = [...this.#leaderOf.keys()];
     if (this.#isComplete) return { ...resolution, isLacking, asked };
@@ -174,14 +179,6 @@ class FileSearch {
     const { lastName } = this.#part;
     if (lastName === undefined) return false;
     return this.#recovery.lists.indexOf(this.#listed, this.#leaderOf).startsLonger(lastName);
-  }
-
-  /** Drops an unresolved mention of a root if a file name was cited, as in "Saved in /mnt/data: a.csv". */
-  #withoutFolder(resolution: Resolution): Resolution {
-    if (!resolution.citations.some(({ match }) => match === "filename")) return resolution;
-    const { roots } = this.#recovery.settings;
-    const unresolved = resolution.unresolved.filter(({ text }) => !roots.includes(text.replace(/\/$/, "")));
-    return { ...resolution, unresolved };
   }
 
   /** Returns whether files with a similar path may be cited once the response is complete. */
@@ -244,6 +241,7 @@ class FileSearch {
       ...settings,
       annotations: [...this.#part.given, ...found],
       acceptLookAlike,
+      narrowName: this.#narrowName,
       markup: this.#part.markup,
     });
     return this.#withMeantNames(this.#withOneReading(resolution), index);
@@ -390,6 +388,22 @@ class FileSearch {
     // A path below a root has at least two slashes, and a name without a scheme has none.
     if (!scope.hasCall || written !== `/${filenameOf(file)}` || !lifetime.has(file)) return false;
     return ![written, literal].some((path) => this.#evidence.namesOtherPath(nameOf(path), file.path));
+  };
+
+  /**
+   * Returns the only one of the files that the response wrote, if the message of the text names a root. Returns all files if the text
+   * may mean another one: a call names its path, or it is in a root itself, where the message says that the files are. Returns no
+   * file if it is unknown whether the message names a root: the name is then neither cited nor reported.
+   */
+  readonly #narrowName: NarrowName = (indexed) => {
+    const { isRootNamed, lifetime } = this.#part;
+    const isWritten = ({ file }: IndexedFile): boolean => file.source !== "user" && lifetime.has(file);
+    const written = indexed.filter(isWritten);
+    if (isRootNamed === false || written.length !== 1) return indexed;
+    const mayBeMeant = ({ file, folder }: IndexedFile): boolean =>
+      folder === "" || this.#evidence.mayNamePath(file.path);
+    if (indexed.some((other) => !isWritten(other) && mayBeMeant(other))) return indexed;
+    return isRootNamed ? written : [];
   };
 
   /**

@@ -104,6 +104,26 @@ export class ResponseItems {
   }
 }
 
+/** Returns whether a part of a message is text that can be annotated. */
+export function isOutputText(part: unknown): part is Record<string, unknown> & { text: string } {
+  return isRecord(part) && part.type === "output_text" && typeof part.text === "string";
+}
+
+/** Returns the parts of an item that can be texts, and the property that holds the parts; `undefined` if the item has none. */
+export function partsOf(item: unknown): { key: "content" | "output"; parts: readonly unknown[] } | undefined {
+  if (!isRecord(item)) return undefined;
+  // One agent's answer to another. Users may read it too.
+  const key = item.type === "multi_agent_call_output" ? "output" : "content";
+  const isText = key === "output" || item.type === "message";
+  const parts: unknown = item[key];
+  return isText && Array.isArray(parts) ? { key, parts } : undefined;
+}
+
+/** Returns the texts of an item that can be annotated. */
+export function outputTextsOf(item: unknown): string[] {
+  return (partsOf(item)?.parts ?? []).filter(isOutputText).map(({ text }) => text);
+}
+
 function namesContainer(item: unknown): boolean {
   return containerOfCall(item) !== undefined || containersNamedBy(item).length > 0;
 }

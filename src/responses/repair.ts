@@ -4,6 +4,7 @@ import { type FileSource, listFilesFrom } from "../containers/listing.js";
 import { asError, badInput, isRecord } from "../errors.js";
 import { type FileCitationsOptions, settingsOf } from "../options.js";
 import type { Annotation, PartPosition, Report } from "../types.js";
+import { isOutputText, partsOf } from "./items.js";
 import { FileCitationsError } from "./report.js";
 import type { TextWithAnnotations } from "./response-links.js";
 import { type RepairContext, ResponseRepair } from "./response-repair.js";
@@ -16,11 +17,6 @@ export function annotationsOf(part: Record<string, unknown>): readonly Annotatio
     : [];
 }
 
-/** Returns whether a part of a message is text that can be annotated. */
-export function isOutputText(part: unknown): part is Record<string, unknown> & { text: string } {
-  return isRecord(part) && part.type === "output_text" && typeof part.text === "string";
-}
-
 /** Returns a copy with some properties changed. The copy keeps all other properties, also non-enumerable ones of an SDK. */
 function copyWith<T extends object>(original: T, changes: Partial<T> | Record<string, unknown>): T {
   // The changes go into the descriptors: properties copied from a frozen object are read-only afterwards.
@@ -29,16 +25,6 @@ function copyWith<T extends object>(original: T, changes: Partial<T> | Record<st
     properties[key] = { value, enumerable: true, writable: true, configurable: true };
   }
   return Object.create(Object.getPrototypeOf(original), properties);
-}
-
-/** Returns the parts of an item that can be texts, and the property that holds the parts; `undefined` if the item has none. */
-export function partsOf(item: unknown): { key: "content" | "output"; parts: readonly unknown[] } | undefined {
-  if (!isRecord(item)) return undefined;
-  // One agent's answer to another. Users may read it too.
-  const key = item.type === "multi_agent_call_output" ? "output" : "content";
-  const isText = key === "output" || item.type === "message";
-  const parts: unknown = item[key];
-  return isText && Array.isArray(parts) ? { key, parts } : undefined;
 }
 
 /**

@@ -1,6 +1,6 @@
 /** Builds the `Report` that is passed to `onReport`. */
 import type { Resolution } from "../citations/resolve.js";
-import type { Annotation, ContainerFileCitation, PartPosition, Report } from "../types.js";
+import type { Annotation, ContainerFileCitation, PartPosition, Report, UnresolvedMention } from "../types.js";
 
 /** Thrown if the recovery fails and `onFailure` is `"throw"`. `cause` is the error, `report` the report of the response. */
 export class FileCitationsError extends Error {
@@ -27,6 +27,21 @@ export interface PartResult extends Resolution {
   text: string;
   /** The annotations that the API sent for the part. */
   given: readonly Annotation[];
+}
+
+/** Drops the unresolved mentions of a root from messages in which a file name was cited: "Saved in /mnt/data: a.csv". */
+export function withoutRoots(parts: readonly PartResult[], roots: readonly string[]): PartResult[] {
+  const withName = new Set(
+    parts
+      .filter(({ citations }) => citations.some(({ match }) => match === "filename"))
+      .map(({ position }) => position.outputIndex),
+  );
+  const isRoot = ({ text }: UnresolvedMention): boolean => roots.includes(text.replace(/\/$/, ""));
+  return parts.map((part) =>
+    withName.has(part.position.outputIndex)
+      ? { ...part, unresolved: part.unresolved.filter((mention) => !isRoot(mention)) }
+      : part,
+  );
 }
 
 /** Makes the report from the results of all parts and the other facts about the response. */

@@ -34,8 +34,8 @@ import type {
   Report,
 } from "../types.js";
 import { HeldTime } from "./held-time.js";
-import { ResponseItems } from "./items.js";
-import { FileCitationsError, makeReport, type PartResult } from "./report.js";
+import { outputTextsOf, ResponseItems } from "./items.js";
+import { FileCitationsError, makeReport, type PartResult, withoutRoots } from "./report.js";
 import { keyOf, ResponseLinks, type TextWithAnnotations } from "./response-links.js";
 import { fileKeyOf } from "./same-citation.js";
 import { isWanted, mayCite, namedByCalls, unmentionedIn } from "./unmentioned.js";
@@ -65,6 +65,8 @@ interface KnownPart extends PartResult, TextResolution {
   callCount: number;
   /** The lists of the part's containers were requested. */
   isSearched: boolean;
+  /** The part's message named a root when this result was stored. */
+  isRootNamed: boolean;
 }
 
 const NOTHING_FOUND: TextResolution = {
@@ -83,6 +85,8 @@ export class ResponseRepair {
   readonly #context: RepairContext;
   readonly #items: ResponseItems;
   readonly #parts = new Map<string, KnownPart>();
+  /** The messages, and whether their texts so far name a root. */
+  readonly #messages = new Map<number, { item: unknown; isWhole: boolean; isRootNamed: boolean }>();
   readonly #lists: ContainerLists;
   readonly #candidates: ContainerCandidates;
   readonly #time: HeldTime;
@@ -286,7 +290,8 @@ export class ResponseRepair {
     if ((!isAnswer || this.#isMissingItem(outputIndex)) && this.#isOpen(position)) return undefined;
     this.#items.check(outputIndex);
     const { callCount } = this.#items;
-    const part = this.#partOf(outputIndex, piece, [], isAnswer);
+    // Later text of the message may name a root. The pieces of a plain text must be read like those of a streamed one.
+    const part = { ...this.#partOf(outputIndex, piece, [], isAnswer), isRootNamed: undefined };
     const isRepeated = this.#lateAt === callCount;
     const found = await resolvePiece(
       { ...part, isRepeated, asked: [], markup: new WindowMarkup(piece), lastName },
@@ -389,7 +394,7 @@ export class ResponseRepair {
     const parts = [...this.#parts.values()].map((part) =>
       signal?.aborted ? { ...part, ...NOTHING_FOUND } : part,
     );
-    const report = makeReport(parts, {
+    const report = makeReport(withoutRoots(parts, settings.roots), {
       responseId: stringIn(this.#response.id),
       model: stringIn(this.#response.model),
       unmentioned: this.#unmentioned(),
@@ -441,10 +446,31 @@ export class ResponseRepair {
     return this.#items.all[outputIndex] === undefined || this.#items.before(outputIndex).hasGap;
   }
 
-  /** Returns whether a complete response cannot change the result for a part: the part follows a call and lacks nothing. */
-  #isCurrent({ position, isLacking }: KnownPart): boolean {
+  /**
+   * Returns whether a complete response cannot change the result for a part: the part follows a call and lacks nothing, and no later
+   * part of its message named a root.
+   */
+  #isCurrent({ position, isLacking, isRootNamed }: KnownPart): boolean {
     const { hasCall, hasGap } = this.#items.before(position.outputIndex);
-    return hasCall && !hasGap && !isLacking;
+    return hasCall && !hasGap && !isLacking && isRootNamed === this.#isRootNamed(position);
+  }
+
+  /**
+   * Returns whether the message of a part names a root: "saved in /mnt/data:". In a stream, the message's earlier texts are known, and
+   * `text`, the part's own.
+   */
+  #isRootNamed({ outputIndex }: PartPosition, text = ""): boolean {
+    const { roots } = this.#context.settings;
+    const item = this.#items.all[outputIndex];
+    let message = this.#messages.get(outputIndex);
+    if (!message || message.item !== item) {
+      const texts = outputTextsOf(item);
+      const isRootNamed = texts.some((one) => namesFolder(one, roots));
+      message = { item, isWhole: texts.length > 0, isRootNamed };
+      this.#messages.set(outputIndex, message);
+    }
+    if (!message.isWhole) message.isRootNamed ||= namesFolder(text, roots);
+    return message.isRootNamed;
   }
 
   /** Stores the result for a part and returns its citations. */
@@ -467,6 +493,7 @@ export class ResponseRepair {
       asked,
       isFinal,
       isSearched,
+      isRootNamed: this.#messages.get(position.outputIndex)?.isRootNamed === true,
       callCount: this.#items.callCount,
     });
     return annotations;
@@ -476,10 +503,10 @@ export class ResponseRepair {
   #mayLack(position: PartPosition, text: string, given: readonly Annotation[]): boolean {
     const { indexUnit, roots } = this.#context.settings;
     const cited = new CitedText(text, given, indexUnit, roots);
-    if (cited.hasUncitedPath()) return true;
     const before = this.#items.before(position.outputIndex);
     // In "Saved in /mnt/data: dist_1.png", the code may have composed the name, so that no call contains it.
-    const mayBeBuilt = before.hasCall && namesFolder(text, roots);
+    const mayBeBuilt = before.hasCall && this.#isRootNamed(position, text);
+    if (cited.hasUncitedPath()) return true;
     for (const { start, name } of fileNamesIn(text)) {
       if (!cited.isUncited(start) || cited.isCitedName(name)) continue;
       // Reading the calls costs more than reading the text, and most texts have no such name.
@@ -515,6 +542,7 @@ export class ResponseRepair {
       evidence: before.evidence,
       turn: turn?.evidence,
       lifetime: new Lifetime(this.#response),
+      isRootNamed: before.hasCall && this.#isRootNamed({ outputIndex, contentIndex: 0 }),
     };
   }
 

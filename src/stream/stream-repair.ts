@@ -3,15 +3,8 @@
  * Long, as it holds the order of events in one place.
  */
 import { asError, isRecord } from "../errors.js";
-import {
-  andThen,
-  annotationsOf,
-  isOutputText,
-  partsOf,
-  repairItem,
-  repairOutput,
-  repairPart,
-} from "../responses/repair.js";
+import { isOutputText, partsOf } from "../responses/items.js";
+import { andThen, annotationsOf, repairItem, repairOutput, repairPart } from "../responses/repair.js";
 import { FileCitationsError } from "../responses/report.js";
 import { type RepairContext, ResponseRepair } from "../responses/response-repair.js";
 import { notAmong } from "../responses/same-citation.js";
