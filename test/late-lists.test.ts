@@ -256,3 +256,29 @@ describe("a file that a text announces before the call that writes it", () => {
     expect(types(out)).toEqual(types(events).toSpliced(at, 0, "response.output_text.annotation.added"));
   });
 });
+
+describe("`a.csv-Export` is not `a.csv` if a call names a file `a.csv-Export`", () => {
+  const longer = file("/mnt/data/a.csv-Export", { id: "cfile_longer" });
+
+  it.each([
+    ["a path", `df.to_csv('${PATH}-Export')`, `Hier: ${PATH}-Export`],
+    ["a name", "os.chdir('/mnt/data'); df.to_csv('a.csv-Export')", `Hier: ${PATH}-Export`],
+  ])("which the code writes by %s", async (_, code, text) => {
+    const output = [call(code), message(text)];
+    const late = await citedIn(output, { cntr_1: [[written], [written, longer]] });
+    expect(late).toMatchObject({ ids: ["cfile_longer"], asked: ["cntr_1", "cntr_1"] });
+    const missing = await citedIn(output, { cntr_1: [[written]] });
+    expect(missing.ids).toEqual([]);
+    expect(missing.report.unresolved).toMatchObject([{ text: `${PATH}-Export`, reason: "not-found" }]);
+  });
+
+  it("nor by its name alone", async () => {
+    const output = [call(`df.to_csv('${PATH}')\ndf.to_csv('a.csv-Export')`), message("Hier: a.csv-Export")];
+    expect((await citedIn(output, { cntr_1: [[written]] })).ids).toEqual([]);
+  });
+
+  it("but it is if no call names it", async () => {
+    const output = [call(WROTE), message("Der a.csv-Export ist fertig.")];
+    expect((await citedIn(output, { cntr_1: [[written]] })).ids).toEqual(["cfile_new"]);
+  });
+});

@@ -36,6 +36,15 @@ describe("fenced code stays as the model wrote it", () => {
   });
 });
 
+it("a word that a hyphen joins to a path stays beside the link", async () => {
+  const text =
+    "Der /mnt/data/a.csv-Bericht, /mnt/data/a.csv-Bericht2, /mnt/data/a.csv-Backup, /mnt/data/a.csv-filen";
+  const link = `[a.csv](${URL_OF_A})`;
+  expect((await read({ text, files: [A] })).text).toBe(
+    `Der ${link}-Bericht, /mnt/data/a.csv-Bericht2, /mnt/data/a.csv-Backup, ${link}-filen`,
+  );
+});
+
 describe("a citation covers its URL", () => {
   it.each([
     ["of a label whose link leads nowhere", "[/mnt/data/a.csv](#) and"],

@@ -3,6 +3,7 @@
  * look only at the text around the start and the end. How far the text spells a known name is decided in name-list.ts.
  */
 import { once } from "../once.js";
+import { endOfCompound } from "./compounds.js";
 import { extensionOf } from "./file-index.js";
 import { closesAfterSpace, HTML_TAGS, type Place } from "./markup/places.js";
 import { ON_OTHER_SYSTEM } from "./other-systems.js";
@@ -66,9 +67,6 @@ export function canStart(text: string, at: number): boolean {
 const ENDING = String.raw`"'${"`"}“”‘’\)\|\]\}>»」』）】》〉，。、；：！？．｡､,;:!?…—،؛؟۔।॥።։`;
 /** The rest of a name after a placeholder in the name: `{date}.csv`, `[id]/a.csv`. Not after `[^1]`, a footnote reference. */
 const MORE = String.raw`[_.\-]{0,4}(?:\/|${LETTER})`;
-/** Words for "file" in several languages that a hyphen joins to a file name: `report.xlsx-Datei`, `report.xlsx-filen`. */
-const FILE_WORD =
-  "(?:[Dd]atei(?:en|format)?|[Ff]ile|[Dd]okument(?:et|e|s)?|[Tt]abelle|[Aa]nhang|[Bb]estand(?:en|je)?|[Dd]ocument|[Ff]il(?:en?|er|erna|a)?|[Ff]ichier|[Aa]rchivo|[Aa]rquivo|[Tt]iedosto|[Ff]ájl|[Фф]айл[аеу]?)(?![\\p{L}\\p{N}_\\-]|\\.\\w)";
 /** Text after an offset that continues a name, with or without an extension. */
 const CONTINUING = {
   letter: LETTER, // `a.csv2`
@@ -96,8 +94,7 @@ const HYPHEN = "[\\-\\u2010\\u2011]";
 /** Text that continues a name that has an extension. */
 export const CONTINUING_WITH_EXTENSION = {
   ...CONTINUING,
-  // `a.csv-old`; not `a.csv- `, `a.csv-->` and `a.csv-Datei`
-  hyphen: String.raw`${HYPHEN}(?!-*(?:[\s>]|$)|(?:${FILE_WORD}))`,
+  hyphen: String.raw`${HYPHEN}(?!-*(?:[\s>]|$))`, // `a.csv-old`; not `a.csv- ` and `a.csv-->`. See compounds.ts for `a.csv-Datei`
 };
 const continuesWithExtension = once(() => either(CONTINUING_WITH_EXTENSION));
 
@@ -138,8 +135,10 @@ function canEnd(text: string, end: number, name: string, opener = ""): boolean {
   if (afterInvisible > end) return canEnd(text, afterInvisible, name, opener);
   const encoded = text[end] === "%" ? undefined : readEncoded(text, end);
   if (encoded) return canEnd(encoded.meant + text.slice(encoded.end, encoded.end + 300), 0, name, opener);
-  if (extensionOf(name) !== "")
-    return !testAt(continuesWithExtension(), text, end) && !isPartOfQuoted(text, end, opener);
+  if (extensionOf(name) !== "") {
+    const isContinued = testAt(continuesWithExtension(), text, end) && endOfCompound(text, end) === end;
+    return !isContinued && !isPartOfQuoted(text, end, opener);
+  }
   if (/["'`“‘«「『]/.test(opener) && /[^\S\r\n]/.test(text.charAt(end))) return false;
   return !testAt(continuesWithoutExtension(), text, end);
 }

@@ -1,5 +1,6 @@
 /** Records the file names and paths in the calls of a response. */
 
+import { endOfCompound } from "../citations/compounds.js";
 import { extensionOf, nameOf } from "../citations/file-index.js";
 import { literal } from "../citations/spelling.js";
 import type { CallTexts } from "./call-texts.js";
@@ -79,6 +80,9 @@ export class EvidenceLog {
       note(this.words, name, this.count);
       this.wordLengths.add(name.length);
       if (isFileName(text, start, end)) noteAt(this.names, name, place, this.count);
+      const compoundEnd = endOfCompound(text, end);
+      if (compoundEnd > end && isFileName(text, start, compoundEnd))
+        noteAt(this.names, text.slice(start, compoundEnd), place, this.count);
     }
     this.#path.lastIndex = 0;
     while (this.#path.test(text)) {

@@ -3,6 +3,7 @@
  * a late list again.
  * Long, as everything that decides about one text is here.
  */
+import { endOfCompound } from "../citations/compounds.js";
 import { type FileIndex, filenameOf, type IndexedFile, nameOf, namesOf } from "../citations/file-index.js";
 import type { AcceptLookAlike, NarrowName } from "../citations/found.js";
 import type { Markup } from "../citations/markup/markup.js";
@@ -244,7 +245,26 @@ class FileSearch {
       narrowName: this.#narrowName,
       markup: this.#part.markup,
     });
-    return this.#withMeantNames(this.#withOneReading(resolution), index);
+    return this.#withMeantNames(this.#withOneReading(this.#withWholeNames(resolution)), index);
+  }
+
+  /** Drops citations of `a.csv` in `a.csv-Export` if a call names a file `a.csv-Export`. The list may be late. */
+  #withWholeNames(resolution: Resolution): Resolution {
+    if (this.#evidence.isEmpty) return resolution;
+    const { text: whole } = this.#part;
+    const missing: UnresolvedMention[] = [];
+    const citations = resolution.citations.filter(({ start, end, match }) => {
+      const compoundEnd = endOfCompound(whole, end);
+      if (compoundEnd === end) return true;
+      const text = whole.slice(start, compoundEnd);
+      if (!this.#evidence.namesFile(nameOf(text))) return true;
+      if (match !== "filename") missing.push({ text, start, end: compoundEnd, reason: "not-found" });
+      return false;
+    });
+    if (citations.length === resolution.citations.length) return resolution;
+    const annotations = citations.map(({ annotation }) => annotation);
+    const unresolved = [...resolution.unresolved, ...missing].sort((a, b) => a.start - b.start);
+    return { citations, annotations, unresolved };
   }
 
   /** Drops citations of a decoded path if the container also has a file with the path as it is written. */

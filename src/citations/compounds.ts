@@ -1,0 +1,37 @@
+/**
+ * Finds a word that a hyphen joins to a file name: `report.xlsx-Datei`, "the report.xlsx file". The name ends before the hyphen.
+ * Any other word after a hyphen is part of a longer name: `report.xlsx-old`.
+ */
+import { endOfMatch } from "./spelling.js";
+
+/** Words for "file" and for kinds of files, and endings such as "-based", in languages that write them in small letters. */
+const FILE_WORD = [
+  "datei(?:en|format)?|bestand(?:en|je)?|tabel|werkblad|presentatie|afbeelding", // German, Dutch
+  "fil(?:en?|er|erna|ene|a)?|regneark(?:et)?|kalkylblad(?:et)?|vedlegg(?:et)?|bilaga|tabell(?:en)?", // Danish, Swedish, Norwegian
+  "tiedosto[a-zä]{0,8}|raport(?:ti|in|tia|issa)|taulukko|fail(?:i|is)?|fájl[a-zá]{0,5}", // Finnish, Estonian, Hungarian
+  "files?|formatted|format|based|like|style|compatible|spreadsheets?|workbooks?|fichiers?|archivos?|arquivos?",
+  "(?:dokument|document|rapport)(?:en|et|e|s)?",
+  "файл[а-яі]{0,4}|документ[а-яі]{0,4}|отч[её]т[а-я]{0,3}|таблиц[а-яі]{1,3}", // Russian, Ukrainian
+  "αρχεί[οα]|文件|檔案|档案|表格|ファイル|파일",
+].join("|");
+/**
+ * The beginnings and ends of nouns and participles for another version or another part of a file. A file name can have them after the
+ * extension.
+ */
+const VERSION = [
+  "(?:Back|Kopi|Cop[iy]|Dupli|Sicher|Entw|Draft|Final|End|Orig|Lat?est|Akt|Neu|Alt|Temp|Test|Vers|Rev|Arch|Part|Teil|Sampl|Snap|Sav)",
+  "\\p{Lu}[\\p{Ll}\\p{M}]{0,29}(?:ed|iert|tet|igt)(?![\\p{Ll}\\p{M}])",
+].join("|");
+/** A capitalized word of at least four letters, as German nouns are. */
+const NOUN = `(?!${VERSION})\\p{Lu}[\\p{Ll}\\p{M}]{3,29}`;
+
+/** A hyphen and a word that ends a name. The word has only letters, and no name continues after it. */
+const COMPOUND = new RegExp(
+  `[\\-\\u2010\\u2011](?:${FILE_WORD}|${NOUN})(?![\\p{L}\\p{N}\\p{M}_\\-\\u2010\\u2011]|[./]\\w)`,
+  "uy",
+);
+
+/** Returns where the hyphen and the word after a name end. Returns `at`, the end of the name, if no such word follows. */
+export function endOfCompound(text: string, at: number): number {
+  return endOfMatch(COMPOUND, text, at);
+}
