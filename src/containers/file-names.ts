@@ -15,9 +15,9 @@ function isElsewhere(text: string, start: number): boolean {
 export const IN_QUOTES: IsFileName = (text, start, end) =>
   /["'`/\\]/.test(text.charAt(start - 1)) && /["'`\\]/.test(text.charAt(end)) && !isElsewhere(text, start);
 
-/** Returns whether a name has a common file extension. */
-export function hasUsualExtension(name: string): boolean {
-  return USUAL_EXTENSION.test(name);
+/** Returns whether what looks like a file name is an abbreviation: `e.g`, `i.e`, `z.B`. */
+export function isAbbreviation(name: string): boolean {
+  return /^\p{L}\.\p{L}$/u.test(name);
 }
 
 const USUAL_EXTENSION =
@@ -31,7 +31,7 @@ export const IN_LINE: IsFileName = (text, start, end) => {
   if (!/^(?:$|[\s"'`\\,;:)\]<|&]|[.!?](?:\s|$))/.test(text.slice(end, end + 2))) return false;
   const before = text.charAt(start - 1);
   if (/["'`/\\]/.test(before)) return !isElsewhere(text, start);
-  return (before === "" || /[\s>=:([]/.test(before)) && hasUsualExtension(text.slice(start, end));
+  return (before === "" || /[\s>=:([]/.test(before)) && USUAL_EXTENSION.test(text.slice(start, end));
 };
 
 const EXTENSION = /\.(?=[a-z0-9]{0,9}[a-z])[a-z0-9]{1,10}(?![\w(])/gi;

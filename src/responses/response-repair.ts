@@ -8,7 +8,7 @@ import { WindowMarkup } from "../citations/links/window-markup.js";
 import { citationOf } from "../citations/resolve.js";
 import { CitedText, namesFolder } from "../citations/uncited.js";
 import { ContainerCandidates, type OtherContainers, type TextScope } from "../containers/candidates.js";
-import { fileNamesIn, hasUsualExtension } from "../containers/file-names.js";
+import { fileNamesIn, isAbbreviation } from "../containers/file-names.js";
 import type { ItemsBefore } from "../containers/items-before.js";
 import { conversationKey } from "../containers/known.js";
 import { Lifetime } from "../containers/lifetime.js";
@@ -504,13 +504,14 @@ export class ResponseRepair {
     const { indexUnit, roots } = this.#context.settings;
     const cited = new CitedText(text, given, indexUnit, roots);
     const before = this.#items.before(position.outputIndex);
-    // In "Saved in /mnt/data: dist_1.png", the code may have composed the name, so that no call contains it.
+    // In "Saved in /mnt/data: dist_1.png", the code may have composed the name, so that no call contains it. The name can have any
+    // extension, as the list decides.
     const mayBeBuilt = before.hasCall && this.#isRootNamed(position, text);
     if (cited.hasUncitedPath()) return true;
     for (const { start, name } of fileNamesIn(text)) {
       if (!cited.isUncited(start) || cited.isCitedName(name)) continue;
       // Reading the calls costs more than reading the text, and most texts have no such name.
-      if (before.evidence.hasWord(name) || (mayBeBuilt && hasUsualExtension(name))) return true;
+      if (before.evidence.hasWord(name) || (mayBeBuilt && !isAbbreviation(name))) return true;
     }
     return false;
   }
