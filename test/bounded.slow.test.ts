@@ -1,6 +1,9 @@
 /** The memory of earlier responses stays bounded: the oldest entries are dropped. */
+import { setFlagsFromString } from "node:v8";
+import { runInNewContext } from "node:vm";
 import { describe, expect, it } from "vitest";
 import { ContainerMemory } from "../src/containers/memory.js";
+import { ResponseItems } from "../src/responses/items.js";
 
 const MILLION = 1_000_000;
 
@@ -57,5 +60,34 @@ describe("the memory of earlier responses, after a million", () => {
       if (number % 1000 === 0) memory.recall("conv_1");
     }
     expect(memory.recall("conv_1")).toEqual(["cntr_1"]);
+  });
+});
+
+describe("the items of a response that never ends", () => {
+  setFlagsFromString("--expose-gc");
+  const gc: () => void = runInNewContext("gc");
+  const heap = () => {
+    gc();
+    return process.memoryUsage().heapUsed / 2 ** 20;
+  };
+
+  it("do not grow with a million ids at the same places", () => {
+    const items = new ResponseItems(["/mnt/data"]);
+    const before = heap();
+    for (const number of upTo(MILLION)) items.note(number % 100, { id: `msg_${number}`, type: "message" });
+    expect(heap() - before).toBeLessThan(20);
+    expect(items.all).toHaveLength(100);
+  });
+
+  it("have a shared id only as long as two items have it", () => {
+    const items = new ResponseItems(["/mnt/data"]);
+    items.note(0, { id: "msg_1", type: "message" });
+    items.note(1, { id: "msg_1", type: "message" });
+    items.note(1, { id: "msg_1", type: "message", content: [] });
+    expect(() => items.check(0)).toThrow('two items of the response have the id "msg_1"');
+    expect(() => items.check(1)).toThrow('two items of the response have the id "msg_1"');
+    items.note(1, { id: "msg_2", type: "message" });
+    items.check(0);
+    items.check(1);
   });
 });

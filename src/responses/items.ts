@@ -18,10 +18,8 @@ export class ResponseItems {
   #callCount = 0;
   /** No item before this index names a container. */
   #firstNaming = 0;
-  /** The index of each item by its id. */
-  readonly #indexOf = new Map<string, number>();
-  /** The ids that several items have. */
-  readonly #shared = new Set<string>();
+  /** How many items have each id. An id of an item that was replaced is forgotten, so that the map does not outgrow the items. */
+  readonly #countOf = new Map<string, number>();
   #before: ItemsBefore;
   /** The turn that was requested last. */
   #turn: { start: number; items: ItemsBefore } | undefined;
@@ -35,7 +33,7 @@ export class ResponseItems {
   note(index: number, item: unknown): void {
     const known = this.#items[index];
     this.#items[index] = item;
-    this.#noteId(index, item);
+    this.#noteId(known, item);
     this.#callCount += Number(isContainerCall(item)) - Number(isContainerCall(known));
     if (index < this.#firstNaming && namesContainer(item)) this.#firstNaming = index;
     if (known !== undefined && hasSameFacts(known, item)) return;
@@ -90,17 +88,19 @@ export class ResponseItems {
     if (item.agent != null && agentOf(item) === undefined) {
       throw new Error(`the agent of the item at output_index ${index} has no agent_name`);
     }
-    if (typeof item.id === "string" && this.#shared.has(item.id)) {
+    if (typeof item.id === "string" && this.#countOf.get(item.id)! > 1) {
       throw new Error(`two items of the response have the id ${JSON.stringify(item.id)}`);
     }
   }
 
-  #noteId(index: number, item: unknown): void {
-    const id = isRecord(item) ? item.id : undefined;
-    if (typeof id !== "string") return;
-    const known = this.#indexOf.get(id);
-    if (known !== undefined && known !== index) this.#shared.add(id);
-    this.#indexOf.set(id, index);
+  /** Counts the id of an item instead of the id of the item that it replaces. */
+  #noteId(replaced: unknown, item: unknown): void {
+    const [before, id] = [idOf(replaced), idOf(item)];
+    if (before === id) return;
+    const others = before === undefined ? 0 : this.#countOf.get(before)! - 1;
+    if (before !== undefined && others > 0) this.#countOf.set(before, others);
+    else if (before !== undefined) this.#countOf.delete(before);
+    if (id !== undefined) this.#countOf.set(id, (this.#countOf.get(id) ?? 0) + 1);
   }
 }
 
@@ -122,6 +122,10 @@ export function partsOf(item: unknown): { key: "content" | "output"; parts: read
 /** Returns the texts of an item that can be annotated. */
 export function outputTextsOf(item: unknown): string[] {
   return (partsOf(item)?.parts ?? []).filter(isOutputText).map(({ text }) => text);
+}
+
+function idOf(item: unknown): string | undefined {
+  return isRecord(item) && typeof item.id === "string" ? item.id : undefined;
 }
 
 function namesContainer(item: unknown): boolean {
