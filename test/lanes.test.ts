@@ -276,6 +276,27 @@ describe("a lane that waits for its list", () => {
     ).toEqual(a!.map(({ type }) => type));
   });
 
+  it("does not let the next response of the same name overtake it", async () => {
+    const [a, b] = ["a", "b"].map((name) => eventsOf(name, inContainer(name), { stream_id: "one" }));
+    const list = async (id: string) => {
+      if (id === "cntr_a") await new Promise((resolve) => setTimeout(resolve, 1000));
+      return files.filter(({ container_id }) => container_id === id);
+    };
+    const reading = repaired([...a!, ...b!], list);
+    await vi.advanceTimersByTimeAsync(1000);
+    const { out, reports } = await reading;
+    expect(out.map(({ type }) => type)).toEqual(
+      [...out.slice(0, out.length / 2), ...out.slice(0, out.length / 2)].map(({ type }) => type),
+    );
+    expect(out.slice(out.length / 2).map(({ sequence_number }) => sequence_number)).toEqual(
+      out.slice(0, out.length / 2).map(({ sequence_number }) => sequence_number),
+    );
+    expect(reports).toMatchObject([
+      { responseId: "resp_a", outcome: "recovered" },
+      { responseId: "resp_b", outcome: "recovered" },
+    ]);
+  });
+
   it("and never ends is dropped when there are too many, and the others continue", async () => {
     const events = Array.from(
       { length: 400 },
@@ -391,11 +412,195 @@ describe("inconsistent events: the texts stay unchanged, and the report says why
     const output = [{ id: "x_1", type }, ...inContainer("a")];
     expect(await citedIn(output)).toEqual(["cfile_cntr_a"]);
   });
+});
 
-  it("the texts of a lane that was never opened wait for the end", async () => {
-    const given = eventsOf("a", inContainer("a"), { stream_id: "a" }).slice(3);
-    const { out } = await repaired(given.slice(0, -1), listOf(files));
-    expect(out).toEqual(given.slice(0, -1));
+const ADDED = "response.output_text.annotation.added";
+const isOf = (type: string) => (event: StreamEvent) => event.type === type;
+const DONE = isOf("response.output_text.done");
+const DELTA = isOf("response.output_text.delta");
+/** Returns the events with one of them at another index. Their numbers stay as they were, or are those of an ordered stream. */
+function moved(given: readonly StreamEvent[], from: number, to: number, isNumberedAnew: boolean) {
+  const events = [...given];
+  events.splice(to, 0, ...events.splice(from, 1));
+  if (!isNumberedAnew) return events;
+  return events.map((event, at) => ({ ...event, sequence_number: given[at]!.sequence_number }));
+}
+
+describe("a lane that was never opened", () => {
+  const whole = eventsOf("a", inContainer("a"), { stream_id: "a" });
+  const rests = whole.slice(1).map((event, at) => [event.type, whole.slice(at + 1)] as const);
+
+  it.each(rests)("stays unchanged if it begins with %s, and the report says why", async (type, given) => {
+    const { out, reports } = await repaired(given, listOf(files));
+    expect(out).toEqual(given);
+    expect(reports).toHaveLength(1);
+    expect(reports[0]).toMatchObject({ outcome: "failed", citations: [] });
+    expect(reports[0]!.error!.message).toBe(
+      `the events of a response begin with ${type}: its first events are missing`,
+    );
+  });
+
+  it("does not change the other lanes", async () => {
+    const other = eventsOf("b", inContainer("b"), { stream_id: "b" });
+    const rest = whole.slice(4);
+    const given = other.flatMap((event, at) => [event, ...rest.slice(at, at + 1)]);
+    const { out, reports } = await repaired(given, listOf(files));
+    expect(out.filter(({ type }) => type !== ADDED && type !== "response.completed")).toHaveLength(
+      given.filter(({ type }) => type !== "response.completed").length,
+    );
+    expect(reports.map(({ responseId, outcome }) => [responseId, outcome]).sort()).toEqual([
+      ["resp_a", "failed"],
+      ["resp_b", "recovered"],
+    ]);
+  });
+
+  it("stays unchanged if it was not opened although an earlier response of its name was", async () => {
+    const later = eventsOf("b", inContainer("b"), { stream_id: "a" }).slice(1);
+    const { out, reports } = await repaired([...whole, ...later], listOf(files));
+    expect(out.slice(-later.length)).toEqual(later);
+    expect(reports.map(({ outcome }) => outcome)).toEqual(["recovered", "failed"]);
+  });
+
+  it("gets no report if it has no event of a response", async () => {
+    const failed = { type: "response.steer.failed", stream_id: "a", sequence_number: 99 };
+    const { out, reports } = await repaired([...whole, failed], listOf(files));
+    expect(out.at(-1)).toBe(failed);
+    expect(reports).toMatchObject([{ responseId: "resp_a", outcome: "recovered" }]);
+  });
+
+  it("is repaired if only its first event is missing", async () => {
+    const given = [{ ...whole[0]!, type: "response.in_progress" }, ...whole.slice(1)];
+    expect((await repaired(given, listOf(files))).reports).toMatchObject([{ outcome: "recovered" }]);
+  });
+
+  it("is not opened by an error or a steering event of its name", async () => {
+    const error = { type: "error", message: "busy", stream_id: "a", sequence_number: 0 };
+    const { out, reports } = await repaired([error, ...whole.slice(1)], listOf(files));
+    expect(out).toEqual([error, ...whole.slice(1)]);
+    expect(reports[0]!.error!.message).toMatch(/its first events are missing/);
+  });
+
+  it("without a name is taken for a stream that is resumed, and is repaired", async () => {
+    const given = eventsOf("a", inContainer("a")).slice(1);
+    expect((await repaired(given, listOf(files))).reports).toMatchObject([{ outcome: "recovered" }]);
+  });
+
+  it("without a name stays unchanged if two other responses are in progress", async () => {
+    const [a, b, c] = ["a", "b", "c"].map((name) => eventsOf(name, inContainer(name)));
+    const given = [...a!.slice(0, 3), ...b!.slice(0, 3), c!.at(-1)!, ...a!.slice(3), ...b!.slice(3)];
+    const { out, reports } = await repaired(given, listOf(files));
+    expect(out).toContain(c!.at(-1));
+    const { error } = reports.find(({ responseId }) => responseId === "resp_c")!;
+    expect(error!.message).toBe(
+      "the events of a response begin with response.completed: its first events are missing",
+    );
+  });
+});
+
+describe("events out of order stay unchanged, and a report says why", () => {
+  const at = (given: StreamEvent[], is: (event: StreamEvent) => boolean) => given.findIndex(is);
+  type Order = [string, (given: StreamEvent[]) => [from: number, to: number]];
+  const orders: Order[] = [
+    ["a text that ends before all of its deltas", (given) => [at(given, DONE), at(given, DELTA)]],
+    ["a text that ends before its last delta", (given) => [at(given, DONE), at(given, DONE) - 1]],
+    ["two deltas that changed places", (given) => [at(given, DELTA), at(given, DELTA) + 1]],
+    ["a delta after the end of its text", (given) => [at(given, DELTA), at(given, DONE)]],
+    ["a final event among the deltas", (given) => [given.length - 1, at(given, DELTA) + 1]],
+    ["a final event before the end of a text", (given) => [given.length - 1, at(given, DONE)]],
+  ];
+  const cases = orders.flatMap(([name, move]) =>
+    [{}, { stream_id: "a" }].flatMap((more) =>
+      [false, true].map((isNumberedAnew) => {
+        const given = eventsOf("a", inContainer("a"), more);
+        const events = moved(given, ...move(given), isNumberedAnew);
+        const about = `${"stream_id" in more ? "in a lane" : "alone"}, numbered ${isNumberedAnew ? "anew" : "as before"}`;
+        return [name, about, events] as const;
+      }),
+    ),
+  );
+
+  it.each(cases)("%s, %s", async (_, __, given) => {
+    const { out, reports } = await repaired(given, listOf(files));
+    expect(out).toEqual(given);
+    expect(reports[0]).toMatchObject({ outcome: "failed", citations: [] });
+    expect(reports[0]!.error!.message).toMatch(/^the events are out of order: /);
+  });
+
+  it.each([{}, { stream_id: "a" }])(
+    "keep a citation that was sent before the fault shows (%o)",
+    async (more) => {
+      const given = eventsOf("a", inContainer("a"), more);
+      const early = moved(given, given.length - 1, given.length - 2, true);
+      const { out, reports } = await repaired(early, listOf(files));
+      expect(out.filter(({ type }) => type !== ADDED).map(({ type }) => type)).toEqual(
+        early.map(({ type }) => type),
+      );
+      expect(out.at(-1)).toBe(early.at(-1));
+      expect(reports[0]!.outcome).toBe("recovered");
+      expect(reports[0]!.error!.message).toBe(
+        "the events are out of order: response.completed comes before the end of the item at output_index 1",
+      );
+    },
+  );
+
+  it("a text of another lane is repaired", async () => {
+    const given = eventsOf("a", inContainer("a"), { stream_id: "a" });
+    const other = eventsOf("b", inContainer("b"), { stream_id: "b" });
+    const wrong = moved(given, at(given, DONE), at(given, DELTA), true);
+    const { reports } = await repaired(
+      wrong.flatMap((event, index) => [event, other[index]!]),
+      listOf(files),
+    );
+    expect(reports.map(({ responseId, outcome }) => [responseId, outcome]).sort()).toEqual([
+      ["resp_a", "failed"],
+      ["resp_b", "recovered"],
+    ]);
+  });
+
+  it("events after the final event get a report of their own", async () => {
+    const given = eventsOf("a", inContainer("a"));
+    const late = given.filter(DONE);
+    const { out, reports } = await repaired([...given, ...late], listOf(files));
+    expect(out.slice(-2)).toEqual([out.at(-2), late[0]]);
+    expect(reports).toMatchObject([
+      { responseId: "resp_a", outcome: "recovered" },
+      { responseId: "resp_a", outcome: "failed", citations: [] },
+    ]);
+    expect(reports[1]!.error!.message).toBe(
+      "the events are out of order: response.output_text.done comes after the final event of the response",
+    );
+  });
+
+  it("a text whose deltas lack the spaces at its end is repaired", async () => {
+    const [wrote] = inContainer("a");
+    const given = eventsOf("a", [wrote!, message(`At ${PATH} \n`)]);
+    expect(
+      given
+        .filter(DELTA)
+        .map(({ delta }) => delta)
+        .join(""),
+    ).toBe(`At ${PATH}`);
+    expect((await repaired(given, listOf(files))).reports).toMatchObject([{ outcome: "recovered" }]);
+  });
+
+  it("a text without any delta, as from a gateway, is repaired", async () => {
+    const given = eventsOf("a", inContainer("a")).filter((event) => !DELTA(event));
+    const { out, reports } = await repaired(given, listOf(files));
+    expect(reports).toMatchObject([{ outcome: "recovered" }]);
+    expect(out.findIndex(isOf(ADDED))).toBe(out.findIndex(DONE) - 1);
+  });
+
+  it("through the fetch, which does not read the deltas, their numbers show it", async () => {
+    const given = eventsOf("a", inContainer("a"));
+    const early = moved(given, at(given, DONE), at(given, DELTA) + 1, false);
+    const reports: Report[] = [];
+    const { fetch } = upstream({ answer: () => sse(frames(early)), files });
+    const answer = await createFileCitationsFetch({ fetch, onReport: (it) => void reports.push(it) })(
+      `${BASE}/responses`,
+      { method: "POST", body: "{}" },
+    );
+    expect(await answer.text()).toBe(frames(early));
+    expect(reports[0]!.error!.message).toMatch(/^the events are out of order: /);
   });
 });
 

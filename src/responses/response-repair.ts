@@ -196,7 +196,7 @@ export class ResponseRepair {
       const cited = before ? [...given, ...before.annotations] : given;
       if (this.#isOpen(position)) return keep({ ...NOTHING_FOUND, isLacking: true }, false);
       const isFinal = this.#isComplete;
-      if (!before?.isSearched && !this.#mayLack(position, text, cited)) return keep(NOTHING_FOUND, isFinal);
+      if (!before?.isSearched && !this.mayLack(position, text, cited)) return keep(NOTHING_FOUND, isFinal);
       this.#context.signal?.throwIfAborted();
       this.#items.check(position.outputIndex);
       const isRepeated = before?.isLacking === true && before.callCount === this.#items.callCount;
@@ -220,7 +220,24 @@ export class ResponseRepair {
   mustWait(position: PartPosition, text: string, given: readonly Annotation[]): boolean {
     if (this.#isComplete || this.#isGivenUp || !this.#isOpen(position)) return false;
     const mayKnow = this.#candidates.mayKnow || containersOfAnnotations(given).length > 0;
-    return mayKnow && this.#mayLack(position, text, given);
+    return mayKnow && this.mayLack(position, text, given);
+  }
+
+  /** Returns whether a citation may be missing, judging only by the text and the calls, without a list. */
+  mayLack(position: PartPosition, text: string, given: readonly Annotation[]): boolean {
+    const { indexUnit, roots } = this.#context.settings;
+    const cited = new CitedText(text, given, indexUnit, roots);
+    const before = this.#items.before(position.outputIndex);
+    // In "Saved in /mnt/data: dist_1.png", the code may have composed the name, so that no call contains it. The name can have any
+    // extension, as the list decides.
+    const mayBeBuilt = before.hasCall && this.#isRootNamed(position, text);
+    if (cited.hasUncitedPath()) return true;
+    for (const { start, name } of fileNamesIn(text)) {
+      if (!cited.isUncited(start) || cited.isCitedName(name)) continue;
+      // Reading the calls costs more than reading the text, and most texts have no such name.
+      if (before.evidence.hasWord(name) || (mayBeBuilt && !isAbbreviation(name))) return true;
+    }
+    return false;
   }
 
   /**
@@ -497,23 +514,6 @@ export class ResponseRepair {
       callCount: this.#items.callCount,
     });
     return annotations;
-  }
-
-  /** Returns whether a citation may be missing, judging only by the text and the calls, without a list. */
-  #mayLack(position: PartPosition, text: string, given: readonly Annotation[]): boolean {
-    const { indexUnit, roots } = this.#context.settings;
-    const cited = new CitedText(text, given, indexUnit, roots);
-    const before = this.#items.before(position.outputIndex);
-    // In "Saved in /mnt/data: dist_1.png", the code may have composed the name, so that no call contains it. The name can have any
-    // extension, as the list decides.
-    const mayBeBuilt = before.hasCall && this.#isRootNamed(position, text);
-    if (cited.hasUncitedPath()) return true;
-    for (const { start, name } of fileNamesIn(text)) {
-      if (!cited.isUncited(start) || cited.isCitedName(name)) continue;
-      // Reading the calls costs more than reading the text, and most texts have no such name.
-      if (before.evidence.hasWord(name) || (mayBeBuilt && !isAbbreviation(name))) return true;
-    }
-    return false;
   }
 
   #resolve(

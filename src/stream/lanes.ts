@@ -1,4 +1,7 @@
-/** Assigns the interleaved events of one connection to their responses. Each response has its own repair. */
+/**
+ * Assigns the interleaved events of one connection to their responses. Each response has its own repair.
+ * Long, as all that decides to which response an event belongs is in one place.
+ */
 import { isRecord } from "../errors.js";
 import type { RepairContext } from "../responses/response-repair.js";
 import { type Event, FINAL, isRead, type Taken } from "./events.js";
@@ -8,6 +11,12 @@ import { StreamRepair } from "./stream-repair.js";
 const MOST_LANES = 256;
 /** The maximum number of item ids whose lanes are remembered, for a stream that never ends. */
 const MOST_ITEMS = 10_000;
+/** The events that begin a response. */
+const BEGINNINGS: ReadonlySet<unknown> = new Set([
+  "response.created",
+  "response.queued",
+  "response.in_progress",
+]);
 /** The maximum number of uncertain numbers of a lane. With more, any number can be the lane's next one. */
 const MOST_NUMBERS = 1000;
 
@@ -16,6 +25,8 @@ export class Lane {
   readonly stream: StreamRepair;
   /** The sequence number of the latest event. */
   numberBefore: unknown;
+  /** Whether the beginning of the first response was seen, or its absence was reported. */
+  #isBegun = false;
   /** The numbers of later events that may belong to this lane or to another one. */
   readonly #uncertain = new Set<number>();
   /** Resolves when no event waits any more. `undefined` if no event waits. */
@@ -47,6 +58,20 @@ export class Lane {
   /** Records that the latest event is known to be this lane's. */
   noteCertain(): void {
     if (this.#uncertain.size > 0) this.#uncertain.clear();
+  }
+
+  /**
+   * Stops recovering if the response's events begin in the middle: the calls before a text are unknown. Call it only for a lane of a
+   * connection, where nothing is resumed.
+   */
+  checkBegun(event: Event): void {
+    if (this.#isBegun || !isOfResponse(event)) return;
+    this.#isBegun = true;
+    const { type } = event;
+    if (BEGINNINGS.has(type)) return;
+    this.stream.giveUp(
+      new Error(`the events of a response begin with ${type}: its first events are missing`),
+    );
   }
 
   /** Forgets the number of the latest event. */
@@ -90,7 +115,10 @@ export class Lane {
  * does not have to read passes unchanged, unless earlier events are held.
  */
 export function takeEvent(stream: StreamRepair, event: Event, numberBefore: () => unknown): Taken {
-  if (event.type === "response.output_text.delta" && stream.isWatching) stream.watch(event);
+  if (event.type === "response.output_text.delta") {
+    if (stream.isSumming) stream.sum(event);
+    if (stream.isWatching) stream.watch(event);
+  } else if (event.type === "response.output_text.done" && stream.isSumming) stream.compare(event);
   return stream.mustTake(event.type) ? stream.take(event, numberBefore) : [event];
 }
 
@@ -102,6 +130,8 @@ export class Lanes {
   readonly #context: RepairContext;
   /** Named lanes, the most recently used last. */
   readonly #byName = new Map<string, Lane>();
+  /** Named lanes whose final event is not sent yet. */
+  readonly #ending = new Map<string, Lane>();
   /** Unnamed lanes by response id. */
   readonly #byResponse = new Map<string, Lane>();
   /** Lanes by item id. `undefined` for an item whose beginning could not be assigned. */
@@ -222,12 +252,18 @@ export class Lanes {
     for (const [id, lane] of this.#byResponse) if (lanes.includes(lane)) lane.stream.noteMissed(id);
   }
 
-  #named(name: string, event: Event): Lane {
+  #named(name: string, event: Event): Lane | readonly Lane[] {
     this.#areNamed = true;
-    const lane = this.#byName.get(name) ?? this.#begin();
+    const known = this.#byName.get(name) ?? this.#ending.get(name);
+    // An event like `response.steer.failed` can come when no response of its lane is in progress.
+    if (!known && !isOfResponse(event) && event.type !== "error") return [];
+    const lane = known ?? this.#begin();
+    lane.checkBegun(event);
     this.#byName.delete(name);
-    if (FINAL.has(event.type)) this.#end(lane);
-    else this.#byName.set(name, lane);
+    this.#ending.delete(name);
+    const isFinal = FINAL.has(event.type);
+    (isFinal ? this.#ending : this.#byName).set(name, lane);
+    if (isFinal) this.#end(lane, name);
     this.#limit(this.#byName);
     return lane;
   }
@@ -240,12 +276,14 @@ export class Lanes {
   }
 
   /** Returns the lane of an unknown response id. Some gateways change the id midway, so only `response.created` begins a lane. */
-  #unknown({ type }: Event, id: string): Lane {
+  #unknown(event: Event, id: string): Lane {
+    const { type } = event;
     const isOnly =
       this.#byResponse.size === 0 ||
       (this.#byResponse.size === 1 && type !== "response.created" && !this.#hasDropped);
     const lane = isOnly ? this.latest : this.#begin();
     if (isOnly) removeValue(this.#byResponse, lane);
+    else lane.checkBegun(event);
     this.#byResponse.set(id, lane);
     this.#limit(this.#byResponse);
     return lane;
@@ -270,9 +308,14 @@ export class Lanes {
     return lane;
   }
 
-  /** Closes a lane after its final event has been sent. */
-  #end(lane: Lane): void {
-    queueMicrotask(() => void lane.idle().then(() => this.#open.delete(lane)));
+  /** Closes a lane after its final event has been sent. The next response of the same name does not overtake that event. */
+  #end(lane: Lane, name?: string): void {
+    const close = (): void => {
+      if (name !== undefined && this.#ending.get(name) !== lane) return;
+      if (name !== undefined) this.#ending.delete(name);
+      this.#open.delete(lane);
+    };
+    queueMicrotask(() => void lane.idle().then(close));
   }
 
   #limit(lanes: Map<string, Lane>): void {
@@ -286,6 +329,11 @@ export class Lanes {
       new Error(`more than ${MOST_LANES} responses are in progress: the oldest one is no longer repaired`),
     );
   }
+}
+
+/** Returns whether an event tells what happens in a response. */
+function isOfResponse({ type, output_index }: Event): boolean {
+  return output_index !== undefined || BEGINNINGS.has(type) || FINAL.has(type);
 }
 
 /** Returns whether an event carries a whole item that has no text of its own. */

@@ -21,6 +21,7 @@ import {
   type Taken,
 } from "./events.js";
 import { StreamLinks } from "./stream-links.js";
+import { TextSum } from "./text-sum.js";
 import { TextWatch } from "./text-watch.js";
 
 /** Repairs the events of one response, and then the events of the next response if the stream carries several. */
@@ -35,6 +36,13 @@ export class StreamRepair {
   readonly #texts = new Map<string, { event: Event; addedCount: number }>();
   readonly #held: { event: Event; numberBefore: unknown }[] = [];
   #watch: TextWatch;
+  #sum = new TextSum();
+  /** Whether deltas are compared with the text that ends them. `undefined` until the first delta of an item. */
+  #isSumming: boolean | undefined;
+  /** The text that ends next came without any delta, although its item was added. Its deltas may follow. */
+  #isWithoutDeltas = false;
+  /** The output indices of the items that were added and are not done. */
+  readonly #openItems = new Set<number>();
   /** Whether deltas are scanned. `undefined` until the first delta of a message: without a container no scan is needed. */
   #isWatching: boolean | undefined;
   /** Sends the texts with working links, with the option `links`. */
@@ -68,8 +76,9 @@ export class StreamRepair {
    * stream with nothing to repair never waits. `numberBefore` returns the sequence number of the previous event.
    */
   take(event: Event, numberBefore: () => unknown): Taken {
+    this.#check(event);
     const isEnd = ENDS_OF_MESSAGE.has(event.type);
-    if (isEnd && (this.#isHeld || this.#mustHold(event))) {
+    if (isEnd && (this.#isHeld || this.#mustHold(event, numberBefore))) {
       this.#held.push({ event, numberBefore: numberBefore() });
       return [];
     }
@@ -144,6 +153,33 @@ export class StreamRepair {
     this.#isWatching = false;
   }
 
+  /** Whether the deltas have to be counted. Without a container, no text can get a citation. */
+  get isSumming(): boolean {
+    this.#isSumming ??= this.#repair.hasContainers;
+    return this.#isSumming;
+  }
+
+  /** Counts a delta of the text, to compare the deltas with the text that ends them. */
+  sum(event: Event): void {
+    if (this.#sum.add(event)) return;
+    this.giveUp(new Error(`the events are out of order: ${textAt(event)} goes on after its end`));
+  }
+
+  /** Stops recovering if a text that ends is not the text of its deltas. Call it only if all deltas were counted. */
+  compare(event: Event): void {
+    const comparison = this.#sum.end(event);
+    this.#isWithoutDeltas = comparison === "no-deltas";
+    if (comparison !== "different") return;
+    this.giveUp(
+      new Error(`the events are out of order: ${textAt(event)} ends with another text than its deltas`),
+    );
+  }
+
+  /** Stops recovering citations for the response in progress. */
+  giveUp(error: Error): void {
+    this.#repair.giveUp(error);
+  }
+
   /** Records an error for the report. */
   noteError(error: unknown): void {
     this.#repair.noteError(error);
@@ -188,14 +224,17 @@ export class StreamRepair {
   /**
    * Returns whether an end event waits for the event after its message. That event shows whether the message is the last one,
    * which gets the citations of unmentioned files, and whether a later call follows. Without one, the message can only mean files
-   * that existed before the response.
+   * that existed before the response. It also shows whether a text that seems to come too early goes on.
    */
-  #mustHold(event: Event): boolean {
-    if (event.type === "response.output_text.done" && this.#repair.mayCiteUnmentioned) return true;
+  #mustHold(event: Event, numberBefore: () => unknown): boolean {
+    const isText = event.type === "response.output_text.done";
+    if (isText && this.#repair.mayCiteUnmentioned) return true;
     try {
-      return textsOf(event).some(({ position, text, given }) =>
-        this.#repair.mustWait(position, text, given ?? this.#sentFor(event)),
-      );
+      return textsOf(event).some(({ position, text, given = this.#sentFor(event) }) => {
+        if (this.#repair.mustWait(position, text, given)) return true;
+        const mayBeEarly = isText && this.#repair.mayLack(position, text, given);
+        return mayBeEarly && (this.#isWithoutDeltas || isAfterGap(event, numberBefore()));
+      });
     } catch (error) {
       this.#repair.noteError(error);
       return false;
@@ -205,6 +244,8 @@ export class StreamRepair {
   /** Repairs the held events, and then `event`, which came after the held events. */
   #release(event?: Event): Taken {
     const held = this.#held.splice(0);
+    if (event?.type === "response.output_text.delta" && held.some((end) => isEndOf(end.event, event)))
+      this.giveUp(new Error(`the events are out of order: ${textAt(event)} goes on after its end`));
     const text = held[0]!.event;
     const position = positionOf(text);
     const isLast = event !== undefined && FINAL.has(event.type);
@@ -240,18 +281,34 @@ export class StreamRepair {
   }
 
   /** Stops recovering if the events of the response contradict each other. */
-  #check({ type, sequence_number: number, output_index: outputIndex, item_id: itemId }: Event): void {
+  #check(event: Event): void {
+    const { type, output_index: outputIndex, item_id: itemId } = event;
     if (type === "response.created") this.#number = undefined;
+    else if (this.#isFinished && (isIndex(outputIndex) || FINAL.has(type))) this.#beginAfterEnd(type);
     try {
-      if (isIndex(outputIndex)) this.#repair.checkItem(outputIndex, itemId);
-      if (typeof number !== "number") return;
-      const before = this.#number;
-      this.#number = number;
-      if (before !== undefined && number < before) {
-        throw new Error(`the events are out of order: sequence_number ${number} comes after ${before}`);
+      if (isIndex(outputIndex)) {
+        this.#repair.checkItem(outputIndex, itemId);
+        if (type === "response.output_item.added") this.#openItems.add(outputIndex);
+        else if (type === "response.output_item.done") this.#openItems.delete(outputIndex);
+      }
+      this.#checkNumber(event);
+      const [open] = this.#openItems;
+      if (type === "response.completed" && open !== undefined) {
+        throw new Error(
+          `the events are out of order: ${type} comes before the end of the item at output_index ${open}`,
+        );
       }
     } catch (error) {
       this.#repair.giveUp(error);
+    }
+  }
+
+  #checkNumber({ sequence_number: number }: Event): void {
+    if (typeof number !== "number") return;
+    const before = this.#number;
+    this.#number = number;
+    if (before !== undefined && number < before) {
+      throw new Error(`the events are out of order: sequence_number ${number} comes after ${before}`);
     }
   }
 
@@ -266,9 +323,8 @@ export class StreamRepair {
 
   #takeOne(event: Event, numberBefore: () => unknown, isReleased: boolean): Taken {
     const { type, output_index: outputIndex, response, item } = event;
-    if (!isReleased) this.#check(event);
     // The next item can be a message after another call. Its deltas have to be scanned again.
-    if (type === "response.output_item.added") this.#beginItem();
+    if (type === "response.output_item.added") this.#beginItem(item);
     if (type === "response.created" && isRecord(response)) this.#begin(response.id);
     switch (type) {
       case "response.created":
@@ -303,14 +359,16 @@ export class StreamRepair {
   }
 
   /** Finds out at the item's first delta whether its deltas must be read. */
-  #beginItem(): void {
+  #beginItem(item: unknown): void {
+    this.#sum.beginItem(item);
+    this.#isSumming = undefined;
     this.#isWatching = undefined;
     this.#isLinking = undefined;
     if (this.#links) this.#links.isIdle = false;
   }
 
   #takeAnnotation(event: Event): Taken {
-    if (!isRecord(event.annotation)) return [event];
+    if (!isRecord(event.annotation) || !positionOf(event)) return [event];
     this.#sentFor(event).push(event.annotation as unknown as Annotation);
     if (!this.#links || !this.isLinking) return [event];
     this.#links.hold(event);
@@ -328,17 +386,32 @@ export class StreamRepair {
   #begin(responseId: unknown): void {
     if (this.#isFinished || (this.#responseId !== undefined && this.#responseId !== responseId)) {
       this.#finish();
-      this.#repair = new ResponseRepair({ ...this.#context, startedAt: undefined });
-      this.#sent.clear();
-      this.#texts.clear();
-      this.#apiError = undefined;
-      this.#watch = new TextWatch(this.roots);
-      this.#links = this.#newLinks();
-      this.#isWatching = this.#isLinking = undefined;
-      this.#isFinished = false;
+      this.#renew();
     }
     this.#responseId = responseId;
     if (this.#missedIn === responseId && responseId !== undefined) this.#repair.noteMissed();
+  }
+
+  /** Starts a repair for events of a response that has ended: its report is made already, so they get a report of their own. */
+  #beginAfterEnd(type: unknown): void {
+    this.#renew();
+    this.#repair.noteResponse({ id: this.#responseId });
+    this.giveUp(
+      new Error(`the events are out of order: ${type} comes after the final event of the response`),
+    );
+  }
+
+  #renew(): void {
+    this.#repair = new ResponseRepair({ ...this.#context, startedAt: undefined });
+    this.#sent.clear();
+    this.#texts.clear();
+    this.#openItems.clear();
+    this.#apiError = undefined;
+    this.#watch = new TextWatch(this.roots);
+    this.#sum = new TextSum();
+    this.#links = this.#newLinks();
+    this.#isWatching = this.#isLinking = this.#isSumming = undefined;
+    this.#isFinished = false;
   }
 
   /** Finishes the repair and makes the report, once. Throws if `onFailure` is `"throw"` and the recovery failed. */
@@ -464,6 +537,21 @@ const PARTS_OF_TEXT: ReadonlySet<unknown> = new Set([
   "response.output_text.delta",
   "response.output_text.annotation.added",
 ]);
+
+/** Returns whether `end` ends the text of a delta. */
+function isEndOf(end: Event, delta: Event): boolean {
+  return end.type === "response.output_text.done" && keyOf(end) === keyOf(delta);
+}
+
+/** Returns whether the number of an event shows that events before it are missing, or come later. */
+function isAfterGap({ sequence_number: number }: Event, before: unknown): boolean {
+  return typeof number === "number" && typeof before === "number" && number > before + 1;
+}
+
+/** Returns the name of a text in an error message. */
+function textAt({ output_index, content_index }: Event): string {
+  return `the text at output_index ${output_index}, content_index ${content_index},`;
+}
 
 /** Returns the texts that an event ends, each with the annotations that the event carries for it. */
 function textsOf(event: Event): { position: PartPosition; text: string; given?: readonly Annotation[] }[] {

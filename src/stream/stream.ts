@@ -251,6 +251,7 @@ class Messages {
       return false;
     const { latest } = this.#lanes;
     if (latest.stream.isHolding || latest.stream.isWatching || latest.stream.isLinking) return false;
+    if (latest.stream.isSumming) latest.stream.sum(value as Event);
     latest.numberBefore = sequence_number;
     return true;
   }
