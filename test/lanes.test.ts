@@ -79,6 +79,56 @@ describe("agents", () => {
     expect(report.unresolved.map(({ reason }) => reason)).toEqual(["ambiguous"]);
   });
 
+  it("a text means the nearest of several containers of its own agent that has the file", async () => {
+    const other = file("/mnt/data/other.csv", { container_id: "cntr_a2", id: "cfile_other" });
+    const output = [
+      wrote("alice", "cntr_a1"),
+      wrote("alice", "cntr_a2"),
+      wrote("bob", "cntr_b"),
+      of("alice", message(`At ${PATH}`)),
+    ];
+    const [first, second, bobs] = ["cntr_a1", "cntr_a2", "cntr_b"].map(report);
+    expect(await citedIn(output, [first!, second!, bobs!])).toEqual(["cfile_cntr_a2"]);
+    const [, wroteOther] = [0, wrote("alice", "cntr_a2", "df.to_csv('/mnt/data/other.csv')")];
+    expect(await citedIn([output[0]!, wroteOther, ...output.slice(2)], [first!, other, bobs!])).toEqual([
+      "cfile_cntr_a1",
+    ]);
+  });
+
+  it("a streamed answer of one agent to another gets the file of its own agent", async () => {
+    const text = `Got [it](sandbox:${PATH})`;
+    const part = { type: "output_text", text, annotations: [], logprobs: [] };
+    const answer = of("alice", { type: "multi_agent_call_output", id: "mao_1", call_id: "c_1" });
+    const items = [wrote("alice", "cntr_a"), wrote("bob", "cntr_b")];
+    const whole = { ...answer, output: [part] };
+    const given = streamOf([...items, whole]).map((event) =>
+      event.type === "response.output_item.added" && event.output_index === 2
+        ? { ...event, item: { ...answer, output: [] } }
+        : event,
+    );
+    const { out } = await repaired(given, listOf(FILES));
+    const ids = (event: StreamEvent) =>
+      [...JSON.stringify(event).matchAll(/"file_id":"([^"]+)"/g)].map(([, id]) => id);
+    const done = out.find(
+      ({ type, output_index }) => type === "response.output_item.done" && output_index === 2,
+    );
+    expect(ids(done!)).toEqual(["cfile_cntr_a"]);
+    expect(ids(out.at(-1)!)).toEqual(["cfile_cntr_a"]);
+  });
+
+  it.each([7, null, {}, undefined])(
+    "a streamed text of an agent with the name %j stays unchanged",
+    async (name) => {
+      const unknown = { ...message(`At ${PATH}`), agent: { agent_name: name } };
+      const given = streamOf([wrote("alice", "cntr_a"), unknown]);
+      const { out, reports } = await repaired(given, listOf(FILES));
+      expect(out).toEqual(given);
+      expect(reports.map(({ error }) => error!.message)).toEqual([
+        "the agent of the item at output_index 1 has no agent_name",
+      ]);
+    },
+  );
+
   it("a text of an agent without a name stays unchanged, and the report says why", async () => {
     const unknown = { ...message(`At ${PATH}`), agent: { agent_name: 7 } };
     const given = response([wrote("alice", "cntr_a"), unknown]);

@@ -136,6 +136,27 @@ describe("requests the list again if it lacks a file that a call wrote", () => {
   });
 });
 
+describe("with several agents", () => {
+  const of = (agent: string, item: Record<string, unknown>) => ({ ...item, agent: { agent_name: agent } });
+  const output = [
+    of("alice", call(WROTE)),
+    of("bob", { ...call(WROTE, "cntr_2"), id: "ci_2" }),
+    of("alice", message(`At ${PATH}`)),
+  ];
+  const bobs = file(PATH, { container_id: "cntr_2", id: "cfile_of_bob" });
+
+  it("requests the list of the text's own agent again, although another agent's list has the path", async () => {
+    const { ids, asked } = await citedIn(output, { cntr_1: [[], [written]], cntr_2: [[bobs]] });
+    expect(ids).toEqual(["cfile_new"]);
+    expect(asked.filter((id) => id === "cntr_1")).toHaveLength(2);
+  });
+
+  it("does not cite another agent's file if the own agent's file never comes", async () => {
+    const { ids } = await citedIn(output, { cntr_1: [[]], cntr_2: [[bobs]] });
+    expect(ids).toEqual([]);
+  });
+});
+
 describe("with several containers", () => {
   const older = file(PATH, { container_id: "cntr_2", id: "cfile_old" });
 

@@ -166,6 +166,20 @@ describe("beta.responses", () => {
     expect(api.lists().map(({ url }) => new URL(url).search)).toEqual(["?limit=100"]);
   });
 
+  it("compact passes unchanged: a compacted conversation has no text that a user reads", async () => {
+    const compacted = {
+      id: "resp_1",
+      object: "response.compaction" as const,
+      created_at: 1,
+      output: [message(TEXT), { id: "cmp_1", type: "compaction", encrypted_content: "…" }],
+    };
+    const api = setUp(() => json(compacted));
+    expect(await beta(api.client).compact({ model: "gpt-6", input: [] })).toMatchObject(compacted);
+    expect(new URL(api.asked[0]!.url).searchParams.get("beta")).toBe("true");
+    expect(api.lists()).toEqual([]);
+    expect(api.reports).toEqual([]);
+  });
+
   it("inputItems.list is repaired like the stable one", async () => {
     const { client } = setUp(() => json({ object: "list", data: output.toReversed(), has_more: false }));
     const items: unknown[] = [];
