@@ -1,5 +1,5 @@
 /** Finds the places in the types of an installed openai SDK that can hold a container file citation or a container id. */
-import { readdirSync } from "node:fs";
+import { readdirSync, readFileSync } from "node:fs";
 import { join, relative, resolve, sep } from "node:path";
 import {
   type ClassDeclaration,
@@ -17,6 +17,28 @@ import {
   type TypeAliasDeclaration,
 } from "typescript/unstable/ast";
 import { API, type Checker, type Symbol as CompilerSymbol, type Type } from "typescript/unstable/sync";
+
+/** Returns the folder of the newest openai SDK that a package installs under any name, for example `openai-7`. */
+export function newestSdkIn(folder: string): string {
+  const { dependencies, devDependencies } = manifestIn(folder);
+  const names = Object.entries({ ...dependencies, ...devDependencies })
+    .filter(([name, range]) => name === "openai" || range.startsWith("npm:openai@"))
+    .map(([name]) => join(folder, "node_modules", name));
+  const newestFirst = names
+    .map((sdk) => ({ sdk, version: manifestIn(sdk).version }))
+    .sort((a, b) => b.version.localeCompare(a.version, "en", { numeric: true }));
+  return newestFirst[0]!.sdk;
+}
+
+interface Manifest {
+  version: string;
+  dependencies?: Record<string, string>;
+  devDependencies?: Record<string, string>;
+}
+
+function manifestIn(folder: string): Manifest {
+  return JSON.parse(readFileSync(join(folder, "package.json"), "utf8"));
+}
 
 /**
  * Returns the places as `file: namespace.type.property`, sorted. A place is a `container_id`, an `annotations` array whose

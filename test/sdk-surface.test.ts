@@ -1,6 +1,7 @@
 /**
  * Lists every place in the newest openai SDK's types that can hold a container file citation or a container id. A sentence says
  * how the library handles the place, or why it does not have to. Each sentence has its own test.
+ * Long, as each place is a row.
  */
 import { mkdir, mkdtemp, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
@@ -14,7 +15,7 @@ import {
   repairResponseStream,
   withFileCitations,
 } from "../src/index.js";
-import { placesIn } from "./sdk-places.js";
+import { newestSdkIn, placesIn } from "./sdk-places.js";
 import { BASE, call, cited, file, json, message, response, streamOf, upstream } from "./upstream.js";
 
 const FILES = [file("/mnt/data/plan.docx")];
@@ -225,7 +226,7 @@ const known = Object.entries(ROWS).flatMap(([name, rows]) =>
 
 describe("the newest openai SDK's types", () => {
   it("have a row here for every place, and no row for a place that no longer exists", () => {
-    const found = placesIn("node_modules/openai-7");
+    const found = placesIn(newestSdkIn("."));
     expect({
       "places without a row": found.filter((place) => !known.includes(place)),
       "rows without a place": known.filter((place) => !found.includes(place)),
@@ -236,6 +237,37 @@ describe("the newest openai SDK's types", () => {
     for (const [place, row] of Object.entries(rows)) {
       const [sentence, check] = row;
       it(`${place}: ${sentence}`, check);
+    }
+  });
+});
+
+describe("the newest SDK", () => {
+  it("is the one with the highest version, whatever its name is", async () => {
+    const folder = await mkdtemp(join(tmpdir(), "sdks-"));
+    const install = async (name: string, manifest: object) => {
+      await mkdir(join(folder, name), { recursive: true });
+      await writeFile(join(folder, name, "package.json"), JSON.stringify(manifest));
+    };
+    try {
+      const devDependencies = {
+        openai: "^6.49.0",
+        "openai-7": "npm:openai@^7.9.0",
+        "openai-next": "npm:openai@7.60.0",
+        "openai-7-55": "npm:openai@7.55.0",
+        other: "^9.0.0",
+      };
+      await install("", { dependencies: { zod: "^4.0.0" }, devDependencies });
+      const versions = {
+        openai: "6.49.0",
+        "openai-7": "7.9.1",
+        "openai-next": "7.60.0",
+        "openai-7-55": "7.55.0",
+      };
+      for (const [name, version] of Object.entries(versions))
+        await install(join("node_modules", name), { version });
+      expect(newestSdkIn(folder)).toBe(join(folder, "node_modules", "openai-next"));
+    } finally {
+      await rm(folder, { recursive: true });
     }
   });
 });
