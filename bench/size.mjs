@@ -17,9 +17,9 @@ const KB = 1000;
 /** Limits are in kB and include all dependencies. `entry` is the file that a bundler reads for `import` or for `require`. */
 const BUNDLES = [
   { what: "`resolveFileCitations` alone", names: "{ resolveFileCitations }", limit: 18.5, aim: 11 },
-  { what: "`withFileCitations` alone", names: "{ withFileCitations }", limit: 66, aim: 36 },
-  { what: "the whole main entry", names: "*", limit: 75.5 },
-  { what: "the whole main entry, in CommonJS", names: "*", entry: "index.cjs", limit: 77.5 },
+  { what: "`withFileCitations` alone", names: "{ withFileCitations }", limit: 66.5, aim: 36 },
+  { what: "the whole main entry", names: "*", limit: 76 },
+  { what: "the whole main entry, in CommonJS", names: "*", entry: "index.cjs", limit: 78 },
 ];
 
 async function gzippedSize({ names, entry = "index.js" }) {
