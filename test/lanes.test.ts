@@ -593,6 +593,16 @@ describe("events out of order stay unchanged, and a report says why", () => {
     },
   );
 
+  it("are not assumed if a gateway sends no event that ends an item", async () => {
+    const given = eventsOf("a", inContainer("a"), {});
+    const { reports } = await repaired(
+      given.filter(({ type }) => type !== "response.output_item.done"),
+      listOf(files),
+    );
+    expect(reports[0]).toMatchObject({ outcome: "recovered" });
+    expect(reports[0]!.error).toBeUndefined();
+  });
+
   it("a text of another lane is repaired", async () => {
     const given = eventsOf("a", inContainer("a"), { stream_id: "a" });
     const other = eventsOf("b", inContainer("b"), { stream_id: "b" });

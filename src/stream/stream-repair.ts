@@ -43,6 +43,8 @@ export class StreamRepair {
   #isWithoutDeltas = false;
   /** The output indices of the items that were added and are not done. */
   readonly #openItems = new Set<number>();
+  /** The response has an event that ends an item. Some gateways never send one, and there no open item shows a wrong order. */
+  #hasItemEnds = false;
   /** Whether deltas are scanned. `undefined` until the first delta of a message: without a container no scan is needed. */
   #isWatching: boolean | undefined;
   /** Sends the texts with working links, with the option `links`. */
@@ -289,11 +291,11 @@ export class StreamRepair {
       if (isIndex(outputIndex)) {
         this.#repair.checkItem(outputIndex, itemId);
         if (type === "response.output_item.added") this.#openItems.add(outputIndex);
-        else if (type === "response.output_item.done") this.#openItems.delete(outputIndex);
+        else if (type === "response.output_item.done") this.#endItem(outputIndex);
       }
       this.#checkNumber(event);
       const [open] = this.#openItems;
-      if (type === "response.completed" && open !== undefined) {
+      if (type === "response.completed" && open !== undefined && this.#hasItemEnds) {
         throw new Error(
           `the events are out of order: ${type} comes before the end of the item at output_index ${open}`,
         );
@@ -301,6 +303,11 @@ export class StreamRepair {
     } catch (error) {
       this.#repair.giveUp(error);
     }
+  }
+
+  #endItem(outputIndex: number): void {
+    this.#openItems.delete(outputIndex);
+    this.#hasItemEnds = true;
   }
 
   #checkNumber({ sequence_number: number }: Event): void {
@@ -406,6 +413,7 @@ export class StreamRepair {
     this.#sent.clear();
     this.#texts.clear();
     this.#openItems.clear();
+    this.#hasItemEnds = false;
     this.#apiError = undefined;
     this.#watch = new TextWatch(this.roots);
     this.#sum = new TextSum();
