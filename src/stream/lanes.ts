@@ -320,7 +320,9 @@ export class Lanes {
 
   #limit(lanes: Map<string, Lane>): void {
     if (lanes.size <= MOST_LANES) return;
-    const [name, oldest] = lanes.entries().next().value!;
+    // A lane that is dropped while it holds events would lose them.
+    const entries = [...lanes];
+    const [name, oldest] = entries.find(([, { stream }]) => !stream.isHolding) ?? entries[0]!;
     lanes.delete(name);
     removeValue(this.#byItem, oldest);
     if (lanes === this.#byResponse) this.#hasDropped = true;

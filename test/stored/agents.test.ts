@@ -18,7 +18,9 @@ async function citedIn(records: readonly object[]): Promise<unknown[]> {
   let text = "";
   for (const record of records) {
     const bytes = Buffer.from(`${JSON.stringify(record)}\n`);
-    text += (await repair.take({ bytes, shape: "lines", number: 1, lines: 0 })).bytes.toString();
+    const repaired = await repair.take({ bytes, shape: "lines", number: 1, lines: 0 });
+    if ("later" in repaired) throw new Error("no record is held: all texts come after calls");
+    text += repaired.bytes.toString();
   }
   return [...new Set([...text.matchAll(/"file_id":"([^"]+)"/g)].map(([, id]) => id))];
 }

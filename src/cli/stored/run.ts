@@ -181,8 +181,8 @@ export class Run {
       if (read.done) break;
       next = nextOf(chunks);
     }
+    const left = await records.end(); // repairs the held records too
     while (!window.isEmpty) await this.#waitFor(window);
-    const left = await records.end();
     if (left) this.#write(left, {});
   }
 
@@ -194,7 +194,10 @@ export class Run {
     for (const piece of pieces) {
       const { bytes, number } = piece;
       window.add(piece, bytes.length, number > 0 ? records.take(piece) : { bytes, reports: [] });
-      while (window.isFull) await this.#waitFor(window);
+      while (window.isFull) {
+        if (window.isStuck) await records.release();
+        await this.#waitFor(window);
+      }
       if (this.#options.out.isFull) await this.#flush();
     }
   }

@@ -9,7 +9,12 @@ interface Entry<Item, Result> {
   result: Result | undefined;
 }
 
-export class Window<Item, Result> {
+/** A result that depends on later items, so that it must not keep them from being added. */
+export interface Later<Result> {
+  later: Promise<Result>;
+}
+
+export class Window<Item, Result extends object> {
   readonly #concurrency: number;
   readonly #put: (item: Item, result: Result) => void;
   readonly #entries: Entry<Item, Result>[] = [];
@@ -33,7 +38,12 @@ export class Window<Item, Result> {
     return this.#waiting >= this.#concurrency || this.#bytes >= MOST_BYTES;
   }
 
-  add(item: Item, size: number, result: Result | Promise<Result>): void {
+  /** Whether results wait only for items that were not added yet. */
+  get isStuck(): boolean {
+    return this.#waiting === 0 && !this.isEmpty;
+  }
+
+  add(item: Item, size: number, result: Result | Promise<Result | Later<Result>>): void {
     if (!(result instanceof Promise)) {
       if (this.isEmpty) this.#put(item, result);
       else this.#push({ item, size, result });
@@ -42,10 +52,15 @@ export class Window<Item, Result> {
     const entry: Entry<Item, Result> = { item, size, result: undefined };
     this.#push(entry);
     this.#waiting++;
+    const settle = (value: Result): void => {
+      entry.result = value;
+      this.#wake();
+    };
     result
       .then(
         (value) => {
-          entry.result = value;
+          if ("later" in value) void value.later.then(settle);
+          else settle(value);
         },
         (error: unknown) => {
           this.#failure = { error };

@@ -1,0 +1,176 @@
+/**
+ * Repairs the recorded events of one input. The input can have the events of several responses, one after the other or interleaved.
+ */
+import { editJson } from "../../http/json-edit.js";
+import { andThen } from "../../responses/repair.js";
+import type { RepairContext } from "../../responses/response-repair.js";
+import { type Event, FINAL } from "../../stream/events.js";
+import { Lane, Lanes } from "../../stream/lanes.js";
+import type { Report } from "../../types.js";
+import type { Held, Repaired } from "./record.js";
+
+/** An event whose record is not repaired yet. */
+interface Pending {
+  event: Event;
+  bytes: Buffer;
+  /** Separates this record and an inserted one. */
+  separator: string;
+  /** Called with the repaired record. */
+  resolve: (repaired: Repaired) => void;
+}
+
+export class EventRecords {
+  readonly #lanes: Lanes;
+  /** The reports that no `Repaired` has yet. */
+  readonly #reports: Report[] = [];
+  /** The records of each lane that are not repaired yet: those that the lane holds, and the latest one. */
+  readonly #pending = new Map<Lane, Pending[]>();
+  /** The lanes whose response has not ended. */
+  readonly #inside = new Set<Lane>();
+  /** Resolves when the last event is repaired. Events are repaired one after the other. */
+  #before: Promise<unknown> | undefined;
+
+  constructor(context: RepairContext) {
+    const onReport = (report: Report): void => void this.#reports.push(report);
+    this.#lanes = new Lanes({ ...context, settings: { ...context.settings, onReport } });
+  }
+
+  /** Repairs the record of an event. The record is held until a later event shows whether the event needs a citation. */
+  take(event: Event, bytes: Buffer, separator: string): Repaired | Promise<Repaired | Held> {
+    return this.#inTurn((): Repaired | Promise<Repaired | Held> => {
+      let repaired: Repaired | undefined;
+      let settle: ((value: Repaired) => void) | undefined;
+      const resolve = (value: Repaired): void => {
+        repaired = value;
+        settle?.(value);
+      };
+      const taken = this.#take({ event, bytes, separator, resolve });
+      const result = andThen<void, Repaired | Held>(taken, () => {
+        if (repaired) return repaired;
+        const later = new Promise<Repaired>((done) => {
+          settle = done;
+        });
+        return { later };
+      });
+      return "later" in result ? Promise.resolve(result) : (result as Repaired | Promise<Repaired | Held>);
+    });
+  }
+
+  /** Repairs the held records without waiting for the events that would show more. */
+  release(): void | Promise<void> {
+    return this.#inTurn(() => this.#release([...this.#pending.keys()]));
+  }
+
+  /** Whether more events of a response follow, as its final event has not come. */
+  get isInside(): boolean {
+    return this.#inside.size > 0;
+  }
+
+  /** Call it at the input's end. If responses were cut off, returns their reports, and citations that come after all events. */
+  async end(): Promise<Repaired | undefined> {
+    await this.#before;
+    if (!this.isInside) return undefined;
+    let left = "";
+    for (const lane of this.#inside)
+      for (const event of this.#settle(lane, await lane.stream.end())) left += `${JSON.stringify(event)}\n`;
+    return { bytes: Buffer.from(left), reports: this.#reports.splice(0) };
+  }
+
+  /** Runs `take` after all earlier ones. */
+  #inTurn<Value, Later>(take: () => Value | Promise<Later>): Value | Promise<Value | Later> {
+    const taken = this.#before ? this.#before.then<Value | Later>(take) : take();
+    if (taken instanceof Promise) {
+      const settled: Promise<unknown> = taken.then(() => {
+        if (this.#before === settled) this.#before = undefined;
+      });
+      this.#before = settled;
+    }
+    return taken;
+  }
+
+  #take(pending: Pending): void | Promise<void> {
+    const { event } = pending;
+    const found = this.#lanes.of(event);
+    if (!(found instanceof Lane)) {
+      // No lane, or one of several. The record must not overtake the records that these lanes hold.
+      return andThen(this.#release(found), () => pending.resolve(this.#repaired(pending.bytes)));
+    }
+    if (FINAL.has(event.type)) this.#inside.delete(found);
+    else this.#inside.add(found);
+    this.#pending.set(found, [...this.#pendingOf(found), pending]);
+    return this.#settled(found, () => found.take(event));
+  }
+
+  #release(lanes: readonly Lane[]): void | Promise<void> {
+    const holding = lanes.filter((lane) => this.#pending.has(lane));
+    if (holding.length === 0) return undefined;
+    const released = holding.map((lane) => this.#settled(lane, () => lane.release()));
+    return Promise.all(released).then(() => {});
+  }
+
+  /** Resolves the records of the events that a lane returns. After a bug of ours, resolves all its records unchanged. */
+  #settled(lane: Lane, take: () => readonly Event[] | Promise<readonly Event[]>): void | Promise<void> {
+    const giveUp = (): void => {
+      this.#settle(
+        lane,
+        this.#pendingOf(lane).map(({ event }) => event),
+      );
+    };
+    try {
+      const taken = andThen(take(), (events): void => void this.#settle(lane, events));
+      return taken instanceof Promise ? taken.catch(giveUp) : taken;
+    } catch {
+      return giveUp();
+    }
+  }
+
+  /**
+   * Resolves the records of events that are ready. Inserted events go before the event after them, which never has their type.
+   * Returns the inserted events that no event follows.
+   */
+  #settle(lane: Lane, events: readonly Event[]): readonly Event[] {
+    const pending = [...this.#pendingOf(lane)];
+    const ready: (() => void)[] = [];
+    let inserted: Event[] = [];
+    for (const event of events) {
+      const own = pending[0]?.event.type === event.type ? pending.shift() : undefined;
+      if (!own) {
+        inserted.push(event);
+        continue;
+      }
+      const bytes = written(inserted, event, own);
+      const isLast = pending.length === 0 || event === events.at(-1);
+      ready.push(() =>
+        own.resolve(isLast ? this.#repaired(bytes) : { bytes, reports: [], isInsideStream: true }),
+      );
+      inserted = [];
+    }
+    if (pending.length > 0) this.#pending.set(lane, pending);
+    else this.#pending.delete(lane);
+    for (const resolve of ready) resolve();
+    return inserted;
+  }
+
+  #pendingOf(lane: Lane): readonly Pending[] {
+    return this.#pending.get(lane) ?? [];
+  }
+
+  #repaired(bytes: Buffer): Repaired {
+    return { bytes, reports: this.#reports.splice(0), isInsideStream: this.isInside };
+  }
+}
+
+/** Returns the bytes of inserted events and of the event after them, in which only the citations change. */
+function written(
+  inserted: readonly Event[],
+  event: Event,
+  { event: before, bytes, separator }: Pending,
+): Buffer {
+  const { buffer, byteOffset, byteLength } = editJson(bytes, before, event);
+  const own = Buffer.from(buffer, byteOffset, byteLength); // without a copy
+  if (inserted.length === 0) return own;
+  return Buffer.concat([
+    Buffer.from(inserted.map((added) => JSON.stringify(added) + separator).join("")),
+    own,
+  ]);
+}
