@@ -3,7 +3,7 @@
  * of the middleware without the option, as the median of interleaved pairs within one run. Exits with 1 if a limit is exceeded.
  */
 import { performance } from "node:perf_hooks";
-import { createFileCitationsFetch, repairResponse } from "../dist/index.js";
+import { createFileCitationsFetch, repairResponse, repairResponseStream } from "../dist/index.js";
 import { DELTAS, framesOf, median, ratioOf, readAll, report, reportHead, upstreamOf } from "./streaming.mjs";
 
 const FILE = {
@@ -88,15 +88,40 @@ async function heldAfterLink(delay) {
   return heldMs;
 }
 
+const call = {
+  type: "code_interpreter_call",
+  id: "ci",
+  status: "completed",
+  code: "x",
+  container_id: "cntr_1",
+};
+
+/** Returns the time for a text that streams in deltas of four characters, in milliseconds: the fastest of two runs. */
+async function timeOfStream(text) {
+  const part = { type: "output_text", text, annotations: [] };
+  const item = { type: "message", id: "m", role: "assistant", content: [part] };
+  const at = { item_id: "m", output_index: 1, content_index: 0 };
+  const deltas = text.match(/.{1,4}/gs);
+  const events = [
+    { type: "response.created", response: { id: "r", object: "response", created_at: 1, output: [] } },
+    { type: "response.output_item.done", output_index: 0, item: call },
+    { type: "response.output_item.added", output_index: 1, item: { ...item, content: [] } },
+    ...deltas.map((delta) => ({ type: "response.output_text.delta", ...at, delta, logprobs: [] })),
+    { type: "response.output_text.done", ...at, text },
+    { type: "response.output_item.done", output_index: 1, item },
+    { type: "response.completed", response: { id: "r", status: "completed", output: [call, item] } },
+  ].map((event, sequence_number) => ({ ...event, sequence_number }));
+  let fastest = Infinity;
+  for (let round = 0; round < 2; round++) {
+    const before = performance.now();
+    for await (const _ of repairResponseStream(events, [FILE], { links: toUrl, retries: 0 }));
+    fastest = Math.min(fastest, performance.now() - before);
+  }
+  return fastest;
+}
+
 /** Returns the time for a text, in milliseconds: the fastest of several runs. */
 async function timeOf(text, links) {
-  const call = {
-    type: "code_interpreter_call",
-    id: "ci",
-    status: "completed",
-    code: "x",
-    container_id: "cntr_1",
-  };
   const part = { type: "output_text", text, annotations: [] };
   const output = [call, { type: "message", id: "m", role: "assistant", content: [part] }];
   const response = { id: "r", object: "response", created_at: 1, status: "completed", output };
@@ -121,6 +146,7 @@ async function timeOf(text, links) {
     ["opening brackets", repeated("["), plain],
     ["open destinations", repeated("]("), plain],
     ["backticks", repeated("`"), plain],
+    ["backticks and spaces, and then a letter", `${repeated("` ")}x`, plain],
     ["runs of backticks of growing length", repeated("` `` ``` ```` ````` "), plain],
     ["open comments", repeated("<!--"), plain],
     ["backslashes", repeated("\\"), plain],
@@ -130,6 +156,11 @@ async function timeOf(text, links) {
   for (const [what, text, base] of hostile) {
     const against = `${base === plain ? "plain text" : "as many paths"} (${base.toFixed(1)} ms)`;
     report(`200,000 characters, ${what}, against ${against}`, (await timeOf(text, toUrl)) / base, 20);
+  }
+  const plainStream = await timeOfStream(repeated("plain text without any path. "));
+  for (const piece of ["sandbox:", "`", "` ", "` `` ``` ", "<", "!", "[", "](", "\\", "/"]) {
+    const measured = (await timeOfStream(repeated(piece))) / plainStream;
+    report(`200,000 characters streamed, \`\` ${piece} \`\` repeated, against plain text`, measured, 20);
   }
   const links = (count) => "See [the report](sandbox:/mnt/data/report.csv) here.\n".repeat(count);
   const few = await timeOf(links(1000), toUrl);

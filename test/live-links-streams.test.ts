@@ -57,6 +57,32 @@ describe("a text with links, in a stream", () => {
     expect(out.filter(isDelta)[0]).toBe(events.filter(isDelta)[0]);
   });
 
+  it.each(["`", "` ", "` `` ", "<", "!", "<!", "\\", "/", "```\n", "&", "%", "["])(
+    "holds little of a text that repeats %j, and links the path after it",
+    async (piece) => {
+      const before = `${piece.repeat(3000)}x `;
+      const text = `${before}[a](sandbox:/mnt/data/a.csv)`;
+      const whole = await plain({ text, files: [A] });
+      const cuts = Array.from({ length: Math.ceil(before.length / 50) }, (_, at) => at * 50);
+      expect(await streamed({ text, files: [A] }, cuts)).toEqual(whole);
+      const taken: number[] = [];
+      const events = eventsOf({ text, files: [A] }, cuts);
+      async function* counted() {
+        let length = 0;
+        for (const event of events) {
+          if (event.type === "response.output_text.delta") length += (event.delta as string).length;
+          taken.push(length);
+          yield event;
+        }
+      }
+      let sent = 0;
+      for await (const event of opened(counted()).stream) {
+        if (event.type === "response.output_text.delta") sent += (event.delta as string).length;
+        if (sent < before.length) expect(taken.at(-1)! - sent).toBeLessThan(700);
+      }
+    },
+  );
+
   it("empties the log probabilities of a changed delta and keeps all its other fields", async () => {
     const more = { logprobs: [{ token: "x" }], obfuscation: "abc", extra: 1 };
     const events = eventsOf(given, CUTS).map((event) =>

@@ -174,9 +174,13 @@ export class LinkedText {
     return true;
   }
 
-  /** Replaces a range of the text (offsets in the whole text) and ends the candidate. Returns false if part of it was sent. */
+  /**
+   * Replaces a range of the text (offsets in the whole text) and ends the candidate. Returns false if the range starts before the
+   * text that is held, as part of it may be sent.
+   */
   replace(replacement: Replacement): boolean {
-    if (replacement.start < this.#sent) {
+    const heldFrom = Math.min(this.#open!.heldFrom, this.#label?.start ?? Infinity);
+    if (replacement.start < Math.max(this.#sent, this.#start + heldFrom)) {
       this.leave();
       return false;
     }

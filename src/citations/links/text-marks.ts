@@ -29,8 +29,17 @@ const COLON = "(?:$|:|%(?:$|3(?:$|a))|&(?:$|#(?:$|5(?:$|8(?:$|;)))))";
 const SANDBOX = String.raw`(?<![a-z\d_])s${lettersOf("andbox")}${COLON}`;
 /** Schemes that a path in prose can have. */
 const FILE_SCHEME = String.raw`(?<![a-z\d_])(?:f${lettersOf("ile")}|h${lettersOf("ttp")}(?:$|s)?)${COLON}`;
-/** Markup right before a path that a new link replaces or changes: backticks, `!`, `<` and backslashes. */
-const LEAD = String.raw`(?<![\x60!<\\])(?:\x60+(?!\x60)\s{0,8}|[!<]+(?![!<])|\\+(?![\\/]))+`;
+/**
+ * A run of the markup right before a path that a new link replaces or changes: backticks, `!`, `<` and backslashes. A lead has few
+ * runs, and a run is short, because leads are held and read again with each delta until the path begins.
+ */
+const RUN_OF_LEAD = String.raw`(?:\x60{1,99}(?!\x60)\s{0,8}|[!<]{1,99}(?![!<])|\\{1,99}(?![\\/]))`;
+const LEAD_CHARACTERS = "`!<\\";
+const RUN = new RegExp(RUN_OF_LEAD, "uy");
+const MOST_RUNS = 4;
+const LEAD = String.raw`(?<![\x60!<\\])${RUN_OF_LEAD}{1,${MOST_RUNS}}`;
+/** A lead at the end of the text. It has one run more, as the backslashes of the last run may belong to the path: `\\/mnt`. */
+const OPEN_LEAD = String.raw`(?<![\x60!<\\])${RUN_OF_LEAD}{1,${MOST_RUNS + 1}}$`;
 const RAW = String.raw`<!--|<(?:script|style|textarea)\b[^<>]{0,200}>`;
 const DESTINATION = String.raw`\]\(\s{0,8}<?\s{0,8}|\]:[ \t]{0,8}<?|\b(?:href|src|poster)\s{0,8}=\s{0,8}\\?["']?\s{0,8}`;
 const SCHEME = "(?:(?:https?|file|attachment):)?";
@@ -40,11 +49,12 @@ function lettersOf(word: string): string {
   return Array.from(word, (letter) => `(?:$|${literal(letter)})`).join("");
 }
 
+/** The slashes are bounded, because they are held. No path starts with more than three (see mentions.ts). */
 function patternOf(root: string): string {
   return root
     .slice(1)
     .split("/")
-    .map((folder, at) => `${at === 0 ? `${SLASH}+` : `(?:$|${SLASH}+)`}${lettersOf(folder)}`)
+    .map((folder, at) => `${at === 0 ? `${SLASH}{1,3}` : `(?:$|${SLASH}{1,99})`}${lettersOf(folder)}`)
     .join("");
 }
 
@@ -59,12 +69,24 @@ export function marksOf(roots: readonly string[], withLabels: boolean): Marks {
   return marks;
 }
 
-/** The characters with which a mark can start. Most text has few of them, and this pattern is much faster than that of the marks. */
-const FIRST = /[/\\%&`<!\][]|s(?=a|rc|$)|f(?=i|$)|h(?=t|ref|$)|p(?=oster)/gi;
+/**
+ * The characters with which a mark can start. Most text has few of them, and this pattern is much faster than that of the marks. It
+ * skips the inside of a run and of a row of slashes.
+ */
+const FIRST =
+  /\/(?!\/{3})|[%&\][]|(?<![`!<\\])[`!<\\]|!(?=\[)|<(?=!--|[st])|\\(?=\\{0,3}(?:\/|$))|s(?=a|rc|$)|f(?=i|$)|h(?=t|ref|$)|p(?=oster)/gi;
+
+/** Runs of markup without other text between them: where they end, and where a lead of a path can start in them. */
+interface Runs {
+  end: number;
+  leadFrom: number;
+}
 
 class RootMarks implements Marks {
   /** Matches a mark at an offset. */
   readonly #pattern: RegExp;
+  /** The same without the markup before a path. */
+  readonly #alone: RegExp;
   /** A path that may be incomplete at the end of the text, and one that is complete. */
   readonly #path: RegExp;
   readonly #whole: RegExp;
@@ -74,9 +96,10 @@ class RootMarks implements Marks {
     const path = `${SANDBOX}|${FILE_SCHEME}(?:$|${inRoot})|${inRoot}`;
     const label = withLabels ? String.raw`(?<label>!?\[)|` : "";
     this.#pattern = new RegExp(
-      `(?<raw>${RAW})|(?<destination>${DESTINATION})|${label}(?<lead>${LEAD})?(?<path>${path})|${LEAD}$`,
+      `(?<raw>${RAW})|(?<destination>${DESTINATION})|${label}(?<lead>${LEAD})?(?<path>${path})|${OPEN_LEAD}`,
       "iuy",
     );
+    this.#alone = new RegExp(`(?<raw>${RAW})|(?<destination>${DESTINATION})|${label}(?<path>${path})`, "iuy");
     this.#path = new RegExp(`${SCHEME}(?:${path})`, "iuy");
     const whole = roots.map((root) => root.slice(1).split("/").map(literal).join(`${SLASH}+`));
     this.#whole = new RegExp(
@@ -86,17 +109,35 @@ class RootMarks implements Marks {
   }
 
   next(text: string, from: number, seen: number): Mark | undefined {
-    const pattern = this.#pattern;
+    let runs: Runs = { end: 0, leadFrom: 0 };
     FIRST.lastIndex = from;
     for (let first = FIRST.exec(text); first; first = FIRST.exec(text)) {
-      pattern.lastIndex = first.index;
-      const found = pattern.exec(text);
-      if (!found) continue;
-      const mark = markOf(found, pattern.lastIndex);
-      const canBeCut = mark.kind === "destination" || mark.kind === "raw";
-      if (canBeCut ? mark.end > seen : mark.start >= seen) return mark;
+      if (first.index >= runs.end) runs = this.#runsAt(text, first.index);
+      const mark = this.#markAt(text, first.index, first.index >= runs.leadFrom);
+      const canBeCut = mark?.kind === "destination" || mark?.kind === "raw";
+      if (mark && (canBeCut ? mark.end > seen : mark.start >= seen)) return mark;
     }
     return undefined;
+  }
+
+  #markAt(text: string, at: number, mayBeLead: boolean): Mark | undefined {
+    if (!mayBeLead && text[at] === "`") return undefined; // only a lead starts with a backtick
+    const pattern = mayBeLead ? this.#pattern : this.#alone;
+    pattern.lastIndex = at;
+    const found = pattern.exec(text);
+    return found ? markOf(found, pattern.lastIndex) : undefined;
+  }
+
+  /** Reads the runs that start at an offset, once for all of them. */
+  #runsAt(text: string, at: number): Runs {
+    if (!LEAD_CHARACTERS.includes(text[at]!) || LEAD_CHARACTERS.includes(text[at - 1] ?? " "))
+      return { end: at, leadFrom: 0 };
+    const starts: number[] = [];
+    let end = at;
+    for (RUN.lastIndex = at; RUN.test(text); end = RUN.lastIndex) starts.push(end);
+    this.#alone.lastIndex = end;
+    const isLead = end === text.length || this.#alone.test(text);
+    return { end, leadFrom: isLead ? (starts.at(-MOST_RUNS - 1) ?? at) : end };
   }
 
   isPathAt(text: string, at: number): boolean | undefined {
