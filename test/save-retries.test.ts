@@ -66,6 +66,27 @@ it("does not retry after an error of the sink, and saves the other files", async
   expect(asked).toBe(3);
 });
 
+it("does not retry after a sink that cancels while it waits for bytes, and reports the sink's error", async () => {
+  let asked = 0;
+  const client = clientOf(() => {
+    asked++;
+    const body = new ReadableStream({ start: (controller) => controller.enqueue(new Uint8Array(3)) });
+    return new Response(body, { headers: { "content-length": "10" } });
+  });
+  const failing: Sink<string> = async (_, stream) => {
+    const reader = stream.getReader();
+    await reader.read();
+    reader.read().catch(() => {});
+    await new Promise((resolve) => setTimeout(resolve, 10)); // the folder refuses the file
+    await reader.cancel();
+    await new Promise((resolve) => setTimeout(resolve, 10));
+    throw Object.assign(new Error("permission denied"), { code: "EACCES" });
+  };
+  const { failed } = await settled(saveFiles(client, citing("a"), failing));
+  expect(failed).toMatchObject([{ error: { code: "EACCES" } }]);
+  expect(asked).toBe(1);
+});
+
 it("stops all downloads when the signal aborts", async () => {
   const controller = new AbortController();
   const client = clientOf(() => new Response(new ReadableStream({ pull: () => new Promise(() => {}) })));

@@ -73,6 +73,8 @@ async function copyOnce<Location>(
   const reader = body.getReader();
   let bytes = 0;
   let isWhole = false;
+  /** The sink has stopped reading, so that the download ends early. */
+  let isCanceled = false;
   /** Why the download failed. */
   let failure: Error | undefined;
   /** Returns the next chunk, counted; `undefined` at the end. */
@@ -101,11 +103,14 @@ async function copyOnce<Location>(
           if (chunk) controller.enqueue(chunk);
           else controller.close();
         } catch (error) {
-          failure ??= asError(error);
+          if (!isCanceled) failure ??= asError(error);
           throw error;
         }
       },
-      cancel: (reason) => reader.cancel(reason),
+      cancel(reason) {
+        isCanceled = true;
+        return reader.cancel(reason);
+      },
     },
     { highWaterMark: 0 },
   );
