@@ -90,7 +90,7 @@ export function createProxy({
   const held = new HeldBytes(maxHeld);
 
   const limitsOf = ({ isCreate }: Route, headers: Headers): BodyLimits => {
-    const length = isCreate ? maxJson : maxBody;
+    const length = isCreate ? Math.min(maxJson, maxBody) : maxBody;
     if (!isCreate || !hasCredentials(headers)) return { length, idleMs: bodyIdleMs, held: undefined };
     // A body of more than `maxHeld` bytes could never be held, so it is refused as too long: a retry would not help.
     return { length: Math.min(length, maxHeld), idleMs: bodyIdleMs, held };
