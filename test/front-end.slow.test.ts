@@ -145,6 +145,7 @@ data = body[0].encode() if body else None
 with urllib.request.urlopen(urllib.request.Request(url, data, headers)) as response:
     for line in response:
         sys.stdout.buffer.write(line)
+        sys.stdout.buffer.flush()
 `;
 const OTHERS = [
   {
@@ -162,26 +163,47 @@ const OTHERS = [
   },
 ].filter(({ program }) => process.env.CI || !spawnSync(program, ["--version"]).error);
 
+/** Returns the URLs of the links in the deltas of a stream. */
+function urlsIn(stream: string): string[] {
+  const deltas = eventsIn(stream).filter(({ type }) => type === "response.output_text.delta");
+  const text = deltas.map(({ delta }) => delta).join("");
+  return Array.from(text.matchAll(/\]\((\S+)\)/g), ([, url]) => url!);
+}
+
 describe.each(OTHERS)("$program", ({ program, ask, get }) => {
   it("has links in the stream, after the container has expired, and after a restart", async () => {
-    const { emulator, serving, expire, restart } = await start(() => undefined);
+    const goOn = gate();
+    // The stream is held before its last word, until the links were opened.
+    const { emulator, serving, expire, restart } = await start(({ delta }) =>
+      String(delta).includes("month") ? goOn.promise : undefined,
+    );
     const request = { model: "gpt-5", tools: [{ type: "code_interpreter", container: { type: "auto" } }] };
-    const stream = async (input: unknown) => {
+    const stream = (input: unknown) => {
       const body = JSON.stringify({ ...request, input, store: false, stream: true });
-      const { stdout } = await run(program, ask(`${serving.baseURL}/responses`, body));
-      return eventsIn(stdout);
+      return run(program, ask(`${serving.baseURL}/responses`, body));
     };
-    const events = await stream([{ role: "user", content: QUESTION }]);
-    const deltas = events.filter(({ type }) => type === "response.output_text.delta");
-    const text = deltas.map(({ delta }) => delta).join("");
-    const urls = Array.from(text.matchAll(/\]\((\S+)\)/g), ([, url]) => url!);
-    expect(urls).toHaveLength(2);
+    const running = stream([{ role: "user", content: QUESTION }]);
+    let received = "";
+    const urls = await new Promise<string[]>((resolve, reject) => {
+      running.child.stdout!.on("data", (chunk) => {
+        received += chunk;
+        const found = urlsIn(received.slice(0, received.lastIndexOf("\n\n") + 2));
+        if (found.length === 2) resolve(found);
+      });
+      running.then(() => reject(new Error(`the stream ended without two links: ${received}`)), reject);
+    });
     const download = async () => {
       const got = urls.map((url) => run(program, get(url), { encoding: "buffer" }));
       for (const [at, { stdout }] of (await Promise.all(got)).entries())
         expect(stdout.equals(FILES[at]![1]), FILES[at]![0]).toBe(true);
     };
     await download();
+    expect(received).not.toContain("month");
+    expect(received).not.toContain("response.completed");
+    goOn.open();
+    const events = eventsIn((await running).stdout);
+    expect(urlsIn((await running).stdout)).toEqual(urls);
+
     await expire();
     await download();
     await restart();
