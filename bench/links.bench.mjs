@@ -160,7 +160,11 @@ async function timeOf(text, links) {
   const plainStream = await timeOfStream(repeated("plain text without any path. "));
   for (const piece of ["sandbox:", "`", "` ", "` `` ``` ", "<", "!", "[", "](", "\\", "/"]) {
     const measured = (await timeOfStream(repeated(piece))) / plainStream;
-    report(`200,000 characters streamed, \`\` ${piece} \`\` repeated, against plain text`, measured, 20);
+    report(
+      `200,000 characters streamed, \`\` ${JSON.stringify(piece)} \`\` repeated, against plain text`,
+      measured,
+      20,
+    );
   }
   const links = (count) => "See [the report](sandbox:/mnt/data/report.csv) here.\n".repeat(count);
   const few = await timeOf(links(1000), toUrl);
