@@ -101,6 +101,71 @@ describe("a call writes a file whose entry in the list is from before the respon
     expect(await citedIn([run(code), says(text)], lists)).toEqual(["newer"]);
   });
 
+  it.each([
+    null,
+    "p = '/mnt/data/report.csv'; df.to_csv(p)",
+    "df.to_csv(f'/mnt/data/{name}.csv')",
+    "df.to_csv('/mnt/data/' + 'report.csv')",
+    "open('/mnt/data/%s' % 'report.csv', 'w').write(text)",
+    "open('/mnt/data/report\\x2ecsv', 'w').write(text)",
+    "with open(path, mode='a') as log: log.write(text)",
+    "(Path('/mnt/data') / 'report').with_suffix('.csv').write_text(text)",
+    "Path('/mnt/data/report.csv').touch()",
+    "os.rename('/mnt/data/tmp.csv', '/mnt/data/report.csv')",
+    "Path('tmp.csv').replace('report.csv')",
+    "shutil.copy('/mnt/data/tmp.csv', '/mnt/data/report.csv')",
+    "zipfile.ZipFile('/mnt/data/in.zip').extractall('/mnt/data')",
+    "urllib.request.urlretrieve(url, '/mnt/data/report.csv')",
+    "subprocess.run(['mv', 'tmp.csv', 'report.csv'])",
+    "!mv /mnt/data/tmp.csv /mnt/data/report.csv",
+  ])("by a path that the code does not spell: %s", async (code) => {
+    const lists = { cntr_1: [[old("older", "report.csv")], [fresh("newer", "report.csv")]] };
+    const output = [run("", "cntr_1", { code }), says("[it](sandbox:/mnt/data/report.csv)")];
+    expect(await citedIn(output, lists)).toEqual(["newer"]);
+  });
+
+  const shell = (command: string) => ({
+    ...{ type: "shell_call", id: `sh_run${calls++}`, status: "completed", action: { commands: [command] } },
+    environment: { type: "container_reference", container_id: "cntr_1" },
+  });
+  it.each([
+    "mv t.csv /mnt/data/report.csv",
+    "sed -i s/a/b/ /mnt/data/report.csv",
+    "cat x | sort -o /mnt/data/report.csv",
+    "python make.py",
+    "curl -o /mnt/data/report.csv https://example.com",
+    "OUT=/mnt/data/report.csv; echo x > $OUT",
+  ])("by a shell command: %s", async (command) => {
+    const lists = { cntr_1: [[old("older", "report.csv")], [fresh("newer", "report.csv")]] };
+    const output = [shell(command), says("[it](sandbox:/mnt/data/report.csv)")];
+    expect(await citedIn(output, lists)).toEqual(["newer"]);
+  });
+
+  it("by a patch", async () => {
+    const operation = { type: "update_file", path: "report.csv", diff: "+x" };
+    const patch = { type: "apply_patch_call", id: "ap_1", status: "completed", operation };
+    const lists = { cntr_1: [[old("older", "report.csv")], [fresh("newer", "report.csv")]] };
+    const output = [shell("cat report.csv"), patch, says("[it](sandbox:/mnt/data/report.csv)")];
+    expect(await citedIn(output, lists)).toEqual(["newer"]);
+  });
+
+  it.each([
+    run("df = pd.read_csv('/mnt/data/report.csv'); print(df.head().to_string(), df.copy().size)"),
+    run("df.rename(columns={'a': 'b'}).to_csv('/mnt/data/other.csv')"),
+    run("df.to_csv(os.path.join('/mnt/data', 'other.csv'))"),
+    run("with open('/mnt/data/other.csv', 'w') as out: out.write(text.replace('a', 'b'))"),
+    run("plt.savefig(fname='/mnt/data/other.png', dpi=100)"),
+    shell("cat /mnt/data/report.csv | head -5 && wc -l /mnt/data/report.csv | tee /mnt/data/other.txt"),
+  ])("but not if the calls spell the path of each file that they write: %j", async (item) => {
+    let requests = 0;
+    const list = () => {
+      requests++;
+      return [old("older", "report.csv")];
+    };
+    const { report } = await repairResponse(response([item, says("[it](/mnt/data/report.csv)")]), list);
+    expect([idsIn(report), requests]).toEqual([["older"], 1]);
+  });
+
   it("by a name with spaces, whose end is another file's name", async () => {
     const code = "df = pd.read_csv('/mnt/data/report.csv'); df.to_csv('/mnt/data/Final report.csv')";
     const input = old("input", "report.csv");
@@ -148,6 +213,32 @@ describe("a look-alike that a call only reads is not the file that another line 
       const alike = old("alike", path, { source, created_at });
       expect(await citedIn([run(code), says(text)], { cntr_1: [[alike]] })).toEqual([]);
     }
+  });
+
+  it.each([
+    ["[x](sandbox:/mnt/data/a.csv)", "read_csv('/mnt/data/out/a.csv').to_csv(path)", "out/a.csv"],
+    ["[x](sandbox:/mnt/data/a.csv)", "shutil.copy('/mnt/data/out/a.csv', path)", "out/a.csv"],
+    ["[x](sandbox:/mnt/data/a.csv)", "os.remove('/mnt/data/out/a.csv'); df.to_csv(path)", "out/a.csv"],
+    ["[x](sandbox:/mnt/data/a.csv)", "# not /mnt/data/out/a.csv\ndf.to_csv(path)", "out/a.csv"],
+    ["/mnt/data/A.csv", "read_csv('/mnt/data/a.csv').to_csv(path)", "a.csv"],
+    ["[x](sandbox:/mnt/data/sales.csv)", `read_csv('/mnt/data/${UPLOAD}').to_csv(path)`, UPLOAD],
+  ])(
+    "nor one that a call reads before it writes a path that it does not spell: %s after %s",
+    async (text, code, path) => {
+      const source = path === UPLOAD ? "user" : "assistant";
+      expect(await citedIn([run(code), says(text)], { cntr_1: [[old("alike", path, { source })]] })).toEqual(
+        [],
+      );
+    },
+  );
+
+  it("nor an upload of this response's request, if a call may have written the path", async () => {
+    const upload = fresh("upload", UPLOAD, { source: "user" });
+    const text = "[x](sandbox:/mnt/data/sales.csv)";
+    expect(await citedIn([run("clean(load()).to_csv(path)"), says(text)], { cntr_1: [[upload]] })).toEqual(
+      [],
+    );
+    expect(await citedIn([run("print(describe())"), says(text)], { cntr_1: [[upload]] })).toEqual(["upload"]);
   });
 
   it("nor one that a patch creates by a relative path", async () => {

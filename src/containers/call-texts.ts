@@ -25,7 +25,7 @@ const SAYS: Record<string, (item: Record<string, unknown>) => RawTexts> = {
   shell_call_output: ({ output }) => ({
     printed: recordsIn(output).flatMap(({ stdout, stderr }) => [stdout, stderr]),
   }),
-  // The path is passed as quoted code, where any name counts as a file name. The diff is file content and is not read.
+  // The path is passed as code that writes it. The diff is file content and is not read.
   apply_patch_call: ({ operation }) => ({ code: isRecord(operation) ? patchedPath(operation) : [] }),
   apply_patch_call_output: ({ status, output }) => ({ printed: status === "failed" ? [] : [output] }),
 };
@@ -48,7 +48,7 @@ function rawTextsOf(item: unknown): RawTexts {
 }
 
 function patchedPath({ type, path }: Record<string, unknown>): string[] {
-  return (type === "create_file" || type === "update_file") && isText(path) ? [`"${path}"`] : [];
+  return (type === "create_file" || type === "update_file") && isText(path) ? [`write("${path}")`] : [];
 }
 
 function listIn(value: unknown): unknown[] {

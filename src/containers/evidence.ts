@@ -5,7 +5,14 @@ import { extensionOf, nameOf } from "../citations/file-index.js";
 import { literal } from "../citations/spelling.js";
 import type { CallTexts } from "./call-texts.js";
 import { fileNamesIn, IN_LINE, IN_QUOTES, type IsFileName } from "./file-names.js";
-import { isWriting, type RelativePath, relativePathInCode, relativePathInCommand } from "./relative-paths.js";
+import {
+  commandWritesUnspelled,
+  isWriting,
+  type RelativePath,
+  relativePathInCode,
+  relativePathInCommand,
+  writesUnspelled,
+} from "./relative-paths.js";
 
 /** Where a call ran: a container id, the caller's own machine (`LOCAL`), or unknown (`undefined`). */
 type Place = string | undefined;
@@ -36,6 +43,8 @@ export class EvidenceLog {
   readonly wordLengths = new Set<number>();
   /** The names that occur where a file name is expected, such as in quotes. */
   readonly names = new Map<string, FirstCalls>();
+  /** The places where calls may have written files whose paths they do not spell, with the order of the places. */
+  readonly unspelledWrites = new Map<Place, number>();
   readonly #roots: readonly string[];
   readonly #path: RegExp;
   /** The code and the commands whose relative paths have not been read. `number` is that of the call. */
@@ -56,7 +65,13 @@ export class EvidenceLog {
       this.#unread.push({ text, place, number: this.count, read: relativePathInCommand });
     }
     for (const text of printed) this.#read(text, place, IN_LINE, false);
+    if (code.some(writesUnspelled) || commands.some(commandWritesUnspelled)) this.addUnknown(place);
     this.count++;
+  }
+
+  /** Records a call that may have written any file: its code is unknown. */
+  addUnknown(place: Place): void {
+    if (!this.unspelledWrites.has(place)) this.unspelledWrites.set(place, this.unspelledWrites.size);
   }
 
   /**
@@ -147,11 +162,13 @@ export class EvidenceLog {
 export class Evidence {
   readonly #log: EvidenceLog;
   readonly #count: number;
+  readonly #unspelledCount: number;
 
   /** Covers the calls that `log` has now. Calls that are added later are ignored. */
   constructor(log: EvidenceLog) {
     this.#log = log;
     this.#count = log.count;
+    this.#unspelledCount = log.unspelledWrites.size;
   }
 
   get isEmpty(): boolean {
@@ -198,6 +215,15 @@ export class Evidence {
   /** Returns whether a call writes to this path, absolute or relative. `place` works as in {@link namesFile}. */
   writesPath(path: string, place?: string): boolean {
     return this.#isNamed(this.#log.readRelativePaths().writtenPaths.get(path), place);
+  }
+
+  /** Returns whether a call in a container, or at an unknown place, may have written a file whose path it does not spell. */
+  writesUnspelled(containerId: string): boolean {
+    const { unspelledWrites } = this.#log;
+    return [containerId, undefined].some((place) => {
+      const first = unspelledWrites.get(place);
+      return first !== undefined && first < this.#unspelledCount;
+    });
   }
 
   /** Returns the paths with this last segment that calls write to. */

@@ -136,6 +136,8 @@ export class ItemsBefore {
       const texts = textsOf(item);
       if (texts.code.length + texts.commands.length + texts.printed.length > 0)
         this.#log.add(texts, this.#loggedPlace);
+      if (isContainerCall(item) && texts.code.length + texts.commands.length === 0)
+        this.#log.addUnknown(this.#loggedPlace);
     }
   }
 

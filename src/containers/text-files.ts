@@ -378,7 +378,7 @@ class FileSearch {
   /**
    * Returns whether a file may be cited whose path is only similar to the path in the text. The response must be complete: only
    * then it is certain that no call names the exact path. The response must have written the file, or the response's calls must
-   * name the file. If no call ran, the text can mean no other file.
+   * name the file and spell the path of each file that they write. If no call ran, the text can mean no other file.
    */
   readonly #acceptLookAlike: AcceptLookAlike = (file, written, literal) => {
     const { turn, scope, lifetime } = this.#part;
@@ -396,6 +396,10 @@ class FileSearch {
     // Only one difference is accepted: not another folder and another letter case at once.
     const [name, own] = [nameOf(written), filenameOf(file)];
     if (isMoved && name !== own && name.toLowerCase() === own.toLowerCase()) return false;
+    // An upload can be as new as the response, although no call wrote it.
+    if (lifetime.has(file) && file.source !== "user") return true;
+    // A call that writes a path it does not spell may have written the exact path, which the list does not have yet.
+    if (turn.writesUnspelled(file.container_id)) return false;
     return lifetime.has(file) || turn.callsNamePath(file.path);
   };
 
@@ -483,14 +487,15 @@ class FileSearch {
     return citations.some(({ annotation }) => this.isOutdated(annotation));
   }
 
-  /** Returns whether the code writes a file whose entry in the list is from before the response. */
+  /** Returns whether a call writes a file, or may write it, and the file's entry in the list is from before the response. */
   isOutdated(annotation: ContainerFileCitation): boolean {
     const { lifetime, scope, turn } = this.#part;
     if (!lifetime.isKnown) return false;
     const file = this.#recovery.lists.file(annotation);
     // A text without a call before it announces files that the calls of the turn write later.
     const evidence = scope.hasCall ? this.#evidence : turn;
-    return !lifetime.has(file) && evidence?.writesPath(file.path) === true;
+    if (lifetime.has(file) || !evidence) return false;
+    return evidence.writesPath(file.path) || (scope.hasCall && evidence.writesUnspelled(file.container_id));
   }
 
   /** Returns whether a call names a file with one of these names that the lists do not have. */
