@@ -85,6 +85,7 @@ describe("each form", () => {
     ["a link to #", "[Get ⟦a.csv⟧](#)", `[Get a.csv](${HREF})`],
     ["a link to nowhere", "[`⟦a.csv⟧`]() [⟦a.csv⟧](<>)", `[\`a.csv\`](${HREF}) [a.csv](${HREF})`],
     ["two in a link to #", "[⟦a.csv⟧, ⟦b.csv⟧](#)", "[a.csv, b.csv](#)"],
+    ["two in a link without a destination", "[⟦a.csv⟧, ⟦b.csv⟧]()", "[a.csv, b.csv]()"],
     ["the middle of a destination", "[it](https://h/x/⟦mnt/data/a.csv⟧)", "[it](https://h/x/mnt/data/a.csv)"],
   ])("%s", (_, source, expected) => {
     expect(replaceMarked(source)).toBe(expected);

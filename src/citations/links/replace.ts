@@ -192,7 +192,9 @@ function withoutOverlaps(links: readonly CitedPlace[]): CitedPlace[] {
   return sorted.filter(({ place }, at) => {
     const overlapsBefore = place.start < reach;
     reach = Math.max(reach, place.end);
-    return !overlapsBefore && place.end <= (sorted[at + 1]?.place.start ?? place.end);
+    // Two citations in the label of `[a.csv, b.csv]()` have the same empty place.
+    const isShared = [at - 1, at + 1].some((other) => sorted[other]?.place.start === place.start);
+    return !overlapsBefore && !isShared && place.end <= (sorted[at + 1]?.place.start ?? place.end);
   });
 }
 
