@@ -61,6 +61,10 @@ describe("a file in another folder counts only one level away on the same branch
     "node_modules/README.md",
     "__MACOSX/README.md",
     "__pycache__/README.md",
+    "old/README.md",
+    "Backup/README.md",
+    "archive/README.md",
+    "site-packages/README.md",
   ])("%s does not count", (path) => {
     expect(resolved("See /mnt/data/README.md", [`/mnt/data/${path}`])).toEqual(NONE);
   });
@@ -94,6 +98,35 @@ describe("a name means the path that the text shows for it", () => {
     "I saved report.csv: /mnt/data/q3/report.csv",
   ])("%s", (text) => {
     expect(resolved(text, ["/mnt/data/q2/report.csv"])).toEqual(NONE);
+  });
+});
+
+describe("a name whose folder the text states is not a file in another folder", () => {
+  it.each([
+    "In `/mnt/data/q3/`:\n- report.csv",
+    "**/mnt/data/q3:**\n\n1. `other.csv` (2 KB)\n2. `report.csv`",
+    "/mnt/data/q3\n├── other.csv\n└── report.csv",
+    "/mnt/data/q3: report.csv",
+    "I saved report.csv in /mnt/data/q3",
+    "`report.csv` is now in the folder `/mnt/data/q3`",
+    '{"dir": "/mnt/data/q3", "name": "report.csv"}',
+    '{"name": "report.csv", "dir": "sandbox:/mnt/data/q3"}',
+  ])("%j", (text) => {
+    expect(resolved(text, ["/mnt/data/q2/report.csv"]).ids).toEqual([]);
+    expect(resolved(text, ["/mnt/data/q3/report.csv"]).ids).toEqual(["/mnt/data/q3/report.csv"]);
+    expect(resolved(text, ["/mnt/data/q3/v2/report.csv"]).ids).toEqual(["/mnt/data/q3/v2/report.csv"]);
+  });
+
+  it.each([
+    "I read everything in /mnt/data/in/ and then I saved report.csv",
+    "1. Inputs (in `/mnt/data/in/`):\n   - other.csv\n2. report.csv",
+    "I read /mnt/data/in. I saved report.csv",
+    "/mnt/data/in -> report.csv",
+    "- /mnt/data/in/\n- report.csv",
+    "In /mnt/data:\n- report.csv",
+    "I made report.csv from /mnt/data/in",
+  ])("another folder in the text does not matter: %j", (text) => {
+    expect(resolved(text, ["/mnt/data/q2/report.csv"]).ids).toEqual(["/mnt/data/q2/report.csv"]);
   });
 });
 

@@ -85,6 +85,9 @@ function movedFile(
 
 /** Folders that the system or a tool fills. A path in another folder does not mean a file in such a folder. */
 const UNSEEN_FOLDER = /(?:^|\/)(?:\.|(?:__macosx|__pycache__|node_modules)\/)/i;
+/** Folders whose names say that their files are not the current ones, or belong to installed packages. */
+const OTHER_FOLDER =
+  /(?:^|\/)(?:old|older|backups?|bak|archived?|previous|prev|trash|deleted|venv|site-packages|dist-packages)\//i;
 /** Placeholders in a folder (`$OUT`, `[id]`, `%TEMP%`, `...`, `YYYY-MM`), a drive (`C:`) or a home folder (`~`). */
 const PLACEHOLDER = /[$[\]?%:~|…]|\.\.\.|(?<![A-Za-z])(?:Y{2,4}|y{4}|[MDHNX]{2,4})(?![A-Za-z])/;
 
@@ -117,7 +120,8 @@ function isWithinReach(folder: string, root: string, indexed: IndexedFile): bool
   const written = fold(folder);
   if (indexed.root !== root) return false;
   if (isUploadAlias) return written === foldedFolder;
-  return !isUnseenFolder(foldedFolder) && Math.abs(depthOf(written) - depthOf(foldedFolder)) <= 1;
+  if (isUnseenFolder(foldedFolder) || OTHER_FOLDER.test(foldedFolder)) return false;
+  return Math.abs(depthOf(written) - depthOf(foldedFolder)) <= 1;
 }
 
 /** Returns whether a file is in a parent folder or a subfolder of `folder`. Otherwise, the path may mean another file. */

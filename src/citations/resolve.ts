@@ -18,6 +18,7 @@ import { DEFAULT_ROOTS, finderOf, LONGEST_PATH, ROOT } from "./mentions.js";
 import { nameMentions } from "./names.js";
 import { pathMentions } from "./paths.js";
 import { merge, type Range } from "./ranges.js";
+import { statesOtherFolder } from "./stated-folder.js";
 
 /** Options of {@link resolveFileCitations}. */
 export interface ResolveOptions {
@@ -106,8 +107,9 @@ export function resolveWithIndex(
   // Find the mentions and their files.
   const files = { index, acceptLookAlike };
   const paths = settleLookAlikes(text, pathMentions(text, files, finderOf(roots), covered), citedByApi);
+  const isElsewhere = statesOtherFolder(text, paths.missed, roots);
   const names = nameMentions(text, files, paths, covered).filter(
-    (mention) => !mention.files.some((indexed) => citedByApi.hasOther(indexed)),
+    (mention) => !isElsewhere(mention) && !mention.files.some((indexed) => citedByApi.hasOther(indexed)),
   );
   if (paths.found.length + paths.missed.length + names.length === 0) {
     return { annotations: [], citations: [], unresolved: [] };

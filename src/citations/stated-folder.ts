@@ -1,0 +1,82 @@
+/** Compares the folder that a text states for a bare name with the folder of the file: "In /mnt/data/q3: report.csv". */
+import type { UnresolvedMention } from "../types.js";
+import { extensionOf, type IndexedFile } from "./file-index.js";
+import type { Range } from "./ranges.js";
+import { decode, fold } from "./spelling.js";
+
+/** How many characters between a folder and a name are read. */
+const REACH = 2000;
+/** Text between a folder and a name in the folder: `"/mnt/data/q3", "name": "a.csv"`, `/mnt/data/q3: a.csv`. */
+const IN_FOLDER = /^[`*_"')\]]{0,4}(?:\s{0,4}[:：]|,\s{0,4}"\w{1,30}"\s{0,4}:)\s{0,4}[`*_"'([]{0,4}$/;
+/** The rest of a folder's line: `:**`. */
+const LINE_END = /^[`*_"')\]]{0,4}\s?[:：]?[`*_"')\]]{0,4}\s{0,4}$/;
+/** The beginning of an item in a list or a file tree. */
+const ITEM = /^\s{0,40}(?:[-*+•|├└│]|\d{1,3}[.)])/;
+/** An item up to a name at its beginning. */
+const ITEM_START = /^\s{0,40}(?:[-*+•|├└│─\s]{1,40}|\d{1,3}[.)])[`*_"'([\s]{0,6}$/;
+/** Text between a name and its folder: `a.csv in /mnt/data/q3`, `"a.csv", "dir": "/mnt/data/q3"`. */
+const FOLDER_AFTER =
+  /^",\s{0,4}"\w{1,30}"\s{0,4}:\s{0,4}"$|^[`*_"')\]]{0,4}\s{1,4}(?:(?:is|are|was|were|now) ){0,2}(?:in|into|to|under|inside)\s{1,4}(?:the )?(?:folder |directory )?[`*_"'([]{0,4}$/i;
+
+/**
+ * Returns a function that tells whether the text states another folder for a name than that of each of its files. Calls must come
+ * in the text's order.
+ */
+export function statesOtherFolder(
+  text: string,
+  missed: readonly UnresolvedMention[],
+  roots: readonly string[],
+): (name: Range & { files: readonly IndexedFile[] }) => boolean {
+  const folders = missed.filter(isFolder);
+  let at = 0;
+  return ({ start, end, files }) => {
+    while (at < folders.length && folders[at]!.start < start) at++;
+    const [before, after] = [folders[at - 1], folders[at]];
+    const isOther = (folder: UnresolvedMention): boolean =>
+      !files.some((indexed) => isBelow(indexed, pathOf(folder), roots));
+    return (
+      (before !== undefined && isBefore(text, before, start) && isOther(before)) ||
+      (after !== undefined && isAfter(text, end, after) && isOther(after))
+    );
+  };
+}
+
+function isFolder({ text, reason }: UnresolvedMention): boolean {
+  return reason === "directory" || (reason === "not-found" && extensionOf(text) === "");
+}
+
+function isBefore(text: string, { end }: Range, start: number): boolean {
+  if (start - end > REACH) return false;
+  const between = text.slice(end, start);
+  return IN_FOLDER.test(between) || isList(between);
+}
+
+/** Returns whether a name is an item in the list or the file tree that follows a folder. `between` is the text between them. */
+function isList(between: string): boolean {
+  const [heading, ...lines] = between.split("\n");
+  const items = lines.filter((line) => line.trim() !== "");
+  const isHeading = /[:：]/.test(heading!) || /^[├└]/.test(items[0] ?? "");
+  if (!isHeading || !LINE_END.test(heading!) || !ITEM_START.test(items.at(-1) ?? "")) return false;
+  // An item that is less indented belongs to another list.
+  const indent = indentOf(items[0]!);
+  return items.every((item) => ITEM.test(item) && indentOf(item) >= indent);
+}
+
+function indentOf(line: string): number {
+  return line.length - line.trimStart().length;
+}
+
+function isAfter(text: string, end: number, { start }: Range): boolean {
+  return start - end < 80 && FOLDER_AFTER.test(text.slice(end, start));
+}
+
+function pathOf({ text }: UnresolvedMention): string {
+  return decode(text).replace(/\/{1,9}$/, "");
+}
+
+/** Returns whether a file is in a folder, at any depth. The folder's path can have a scheme. */
+function isBelow({ root, foldedFolder }: IndexedFile, path: string, roots: readonly string[]): boolean {
+  if (roots.some((other) => path.endsWith(other) && root.startsWith(other))) return true;
+  const at = path.indexOf(`${root}/`);
+  return at >= 0 && foldedFolder.startsWith(`${fold(path.slice(at + root.length + 1))}/`);
+}
