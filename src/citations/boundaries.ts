@@ -77,6 +77,7 @@ const CONTINUING = {
   ampersand: "&(?![\\s&]|$|[A-Za-z]{2,8};)", // `a.csv&b`; not `a.csv&& ls`
   backup: "~(?!~)", // `a.csv~`
   copy: String.raw`[^\S\r\n]\([^()\s]{1,16}\)\.[A-Za-z\d]`, // `a.csv (1).csv`
+  wideCopy: String.raw`[^\S\r\n]?（[^（）\s]{1,16}）\.[A-Za-z\d]`, // `a.csv（旧）.csv`
   call: String.raw`\(\)`, // `a.csv()`
   backslash: String.raw`\\(?![nrt"'\s]|$)`, // `a.csv\_b`; not `\n` and `\"`, which end a name in raw JSON
   braces: String.raw`\{[^\}\n]{1,98}\}`, // `a.csv{,.bak}`

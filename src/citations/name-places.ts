@@ -1,7 +1,7 @@
 /** Decides whether a file's name in a text is part of something longer: another name, another path, or code. */
 import { canStart } from "./boundaries.js";
 import { extensionOf, type IndexedFile } from "./file-index.js";
-import { COPY_COMMANDS } from "./other-systems.js";
+import { COPY_COMMANDS, LABEL } from "./other-systems.js";
 import type { Range } from "./ranges.js";
 import { endOfMatch, matchAt, testAt } from "./spelling.js";
 
@@ -9,6 +9,14 @@ import { endOfMatch, matchAt, testAt } from "./spelling.js";
 const CALL = /\((?!~?\d[\d.,]{0,12} ?(?:[kKMGT]?i?B|bytes)\b)/y;
 /** A space that is escaped for a shell: `my\ report.csv`. */
 const ESCAPED_SPACE = /(?<=[^\s\\]\\[ ])/y;
+/** A space, also one that does not break a line. */
+const SPACE = "[ \\u00a0\\u2007\\u2009\\u202f]";
+const IS_SPACE = new RegExp(SPACE);
+/** A revision, a host or a placeholder right before a name in code: `` `git show HEAD:report.csv` ``, `` `<date>report.csv` ``. */
+const ATTACHED_IN_CODE = new RegExp(
+  `(?<=\`(?:[\\w.-]{1,20} ){0,3}(?:(?!(?:${LABEL}):)[\\w./@~^-]{1,64}:|[^\`<>\\s]{0,60}<[a-z][\\w -]{0,30}>))`,
+  "iy",
+);
 /** A copy command up to its target: `scp me@h:/mnt/data/a.csv a.csv`. */
 const COPY_TARGET = new RegExp(
   `(?<=\\b(?:${COPY_COMMANDS})\\s[^\\n\`]{0,200}[\\w\\]]:["']?[\\w/~.][^\\s\`]{0,200}[^\\S\\n])`,
@@ -25,7 +33,8 @@ export function isPartOfLongerText(
   isPathEnd: (at: number) => boolean,
 ): boolean {
   if (testAt(CALL, text, end)) return true;
-  if (text[start - 1] !== " ") return false;
+  if (testAt(ATTACHED_IN_CODE, text, start) && !text.startsWith("</", end)) return true;
+  if (!IS_SPACE.test(text.charAt(start - 1))) return false;
   return (
     testAt(ESCAPED_SPACE, text, start) ||
     testAt(COPY_TARGET, text, start) ||
@@ -49,9 +58,12 @@ const CLOSERS: Record<string, RegExp> = {
   "『": /』/y,
   "《": /》/y,
 };
+const WORD = "[^\\s`*\"'“”„‘«»「」『』《》]{1,60}";
 /** The opener of code, bold type or a quotation, and up to three words between the opener and a name. */
-const OPENED_BEFORE =
-  /(?<=(?<![\p{L}\p{N}])(`{1,3}|\*\*|__|\\{0,4}["']|[“„‘«「『《])([^\s`*"'“”„‘«»「」『』《》]{1,60}(?: [^\s`*"'“”„‘«»「」『』《》]{1,60}){0,2}) )/uy;
+const OPENED_BEFORE = new RegExp(
+  String.raw`(?<=(?<![\p{L}\p{N}])(${"`"}{1,3}|\*\*|__|\\{0,4}["']|[“„‘«「『《])(${WORD}(?:${SPACE}${WORD}){0,2})${SPACE})`,
+  "uy",
+);
 const LONGEST_LEAD = 60;
 
 /** Returns whether a name is the end of a longer name or path in backticks, quotes or bold type: `"2024 report.csv"`. */
@@ -71,7 +83,7 @@ const NUMBER_OF_ITEM = /^\d{1,3}[.)] ?/;
 const NAME_LIKE = /^[\p{L}\p{N}\p{M}._\-()&+#@]+$/u;
 
 function isPartOfName(lead: string): boolean {
-  const words = lead.replace(NUMBER_OF_ITEM, "").split(" ");
+  const words = lead.replace(NUMBER_OF_ITEM, "").split(IS_SPACE);
   return !BEFORE_NAME.test(words[0]!) && words.every((word) => NAME_LIKE.test(word));
 }
 

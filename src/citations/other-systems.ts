@@ -10,7 +10,7 @@ const MACHINE =
 const FILE_EXTENSION =
   "(?:csv|tsv|xlsx?|docx?|pptx?|pdf|png|jpe?g|gif|svg|webp|txt|md|jsonl?|xml|html?|css|zip|tar|gz|py|ipynb|[jt]sx?|[chr]|cpp|rs|go|java|sql|ya?ml|toml|parquet|log|tex|wav|mp[34])";
 /** Lower-case words that people write before a colon and a path. Any other word before the colon is a host's name or a scheme. */
-const LABEL = [
+export const LABEL = [
   "files?|(?:file|full|output|input|local|the)?_?paths?|file_?names?|names?|location|folder|outputs?|inputs?|out|downloads?|saved|save|links?|urls?|href|src",
   "results?|reports?|at|see|here|to|in|from|on|is|are|and|or|as|open|source|target|dest(?:ination)?|data|dataset|documents?|docs?|archive|script|export|attachment|artifacts?",
   `${FILE_EXTENSION}|images?|img|pictures?|plots?|charts?|figures?|fig|graph|tables?|sheet|excel|word|text|notebook|slides`,

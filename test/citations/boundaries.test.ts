@@ -127,6 +127,7 @@ const continued = (path: string): Rows<typeof CONTINUING_WITH_EXTENSION> => ({
   ampersand: [`${path}«»&b`],
   backup: [`${path}«»~`],
   copy: [`${path}«» (1).csv`],
+  wideCopy: [`${path}«»（旧）.csv`],
   call: [`${path}«»()`],
   backslash: [`${path}«»\\_b`],
   braces: [`${path}«»{,.bak}`],

@@ -12,6 +12,18 @@ describeRows([
     ],
   },
   {
+    rule: "a revision, a host or a placeholder right before a name in code",
+    files: ["report.csv"],
+    texts: [
+      "`git show HEAD:report.csv` `main:report.csv` `origin/main:report.csv` `archive.zip:report.csv`",
+      "`<date>report.csv` or `cat <date>report.csv`",
+      "Report:⟦report.csv⟧",
+      "`output:⟦report.csv⟧`",
+      "`<b>⟦report.csv⟧</b>`",
+      "<td>⟦report.csv⟧</td>",
+    ],
+  },
+  {
     rule: "the name of a file in a folder that tools fill counts only with its folder",
     files: ["node_modules/a.js", ".cache/b.csv", "__pycache__/c.pyc", "__MACOSX/d.csv"],
     texts: [
@@ -26,6 +38,7 @@ describeRows([
     texts: [
       "`2024 report.csv`",
       "``my sales report.csv``",
+      "`my\u00a0report.csv`, **2024\u202freport.csv**",
       '"my report.csv"',
       "'my report.csv'",
       "**2024 report.csv**",
