@@ -16,10 +16,10 @@ const KB = 1000;
 
 /** Limits are in kB and include all dependencies. `entry` is the file that a bundler reads for `import` or for `require`. */
 const BUNDLES = [
-  { what: "`resolveFileCitations` alone", names: "{ resolveFileCitations }", limit: 19.1, aim: 11 },
-  { what: "`withFileCitations` alone", names: "{ withFileCitations }", limit: 68.2, aim: 36 },
-  { what: "the whole main entry", names: "*", limit: 77.6 },
-  { what: "the whole main entry, in CommonJS", names: "*", entry: "index.cjs", limit: 79.6 },
+  { what: "`resolveFileCitations` alone", names: "{ resolveFileCitations }", limit: 20.2, aim: 11 },
+  { what: "`withFileCitations` alone", names: "{ withFileCitations }", limit: 70, aim: 36 },
+  { what: "the whole main entry", names: "*", limit: 79.5 },
+  { what: "the whole main entry, in CommonJS", names: "*", entry: "index.cjs", limit: 81.5 },
 ];
 
 async function gzippedSize({ names, entry = "index.js" }) {
@@ -44,7 +44,7 @@ const sizes = [];
 for (const { what, limit, aim, ...bundle } of BUNDLES) {
   sizes.push({ what, size: await gzippedSize(bundle), limit, aim });
 }
-sizes.push({ what: "the tarball", size: tarballSize(), limit: 500 });
+sizes.push({ what: "the tarball", size: tarballSize(), limit: 515 });
 
 console.log("| what | kB | limit | aim |\n|---|---|---|---|");
 for (const { what, size, limit, aim } of sizes) {

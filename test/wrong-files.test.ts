@@ -79,6 +79,11 @@ describe("a file in another folder counts only one level away on the same branch
     ).toEqual(NONE);
   });
 
+  it("a path in such a folder can mean another file in it", () => {
+    const path = "/mnt/data/old/README.md";
+    expect(resolved("See /mnt/data/old/docs/README.md", [path]).ids).toEqual([path]);
+  });
+
   it.each(["docs/README.md", "Docs.old/README.md"])("%s counts", (path) => {
     expect(resolved("See /mnt/data/README.md", [`/mnt/data/${path}`]).ids).toEqual([`/mnt/data/${path}`]);
   });

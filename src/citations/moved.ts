@@ -120,7 +120,8 @@ function isWithinReach(folder: string, root: string, indexed: IndexedFile): bool
   const written = fold(folder);
   if (indexed.root !== root) return false;
   if (isUploadAlias) return written === foldedFolder;
-  if (isUnseenFolder(foldedFolder) || OTHER_FOLDER.test(foldedFolder)) return false;
+  const below = foldedFolder.startsWith(written) ? foldedFolder.slice(written.length) : "";
+  if (isUnseenFolder(foldedFolder) || OTHER_FOLDER.test(below)) return false;
   return Math.abs(depthOf(written) - depthOf(foldedFolder)) <= 1;
 }
 
