@@ -79,14 +79,14 @@ const WRITES_FIRST_ARGUMENT =
   /\b(?:to_(?:csv|excel|json|parquet|feather|pickle|html|latex|xml|stata|hdf|markdown|orc|file|netcdf|image)|save\w*|imwrite|export\w*|write_(?:image|html|csv|parquet|excel|json|ipc|file|videofile|gif))\(\s*(?!\))/gi;
 /** An argument that spells a whole path: `'a.csv',`, `os.path.join('/mnt/data', 'a.csv')`, `Path('/mnt/data') / 'a.csv')`. */
 const SPELLED =
-  /^(?:\w{1,20}\s*=\s*)?(?:[rf]?(["'])[^"'`{}\\\n]{1,300}\1\s*[,)]|(?:os\.path\.)?join\((?:\s*["'][^"'`{}\n]{1,300}["']\s*,?){1,9}\)|(?:Path\()?["'][^"'`{}\n]{1,300}["']\)?\s*\/\s*["'][^"'`{}\n]{1,300}["']\s*[,)])/;
+  /^(?:\w{1,20}\s*=\s*)?(?:[rf]?(["'])[^"'`{}\\\n]{1,300}\1\s*[,)]|(?:os\.path\.)?join\(\s*(?:["'][^"'`{}\n]{1,300}["'](?:\s*,)?\s*){1,9}\)|(?:Path\()?["'][^"'`{}\n]{1,300}["']\)?\s*\/\s*["'][^"'`{}\n]{1,300}["']\s*[,)])/;
 /** How many characters of an argument are read. */
 const LONGEST_ARGUMENT = 1000;
 /** Opens a file to write: `open(path, 'w')`. */
 const OPENS_TO_WRITE = /\bopen\(\s*(?=[^\n]{0,150}?["'](?:[bt]{0,2}[wax][bt+]{0,2}|r[bt]?\+[bt]?)["'])/g;
 /** Writes to a file in another argument, in an object or in another program. */
 const WRITES_ELSEWHERE =
-  /\b(?:copy(?:file(?:obj)?|2|tree)?\(\s*(?!\))|move\(|extract(?:all)?\(|urlretrieve\(|make_archive\(|(?:ExcelWriter|PdfPages|SimpleDocTemplate|Canvas|VideoWriter)\(|ZipFile\([^)\n]{0,200}["'][wax]|os\.(?:rename|replace|link|symlink)\(|(?:system|popen|exec|eval)\(|subprocess\b)|\.(?:write_(?:text|bytes)\(|touch\(|open\(\s*["'][wax]|rename\((?!\s*(?:\w{1,20}\s*=|\{))|replace\(\s*[^,(){}\n]{1,200}\))|^[ \t]*(?:!|%%|%(?:run|sx|system)\b)/im;
+  /\b(?:copy(?:file(?:obj)?|2|tree)?\(\s*(?!\))|move\(|extract(?:all)?\(|urlretrieve\(|make_archive\(|(?:ExcelWriter|PdfPages|SimpleDocTemplate|Canvas|VideoWriter)\(|ZipFile\([^)\n]{0,200}["'][wax]|os\.(?:rename|replace|link|symlink)\(|(?:system|popen|exec|eval)\(|subprocess\b)|\.(?:write_(?:text|bytes)\(|touch\(|open\(\s*["'][wax]|rename\((?!\s*(?:\w{1,20}\s*=|\{))|replace\([^,(){}\n]{1,200}\))|^[ \t]*(?:!|%%|%(?:run|sx|system)\b)/im;
 
 /** Returns whether code writes a file whose path it does not spell as one string: `df.to_csv(path)`, `os.rename(a, b)`. */
 export function writesUnspelled(code: string): boolean {
