@@ -106,6 +106,9 @@ function mayBeTwoFiles(path: string, other: string, file: WorldFile): boolean {
   return names.includes(fold(nameOf(other))) && (other === file.path || fold(other) !== fold(path));
 }
 
+/** Code that writes a path which it does not spell as one string, or with a command that can write any path. */
+const UNSPELLED = /OUT|\{stem\}|\bcp /;
+
 /** Returns whether code contains a path that does not continue as a longer path. */
 function saysPath(code: string | null, path: string): boolean {
   const at = code?.indexOf(path) ?? -1;
@@ -356,8 +359,12 @@ class TextTruth {
         `${code} ${logs}`.replaceAll(file.path, "").includes(name),
       ),
     );
-    const isSaid = this.#callsBefore.some(({ code }) => saysPath(code, file.path));
-    return !isPathMeant && (isSaid || file.createdAt >= createdAt);
+    if (isPathMeant) return false;
+    const isNew = file.createdAt >= createdAt;
+    if (isNew && file.source === "assistant") return true;
+    // A call that does not spell the path that it writes may have written the path in the text.
+    if (calls.some(({ code }) => code === null || UNSPELLED.test(code))) return false;
+    return isNew || this.#callsBefore.some(({ code }) => saysPath(code, file.path));
   }
 
   ofName(name: string, others: readonly string[]): Truth {

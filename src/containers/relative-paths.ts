@@ -84,9 +84,9 @@ const SPELLED =
 const LONGEST_ARGUMENT = 1000;
 /** Opens a file to write: `open(path, 'w')`. */
 const OPENS_TO_WRITE = /\bopen\(\s*(?=[^\n]{0,150}?["'](?:[bt]{0,2}[wax][bt+]{0,2}|r[bt]?\+[bt]?)["'])/g;
-/** Writes to a file in another argument, in an object or in another program. */
+/** Writes to a file in another argument, in an object or in another program. Not `(folder / 'a.csv').write_text(`. */
 const WRITES_ELSEWHERE =
-  /\b(?:copy(?:file(?:obj)?|2|tree)?\(\s*(?!\))|move\(|extract(?:all)?\(|urlretrieve\(|make_archive\(|(?:ExcelWriter|PdfPages|SimpleDocTemplate|Canvas|VideoWriter)\(|ZipFile\([^)\n]{0,200}["'][wax]|os\.(?:rename|replace|link|symlink)\(|(?:system|popen|exec|eval)\(|subprocess\b)|\.(?:write_(?:text|bytes)\(|touch\(|open\(\s*["'][wax]|rename\((?!\s*(?:\w{1,20}\s*=|\{))|replace\([^,(){}\n]{1,200}\))|^[ \t]*(?:!|%%|%(?:run|sx|system)\b)/im;
+  /\b(?:copy(?:file(?:obj)?|2|tree)?\(\s*(?!\))|move\(|extract(?:all)?\(|urlretrieve\(|make_archive\(|(?:ExcelWriter|PdfPages|SimpleDocTemplate|Canvas|VideoWriter)\(|ZipFile\([^)\n]{0,200}["'][wax]|os\.(?:rename|replace|link|symlink)\(|(?:system|popen|exec|eval)\(|subprocess\b)|(?<!\/\s{0,4}["'][^"'\n]{1,100}["']\))\.(?:write_(?:text|bytes)\(|touch\(|open\(\s*["'][wax]|rename\((?!\s*(?:\w{1,20}\s*=|\{))|replace\([^,(){}\n]{1,200}\))|^[ \t]*(?:!|%%|%(?:run|sx|system)\b)/im;
 
 /** Returns whether code writes a file whose path it does not spell as one string: `df.to_csv(path)`, `os.rename(a, b)`. */
 export function writesUnspelled(code: string): boolean {
