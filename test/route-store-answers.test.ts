@@ -177,6 +177,34 @@ describe("the answers from the container and from the store are equal", () => {
     }
   });
 
+  it.each(["bytes=10-", "bytes=-0", "bytes=30-40"])(
+    "If-None-Match with Range: %s, outside the file",
+    async (range) => {
+      const etag = await etagOf("digits.txt");
+      for (const [condition, status] of [
+        [etag, 304],
+        ["*", 304],
+        ['"x"', 416],
+      ] as const) {
+        const headers = { "if-none-match": condition, range };
+        const [got, ...others] = await answersOf("digits.txt", { headers });
+        expect(got!.status, condition).toBe(status);
+        for (const other of others) expect(other).toEqual(got);
+      }
+    },
+  );
+
+  it("a range outside the file, from an API that does not say the file's length", async () => {
+    const terse = ({ range }: Record<string, string>): Response =>
+      range
+        ? new Response("", { status: 416 })
+        : new Response("0123456789", { headers: { "content-length": "10" } });
+    const route = routeWith(EMPTY, terse);
+    const url = `https://example.com${await route.urlFor(citation("a.txt"))}`;
+    const answer = await route.handler(new Request(url, { headers: { range: "bytes=10-" } }));
+    expect([answer.status, answer.headers.get("content-range")]).toEqual([416, "bytes */10"]);
+  });
+
   it("over HTTP", async () => {
     const files = { "digits.txt": FILES["digits.txt"] };
     const empty = await setUp({ files, store: EMPTY });

@@ -58,9 +58,12 @@ export function createStoreRoute(
     const { headers, method, signal } = request;
     // The API does not know the ETag in an If-Range, so the range is then cut out of the whole file.
     const range = method === "HEAD" || headers.has("if-range") ? undefined : singleRange(headers);
-    const upstream = await retrieveFile(client, file, {
-      headers: range === undefined ? {} : { range },
-      signal,
+    const retrieve = (wanted: Record<string, string>) =>
+      retrieveFile(client, file, { headers: wanted, signal });
+    const upstream = await retrieve(range === undefined ? {} : { range }).catch((error: unknown) => {
+      // The API does not know the ETag in an If-None-Match, and its 416 may lack the file's length.
+      if (range !== undefined && Object(error).status === 416) return retrieve({});
+      throw error;
     });
     return sourceAnswer(request, file, key, containerSource(upstream));
   }
