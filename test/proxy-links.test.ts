@@ -1,4 +1,4 @@
-/** The proxy with links: answers with links, the files behind them, and restoring the model's text in later requests. */
+/** The proxy with links: answers with links, and the files behind them. */
 import OpenAI from "openai";
 import { afterEach, describe, expect, it, vi } from "vitest";
 import {
@@ -203,42 +203,6 @@ describe("a link", () => {
       input: object[];
     };
     expect(input[0]).toEqual({ role: "assistant", content: "Download: /mnt/data/totals.csv" });
-  });
-});
-
-describe("a later request with the whole conversation", () => {
-  it("has the model's own text when it goes upstream", async () => {
-    const { proxy, emulator } = await setUpLinks({ keep: await newFolder(), expires: 60 });
-    const first = (await (await post(proxy)).json()) as OpenAI.Responses.Response;
-    expect(textOf(first as never)).toContain("/files/");
-    vi.useFakeTimers({ toFake: ["Date"], now: Date.now() + DAY_MS }); // an expired link becomes the text again, too
-    const input = [
-      { role: "user", content: "Write the totals to a CSV" },
-      ...first.output,
-      { role: "user", content: "And now?" },
-    ];
-    expect((await post(proxy, { input })).status).toBe(200);
-    const sent = JSON.stringify(
-      (emulator.requests.findLast(({ method }) => method === "POST")!.body as { input: object }).input,
-    );
-    expect(sent).toContain("Download: /mnt/data/totals.csv");
-    expect(sent).not.toContain("/files/");
-  });
-
-  it("has the sandbox: link that the model wrote", async () => {
-    const text = "See [the totals](sandbox:/mnt/data/totals.csv).";
-    const script = () => [
-      { type: "python" as const, code: "1", files: { "totals.csv": BYTES } },
-      { type: "message" as const, text },
-    ];
-    const { proxy, emulator } = await setUpLinks({}, { script });
-    const linked = await answerOf(proxy);
-    expect(linked).toMatch(/^See \[the totals\]\(http\S+\/files\/\S+\)\.$/);
-    await post(proxy, { input: [{ role: "assistant", content: linked }] });
-    const { input } = emulator.requests.findLast(({ method }) => method === "POST")!.body as {
-      input: { content: string }[];
-    };
-    expect(input[0]!.content).toBe(text);
   });
 });
 

@@ -92,7 +92,7 @@ describe("restore", () => {
 });
 
 describe("the input of a later request", () => {
-  async function sent(body: string, links: object | (() => string)) {
+  async function sent(body: string, links: object | (() => string), path = "/responses") {
     const { fetch, asked } = upstream({ answer: () => json(response([])) });
     const repairing = createFileCitationsFetch({
       fetch,
@@ -100,7 +100,7 @@ describe("the input of a later request", () => {
       includeOutputs: false,
       links: links as never,
     });
-    await (await repairing(`${BASE}/responses`, { method: "POST", body })).text();
+    await (await repairing(`${BASE}${path}`, { method: "POST", body })).text();
     return asked[0]!.body!;
   }
 
@@ -133,6 +133,28 @@ describe("the input of a later request", () => {
     const { text: linked } = await plain(textsOf(TEXTS[0]!), { ...OPTIONS, links: route });
     const body = JSON.parse(await sent(JSON.stringify({ input: `You said: ${linked}` }), route));
     expect(body.input).toBe(`You said: ${TEXTS[0]}`);
+  });
+
+  it.each([
+    ["/responses/compact", "input"],
+    ["/responses/input_tokens?beta=true", "input"],
+    ["/conversations", "items"],
+    ["/conversations/conv_1/items/?include=x", "items"],
+  ])("is restored in POST %s", async (path, key) => {
+    const route = routeWith();
+    const { text: linked } = await plain(textsOf(TEXTS[0]!), { ...OPTIONS, links: route });
+    const itemsWith = (text: string) => [{ role: "assistant", content: [{ type: "output_text", text }] }];
+    const body = JSON.stringify({ [key]: itemsWith(linked), n: "1.0" });
+    expect(JSON.parse(await sent(body, route, path))).toEqual({ [key]: itemsWith(TEXTS[0]!), n: "1.0" });
+    expect(await sent(body, () => "/", path)).toBe(body);
+  });
+
+  it("is not looked for in other requests", async () => {
+    const route = routeWith();
+    const { text: linked } = await plain(textsOf(TEXTS[0]!), { ...OPTIONS, links: route });
+    const body = JSON.stringify({ input: linked, items: linked });
+    for (const path of ["/conversations/conv_1", "/embeddings", "/responses/resp_1/cancel"])
+      expect(await sent(body, route, path)).toBe(body);
   });
 
   it.each([

@@ -1,4 +1,4 @@
-/** Sends the request that creates a response, with the link sentence and the `include` added to its body. */
+/** Sends requests that have input: adds the link sentence and the `include` to the body, and restores the links in the input. */
 
 import { cancelBody } from "../containers/retries.js";
 import { isRecord } from "../errors.js";
@@ -8,6 +8,7 @@ import { withRestoredInput } from "../responses/restored-input.js";
 import { concat, LONGEST_TEXT, readerOnDemand, webStreamOf } from "./body.js";
 import { withoutBodyHeaders } from "./end-to-end.js";
 import { editJson, editJsonText, parseObject } from "./json-edit.js";
+import { hasInput, requestLine } from "./request-route.js";
 
 type Fetch = typeof globalThis.fetch;
 type Input = Parameters<Fetch>[0];
@@ -56,24 +57,20 @@ export async function createResponse(
   base: string,
   { fetch, settings, refusals, longest = LONGEST_TEXT }: CreateContext,
 ): Promise<Created> {
-  const isRequest = input instanceof Request && init?.body == null;
-  const given = isRequest ? new Uint8Array(await input.clone().arrayBuffer()) : readable(init?.body);
+  const given = await bodyOf(input, init);
   if (given !== undefined && given.length > longest) {
     const requestError = new Error(`the request is too long to read: more than ${longest} bytes`);
     return { answer: await fetch(input, init), requestError };
   }
   const params = given === undefined ? undefined : parseObject(given);
   if (given === undefined || !params) return { answer: await fetch(input, init) };
-  // Copied, because the caller may reuse the array before the request is sent again.
-  const body = typeof given === "string" ? given : new Uint8Array(given);
+  const body = copied(given);
 
   const restored = await withRestoredInput(params, settings);
   const send = async (includeOutputs: boolean): Promise<Created> => {
     const changed = withLinkInstruction(restored, { ...settings, includeOutputs });
     if (changed === params) return { answer: await fetch(input, init), params };
-    const headers = new Headers(init?.headers ?? (input instanceof Request ? input.headers : undefined));
-    const request = { ...init, headers: withoutBodyHeaders(headers), body: edited(body, params, changed) };
-    const answer = await (isRequest ? fetch(new Request(input, request)) : fetch(input, request));
+    const answer = await fetch(...withBody(input, init, edited(body, params, changed)));
     return { answer, params: changed };
   };
   const created = await send(settings.includeOutputs && !refusals.has(base));
@@ -85,6 +82,52 @@ export async function createResponse(
   const again = await send(false);
   if (again.answer.ok) refusals.add(base);
   return again;
+}
+
+/**
+ * Sends a request whose answer is not repaired. If it has input of a model, the model's own text takes the place of our links.
+ * Without such links, the request is sent unchanged, and without links in the settings its body is not read.
+ */
+export async function sendOther(
+  input: Input,
+  init: RequestInit | undefined,
+  { fetch, settings, longest = LONGEST_TEXT }: Omit<CreateContext, "refusals">,
+): Promise<Response> {
+  const line = settings.links?.originals && requestLine(input, init);
+  const given = line && hasInput(line.method, line.url.pathname) ? await bodyOf(input, init) : undefined;
+  const params = given === undefined || given.length > longest ? undefined : parseObject(given);
+  if (given === undefined || !params) return fetch(input, init);
+  const body = copied(given);
+  const restored = await withRestoredInput(params, settings);
+  if (restored === params) return fetch(input, init);
+  return fetch(...withBody(input, init, edited(body, params, restored)));
+}
+
+/** Returns a request's body if it can be read more than once; `undefined` for a stream and other types. */
+async function bodyOf(input: Input, init: RequestInit | undefined): Promise<string | Uint8Array | undefined> {
+  if (isWhole(input, init)) return new Uint8Array(await input.clone().arrayBuffer());
+  return readable(init?.body);
+}
+
+/** Whether a request is one object, body included. */
+function isWhole(input: Input, init: RequestInit | undefined): input is Request {
+  return input instanceof Request && init?.body == null;
+}
+
+/** Returns a copy of a body, because the caller may reuse the array before the request is sent. */
+function copied(body: string | Uint8Array): string | Uint8Array {
+  return typeof body === "string" ? body : new Uint8Array(body);
+}
+
+/** Returns a request with another body, as arguments of `fetch`. */
+function withBody(
+  input: Input,
+  init: RequestInit | undefined,
+  body: string | Uint8Array<ArrayBuffer>,
+): Parameters<Fetch> {
+  const headers = new Headers(init?.headers ?? (input instanceof Request ? input.headers : undefined));
+  const request = { ...init, headers: withoutBodyHeaders(headers), body };
+  return isWhole(input, init) ? [new Request(input, request)] : [input, request];
 }
 
 /** Returns a body that can be read more than once; `undefined` for a stream and other types. */

@@ -15,7 +15,7 @@ import { type FileCitationsOptions, type Settings, settingsOf } from "../options
 import { type RepairContext, ResponseRepair } from "../responses/response-repair.js";
 import type { Report } from "../types.js";
 import { readerOnDemand } from "./body.js";
-import { type Created, createResponse, IncludeRefusals } from "./create-request.js";
+import { type Created, createResponse, IncludeRefusals, sendOther } from "./create-request.js";
 import { withoutBodyHeaders } from "./end-to-end.js";
 import { repairJson } from "./json.js";
 import { type Route, routeOf } from "./request-route.js";
@@ -114,7 +114,7 @@ export function createMiddleware(
 ): (...request: Parameters<Fetch>) => Promise<RepairedAnswer> {
   return async (input, init) => {
     const route = routeOf(input, init);
-    if (!route) return { answer: await fetch(input, init) };
+    if (!route) return { answer: await sendOther(input, init, { fetch, settings, longest }) };
     const startedAt = performance.now();
     const created: Answered = route.isCreate
       ? await createResponse(input, init, route.base, { fetch, settings, refusals, longest })

@@ -12,6 +12,7 @@ import { IncludeRefusals } from "./create-request.js";
 import { headersForCaller, headersForUpstream } from "./end-to-end.js";
 import { createMiddleware } from "./fetch.js";
 import { hasSteps, isFilesTarget, isHealthCheck, targetOf } from "./proxy-paths.js";
+import { hasInput } from "./request-route.js";
 
 /** Options of {@link createProxy}. */
 export interface ProxyOptions extends Omit<FileCitationsOptions, "onReport"> {
@@ -21,7 +22,10 @@ export interface ProxyOptions extends Omit<FileCitationsOptions, "onReport"> {
   fetch: typeof globalThis.fetch;
   /** The longest request body, in bytes. */
   maxBody: number;
-  /** The longest body of `POST /responses`, in bytes. Such a body is held in memory, to add the link sentence. */
+  /**
+   * The longest body of `POST /responses`, in bytes. Such a body is held in memory, to add the link sentence. With `files`, this
+   * applies to all requests with input, in which links are restored.
+   */
   maxJson: number;
   /** The most bytes of request bodies that are held in memory at once, for all requests together. Default: 512 MB. */
   maxHeld?: number;
@@ -89,9 +93,10 @@ export function createProxy({
   const refusals = new IncludeRefusals();
   const held = new HeldBytes(maxHeld);
 
-  const limitsOf = ({ isCreate }: Route, headers: Headers): BodyLimits => {
-    const length = isCreate ? Math.min(maxJson, maxBody) : maxBody;
-    if (!isCreate || !hasCredentials(headers)) return { length, idleMs: bodyIdleMs, held: undefined };
+  const limitsOf = ({ isCreate, hasInput }: Route, { links }: Settings, headers: Headers): BodyLimits => {
+    const isRead = isCreate || (hasInput && links !== undefined);
+    const length = isRead ? Math.min(maxJson, maxBody) : maxBody;
+    if (!isRead || !hasCredentials(headers)) return { length, idleMs: bodyIdleMs, held: undefined };
     // A body of more than `maxHeld` bytes could never be held, so it is refused as too long: a retry would not help.
     return { length: Math.min(length, maxHeld), idleMs: bodyIdleMs, held };
   };
@@ -108,7 +113,7 @@ export function createProxy({
     const route = files && hasSteps(target) ? stepsRefused() : routeOf(request, base);
     if (route instanceof Response) return route;
     const settingsOfRequest = settingsFor(request.headers, onOtherKey);
-    const limits = limitsOf(route, request.headers);
+    const limits = limitsOf(route, settingsOfRequest, request.headers);
     if (Number(request.headers.get("content-length")) > limits.length) return tooLong(limits.length);
     const limited = new LimitedBody(body, limits);
     const send = createMiddleware(fetch, { settings: { ...settingsOfRequest, onReport }, memory, refusals });
@@ -129,6 +134,8 @@ interface Route {
   url: string;
   /** The request is `POST /responses`. Its body is read whole, to add the link sentence. */
   isCreate: boolean;
+  /** The request creates no response, but has input in which links are restored. */
+  hasInput: boolean;
 }
 
 /** Returns where to forward a request to, or the HTTP response if the proxy answers it itself. */
@@ -151,6 +158,7 @@ function routeOf(request: Request, base: Base): Route | Response {
   return {
     url: `${base.origin}${path}${search}`,
     isCreate: method === "POST" && CREATE_PATH.test(pathname),
+    hasInput: hasInput(method, pathname),
   };
 }
 

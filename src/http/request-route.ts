@@ -24,16 +24,35 @@ type Endpoint = Omit<Route, "isNewestFirst" | "search">;
 const RESPONSES_PATH = /^(.*)\/responses(?:\/([^/]+)(\/cancel|\/input_items)?)?\/?$/;
 const CONVERSATION_ITEMS_PATH = /^(.*)\/conversations\/([^/]+)\/items(?:\/([^/]+))?\/?$/;
 
+/** The paths of requests that have input of a model and create no response: to compact or count it, or to keep it as items. */
+const INPUT_PATH = /\/(?:responses\/(?:compact|input_tokens)|conversations(?:\/[^/]+\/items)?)\/?$/;
+
+/** Whether a request has input of a model, although it creates no response. */
+export function hasInput(method: string, pathname: string): boolean {
+  return method === "POST" && INPUT_PATH.test(pathname);
+}
+
 /** The query parameters of the endpoints that a {@link Route} can have. Other endpoints do not accept these parameters. */
 const OWN_PARAMETER =
   /^(?:stream|starting_after|include|include\[.*\]|include_obfuscation|after|before|limit|order|beta)$/;
 
-/** Returns the route of a request, or `undefined` if its answer is not repaired. */
-export function routeOf(input: Parameters<Fetch>[0], init: RequestInit | undefined): Route | undefined {
+/** Returns the method and the URL of a request; `undefined` if the request is not about responses or conversations. */
+export function requestLine(
+  input: Parameters<Fetch>[0],
+  init: RequestInit | undefined,
+): { method: string; url: URL } | undefined {
   const href = input instanceof Request ? input.url : String(input);
   if (!/\/responses|\/conversations/.test(href) || !URL.canParse(href)) return undefined;
   const method = (init?.method ?? (input instanceof Request ? input.method : "GET")).toUpperCase();
-  const { pathname, origin, searchParams } = new URL(href);
+  return { method, url: new URL(href) };
+}
+
+/** Returns the route of a request, or `undefined` if its answer is not repaired. */
+export function routeOf(input: Parameters<Fetch>[0], init: RequestInit | undefined): Route | undefined {
+  const line = requestLine(input, init);
+  if (!line) return undefined;
+  const { method } = line;
+  const { pathname, origin, searchParams } = line.url;
   const items = CONVERSATION_ITEMS_PATH.exec(pathname);
   const endpoint = items
     ? conversationItems(items, method)

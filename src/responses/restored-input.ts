@@ -16,6 +16,9 @@ export function withOriginals(text: string, originals: readonly OriginalText[]):
   return restored + text.slice(from);
 }
 
+/** The parameters with input: `items` in a request about a conversation. */
+const INPUTS = ["input", "items"];
+
 /**
  * Returns the parameters of a request with the model's own text in its input: the same object if the input has no links of ours.
  * Never rejects: if the links cannot be read, the input stays as it is.
@@ -27,8 +30,13 @@ export async function withRestoredInput<Params extends Record<string, unknown>>(
   const originals = settings.links?.originals;
   if (!originals) return params;
   try {
-    const input = await new Restoration(originals, settings).value(params.input);
-    return input === params.input ? params : { ...params, input };
+    const restoration = new Restoration(originals, settings);
+    let restored = params;
+    for (const name of INPUTS) {
+      const value = await restoration.value(params[name]);
+      if (value !== params[name]) restored = { ...restored, [name]: value };
+    }
+    return restored;
   } catch {
     return params;
   }
