@@ -135,7 +135,7 @@ describe("serve --links, when stopped", () => {
     expect(await (await reopen()).text()).toBe(BYTES);
   });
 
-  it("gives up the copies after the grace period, exits with 1, and no part of a file is kept", async () => {
+  it("gives up the copies after the grace period, exits with 1, and never serves a part of a file", async () => {
     const { serving, goOn, reopen } = await begin(["--grace", "0"]);
     expect(await serving.ended).toBe(1);
     expect(serving.stderr()).toContain(
