@@ -113,7 +113,7 @@ const CONTAINER_IDS: readonly ((number: string) => string)[] = [
 ];
 
 /** A function for `unmentioned`, which selects some of the files. */
-export function isWanted({ path }: { path: string }): boolean {
+function isWanted({ path }: { path: string }): boolean {
   return !path.endsWith(".docx") && !path.includes("/out/");
 }
 

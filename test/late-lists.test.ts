@@ -1,4 +1,7 @@
-/** A list is late if it lacks a file that a call wrote. No older file and no file with a similar path is cited instead. */
+/**
+ * A list is late if it lacks a file that a call wrote. No older file and no file with a similar path is cited instead.
+ * Long, as each way to write a file is a case of its own.
+ */
 import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
 import { type ContainerFile, repairResponse, repairResponseStream } from "../src/index.js";
 import { call, file, message, response, streamOf } from "./upstream.js";

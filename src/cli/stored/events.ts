@@ -7,7 +7,7 @@ import type { RepairContext } from "../../responses/response-repair.js";
 import { type Event, FINAL } from "../../stream/events.js";
 import { Lane, Lanes } from "../../stream/lanes.js";
 import type { Report } from "../../types.js";
-import type { Held, Repaired } from "./record.js";
+import type { Held, Repaired } from "./piece.js";
 
 /** An event whose record is not repaired yet. */
 interface Pending {

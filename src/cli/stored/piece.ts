@@ -1,4 +1,5 @@
 /** The pieces that an input is cut into: records, and the bytes between them. Joined, they are the input's bytes. */
+import type { Report } from "../../types.js";
 
 /** How an input holds its records. */
 export type Shape =
@@ -18,6 +19,25 @@ export interface Piece {
   lines: number;
   /** Why the record cannot be read. If a record is too long, its first piece says so, and its other pieces have number 0. */
   problem?: string;
+}
+
+/** A record after its repair. */
+export interface Repaired {
+  /** If nothing was missing, this is the buffer of the given record itself. */
+  bytes: Buffer;
+  /** One report for each response that ends with this record. */
+  reports: readonly Report[];
+  /** The `custom_id` of a line of a Batch API's output. */
+  customId?: unknown;
+  /** Why the record is neither a response nor an event. Its bytes are written unchanged. */
+  problem?: string;
+  /** The record is between the events of a response: more of them follow. */
+  isInsideStream?: boolean;
+}
+
+/** A record that is held: a later event shows whether it needs a citation. */
+export interface Held {
+  later: Promise<Repaired>;
 }
 
 /** Where a splitter starts: at the beginning of the input, or after a piece. */

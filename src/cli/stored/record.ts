@@ -7,26 +7,7 @@ import { type RepairContext, ResponseRepair } from "../../responses/response-rep
 import type { Event } from "../../stream/events.js";
 import type { Report } from "../../types.js";
 import { EventRecords } from "./events.js";
-import type { Piece } from "./piece.js";
-
-/** A record after its repair. */
-export interface Repaired {
-  /** If nothing was missing, this is the buffer of the given record itself. */
-  bytes: Buffer;
-  /** One report for each response that ends with this record. */
-  reports: readonly Report[];
-  /** The `custom_id` of a line of a Batch API's output. */
-  customId?: unknown;
-  /** Why the record is neither a response nor an event. Its bytes are written unchanged. */
-  problem?: string;
-  /** The record is between the events of a response: more of them follow. */
-  isInsideStream?: boolean;
-}
-
-/** A record that is held: a later event shows whether it needs a citation. */
-export interface Held {
-  later: Promise<Repaired>;
-}
+import type { Held, Piece, Repaired } from "./piece.js";
 
 export class RecordRepair {
   readonly #context: RepairContext;
