@@ -80,7 +80,7 @@ const NAMES = [
   "data.tar.gz",
   "data.tar",
 ];
-export const FILES = inContainer(NAMES.map((name) => file(`/mnt/data/${name}`)));
+const FILES = inContainer(NAMES.map((name) => file(`/mnt/data/${name}`)));
 const path = fc.constantFrom(...NAMES, "missing.csv", "*.csv", "").map((name) => `/mnt/data/${name}`);
 const mention = fc.tuple(
   fc.constantFrom("", "sandbox:", "SANDBOX:", "sandbox:/", "http:", "file://", "x", "/home", "https://e.com"),

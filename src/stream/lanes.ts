@@ -114,7 +114,7 @@ export class Lane {
  * Returns the events to send in place of an event of any type. A delta is only scanned for paths. An event that the repair
  * does not have to read passes unchanged, unless earlier events are held.
  */
-export function takeEvent(stream: StreamRepair, event: Event, numberBefore: () => unknown): Taken {
+function takeEvent(stream: StreamRepair, event: Event, numberBefore: () => unknown): Taken {
   if (event.type === "response.output_text.delta") {
     if (stream.isSumming) stream.sum(event);
     if (stream.isWatching) stream.watch(event);
