@@ -102,6 +102,42 @@ describe.each(["sandbox:a.csv", "sandbox:/a.csv"])("%s", (destination) => {
     expect(await repaired([call("df.to_csv(path)"), text], [[older]])).toEqual(MISSING);
   });
 
+  describe("in an answer without a call", () => {
+    const older = { ...written, created_at: OLD };
+    const reported = async (files: readonly ContainerFile[], input: unknown[] = []) => {
+      const request = { tools: [{ type: "code_interpreter", container: "cntr_1" }], input };
+      const options = { request, retries: 0 };
+      const { report } = await repairResponse(response([text]), () => files, options);
+      const reports: Report[] = [];
+      const onReport = (it: Report) => void reports.push(it);
+      for await (const _ of repairResponseStream(streamOf([text]), () => files, { ...options, onReport }));
+      const [plain, streamed] = [report, reports[0]!].map(({ citations, unresolved }) => ({
+        ids: citations.map(({ annotation }) => annotation.file_id),
+        reasons: unresolved.map(({ reason }) => reason),
+      }));
+      expect(streamed).toEqual(plain);
+      return plain;
+    };
+
+    it.each(["/mnt/data/a.csv", "/mnt/data/out/a.csv"])(
+      "is cited, though no known call names it: %s",
+      async (path) => {
+        expect(await reported([{ ...older, path }])).toEqual({ ids: ["new"], reasons: [] });
+      },
+    );
+
+    it("is not-found if a known call names a path with this name in another folder", async () => {
+      const earlier = [call("df.to_csv('/mnt/data/out/a.csv')")];
+      expect(await reported([older], earlier)).toEqual({ ids: [], reasons: ["not-found"] });
+    });
+  });
+
+  it("is not-found if the calls write another file with this name than the one that they read", async () => {
+    const older = { ...written, created_at: OLD };
+    const code = "df = pd.read_csv('/mnt/data/a.csv')\ndf.to_csv('/mnt/data/out/a.csv')";
+    expect(await repaired([call(code), text], [[older]])).toEqual(MISSING);
+  });
+
   it("waits as before for an older file that a call names", async () => {
     const older = { ...written, created_at: OLD };
     expect(await repaired([call("pd.read_csv('/mnt/data/a.csv')"), text], [[older]])).toEqual(LATE);

@@ -34,6 +34,7 @@ const ONE_SLASH = new RegExp(`^${SLASH}$`, "i");
 const COLON = "(?::|%3a|&#58;)";
 /** `sandbox:`, also in the forms to which programs rewrite it: `https://chat.openai.com/sandbox:`, `https://sandbox/`. */
 const SANDBOX = String.raw`(?:(?:https?:\/\/[\w.\-]{1,99}(?::\d{1,5})?\/(?:[\w.~%\-]{1,99}\/){0,3})?sandbox${COLON}|https?:\/\/sandbox(?=\/))`;
+const STARTS_IN_SANDBOX = new RegExp(SANDBOX, "iy");
 /** Text before a path's first letter: an optional scheme and up to three slashes. */
 const LEAD = new RegExp(`(?<=(?:(${SANDBOX})|((?:https?|file|attachment)${COLON}))?(${SLASH}{0,3}))`, "iy");
 /** The scheme `sandbox:` with the slashes before a path. */
@@ -111,6 +112,11 @@ export class MentionFinder {
   #rootOf(found: RegExpExecArray): string | undefined {
     return this.#roots[found.indexOf(found[0], 1) - 1];
   }
+}
+
+/** Returns whether the text of a mention starts with the scheme `sandbox:`. */
+export function hasSandboxScheme(mention: string): boolean {
+  return testAt(STARTS_IN_SANDBOX, mention, 0);
 }
 
 /** Returns the mention whose root (without its first slash) is from `at` to `end`. It must not start before `bound`. */

@@ -7,6 +7,7 @@ import { endOfCompound } from "../citations/compounds.js";
 import { type FileIndex, filenameOf, type IndexedFile, nameOf, namesOf } from "../citations/file-index.js";
 import type { AcceptLookAlike, NarrowName } from "../citations/found.js";
 import type { Markup } from "../citations/markup/markup.js";
+import { hasSandboxScheme } from "../citations/mentions.js";
 import { type Resolution, resolveWithIndex } from "../citations/resolve.js";
 import { fold } from "../citations/spelling.js";
 import { CitedText } from "../citations/uncited.js";
@@ -433,6 +434,7 @@ class FileSearch {
   /**
    * Drops the citation of a file name without a path if no call uses the name for the file, as the text may mean another file. A
    * name that calls use for two files is ambiguous. This holds in a link too, although without a call, a file in the root wins.
+   * `sandbox:name` always means a file of the container, so it is `not-found` if its citation is dropped.
    */
   #withMeantNames(resolution: Resolution, index: FileIndex): Resolution {
     const dropped: UnresolvedMention[] = [];
@@ -440,24 +442,27 @@ class FileSearch {
       if (match !== "filename") return true;
       const file = this.#recovery.lists.file(annotation);
       if (this.#isInSpacedName(start)) return false;
-      const isMeant = this.#isNameMeant(file);
+      const isInSandbox = hasSandboxScheme(text);
       const namesakes = this.#namesakesOf(file, index);
-      const candidates = isMeant ? namesakes : [file, ...namesakes];
-      if (candidates.length > 1) dropped.push({ text, start, end, reason: "ambiguous", candidates });
-      return isMeant && candidates.length === 1;
+      const candidates = [file, ...namesakes];
+      const isMeant = this.#isNameMeant(file) || (isInSandbox && this.#isOnlyMeaning(file));
+      if (namesakes.length > 0) dropped.push({ text, start, end, reason: "ambiguous", candidates });
+      else if (!isMeant && isInSandbox) dropped.push({ text, start, end, reason: "not-found" });
+      return isMeant && namesakes.length === 0;
     });
     const annotations = citations.map(({ annotation }) => annotation);
     const unresolved = [...resolution.unresolved, ...dropped].sort((a, b) => a.start - b.start);
     return { citations, annotations, unresolved };
   }
 
-  /** Returns the files with the same name, in the same container, for which calls use that name. */
+  /** Returns the other files with the same name, in the same container, for which calls use that name. */
   #namesakesOf(file: ContainerFile, index: FileIndex): ContainerFile[] {
     return index
       .filesNamed([fold(filenameOf(file))])
       .map(({ file: namesake }) => namesake)
       .filter(
         (namesake) =>
+          namesake.id !== file.id &&
           namesake.container_id === file.container_id &&
           namesake.source !== "user" &&
           this.#isNameMeant(namesake),
@@ -475,6 +480,12 @@ class FileSearch {
     if (evidence.namesPath(file.path)) return true;
     const isInRoot = this.#recovery.settings.roots.includes(folderOf(file.path));
     return isInRoot && evidence.namesFile(name) && evidence.pathsTo(name).length === 0;
+  }
+
+  /** Returns whether `sandbox:name` can only mean this file: no call of the response ran, and none before names another path. */
+  #isOnlyMeaning(file: ContainerFile): boolean {
+    const { history } = this.#recovery.candidates;
+    return !this.#part.scope.hasCall && !history.namesOtherPath(filenameOf(file), file.path);
   }
 
   /** Returns whether these containers' lists lack a path or name of the text, or have only an old file with this path or name. */
