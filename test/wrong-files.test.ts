@@ -386,6 +386,34 @@ describe("with a late list", () => {
   });
 
   it.each([
+    ["/mnt/data/q2/report.csv", "/mnt/data/report.csv", "os.path.join('/mnt/data', 'q2', 'report.csv')"],
+    ["/mnt/data/q2/report.csv", "/mnt/data/report.csv", "os.path.join('/mnt/data/', 'q2/', 'report.csv')"],
+    ["/mnt/data/q2/report.csv", "/mnt/data/report.csv", "os.path.join(DATA, 'q2', 'report.csv')"],
+    ["/mnt/data/q2/report.csv", "/mnt/data/report.csv", "Path('/mnt/data') / 'q2' / 'report.csv'"],
+    ["/mnt/data/q2/report.csv", "/mnt/data/report.csv", "out / 'q2' / 'report.csv'"],
+    ["/mnt/data/q2/report.csv", "/mnt/data/report.csv", "Path('/mnt/data', 'q2', 'report.csv')"],
+    ["/mnt/data/q2/report.csv", "/mnt/data/report.csv", "Path('/mnt/data').joinpath('q2', 'report.csv')"],
+    ["/mnt/data/q2/report.csv", "/mnt/data/report.csv", "Path('/mnt/data/q2').joinpath('report.csv')"],
+    ["/mnt/data/q2/report.csv", "/mnt/data/report.csv", "'/mnt/data/q2/' + 'report.csv'"],
+    ["/mnt/data/q2/report.csv", "/mnt/data/REPORT.csv", "path.join('/mnt/data', 'q2', 'report.csv')"],
+    ["/mnt/data/report.csv", "/mnt/data/q2/report.csv", "shutil.copy('/mnt/data/in.csv', 'report.csv')"],
+    ["/mnt/data/report.csv", "/mnt/data/q2/report.csv", "shutil.copy('/tmp/in.csv', 'report.csv')"],
+    ["/mnt/data/report.csv", "/mnt/data/q2/report.csv", "render('/mnt/data/q2', 'report.csv')"],
+  ])("%s does not mean the new file %s if the code joins the path: %s", async (path, alike, code) => {
+    const answer = [call(code), message(`Here: ${path}`)];
+    expect(await citedOf(answer, { cntr_1: [[file(alike, { id: "alike" })]] })).toEqual([]);
+  });
+
+  it.each(["os.path.join('/tmp', 'report.csv')", "Path('/tmp') / 'q2' / 'report.csv'"])(
+    "a path that the code joins outside of the roots does not count as the path in the text: %s",
+    async (code) => {
+      const answer = [call(code), message("Here: /mnt/data/report.csv")];
+      const moved = file("/mnt/data/q2/report.csv", { id: "moved" });
+      expect(await citedOf(answer, { cntr_1: [[moved]] })).toEqual(["moved"]);
+    },
+  );
+
+  it.each([
     ["an upload", { path: "/mnt/data/0123456789abcdef0123456789abcdef-report.csv", source: "user" }],
     ["another case", { path: "/mnt/data/Report.csv" }],
     ["another dash", { path: "/mnt/data/report.CSV" }],

@@ -1,4 +1,5 @@
 /** Reads the paths that calls give relative to a root: `to_csv('out/a.csv')`, `os.path.join('/mnt/data/out', 'a.csv')`. */
+import { extensionOf, nameOf } from "../citations/file-index.js";
 
 /** A file that a call names relative to a folder. */
 export interface RelativePath {
@@ -14,8 +15,13 @@ const REACH = 200;
 const STRING = /(["'`])([^"'`\n]{0,150})$/;
 /** Not the beginning of an absolute path, a URL, a template, a pattern or a home folder. */
 const RELATIVE = /^(?!\/)[^\\{}$~:*?<>|]*$/;
-/** A string, and the comma or slash that joins it to the next string: `os.path.join('/mnt/data', `, `Path('/mnt/data') / `. */
-const JOINED_FOLDER = /(["'`])([^"'`\n]{1,150})\1\)?\s*[,/]\s*$/;
+/** A string, and what joins it to the next string: `os.path.join('/mnt/data', `, `Path('/mnt/data') / `, `'/mnt/data/' + `. */
+const JOINED_STRING =
+  /(["'`])([^"'`\n]{1,150})\1(?:\)?\s{0,20}(,|\/)|(?<=\/.)\s{0,20}(\+)|\)\.(joinpath)\()\s{0,20}$/;
+/** A call that joins its arguments, up to the first string: `os.path.join(`, `os.path.join(folder, `. */
+const JOINING_CALL = /(?:join(?:path)?|resolve|Path)\(\s{0,20}(?:[\w.]{1,64}\s{0,20},\s{0,20})?$/;
+/** How many joined strings before a name are read. */
+const MOST_JOINED = 8;
 /** A variable and the slash that joins it to a string: `out / `. */
 const JOINED_VARIABLE = /[\w)\]]\s*\/\s*$/;
 
@@ -44,18 +50,51 @@ export function relativePathInCode(
   const [, , lead] = STRING.exec(text.slice(Math.max(0, start - REACH), start)) ?? [];
   if (lead === undefined || !RELATIVE.test(lead)) return undefined;
   const quote = start - lead.length - 1;
-  const before = text.slice(Math.max(0, quote - REACH), quote);
-  const joined = JOINED_FOLDER.exec(before)?.[2];
-  // A string before a comma can be any other argument.
-  const folder = joined?.startsWith("/") ? joined : undefined;
-  if (folder !== undefined && !roots.some((root) => `${folder}/`.startsWith(`${root}/`))) return undefined;
-  const isJoined = folder !== undefined || JOINED_VARIABLE.test(before);
+  const { folders, isJoined } = foldersBefore(text, quote, roots);
+  if (folders.length === 0) return undefined;
   return {
-    paths: pathsBelow(folder === undefined ? roots : [folder], text.slice(quote + 1, end)),
+    paths: pathsBelow(folders, text.slice(quote + 1, end)),
     isWritten: isJoined
       ? STATEMENT_WRITES.test(statementAround(text, start))
       : isWriting(text.slice(Math.max(0, quote - 40), quote + 1), text.slice(quote + 1, end + 40)),
   };
+}
+
+/** Returns the folders that code may join with the string at `quote`. None if the code joins it with a folder outside of the roots. */
+function foldersBefore(
+  text: string,
+  quote: number,
+  roots: readonly string[],
+): { folders: readonly string[]; isJoined: boolean } {
+  const { folder, from, isOperator } = joinedBefore(text, quote);
+  const isSure = isOperator || JOINING_CALL.test(text.slice(Math.max(0, from - REACH), from));
+  if (!folder.startsWith("/")) {
+    const below = folder !== "" && isSure ? pathsBelow(roots, folder) : [];
+    return { folders: [...roots, ...below], isJoined: isOperator };
+  }
+  const isBelowRoot = roots.some((root) => `${folder}/`.startsWith(`${root}/`));
+  if (isSure) return { folders: isBelowRoot ? [folder] : [], isJoined: true };
+  // A string before a comma can be any other argument, such as the file that is copied.
+  const isFolder = isBelowRoot && extensionOf(nameOf(folder)) === "";
+  return { folders: isFolder ? [folder, ...roots] : roots, isJoined: isFolder };
+}
+
+/**
+ * Reads the strings that code joins with the string at `quote`, back to an absolute path. `from` is where the first of them starts.
+ * `isOperator`: an operator or a method joins some of them, and not only commas.
+ */
+function joinedBefore(text: string, quote: number): { folder: string; from: number; isOperator: boolean } {
+  let folder = "";
+  let from = quote;
+  let isOperator = JOINED_VARIABLE.test(text.slice(Math.max(0, quote - REACH), quote));
+  for (let count = 0; count < MOST_JOINED && !folder.startsWith("/"); count++) {
+    const joined = JOINED_STRING.exec(text.slice(Math.max(0, from - REACH), from));
+    if (!joined) break;
+    from -= joined[0].length;
+    isOperator ||= joined[3] !== ",";
+    folder = folder === "" ? joined[2]! : `${joined[2]!.replace(/\/+$/, "")}/${folder}`;
+  }
+  return { folder, from, isOperator };
 }
 
 /** Reads the word in a command that ends with the name from `start` to `end`. `undefined` if it is not a relative path. */
