@@ -16,10 +16,10 @@ const KB = 1000;
 
 /** Limits are in kB and include all dependencies. `entry` is the file that a bundler reads for `import` or for `require`. */
 const BUNDLES = [
-  { what: "`resolveFileCitations` alone", names: "{ resolveFileCitations }", limit: 20.2, aim: 11 },
-  { what: "`withFileCitations` alone", names: "{ withFileCitations }", limit: 70, aim: 36 },
-  { what: "the whole main entry", names: "*", limit: 79.5 },
-  { what: "the whole main entry, in CommonJS", names: "*", entry: "index.cjs", limit: 81.5 },
+  { what: "`resolveFileCitations` alone", names: "{ resolveFileCitations }", limit: 20.4, aim: 11 },
+  { what: "`withFileCitations` alone", names: "{ withFileCitations }", limit: 71.5, aim: 36 },
+  { what: "the whole main entry", names: "*", limit: 81 },
+  { what: "the whole main entry, in CommonJS", names: "*", entry: "index.cjs", limit: 83 },
 ];
 
 async function gzippedSize({ names, entry = "index.js" }) {
