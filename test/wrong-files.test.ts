@@ -240,6 +240,9 @@ describe("a container that the API cites from 0 to 0, in a follow-up without a c
 describe("a path on another system is not a mention", () => {
   it.each([
     "10.0.0.5:/mnt/data/a.csv",
+    "10.0.0.5:22:/mnt/data/a.csv",
+    "node1.lan:2222:/mnt/data/a.csv",
+    "[::1]:22:/mnt/data/a.csv",
     "node1.lan:/mnt/data/a.csv",
     "files.corp.example.com:/mnt/data/a.csv",
     "[::1]:/mnt/data/a.csv",
@@ -364,6 +367,17 @@ describe("with a late list", () => {
       expect(unresolved.map(({ reason }) => reason)).toEqual(["not-found"]);
     },
   );
+
+  it.each([
+    "os.chdir('/mnt/data/q3'); open('report.csv', 'w')",
+    "%cd /mnt/data/q3\ndf.to_csv('report.csv')",
+    "import os\nos.chdir('/mnt/data')\nos.chdir('q3')\ndf.to_csv('report.csv')",
+  ])("a new file elsewhere is not cited for a path in the call's working folder: %s", async (code) => {
+    const q3 = [call(code), message("Here: [it](sandbox:/mnt/data/q3/report.csv)")];
+    const { citations, unresolved } = await reportOf(q3, { cntr_1: [[meant]] });
+    expect(citations).toEqual([]);
+    expect(unresolved.map(({ reason }) => reason)).toEqual(["not-found"]);
+  });
 
   it("the encoded form of a path does not mean an older file with exactly these letters", async () => {
     const literal = file("/mnt/data/sales%20data.csv", { id: "literal", created_at: OLD });

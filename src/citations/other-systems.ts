@@ -30,8 +30,9 @@ export const ON_OTHER_SYSTEM = {
   drive: String.raw`(?<![A-Za-z\d_.])[A-Za-z]:`, // `C:/mnt/data/a.csv`
   userAtHost: String.raw`@\S{0,63}:`, // `me@host:/mnt/data/a.csv`
   // `10.0.0.5:/mnt/data/a.csv`, `node1.lan:`; not a file's own name, `a.csv:`
-  dottedHost: String.raw`(?<![\w.])(?:[\w\-]{1,63}\.){1,8}(?!${FILE_EXTENSION}:)[A-Za-z\d\-]{1,63}:`,
-  ipv6: String.raw`\[[\da-fA-F:.]{2,45}(?:%\w{1,32})?\]:`, // `[::1]:/mnt/data/a.csv`, `[fe80::1%25eth0]:`
+  // and `10.0.0.5:22:`
+  dottedHost: String.raw`(?<![\w.])(?:[\w\-]{1,63}\.){1,8}(?!${FILE_EXTENSION}:)[A-Za-z\d\-]{1,63}(?::\d{1,5})?:`,
+  ipv6: String.raw`\[[\da-fA-F:.]{2,45}(?:%\w{1,32})?\](?::\d{1,5})?:`, // `[::1]:/mnt/data/a.csv`, `[fe80::1%25eth0]:`
   // `db-1:/mnt/data/a.csv`, `nas01:`, `host:`
   machine: String.raw`(?<![\p{L}\p{N}_.\-])(?:[a-z][a-z\d]{0,62}(?:-[a-z\d]{1,62}){1,8}|[a-z]{2,62}\d{2,8}|(?:${MACHINE})\d{0,8}):`,
   copyCommand: String.raw`\b(?:${COPY_COMMANDS})\s[^\n"']{0,100}[\w\]]:`, // `docker cp Web:/mnt/data/a.csv`

@@ -7,6 +7,7 @@ import type { CallTexts } from "./call-texts.js";
 import { fileNamesIn, IN_LINE, IN_QUOTES, type IsFileName } from "./file-names.js";
 import {
   commandWritesUnspelled,
+  foldersOf,
   isWriting,
   type RelativePath,
   relativePathInCode,
@@ -80,8 +81,9 @@ export class EvidenceLog {
    */
   readRelativePaths(): this {
     for (const { text, place, number, read } of this.#unread.splice(0)) {
+      const folders = foldersOf(text, this.#roots);
       for (const { start, name } of fileNamesIn(text)) {
-        const relative = read(text, start, start + name.length, this.#roots);
+        const relative = read(text, start, start + name.length, folders);
         if (relative) this.#noteRelative(relative, place, number);
       }
     }

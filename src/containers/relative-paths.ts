@@ -35,6 +35,24 @@ const STATEMENT_WRITES =
 /** A command that writes the file at the end of the command: `cp /tmp/x a.csv`. */
 const COMMAND_WRITES = /\b(?:cp|mv|tee|touch|zip|tar)\s[^\n;&|]*$|>\s*["']?$/;
 
+/** Changes the working folder: `os.chdir('/mnt/data/q3')`, `cd q3 &&`, `%cd /mnt/data/q3`. */
+const CHANGES_FOLDER =
+  /(?:\bchdir\(\s{0,20}["'`]|(?:^|[\n;&|])[ \t]{0,20}%?cd[ \t]{1,20}["'`]?)([^"'`\n;&|)\s]{1,150})/g;
+/** How many changes of the working folder are read. */
+const MOST_CHANGES = 8;
+
+/** Returns the folders to which relative paths in code or in a command can be relative: the roots, and each working folder. */
+export function foldersOf(text: string, roots: readonly string[]): readonly string[] {
+  if (!/chdir|\bcd\b/.test(text)) return roots;
+  const folders = [...roots];
+  for (const [, folder = ""] of [...text.matchAll(CHANGES_FOLDER)].slice(0, MOST_CHANGES)) {
+    const isBelowRoot = roots.some((root) => folder.startsWith(`${root}/`));
+    if (isBelowRoot) folders.push(folder);
+    else if (RELATIVE.test(folder)) folders.push(...pathsBelow(folders, folder).slice(0, MOST_CHANGES));
+  }
+  return [...new Set(folders)].slice(0, roots.length + 2 * MOST_CHANGES);
+}
+
 /** Returns whether code writes to a path or a name. `before` is the text before the path, `from` the text from its start on. */
 export function isWriting(before: string, from: string): boolean {
   return WRITES.test(before) || (OPENS.test(before) && OPENED_TO_WRITE.test(from));

@@ -95,7 +95,7 @@ describeTable("text before a path or a name on another system", {
   rows: {
     drive: [`C:«»${PATH}`],
     userAtHost: [`me@host:«»${PATH}`],
-    dottedHost: [`10.0.0.5:«»${PATH}`, `node1.lan:«»${PATH}`],
+    dottedHost: [`10.0.0.5:«»${PATH}`, `node1.lan:«»${PATH}`, `10.0.0.5:22:«»${PATH}`],
     ipv6: [`[::1]:«»${PATH}`, `[fe80::1%25eth0]:«»${PATH}`],
     machine: [`db-1:«»${PATH}`, `nas01:«»${PATH}`, `host:«»${PATH}`, `NAS:«»${PATH}`],
     copyCommand: [`docker cp Web:«»${PATH} .`],
