@@ -41,7 +41,7 @@ const LEAD = new RegExp(`(?<=(?:(${SANDBOX})|((?:https?|file|attachment)${COLON}
 const IN_SANDBOX = `sandbox(?:${COLON}|(?<=https?:\\/\\/sandbox)(?=\\/))${SLASH}{0,3}`;
 /** In prose, `sandbox:` starts a URL only before slashes and a name, or before a name with an extension. */
 const NAME = /[\p{L}\p{N}_.~%$-]/uy;
-const NAME_WITH_EXTENSION = /[\p{L}\p{N}_.\-%]{1,255}\.[A-Za-z]\w{0,9}(?!\w)/uy;
+const NAME_WITH_EXTENSION = /(?:\.\/)?[\p{L}\p{N}_.\-%]{1,255}\.[A-Za-z]\w{0,9}(?!\w)/uy;
 /** Text at which no path starts. */
 const NO_PATH = new RegExp(String.raw`$|[\s)>"'<]|${SLASH}`, "iy");
 /** A folder before the root in a script without spaces: `/home/田中/mnt/data` is not the root. */

@@ -33,6 +33,7 @@ describe("sandbox: outside of the roots", () => {
     ["sandbox://quarterly.pdf", "cfile_sub/quarterly.pdf"],
     ["sandbox:quarterly.pdf", "cfile_sub/quarterly.pdf"],
     ["sandbox:f.pdf", "cfile_f.pdf"],
+    ["sandbox:./f.pdf", "cfile_f.pdf"],
     ["Sandbox:/f.pdf", "cfile_f.pdf"],
     ["sandbox:/mnt/plot.png", "mnt"],
     ["sandbox:/tmp/x.png", "tmp"],
