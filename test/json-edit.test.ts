@@ -135,6 +135,27 @@ describe("a repeated key", () => {
       '{"a":{"a":[1],"a":[0]},"b":"","a":{"a":[2.0],"a":[3.0,4]},"b":"xy"}',
     );
   });
+
+  it("keeps all other edits if its last member comes before them", () => {
+    const text = '{"a":[1],"a":[2],"b":[3.0],"a":[4],"c":"x","a":{"a":[],"a":[5],"b":[]},"d":[{}]}';
+    const before = JSON.parse(text);
+    const after = { ...before, a: { a: [5, 6], b: [7] }, b: [3, 8], c: "xy", d: [{ e: 9 }], f: 0 };
+    expect(edited(text, before, after)).toBe(
+      '{"a":[1],"a":[2],"b":[3.0,8],"a":[4],"c":"xy","a":{"a":[],"a":[5,6],"b":[7]},"d":[{"e":9}],"f":0}',
+    );
+    expect(editJsonText(text, before, after)).toBe(edited(text, before, after));
+  });
+
+  it("is written at most twice, however many earlier members it has", () => {
+    let writtenCount = 0;
+    const toJSON = (): string => {
+      writtenCount++;
+      return "new";
+    };
+    const text = `{${'"a":1,'.repeat(50)}"a":2}`;
+    expect(edited(text, JSON.parse(text), { a: { toJSON } })).toBe(`{${'"a":1,'.repeat(50)}"a":"new"}`);
+    expect(writtenCount).toBeLessThanOrEqual(2);
+  });
 });
 
 describe("JSON in a string", () => {

@@ -1,6 +1,7 @@
 /**
  * Edits JSON as bytes. Only the changed places are written. All other bytes stay the same, so `1.0`, `1e400`,
  * `9223372036854775807`, escapes, spaces and repeated keys survive, which `JSON.stringify` would rewrite.
+ * Long, as all code that walks through the bytes of JSON is in one place.
  */
 import { isRecord } from "../errors.js";
 
@@ -61,12 +62,14 @@ const OPEN_ARRAY = 0x5b;
 const CLOSE_ARRAY = 0x5d;
 const OPEN_OBJECT = 0x7b;
 
-/** Walks through the JSON once and records the edits in the order of their offsets. */
+/** Walks through the JSON and records the edits. Only the last of several members with the same key is read twice. */
 class Editor {
   readonly #json: Uint8Array;
   /** The start and end offsets of each replaced range, alternating. */
   readonly #ranges: number[] = [];
   readonly #texts: string[] = [];
+  /** The edits are not in the order of their offsets. */
+  #isUnordered = false;
 
   constructor(json: Uint8Array) {
     this.#json = json;
@@ -76,6 +79,7 @@ class Editor {
     const json = this.#json;
     const ranges = this.#ranges;
     if (ranges.length === 0) return json;
+    this.#order();
     // Encoding all texts at once is much faster. LF can separate them, because JSON.stringify never writes one.
     const texts = encoder.encode(`${this.#texts.join("\n")}\n`);
     let length = json.length + texts.length - this.#texts.length;
@@ -99,6 +103,7 @@ class Editor {
 
   /** Returns the result as a string. `json` is the string of the bytes, all of which are ASCII. */
   resultIn(json: string): string {
+    this.#order();
     let result = "";
     let copied = 0;
     for (const [edit, text] of this.#texts.entries()) {
@@ -148,6 +153,8 @@ class Editor {
     const json = this.#json;
     /** The numbers of the first edit in each changed member, and of the edit after its last. */
     const edits = new Map<string, [first: number, next: number]>();
+    /** The offsets of the latest values of changed members whose key is repeated. */
+    const repeated = new Map<string, number>();
     const keys = Object.keys(before);
     let end = start + 1;
     let count = 0;
@@ -156,17 +163,39 @@ class Editor {
       const value = startOfValue(json, startOfValue(json, endOfKey) + 1); // after the colon
       const key = readKey(json, at, endOfKey, keys[count++]);
       if (Object.is(before[key], after[key])) end = endOfValue(json, value);
-      else {
+      else if (edits.has(key)) {
         this.#undo(edits.get(key)); // JSON.parse uses the last of several members with the same key
+        repeated.set(key, value);
+        end = endOfValue(json, value);
+      } else {
         const first = this.#texts.length;
         end = this.change(value, before[key], after[key]);
         edits.set(key, [first, this.#texts.length]);
       }
     }
+    // Not in the loop: with many members of the same key, each would be changed and undone again.
+    for (const [key, value] of repeated) this.change(value, before[key], after[key]);
+    this.#isUnordered ||= repeated.size > 0;
     const added = Object.keys(after).filter((key) => !Object.hasOwn(before, key));
     const members = added.map((key) => `${JSON.stringify(key)}:${JSON.stringify(after[key])}`);
     this.#add(end, members, count > 0);
     return startOfValue(json, end) + 1;
+  }
+
+  /** Sorts the edits by their offsets. */
+  #order(): void {
+    if (!this.#isUnordered) return;
+    const edits = this.#texts.map((text, edit) => ({
+      start: this.#ranges[2 * edit]!,
+      end: this.#ranges[2 * edit + 1]!,
+      text,
+    }));
+    edits.sort((one, other) => one.start - other.start);
+    for (const [edit, { start, end, text }] of edits.entries()) {
+      this.#ranges[2 * edit] = start;
+      this.#ranges[2 * edit + 1] = end;
+      this.#texts[edit] = text;
+    }
   }
 
   /** Makes edits change nothing. */
