@@ -643,6 +643,37 @@ describe("events out of order stay unchanged, and a report says why", () => {
     expect((await repaired(given, listOf(files))).reports).toMatchObject([{ outcome: "recovered" }]);
   });
 
+  it.each(["\n\n", "  ", "\u00a0"])(
+    "a text without the %j at the end of its deltas is repaired",
+    async (end) => {
+      const given = eventsOf("a", inContainer("a"));
+      const last = given.findLastIndex(DELTA);
+      const longer = given.with(last, { ...given[last]!, delta: `${given[last]!.delta}${end}` });
+      const spaces = longer.toSpliced(last + 1, 0, { ...given[last]!, delta: end });
+      const { reports } = await repaired(spaces, listOf(files));
+      expect(reports).toMatchObject([{ outcome: "recovered" }]);
+      expect(reports[0]!.error).toBeUndefined();
+    },
+  );
+
+  it("are not assumed if a gateway ends its messages but no other item", async () => {
+    const given = eventsOf("a", inContainer("a")).filter(
+      ({ type, item }) =>
+        type !== "response.output_item.done" || (item as { type: string }).type === "message",
+    );
+    const { reports } = await repaired(given, listOf(files));
+    expect(reports).toMatchObject([{ outcome: "recovered" }]);
+    expect(reports[0]!.error).toBeUndefined();
+  });
+
+  it("a final event that comes twice is repaired twice, with one report", async () => {
+    const given = eventsOf("a", inContainer("a"));
+    const { out, reports } = await repaired([...given, given.at(-1)!], listOf(files));
+    expect(out.at(-1)).toEqual(out.at(-2));
+    expect(out.at(-1)).not.toEqual(given.at(-1));
+    expect(reports).toMatchObject([{ responseId: "resp_a", outcome: "recovered" }]);
+  });
+
   it("a text without any delta, as from a gateway, is repaired", async () => {
     const given = eventsOf("a", inContainer("a")).filter((event) => !DELTA(event));
     const { out, reports } = await repaired(given, listOf(files));

@@ -41,7 +41,7 @@ export class StreamRepair {
   #isSumming: boolean | undefined;
   /** The text that ends next came without any delta, although its item was added. Its deltas may follow. */
   #isWithoutDeltas = false;
-  /** The output indices of the items that were added and are not done. */
+  /** The output indices of the messages that were added and are not done. Some gateways end no item of reasoning. */
   readonly #openItems = new Set<number>();
   /** The response has an event that ends an item. Some gateways never send one, and there no open item shows a wrong order. */
   #hasItemEnds = false;
@@ -53,6 +53,8 @@ export class StreamRepair {
   #isLinking: boolean | undefined;
   #isFinished = false;
   #responseId: unknown;
+  /** The id in the latest final event. */
+  #endedId: unknown;
   /** The sequence number of the latest event that was read. */
   #number: number | undefined;
   /** The id of a response of which an event may be missing, as the event could not be assigned. */
@@ -286,11 +288,12 @@ export class StreamRepair {
   #check(event: Event): void {
     const { type, output_index: outputIndex, item_id: itemId } = event;
     if (type === "response.created") this.#number = undefined;
-    else if (this.#isFinished && (isIndex(outputIndex) || FINAL.has(type))) this.#beginAfterEnd(type);
+    else if (this.#isFinished && (isIndex(outputIndex) || this.#isOtherFinal(event)))
+      this.#beginAfterEnd(type);
     try {
       if (isIndex(outputIndex)) {
         this.#repair.checkItem(outputIndex, itemId);
-        if (type === "response.output_item.added") this.#openItems.add(outputIndex);
+        if (type === "response.output_item.added" && isMessage(event.item)) this.#openItems.add(outputIndex);
         else if (type === "response.output_item.done") this.#endItem(outputIndex);
       }
       this.#checkNumber(event);
@@ -303,6 +306,11 @@ export class StreamRepair {
     } catch (error) {
       this.#repair.giveUp(error);
     }
+  }
+
+  /** Whether an event is final and does not repeat the final event of the response that has ended, as some gateways do. */
+  #isOtherFinal({ type, response }: Event): boolean {
+    return FINAL.has(type) && Object(response).id !== this.#endedId;
   }
 
   #endItem(outputIndex: number): void {
@@ -356,6 +364,7 @@ export class StreamRepair {
       case "response.incomplete":
       case "response.failed":
         if (!isRecord(response)) return [event];
+        this.#endedId = response.id;
         return this.#takeFinal(event, response, numberBefore);
       case "error":
         this.#apiError = new Error(`the stream ended with an error: ${event.message}`);
@@ -545,6 +554,10 @@ const PARTS_OF_TEXT: ReadonlySet<unknown> = new Set([
   "response.output_text.delta",
   "response.output_text.annotation.added",
 ]);
+
+function isMessage(item: unknown): boolean {
+  return isRecord(item) && item.type === "message";
+}
 
 /** Returns whether `end` ends the text of a delta. */
 function isEndOf(end: Event, delta: Event): boolean {

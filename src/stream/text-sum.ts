@@ -14,6 +14,9 @@ export class TextSum {
   #hasEnded = true;
   #length = 0;
   #hash = 0;
+  /** The same, without the white space at the end. */
+  #trimmedLength = 0;
+  #trimmedHash = 0;
   /** The deltas of several texts alternate, so they are not counted. */
   #areMixed = false;
 
@@ -28,8 +31,13 @@ export class TextSum {
     if (output !== this.#output || content !== this.#content) this.#begin(output, content);
     else if (this.#hasEnded) return false;
     if (typeof delta !== "string") return true;
+    const trimmed = delta.trimEnd().length;
+    if (trimmed > 0) {
+      this.#trimmedLength = this.#length + trimmed;
+      this.#trimmedHash = this.#hash = hashOf(delta, 0, trimmed, this.#hash);
+    }
     this.#length += delta.length;
-    this.#hash = hashOf(delta, this.#hash);
+    this.#hash = hashOf(delta, trimmed, delta.length, this.#hash);
     return true;
   }
 
@@ -42,10 +50,10 @@ export class TextSum {
     if (typeof text !== "string" || text === "") return "unknown";
     if (this.#areMixed || item !== this.#added || item === undefined) return "unknown";
     if (!isBegun) return "no-deltas";
-    // Spaces at the end move no citation, and some senders leave them out of the deltas.
-    const isSame =
-      text.slice(this.#length).trim() === "" && hashOf(text.slice(0, this.#length), 0) === this.#hash;
-    return isSame && text.length >= this.#length ? "same" : "different";
+    // White space at the end moves no citation. Some senders leave it out of the deltas, others out of the text.
+    const { length } = text.trimEnd();
+    const isSame = length === this.#trimmedLength && hashOf(text, 0, length, 0) === this.#trimmedHash;
+    return isSame ? "same" : "different";
   }
 
   #begin(output: unknown, content: unknown): void {
@@ -53,14 +61,14 @@ export class TextSum {
     this.#output = output;
     this.#content = content;
     this.#hasEnded = false;
-    this.#length = 0;
-    this.#hash = 0;
+    this.#length = this.#trimmedLength = 0;
+    this.#hash = this.#trimmedHash = 0;
   }
 }
 
-/** Returns a hash that depends on the order of the characters. `before`: the hash of the text before this one. */
-function hashOf(text: string, before: number): number {
+/** Returns a hash that depends on the order of a text's characters from `start` to `end`. `before`: the hash of the text before. */
+function hashOf(text: string, start: number, end: number, before: number): number {
   let hash = before;
-  for (let at = 0; at < text.length; at++) hash = (Math.imul(hash, 31) + text.charCodeAt(at)) | 0;
+  for (let at = start; at < end; at++) hash = (Math.imul(hash, 31) + text.charCodeAt(at)) | 0;
   return hash;
 }
