@@ -5,7 +5,7 @@ import { join } from "node:path";
 import fc from "fast-check";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { Output } from "../../src/cli/stored/output.js";
-import { Run } from "../../src/cli/stored/run.js";
+import { Run, type RunOptions } from "../../src/cli/stored/run.js";
 import { contextOf } from "../../src/responses/repair.js";
 import type { Report } from "../../src/types.js";
 import { call, file, message, response, type StreamEvent, streamOf } from "../upstream.js";
@@ -29,7 +29,11 @@ const SHAPES = {
 };
 
 /** Repairs an input. Each list takes a turn of the event loop. */
-async function repaired(input: string, concurrency = 3): Promise<{ text: string; reports: Report[] }> {
+async function repaired(
+  input: string,
+  concurrency = 3,
+  milestones?: RunOptions["milestones"],
+): Promise<{ text: string; reports: Report[] }> {
   const list = async (id: string) => {
     await new Promise(setImmediate);
     return FILES.filter(({ container_id }) => container_id === id);
@@ -45,6 +49,7 @@ async function repaired(input: string, concurrency = 3): Promise<{ text: string;
     onReport: (report) => void reports.push(report),
     onOthers: ({ problem }) => expect.fail(problem),
     onProgress: () => {},
+    ...(milestones && { milestones }),
   });
   await run.of([chunks()]);
   await out.close();
@@ -101,6 +106,22 @@ describe("the events of a response", () => {
     expect(eventsIn(text, "lines")).toEqual(cut);
     expect(reports).toHaveLength(1);
   });
+});
+
+it("a whole response among the events of another one is no milestone while events before it wait", async () => {
+  const ends = writing("a").filter(({ type }) => /created|completed/.test(type)); // the list is requested at the final event
+  const [created, ...others] = writing("b");
+  const records = [...ends, created!, { ...response([]), id: "resp_x" }, ...others];
+  for (let skipped = 0; skipped < records.length; skipped++) {
+    let left = skipped;
+    const places: (number | undefined)[] = [];
+    await repaired(SHAPES.lines(records), 8, {
+      isDue: () => left-- <= 0,
+      stateOf: async () => undefined,
+      save: async ({ current }) => void places.push(current?.position.number),
+    });
+    for (const place of places) expect([ends.length, records.length]).toContain(place);
+  }
 });
 
 describe("the interleaved events of several responses", () => {

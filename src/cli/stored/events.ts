@@ -61,15 +61,15 @@ export class EventRecords {
     return this.#inTurn(() => this.#release([...this.#pending.keys()]));
   }
 
-  /** Whether more events of a response follow, as its final event has not come. */
-  get isInside(): boolean {
-    return this.#inside.size > 0;
+  /** Whether more events of a response may follow: its final event has not come, or events wait to be repaired. */
+  get mayBeInside(): boolean {
+    return this.#inside.size > 0 || this.#before !== undefined;
   }
 
   /** Call it at the input's end. If responses were cut off, returns their reports, and citations that come after all events. */
   async end(): Promise<Repaired | undefined> {
     await this.#before;
-    if (!this.isInside) return undefined;
+    if (this.#inside.size === 0) return undefined;
     let left = "";
     for (const lane of this.#inside)
       for (const event of this.#settle(lane, await lane.stream.end())) left += `${JSON.stringify(event)}\n`;
@@ -156,7 +156,7 @@ export class EventRecords {
   }
 
   #repaired(bytes: Buffer): Repaired {
-    return { bytes, reports: this.#reports.splice(0), isInsideStream: this.isInside };
+    return { bytes, reports: this.#reports.splice(0), isInsideStream: this.#inside.size > 0 };
   }
 }
 

@@ -33,12 +33,12 @@ export class RecordRepair {
     if (isEvent(value)) return this.#events.take(value, bytes, shape === "array" ? ",\n" : newlineOf(text));
     const found = responseIn(value);
     if (!found) return { bytes, reports: [], problem: "neither a response nor an event" };
-    const { isInside } = this.#events;
+    const isInsideStream = this.#events.mayBeInside;
     return andThen(this.#repair(found.response), ({ response, report }) => ({
       bytes: response === found.response ? bytes : asBuffer(editJson(bytes, value, found.around(response))),
       reports: [report],
       ...("customId" in found && { customId: found.customId }),
-      ...(isInside && { isInsideStream: true }),
+      isInsideStream,
     }));
   }
 
