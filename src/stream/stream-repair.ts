@@ -228,7 +228,7 @@ export class StreamRepair {
   /**
    * Returns whether an end event waits for the event after its message. That event shows whether the message is the last one,
    * which gets the citations of unmentioned files, and whether a later call follows. Without one, the message can only mean files
-   * that existed before the response. It also shows whether a text that seems to come too early goes on.
+   * that existed before the response. It also shows whether a text that may have ended too early continues.
    */
   #mustHold(event: Event, numberBefore: () => unknown): boolean {
     const isText = event.type === "response.output_text.done";

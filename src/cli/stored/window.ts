@@ -1,6 +1,6 @@
 /** Runs work in parallel and outputs the results in the order of the items. */
 
-/** How many bytes of finished records may be held while an earlier record still waits for its list. */
+/** How many bytes of records may be held while an earlier record waits for its list or for a later event. */
 const MOST_BYTES = 64 * 2 ** 20;
 
 interface Entry<Item, Result> {
