@@ -138,7 +138,7 @@ export class Truths {
   ): Truth {
     const text = new TextTruth(this.#files, this.#turn, item);
     if (mention.path !== undefined) return text.ofPath(mention.path, mention.isHandedOver, others);
-    return text.ofName(mention.name!, others);
+    return text.ofName(mention.name!, mention.isHandedOver, others);
   }
 
   /** Returns whether a file may be cited without a mention: it is new, and a call of this turn names it. */
@@ -367,9 +367,11 @@ class TextTruth {
     return isNew || this.#callsBefore.some(({ code }) => saysPath(code, file.path));
   }
 
-  ofName(name: string, others: readonly string[]): Truth {
+  ofName(name: string, isHandedOver: boolean, others: readonly string[]): Truth {
     const relatives = this.#relatives(name);
-    const isNamed = (file: WorldFile): boolean => nameOf(file.path) === name && file.source === "assistant";
+    // An upload counts only if a link or a scheme offers it.
+    const isNamed = (file: WorldFile): boolean =>
+      nameOf(file.path) === name && (isHandedOver || file.source === "assistant");
     const named = relatives.filter((file) => isNamed(file) && this.#isBefore(file));
     const own = named.filter((file) => file.turn === this.#turn.index && file.item >= 0);
     const later = this.#writtenLater(isNamed);
