@@ -1,5 +1,6 @@
 /** Reads the paths that calls give relative to a root: `to_csv('out/a.csv')`, `os.path.join('/mnt/data/out', 'a.csv')`. */
 import { extensionOf, nameOf } from "../citations/file-index.js";
+import { matchAt, testAt } from "../citations/spelling.js";
 
 /** A file that a call names relative to a folder. */
 export interface RelativePath {
@@ -11,19 +12,20 @@ export interface RelativePath {
 
 /** How many characters before a name are read. */
 const REACH = 200;
+// The sticky patterns look back from an offset: a search for a pattern that ends there would try each quote before the offset.
 /** The beginning of a string, up to a name inside the string. */
-const STRING = /(["'`])([^"'`\n]{0,150})$/;
+const STRING = /(?<=["'`]([^"'`\n]{0,150}))/y;
 /** Not the beginning of an absolute path, a URL, a template, a pattern or a home folder. */
 const RELATIVE = /^(?!\/)[^\\{}$~:*?<>|]*$/;
 /** A string, and what joins it to the next string: `os.path.join('/mnt/data', `, `Path('/mnt/data') / `, `'/mnt/data/' + `. */
 const JOINED_STRING =
-  /(["'`])([^"'`\n]{1,150})\1(?:\)?\s{0,20}(,|\/)|(?<=\/.)\s{0,20}(\+)|\)\.(joinpath)\()\s{0,20}$/;
+  /(?<=(\3([^"'`\n]{1,150})(["'`])(?:\)?\s{0,20}(,|\/)|(?<=\/.)\s{0,20}(\+)|\)\.(joinpath)\()\s{0,20}))/y;
 /** A call that joins its arguments, up to the first string: `os.path.join(`, `os.path.join(folder, `. */
-const JOINING_CALL = /(?:join(?:path)?|resolve|Path)\(\s{0,20}(?:[\w.]{1,64}\s{0,20},\s{0,20})?$/;
+const JOINING_CALL = /(?<=(?:join(?:path)?|resolve|Path)\(\s{0,20}(?:[\w.]{1,64}\s{0,20},\s{0,20})?)/y;
 /** How many joined strings before a name are read. */
 const MOST_JOINED = 8;
 /** A variable and the slash that joins it to a string: `out / `. */
-const JOINED_VARIABLE = /[\w)\]]\s*\/\s*$/;
+const JOINED_VARIABLE = /(?<=[\w)\]]\s{0,20}\/\s{0,20})/y;
 
 const WRITES =
   /\b(?:to_\w+|save\w*|write\w*|dump|imwrite|export\w*|copy\w*|move)\(\s*f?["'`]?$|>\s*["']?$|\b(?:tee|touch)\s+["']?$/i;
@@ -65,7 +67,7 @@ export function relativePathInCode(
   end: number,
   roots: readonly string[],
 ): RelativePath | undefined {
-  const [, , lead] = STRING.exec(text.slice(Math.max(0, start - REACH), start)) ?? [];
+  const [, lead] = matchAt(STRING, text, start) ?? [];
   if (lead === undefined || !RELATIVE.test(lead)) return undefined;
   const quote = start - lead.length - 1;
   const { folders, isJoined } = foldersBefore(text, quote, roots);
@@ -85,7 +87,7 @@ function foldersBefore(
   roots: readonly string[],
 ): { folders: readonly string[]; isJoined: boolean } {
   const { folder, from, isOperator } = joinedBefore(text, quote);
-  const isSure = isOperator || JOINING_CALL.test(text.slice(Math.max(0, from - REACH), from));
+  const isSure = isOperator || testAt(JOINING_CALL, text, from);
   if (!folder.startsWith("/")) {
     const below = folder !== "" && isSure ? pathsBelow(roots, folder) : [];
     return { folders: [...roots, ...below], isJoined: isOperator };
@@ -104,13 +106,13 @@ function foldersBefore(
 function joinedBefore(text: string, quote: number): { folder: string; from: number; isOperator: boolean } {
   let folder = "";
   let from = quote;
-  let isOperator = JOINED_VARIABLE.test(text.slice(Math.max(0, quote - REACH), quote));
+  let isOperator = testAt(JOINED_VARIABLE, text, quote);
   for (let count = 0; count < MOST_JOINED && !folder.startsWith("/"); count++) {
-    const joined = JOINED_STRING.exec(text.slice(Math.max(0, from - REACH), from));
-    if (!joined) break;
-    from -= joined[0].length;
-    isOperator ||= joined[3] !== ",";
-    folder = folder === "" ? joined[2]! : `${joined[2]!.replace(/\/+$/, "")}/${folder}`;
+    const [, joined, string, , joiner] = matchAt(JOINED_STRING, text, from) ?? [];
+    if (joined === undefined || string === undefined) break;
+    from -= joined.length;
+    isOperator ||= joiner !== ",";
+    folder = folder === "" ? string : `${string.replace(/\/+$/, "")}/${folder}`;
   }
   return { folder, from, isOperator };
 }
