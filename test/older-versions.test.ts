@@ -96,6 +96,7 @@ describe("a call writes a file whose entry in the list is from before the respon
     ["[it](sandbox:/mnt/data/report.csv)", "df.to_csv(os.path.join('/mnt/data', 'report.csv'))"],
     ["[it](sandbox:/mnt/data/report.csv)", "(Path('/mnt/data') / 'report.csv').write_text(text)"],
     ["[it](sandbox:/mnt/data/report.csv)", "open('report.csv', 'w').write(text)"],
+    ["[it](sandbox:/mnt/data/report.csv)", "pdf.output('/mnt/data/report.csv')"],
   ])("by its own path or name: %s after %s", async (text, code) => {
     const lists = { cntr_1: [[old("older", "report.csv")], [fresh("newer", "report.csv")]] };
     expect(await citedIn([run(code), says(text)], lists)).toEqual(["newer"]);
@@ -118,6 +119,17 @@ describe("a call writes a file whose entry in the list is from before the respon
     "urllib.request.urlretrieve(url, '/mnt/data/report.csv')",
     "subprocess.run(['mv', 'tmp.csv', 'report.csv'])",
     "!mv /mnt/data/tmp.csv /mnt/data/report.csv",
+    "zipfile.ZipFile(os.path.join(folder, 'report.csv'), 'w')",
+    "tarfile.open(path, 'w:gz')",
+    "open(\n    path,\n    'w',\n)",
+    "joblib.dump(model, path)",
+    "pdf.output(path)",
+    "xlsxwriter.Workbook(path)",
+    "soundfile.write(path, sound, 44100)",
+    "imageio.mimsave(path, frames)",
+    "sqlite3.connect(path)",
+    "h5py.File(path, 'w')",
+    "HTML(string=text).write_pdf(path)",
   ])("by a path that the code does not spell: %s", async (code) => {
     const lists = { cntr_1: [[old("older", "report.csv")], [fresh("newer", "report.csv")]] };
     const output = [run("", "cntr_1", { code }), says("[it](sandbox:/mnt/data/report.csv)")];
@@ -135,6 +147,16 @@ describe("a call writes a file whose entry in the list is from before the respon
     "python make.py",
     "curl -o /mnt/data/report.csv https://example.com",
     "OUT=/mnt/data/report.csv; echo x > $OUT",
+    'echo x > "/mnt/data/$NAME.csv"',
+    "echo x > /mnt/data/$NAME.csv",
+    'cat x | tee "$OUT"',
+    "touch $OUT",
+    "for f in a b; do cp $f /mnt/data; done",
+    "if python make.py; then echo ok; fi",
+    "sleep 1 & python make.py",
+    "echo $(python make.py)",
+    "env A=1 python make.py",
+    "find . -execdir python make.py {} +",
   ])("by a shell command: %s", async (command) => {
     const lists = { cntr_1: [[old("older", "report.csv")], [fresh("newer", "report.csv")]] };
     const output = [shell(command), says("[it](sandbox:/mnt/data/report.csv)")];
@@ -155,7 +177,12 @@ describe("a call writes a file whose entry in the list is from before the respon
     run("df.to_csv(os.path.join('/mnt/data', 'other.csv'))"),
     run("with open('/mnt/data/other.csv', 'w') as out: out.write(text.replace('a', 'b'))"),
     run("plt.savefig(fname='/mnt/data/other.png', dpi=100)"),
+    run("names = zipfile.ZipFile('all.zip').namelist(); model.eval(); df['a'].str.extract('(.)')"),
+    run("wb = openpyxl.Workbook(); wb.save('/mnt/data/other.xlsx')"),
+    run("pdf.output('/mnt/data/other.pdf'); counts.rename('count')"),
     shell("cat /mnt/data/report.csv | head -5 && wc -l /mnt/data/report.csv | tee /mnt/data/other.txt"),
+    shell("for f in *.csv; do wc -l $f 2>&1; done; if [ -f a ]; then sed -n 1,5p report.csv; fi"),
+    shell("echo $(date) > /mnt/data/other.txt; awk '$3 > 5 {print $1}' report.csv"),
   ])("but not if the calls spell the path of each file that they write: %j", async (item) => {
     let requests = 0;
     const list = () => {

@@ -28,12 +28,12 @@ const MOST_JOINED = 8;
 const JOINED_VARIABLE = /(?<=[\w)\]]\s{0,20}\/\s{0,20})/y;
 
 const WRITES =
-  /\b(?:to_\w+|save\w*|write\w*|dump|imwrite|export\w*|copy\w*|move)\(\s*f?["'`]?$|>\s*["']?$|\b(?:tee|touch)\s+["']?$/i;
+  /\b(?:to_\w+|save\w*|write\w*|output|dump|imwrite|export\w*|copy\w*|move)\(\s*f?["'`]?$|>\s*["']?$|\b(?:tee|touch)\s+["']?$/i;
 const OPENS = /\bopen\(\s*f?["'`]$/;
 const OPENED_TO_WRITE = /^[^"'`]*["'`]\s*,\s*(?:mode\s*=\s*)?["'`][wax]/;
 /** A statement that writes some file. */
 const STATEMENT_WRITES =
-  /\b(?:to_\w+|save\w*|write\w*|dump|imwrite|export\w*|copy\w*|move|touch)\(|\bopen\([^\n]{0,150}["'][wax]b?["']/i;
+  /\b(?:to_\w+|save\w*|write\w*|output|dump|imwrite|export\w*|copy\w*|move|touch)\(|\bopen\([^\n]{0,150}["'][wax]b?["']/i;
 /** A command that writes the file at the end of the command: `cp /tmp/x a.csv`. */
 const COMMAND_WRITES = /\b(?:cp|mv|tee|touch|zip|tar)\s[^\n;&|]*$|>\s*["']?$/;
 
@@ -133,40 +133,48 @@ export function relativePathInCommand(
   };
 }
 
-/** Writes to the path in the first argument: `df.to_csv(`. */
-const WRITES_FIRST_ARGUMENT =
-  /\b(?:to_(?:csv|excel|json|parquet|feather|pickle|html|latex|xml|stata|hdf|markdown|orc|file|netcdf|image)|save\w*|imwrite|export\w*|write_(?:image|html|csv|parquet|excel|json|ipc|file|videofile|gif))\(\s*(?!\))/gi;
+/** Takes the path of a file to write as its first argument: `df.to_csv(`. `open(` writes only with a mode. */
+const TAKES_PATH =
+  /\b(?:(open)|to_(?:csv|excel|json|parquet|feather|pickle|html|latex|xml|stata|hdf|markdown|orc|file|netcdf|image)|save\w*|m?im(?:save|write)|export\w*|output|write_(?:image|html|csv|parquet|excel|json|ipc|file|videofile|gif|pdf|png)|(?:nbformat|sf|soundfile|wavfile|\w{0,20}(?:tree|writer|merger))\.write|(?:sqlite3|duckdb)\.connect)\(\s*/gi;
 /** An argument that spells a whole path: `'a.csv',`, `os.path.join('/mnt/data', 'a.csv')`, `Path('/mnt/data') / 'a.csv')`. */
 const SPELLED =
   /^(?:\w{1,20}\s*=\s*)?(?:[rf]?(["'])[^"'`{}\\\n]{1,300}\1\s*[,)]|(?:os\.path\.)?join\(\s*(?:["'][^"'`{}\n]{1,300}["'](?:\s*,)?\s*){1,9}\)|(?:Path\()?["'][^"'`{}\n]{1,300}["']\)?\s*\/\s*["'][^"'`{}\n]{1,300}["']\s*[,)])/;
 /** How many characters of an argument are read. */
 const LONGEST_ARGUMENT = 1000;
-/** Opens a file to write: `open(path, 'w')`. */
-const OPENS_TO_WRITE = /\bopen\(\s*(?=[^\n]{0,150}?["'](?:[bt]{0,2}[wax][bt+]{0,2}|r[bt]?\+[bt]?)["'])/g;
+/** Arguments with a mode that writes: `path, 'w')`, `path, "w:gz")`. The mode can be on the next line. */
+const MODE_TO_WRITE =
+  /^(?:[^\n]{0,150},\s{0,20})?(?:mode\s?=\s?)?["'](?:[bt]{0,2}[wax][bt+]{0,2}(?:[:|]\w{0,3})?|r[bt]?\+[bt]?)["']/;
 /** Writes to a file in another argument, in an object or in another program. Not `(folder / 'a.csv').write_text(`. */
 const WRITES_ELSEWHERE =
-  /\b(?:copy(?:file(?:obj)?|2|tree)?\(\s*(?!\))|move\(|extract(?:all)?\(|urlretrieve\(|make_archive\(|(?:ExcelWriter|PdfPages|SimpleDocTemplate|Canvas|VideoWriter)\(|ZipFile\([^)\n]{0,200}["'][wax]|os\.(?:rename|replace|link|symlink)\(|(?:system|popen|exec|eval)\(|subprocess\b)|(?<!\/\s{0,4}["'][^"'\n]{1,100}["']\))\.(?:write_(?:text|bytes)\(|touch\(|open\(\s*["'][wax]|rename\((?!\s*(?:\w{1,20}\s*=|\{))|replace\([^,(){}\n]{1,200}\))|^[ \t]*(?:!|%%|%(?:run|sx|system)\b)/im;
+  /\b(?:copy(?:file(?:obj)?|2|tree)?\(\s*(?!\))|move\(|extractall\(|(?<!\.str\.)extract\((?!\))|urlretrieve\(|make_archive\(|joblib\.dump\(|outputfile\s?=|(?:ExcelWriter|PdfPages|SimpleDocTemplate|Canvas|VideoWriter)\(|Workbook\((?!\s{0,20}(?:\)|write_only))|(?:Zip|h5py\.)File\([^\n]{0,200},\s{0,20}(?:mode\s?=\s?)?["'][wax]["']|os\.(?:rename|replace|link|symlink)\(|(?:system|popen|exec|eval)\((?!\))|subprocess\b)|(?<!\/\s{0,4}["'][^"'\n]{1,100}["']\))\.(?:write_(?:text|bytes)\(|touch\(|open\(\s*["'][wax]|rename\((?!\s*(?:\w{1,20}\s*=|\{|["'][\w ]{1,60}["']\)))|replace\([^,(){}\n]{1,200}\))|^[ \t]*(?:!|%%|%(?:run|sx|system)\b)/im;
 
 /** Returns whether code writes a file whose path it does not spell as one string: `df.to_csv(path)`, `os.rename(a, b)`. */
 export function writesUnspelled(code: string): boolean {
   if (WRITES_ELSEWHERE.test(code)) return true;
-  return [WRITES_FIRST_ARGUMENT, OPENS_TO_WRITE].some((pattern) =>
-    [...code.matchAll(pattern)].some(({ index, 0: opening }) => {
-      const at = index + opening.length;
-      return !SPELLED.test(code.slice(at, at + LONGEST_ARGUMENT));
-    }),
-  );
+  for (const { index, 0: call, 1: open } of code.matchAll(TAKES_PATH)) {
+    const at = index + call.length;
+    const argument = code.slice(at, at + LONGEST_ARGUMENT);
+    const isWriting = open === undefined ? !argument.startsWith(")") : MODE_TO_WRITE.test(argument);
+    if (isWriting && !SPELLED.test(argument)) return true;
+  }
+  return false;
 }
 
+/** Words before a command: `do cp a b`, `if python make.py`. */
+const KEYWORDS = /^(?:(?:if|elif|then|else|while|until|do|time|!|\{)\s{1,20})*/;
 /** Commands that only read or print, and those whose written file is read by its path: `tee a.csv`. */
 const ONLY_READS =
-  /^(?:cat|ls|head|tail|grep|egrep|fgrep|rg|wc|file|stat|du|df|diff|cmp|md5sum|sha\d{1,3}sum|echo|printf|pwd|cd|which|env|date|tree|cut|tr|uniq|awk|jq|column|sort|basename|dirname|realpath|true|false|test|sleep|mkdir|tee|touch|find|set|export|for|do|done|if|then|fi|python3? (?:-V|--version))(?=\s|$)(?!.*\s(?:-o|--output|-i|-exec|-delete)\b)/;
+  /^(?:cat|ls|head|tail|grep|egrep|fgrep|rg|wc|file|stat|du|df|diff|cmp|md5sum|sha\d{1,3}sum|echo|printf|pwd|cd|which|env(?!\s+\S)|date|tree|cut|tr|uniq|awk|jq|column|sort|basename|dirname|realpath|true|false|test|\[|sleep|mkdir|tee|touch|find|sed -n|set|export|for|read|done|fi|do|then|else|python3? (?:-V|--version))(?=[\s)]|$)(?!.*\s(?:-o|--output|-i|-delete|-exec(?:dir)?|-ok(?:dir)?|-fprint\w?)\b)/;
+/** Writes to a path with a variable: `> "/mnt/data/$name.csv"`, `tee $OUT`. */
+const WRITES_TO_VARIABLE = />\s*(?:"[^">\n]*[$`{]|[^\s">;|&]*[$`{])|\b(?:tee|touch)\s[^\n;|&]{0,200}?[$`{]/;
 
 /** Like {@link writesUnspelled}, for shell commands. A program that is not known can write any file. */
 export function commandWritesUnspelled(command: string): boolean {
-  if (/>\s*["']?[$`{]/.test(command)) return true;
-  const parts = command.split(/&&|\|\||[;|\n]/).map((part) => part.trim());
-  return parts.some((part) => part !== "" && !ONLY_READS.test(part));
+  if (WRITES_TO_VARIABLE.test(command)) return true;
+  const parts = command.split(/&&|&(?![>\d])|\|\||[;|\n`]|[$<]\((?!\()/);
+  return parts
+    .map((part) => part.trim().replace(KEYWORDS, ""))
+    .some((part) => part !== "" && !ONLY_READS.test(part));
 }
 
 function pathsBelow(folders: readonly string[], relative: string): string[] {
