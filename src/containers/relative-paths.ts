@@ -42,6 +42,8 @@ const CHANGES_FOLDER =
   /(?:\bchdir\(\s{0,20}["'`]|(?:^|[\n;&|])[ \t]{0,20}%?cd[ \t]{1,20}["'`]?)([^"'`\n;&|)\s]{1,150})/g;
 /** How many changes of the working folder are read. */
 const MOST_CHANGES = 8;
+/** How many working folders count, besides the roots. Each relative path is recorded once for each folder. */
+const MOST_FOLDERS = 4;
 
 /** Returns the folders to which relative paths in code or in a command can be relative: the roots, and each working folder. */
 export function foldersOf(text: string, roots: readonly string[]): readonly string[] {
@@ -50,9 +52,9 @@ export function foldersOf(text: string, roots: readonly string[]): readonly stri
   for (const [, folder = ""] of [...text.matchAll(CHANGES_FOLDER)].slice(0, MOST_CHANGES)) {
     const isBelowRoot = roots.some((root) => folder.startsWith(`${root}/`));
     if (isBelowRoot) folders.push(folder);
-    else if (RELATIVE.test(folder)) folders.push(...pathsBelow(folders, folder).slice(0, MOST_CHANGES));
+    else if (RELATIVE.test(folder)) folders.push(...pathsBelow(folders, folder).slice(0, MOST_FOLDERS));
   }
-  return [...new Set(folders)].slice(0, roots.length + 2 * MOST_CHANGES);
+  return [...new Set(folders)].slice(0, roots.length + MOST_FOLDERS);
 }
 
 /** Returns whether code writes to a path or a name. `before` is the text before the path, `from` the text from its start on. */
