@@ -43,6 +43,8 @@ it("a word that a hyphen joins to a path stays beside the link", async () => {
   expect((await read({ text, files: [A] })).text).toBe(
     `Der ${link}-Bericht, /mnt/data/a.csv-Bericht2, /mnt/data/a.csv-Backup, ${link}-filen`,
   );
+  const code = "`/mnt/data/a.csv-Bericht`";
+  expect((await read({ text: code, files: [A] })).text).toBe(code);
 });
 
 describe("a citation covers its URL", () => {

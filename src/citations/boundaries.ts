@@ -137,7 +137,9 @@ function canEnd(text: string, end: number, name: string, opener = ""): boolean {
   const encoded = text[end] === "%" ? undefined : readEncoded(text, end);
   if (encoded) return canEnd(encoded.meant + text.slice(encoded.end, encoded.end + 300), 0, name, opener);
   if (extensionOf(name) !== "") {
-    const isContinued = testAt(continuesWithExtension(), text, end) && endOfCompound(text, end) === end;
+    const closer = opener === "'" ? opener : CLOSER[opener];
+    const isContinued =
+      testAt(continuesWithExtension(), text, end) && endOfCompound(text, end, closer) === end;
     return !isContinued && !isPartOfQuoted(text, end, opener);
   }
   if (/["'`“‘«「『]/.test(opener) && /[^\S\r\n]/.test(text.charAt(end))) return false;

@@ -2,7 +2,7 @@
  * Finds a word that a hyphen joins to a file name: `report.xlsx-Datei`, "the report.xlsx file". The name ends before the hyphen.
  * Any other word after a hyphen is part of a longer name: `report.xlsx-old`.
  */
-import { endOfMatch } from "./spelling.js";
+import { endOfMatch, testAt } from "./spelling.js";
 
 /** Words for "file" and for kinds of files, and endings such as "-based", in languages that write them in small letters. */
 const FILE_WORD = [
@@ -26,12 +26,24 @@ const VERSION = [
 const NOUN = `(?!${VERSION})\\p{Lu}[\\p{Ll}\\p{M}]{3,29}`;
 
 /** A hyphen and a word that ends a name. The word has only letters, and no name continues after it. */
-const COMPOUND = new RegExp(
-  `[\\-\\u2010\\u2011](?:${FILE_WORD}|${NOUN})(?![\\p{L}\\p{N}\\p{M}_\\-\\u2010\\u2011]|[./]\\w)`,
-  "uy",
-);
+const COMPOUND = compound(`${FILE_WORD}|${NOUN}`, "uy");
+/** Like {@link COMPOUND}, with words for "file" only, in any case. */
+const FILE_COMPOUND = compound(`${FILE_WORD}|tabelle|anhang`, "iuy");
 
-/** Returns where the hyphen and the word after a name end. Returns `at`, the end of the name, if no such word follows. */
-export function endOfCompound(text: string, at: number): number {
-  return endOfMatch(COMPOUND, text, at);
+function compound(words: string, flags: string): RegExp {
+  return new RegExp(
+    `[\\-\\u2010\\u2011](?:${words})(?![\\p{L}\\p{N}\\p{M}_\\-\\u2010\\u2011]|[./]\\w)`,
+    flags,
+  );
+}
+
+/**
+ * Returns where the hyphen and the word after a name end. Returns `at`, the end of the name, if no such word follows. `closer` is the
+ * character that closes the code or the quotation around the name: if it follows a noun, as in `` `report.xlsx-Export` ``, the noun is
+ * part of the name.
+ */
+export function endOfCompound(text: string, at: number, closer?: string): number {
+  const end = endOfMatch(COMPOUND, text, at);
+  const isClosed = end > at && closer !== undefined && text[end] === closer;
+  return isClosed && !testAt(FILE_COMPOUND, text, at) ? at : end;
 }

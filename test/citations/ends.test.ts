@@ -130,6 +130,9 @@ describeRows([
         (word) => `⟪not-found:/mnt/data/report.xlsx-${word}⟫ report.xlsx-${word}`,
       ),
       "[x](⟪not-found:sandbox:/mnt/data/report.xlsx-Bericht⟫) [x](report.xlsx-Bericht)",
+      "`⟪not-found:/mnt/data/report.xlsx-Export⟫` `report.xlsx-Export` '⟪not-found:/mnt/data/report.xlsx-Export⟫'",
+      '{"file": "⟪not-found:/mnt/data/report.xlsx-Export⟫", "name": "report.xlsx-Export"}',
+      '`⟦/mnt/data/report.xlsx⟧-Datei`, "⟦/mnt/data/report.xlsx⟧-Tabelle", `cat ⟦/mnt/data/report.xlsx⟧-Export`',
       {
         text: "⟦report.xlsx-Bericht‖/mnt/data/report.xlsx-Bericht⟧ und ⟦report.xlsx⟧",
         files: ["report.xlsx", "report.xlsx-Bericht"],
