@@ -234,7 +234,7 @@ it("a URL is written as replaceFileLinks writes it, so that it cannot break out 
       const options = { ...OPTIONS, links: () => url };
       const whole = await plain(given, options);
       expect((await streamed(given, cutsIn(text, cuts), options)).text).toBe(whole.text);
-      fc.pre(!/```|~~~|^ {4}/m.test(text)); // fenced code stays as the model wrote it
+      fc.pre(!/```|~~~|^(?: {4}| {0,3}\t)/m.test(text)); // code blocks stay as the model wrote them
       const { annotations } = resolveFileCitations(text, given.files);
       expect(whole.text).toBe(replaceFileLinks(text, annotations, () => url));
     },
