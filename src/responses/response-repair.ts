@@ -229,7 +229,7 @@ export class ResponseRepair {
     const cited = new CitedText(text, given, indexUnit, roots);
     const before = this.#items.before(position.outputIndex);
     // In "Saved in /mnt/data: dist_1.png", the code may have composed the name, so that no call contains it. The name can have any
-    // extension, as the list decides.
+    // extension, as the list decides. This comes first, because it also records for the message's later parts that a root is named.
     const mayBeBuilt = before.hasCall && this.#isRootNamed(position, text);
     if (cited.hasUncitedPath()) return true;
     for (const { start, name } of fileNamesIn(text)) {
