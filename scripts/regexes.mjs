@@ -20,7 +20,7 @@ import { compileModules } from "./modules.mjs";
  * result. On an idle machine, no expression takes more than 3 seconds.
  */
 const LIMITS = {
-  timeout: 60_000,
+  timeout: 180_000,
   incubationTimeout: null,
   attackTimeout: null,
   randomSeed: 0,

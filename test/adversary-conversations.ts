@@ -316,8 +316,8 @@ class Model {
         isWritten ? this.#choices.of(["done", path]) : this.#choices.of(["no such file", `no file ${path}`]),
       );
     }
-    if (this.#choices.isOneIn(5)) lines.push(this.#readLine(container));
-    if (lines.length === 0) lines.push(style === 5 ? null : "print(1)");
+    if (this.#choices.isOneIn(5)) lines.push(this.#readLine(container, isShell));
+    if (lines.length === 0) lines.push(style === 5 ? null : isShell ? "echo 1" : "print(1)");
     const code = lines.includes(null) ? null : lines.join("\n");
     const isPrinted = isShell || this.#choices.isOneIn(3);
     const printed = isPrinted ? logs.join("\n") : null;
@@ -326,10 +326,12 @@ class Model {
     this.#items.push(...itemsOf(call, this.#index));
   }
 
-  /** Returns code that reads an existing file. */
-  #readLine(container: string): string {
+  /** Returns code or a command that reads an existing file. */
+  #readLine(container: string, isShell: boolean): string {
     const there = this.#conversation.files.filter((file) => file.container === container && !file.isGarbage);
-    return there.length === 0 ? "print(2)" : `print(open('${this.#choices.of(there).path}').read())`;
+    if (there.length === 0) return isShell ? "echo 2" : "print(2)";
+    const { path } = this.#choices.of(there);
+    return isShell ? `cat '${path}'` : `print(open('${path}').read())`;
   }
 
   #announcedPath(): string | undefined {

@@ -19,7 +19,7 @@ const FILE_WORD = [
  * extension.
  */
 const VERSION = [
-  "(?:Back|Kopi|Cop[iy]|Dupli|Sicher|Entw|Draft|Final|End|Orig|Lat?est|Akt|Neu|Alt|Temp|Test|Vers|Rev|Arch|Part|Teil|Sampl|Snap|Sav)",
+  "(?:Back|Kopi|Cop[iy]|Dupli|Sicher|Entw|Draft|Final|End|Orig|Lat?est|Akt|Neu|Alt|Temp|Test|Vers|Rev|Arch|Part|Teil|Sampl|Snap|Sav|Clean|Clear|Upd|Upgr|Mast|Full|Demo|Prod|Short|Long|Small|Merge)",
   "\\p{Lu}[\\p{Ll}\\p{M}]{0,29}(?:ed|iert|tet|igt)(?![\\p{Ll}\\p{M}])",
 ].join("|");
 /** A capitalized word of at least four letters, as German nouns are. */

@@ -135,9 +135,9 @@ export function relativePathInCommand(
   };
 }
 
-/** Takes the path of a file to write as its first argument: `df.to_csv(`. `open(` writes only with a mode. */
+/** Takes the path of a file to write as its first argument: `df.to_csv(`. `open(` and `ZipFile(` write only with a mode. */
 const TAKES_PATH =
-  /\b(?:(open)|to_(?:csv|excel|json|parquet|feather|pickle|html|latex|xml|stata|hdf|markdown|orc|file|netcdf|image)|save\w*|m?im(?:save|write)|export\w*|output|write_(?:image|html|csv|parquet|excel|json|ipc|file|videofile|gif|pdf|png)|(?:nbformat|sf|soundfile|wavfile|\w{0,20}(?:tree|writer|merger))\.write|(?:sqlite3|duckdb)\.connect)\(\s*/gi;
+  /\b(?:(open|ZipFile|h5py\.File)|to_(?:csv|excel|json|parquet|feather|pickle|html|latex|xml|stata|hdf|markdown|orc|file|netcdf|image)|save\w*|m?im(?:save|write)|export\w*|output|write_(?:image|html|csv|parquet|excel|json|ipc|file|videofile|gif|pdf|png)|(?:nbformat|sf|soundfile|wavfile|\w{0,20}(?:tree|writer|merger))\.write|(?:sqlite3|duckdb)\.connect)\(\s*/gi;
 /** An argument that spells a whole path: `'a.csv',`, `os.path.join('/mnt/data', 'a.csv')`, `Path('/mnt/data') / 'a.csv')`. */
 const SPELLED =
   /^(?:\w{1,20}\s*=\s*)?(?:[rf]?(["'])[^"'`{}\\\n]{1,300}\1\s*[,)]|(?:os\.path\.)?join\(\s*(?:["'][^"'`{}\n]{1,300}["'](?:\s*,)?\s*){1,9}\)|(?:Path\()?["'][^"'`{}\n]{1,300}["']\)?\s*\/\s*["'][^"'`{}\n]{1,300}["']\s*[,)])/;
@@ -146,13 +146,27 @@ const LONGEST_ARGUMENT = 1000;
 /** Arguments with a mode that writes: `path, 'w')`, `path, "w:gz")`. The mode can be on the next line. */
 const MODE_TO_WRITE =
   /^(?:[^\n]{0,150},\s{0,20})?(?:mode\s?=\s?)?["'](?:[bt]{0,2}[wax][bt+]{0,2}(?:[:|]\w{0,3})?|r[bt]?\+[bt]?)["']/;
-/** Writes to a file in another argument, in an object or in another program. Not `(folder / 'a.csv').write_text(`. */
-const WRITES_ELSEWHERE =
-  /\b(?:copy(?:file(?:obj)?|2|tree)?\(\s*(?!\))|move\(|extractall\(|(?<!\.str\.)extract\((?!\))|urlretrieve\(|make_archive\(|joblib\.dump\(|outputfile\s?=|(?:ExcelWriter|PdfPages|SimpleDocTemplate|Canvas|VideoWriter)\(|Workbook\((?!\s{0,20}(?:\)|write_only))|(?:Zip|h5py\.)File\([^\n]{0,200},\s{0,20}(?:mode\s?=\s?)?["'][wax]["']|os\.(?:rename|replace|link|symlink)\(|(?:system|popen|exec|eval)\((?!\))|subprocess\b)|(?<!\/\s{0,4}["'][^"'\n]{1,100}["']\))\.(?:write_(?:text|bytes)\(|touch\(|open\(\s*["'][wax]|rename\((?!\s*(?:\w{1,20}\s*=|\{|["'][\w ]{1,60}["']\)))|replace\([^,(){}\n]{1,200}\))|^[ \t]*(?:!|%%|%(?:run|sx|system)\b)/im;
+/** Before a method of a path that the code spells: `(folder / 'a.csv').write_text(`. */
+const SPELLED_BEFORE = String.raw`(?<!\/\s{0,4}["'][^"'\n]{1,100}["']\))`;
+/** Writes to a file in another argument, in an object or in another program. */
+const WRITES_ELSEWHERE = [
+  /\bcopy(?:file(?:obj)?|2|tree)?\(\s{0,20}[^\s)]/i,
+  /\b(?:move|extractall|urlretrieve|make_archive|joblib\.dump|os\.(?:rename|replace|link|symlink))\(|outputfile\s?=/i,
+  /\b(?<!\.str\.)extract\((?!\))/i,
+  /\b(?:ExcelWriter|PdfPages|SimpleDocTemplate|Canvas|VideoWriter)\(|\bWorkbook\((?!\s{0,20}(?:\)|write_only))/i,
+  /\b(?:system|popen|exec|eval)\((?!\))|\bsubprocess\b/i,
+  new RegExp(String.raw`${SPELLED_BEFORE}\.(?:write_(?:text|bytes)\(|touch\(|open\(\s{0,20}["'][wax])`, "i"),
+  new RegExp(
+    String.raw`${SPELLED_BEFORE}\.rename\((?!\s{0,20}(?:\w{1,20}\s{0,20}=|\{|["'][\w ]{1,60}["']\)))`,
+    "i",
+  ),
+  new RegExp(String.raw`${SPELLED_BEFORE}\.replace\([^,(){}\n]{1,200}\)`, "i"),
+  /^[ \t]{0,40}(?:!|%%|%(?:run|sx|system)\b)/im,
+];
 
 /** Returns whether code writes a file whose path it does not spell as one string: `df.to_csv(path)`, `os.rename(a, b)`. */
 export function writesUnspelled(code: string): boolean {
-  if (WRITES_ELSEWHERE.test(code)) return true;
+  if (WRITES_ELSEWHERE.some((pattern) => pattern.test(code))) return true;
   for (const { index, 0: call, 1: open } of code.matchAll(TAKES_PATH)) {
     const at = index + call.length;
     const argument = code.slice(at, at + LONGEST_ARGUMENT);
@@ -167,16 +181,20 @@ const KEYWORDS = /^(?:(?:if|elif|then|else|while|until|do|time|!|\{)\s{1,20})*/;
 /** Commands that only read or print, and those whose written file is read by its path: `tee a.csv`. */
 const ONLY_READS =
   /^(?:cat|ls|head|tail|grep|egrep|fgrep|rg|wc|file|stat|du|df|diff|cmp|md5sum|sha\d{1,3}sum|echo|printf|pwd|cd|which|env(?!\s+\S)|date|tree|cut|tr|uniq|awk|jq|column|sort|basename|dirname|realpath|true|false|test|\[|sleep|mkdir|tee|touch|find|sed -n|set|export|for|read|done|fi|do|then|else|python3? (?:-V|--version))(?=[\s)]|$)(?!.*\s(?:-o|--output|-i|-delete|-exec(?:dir)?|-ok(?:dir)?|-fprint\w?)\b)/;
-/** Writes to a path with a variable: `> "/mnt/data/$name.csv"`, `tee $OUT`. */
-const WRITES_TO_VARIABLE = />\s*(?:"[^">\n]*[$`{]|[^\s">;|&]*[$`{])|\b(?:tee|touch)\s[^\n;|&]{0,200}?[$`{]/;
+/** Writes to a path with a variable: `> "/mnt/data/$name.csv"`. */
+const WRITES_TO_VARIABLE = [/>\s{0,9}"[^">\n$`{]{0,200}[$`{]/, />\s{0,9}[^\s">;|&$`{]{0,200}[$`{]/];
+
+/** Writes the file in its argument: `tee "$OUT"`. */
+const CREATES = /^(?:tee|touch)\s/;
 
 /** Like {@link writesUnspelled}, for shell commands. A program that is not known can write any file. */
 export function commandWritesUnspelled(command: string): boolean {
-  if (WRITES_TO_VARIABLE.test(command)) return true;
+  if (WRITES_TO_VARIABLE.some((pattern) => pattern.test(command))) return true;
+  const hasVariable = /[$`{]/.test(command);
   const parts = command.split(/&&|&(?![>\d])|\|\||[;|\n`]|[$<]\((?!\()/);
   return parts
     .map((part) => part.trim().replace(KEYWORDS, ""))
-    .some((part) => part !== "" && !ONLY_READS.test(part));
+    .some((part) => part !== "" && (!ONLY_READS.test(part) || (hasVariable && CREATES.test(part))));
 }
 
 function pathsBelow(folders: readonly string[], relative: string): string[] {
