@@ -23,7 +23,7 @@ export function serveCommand(): Command {
     .option("--max-body <MB>", "the largest request body, such as an upload", wholeNumberFrom(1), 600)
     .option(
       "--max-json <MB>",
-      "the largest body of POST /responses, which is held in memory",
+      "the largest body that is held in memory: of POST /responses, and with --links of all requests with input",
       wholeNumberFrom(1),
       64,
     )
