@@ -129,6 +129,31 @@ it("containers of outputs come after those of calls and citations, last one firs
   expect(containersOfItems(items)).toEqual(["cntr_2", "cntr_1", "out_2", "out_1"]);
 });
 
+describe("after a call that may have written the path, a tool's file of that path is not cited", () => {
+  const tool = { ...output(JSON.stringify(meta), "mcp_call"), id: "mcp_1" };
+  const path = "/mnt/data/report.csv";
+  const older = file(path, { container_id: ID, created_at: 1_759_000_000 });
+  const newer = file(path, { container_id: ID, created_at: 1_760_000_005 });
+  it.each([
+    ["an older file, a call that names the path", older, `df.to_csv('${path}')`],
+    ["a new file, a call that names the path", newer, `df.to_csv('${path}')`],
+    ["an older file, a call that builds the path", older, "df.to_csv(out)"],
+  ])("%s", async (_, ofTool, code) => {
+    const items = [tool, call(code), message(`[it](sandbox:${path})`)];
+    const list = async (id: string) => (id === ID ? [ofTool] : []);
+    const { report } = await repairResponse(response(items), list, { retries: 0 });
+    expect(report.citations).toEqual([]);
+    expect(report.unresolved.map(({ reason }) => reason)).toEqual(["not-found"]);
+  });
+
+  it("a new file is cited if no call names its path", async () => {
+    const items = [tool, call("print(1)"), message(`[it](sandbox:${path})`)];
+    const list = async (id: string) => (id === ID ? [newer] : []);
+    const { report } = await repairResponse(response(items), list, { retries: 0 });
+    expect(report.citations).toHaveLength(1);
+  });
+});
+
 it("a text's file is found in the container that an MCP call's output names", async () => {
   const tool = asJson({ content: [{ type: "text", text: "saved plan.docx" }], ...citations }, "mcp_call");
   const plan = file("/mnt/data/plan.docx", { container_id: "native" });

@@ -44,11 +44,11 @@ export interface TextScope {
 
 /**
  * A group of containers and their relation to the text. `called`: calls before the text ran in these containers. `cited`: the
- * text's own citations, or tool outputs before it, name them. `later`: calls after the text ran in them. `known`: they existed
- * before the response.
+ * text's own citations name them, or tool outputs before a text without a call. `output`: tool outputs before a text with a call
+ * name them. `later`: calls after the text ran in them. `known`: they existed before the response.
  */
 export interface ContainerGroup {
-  kind: "called" | "cited" | "later" | "known";
+  kind: "called" | "cited" | "output" | "later" | "known";
   containers: readonly string[];
 }
 
@@ -127,7 +127,8 @@ export class ContainerCandidates {
       const ran = [...(memory?.recall(responseId) ?? []), ...tools];
       groups.push({ kind: "called", containers: ran.length > 0 ? ran : otherContainers });
     }
-    return [...groups, ...citedGroups([...cited, ...citedUnranged, ...outputs])];
+    const named = outputs.map((id): ContainerGroup => ({ kind: "output", containers: [id] }));
+    return [...groups, ...citedGroups([...cited, ...citedUnranged]), ...named.slice(0, MOST_CONTAINERS)];
   }
 
   #withoutCall({ later, earlier, cited, citedUnranged, outputs }: TextScope): ContainerGroup[] {

@@ -152,12 +152,12 @@ class FileSearch {
         await this.#search(group, signal);
         this.#isComplete = true;
         isDecided ||= group.kind === "called";
-        areKnown ||= group.kind !== "cited";
+        areKnown ||= group.kind !== "cited" && group.kind !== "output";
       }
     } finally {
       // Files with a similar path count only if it is certain that no file has the exact path. After a call, the list of the
       // nearest container proves this, even if another list fails. Without a call, all lists must have arrived, and at least one
-      // group must be of another kind than `cited`.
+      // group must be of another kind than `cited` and `output`.
       if (isDecided || (this.#isComplete && areKnown))
         this.#resolution = this.#withLookAlikes(this.#resolution!);
     }
