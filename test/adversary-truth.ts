@@ -304,6 +304,8 @@ class TextTruth {
     if (!isSure) return { meant: later.at(-1), allowed, isDemanded: false, isLoose: false };
     const kind = likeness(path, only);
     const isDemanded =
+      // A container that only a tool names does not prove that no other container has the exact path.
+      this.#turn.outputs.size === 0 &&
       (isHandedOver || only.source === "assistant") &&
       (kind !== "moved" || nameOf(path) === nameOf(only.path)) &&
       (kind !== "upload" || SURE_UPLOAD.test(nameOf(only.path))) &&

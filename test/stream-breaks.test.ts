@@ -229,6 +229,38 @@ describe("a stream that breaks", () => {
     expect(signal?.aborted).toBe(true);
   });
 
+  it("because the reader leaves while an event waits for its list is not reported", async () => {
+    const bytes = new TextEncoder().encode(frames(streamOf([call(), message("See /mnt/data/plan.docx")])));
+    const body = new ReadableStream<Uint8Array>({
+      start: (controller) => controller.enqueue(bytes),
+    });
+    const reports: Report[] = [];
+    let ask = (): void => {};
+    const asked = new Promise<void>((resolve) => {
+      ask = resolve;
+    });
+    const { fetch } = upstream({
+      answer: () => streamed(body),
+      list: (_, { signal }) => {
+        ask();
+        return new Promise((_resolve, reject) => {
+          signal?.addEventListener("abort", () => reject(signal.reason));
+        });
+      },
+    });
+    const onReport = (report: Report): void => void reports.push(report);
+    const answer = await createFileCitationsFetch({ fetch, onReport })(`${BASE}/responses`, POST);
+    const reader = answer.body!.getReader();
+    const reading = (async () => {
+      while (!(await reader.read()).done);
+    })();
+    await asked;
+    await reader.cancel();
+    await reading;
+    for (let turn = 0; turn < 20; turn++) await new Promise(setImmediate);
+    expect(reports).toEqual([]);
+  });
+
   it("because onFailure is throw cancels the upstream", async () => {
     let isCancelled = false;
     const body = new ReadableStream<Uint8Array>({

@@ -52,6 +52,8 @@ export class StreamRepair {
   /** Whether the deltas of the current message get links. `undefined` until its first delta. */
   #isLinking: boolean | undefined;
   #isFinished = false;
+  /** The consumer has left, or the stream is broken. Events of the last chunk can still come. */
+  #isStopped = false;
   #responseId: unknown;
   /** The id in the latest final event. */
   #endedId: unknown;
@@ -220,7 +222,7 @@ export class StreamRepair {
   /** Stops the repair because the consumer has left. After an error event of the API, the report names that error. */
   cancel(reason?: unknown): void {
     if (this.#apiError) this.#reportBreak(this.#apiError);
-    this.#isFinished = true;
+    this.#isFinished = this.#isStopped = true;
     this.#links?.stop();
     this.#repair.cancel(reason);
   }
@@ -286,6 +288,7 @@ export class StreamRepair {
 
   /** Stops recovering if the events of the response contradict each other. */
   #check(event: Event): void {
+    if (this.#isStopped) return;
     const { type, output_index: outputIndex, item_id: itemId } = event;
     if (type === "response.created") this.#number = undefined;
     else if (this.#isFinished && (isIndex(outputIndex) || this.#isOtherFinal(event)))
