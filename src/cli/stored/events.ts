@@ -7,7 +7,8 @@ import type { RepairContext } from "../../responses/response-repair.js";
 import { type Event, FINAL } from "../../stream/events.js";
 import { Lane, Lanes } from "../../stream/lanes.js";
 import type { Report } from "../../types.js";
-import type { Held, Repaired } from "./piece.js";
+import { asBuffer, type Repaired } from "./piece.js";
+import type { Later } from "./window.js";
 
 /** An event whose record is not repaired yet. */
 interface Pending {
@@ -36,8 +37,8 @@ export class EventRecords {
   }
 
   /** Repairs the record of an event. The record is held until a later event shows whether the event needs a citation. */
-  take(event: Event, bytes: Buffer, separator: string): Repaired | Promise<Repaired | Held> {
-    return this.#inTurn((): Repaired | Promise<Repaired | Held> => {
+  take(event: Event, bytes: Buffer, separator: string): Repaired | Promise<Repaired | Later<Repaired>> {
+    return this.#inTurn((): Repaired | Promise<Repaired | Later<Repaired>> => {
       let repaired: Repaired | undefined;
       let settle: ((value: Repaired) => void) | undefined;
       const resolve = (value: Repaired): void => {
@@ -45,14 +46,16 @@ export class EventRecords {
         settle?.(value);
       };
       const taken = this.#take({ event, bytes, separator, resolve });
-      const result = andThen<void, Repaired | Held>(taken, () => {
+      const result = andThen<void, Repaired | Later<Repaired>>(taken, () => {
         if (repaired) return repaired;
         const later = new Promise<Repaired>((done) => {
           settle = done;
         });
         return { later };
       });
-      return "later" in result ? Promise.resolve(result) : (result as Repaired | Promise<Repaired | Held>);
+      return "later" in result
+        ? Promise.resolve(result)
+        : (result as Repaired | Promise<Repaired | Later<Repaired>>);
     });
   }
 
@@ -166,8 +169,7 @@ function written(
   event: Event,
   { event: before, bytes, separator }: Pending,
 ): Buffer {
-  const { buffer, byteOffset, byteLength } = editJson(bytes, before, event);
-  const own = Buffer.from(buffer, byteOffset, byteLength); // without a copy
+  const own = asBuffer(editJson(bytes, before, event));
   if (inserted.length === 0) return own;
   return Buffer.concat([
     Buffer.from(inserted.map((added) => JSON.stringify(added) + separator).join("")),

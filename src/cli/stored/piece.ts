@@ -35,11 +35,6 @@ export interface Repaired {
   isInsideStream?: boolean;
 }
 
-/** A record that is held: a later event shows whether it needs a citation. */
-export interface Held {
-  later: Promise<Repaired>;
-}
-
 /** Where a splitter starts: at the beginning of the input, or after a piece. */
 export type Position = Pick<Piece, "shape" | "number" | "lines">;
 
@@ -60,4 +55,9 @@ export function isSpace(byte: number | undefined): boolean {
 /** Joins chunks. A single chunk is returned without a copy. */
 export function joined(chunks: readonly Buffer[]): Buffer {
   return chunks.length === 1 ? chunks[0]! : Buffer.concat(chunks);
+}
+
+/** The same bytes as a `Buffer`, without a copy. */
+export function asBuffer({ buffer, byteOffset, byteLength }: Uint8Array): Buffer {
+  return Buffer.from(buffer, byteOffset, byteLength);
 }

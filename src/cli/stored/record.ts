@@ -7,7 +7,8 @@ import { type RepairContext, ResponseRepair } from "../../responses/response-rep
 import type { Event } from "../../stream/events.js";
 import type { Report } from "../../types.js";
 import { EventRecords } from "./events.js";
-import type { Held, Piece, Repaired } from "./piece.js";
+import { asBuffer, type Piece, type Repaired } from "./piece.js";
+import type { Later } from "./window.js";
 
 export class RecordRepair {
   readonly #context: RepairContext;
@@ -20,7 +21,7 @@ export class RecordRepair {
   }
 
   /** Repairs a record. Returns a promise only if it must wait, for a list, for the event before, or because it is held. */
-  take({ bytes, problem, shape }: Piece): Repaired | Promise<Repaired | Held> {
+  take({ bytes, problem, shape }: Piece): Repaired | Promise<Repaired | Later<Repaired>> {
     if (problem !== undefined) return { bytes, reports: [], problem };
     if (!isUtf8(bytes)) return { bytes, reports: [], problem: "not UTF-8" };
     const text = bytes.toString();
@@ -61,11 +62,6 @@ export class RecordRepair {
       report: repair.finish(),
     }));
   }
-}
-
-/** The same bytes as a `Buffer`, without a copy. */
-function asBuffer({ buffer, byteOffset, byteLength }: Uint8Array): Buffer {
-  return Buffer.from(buffer, byteOffset, byteLength);
 }
 
 function newlineOf(text: string): string {
