@@ -17,6 +17,9 @@ import {
   upstreamOf,
 } from "./streaming.mjs";
 
+const encoder = new TextEncoder();
+const decoder = new TextDecoder();
+
 reportHead();
 
 {
@@ -67,7 +70,6 @@ reportHead();
     source: "assistant",
   };
   const frames = framesOf(300);
-  const decoder = new TextDecoder();
   const withPath = frames.map((frame) => {
     const text = decoder.decode(frame);
     return encoder.encode(
