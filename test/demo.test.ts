@@ -4,7 +4,7 @@ import { mkdtemp, readFile, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, expect, it } from "vitest";
-import { DEMO_FILES, type DemoResult, demoAsJson, demoAsText, runDemo } from "../src/cli/demo-page.js";
+import { DEMO_FILES, type DemoResult, demoAsJson, demoAsText, runDemo } from "../src/cli/demo-run.js";
 
 let folder: string;
 let result: DemoResult;

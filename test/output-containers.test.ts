@@ -5,7 +5,7 @@ import {
   containersNamedBy,
   containersOfItems,
   containersOfOutputs,
-} from "../src/containers/named.js";
+} from "../src/containers/named-containers.js";
 import { repairResponse } from "../src/index.js";
 import { call, cited, file, message, response } from "./upstream.js";
 

@@ -1,4 +1,7 @@
-/** Withdraws the citation of a look-alike if another part of the text shows that the look-alike is not meant. */
+/**
+ * Withdraws the citation of a look-alike (a file whose path or name is only similar to the one in the text) if another part of
+ * the text shows that another file is meant.
+ */
 import type { UnresolvedMention } from "../types.js";
 import { filenameOf, type IndexedFile } from "./file-index.js";
 import { ambiguous, type Found, missed } from "./found.js";

@@ -1,4 +1,4 @@
-/** Finds the path that an annotation means if its range covers more or less than the path. */
+/** Finds the path that an annotation belongs to if its range is longer or shorter than the path. */
 import { CLOSED_DESTINATION, isEscaped, LONGEST_LABEL, labelBefore } from "./markup/places.js";
 import type { Range } from "./ranges.js";
 import { endOfMatch, testAt } from "./spelling.js";

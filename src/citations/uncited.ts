@@ -1,4 +1,4 @@
-/** Decides, without the container's files, whether a text may lack a citation. If it does not, no files are requested. */
+/** Decides, before any list of files is requested, whether a text may lack a citation. If none can be missing, no list is requested. */
 import type { Annotation, IndexUnit } from "../types.js";
 import { coveredRanges } from "./index-units.js";
 import { Markup } from "./markup/markup.js";

@@ -1,4 +1,4 @@
-/** `demo`: defines the command. The demo itself is in demo-page.ts. */
+/** `demo`: defines the command. The demo itself is in demo-run.ts. */
 import { Command } from "commander";
 
 /** Defines `demo`: shows the bug, the repair and the file on one page. */
@@ -17,9 +17,9 @@ export function demoCommand(): Command {
 }
 
 /** Loads the demo. Of all commands only the demo needs the `openai` package. */
-async function importDemo(): Promise<typeof import("./demo-page.js")> {
+async function importDemo(): Promise<typeof import("./demo-run.js")> {
   try {
-    return await import("./demo-page.js");
+    return await import("./demo-run.js");
   } catch (error) {
     const { code, message } = error as NodeJS.ErrnoException;
     if (code !== "ERR_MODULE_NOT_FOUND" || !message.includes("'openai'")) throw error;

@@ -1,7 +1,7 @@
 /** `repair`: adds missing citations to stored responses. */
 import { resolve } from "node:path";
 import { Command } from "commander";
-import { checkedInputs, type Input, isStdout, STANDARD, stateOf } from "./paths.js";
+import { checkedInputs, type Input, isStdout, STANDARD, stateOf } from "./repair-paths.js";
 import { counted, RunDisplay } from "./run-display.js";
 import { contextFor } from "./stored/context.js";
 import { lockOutput } from "./stored/lock.js";

@@ -1,6 +1,7 @@
 /** What `repair` and `stats` show on stderr: their progress, warnings and a summary. */
-import type { Input } from "./paths.js";
+
 import { bar, ProgressLine } from "./progress.js";
+import type { Input } from "./repair-paths.js";
 import { type Counts, type Milestone, type Others, START } from "./stored/run.js";
 import { colorsFor } from "./terminal.js";
 

@@ -1,6 +1,6 @@
 /** `stats`: counts how many mentions of files are cited in stored responses, by model. */
 import { Command } from "commander";
-import { checkedInputs, chunksOf, STANDARD } from "./paths.js";
+import { checkedInputs, chunksOf, STANDARD } from "./repair-paths.js";
 import { counted, RunDisplay } from "./run-display.js";
 import { Statistics } from "./statistics.js";
 import { contextFor, NO_LISTS } from "./stored/context.js";

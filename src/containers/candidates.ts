@@ -8,7 +8,7 @@ import { isDotSegment, isId } from "./ids.js";
 import { ItemsBefore } from "./items-before.js";
 import { type ContainerSources, containersBefore, previousId } from "./known.js";
 import type { ContainerLists } from "./lists.js";
-import { containersOfTools, MOST_CONTAINERS } from "./named.js";
+import { containersOfTools, MOST_CONTAINERS } from "./named-containers.js";
 
 /** The sources of containers that the response itself does not name. */
 export interface OtherContainers extends Omit<ContainerSources, "response" | "history"> {

@@ -2,7 +2,12 @@
 import { isRecord } from "../errors.js";
 import { isContainerCall, isLocalCall, LOCAL, mayWrite, textsOf } from "./call-texts.js";
 import { Evidence, EvidenceLog } from "./evidence.js";
-import { containerOfCall, containersNamedBy, containersOfOutputs, MOST_CONTAINERS } from "./named.js";
+import {
+  containerOfCall,
+  containersNamedBy,
+  containersOfOutputs,
+  MOST_CONTAINERS,
+} from "./named-containers.js";
 
 /** The containers in which the calls of a turn ran. */
 class CalledContainers {

@@ -1,7 +1,7 @@
 /** Finds the containers that existed before a response: in its tools, in its input and in earlier responses. */
 import { isRecord } from "../errors.js";
 import type { ContainerMemory } from "./memory.js";
-import { containerIds, containersOfTools } from "./named.js";
+import { containerIds, containersOfTools } from "./named-containers.js";
 
 /** Returns the ids of the item references in a request's input, last one first. The AI SDK sends earlier turns this way. */
 function referencesIn(items: readonly unknown[]): unknown[] {

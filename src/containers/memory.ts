@@ -1,6 +1,6 @@
-/** A bounded memory of the containers and files that a client saw in earlier responses. */
+/** Remembers which containers and files the earlier responses of one client had, up to a limit. */
 
-import { MOST_CONTAINERS } from "./named.js";
+import { MOST_CONTAINERS } from "./named-containers.js";
 
 /** The maximum number of remembered responses, items and conversations, and of remembered file lists. */
 const MEMORY_SIZE = 5000;

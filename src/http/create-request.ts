@@ -1,4 +1,7 @@
-/** Sends requests that have input: adds the link sentence and the `include` to the body, and restores the links in the input. */
+/**
+ * Changes and sends requests that have input: adds the sentence that asks for links and the `include` that asks for the outputs of
+ * calls, and replaces our links in the input with the model's own text.
+ */
 
 import { cancelBody } from "../containers/retries.js";
 import { isRecord } from "../errors.js";

@@ -1,4 +1,4 @@
-/** Repairs the frames of an event stream in which several responses may run at the same time. */
+/** Repairs the frames of an event stream that may carry several responses at once, each in a lane of its own. */
 
 import { andThen } from "../responses/repair.js";
 import { Lane, type Lanes } from "../stream/lanes.js";

@@ -1,4 +1,4 @@
-/** Limits and measures the time for which a recovery delays a response. */
+/** Limits and measures the time for which a response is held back while its missing citations are looked up. */
 
 /** The callbacks to call when a signal aborts, by signal. */
 const callbacksOf = new WeakMap<AbortSignal, Set<() => void>>();

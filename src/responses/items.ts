@@ -2,7 +2,7 @@
 
 import { isContainerCall, isLocalCall, textsOf } from "../containers/call-texts.js";
 import { agentOf, beginsTurn, ItemsBefore } from "../containers/items-before.js";
-import { containerOfCall, containersNamedBy } from "../containers/named.js";
+import { containerOfCall, containersNamedBy } from "../containers/named-containers.js";
 import { isRecord } from "../errors.js";
 import { isSame } from "./same-citation.js";
 

@@ -14,7 +14,7 @@ import { conversationKey } from "../containers/known.js";
 import { Lifetime } from "../containers/lifetime.js";
 import type { ListFiles } from "../containers/listing.js";
 import { ContainerLists } from "../containers/lists.js";
-import { containersOfAnnotations } from "../containers/named.js";
+import { containersOfAnnotations } from "../containers/named-containers.js";
 import {
   type PieceResolution,
   type Recovery,

@@ -1,4 +1,7 @@
-/** The markup of a window: the text around one mention, outside of code blocks, comments and scripts. */
+/**
+ * Reads the markup in the window of a mention: the piece of streamed text around it. The window is never inside a code block, a
+ * comment or a script.
+ */
 import { LinkMarkup } from "../markup/link-markup.js";
 import type { Range } from "../ranges.js";
 

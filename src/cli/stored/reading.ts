@@ -1,6 +1,6 @@
 /** Reads inputs. To resume a run, reads again what that run has read, and checks that those bytes have not changed. */
 import { createHash } from "node:crypto";
-import { chunksOf, type Input, type InputState, stateOf } from "../paths.js";
+import { chunksOf, type Input, type InputState, stateOf } from "../repair-paths.js";
 import { WrongUse } from "../wrong-use.js";
 
 /** The part of an input that a run has read, from the beginning. */

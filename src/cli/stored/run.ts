@@ -4,7 +4,7 @@ import { repairEventStream } from "../../http/sse.js";
 import type { RepairContext } from "../../responses/response-repair.js";
 import type { Report } from "../../types.js";
 import { isMissing } from "../missing.js";
-import type { InputState } from "../paths.js";
+import type { InputState } from "../repair-paths.js";
 import type { Output } from "./output.js";
 import { LF, type Piece, type Position, type Repaired, type Shape } from "./piece.js";
 import { nextOf, ReadHash, type ReadPart, startingWith } from "./reading.js";
