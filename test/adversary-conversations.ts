@@ -103,9 +103,9 @@ const MODES: readonly ListMode[] = [
 ];
 const START = 1_760_000_000;
 
-/** The names of agents. `undefined` stands for a response without agents. */
+/** The names of the agents. */
 const AGENTS = ["alice", "bob"] as const;
-/** Returns a container id, as the API writes it or as a gateway does. */
+/** Functions that make a container id from a number, as the API writes it or as gateways do. */
 const CONTAINER_IDS: readonly ((number: string) => string)[] = [
   ...Array<(number: string) => string>(5).fill((number) => `cntr_${number}`),
   (number) => `cntr_bGl0ZWxsbTo${number}+/==`,

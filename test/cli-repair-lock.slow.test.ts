@@ -49,7 +49,7 @@ afterEach(async () => {
   await rm(folder, { recursive: true });
 });
 
-/** Starts `repair in.jsonl`. The run waits for the list of `HANGING` until `open` is called. */
+/** Starts `repair in.jsonl` in a child process. It waits for the list of container number `HANGING` until the test calls `open`. */
 function start(...args: string[]): { kill(signal: NodeJS.Signals): void; ended: Promise<Run> } {
   const env = { ...environment(), OPENAI_API_KEY: "sk-1", OPENAI_BASE_URL: server.baseURL };
   const child = spawn(process.execPath, [main, "repair", at("in.jsonl"), ...args], {

@@ -1,4 +1,4 @@
-/** What `doctor` finds before Python runs: versions, base URL, key, Responses endpoint, webhook secret. */
+/** Tests the checks of `doctor` that need no Python: versions, base URL, key, Responses endpoint, webhook secret. */
 import { describe, expect, it } from "vitest";
 import { isInRange } from "../src/cli/doctor/environment.js";
 import { AZURE, answering, apiError, examined, FOUNDRY, GATEWAY, KEY, OPENAI } from "./examining.js";

@@ -1,4 +1,4 @@
-/** Sets up the proxy with links in front of the emulator: `serve --links` without the process. */
+/** Starts the emulator, and in front of it the proxy of `serve --links`, in the process of the test. */
 import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";

@@ -1,4 +1,4 @@
-/** Tests that a text with links reads the same, plain and streamed, however it is cut. */
+/** Tests that a text with links has the same result plain and streamed, wherever the stream is cut. */
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import { cases, cutsOf, given } from "./linked-texts.js";

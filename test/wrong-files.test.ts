@@ -1,5 +1,6 @@
 /**
- * A file whose path or name only looks like the one in the text is not cited. Long, as each way to cite a wrong file is a test.
+ * Tests that a file is not cited if its path or name only looks like the one in the text. This file is long because each way to
+ * cite a wrong file has a test.
  */
 import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
 import {

@@ -58,10 +58,11 @@ export function coveredRanges(
 }
 
 /**
- * Returns the UTF-16 range of each annotation, and the unit of the annotations. With `"auto"`, the first conclusive annotation
- * decides the unit. Container file citations are checked first: a citation is conclusive if its range spells the path or name of
- * its file in only one unit. Then `url_citation` annotations are checked: an annotation is conclusive if its range is its own
- * link in only one unit. If none is conclusive, the unit is code points, as in the API. A range may end after the text's end.
+ * Returns the UTF-16 range of each annotation, and the unit that the annotations count in. With `"auto"`, each range is read in
+ * both units. An annotation decides the unit if its range covers the right text in only one of them. For a container file
+ * citation, the right text is the path or name of its file. For a `url_citation`, it is the URL or a link to it. Container file
+ * citations are tried first. If no annotation decides, the unit is code points, as in the API. If the text has no characters of
+ * two UTF-16 units, both units give the same offsets, and the result is `"utf-16"`. A range may end after the text's end.
  */
 export function rangesOf(
   text: string,

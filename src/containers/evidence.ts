@@ -239,7 +239,8 @@ export class Evidence {
   namesOtherPath(name: string, path: string): boolean {
     const relative = this.#log.readRelativePaths().relativeByName.get(name) ?? [];
     const others = [...this.pathsTo(name), ...[...relative].filter((other) => this.mayNamePath(other))];
-    // `cp /mnt/data/in.csv /mnt/data/a.csv`: one reading of the first path extends to the end of the line.
+    // In `cp /mnt/data/in.csv /mnt/data/a.csv`, the first path may also be a name with spaces, up to the end of the line. Such a
+    // name ends with a space and `path`, and does not count as another path.
     return others.some((other) => other !== path && !other.endsWith(` ${path}`));
   }
 

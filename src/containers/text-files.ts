@@ -44,7 +44,7 @@ export interface TextPart {
    * needs two passes, finds the same files as a plain response.
    */
   asked: readonly string[];
-  /** The markup of the text, if the text is only a piece of one. */
+  /** Set if this text is only a piece of a longer text: the markup of the piece. */
   markup?: Markup | undefined;
   /** The path or name at the end of a piece, without the root. It may continue in the next piece. */
   lastName?: string | undefined;
@@ -346,7 +346,7 @@ class FileSearch {
     return this.#evidence.namesPath(path, LOCAL) && !this.#evidence.namesPath(path, id);
   }
 
-  /** Returns whether a container was unknown before the calls that follow the text. */
+  /** Returns whether only calls after the text use a container, and the container was not known before the response. */
   #isOnlyLater(id: string): boolean {
     const { later, earlier } = this.#part.scope;
     return later.includes(id) && !earlier.includes(id) && !this.#recovery.candidates.known.includes(id);

@@ -112,7 +112,7 @@ export class FrameRepair {
     this.flush();
   }
 
-  /** Sends unchanged what has not been sent yet. Returns whether there was any. */
+  /** Sends the remaining bytes unchanged. Returns whether there were any. */
   flush(): boolean {
     const before = this.#sentCount;
     this.#send(concat([...this.#pending.map(({ bytes }) => bytes), ...this.#takePartial()]));

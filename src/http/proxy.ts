@@ -60,7 +60,7 @@ interface ProxyContext {
 /** Answers a request. Never rejects. */
 export type ApiProxy = (request: Request, context?: ProxyContext) => Promise<Response>;
 
-/** The path of the base URL that clients use, the same as the API's. */
+/** The path of the proxy's base URL. OpenAI's base URL has the same path. */
 const BASE_PATH = "/v1";
 const CREATE_PATH = /\/responses\/?$/;
 const NAME = "openai-file-citations";

@@ -611,7 +611,8 @@ function scopeOf(
 ): TextScope {
   const { hasCall, called } = before;
   const inTurn = turn?.called ?? [];
-  // A 0..0 citation can be of an unmentioned file that a later call wrote. The text does not mean that call's container.
+  // A later call can write a file that the text does not mention. The API cites such a file with the range 0..0. This citation
+  // does not show that the text means the container of the later call.
   const isOfLaterCall = (id: string): boolean => inTurn.includes(id) && !called.includes(id);
   const unranged = containersOfAnnotations(given.filter((annotation) => !isRanged(annotation)));
   return {

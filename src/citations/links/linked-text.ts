@@ -145,7 +145,7 @@ export class LinkedText {
     }
   }
 
-  /** Returns the candidate; `undefined` if the text is not a path after all, as in `/mnt/database`. */
+  /** Returns the candidate. Drops it and returns `undefined` if it is in prose and is no path after all, as in `/mnt/database`. */
   #candidateOf(open: HeldMention, end: number): Candidate | undefined {
     const from = this.#windowStart(open);
     const window = this.#buffer.slice(from, end);

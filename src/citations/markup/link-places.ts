@@ -176,7 +176,10 @@ const PUNCTUATION = /[!-/:-@[-`{-~]/;
 /** An invisible character at which no line breaks. */
 const WORD_JOINER = "&#8288;";
 
-/** Returns the place for a URL in an open tag, if it is an attribute's value. `tag` is the text of the tag up to `start`. */
+/**
+ * Returns the place for a URL that is an attribute's value in an open tag. Returns `undefined` if the URL is elsewhere in the tag.
+ * `tag` is the text of the tag up to `start`.
+ */
 function placeInTag(tag: string, start: number, end: number): LinkPlace | undefined {
   const value = /=\s*(\\?["'])?$/.exec(tag);
   if (!value) return undefined;

@@ -38,7 +38,7 @@ export function summaryOf(checks: readonly Check[]): string {
   return isWhole(checks) ? "Everything works." : "No problem was found, but not everything was checked.";
 }
 
-/** Whether all checks were made that end with the last request. */
+/** Returns whether the run reached the check of streaming, which sends the last request. */
 export function isWhole(checks: readonly Check[]): boolean {
   return checks.some(({ name, mark }) => name === "streaming" && mark !== "skipped");
 }

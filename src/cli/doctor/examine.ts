@@ -27,7 +27,7 @@ export interface Examination {
   onStep: (doing: string) => void;
 }
 
-/** The checks that send requests, in order. */
+/** The checks of the API, in order. Most of them send a request. */
 const API_CHECKS = [
   "base URL",
   "key",
@@ -54,7 +54,7 @@ export async function* examine(examination: Examination): AsyncGenerator<Check, 
   yield { name: "webhook secret", ...checkWebhookSecret(webhookSecret) };
 }
 
-/** Yields the findings of the checks that send requests. If the remaining checks cannot work, yields the reason and ends. */
+/** Yields the findings of the checks in `API_CHECKS`, in order. If the next checks cannot run, yields the reason and ends. */
 async function* checkApi(examination: Examination): AsyncGenerator<Finding | string, void> {
   const { connection, recorder, model, signal, agree, onStep } = examination;
   const caller = new Caller(connection, { fetch: recorder.fetch, signal });

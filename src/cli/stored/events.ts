@@ -59,7 +59,7 @@ export class EventRecords {
     });
   }
 
-  /** Repairs the held records without waiting for the events that would show more. */
+  /** Repairs the held records now, without waiting for later events that could show whether they lack a citation. */
   release(): void | Promise<void> {
     return this.#inTurn(() => this.#release([...this.#pending.keys()]));
   }

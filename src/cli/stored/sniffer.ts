@@ -21,7 +21,7 @@ export class Sniffer {
   /** Parses the first line. If it holds one whole value, the shape is `lines`, else `values`. */
   #probe: ValueSplitter | undefined;
 
-  /** `pass` receives a byte order mark and blank lines: these bytes do not show the shape, so they need not be held. */
+  /** `pass` receives a byte order mark and leading white space: these bytes do not show the shape, so they need not be held. */
   constructor(pass: (bytes: Buffer) => void) {
     this.#pass = pass;
   }

@@ -22,7 +22,10 @@ type Expected = "value" | "value or ]" | "key" | "key or }" | "colon" | "comma o
  * swallow all values after it. It does not check strings and scalars: JSON.parse does that, record by record.
  */
 export class ValueSplitter {
-  /** Set once the input broke the grammar: the bytes that are in no piece, from the start of the broken record. */
+  /**
+   * Set when the input breaks the grammar: the bytes that were not output as pieces. They start with the broken record, or with the
+   * wrong token between two records. If the record is too long to hold, its start was output before.
+   */
   broken: Buffer | undefined;
   /** The start of a record whose end is in a later chunk. */
   #held: Buffer[] = [];
