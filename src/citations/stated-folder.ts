@@ -27,9 +27,10 @@ export function statesOtherFolder(
   missed: readonly UnresolvedMention[],
   roots: readonly string[],
 ): (name: Range & { files: readonly IndexedFile[] }) => boolean {
-  const folders = missed.filter(isFolder);
+  let folders: UnresolvedMention[] | undefined;
   let at = 0;
   return ({ start, end, files }) => {
+    folders ??= missed.filter(isFolder); // most texts have no bare name, so this is not done for each text
     while (at < folders.length && folders[at]!.start < start) at++;
     const [before, after] = [folders[at - 1], folders[at]];
     const isOther = (folder: UnresolvedMention): boolean =>
