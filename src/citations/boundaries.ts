@@ -67,7 +67,7 @@ export function canStart(text: string, at: number): boolean {
 const ENDING = String.raw`"'${"`"}“”‘’\)\|\]\}>»」』）】》〉，。、；：！？．｡､,;:!?…—،؛؟۔।॥።։`;
 /** The rest of a name after a placeholder in the name: `{date}.csv`, `[id]/a.csv`. Not after `[^1]`, a footnote reference. */
 const MORE = String.raw`[_.\-]{0,4}(?:\/|${LETTER})`;
-/** Text after an offset that continues a name, with or without an extension. */
+/** Text that continues any name: if it follows a file's name, the text names another file. */
 const CONTINUING = {
   letter: LETTER, // `a.csv2`
   slash: String.raw`\/`, // `a.csv/x`
@@ -103,9 +103,9 @@ const NAME_PART = String.raw`\p{L}\p{N}\p{M}_.\-`;
 const EXTENSION = String.raw`\.(?=\d{0,9}[A-Za-z])[A-Za-z\d]{1,10}(?![A-Za-z\d])`;
 /** The rest of a name, or its next word, up to an extension. In a sentence, the next word has no extension. */
 const REST = String.raw`[${NAME_PART}]{0,64}(?:(?<!\.)[^\S\r\n](?![a-z]+:|[*[|<])[^\s/\]["'${"`"}]{0,64}(?:[^\S\r\n]\(\w{1,16}\))?)?${EXTENSION}`;
-/** A particle after a name in the same script. The word ends with the particle. */
+/** A particle that directly follows a name in the same script, if no more letters follow the particle. */
 const PARTICLE = String.raw`を|[にはがへで](?!\p{Script=Hiragana})|(?:[을를은는이가의로와과도]|에[서는도]?|으로)(?!\p{Script=Hangul})`;
-/** Text that continues a name without an extension. It has more patterns: such a name is often the start of another name. */
+/** Text that continues a name without an extension. Such a name is often the start of another name, so it has more patterns. */
 export const CONTINUING_WITHOUT_EXTENSION = {
   ...CONTINUING,
   hyphen: String.raw`${HYPHEN}(?!-*(?:[\s>]|$))`, // `Makefile-old`
@@ -177,7 +177,7 @@ const endsFolder = once(() => either(AFTER_FOLDER));
 /** Returns whether a folder that the text spells up to `end`, with or without a slash, stops at `end`. */
 export function canFolderEnd(text: string, end: number): boolean {
   if (isWordCharacter(text, end)) return false;
-  if (text[end - 1] !== "/") return canEnd(text, end, "a.b"); // the same text that ends an extension ends a folder
+  if (text[end - 1] !== "/") return canEnd(text, end, "a.b"); // text that ends a name with an extension also ends a folder
   return testAt(endsFolder(), text, end);
 }
 
@@ -219,7 +219,7 @@ const ENDS_UNQUOTED = /["'<>)\]}|\\`]|$/y;
 /** The rest of a line, which is searched for the closer of a link. */
 const LINE = /[^\n]{0,4096}/y;
 
-/** Returns whether a link's destination ends at `at`. `isPunctuated`: punctuation is between the file name and `at`. */
+/** Returns whether a link's destination ends at `at`. `isPunctuated` is true if punctuation is between the file name and `at`. */
 function isClosedAt(text: string, at: number, place: Place, isPunctuated: boolean): boolean {
   const { kind, closer } = place;
   if (at === text.length) return true;

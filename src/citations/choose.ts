@@ -30,8 +30,8 @@ export interface Chosen {
 }
 
 /**
- * Returns the mentions to cite and to report. Each path outside of code is cited. A bare name, or a path in a code block, is cited
- * only if nothing else in the text cites its file.
+ * Returns the mentions to cite and to report. Each path outside of code blocks and labels is cited. A bare name, or a path in a
+ * code block, is cited only if nothing else in the text cites its file.
  */
 export function choose(mentions: Mentions): Chosen {
   const choice = new Choice(mentions);
@@ -86,7 +86,7 @@ class Choice {
       !this.#markup.isInCodeBlock(mention.start) && handsOver(mention, labels);
     const shown = paths.found.filter((mention) => isShown(mention, this.#labels));
     const named = names.filter((mention) => isShown(mention, this.#labelsOfNames));
-    // Only now: a name is not narrowed to one file if a path in the text means another file of that name.
+    // First `#withoutPath` removes a name if a path in the text means one of its files. Such a name must not mean another file.
     const { narrowName } = this.#mentions;
     const narrowed = this.#withoutPath(named).map((mention) => ({
       ...mention,
@@ -155,14 +155,14 @@ class Choice {
   }
 }
 
-/** Returns whether a mention can be cited: not in the label of a link, and not the bare path of an upload. */
+/** Returns whether a mention can be cited: it is not in the label of a link, and not the bare path or the name of an upload. */
 function handsOver({ start, files, isLink, isHandedOver }: Found, labels: readonly Range[]): boolean {
   return (
     (isLink || !isInside(labels, start)) && (isHandedOver || files.some(({ file }) => file.source !== "user"))
   );
 }
 
-/** Keeps, for each file, the names that are link destinations; if there are none, the first name. */
+/** Returns the names of each file that are link destinations, or, if the file has no such name, its first name. */
 function oncePerFile(names: readonly Found[]): Found[] {
   const byFile = new Map<string, Found[]>();
   for (const name of names) {

@@ -15,8 +15,8 @@ const FILE_WORD = [
   "αρχεί[οα]|文件|檔案|档案|表格|ファイル|파일",
 ].join("|");
 /**
- * The beginnings and ends of nouns and participles for another version or another part of a file. A file name can have them after the
- * extension.
+ * The beginnings and ends of nouns and participles for another version or another part of a file. A file name can have such a
+ * word after the extension: `report.xlsx-Backup`.
  */
 const VERSION = [
   "(?:Back|Kopi|Cop[iy]|Dupli|Sicher|Entw|Draft|Final|End|Orig|Lat?est|Akt|Neu|Alt|Temp|Test|Vers|Rev|Arch|Part|Teil|Sampl|Snap|Sav|Clean|Clear|Upd|Upgr|Mast|Full|Demo|Prod|Short|Long|Small|Merge)",
@@ -38,9 +38,9 @@ function compound(words: string, flags: string): RegExp {
 }
 
 /**
- * Returns where the hyphen and the word after a name end. Returns `at`, the end of the name, if no such word follows. `closer` is the
- * character that closes the code or the quotation around the name: if it follows a noun, as in `` `report.xlsx-Export` ``, the noun is
- * part of the name.
+ * Returns where the hyphen and the word after a name end. Returns `at`, the end of the name, if no such word follows. `closer` is
+ * the character that closes the code or the quotation around the name. If a noun comes right before `closer`, as in
+ * `` `report.xlsx-Export` ``, the noun is part of the name.
  */
 export function endOfCompound(text: string, at: number, closer?: string): number {
   const end = endOfMatch(COMPOUND, text, at);

@@ -1,15 +1,17 @@
 /**
- * Finds a container's files by the paths and names in a text. The folded folder and file names are matched against the text
- * (see name-list.ts), so the known names decide where a name ends. So names with spaces, dots or brackets are found too. `fitOf`
- * decides which files fit a name best: several files that fit it equally well are ambiguous.
- * Long, as all ways to look up a file are methods of one index.
+ * Finds a container's files by the paths and names in a text. The index compares the known folder and file names with the text
+ * (see name-list.ts), so the known names decide where a name in the text ends. So names with spaces, dots or brackets are found
+ * too. Names are folded (see spelling.ts) before they are compared: then case and variants of dashes, spaces and quotes make no
+ * difference. `fitOf` decides which files fit a name best. Several files that fit a name equally well are ambiguous.
+ *
+ * This file is long because all ways to look up a file are methods of one index.
  */
 import { badInput, isRecord } from "../errors.js";
 import type { ContainerFile } from "../types.js";
 import { NameList, type Spelled } from "./name-list.js";
 import { decode, fold, literal, spells } from "./spelling.js";
 
-/** The root of files that are below none of the roots. Only a link with `sandbox:` finds them, by their full path or their name. */
+/** Stands for the root of files below none of the roots. Only `sandbox:` with their full path or their name finds them. */
 export const OUTSIDE = "";
 
 /** A file under one of its names. An upload has two names. */
@@ -29,10 +31,10 @@ export interface IndexedFile {
   isUploadAlias: boolean;
 }
 
-/** The files that a spelling fits best, all in containers of the lowest rank. Several files are ambiguous. */
+/** The files that fit a path or a name in a text best. All are in containers of the lowest rank. Several files are ambiguous. */
 export interface Fit {
   files: IndexedFile[];
-  /** True if the text spells only the folded form of the name. */
+  /** True if the text and the name are equal only after folding, or, in a link, only if the text is not decoded. */
   isDifferent: boolean;
 }
 
@@ -94,7 +96,7 @@ interface Root {
   names: NameList;
 }
 
-/** A character that ends most paths in a text. */
+/** A character at which most paths in a text end, such as a space, a quote or a bracket. */
 const SPACE_OR_BRACKET = /[^\p{L}\p{N}_./+-]/u;
 
 /** The files of one or several containers, by folder and by name. */
@@ -106,7 +108,7 @@ export class FileIndex {
   readonly #roots = new Map<string, Root>();
   readonly #files: FilesByName = new Map();
   readonly #names: NameList;
-  /** The folded paths with a character that ends most paths in a text. */
+  /** The folded paths that contain {@link SPACE_OR_BRACKET}. Collected when they are first needed. */
   #withSpaces: readonly string[] | undefined;
 
   /**
@@ -148,8 +150,8 @@ export class FileIndex {
   }
 
   /**
-   * Returns the folders below `root` that `text` spells from `at`, the offset after the root's slash, longest first. `root` is one
-   * of the constructor's roots or {@link OUTSIDE}.
+   * Returns the folders below `root` that `text` spells from `at`, the offset after the root's slash, longest first. `root` is
+   * one of the constructor's roots or {@link OUTSIDE}.
    */
   foldersAt(text: string, at: number, root: string): readonly Spelled[] {
     return this.#roots.get(root)!.names.spelledAt(text, at);
@@ -160,25 +162,29 @@ export class FileIndex {
     return this.#names.spelledAt(text, at);
   }
 
-  /** Returns the files with one of `names` in one of `folders`: results of {@link foldersAt} for `root`, or `""`. */
+  /**
+   * Returns the files that have one of `names` and are in one of `folders`. `names` are from a result of {@link namesAt}.
+   * `folders` are from a result of {@link foldersAt} for `root`, or `""` for the root itself.
+   */
   filesIn(root: string, folders: readonly string[], names: readonly string[]): readonly IndexedFile[] {
     const below = this.#roots.get(root)!.folders;
     return folders.flatMap((folder) => names.flatMap((name) => below.get(folder)!.get(name) ?? []));
   }
 
-  /** Returns the files below the roots that have one of `names`, which are results of {@link namesAt}. */
+  /** Returns the files below the roots that have one of `names`, which are from a result of {@link namesAt}. */
   filesNamed(names: readonly string[]): readonly IndexedFile[] {
     return this.filesAnywhere(names).filter(({ root }) => root !== OUTSIDE);
   }
 
-  /** Returns the files below or outside of the roots that have one of `names`, which are results of {@link namesAt}. */
+  /** Returns the files below or outside of the roots that have one of `names`, which are from a result of {@link namesAt}. */
   filesAnywhere(names: readonly string[]): readonly IndexedFile[] {
     return names.flatMap((name) => this.#files.get(name)!);
   }
 
   /**
-   * Returns whether a longer path or name starts with `written`, which ends with a character that ends most paths in a text: a
-   * space, a quote or a bracket. `written` is relative to the root, decoded and folded.
+   * Returns whether the path of a file starts with `written`, or the name of a file starts with the last segment of `written`. If
+   * so, the text may go on to spell that file. `written` ends with a character at which most paths in a text end, such as a
+   * space. `written` is relative to the root, decoded and folded.
    */
   startsLonger(written: string): boolean {
     this.#withSpaces ??= [...this.#files].flatMap(([name, files]) =>
@@ -198,7 +204,10 @@ export class FileIndex {
   }
 }
 
-/** Returns the root that a file is below. If one root is inside another, returns the inner one, as for mentions in a text. */
+/**
+ * Returns the root that a file is below, or {@link OUTSIDE} if it is below none. If one root is inside another, returns the inner
+ * one, as for mentions in a text. Returns `undefined` for a path that is not absolute.
+ */
 function rootOf({ path }: ContainerFile, roots: readonly string[]): string | undefined {
   const above = roots.filter((root) => path.startsWith(`${root}/`)).sort((a, b) => b.length - a.length);
   return above[0] ?? (path.startsWith("/") ? OUTSIDE : undefined);
@@ -249,18 +258,18 @@ function newestOf(files: readonly ContainerFile[]): { file: ContainerFile; posit
   );
 }
 
-/** Removes the files that have the name only as an upload's former name. Returns all files if no other file has the name. */
+/** Returns the files whose own name was found. If only former names of uploads were found, returns all files. */
 export function withoutAliases(files: readonly IndexedFile[]): readonly IndexedFile[] {
   const others = files.filter(({ isUploadAlias }) => !isUploadAlias);
   return others.length > 0 ? others : files;
 }
 
 /**
- * Returns the files that fit the text `written` best. It prefers, in this order:
+ * Returns the files that fit the text `written` best, or `undefined` if `files` is empty. It prefers, in this order:
  *
  * 1. files whose name the text spells exactly, before files whose name is equal only after folding;
  * 2. files of the container with the lowest rank;
- * 3. among files whose names differ only in their Unicode form, those written in exactly that form.
+ * 3. among files whose names differ only in their Unicode form, those whose name has the same form as the text.
  *
  * `nameOf` returns the name or path of a file to compare. A text such as `a%20b.csv` can spell two names. With `isDecoded`, as in
  * a link, the text means the decoded name, and a file with the undecoded name is only a look-alike.

@@ -1,4 +1,4 @@
-/** The result of looking up a mention: one file, several files, or none. */
+/** Defines the result of looking up a mention: one file, several files, or none. */
 import type { ContainerFile, MatchKind, UnresolvedMention, UnresolvedReason } from "../types.js";
 import type { FileIndex, IndexedFile } from "./file-index.js";
 import type { PathMention } from "./mentions.js";
@@ -9,9 +9,12 @@ export interface Found extends Range {
   /** With several files, the mention is ambiguous. With none, its path leads out of the root. */
   files: readonly IndexedFile[];
   match: MatchKind;
-  /** True in a link's destination. */
+  /** True if the mention is a link's destination: in Markdown, in an HTML attribute, in a definition or in an autolink. */
   isLink: boolean;
-  /** True in a link or with a scheme: the mention then offers the file to the user and does not only talk about it. */
+  /**
+   * True for a path in a link or with a scheme: such a mention offers the file to the user and does not only talk about the file.
+   * False for a name, even in a link. A name after `sandbox:` counts as a path.
+   */
   isHandedOver: boolean;
   /** The path in the text, decoded, with its root. `undefined` for a name. */
   path?: string;

@@ -71,7 +71,6 @@ export function rangesOf(
   roots: readonly string[],
 ): { ranges: Range[]; unit: Exclude<IndexUnit, "auto"> } {
   const inUtf16 = ranged.map(({ start_index, end_index }) => ({ start: start_index, end: end_index }));
-  // Without characters that take two UTF-16 units, both units give the same offsets.
   if (indexUnit === "utf-16" || !ASTRAL.test(text)) return { ranges: inUtf16, unit: "utf-16" };
   const ends = inUtf16.flatMap(({ start, end }) => [start, end]).sort((a, b) => a - b);
   const converts = converted(text, ends, false);
@@ -81,7 +80,7 @@ export function rangesOf(
     end: utf16Of.get(end)!,
   }));
   if (indexUnit === "auto") {
-    /** Returns whether the first annotation that fits in only one unit fits in UTF-16; `undefined` if no annotation does. */
+    /** Returns whether the first annotation that fits in only one unit fits in UTF-16. Returns `undefined` if none decides. */
     const fitsOnlyUtf16 = (
       fits: (covered: string, annotation: Annotation) => boolean,
     ): boolean | undefined => {
@@ -100,7 +99,7 @@ export function rangesOf(
   return { ranges: inCodePoints, unit: "code-point" };
 }
 
-/** Links in citations are shorter than this. A longer range is not read and proves nothing. */
+/** The maximum length of a link in a citation. A longer range is not read and does not show the unit. */
 const LONGEST_LINK = 8192;
 const BEGINS_LINK = /^\(?\[/;
 
@@ -114,7 +113,7 @@ function coversItsLink(covered: string, { type, url }: Annotation & { url?: unkn
 
 /** Returns whether `covered` is text that a container file citation can cover: a path below a root, or the file's name. */
 function spellsItsFile(covered: string, { type, filename }: Annotation, roots: readonly string[]): boolean {
-  // A range that is longer than any path is not read and proves nothing.
+  // A range that is longer than any path is not read and does not show the unit.
   if (type !== "container_file_citation" || covered.length > LONGEST_PATH) return false;
   const meant = fold(decode(covered));
   if (typeof filename === "string" && meant === fold(filename)) return true;

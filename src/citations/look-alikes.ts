@@ -87,7 +87,7 @@ function isFound(outcome: PathMentions["ignored"][number]): outcome is Found {
   return "files" in outcome && outcome.files.length === 1;
 }
 
-/** Returns a function that tells whether `mentions` write the file of a look-alike with more than one path. */
+/** Returns a function that tells whether `mentions` write more than one path for the file of a look-alike. */
 function sharesItsFile(mentions: readonly Found[]): (mention: Found) => boolean {
   const pathsOf = new Map<string, Set<string>>();
   for (const { files, path, isLookAlike } of mentions) {

@@ -10,8 +10,9 @@ const BEFORE_DESTINATION = /\(\s{0,8}<?/y;
 
 /**
  * Returns the destination of a link if the range covers the label with its brackets, the destination with its parentheses, or the
- * whole link. Some gateways and older versions of the API give such ranges. If a backslash before the range escapes the path's
- * first slash (`\/mnt/data/a.csv`), the result includes the backslash. Any other range is returned unchanged.
+ * whole link. Some gateways and older versions of the API give such ranges. If the range covers the label of a link that does not
+ * lead to the container, returns the label's text. If a backslash before the range escapes the path's first slash
+ * (`\/mnt/data/a.csv`), the result includes the backslash. Any other range is returned unchanged.
  */
 export function meantRange(text: string, range: Range): Range {
   const { start, end } = range;
@@ -21,7 +22,7 @@ export function meantRange(text: string, range: Range): Range {
   return text[start] === "/" && isEscaped(text, start) ? { start: start - 1, end } : range;
 }
 
-/** Returns the destination after a label that the range covers, or the label's text if the link does not lead to the container. */
+/** Returns the destination after a label that a range covers, or the label's text if the link does not lead to the container. */
 function destinationAfterLabel(text: string, { start, end }: Range): Range | undefined {
   const link = isLabel(text, start, end - 1) ? linkFrom(text, end) : undefined;
   if (!link) return undefined;
@@ -29,7 +30,7 @@ function destinationAfterLabel(text: string, { start, end }: Range): Range | und
   return isInContainer ? link.destination : { start: start + 1, end: end - 1 };
 }
 
-/** Returns the destination in a range that covers a whole link, or everything after the label of a link. */
+/** Returns the destination of a link if a range covers the whole link, or the destination with its parentheses. */
 function destinationInLink(text: string, { start, end }: Range): Range | undefined {
   if (text[end - 1] !== ")") return undefined;
   let open = start;

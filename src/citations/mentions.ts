@@ -21,7 +21,7 @@ export interface PathMention {
   relativeStart: number;
   /** The root as the caller gave it, or {@link OUTSIDE}. */
   root: string;
-  /** False for the bare root, `/mnt/data`. */
+  /** True if a slash follows the root. False for the bare root, `/mnt/data`. */
   hasSlash: boolean;
   hasScheme: boolean;
   place: Place;
@@ -32,21 +32,21 @@ const SLASH = String.raw`(?:\\{0,4}\/|%2f|&#47;|&#x2f;)`;
 const SLASHES = new RegExp(`${SLASH}*`, "iy");
 const ONE_SLASH = new RegExp(`^${SLASH}$`, "i");
 const COLON = "(?::|%3a|&#58;)";
-/** `sandbox:`, also in the forms to which programs rewrite it: `https://chat.openai.com/sandbox:`, `https://sandbox/`. */
+/** `sandbox:`, and the URLs to which some programs rewrite it: `https://chat.openai.com/sandbox:`, `https://sandbox/`. */
 const SANDBOX = String.raw`(?:(?:https?:\/\/[\w.\-]{1,99}(?::\d{1,5})?\/(?:[\w.~%\-]{1,99}\/){0,3})?sandbox${COLON}|https?:\/\/sandbox(?=\/))`;
 const STARTS_IN_SANDBOX = new RegExp(SANDBOX, "iy");
 /** Text before a path's first letter: an optional scheme and up to three slashes. */
 const LEAD = new RegExp(`(?<=(?:(${SANDBOX})|((?:https?|file|attachment)${COLON}))?(${SLASH}{0,3}))`, "iy");
 /** The scheme `sandbox:` with the slashes before a path. */
 const IN_SANDBOX = `sandbox(?:${COLON}|(?<=https?:\\/\\/sandbox)(?=\\/))${SLASH}{0,3}`;
-/** In prose, `sandbox:` starts a URL only before slashes and a name, or before a name with an extension. */
+/** In prose, `sandbox:` starts a mention only if slashes and a name follow it, or a name with an extension. */
 const NAME = /[\p{L}\p{N}_.~%$-]/uy;
 const NAME_WITH_EXTENSION = /(?:\.\/)?[\p{L}\p{N}_.\-%]{1,255}\.[A-Za-z]\w{0,9}(?!\w)/uy;
 /** Text at which no path starts. */
 const NO_PATH = new RegExp(String.raw`$|[\s)>"'<]|${SLASH}`, "iy");
-/** A folder before the root in a script without spaces: `/home/田中/mnt/data` is not the root. */
+/** A folder right before the root, named in a script without spaces. `/home/田中/mnt/data` is another folder than the root. */
 const FOLDER_BEFORE = new RegExp(String.raw`(?<=(\/[${UNSPACED}\p{Extended_Pictographic}]{1,64}))`, "uy");
-/** A path or a word right before the root's slash, as in `/home/me/mnt/data`. The pattern rejects such a root at once. */
+/** The end of a longer path with the root's slash, as in `/home/me/mnt/data`. The pattern of a root never matches there. */
 const INSIDE_PATH = String.raw`(?:(?<!\\|\\u[\da-f]{3}|%3)[a-z\d]|[^/:]\/)\/`;
 
 /** Finds the path mentions below one set of roots. */
@@ -54,7 +54,7 @@ export class MentionFinder {
   readonly #roots: readonly string[];
   /** Matches a root without its first slash, one capture group per root, or `sandbox:` and the slashes after it. */
   readonly #pattern: RegExp;
-  /** Matches a root without its first slash, right after a scheme. */
+  /** Matches a root without its first slash, right after `sandbox:` and its slashes. */
   readonly #root: RegExp;
 
   /** `roots` are absolute paths without a slash at the end. */
@@ -86,7 +86,7 @@ export class MentionFinder {
     return undefined;
   }
 
-  /** Returns whether a mention starts at `at`. Checks only the first match, because mentions of later matches start after `at`. */
+  /** Returns whether a mention starts at `at`. Tries only the first match: the mentions of later matches start after `at`. */
   startsAt(text: string, at: number): boolean {
     this.#pattern.lastIndex = at;
     const found = this.#pattern.exec(text);
@@ -119,7 +119,10 @@ export function hasSandboxScheme(mention: string): boolean {
   return testAt(STARTS_IN_SANDBOX, mention, 0);
 }
 
-/** Returns the mention whose root (without its first slash) is from `at` to `end`. It must not start before `bound`. */
+/**
+ * Returns the mention whose root (without its first slash) is from `at` to `end`. Returns `undefined` if that is not a mention,
+ * or if the mention would start before `bound`.
+ */
 function mentionAt(
   text: string,
   at: number,
@@ -138,7 +141,7 @@ function mentionAt(
   const start = hasScheme ? pathStart - scheme.length : pathStart;
   const place = placeOf(text, start, hasScheme);
   if (isPartOfDestination(text, start, place)) return undefined;
-  // A path without its first slash counts only at the start of a link's destination.
+  // Without a scheme, a path must start with exactly one slash. Only in a link, the slash may be missing.
   if (!hasScheme && !ONE_SLASH.test(slashes) && (slashes !== "" || place.kind === "text")) return undefined;
   return { start, relativeStart, root, hasSlash, hasScheme, place };
 }
@@ -201,10 +204,10 @@ export function finderOf(roots: readonly string[]): MentionFinder {
   return finder;
 }
 
-/** The longest path in a text, in any encoding. With this limit, a text that never ends a path still takes linear time. */
+/** The maximum length of a path as the text writes it. With this limit, a text that never ends a path still takes linear time. */
 export const LONGEST_PATH = 4096;
 
-/** The content of a link up to the character that closes it, by this character. */
+/** Matches the content of a link up to the character that closes the link. The keys are the closing characters. */
 const ENDS: Record<string, RegExp> = {
   // " (2)" belongs to the name, unless the link ends right after " (2)": then it is the link's title.
   ")": /[^\s()\\"]*(?:(?:[ ](?=[^\s)"'(\\])|\([^\s()]*\)|[ ]\([^()\n]{0,100}\)(?![ ]*\)))[^\s()\\"]*)*/y,
@@ -217,12 +220,13 @@ const PLACEHOLDER = String.raw`<(?!${HTML_TAGS})\w[\w -]{0,30}>(?:(?=[\w.-])|(?<
 const ESCAPED = String.raw`\\{1,4}[ !#-&(-/:-@[-_{-~]`;
 const BARE = new RegExp(`${CHARACTERS}(?:(?:${ESCAPED}|${PLACEHOLDER})${CHARACTERS})*`, "iy");
 
-/** A particle right after an extension. */
+/** Letters of a script without spaces right after an extension, such as the particle `に` in `a.csvに`. */
 const PARTICLE = new RegExp(String.raw`(?<=\.[a-z\d]{1,10})[${UNSPACED}]{1,64}$`, "iu");
 
 /**
- * Returns where a mention that matches no file ends: at the character that closes its link or quotes, or where the text cannot be
- * part of a path. In prose, the mention also ends at `limit`, where the next mention starts.
+ * Returns where a mention that matches no file ends. In a link or in quotes, it ends at the character that closes the link or the
+ * quotes. Any other mention ends at the first character that cannot be part of a path, at the latest at `limit`, where the next
+ * mention starts.
  */
 export function endOfUnknown(
   text: string,
@@ -259,7 +263,7 @@ function endOfEmphasis(text: string, start: number, path: string): number {
   return closer ? closer.index : path.length;
 }
 
-/** Returns `path` up to a closing bracket that it does not open itself, without sentence punctuation at the end. */
+/** Returns `path` up to the first closing bracket that `path` does not open, and without sentence punctuation at the end. */
 function trimPunctuation(path: string): string {
   let end = 0;
   for (let open = 0; end < path.length; end++) {

@@ -26,7 +26,7 @@ export function fileByName(
   nameStart: number,
 ): Found | undefined {
   const isOutside = mention.root === OUTSIDE;
-  // A path outside of the roots must be a bare name.
+  // A file below none of the roots is found by its name only if the text gives no folder.
   if (isOutside && nameStart !== mention.relativeStart) return undefined;
   const named = filesNamed(text, mention, files.index, nameStart);
   if (!named) return undefined;
@@ -104,10 +104,10 @@ export function isPattern(path: string): boolean {
 /** Returns whether the text before a name can be a folder that a file was moved from or to. */
 function isFolder(written: string, root: string, index: FileIndex): boolean {
   const folder = fold(written);
-  // Not two paths without a separator, and not a pattern.
+  // Two paths without a separator between them are not a folder. A pattern is not a folder either.
   if (folder.includes(fold(`${root}/`)) || isPattern(written) || PLACEHOLDER.test(written)) return false;
   if (isUnseenFolder(folder)) return false;
-  // A file, such as an archive, is not a folder.
+  // If a part of the path is a file, such as an archive, the path is not a folder.
   for (let slash = folder.indexOf("/"); slash >= 0; slash = folder.indexOf("/", slash + 1)) {
     if (index.hasFile(root, folder.slice(0, slash))) return false;
   }

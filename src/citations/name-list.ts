@@ -36,7 +36,7 @@ export class NameList {
   /** Returns every name that `text` spells from `start`, longest first. */
   spelledAt(text: string, start: number): readonly Spelled[] {
     const first = text.charAt(start);
-    // Slashes too: a run of slashes is one slash, and reading a long run from each of its offsets would take quadratic time.
+    // Slashes are checked too: they are read as a run, and to read a long run from each of its offsets would take quadratic time.
     if ((first === "/" || isWordCharacter(text, start)) && !this.#firsts.has(fold(first))) return NOTHING;
     const found = new Map<number, Spelled>();
     let walks: Walk[] = [{ low: 0, high: this.#names.length, depth: 0, at: start }];

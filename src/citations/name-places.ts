@@ -5,14 +5,14 @@ import { COPY_COMMANDS, LABEL } from "./other-systems.js";
 import type { Range } from "./ranges.js";
 import { endOfMatch, matchAt, testAt } from "./spelling.js";
 
-/** A call's opening parenthesis: `console.log(x)`. Not a size: `report.csv(12 KB)`. */
+/** The opening parenthesis of a function call: `console.log(x)`. Not that of a file's size: `report.csv(12 KB)`. */
 const CALL = /\((?!~?\d[\d.,]{0,12} ?(?:[kKMGT]?i?B|bytes)\b)/y;
 /** A space that is escaped for a shell: `my\ report.csv`. */
 const ESCAPED_SPACE = /(?<=[^\s\\]\\[ ])/y;
-/** A space, also one that does not break a line. */
+/** A space, including no-break, figure and thin spaces. */
 const SPACE = "[ \\u00a0\\u2007\\u2009\\u202f]";
 const IS_SPACE = new RegExp(SPACE);
-/** A revision, a host or a placeholder right before a name in code: `` `git show HEAD:report.csv` ``, `` `<date>report.csv` ``. */
+/** A revision, host or placeholder right before a name in code: `` `git show HEAD:report.csv` ``, `` `<date>report.csv` ``. */
 const ATTACHED_IN_CODE = new RegExp(
   `(?<=\`(?:[\\w.-]{1,20} ){0,3}(?:(?!(?:${LABEL}):)[\\w./@~^-]{1,64}:|[^\`<>\\s]{0,60}<[a-z][\\w -]{0,30}>))`,
   "iy",
@@ -25,7 +25,7 @@ const COPY_TARGET = new RegExp(
 
 /**
  * Returns whether the name from `start` to `end` is part of something longer, judging by the text before and after it.
- * `isPathEnd` tells whether a mention by path ends at an offset.
+ * `isPathEnd` returns whether a mention by path ends at an offset.
  */
 export function isPartOfLongerText(
   text: string,
@@ -87,7 +87,7 @@ function isPartOfName(lead: string): boolean {
   return !BEFORE_NAME.test(words[0]!) && words.every((word) => NAME_LIKE.test(word));
 }
 
-/** Returns whether words end with an unfinished path: it has no extension, and does not end with a slash or punctuation. */
+/** Returns whether `lead` ends with an unfinished path: it has no extension and no slash or punctuation at its end. */
 function isPartOfPath(lead: string): boolean {
   const words = lead.split(" ");
   const first = words.findIndex((word) => /[/\\]/.test(word));

@@ -16,14 +16,15 @@ import { type PathMentions, PathText } from "./paths.js";
 import { isInside, lastBefore, overlaps, type Range } from "./ranges.js";
 import { decode, isWordCharacter, matchAt, testAt } from "./spelling.js";
 
-/** A scheme and `./` before a name. The citation includes them. */
+/** The scheme and the `./` before a name. Each may be missing. The citation of the name includes them. */
 const LEAD = /(?<=((?:(attachment|file):\/{0,3})?(?:\.\/)?))/iy;
-/** A character that may be part of an escape, or of a character that can be composed or decomposed. */
+/** A character that can start an escape, or a non-ASCII character, which can be composed or decomposed. */
 const SPECIAL = /[%&\\]|[^\0-\x7f]/g;
 
 /**
- * Returns the names of model-written files in `text`, in order, except where a path or a citation covers them. It looks only
- * before extensions that one of the files has, so a text without these extensions is read by one regular expression only.
+ * Returns the mentions by name in `text`, in order, except those that a path or a citation covers. It looks only before
+ * extensions that a file written by the model has, so one regular expression reads a text without these extensions. A returned
+ * mention can also mean an upload. Such a mention is never cited (see choose.ts).
  */
 export function nameMentions(
   text: string,
@@ -59,7 +60,7 @@ class NameStarts {
   readonly #text: string;
   readonly #lengths: readonly number[];
   readonly #reach: number;
-  /** The offset after the dot of the previous call. That call tried all offsets before it. */
+  /** The offset after the dot of the previous call. If a call tries every offset, it starts here. */
   #triedTo = 0;
   /** The offset of the next character that matches {@link SPECIAL}. */
   #special = -1;
@@ -71,7 +72,7 @@ class NameStarts {
     this.#reach = Math.min(nameLengths[0]! * 9, 3 * 255);
   }
 
-  /** Returns the offsets from `from` on at which a name can start. Its extension is from `dot` to `end`. */
+  /** Returns the offsets from `from` on at which a name can start whose extension is from `dot` to `end`. */
   before(dot: number, end: number, from: number): number[] {
     const first = Math.max(from, dot - this.#reach);
     if (this.#special < first) {
@@ -153,7 +154,10 @@ function isPartOfOther(
   );
 }
 
-/** Returns whether a name may mean its files. It may not if `acceptLookAlike` refuses all files or tools wrote all of them. */
+/**
+ * Returns whether a name may mean its files. It may not if the text spells the name differently and `acceptLookAlike` refuses all
+ * files, or if all files are in folders that a tool fills and the text does not write the folder before the name.
+ */
 function isMeant(
   { fit, hasFolder }: WrittenName,
   written: string,
@@ -188,7 +192,10 @@ const UNDERSCORE_ON_LINE = /[^\n]{0,500}?_(?!\w)/y;
 const ASTERISK = /(?<=[^\n*_]\*_{0,4})/y;
 const ASTERISK_ON_LINE = /[^\n*]{0,500}\*/y;
 
-/** Returns whether a name without emphasis is part of a pattern or a longer name: `*report.csv`, `{x}_report.csv`, `_report.csv`. */
+/**
+ * Returns whether the text before a name makes the name part of a pattern or of a longer name: `*report.csv`,
+ * `{x}_report.csv`, `_report.csv`. Emphasis does not: `*report.csv*`, `_report.csv_`.
+ */
 function isWildcard(text: string, start: number, end: number): boolean {
   if (testAt(FILLED_IN, text, start)) return text[end] !== "_";
   if (testAt(UNDERSCORE, text, start) && !testAt(UNDERSCORE_ON_LINE, text, end)) return true;

@@ -29,8 +29,7 @@ const OTHER_SCHEMES = [
 export const ON_OTHER_SYSTEM = {
   drive: String.raw`(?<![A-Za-z\d_.])[A-Za-z]:`, // `C:/mnt/data/a.csv`
   userAtHost: String.raw`@\S{0,63}:`, // `me@host:/mnt/data/a.csv`
-  // `10.0.0.5:/mnt/data/a.csv`, `node1.lan:`; not a file's own name, `a.csv:`
-  // and `10.0.0.5:22:`
+  // `10.0.0.5:/mnt/data/a.csv`, `10.0.0.5:22:`, `node1.lan:`; not a file's own name, `a.csv:`
   dottedHost: String.raw`(?<![\w.])(?:[\w\-]{1,63}\.){1,8}(?!${FILE_EXTENSION}:)[A-Za-z\d\-]{1,63}(?::\d{1,5})?:`,
   ipv6: String.raw`\[[\da-fA-F:.]{2,45}(?:%\w{1,32})?\](?::\d{1,5})?:`, // `[::1]:/mnt/data/a.csv`, `[fe80::1%25eth0]:`
   // `db-1:/mnt/data/a.csv`, `nas01:`, `host:`
@@ -40,7 +39,7 @@ export const ON_OTHER_SYSTEM = {
 };
 
 const QUOTE = "[\"'`”’»]";
-/** More text before a path on another system. These patterns are not used for bare names: prose has the same text before them. */
+/** More text before a path on another system. Not used for bare names, because prose has the same text before a bare name. */
 export const BEFORE_OTHER_PATH = {
   word: String.raw`(?<![\p{L}\p{N}_.\-])(?!(?:${LABEL}):)[a-z][a-z\d_]{0,62}:`, // `titan:/mnt/data/a.csv`, `web_1:`
   variable: String.raw`\$\{\w{1,63}\}:|\$\w{1,63}:`, // `$HOST:/mnt/data/a.csv`, `${HOST}:`

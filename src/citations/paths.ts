@@ -15,11 +15,11 @@ import { decode, endOfMatch, withPlainTypography } from "./spelling.js";
 export interface PathMentions {
   found: Found[];
   missed: UnresolvedMention[];
-  /** Mentions that are neither cited nor reported: paths that lead out of the root, and mentions that the API already cited. */
+  /** Mentions that are neither cited nor reported: paths that lead out of the root, and mentions that an annotation covers. */
   ignored: Outcome[];
 }
 
-/** Returns every mention by path. `covered` holds the ranges that the API cited. */
+/** Returns every mention by path. `covered` holds the ranges that the part's annotations cover. */
 export function pathMentions(
   text: string,
   files: Files,
@@ -54,17 +54,17 @@ function record({ found, missed, ignored }: PathMentions, outcome: Outcome, cove
   else ignored.push(outcome);
 }
 
-/** Returns the outcome of a mention for its repetition `by` characters later. */
+/** Returns the same outcome for the repetition of its mention `by` UTF-16 units later. */
 function shifted(outcome: Outcome, by: number): Outcome {
   return { ...outcome, start: outcome.start + by, end: outcome.end + by };
 }
 
-/** The longest name that file systems allow. */
+/** The maximum length of a file name in common file systems. */
 const LONGEST_NAME = 255;
 const REST_OF_NAME =
   /(?:[^\S\r\n][^\s/.,;:!?…"'`|<>[\]]{1,255}){0,2}[^\S\r\n][^\s/,;:!?…"'`|<>[\]]{0,255}\.[a-z]/iy;
 
-/** The parts of a text that belong to mentions by path. Lookups are fast if the offsets mostly ascend. */
+/** Tells which parts of a text belong to mentions by path. Calls are fast if their offsets mostly ascend. */
 export class PathText {
   readonly #text: string;
   readonly #mentions: Cursor<Outcome>[];
@@ -91,7 +91,7 @@ export class PathText {
   }
 }
 
-/** Returns what a mention means. A path ends at `limit`, where the next mention starts, at the latest. */
+/** Returns what a mention means. `limit` is where the next mention starts (see {@link endOfUnknown}). */
 function outcomeOf(text: string, mention: PathMention, files: Files, limit: number): Outcome {
   const { start, relativeStart, root } = mention;
   if (!mention.hasSlash) return missed(text, start, relativeStart, "directory");
@@ -131,8 +131,9 @@ interface Candidate {
 }
 
 /**
- * Returns the file whose path the text spells. It looks in the longest of `folders` first and in the root last. The longest
- * exactly spelled path wins over a look-alike, except if {@link isLikelier} returns true for the look-alike.
+ * Returns the outcome for the file whose path the text spells, or `undefined` if the text spells no file's path. It looks in the
+ * longest of `folders` first and in the root last. The longest exactly spelled path wins over a look-alike, except if
+ * {@link isLikelier} returns true for the look-alike.
  */
 function outcomeOfKnown(
   text: string,

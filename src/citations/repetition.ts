@@ -1,7 +1,7 @@
 /** Detects a mention that a text repeats at a fixed distance, so that its file is looked up only once. */
 import { LONGEST_PATH } from "./mentions.js";
 
-/** How many characters before and after the start of a mention can affect its meaning. */
+/** How many UTF-16 units before and after the start of a mention can affect its meaning. */
 const LOOKBACK = 512;
 const LOOKAHEAD = LONGEST_PATH + LOOKBACK;
 
@@ -9,7 +9,7 @@ const LOOKAHEAD = LONGEST_PATH + LOOKBACK;
 export class Repetition {
   readonly #text: string;
   #period = 0;
-  /** Up to this offset, each character equals the character `#period` characters later. */
+  /** From the start of the comparison up to this offset, each UTF-16 unit equals the unit `#period` units later. */
   #end = 0;
 
   constructor(text: string) {

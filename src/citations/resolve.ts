@@ -32,11 +32,14 @@ export interface ResolveOptions {
 
 /** The result of {@link resolveFileCitations}. */
 export interface Resolution {
-  /** The missing annotations in the API's shape and in the text's order. Annotations that the part already has are not included. */
+  /** The missing annotations, in the API's shape and the text's order. Annotations that the part already has are not included. */
   annotations: ContainerFileCitation[];
   /** The citations in `annotations`, each with the kind of its match and its range in UTF-16 offsets. */
   citations: RecoveredCitation[];
-  /** The mentions without a citation. Mentions in code blocks and bare mentions of uploads are not listed. */
+  /**
+   * The mentions that mean no file or could mean several. Mentions in code blocks and link labels, and bare mentions of uploads,
+   * are not listed.
+   */
   unresolved: UnresolvedMention[];
 }
 
@@ -79,7 +82,7 @@ function isArrayOfObjects(value: unknown): boolean {
   return Array.isArray(value) && value.every(isRecord);
 }
 
-/** Options that only a repair passes. */
+/** The options of {@link resolveWithIndex}. Only the repair of a response passes the options that are added here. */
 interface IndexedResolveOptions extends ResolveOptions {
   /** Decides which look-alikes may be cited. Default: all. */
   acceptLookAlike?: AcceptLookAlike | undefined;
@@ -89,7 +92,7 @@ interface IndexedResolveOptions extends ResolveOptions {
   markup?: Markup | undefined;
 }
 
-/** Like {@link resolveFileCitations}, for checked input and with an index that can be used for many texts. */
+/** Like {@link resolveFileCitations}, but takes an index, which can be used for many texts, and does not check its arguments. */
 export function resolveWithIndex(
   text: string,
   index: FileIndex,
@@ -104,7 +107,6 @@ export function resolveWithIndex(
 ): Resolution {
   const given = annotations ?? [];
   const { citations: citedByApi, covered, unit } = citedRanges(text, given, indexUnit, roots);
-  // Find the mentions and their files.
   const files = { index, acceptLookAlike };
   const paths = settleLookAlikes(text, pathMentions(text, files, finderOf(roots), covered), citedByApi);
   const isElsewhere = statesOtherFolder(text, paths.missed, roots);
@@ -115,7 +117,6 @@ export function resolveWithIndex(
     return { annotations: [], citations: [], unresolved: [] };
   }
 
-  // Choose the mentions to cite and write their annotations.
   const { cited, unresolved } = choose({ text, markup, given, covered, paths, names, narrowName });
   const citations = toCitations(text, cited, unit);
   return { annotations: citations.map(({ annotation }) => annotation), citations, unresolved };

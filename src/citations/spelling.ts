@@ -26,7 +26,7 @@ export function readLiteral(text: string, at: number): Reading {
   const base = text.codePointAt(at)!;
   let end = at + (base > 0xffff ? 2 : 1);
   if (base < 0x80) {
-    // "a//b" is the same path as "a/b".
+    // A run of slashes is read as one: "a//b" is the same path as "a/b".
     if (base === 0x2f) while (text[end] === "/") end++;
     return { meant: text[at]!, end }; // marks after an ASCII character are read separately
   }
@@ -91,12 +91,15 @@ export function testAt(pattern: RegExp, text: string, at: number): boolean {
   return pattern.test(text);
 }
 
-/** Returns where `pattern`, which must be sticky, stops matching at `at`; without a match, `at`. Creates no match array. */
+/**
+ * Returns where the match of `pattern` at `at` ends. Without a match, returns `at`. `pattern` must be sticky. Unlike
+ * {@link matchAt}, it creates no array for the match.
+ */
 export function endOfMatch(pattern: RegExp, text: string, at: number): number {
   return testAt(pattern, text, at) ? pattern.lastIndex : at;
 }
 
-/** Returns whether an ASCII letter or digit is at `at`. A fast check before slower ones. */
+/** Returns whether an ASCII letter or digit is at `at`. Faster than a regular expression. */
 export function isWordCharacter(text: string, at: number): boolean {
   const code = text.charCodeAt(at);
   return (code >= 0x30 && code <= 0x39) || ((code | 0x20) >= 0x61 && (code | 0x20) <= 0x7a);

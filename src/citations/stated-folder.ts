@@ -4,23 +4,23 @@ import { extensionOf, type IndexedFile } from "./file-index.js";
 import type { Range } from "./ranges.js";
 import { decode, fold } from "./spelling.js";
 
-/** How many characters between a folder and a name are read. */
+/** The maximum distance between a folder and a name, in UTF-16 units. */
 const REACH = 2000;
 /** Text between a folder and a name in the folder: `"/mnt/data/q3", "name": "a.csv"`, `/mnt/data/q3: a.csv`. */
 const IN_FOLDER = /^[`*_"')\]]{0,4}(?:\s{0,4}[:：]|,\s{0,4}"\w{1,30}"\s{0,4}:)\s{0,4}[`*_"'([]{0,4}$/;
-/** The rest of a folder's line: `:**`. */
+/** The rest of a line that ends with a folder: `:**`. */
 const LINE_END = /^[`*_"')\]]{0,4}\s?[:：]?[`*_"')\]]{0,4}\s{0,4}$/;
 /** The beginning of an item in a list or a file tree. */
 const ITEM = /^\s{0,40}(?:[-*+•|├└│]|\d{1,3}[.)])/;
-/** An item up to a name at its beginning. */
+/** The beginning of an item, up to a name with which the item begins. */
 const ITEM_START = /^\s{0,40}(?:[-*+•|├└│─\s]{1,40}|\d{1,3}[.)])[`*_"'([\s]{0,6}$/;
 /** Text between a name and its folder: `a.csv in /mnt/data/q3`, `"a.csv", "dir": "/mnt/data/q3"`. */
 const FOLDER_AFTER =
   /^",\s{0,4}"\w{1,30}"\s{0,4}:\s{0,4}"$|^[`*_"')\]]{0,4}\s{1,4}(?:(?:is|are|was|were|now) ){0,2}(?:in|into|to|under|inside)\s{1,4}(?:the )?(?:folder |directory )?[`*_"'([]{0,4}$/i;
 
 /**
- * Returns a function that tells whether the text states another folder for a name than that of each of its files. Calls must come
- * in the text's order.
+ * Returns a function that tells whether the text states a folder for a name, and none of the files with that name is in this
+ * folder. The function must be called for the names in the text's order.
  */
 export function statesOtherFolder(
   text: string,
@@ -58,7 +58,7 @@ function isList(between: string): boolean {
   const items = lines.filter((line) => line.trim() !== "");
   const isHeading = /[:：]/.test(heading!) || /^[├└]/.test(items[0] ?? "");
   if (!isHeading || !LINE_END.test(heading!) || !ITEM_START.test(items.at(-1) ?? "")) return false;
-  // An item that is less indented belongs to another list.
+  // An item that is less indented than the first item belongs to another list.
   const indent = indentOf(items[0]!);
   return items.every((item) => ITEM.test(item) && indentOf(item) >= indent);
 }

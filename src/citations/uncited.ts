@@ -1,4 +1,4 @@
-/** Decides, before any list of files is requested, whether a text may lack a citation. If none can be missing, no list is requested. */
+/** Decides whether a text may lack a citation. The list of files is requested only if a citation may be missing. */
 import type { Annotation, IndexUnit } from "../types.js";
 import { coveredRanges } from "./index-units.js";
 import { Markup } from "./markup/markup.js";

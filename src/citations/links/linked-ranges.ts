@@ -13,7 +13,7 @@ export interface TextWithLinks {
   replacements: readonly Replacement[];
 }
 
-/** Returns the text in which each replacement was made. */
+/** Returns `original` with all replacements made. */
 export function withReplacements(original: string, replacements: readonly Replacement[]): string {
   let text = "";
   let from = 0;
@@ -25,8 +25,9 @@ export function withReplacements(original: string, replacements: readonly Replac
 }
 
 /**
- * Returns the annotations with their ranges in the text with links: the same array if no range changes. The range of a container
- * file citation becomes the range of its URL. All other ranges move with the text. `0..0` stays.
+ * Returns the annotations with their ranges in the text with links. The range of a container file citation becomes the range of
+ * its URL. All other ranges move with the text. An annotation with the range `0..0` stays unchanged. Returns the same array if
+ * nothing was replaced or no annotation has a range.
  */
 export function movedAnnotations(
   { original, text, replacements }: TextWithLinks,
@@ -45,7 +46,8 @@ export function movedAnnotations(
     const meant = meantRange(original, range);
     return byMention.get(meant.start) ?? urlFor(moves, meant) ?? movedRange(moves, range);
   });
-  // If both units give the same offsets in the model's text, `unit` does not show the unit of the annotations.
+  // If both units give the same offsets in the model's text, `unit` does not show the unit of the annotations. With `"auto"`, the
+  // result then counts in code points, as the API does.
   const isUtf16 = indexUnit === "utf-16" || (unit === "utf-16" && rangesDiffer(original, indexUnit));
   const ends = moved.flatMap(({ start, end }) => [start, end]).sort((a, b) => a - b);
   const indices = isUtf16 ? ends : toCodePoints(text, ends);
@@ -60,7 +62,7 @@ export function movedAnnotations(
 
 const ASTRAL = /[\ud800-\udbff][\udc00-\udfff]/;
 
-/** Returns whether the two units give different offsets in the text. Only then can the annotations show their unit. */
+/** Returns whether the annotations can show their unit: it is not given, and the two units give different offsets in the text. */
 function rangesDiffer(original: string, indexUnit: IndexUnit): boolean {
   return indexUnit === "auto" && ASTRAL.test(original);
 }
@@ -108,7 +110,7 @@ function movedOffset(moves: readonly Move[], offset: number, inside: "movedStart
   return offset < move.end ? move[inside] : offset + move.movedEnd - move.end;
 }
 
-/** Returns the citations that no annotation covers, with indices in the unit of the annotations. */
+/** Returns the citations that no container file citation covers, with indices in the unit of the annotations. */
 export function uncitedLinks(
   original: string,
   annotations: readonly Annotation[],

@@ -1,10 +1,11 @@
 /**
- * Replaces the links in a text that arrives piece by piece. Text that can belong to a mention is held until the caller has decided
- * what the mention becomes. All other text is passed on at once.
+ * Replaces the links in a text that arrives piece by piece. Text that can belong to a mention is held until the caller has
+ * decided what replaces the mention. All other text is passed on at once.
  *
  * What is held and what a decision sees depends only on the text up to the end of the mention (see mention-end.ts). So the result
  * is the same however the text is cut into pieces.
- * Long, as it holds the state of one text in one place.
+ *
+ * This file is long because one class holds the whole state of a text.
  */
 import { OpenBlocks } from "../markup/code-blocks.js";
 import { closingBracket, placeOf } from "../markup/places.js";
@@ -13,16 +14,20 @@ import type { Range } from "../ranges.js";
 import { endOfMention, endOfName, hasOpenSpan, type OpenMention, startOfMarkup } from "./mention-end.js";
 import { type Mark, type Marks, marksOf } from "./text-marks.js";
 
-/** A mention is held until it has this many UTF-16 units. */
+/** The maximum length of a held mention in UTF-16 units. A longer mention is given up. */
 const LONGEST_HELD = 4096;
-/** How far the text before a mention is read to find the markup around the mention: usually, and if the markup is longer. */
+/** How many UTF-16 units before a mention are read to find the markup around the mention. */
 const USUAL_WINDOW = 300;
+/** How many UTF-16 units before a mention are read at most, if that markup starts earlier. */
 const LONGEST_WINDOW = 2000;
 /** How far back a search starts, to find a mark that was cut between two pieces. */
 const LONGEST_MARK = 256;
 /** The buffer is cut when it has this much text that is no longer needed. */
 const MOST_READ = 65_536;
-/** The beginning of a line shows whether the line is code, and the beginning of a text whether the text is JSON. */
+/**
+ * How much of the beginning of a line and of the text is kept, in UTF-16 units. The beginning of a line shows whether the line is
+ * code. The beginning of the text shows whether the text is JSON.
+ */
 const LONGEST_HEAD = 1000;
 
 /** A mention that has ended, with the text around it. */
@@ -31,7 +36,7 @@ export interface Candidate {
   isPath: boolean;
   /** The text from the start of the mention's paragraph, or less, to where the mention has ended. */
   window: string;
-  /** The offsets in `window` of the mention's start and of the character that ends the mention. */
+  /** Offsets in `window`: where the mention starts, and the offset after the character that ends the mention. */
   at: number;
   nameEnd: number;
   /** Where the mention starts in the whole text, in UTF-16 units and in code points. */
@@ -54,12 +59,12 @@ interface HeldMention extends OpenMention {
   /** Where the text is held from: the mention's start, or the markup right before it. */
   heldFrom: number;
   isPath: boolean;
-  /** Where the search for the end of the name starts, and the end if it was found. */
+  /** Where the search for the end of the name starts, and the offset after the character that ends the name, if it was found. */
   nameFrom: number;
   nameEnd?: number | undefined;
 }
 
-/** Matches the end of a text if the destination of a link or the value of an attribute comes next. */
+/** Matches the end of a text if the destination of a link or the value of an attribute may come next. */
 const OPENER_AT_END = /(?:\](?:\(|:)?|=)\s{0,8}\\?["'<]?\s{0,8}$/;
 const JSON_START = /^\s*(?:\{\s*["}]|\[\s*(?:\n|\{|\[\s*[{"\d\n]))/;
 
@@ -68,18 +73,18 @@ export class LinkedText {
   readonly replacements: Replacement[] = [];
   readonly #roots: readonly string[];
   readonly #marks: Marks;
-  /** The end of the text so far. Unless noted otherwise, the offsets below count from the start of the buffer. */
+  /** The last part of the text so far. Unless noted otherwise, the offsets below count from the start of the buffer. */
   #buffer = "";
   /** Where the buffer starts in the text. */
   #start = 0;
   #isEnded = false;
-  /** Whether a piece was added after the last search for a mark. */
+  /** True if a piece was added after the last search for a mark. */
   #hasNewPiece = false;
   /** All marks before this offset are decided. */
   #scanned = 0;
   /** The text before this offset can be sent. */
   #limit = 0;
-  /** How much of the text was sent (offset in the text), and the next replacement to send. */
+  /** The offset in the whole text up to which text was sent, and the index of the next replacement to send. */
   #sent = 0;
   #nextToSend = 0;
   #open: HeldMention | undefined;
@@ -95,7 +100,7 @@ export class LinkedText {
   #head = "";
   #points = { at: 0, count: 0 };
 
-  /** `holdsLabels`: labels are held too, so that a note can replace a whole link. */
+  /** If `holdsLabels` is true, labels are held too, so that a note can replace a whole link. */
   constructor(roots: readonly string[], holdsLabels: boolean) {
     this.#roots = roots;
     this.#marks = marksOf(roots, holdsLabels);
@@ -113,7 +118,7 @@ export class LinkedText {
     this.#isEnded = true;
   }
 
-  /** Whether nothing is held, and the text does not end with the beginning of a link's destination. */
+  /** True if nothing is held, and the text does not end with markup that a link's destination may follow. */
   get isIdle(): boolean {
     return this.heldLength === 0 && !this.#label && !OPENER_AT_END.test(this.#buffer.slice(-LONGEST_MARK));
   }
@@ -123,17 +128,17 @@ export class LinkedText {
     return this.#start + this.#buffer.length - this.#sent;
   }
 
-  /** Whether a path is held. The files of its container will be needed. */
+  /** True if a path is held. To decide it, the caller will need the files of its container. */
   get isPathOpen(): boolean {
     return this.#open?.isPath === true;
   }
 
-  /** Whether the whole text is JSON, judging by its beginning. */
+  /** True if the whole text is JSON, judging by its beginning. */
   get isJson(): boolean {
     return JSON_START.test(this.#head);
   }
 
-  /** Returns the next mention to decide, or `undefined` if none has ended yet. It stays the next one until it is decided. */
+  /** Returns the next mention to decide, or `undefined` if none has ended yet. Returns the same mention until it is decided. */
   candidate(): Candidate | undefined {
     for (;;) {
       this.#scan();
@@ -145,7 +150,7 @@ export class LinkedText {
     }
   }
 
-  /** Returns the candidate. Drops it and returns `undefined` if it is in prose and is no path after all, as in `/mnt/database`. */
+  /** Returns the open mention, or drops it and returns `undefined` if it is in prose and no path, as in `/mnt/database`. */
   #candidateOf(open: HeldMention, end: number): Candidate | undefined {
     const from = this.#windowStart(open);
     const window = this.#buffer.slice(from, end);
@@ -165,7 +170,7 @@ export class LinkedText {
     };
   }
 
-  /** Makes the candidate longer, because a known name continues after its end. Returns false if the text ends there. */
+  /** Makes the candidate longer, because a known name may continue after its end. Returns false if the text ends there. */
   extend(): boolean {
     const open = this.#open!;
     if (open.nameEnd! >= this.#buffer.length && this.#isEnded) return false;
@@ -175,8 +180,8 @@ export class LinkedText {
   }
 
   /**
-   * Replaces a range of the text (offsets in the whole text) and ends the candidate. Returns false if the range starts before the
-   * text that is held, as part of it may be sent.
+   * Replaces a range of the text (offsets in the whole text) and ends the candidate. If the range starts before the held text,
+   * part of it may already be sent: then nothing is replaced, and the result is false.
    */
   replace(replacement: Replacement): boolean {
     const heldFrom = Math.min(this.#open!.heldFrom, this.#label?.start ?? Infinity);
@@ -191,13 +196,13 @@ export class LinkedText {
     return true;
   }
 
-  /** Leaves the candidate as the model wrote it. `end`: where its mention ends in the text, if that is known. */
+  /** Leaves the candidate as the model wrote it. `end` is where its mention ends in the text, if that is known. */
   leave(end?: number): void {
     const open = this.#open!;
     this.#decide(Math.max(open.start + 1, end === undefined ? 0 : end - this.#start));
   }
 
-  /** Returns the text that can be sent now, once. */
+  /** Returns the text that can be sent now and that no earlier call returned. */
   take(): string {
     const end = this.#start + this.#limit;
     let taken = "";
@@ -215,13 +220,13 @@ export class LinkedText {
     return taken;
   }
 
-  /** Gives up the mention that is held, and returns all text. Mentions in later pieces are found again. */
+  /** Gives up the mention that is held, and returns all text not sent yet. Mentions in later pieces are still found. */
   release(): string {
     this.giveUp();
     return this.take();
   }
 
-  /** Gives up the mention that is held. All text can be sent then. */
+  /** Gives up the mention that is held, so that all text can be sent. */
   giveUp(): void {
     this.#open = undefined;
     this.#label = undefined;
@@ -239,7 +244,7 @@ export class LinkedText {
     this.#limit = this.#label ? Math.min(held, this.#label.start) : held;
   }
 
-  /** Reads up to the end of the open comment or script. Returns false if that end is not in the text yet. */
+  /** Reads up to the end of the open comment, script or style sheet. Returns false if that end is not in the text yet. */
   #endRaw(): boolean {
     const { start, closer } = this.#raw!;
     closer.lastIndex = Math.max(start, this.#scanned - LONGEST_MARK);
@@ -251,7 +256,7 @@ export class LinkedText {
 
   /** Reads the next mark. Returns false if more text is needed. */
   #readMark(): boolean {
-    // A mark can have been cut only where a piece was added.
+    // A mark can begin before `#scanned` only if it was cut at the end of a piece and the next piece completes it.
     const from = this.#hasNewPiece ? Math.max(0, this.#scanned - LONGEST_MARK) : this.#scanned;
     this.#hasNewPiece = false;
     const mark = this.#marks.next(this.#buffer, from, this.#scanned);
@@ -279,7 +284,7 @@ export class LinkedText {
     return kind === "destination" ? this.#openDestination(start, end) : this.#openPath(mark);
   }
 
-  /** Returns where the search continues if a mark is in a code block. Returns `undefined` if it is not in one. */
+  /** Returns where the search continues if a mark is in a code block, or `undefined` if the mark is not in a code block. */
   #behindCode(mark: Mark, at: number): number | undefined {
     // A path mark includes the backticks before the path. They can be the fence that opens the code block.
     if (mark.kind === "path" && this.#isCode(mark.core)) return mark.core + 1;
@@ -310,7 +315,7 @@ export class LinkedText {
     return true;
   }
 
-  /** Holds a link's destination. `opener`: where the brackets before it start. */
+  /** Holds a link's destination, which starts at `start`. `opener` is the offset of the markup before it, such as `](`. */
   #openDestination(opener: number, start: number): boolean {
     const isPath = this.#marks.isPathAt(this.#buffer, start);
     const place = placeOf(this.#buffer, start, true);
@@ -318,7 +323,7 @@ export class LinkedText {
     return this.#hold({ heldFrom: start, start, place, isPath: isPath !== false, nameFrom: start }, opener);
   }
 
-  /** Holds a path in prose. Returns false if only more text shows whether the mark is a path. */
+  /** Holds a path in prose. Returns false if more text is needed to tell whether the mark is a path. */
   #openPath({ start: heldFrom, core, end }: { start: number; core: number; end: number }): boolean {
     const isPath = this.#marks.isPathAt(this.#buffer, core);
     if (isPath === undefined && !this.#isEnded) {
@@ -330,16 +335,19 @@ export class LinkedText {
     return this.#hold({ heldFrom, start: core, place, isPath: true, nameFrom: end }, heldFrom);
   }
 
-  /** Holds a mention. `markup`: where the markup around the mention starts. This can be in the previous paragraph. */
+  /** Holds a mention. `markup` is where the markup around the mention starts, possibly in the previous paragraph. */
   #hold(open: Omit<HeldMention, "paragraph">, markup: number): boolean {
     this.#open = { ...open, paragraph: Math.min(markup, this.#paragraphFrom(open.start)) };
     this.#scanned = open.heldFrom;
     return true;
   }
 
-  /** Returns where the open mention has ended, or `undefined` if that is not in the text yet. Gives up a mention that is too long. */
+  /**
+   * Returns where the open mention has ended. Returns `undefined` if that is not in the text yet, or if the mention is too long
+   * and is given up.
+   */
   #endOf(open: HeldMention): number | undefined {
-    // The rest of the text does not matter. Without this limit, a text that never ends a path would take quadratic time.
+    // A longer mention is given up anyway. Without this limit, a text that never ends a path would take quadratic time.
     const text = this.#buffer.slice(0, open.start + LONGEST_HELD + 1);
     const isEnded = this.#isEnded && text.length === this.#buffer.length;
     open.nameEnd ??= endOfName(text, open, open.nameFrom) ?? (isEnded ? text.length : undefined);

@@ -1,11 +1,11 @@
-/** Finds where a mention has ended in a text that still grows: from there on, more text cannot change what the mention becomes. */
+/** Finds where a mention has ended in a text that still grows: later text cannot change what the mention means. */
 import { readSpans } from "../markup/code-spans.js";
 import { closingBracket, LONGEST_LABEL, type Place } from "../markup/places.js";
 
 /** A text of which only the beginning is known. */
 export interface GrowingText {
   text: string;
-  /** No more text follows. */
+  /** True if no more text follows. */
   isEnded: boolean;
 }
 
@@ -17,7 +17,7 @@ export interface OpenMention {
   place: Place;
 }
 
-/** A character that no path without quotes contains. A known file name may contain it nevertheless. */
+/** A character that ends a path without quotes, unless it belongs to a known file name. */
 const TERMINATOR = /[\s"'`|<>“”‘’«»「」『』【】《》〈〉，。、；：！？…]/g;
 const LINE_END = /\n/g;
 const END_OF_UNQUOTED = /[\s>]/g;
@@ -32,8 +32,8 @@ function after(pattern: RegExp, text: string, from: number): number | undefined 
 }
 
 /**
- * Returns the offset after the character that ends the path or name itself, or `undefined` if it is not in the text yet. `from`:
- * where that character is looked for. It is after the mention's start, or where a known file name has gone on.
+ * Returns the offset after the character that ends the path or name itself, or `undefined` if it is not in the text yet. The
+ * search starts at `from`: in the mention, or, if a known file name contains such a character, after this character.
  */
 export function endOfName(text: string, { place }: OpenMention, from: number): number | undefined {
   const { kind, closer } = place;
@@ -55,8 +55,8 @@ function afterParenthesis(text: string, from: number): number | undefined {
 }
 
 /**
- * Returns where a mention has ended, given the offset after its name, or `undefined` if that is not in the text yet. In prose, the
- * markup around the mention must have ended too: a code span, the label of a link, a string in JSON.
+ * Returns where a mention has ended, given the offset after its name, or `undefined` if that is not in the text yet. In prose,
+ * the markup around the mention must have ended too: a code span, the label of a link, a string in JSON.
  */
 export function endOfMention(
   growing: GrowingText,
@@ -80,7 +80,10 @@ export function endOfMention(
   return last;
 }
 
-/** A JSON string ends with a quote. The next character shows whether the string is a whole value. */
+/**
+ * Returns the offset after the next visible character if the mention is in quotes, or `undefined` if it is not in the text yet.
+ * That character shows whether the quoted string is a whole JSON value. For a mention without quotes, returns `nameEnd`.
+ */
 function endOfString(text: string, { start }: OpenMention, nameEnd: number): number | undefined {
   const isQuoted = text[start - 1] === '"' && text[nameEnd - 1] === '"';
   return isQuoted ? after(NOT_SPACE, text, nameEnd) : nameEnd;
@@ -89,7 +92,10 @@ function endOfString(text: string, { start }: OpenMention, nameEnd: number): num
 /** A run of backticks, or the end of a paragraph with the characters that show it. */
 const TICKS_OR_BREAK = /`+|\n[ \t>]{0,99}(?:\r?\n|[-+*#|]|\d{1,9}[.)])/g;
 
-/** Returns where the code span around the mention ends, if one may be open. A paragraph's end closes it too. */
+/**
+ * Returns where the code span around the mention ends: at its closing backticks or at the paragraph's end. Returns `undefined` if
+ * that is not in the text yet. If no code span may be open, returns the mention's start.
+ */
 function endOfSpan({ text, isEnded }: GrowingText, { paragraph, start }: OpenMention): number | undefined {
   const open = new Set(readSpans(text.slice(paragraph, start), []).open.map(({ length }) => length));
   if (open.size === 0) return start;
@@ -103,14 +109,14 @@ function endOfSpan({ text, isEnded }: GrowingText, { paragraph, start }: OpenMen
   return undefined;
 }
 
-/** Returns whether a run of backticks in the text before an offset would be closed by a later run of the same length. */
+/** Returns whether `lead` has a run of backticks that a later run of the same length, after `lead`, would close. */
 export function hasOpenSpan(lead: string): boolean {
   return readSpans(lead, []).open.length > 0;
 }
 
 /**
- * Returns the offset from which to read the markup around a mention: `distance` before the mention, or earlier if that offset is
- * inside a code span or a label. The result is never before `paragraph`.
+ * Returns the offset from which to read the markup around a mention: `distance` before the mention, or earlier if a code span or
+ * an open run of backticks starts before that offset and reaches beyond it. The result is never before `paragraph`.
  */
 export function startOfMarkup(text: string, paragraph: number, start: number, distance: number): number {
   let from = start - distance;
@@ -125,8 +131,8 @@ export function startOfMarkup(text: string, paragraph: number, start: number, di
 const REFERENCE_END = /[\]\n]/g;
 
 /**
- * Returns where a link ends if the mention is in its label, or `undefined` if that end is not in the text yet. For a mention outside
- * of labels, returns the mention's start.
+ * Returns where a link ends if the mention is in its label, or `undefined` if that end is not in the text yet. For a mention
+ * outside of labels, returns the mention's start.
  */
 function endOfLabel(text: string, { paragraph, start }: OpenMention): number | undefined {
   if (!isInBrackets(text, Math.max(paragraph, start - LONGEST_LABEL), start)) return start;

@@ -13,8 +13,8 @@ export interface ReplaceOptions {
   /** The unit of `start_index` and `end_index` in `annotations`. Default `"auto"`. */
   indexUnit?: IndexUnit | undefined;
   /**
-   * Mentions without a citation, as `resolveFileCitations` or a report returns them. A mention is ignored if its text is not at its
-   * range, as with mentions of another part. Default: none.
+   * Mentions without a citation, as `resolveFileCitations` or a report returns them. Mentions of other parts are ignored: their
+   * text is not at their range. Default: none.
    */
   unresolved?: readonly UnresolvedMention[] | null | undefined;
   /**
@@ -33,7 +33,7 @@ export interface ReplaceOptions {
  * | the destination of a link, an image or a reference definition | the URL replaces it; label, title and angle brackets stay |
  * | only a link's label with its brackets, only its parentheses, or the whole link | the URL replaces the link's destination |
  * | a bare path, also in quotes or brackets, an autolink, or a file name | `[filename](url)`, or `<a href>` in an HTML block |
- * | all or part of a code span | the same, without the backticks; the rest of the span stays code |
+ * | all or part of a code span | as for a bare path, without backticks around the link; the rest of the span stays code |
  * | an attribute's value, a string in JSON, text in a code block | only the URL |
  * | text in the label of a link that leads nowhere or to `#` | the URL becomes the link's destination |
  * | text in any other label, in the name of a definition, in a title, a comment, a script or a style sheet | unchanged |
@@ -42,15 +42,16 @@ export interface ReplaceOptions {
  *
  * A file name or a URL cannot break out of its place. In a URL, quotes, parentheses and characters that are invalid in URLs are
  * percent-encoded. In a file name, characters with a meaning in Markdown or HTML become entities, and control and bidi characters
- * become U+FFFD. `toUrl` decides about schemes: a `javascript:` URL is written like any other.
+ * become U+FFFD. The scheme of a URL is not checked: a `javascript:` URL from `toUrl` is written like any other.
  *
  * @param text the text of an `output_text` part.
  * @param annotations all annotations of the part. Annotations without a range, or with a range outside of the text, are ignored,
  * and so are citations that overlap.
- * @param toUrl returns the URL for a citation. It is called once per citation, in the text's order. If it returns promises, this
- * function returns a promise too. Without any citation it is not called, and the text is returned unchanged and without a promise:
- * `await` accepts both.
- * @throws {TypeError} if an argument or a returned value is invalid. The message names the value, what is expected and what it was.
+ * @param toUrl returns the URL for a citation. It is called once per citation, in the text's order. If it returns a promise,
+ * `replaceFileLinks` returns a promise too. Without any citation, `toUrl` is not called, and the result is a string, not a
+ * promise. `await` accepts both.
+ * @throws {TypeError} if an argument, or a value that `toUrl` or `onMissing` returns, is invalid. The message names the value,
+ * what is expected and what was received.
  * @example
  * ```ts
  * import { replaceFileLinks } from "openai-file-citations";
@@ -151,9 +152,9 @@ interface CitedPlace {
   place: LinkPlace;
 }
 
-/** Returns the file citations that cover part of the text. */
+/** Returns the file citations whose range is in the text and cuts no surrogate pair. */
 function citationsOf(text: string, annotations: readonly unknown[], indexUnit: IndexUnit): CitedRange[] {
-  // Annotations of all types, as `url_citation` annotations also show the unit.
+  // Includes annotations of all types, because `url_citation` annotations also show the unit of the indices.
   const ranged = (annotations.filter(isRecord) as unknown as Annotation[]).filter(isRanged);
   const { ranges } = rangesOf(text, ranged, indexUnit, DEFAULT_ROOTS);
   return ranged.flatMap((annotation, at): CitedRange[] => {

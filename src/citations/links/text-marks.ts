@@ -1,37 +1,38 @@
-/** Finds the marks in a growing text at which a link to a file, or markup that affects links, can begin. */
+/** Finds the marks in a growing text: the places where a link to a file, or markup that affects links, can begin. */
 import { literal } from "../spelling.js";
 
 /** A mark. Offsets are in UTF-16 units. */
 export type Mark =
-  /** The start of a comment, script, style sheet or text field, in which no link works, and the pattern of its end. */
+  /** The start of a comment, script, style sheet or text field, in which no link works. `closer` matches its end. */
   | { kind: "raw"; start: number; end: number; closer: RegExp }
-  /** What comes before a link's destination or an attribute's value. The destination starts at `end`. */
+  /** The markup before a link's destination or an attribute's value. The destination or the value starts at `end`. */
   | { kind: "destination"; start: number; end: number }
   /** The opening bracket of a label. The label's text starts at `end`. */
   | { kind: "label"; start: number; end: number }
-  /** A path, or the beginning of one at the end of the text. `core`: where it starts after backticks and other markup. */
+  /** A path, or its beginning at the end of the text, with the markup before it. The path itself starts at `core`. */
   | { kind: "path"; start: number; core: number; end: number };
 
 /** Finds the marks for one set of roots. */
 export interface Marks {
   /**
-   * Returns the next mark. Starts to search at `from`, and skips the marks before `seen`. Marks of the kinds `destination` and `raw`
-   * are not held, so one of them can have been cut at `seen`. It is returned if it ends after `seen`.
+   * Returns the next mark. Starts to search at `from`, and skips the marks that start before `seen`. But marks of the kinds
+   * `destination` and `raw` are not held, so `seen` can be inside one of them: such a mark is returned if it ends after `seen`.
    */
   next(text: string, from: number, seen: number): Mark | undefined;
   /** Returns whether a path starts at an offset; `undefined` if the text ends before that is certain. */
   isPathAt(text: string, at: number): boolean | undefined;
 }
 
-/** A slash in any form (see mentions.ts), or the beginning of one at the end of the text. */
+/** A slash in any form (see mentions.ts), or the beginning of an escaped or encoded slash at the end of the text. */
 const SLASH = String.raw`(?:\\{0,4}\/|\\{1,4}$|%(?:$|2(?:$|f))|&(?:$|#(?:$|4(?:$|7(?:$|;))|x(?:$|2(?:$|f(?:$|;))))))`;
 const COLON = "(?:$|:|%(?:$|3(?:$|a))|&(?:$|#(?:$|5(?:$|8(?:$|;)))))";
 const SANDBOX = String.raw`(?<![a-z\d_])s${lettersOf("andbox")}${COLON}`;
 /** Schemes that a path in prose can have. */
 const FILE_SCHEME = String.raw`(?<![a-z\d_])(?:f${lettersOf("ile")}|h${lettersOf("ttp")}(?:$|s)?)${COLON}`;
 /**
- * A run of the markup right before a path that a new link replaces or changes: backticks, `!`, `<` and backslashes. A lead has few
- * runs, and a run is short, because leads are held and read again with each delta until the path begins.
+ * The lead of a path is the markup right before it that a new link replaces or changes: backticks, `!`, `<` and backslashes. This
+ * is one run of it. A lead has few runs, and a run is short, because a lead is held and read again with each delta until the path
+ * begins.
  */
 const RUN_OF_LEAD = String.raw`(?:\x60{1,99}(?!\x60)\s{0,8}|[!<]{1,99}(?![!<])|\\{1,99}(?![\\/]))`;
 const LEAD_CHARACTERS = "`!<\\";
@@ -44,12 +45,15 @@ const RAW = String.raw`<!--|<(?:script|style|textarea)\b[^<>]{0,200}>`;
 const DESTINATION = String.raw`\]\(\s{0,8}<?\s{0,8}|\]:[ \t]{0,8}<?|\b(?:href|src|poster)\s{0,8}=\s{0,8}\\?["']?\s{0,8}`;
 const SCHEME = "(?:(?:https?|file|attachment):)?";
 
-/** Matches letters one by one. Any of them may be missing at the end of the text. */
+/** Returns a pattern for `word`, or for the beginning of `word` at the end of the text. */
 function lettersOf(word: string): string {
   return Array.from(word, (letter) => `(?:$|${literal(letter)})`).join("");
 }
 
-/** The slashes are bounded, because they are held. No path starts with more than three (see mentions.ts). */
+/**
+ * Returns a pattern for a root, or for the beginning of a root at the end of the text. The number of slashes is limited, because
+ * slashes are held. No path starts with more than three (see mentions.ts).
+ */
 function patternOf(root: string): string {
   return root
     .slice(1)
@@ -60,7 +64,7 @@ function patternOf(root: string): string {
 
 const known = new WeakMap<readonly string[], Map<boolean, Marks>>();
 
-/** Returns the marks for an array of roots. They are created once for each array. `withLabels`: labels are marks, too. */
+/** Returns the marks for an array of roots. They are created once for each array. If `withLabels`, labels are marks too. */
 export function marksOf(roots: readonly string[], withLabels: boolean): Marks {
   const ofRoots = known.get(roots) ?? new Map<boolean, Marks>();
   known.set(roots, ofRoots);
@@ -70,13 +74,13 @@ export function marksOf(roots: readonly string[], withLabels: boolean): Marks {
 }
 
 /**
- * The characters with which a mark can start. Most text has few of them, and this pattern is much faster than that of the marks. It
- * skips the inside of a run and of a row of slashes.
+ * The characters with which a mark can start. Most text has few of them, and this pattern is much faster than the pattern of the
+ * marks. It skips most of the inside of a run and of a row of slashes.
  */
 const FIRST =
   /\/(?!\/{3})|[%&\][]|(?<![`!<\\])[`!<\\]|!(?=\[)|<(?=!--|[st])|\\(?=\\{0,3}(?:\/|$))|s(?=a|rc|$)|f(?=i|$)|h(?=t|ref|$)|p(?=oster)/gi;
 
-/** Runs of markup without other text between them: where they end, and where a lead of a path can start in them. */
+/** Runs of markup without other text between them: where they end, and from where on a path's lead can start in them. */
 interface Runs {
   end: number;
   leadFrom: number;
@@ -85,9 +89,9 @@ interface Runs {
 class RootMarks implements Marks {
   /** Matches a mark at an offset. */
   readonly #pattern: RegExp;
-  /** The same without the markup before a path. */
+  /** Matches the same marks, but a path only without its lead. */
   readonly #alone: RegExp;
-  /** A path that may be incomplete at the end of the text, and one that is complete. */
+  /** `#path` matches a path that may be incomplete at the end of the text, `#whole` only a complete root or `sandbox:`. */
   readonly #path: RegExp;
   readonly #whole: RegExp;
 
@@ -128,7 +132,7 @@ class RootMarks implements Marks {
     return found ? markOf(found, pattern.lastIndex) : undefined;
   }
 
-  /** Reads the runs that start at an offset, once for all of them. */
+  /** Reads all runs that follow each other from `at` on, so that they are read only once. */
   #runsAt(text: string, at: number): Runs {
     if (!LEAD_CHARACTERS.includes(text[at]!) || LEAD_CHARACTERS.includes(text[at - 1] ?? " "))
       return { end: at, leadFrom: 0 };

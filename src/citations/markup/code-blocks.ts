@@ -2,12 +2,12 @@
 import type { Range } from "../ranges.js";
 import { endOfMatch, matchAt, testAt } from "../spelling.js";
 
-/** The block quote markers at the start of a line. All patterns for line starts are bounded to keep reading linear. */
+/** The block quote markers at the start of a line. All patterns for line starts have limits, which keeps the time linear. */
 const QUOTE = /(?:[ \t]{0,3}> ?){0,32}/y;
 const FENCE = /[ \t]{0,99}(?:(?:[-*+]|\d{1,9}[.)])[ \t]{1,9}){0,32}(`{3,}|~{3,})([^\n]*)/y;
 const INDENT = /[ \t]{0,99}/y;
 const LIST_ITEM = /[ \t]{0,99}(?:[-*+]|\d{1,9}[.)])[ \t]/y;
-/** A heading, the underline of a heading or a thematic break. An indented line after it is code, as it continues no paragraph. */
+/** A heading, its underline or a thematic break. An indented line after it is code, because that line continues no paragraph. */
 const ALONE =
   / {0,3}(?:#{1,6}[ \t]|(?:=+[ \t]?|-[- \t]*|_[ \t]{0,99}_[ \t]{0,99}_[_ \t]*|\*[ \t]{0,99}\*[ \t]{0,99}\*[* \t]*)\r?$)/my;
 
@@ -29,12 +29,12 @@ export class OpenBlocks {
     this.#reader = this.#reader.after(line);
   }
 
-  /** Whether a fenced code block is open after the lines so far. */
+  /** True if a fenced code block is open after the lines so far. */
   get isFenced(): boolean {
     return this.#reader.isFenced;
   }
 
-  /** Returns whether the next line is in a code block. `line`: the beginning of that line, up to a character of its text. */
+  /** Returns whether the next line is in a code block. `line` is that line up to a character of its text. */
   isCode(line: string): boolean {
     return this.#reader.after(line).isCode;
   }
@@ -76,7 +76,7 @@ class BlockReader {
     return this.#fence !== undefined;
   }
 
-  /** Whether the latest line, which is not blank, is in a code block. The line that closes a block does not count. */
+  /** True if the last line read is in a code block. That line must not be blank. The line that closes a block does not count. */
   get isCode(): boolean {
     return this.#fence !== undefined || this.#indented !== undefined;
   }

@@ -34,8 +34,8 @@ export function htmlBlocks(text: string, codeBlocks: readonly Range[]): Range[] 
 const RAW = /<!--.*?(?:-->|$)|<(script|style|textarea)\b[^<>]*>.*?(?:<\\?\/\1\b|$)/gis;
 
 /**
- * Returns the comments and the contents of scripts, style sheets and text fields, in which no link works. `isCode` tells whether an
- * offset is in Markdown code: HTML in code is shown as text.
+ * Returns the comments and the contents of scripts, style sheets and text fields, in which no link works. `isCode` returns
+ * whether an offset is in Markdown code: HTML in code is shown as text.
  */
 export function rawHtml(text: string, isCode: (at: number) => boolean): Range[] {
   return [...text.matchAll(RAW)]

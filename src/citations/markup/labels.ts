@@ -18,8 +18,8 @@ interface Label extends Range {
 export type IsNeeded = (start: number, end: number) => boolean;
 
 /**
- * Returns the labels of Markdown and HTML links. The attributes of a tag with a link are part of the label. Labels for which
- * `isNeeded` returns false are left out: finding a link's destination takes ten times as long as finding its brackets.
+ * Returns the labels of Markdown and HTML links. The label of an HTML link includes the opening tag with its attributes. Labels
+ * for which `isNeeded` returns false are left out: to find a link's destination takes ten times as long as to find its brackets.
  */
 export function labelsWithDestination(text: string, isNeeded: IsNeeded): Labels {
   const labels = [...markdownLabels(text, isNeeded), ...htmlLabels(text, isNeeded)].filter(

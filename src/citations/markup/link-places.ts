@@ -45,7 +45,7 @@ export class LinkPlaces {
   readonly #markup: LinkMarkup;
   readonly #definitions: Definitions;
 
-  /** `isJson` is given if `markup` is of only a piece of the text. */
+  /** `isJson` must be passed if `markup` is of only a piece of the text. */
   constructor(markup: LinkMarkup, isJson = isJsonText(markup.text)) {
     this.#text = markup.text;
     this.#markup = markup;
@@ -71,7 +71,7 @@ export class LinkPlaces {
     return kind === "destination" || (kind === "definition" && !testAt(FOOTNOTE, this.#text, start));
   }
 
-  /** Returns the place for a range that is neither a link's destination nor an attribute. `before`: the text before `range`. */
+  /** Returns the place for a range that is neither a link's destination nor an attribute. `before` is the text before `range`. */
   #placeOutsideLinks(range: Range, endOfUrl: number, before: string): LinkPlace | undefined {
     const text = this.#text;
     const { start, end } = range;
@@ -87,8 +87,8 @@ export class LinkPlaces {
   }
 
   /**
-   * Returns the place for a note about a mention. If the mention is a link's destination, the note replaces the whole link. A folder
-   * gets a note only there: "Saved in /mnt/data: a.csv" has no dead link.
+   * Returns the place for a note about a mention. If the mention is a link's destination, the note replaces the whole link. A
+   * mention of a folder gets a note only there: the folder in "Saved in /mnt/data: a.csv" is not a broken link.
    */
   placeForNote(mention: Range & Pick<UnresolvedMention, "reason">): LinkPlace | undefined {
     const place = this.placeFor(mention);
@@ -130,8 +130,9 @@ export class LinkPlaces {
 
   /**
    * Prevents the character before a new link from changing the link. `!` would make the link an image, a backslash would make the
-   * link's first bracket plain text, and with `]` the two could become a reference link. `!` and a backslash become an entity,
-   * because an entity, unlike a second backslash, means the same in Markdown and in JSON strings.
+   * link's first bracket plain text, and after `]` the link's label could become the id of a reference link. `!` and a backslash
+   * become an entity, because an entity, unlike a second backslash, means the same in Markdown and in JSON strings. After `]`, an
+   * invisible character is written.
    */
   #keepApart(place: LinkPlace): void {
     const text = this.#text;
@@ -152,7 +153,7 @@ export class LinkPlaces {
     }
   }
 
-  /** Returns the length of the backslash that escapes the character at `at`: 2 in JSON, else 1; 0 without a backslash. */
+  /** Returns the length of the backslash that escapes the character at `at`: 2 in JSON, else 1. Returns 0 if there is none. */
   #escapeBefore(at: number): number {
     const length = this.isJson ? 2 : 1;
     let first = at;
@@ -177,8 +178,8 @@ const PUNCTUATION = /[!-/:-@[-`{-~]/;
 const WORD_JOINER = "&#8288;";
 
 /**
- * Returns the place for a URL that is an attribute's value in an open tag. Returns `undefined` if the URL is elsewhere in the tag.
- * `tag` is the text of the tag up to `start`.
+ * Returns the place for a URL that is an attribute's value in an open tag. Returns `undefined` if the URL is elsewhere in the
+ * tag. `tag` is the text of the tag up to `start`.
  */
 function placeInTag(tag: string, start: number, end: number): LinkPlace | undefined {
   const value = /=\s*(\\?["'])?$/.exec(tag);
@@ -250,7 +251,7 @@ function destinationToFill(text: string, label: Range, definitions: Definitions)
   return isNowhere ? replacing(close + 2, end, "destination") : undefined;
 }
 
-/** An `<a …>` without `</a>` and the text after it, at the end of a text. */
+/** An `<a …>` that no `</a>` follows, and the text after it up to the end. */
 const OPEN_ANCHOR = /<a (?:(?!<\\?\/?a\b).)*$/is;
 
 /** Returns the place of an HTML link's `href` if it leads nowhere: `<a href="#">`, `<a href="">`. `anchor` ends at `at`. */
@@ -262,8 +263,8 @@ function hrefToFill(anchor: string, at: number): LinkPlace | undefined {
 }
 
 /**
- * Text before an offset in the title of a link or a definition: the destination and the start of the title. A lookbehind reads
- * backwards from the offset. A forward search would have to start at each bracket before the offset.
+ * Matches an offset in the title of a link or a definition by the text before it: the destination and the start of the title. The
+ * lookbehind reads backwards from the offset. A forward search would have to start at each bracket before the offset.
  */
 const TITLE =
   /(?<=(?:\]\(|(?:^|\n)[ \t>]{0,16}\[[^[\]\n]{1,200}\]:)\s{0,99}(?:<[^<>\n]{0,500}>|[^\s()<>]{1,500})\s{1,99}\\?["'(][^"()\n]{0,500})/y;

@@ -103,8 +103,8 @@ export function isEscaped(text: string, at: number): boolean {
 const BRACKET_OR_BREAK = /[[\]]|\n[ \t\r]{0,7}\n/g;
 
 /**
- * Returns where the bracket that is open at `at` closes; -1 if its paragraph ends first or it is too far away; `undefined` if
- * neither is in the text yet.
+ * Returns where the bracket that is open at `at` closes. Returns -1 if the paragraph ends first, or no closing bracket is within
+ * {@link LONGEST_LABEL}. Returns `undefined` if the text ends before either is certain.
  */
 export function closingBracket(text: string, at: number): number | undefined {
   const near = text.slice(at, at + LONGEST_LABEL);
