@@ -38,8 +38,8 @@ const DONE = { done: true, value: undefined } as const;
 
 function readerOf(body: Body): BodyReader {
   if ("getReader" in body) return body.getReader();
-  // The async iterator of a Node.js stream would add a tenth to the cost of an event stream, and cancelling it takes effect
-  // only after the next chunk.
+  // The events of a Node.js stream are used, not its async iterator. The iterator would add a tenth to the cost of an event
+  // stream, and cancelling it takes effect only after the next chunk.
   let failure: { error: unknown } | undefined;
   let wake = (): void => {};
   const fail = (error: unknown): void => {
@@ -51,7 +51,7 @@ function readerOf(body: Body): BodyReader {
   body.on("error", fail);
   const close = (): void => fail(body.errored ?? new Error("the body was closed before its end"));
   body.on("close", close);
-  if (body.destroyed) close(); // it failed before it was opened and emits no more events
+  if (body.destroyed) close(); // the body failed before this reader was made, and emits no more events
   const read = (): Promise<ReadableStreamReadResult<Uint8Array>> => {
     const value = body.read();
     if (value) return Promise.resolve({ done: false, value });

@@ -1,6 +1,6 @@
 /**
- * Changes and sends requests that have input: adds the sentence that asks for links and the `include` that asks for the outputs of
- * calls, and replaces our links in the input with the model's own text.
+ * Changes and sends requests that have input. Adds the sentence that asks for links, and the `include` that asks for the outputs
+ * of calls. Replaces our links in the input with the model's own text.
  */
 
 import { cancelBody } from "../containers/retries.js";
@@ -37,11 +37,11 @@ export interface Created {
   answer: Response;
   /** The parameters that were sent, if the body could be read. */
   params?: Record<string, unknown> | undefined;
-  /** Why the body was not read, if it is too long. */
+  /** Set if the body was too long to be read: the error for the report. */
   requestError?: Error | undefined;
 }
 
-/** What all requests of one middleware share. */
+/** The settings and the state that all requests of one middleware share. */
 export interface CreateContext {
   fetch: Fetch;
   settings: Settings;
@@ -88,8 +88,8 @@ export async function createResponse(
 }
 
 /**
- * Sends a request whose answer is not repaired. If it has input of a model, the model's own text takes the place of our links.
- * Without such links, the request is sent unchanged, and without links in the settings its body is not read.
+ * Sends a request whose answer is not repaired. If the request carries input for a model, our links in it are replaced with the
+ * model's own text. A request without such links is sent unchanged. If the option `links` is not set, no body is read.
  */
 export async function sendOther(
   input: Input,
@@ -112,7 +112,7 @@ async function bodyOf(input: Input, init: RequestInit | undefined): Promise<stri
   return readable(init?.body);
 }
 
-/** Whether a request is one object, body included. */
+/** Returns whether a request is a `Request` object with its own body. */
 function isWhole(input: Input, init: RequestInit | undefined): input is Request {
   return input instanceof Request && init?.body == null;
 }
@@ -139,7 +139,7 @@ function readable(body: unknown): string | Uint8Array | undefined {
   return typeof body === "string" || body instanceof Uint8Array ? body : undefined;
 }
 
-/** Returns the changed body. A string stays a string, because `fetch` adds a content type for strings. */
+/** Returns the body with the changed parameters. A string stays a string, because `fetch` adds a content type for strings. */
 function edited(
   body: string | Uint8Array,
   params: object,
@@ -189,7 +189,7 @@ function duplicate(answer: Response): { answer: Response; copy: ReadableStream<U
 
 const INCLUDE = /\binclude\b|\bcode_interpreter_call\.outputs\b/;
 
-/** Whether an error's body blames the request's `include`. */
+/** Returns whether an error's body names the request's `include` as the cause. */
 function namesInclude(body: Uint8Array): boolean {
   const answer = parseObject(body);
   const error = isRecord(answer?.error) ? answer.error : answer;

@@ -5,7 +5,7 @@
 
 const HOP_BY_HOP = new Set(["connection", "keep-alive", "te", "trailer", "transfer-encoding", "upgrade"]);
 
-/** Whether a header belongs to one connection. `named` are the headers that the `connection` header lists. */
+/** Returns whether a header belongs to one connection. `named` are the headers that the `connection` header lists. */
 function isHopByHop(name: string, named: readonly string[]): boolean {
   return HOP_BY_HOP.has(name) || name.startsWith("proxy-") || named.includes(name);
 }
@@ -31,7 +31,7 @@ export function withoutBodyHeaders(headers: Headers): Headers {
   return headers;
 }
 
-/** The request headers that the proxy does not pass on. It sets the first two itself; its server has answered `expect`. */
+/** The request headers that are not passed on: the proxy sets the first two itself, and its server has answered `expect`. */
 const SET_BY_PROXY = new Set(["host", "accept-encoding", "expect"]);
 
 /**

@@ -37,7 +37,7 @@ export interface FileCitationsFetchOptions extends FileCitationsOptions {
 
 const IS_WRAPPED: unique symbol = Symbol.for("openai-file-citations") as never;
 
-/** Whether a `fetch` was made by {@link createFileCitationsFetch} of this or another copy of the package. */
+/** Returns whether a `fetch` was made by {@link createFileCitationsFetch} of this or another copy of the package. */
 export function isFileCitationsFetch(fetch: unknown): boolean {
   return typeof fetch === "function" && IS_WRAPPED in fetch;
 }
@@ -107,7 +107,7 @@ interface MiddlewareContext {
   longest?: number;
 }
 
-/** Creates the middleware from settings and a memory. The proxy uses it directly, as each request has its own `onReport`. */
+/** Creates the middleware from settings and a memory. The proxy uses it directly, because each request has its own `onReport`. */
 export function createMiddleware(
   fetch: Fetch,
   { client, settings, memory, refusals, longest }: MiddlewareContext,
@@ -166,8 +166,8 @@ async function readResponse(
 
 /**
  * Returns the containers that an item of a conversation can mean: the containers of the response that made the item. If
- * that response's containers are unknown, returns the containers of the conversation. An item whose own container is known
- * cannot mean a newer container.
+ * these are unknown, returns the containers of the conversation. If they are known, the conversation's newer containers are
+ * left out, because the item cannot mean them.
  */
 function containersOfItem(
   { id, conversationId }: NonNullable<Route["item"]>,

@@ -1,7 +1,7 @@
 /**
- * Repairs the frames of one response in an event stream. Adjacent frames that need no change are sent as one slice of their chunk,
- * and are not decoded, parsed or formatted. `isRead` (stream/events.ts) names the events that are parsed.
- * Long, as all processing of a frame is in one place.
+ * Repairs the frames of one response in an event stream. Adjacent frames that need no change are sent as one slice of their
+ * chunk, and are not decoded, parsed or formatted. `isRead` (stream/events.ts) names the events that are parsed.
+ * This file is long because all processing of a frame is in one place.
  */
 
 import { andThen } from "../responses/repair.js";
@@ -19,9 +19,9 @@ import {
   typeOf,
 } from "./frames.js";
 
-/** If a delta has a slash, this many deltas are read: that delta and those before it. `](sandbox:/` takes about four. */
+/** If a delta may begin a root, this many deltas are read: it and those before it. A model writes `](sandbox:/` in about four. */
 const WATCHED_DELTAS = 16;
-/** How many more deltas are read after a delta with a slash: `/mnt`, `/data` and `/report` come one by one. */
+/** How many more deltas are read after such a delta, because `/mnt`, `/data` and `/report` come one by one. */
 const WATCHED_AFTER = 4;
 
 const NOTHING = new Uint8Array();
@@ -56,7 +56,7 @@ export class FrameRepair {
   /** A ring buffer of the latest text deltas that `stream.watch` has not seen. */
   readonly #deltas: Piece[] = [];
   #deltaCount = 0;
-  /** How many of the next deltas are read even if they have no slash. */
+  /** How many of the next deltas are read even if they cannot begin a root. */
   #watchNext = 0;
   /** The first of the deltas that were sent unread since the last frame that was read. */
   #firstUnread: Piece | undefined;
@@ -226,8 +226,8 @@ export class FrameRepair {
   }
 
   /**
-   * Returns whether a delta cannot belong to a mention, so that it is sent unread. Its text is kept: it is part of the text around
-   * a later mention.
+   * Returns whether a delta cannot belong to a mention, so that it is sent unread. Its text is kept, because it may be needed as
+   * the text before a later mention.
    */
   #passesLinks(chunk: Uint8Array, start: number, end: number): boolean {
     if (!this.#stream.isIdle || !this.#text.isPlain(chunk, start, end)) return false;
@@ -235,7 +235,7 @@ export class FrameRepair {
     return true;
   }
 
-  /** Shows the stream the text of the deltas that were sent unread. */
+  /** Passes the text of the deltas that were sent unread to the stream's repair. */
   #readUnread(): void {
     if (!this.#firstUnread) return;
     const frame = parsePiece(this.#firstUnread);
@@ -263,7 +263,7 @@ export class FrameRepair {
     if (!stream.mustTake(frame.event.type)) return bytes;
     this.#like = frame;
     this.#pending.push(frame);
-    // Parsed on demand: the frame before is usually a delta, and only an inserted event needs that number.
+    // Parsed on demand: the frame before is usually an unread delta, and only an inserted event needs its number.
     const numberBefore = (): unknown => before && parsePiece(before)?.event.sequence_number;
     return andThen(stream.take(frame.event, numberBefore), (events) => this.#write(events));
   }
@@ -293,7 +293,7 @@ export class FrameRepair {
     return own.event === event ? own.bytes : editFrame(own, event);
   }
 
-  /** Shows the stream the deltas around each slash that may begin a root. All other deltas stay unparsed. */
+  /** Passes the deltas around each slash that may begin a root to the stream's repair. All other deltas stay unparsed. */
   #watch(delta: Piece): void {
     this.#deltas[this.#deltaCount++ % WATCHED_DELTAS] = delta;
     if (this.#text.mayBeginRoot(delta.chunk, delta.start, delta.end)) this.#watchNext = WATCHED_AFTER;

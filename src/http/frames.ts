@@ -1,6 +1,6 @@
 /**
  * Handles server-sent events as bytes: finds the end of a frame, reads its event and writes a changed event into it.
- * Long, as all code that reads or writes the bytes of a frame is in one place.
+ * This file is long because all code that reads or writes the bytes of a frame is in one place.
  */
 import { concat } from "./body.js";
 import { editJson, hasByteOrderMark, parseObject } from "./json-edit.js";
@@ -225,7 +225,7 @@ const BACKSLASH = 0x5c;
 
 const LETTER_N = 0x6e;
 
-/** How many bytes of text are collected before they must be read. */
+/** The most bytes of text that `isPlain` collects. It rejects a delta that may exceed this, so that the text is read first. */
 const MOST_COLLECTED = 4096;
 /** A table of the bytes that occur in mentions and in markup that affects links. */
 const MENTION_BYTES = tableOf("%&`<!][=");
@@ -261,7 +261,7 @@ export class TextDeltas {
   #textAt = 0;
   /** The latest plain delta ended within a word. */
   #isAfterLetter = false;
-  /** The JSON of the texts of plain deltas. Most streams need no such buffer. */
+  /** The JSON of the texts of plain deltas. Created when needed, because most streams need no such buffer. */
   #collected: Uint8Array | undefined;
   #collectedLength = 0;
 
@@ -289,8 +289,8 @@ export class TextDeltas {
   }
 
   /**
-   * Whether the text of the delta from `at` to `end` may contain the beginning of a root: a slash at its end, or before the
-   * first letter of a root's folder. If the text is not found in the frame, any slash counts.
+   * Returns whether the text of the delta from `at` to `end` may contain the beginning of a root: a slash at its end, or before
+   * the first letter of a root's folder. If the text is not found in the frame, any slash counts.
    */
   mayBeginRoot(chunk: Uint8Array, at: number, end: number): boolean {
     if (!this.#hasTextAtSameOffset(chunk, at)) {
@@ -309,9 +309,9 @@ export class TextDeltas {
   }
 
   /**
-   * Returns whether the text of the delta from `at` to `end` cannot belong to a mention, if the text before it does not: it has no
-   * character that a mention needs, and no word that a scheme starts with. Collects the text of such a delta, unread. Call it for
-   * each delta, in order.
+   * Returns whether the text of the delta from `at` to `end` cannot belong to a mention, provided that the text before it does
+   * not belong to one. Such a text has no character that a mention needs, and no word that begins a scheme. Collects the text
+   * without decoding it. Call this for each delta, in order.
    */
   isPlain(chunk: Uint8Array, at: number, end: number): boolean {
     let isLetterBefore = this.#isAfterLetter;
@@ -322,7 +322,8 @@ export class TextDeltas {
     const collected = this.#collected;
     let to = this.#collectedLength;
     let index = at + this.#textAt;
-    // `isLetterBefore` is about the byte before `from`: the start of the text or the end of an escape, as `\n` is not a letter.
+    // `from` is the start of the text, or the end of its latest escape. `isLetterBefore` tells whether a letter comes before
+    // `from`. After an escape such as `\n` this is false, although the last byte of the escape is a letter.
     let from = index;
     for (; chunk[index] !== QUOTE; index++) {
       const byte = chunk[index]!;
@@ -353,7 +354,7 @@ export class TextDeltas {
     const next = chunk[at + 1]!;
     if (byte === BACKSLASH) return next !== LETTER_N;
     if (byte === SLASH) return !this.#isOrdinarySlash(next);
-    // A line feed ends the frame, so the text has no end.
+    // JSON has no raw line feed in a string: this frame ends within its text, so it must be read.
     return MENTION_BYTES[byte] === 1 || byte === LF || (!isInWord && startsScheme(chunk, at));
   }
 
@@ -389,7 +390,7 @@ function indexOf(bytes: Uint8Array, expected: Uint8Array): number {
 }
 
 function hasAt(bytes: Uint8Array, expected: Uint8Array, at: number): boolean {
-  // V8 makes all later reads slow after a single read beyond the end.
+  // A single read beyond the end of an array makes V8 slow down all later reads.
   if (at < 0 || at + expected.length > bytes.length) return false;
   for (let offset = 0; offset < expected.length; offset++) {
     if (bytes[at + offset] !== expected[offset]) return false;

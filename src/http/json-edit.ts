@@ -1,7 +1,7 @@
 /**
  * Edits JSON as bytes. Only the changed places are written. All other bytes stay the same, so `1.0`, `1e400`,
  * `9223372036854775807`, escapes, spaces and repeated keys survive, which `JSON.stringify` would rewrite.
- * Long, as all code that walks through the bytes of JSON is in one place.
+ * This file is long because all code that reads the bytes of JSON is in one place.
  */
 import { isRecord } from "../errors.js";
 
@@ -15,10 +15,10 @@ const encoder = new TextEncoder();
  * linear in the length of `json`.
  *
  * @param json UTF-8, with or without a byte order mark. `JSON.parse` must accept it.
- * @param before what `JSON.parse` returned for it.
+ * @param before what `JSON.parse` returned for `json`.
  * @param after a changed copy of `before`. The unchanged parts must be the same objects in both: they are skipped without a
  *   comparison. Changes must not be nested more than a few thousand levels deep.
- * @param start the offset at which the JSON starts, if other bytes come before it. Bytes after an object or an array are kept too.
+ * @param start the offset at which the JSON starts, if other bytes come before it. Bytes after an object or an array stay too.
  */
 export function editJson(json: Uint8Array, before: unknown, after: unknown, start = 0): Uint8Array {
   if (Object.is(before, after)) return json;
@@ -27,13 +27,13 @@ export function editJson(json: Uint8Array, before: unknown, after: unknown, star
   return editor.result();
 }
 
-/** Does the same with JSON in a string. A lone surrogate becomes U+FFFD, as when `fetch` sends the string. */
+/** Does the same as {@link editJson} with JSON in a string. A lone surrogate becomes U+FFFD, as when `fetch` sends the string. */
 export function editJsonText(json: string, before: unknown, after: unknown): string {
   if (Object.is(before, after)) return json;
   const bytes = encoder.encode(json);
   const isAscii = bytes.length === json.length;
   if (!isAscii) return withMarkDecoder.decode(editJson(bytes, before, after));
-  // The offsets are the same in the string, which saves copying and decoding the bytes.
+  // Offsets in ASCII bytes are offsets in the string too. Editing the string saves copying and decoding the bytes.
   const editor = new Editor(bytes);
   editor.change(startOfValue(bytes, 0), before, after);
   return editor.resultIn(json);
@@ -62,7 +62,7 @@ const OPEN_ARRAY = 0x5b;
 const CLOSE_ARRAY = 0x5d;
 const OPEN_OBJECT = 0x7b;
 
-/** Walks through the JSON and records the edits. Only the last of several members with the same key is read twice. */
+/** Reads the JSON once and records the edits. Only if a key is repeated, its last member is read a second time. */
 class Editor {
   readonly #json: Uint8Array;
   /** The start and end offsets of each replaced range, alternating. */
@@ -114,8 +114,8 @@ class Editor {
   }
 
   /**
-   * Changes the value that starts at `start`. Returns the offset after it. The value differs from `before` if it belongs to a member
-   * whose key is repeated later. In that case, the edits are undone at the later member.
+   * Changes the value that starts at `start` from `before` to `after`. Returns the offset after the value. If the value's key is
+   * repeated later in the same object, the bytes can differ from `before`. The edits are then undone at the later member.
    */
   change(start: number, before: unknown, after: unknown): number {
     const first = this.#json[start];
@@ -151,9 +151,9 @@ class Editor {
 
   #changeObject(start: number, before: Record<string, unknown>, after: Record<string, unknown>): number {
     const json = this.#json;
-    /** The numbers of the first edit in each changed member, and of the edit after its last. */
+    /** For each changed member: the index of its first edit, and the index after its last edit. */
     const edits = new Map<string, [first: number, next: number]>();
-    /** The offsets of the latest values of changed members whose key is repeated. */
+    /** For each changed member whose key is repeated: the offset of the last value with this key so far. */
     const repeated = new Map<string, number>();
     const keys = Object.keys(before);
     let end = start + 1;
@@ -173,7 +173,7 @@ class Editor {
         edits.set(key, [first, this.#texts.length]);
       }
     }
-    // Not in the loop: with many members of the same key, each would be changed and undone again.
+    // This is not done in the loop above: with many members of the same key, each would be changed and undone again.
     for (const [key, value] of repeated) this.change(value, before[key], after[key]);
     this.#isUnordered ||= repeated.size > 0;
     const added = Object.keys(after).filter((key) => !Object.hasOwn(before, key));
@@ -233,7 +233,7 @@ function readKey(json: Uint8Array, start: number, end: number, likely: string | 
   return JSON.parse(decoder.decode(json.subarray(start, end))) as string;
 }
 
-/** Whether the bytes from `start` to `end` are `text`, in ASCII and without escapes. */
+/** Returns whether the bytes from `start` to `end` are `text`, in ASCII and without escapes. */
 function isPlain(json: Uint8Array, start: number, end: number, text: string): boolean {
   if (end - start !== text.length) return false;
   for (let at = start; at < end; at++) {
@@ -296,7 +296,7 @@ function endOfScalar(json: Uint8Array, start: number): number {
   return at;
 }
 
-/** Whether a byte is `[`, `]`, `{` or `}`. The codes of the two pairs differ by 0x20. */
+/** Returns whether a byte is `[`, `]`, `{` or `}`. The codes of the two pairs differ by 0x20. */
 function isBracket(byte: number | undefined): byte is number {
   return byte !== undefined && ((byte | 0x20) === 0x7b || (byte | 0x20) === 0x7d);
 }

@@ -57,7 +57,7 @@ export class LaneFrames {
     this.#send(concat(this.#partial.splice(0)));
   }
 
-  /** Sends unchanged what has not been sent yet. Returns whether there was any. */
+  /** Sends all bytes that were not sent yet, unchanged. Returns whether there were any. */
   flush(): boolean | Promise<boolean> {
     const before = this.#sentCount;
     const settled = this.#waiting.size > 0 ? Promise.all(this.#waiting.values()) : undefined;
@@ -93,7 +93,7 @@ export class LaneFrames {
     if (!this.#lanes.areApart) return false;
     for (const [first, frames] of this.#byLane) {
       frames.onEvent = undefined;
-      // Most of the frames so far were not read.
+      // Set here, because most frames so far were passed on without reading their numbers.
       first.numberBefore = frames.latestNumber;
     }
     this.#splitter = new FrameSplitter();

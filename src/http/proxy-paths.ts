@@ -5,20 +5,20 @@ export const HEALTH_PATH = "/healthz";
 /** The path below which the proxy serves files. */
 export const FILES_PATH = "/files";
 
-/** Whether a request is a health check, which the proxy answers itself. */
+/** Returns whether a request is a health check, which the proxy answers itself. */
 export function isHealthCheck(method: string, pathname: string): boolean {
   return pathname === HEALTH_PATH && (method === "GET" || method === "HEAD");
 }
 
 /**
- * Whether the path of a request's target is below `/files`. The target is the one received, decoded once. The proxy answers all such
- * requests itself. So if a server in front of the proxy lets only `/files` through, no request reaches the API.
+ * Returns whether the path of a request's target is below `/files`. Decodes the target as it was received, once. The proxy
+ * answers all such requests itself. So if a server in front of the proxy lets only `/files` through, no request reaches the API.
  */
 export function isFilesTarget(target: string): boolean {
   return /^\/+files(?:\/|$)/.test(receivedPath(target));
 }
 
-/** Whether a target has `.` or `..` segments. */
+/** Returns whether a target has `.` or `..` segments. */
 export function hasSteps(target: string): boolean {
   return /(?:^|\/)\.{1,2}(?:\/|$)/.test(receivedPath(target));
 }

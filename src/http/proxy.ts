@@ -24,14 +24,14 @@ export interface ProxyOptions extends Omit<FileCitationsOptions, "onReport"> {
   maxBody: number;
   /**
    * The longest body of `POST /responses`, in bytes. Such a body is held in memory, to add the link sentence. With `files`, this
-   * applies to all requests with input, in which links are restored.
+   * applies to all requests with input, because the model's own text is put in place of the links in it.
    */
   maxJson: number;
   /** The most bytes of request bodies that are held in memory at once, for all requests together. Default: 512 MB. */
   maxHeld?: number;
   /** The longest wait for the next chunk of a request body, in milliseconds. Default: 60 s. */
   bodyIdleMs?: number;
-  /** Links that the proxy serves itself. Default: none. */
+  /** The links that the proxy writes into texts, and the files that it serves for them. Default: no links. */
   files?: ProxyFiles | undefined;
 }
 
@@ -39,7 +39,7 @@ export interface ProxyOptions extends Omit<FileCitationsOptions, "onReport"> {
 export interface ProxyFiles {
   /** The option `links`. It applies to requests with the proxy's own key. */
   links: NonNullable<FileCitationsOptions["links"]>;
-  /** Whether a request has the proxy's own key. With another key, the proxy could not open the files of the answer. */
+  /** Returns whether a request has the proxy's own key. With another key, the proxy could not open the files of the answer. */
   hasOwnKey(headers: Headers): boolean;
   /** Answers a request below `/files`. Never rejects. */
   handler(request: Request): Promise<Response>;
@@ -134,7 +134,7 @@ interface Route {
   url: string;
   /** The request is `POST /responses`. Its body is read whole, to add the link sentence. */
   isCreate: boolean;
-  /** The request creates no response, but has input in which links are restored. */
+  /** The request creates no response, but has input. If that contains links of ours, the model's own text replaces them. */
   hasInput: boolean;
 }
 
@@ -167,7 +167,7 @@ function stepsRefused(): Response {
   return apiError(400, "bad_request", "This proxy does not accept . and .. in the path of a request.");
 }
 
-/** Whether a request has a key. The API refuses requests without one, so their bodies are not held in memory. */
+/** Returns whether a request has a key. The API refuses requests without one, so their bodies are not held in memory. */
 function hasCredentials(headers: Headers): boolean {
   return headers.has("authorization") || headers.has("api-key");
 }

@@ -1,10 +1,10 @@
-/** Decides from a request's method and URL whether its answer is repaired, and what that answer holds. */
+/** Decides from a request's method and URL whether the HTTP response (the answer) is repaired, and what it contains. */
 
 import type { AnswerShape } from "./json.js";
 
 type Fetch = typeof globalThis.fetch;
 
-/** A request that is answered with a response, or with items that may be messages. */
+/** A request whose answer is repaired: it contains a response, or items that may be messages. */
 export interface Route extends AnswerShape {
   /** The request creates a response. All others read or cancel one, or read items. */
   isCreate: boolean;
@@ -14,7 +14,7 @@ export interface Route extends AnswerShape {
   item: { id: string; conversationId: string } | undefined;
   /** The URL up to `/responses` or `/conversations`: `https://api.openai.com/v1`. */
   base: string;
-  /** The query to send with every other request, such as Azure's `api-version` or a gateway's `provider`. */
+  /** The query that requests to other endpoints need too, such as Azure's `api-version` or a gateway's `provider`. */
   search: string;
 }
 
@@ -24,10 +24,10 @@ type Endpoint = Omit<Route, "isNewestFirst" | "search">;
 const RESPONSES_PATH = /^(.*)\/responses(?:\/([^/]+)(\/cancel|\/input_items)?)?\/?$/;
 const CONVERSATION_ITEMS_PATH = /^(.*)\/conversations\/([^/]+)\/items(?:\/([^/]+))?\/?$/;
 
-/** The paths of requests that have input of a model and create no response: to compact or count it, or to keep it as items. */
+/** The paths of requests that carry input for a model and create no response: they compact, count or store the input. */
 const INPUT_PATH = /\/(?:responses\/(?:compact|input_tokens)|conversations(?:\/[^/]+\/items)?)\/?$/;
 
-/** Whether a request has input of a model, although it creates no response. */
+/** Returns whether a request carries input for a model, but creates no response. */
 export function hasInput(method: string, pathname: string): boolean {
   return method === "POST" && INPUT_PATH.test(pathname);
 }
@@ -66,7 +66,7 @@ export function routeOf(input: Parameters<Fetch>[0], init: RequestInit | undefin
   };
 }
 
-/** Reading the items of a conversation, or one of them. */
+/** Returns the endpoint that reads the items of a conversation or one of them; `undefined` for any method but GET. */
 function conversationItems(path: RegExpExecArray, method: string): Endpoint | undefined {
   if (method !== "GET") return undefined;
   const [, base = "", conversationId = "", itemId] = path;
@@ -79,7 +79,7 @@ function conversationItems(path: RegExpExecArray, method: string): Endpoint | un
   };
 }
 
-/** Creating, reading or cancelling a response, or reading its input items. */
+/** Returns the endpoint that creates, reads or cancels a response, or reads its input items; `undefined` for any other. */
 function responseEndpoint(path: RegExpExecArray | null, method: string): Endpoint | undefined {
   if (!path) return undefined;
   const [, base = "", id, action] = path;
@@ -105,7 +105,7 @@ function idIn(segment: string): string {
   }
 }
 
-/** Returns the query that other endpoints get, with its question mark; empty if there is none. */
+/** Returns the query that other endpoints need too, with its question mark; empty if there is none. */
 function sharedSearch(params: URLSearchParams): string {
   const shared = [...params].filter(([name]) => !OWN_PARAMETER.test(name));
   return shared.length > 0 ? `?${new URLSearchParams(shared)}` : "";

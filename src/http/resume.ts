@@ -1,6 +1,7 @@
 /**
- * Resumes an event stream whose texts get links. The rest of the stream is not enough to make links: it can begin inside a path, and
- * the calls came before it. So the stream is requested from its start, and the events that the client already has are dropped.
+ * Resumes an event stream whose texts get links. The rest of the stream is not enough to make links: it can begin inside a
+ * path, and the calls that wrote the files came before it. So the stream is requested from its start, and the events that the
+ * client already has are dropped.
  */
 import { concat } from "./body.js";
 import { FrameSplitter, parseFrame } from "./frames.js";
@@ -52,7 +53,10 @@ export function eventsAfter(
   );
 }
 
-/** Returns a function that returns the bytes of a chunk from the first frame to send on: `undefined` before that frame. */
+/**
+ * Returns a function that takes the chunks in order. It returns the bytes of a chunk from the first frame that the client does
+ * not have, and `undefined` before that frame.
+ */
 function skipper(after: number): (chunk: Uint8Array) => Uint8Array | undefined {
   const splitter = new FrameSplitter();
   let partial: Uint8Array[] = [];

@@ -20,8 +20,8 @@ export function repairEventStream(
   const lanes = new Lanes(context);
   const frames = new LaneFrames(lanes, longest, (bytes) => controller.enqueue(bytes));
   let reading: Promise<ReadableStreamReadResult<Uint8Array>> | undefined;
-  // Returns the next chunk, or a lane that has held text for too long. If it returns a lane, the pending read continues, and a later
-  // call returns the chunk of this read.
+  // Returns the next chunk, or a lane that has held text for too long. If it returns a lane, the pending read continues, and a
+  // later call returns the chunk of this read.
   const read = (): Promise<ReadableStreamReadResult<Uint8Array> | Lane> => {
     const { overdue } = lanes;
     if (!overdue && !reading) return reader.read();

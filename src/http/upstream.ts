@@ -17,7 +17,7 @@ const DECODERS: Readonly<Record<string, () => NodeJS.ReadWriteStream>> = {
 };
 
 /**
- * A `fetch` for requests that are complete: it follows no redirects, adds only the headers that frame the body, and has no
+ * A `fetch` that sends a request as it is: it follows no redirects, adds only the headers that frame the body, and has no
  * time limit. The global `fetch` of Node.js fails if a response has not begun after five minutes.
  */
 export const fetchUpstream: typeof globalThis.fetch = async (

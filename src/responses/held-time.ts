@@ -71,7 +71,7 @@ export class HeldTime {
     }
   }
 
-  /** Aborts the running recoveries. Later ones fail at once. */
+  /** Aborts the running recoveries. Later recoveries fail at once. */
   stop(reason: unknown): void {
     this.#stopped ??= { reason };
     if (this.#caller) unfollow(this.#caller, this.#onAbort);

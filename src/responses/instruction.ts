@@ -1,4 +1,4 @@
-/** Adds the sentence to a request that asks the model for the link form that the API annotates. */
+/** Adds a sentence to requests. The sentence asks the model to write links in the form that the API annotates. */
 import { badInput, isRecord } from "../errors.js";
 import { type FileCitationsOptions, type Settings, settingsOf } from "../options.js";
 

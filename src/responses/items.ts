@@ -112,7 +112,7 @@ export function isOutputText(part: unknown): part is Record<string, unknown> & {
 /** Returns the parts of an item that can be texts, and the property that holds the parts; `undefined` if the item has none. */
 export function partsOf(item: unknown): { key: "content" | "output"; parts: readonly unknown[] } | undefined {
   if (!isRecord(item)) return undefined;
-  // One agent's answer to another. Users may read it too.
+  // A `multi_agent_call_output` is one agent's answer to another. It is included, because users may read it too.
   const key = item.type === "multi_agent_call_output" ? "output" : "content";
   const isText = key === "output" || item.type === "message";
   const parts: unknown = item[key];

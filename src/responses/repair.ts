@@ -17,7 +17,7 @@ export function annotationsOf(part: Record<string, unknown>): readonly Annotatio
     : [];
 }
 
-/** Returns a copy with some properties changed. The copy keeps all other properties, also non-enumerable ones of an SDK. */
+/** Returns a copy with some properties changed. The copy keeps all other properties, even non-enumerable ones of an SDK. */
 function copyWith<T extends object>(original: T, changes: Partial<T> | Record<string, unknown>): T {
   // The changes go into the descriptors: properties copied from a frozen object are read-only afterwards.
   const properties: PropertyDescriptorMap = Object.getOwnPropertyDescriptors(original);
@@ -58,7 +58,7 @@ export function repairPart(repair: ResponseRepair, position: PartPosition, part:
   });
 }
 
-/** Returns a part with the text and the annotations of its links: the same object if both are the same. */
+/** Returns a part with links in its text and the annotations that fit. Returns the same object if both stay the same. */
 function linkedPart(
   part: Record<string, unknown> & { text: string },
   given: readonly Annotation[],
@@ -69,7 +69,7 @@ function linkedPart(
   const all: unknown[] = Array.isArray(part.annotations) ? part.annotations : [];
   let next = 0;
   const changed = all.map((entry) => (isRecord(entry) ? annotations[next++] : entry));
-  // Log probabilities belong to tokens that are gone.
+  // Log probabilities belong to the tokens of the old text.
   const logprobs = Array.isArray(part.logprobs) && text !== part.text ? { logprobs: [] } : {};
   return copyWith(part, { annotations: [...changed, ...annotations.slice(next)], text, ...logprobs });
 }

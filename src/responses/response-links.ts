@@ -1,6 +1,6 @@
 /**
  * Writes working links into the texts of one response: into whole texts, and into texts that still stream.
- * Long, as each step from a mention to its link is a method of one object.
+ * This file is long because each step from a mention to its link is a method of one object.
  */
 import { isRanged, rangesOf } from "../citations/index-units.js";
 import { movedAnnotations, uncitedLinks, withReplacements } from "../citations/links/linked-ranges.js";
@@ -27,8 +27,8 @@ import type {
 /** Finds the files of a response for its links. */
 export interface LinkFiles {
   /**
-   * Returns the files that a piece of a text means; `undefined` if only the complete response can show it. `lastName`: the path or
-   * name at the piece's end, without the root.
+   * Returns the files that a piece of a text means; `undefined` if only the complete response can show them. `lastName`: the path
+   * or name at the piece's end, without the root.
    */
   resolvePiece(position: PartPosition, piece: string, lastName: string): Promise<PieceResolution | undefined>;
   /** Whether the response's data is inconsistent, so that no file can be found. */
@@ -50,13 +50,15 @@ export interface LinkedPart {
   isUndecided: boolean;
 }
 
-/** A whole text of the model with its annotations, and the mentions in it that mean no file. */
+/** A whole text of the model, and what is known about its files. */
 export interface WholeText {
   position: PartPosition;
   original: string;
-  /** The annotations of the part, and the citations that it lacks, in the text's order. */
+  /** The annotations that the part already has. */
   given: readonly Annotation[];
+  /** The citations that were found for the text and that `given` lacks. */
   missing: readonly ContainerFileCitation[];
+  /** The mentions that mean no file. */
   unresolved: readonly UnresolvedMention[];
 }
 
@@ -71,9 +73,9 @@ type Meaning =
   | { kind: "file"; range: Range; citation: ContainerFileCitation; found?: RecoveredCitation }
   | { kind: "missing"; mention: UnresolvedMention }
   | { kind: "nothing" }
-  /** More text is needed, or the whole response. */
+  /** It cannot be decided before more of the text (`longer`) or the whole response (`undecided`) is known. */
   | { kind: "longer" | "undecided" };
-/** A file citation and the range that it means. */
+/** A file citation and the range of the mention that it cites. */
 interface CitedRange {
   range: Range;
   citation: ContainerFileCitation;
@@ -176,7 +178,10 @@ export class ResponseLinks {
     return this.#moved(part, originalOf(part), annotations).annotations;
   }
 
-  /** Gives up a text whose beginning did not stream, because the stream was resumed in the text's middle. Held text is sent. */
+  /**
+   * Gives up a text that is not the whole text, because the stream was resumed in the text's middle. The text that is held can
+   * then be sent.
+   */
   #giveUp(part: LinkedPart): void {
     part.text.giveUp();
     this.#parts.set(`${keyOf(part.position)}, in part`, part);
@@ -251,7 +256,7 @@ export class ResponseLinks {
     return mention ? missingAt(mention) : NOTHING;
   };
 
-  /** Returns a citation of a candidate's window with the range in the whole text. */
+  /** Returns a copy of a citation whose range is in the whole text. The given range is in the candidate's window. */
   #inWholeText(citation: RecoveredCitation, { at, start, startCodePoints }: Candidate): RecoveredCitation {
     const { annotation } = citation;
     const startIndex = this.#settings.indexUnit === "utf-16" ? start : startCodePoints;
@@ -265,8 +270,8 @@ export class ResponseLinks {
   }
 
   /**
-   * Returns a function that decides the mentions of a whole text: first by the API's annotations, then as in a stream, and last by
-   * the citations and missing files that were found for the whole text.
+   * Returns a function that decides the mentions of a whole text: first by the API's annotations, then as in a stream, and last
+   * by the citations and the unresolved mentions that were found for the whole text.
    */
   #decideWhole({ original, given, missing, unresolved }: WholeText): Decide {
     // Created when first needed: in most calls, all mentions of the text are decided already.
@@ -285,7 +290,7 @@ export class ResponseLinks {
     };
   }
 
-  /** Returns the file citations by the start of the range that they mean. */
+  /** Returns the file citations as a map. The key is the start of the mention that a citation cites. */
   #byStart(original: string, annotations: readonly Annotation[]): Map<number, CitedRange> {
     const ranged = annotations.filter(isRanged);
     const { indexUnit, roots } = this.#settings;
@@ -372,19 +377,19 @@ export class ResponseLinks {
 /** Returns the meaning of a mention that an annotation of the whole text covers. */
 function knownFile(part: LinkedPart, candidate: Candidate, { range, citation }: CitedRange): Meaning {
   const { isPath, window, at, nameEnd, start } = candidate;
-  // The URL of an earlier repair is covered too.
+  // If the destination is no file's name, it is a URL that an earlier repair wrote. The annotation covers that URL.
   if (!isPath && !isFileName(window.slice(at, nameEnd))) return NOTHING;
   const end = at + range.end - start;
   if (end > window.length) return part.text.extend() ? { kind: "longer" } : NOTHING;
   return { kind: "file", range: { start: at, end }, citation };
 }
 
-/** Returns the meaning of a mention without a file. If the list is unavailable, the file may exist, so the mention gets no note. */
+/** Returns the meaning of a mention without a file. If the list is unavailable, the file may exist, so there will be no note. */
 function missingAt(mention: UnresolvedMention): Meaning {
   return mention.reason === "container-unavailable" ? NOTHING : { kind: "missing", mention };
 }
 
-/** A URL, or a path of a site. */
+/** Matches the beginning of a URL, except `attachment:` and `file:`, or of a path on a website. */
 const OF_A_SITE = /^(?:\/|#|\?|(?!(?:attachment|file):)[a-z][a-z\d+.-]*:)/i;
 
 /** Returns whether a link's destination can be the name of a file in the container: a name with an extension. */
@@ -392,7 +397,7 @@ function isFileName(destination: string): boolean {
   return !OF_A_SITE.test(destination) && /\.[a-z]/i.test(destination);
 }
 
-/** Returns a path or name as it is written, decoded and folded, without the root. */
+/** Returns a written path or name without the root. It is decoded and folded, to compare it with listed names. */
 function relativeName(written: string, roots: readonly string[]): string {
   const path = fold(decode(written)).replace(/^[a-z]+:\/{0,3}/, "");
   const root = roots

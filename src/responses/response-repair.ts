@@ -1,6 +1,6 @@
 /**
  * Repairs one response: decides which parts lack citations, and finds the missing citations.
- * Long, as each step of a response's life is a method of one object.
+ * This file is long because each step of a response's life is a method of one object.
  */
 
 import { isRanged } from "../citations/index-units.js";
@@ -100,7 +100,7 @@ export class ResponseRepair {
   #error: Error | undefined;
   /** The consumer of the response has left. */
   #isLeft = false;
-  /** The number of calls when a text lacked a file. Until another call runs, late lists are not requested again for its pieces. */
+  /** The number of calls when a text last lacked a file. Until another call runs, pieces cause no retry of a late list. */
   #lateAt: number | undefined;
   /** Writes the links of the texts, with the option `links`. */
   readonly links: ResponseLinks | undefined;
@@ -172,9 +172,9 @@ export class ResponseRepair {
   }
 
   /**
-   * Returns the citations that a part lacks: synchronously if none can be missing. Each call for a part returns the citations
-   * of earlier calls too. A text without a call before it can announce a file that a later call writes. Such a text gets its
-   * citations once the response is complete.
+   * Returns the citations that a part lacks: synchronously if none can be missing. If a part is passed again, the result also
+   * includes the citations that were found before. A text without a tool call before it can announce a file that a later call
+   * writes. Such a text gets its citations once the response is complete.
    */
   missingOf(
     position: PartPosition,
@@ -228,8 +228,9 @@ export class ResponseRepair {
     const { indexUnit, roots } = this.#context.settings;
     const cited = new CitedText(text, given, indexUnit, roots);
     const before = this.#items.before(position.outputIndex);
-    // In "Saved in /mnt/data: dist_1.png", the code may have composed the name, so that no call contains it. The name can have any
-    // extension, as the list decides. This comes first, because it also records for the message's later parts that a root is named.
+    // In "Saved in /mnt/data: dist_1.png", the code may have composed the name, so that no call contains it. Such a name can
+    // have any extension, because the list decides whether it is a file. `#isRootNamed` must run before the next line returns:
+    // it also records for the message's later parts that a root is named.
     const mayBeBuilt = before.hasCall && this.#isRootNamed(position, text);
     if (cited.hasUncitedPath()) return true;
     for (const { start, name } of fileNamesIn(text)) {
@@ -241,8 +242,8 @@ export class ResponseRepair {
   }
 
   /**
-   * Returns whether a text after a call still lacks a file that may be found when the response is complete: only then, a file
-   * with a similar path counts. For a text without a call before it, see `mustWait`.
+   * Returns whether a text after a call still lacks a file that may be found when the response is complete. Before that, a file
+   * with a similar path does not count. For a text without a call before it, see `mustWait`.
    */
   isLacking(position: PartPosition): boolean {
     if (this.#isComplete || this.#isOpen(position)) return false;
@@ -271,7 +272,7 @@ export class ResponseRepair {
   }
 
   /**
-   * Returns a text with links and its annotations: `given` are those of the model's text, `missing` the ones that were found.
+   * Returns a text with links and its annotations. `given` are the part's annotations, `missing` the citations that were found.
    * Without the option `links`, the text stays the same.
    */
   withLinks(
@@ -294,8 +295,8 @@ export class ResponseRepair {
 
   /**
    * Returns the files that a piece of a streaming text means. A piece is the last lines of the text, up to a mention. Returns
-   * `undefined` for a text without a call before it, as long as a call may follow. `lastName`: the path or name at the piece's end,
-   * without the root.
+   * `undefined` for a text without a call before it, as long as a call may follow. `lastName`: the path or name at the piece's
+   * end, without the root.
    */
   async resolvePiece(
     position: PartPosition,
@@ -307,7 +308,8 @@ export class ResponseRepair {
     if ((!isAnswer || this.#isMissingItem(outputIndex)) && this.#isOpen(position)) return undefined;
     this.#items.check(outputIndex);
     const { callCount } = this.#items;
-    // Later text of the message may name a root. The pieces of a plain text must be read like those of a streamed one.
+    // `isRootNamed` stays open, because later text of the message may name a root. The pieces of a whole text must be read like
+    // those of a streamed text, for which this is unknown.
     const part = { ...this.#partOf(outputIndex, piece, [], isAnswer), isRootNamed: undefined };
     const isRepeated = this.#lateAt === callCount;
     const found = await resolvePiece(
@@ -324,7 +326,10 @@ export class ResponseRepair {
     return before.hasCall && !before.evidence.isEmpty;
   }
 
-  /** Adds to the time for which text was held. Recoveries keep their whole time limit: most of this time, the model still wrote. */
+  /**
+   * Adds to the time for which text was held. This does not shorten the time limit of recoveries, because most of this time the
+   * model was still writing.
+   */
   noteHeld(ms: number): void {
     this.#heldTextMs += ms;
   }
@@ -378,8 +383,9 @@ export class ResponseRepair {
   }
 
   /**
-   * Returns the containers that a part's own citations and the tool outputs before it name. The part's text can already mean files
-   * in these containers. A new citation in another container would add that container, and a second repair would then find more.
+   * Returns the containers that a part's own citations and the tool outputs before it name. The part's text can already mean
+   * files in these containers. A new citation in another container would add that container, and a second repair would then
+   * find more.
    */
   #namedFor({ position, given, annotations }: KnownPart): string[] {
     const { outputs } = this.#items.before(position.outputIndex);
@@ -449,23 +455,23 @@ export class ResponseRepair {
   }
 
   /**
-   * Returns whether the meaning of a text is undecided. This is so if no call comes before the text and one may still follow, or if
-   * a call before the text was missed.
+   * Returns whether it is still open which files a text means. This is so if no call comes before the text and a call may still
+   * follow, or if a call before the text may have been missed.
    */
   #isOpen({ outputIndex }: PartPosition): boolean {
     if (this.#isComplete) return false;
     return !this.#items.before(outputIndex).hasCall || this.#isMissingItem(outputIndex);
   }
 
-  /** Returns whether an item before a text, or the text's own item, may have been missed. The text may then mean unknown files. */
+  /** Returns whether an item before a text, or its own item, may have been missed. The text can then mean unknown files. */
   #isMissingItem(outputIndex: number): boolean {
     if (!this.#missed) return false;
     return this.#items.all[outputIndex] === undefined || this.#items.before(outputIndex).hasGap;
   }
 
   /**
-   * Returns whether a complete response cannot change the result for a part: the part follows a call and lacks nothing, and no later
-   * part of its message named a root.
+   * Returns whether the result for a part stays valid when the response is complete: the part follows a call and lacks nothing,
+   * and no later part of its message named a root.
    */
   #isCurrent({ position, isLacking, isRootNamed }: KnownPart): boolean {
     const { hasCall, hasGap } = this.#items.before(position.outputIndex);
@@ -473,8 +479,8 @@ export class ResponseRepair {
   }
 
   /**
-   * Returns whether the message of a part names a root: "saved in /mnt/data:". In a stream, the message's earlier texts are known, and
-   * `text`, the part's own.
+   * Returns whether the message of a part names a root: "saved in /mnt/data:". `text` is the part's own text. In a stream, only
+   * the texts before it in the message are known.
    */
   #isRootNamed({ outputIndex }: PartPosition, text = ""): boolean {
     const { roots } = this.#context.settings;

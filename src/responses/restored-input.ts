@@ -1,11 +1,11 @@
-/** Puts the model's own text in place of our links in the input of a request, so that the model does not learn to write them. */
+/** Replaces our links in a request's input with the model's own text, so that the model does not learn to write such links. */
 import { movedAnnotations } from "../citations/links/linked-ranges.js";
 import type { Replacement } from "../citations/links/linked-text.js";
 import { isRecord } from "../errors.js";
 import type { Links, OriginalText, Settings } from "../options.js";
 import type { Annotation } from "../types.js";
 
-/** Returns a text in which each link is the text that the model wrote. `originals` are in order and do not overlap. */
+/** Returns a text with each link of ours replaced by what the model wrote. `originals` are in order and do not overlap. */
 export function withOriginals(text: string, originals: readonly OriginalText[]): string {
   let restored = "";
   let from = 0;
@@ -42,7 +42,7 @@ export async function withRestoredInput<Params extends Record<string, unknown>>(
   }
 }
 
-/** The texts of items and parts. */
+/** The properties of items and parts that can hold texts. */
 const TEXTS = new Set(["text", "content", "output", "input"]);
 
 class Restoration {

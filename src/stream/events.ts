@@ -29,7 +29,7 @@ const READ: ReadonlySet<unknown> = new Set([
   "error",
 ]);
 
-/** More items than any response has. A larger index is invalid: it would allocate an array as long as the index. */
+/** Indices must be below this limit. No response has so many items, and a larger index would allocate an array of its length. */
 const MOST_ITEMS = 100_000;
 
 /** Returns whether events of this type have to be parsed. */
@@ -54,7 +54,7 @@ export function keyOf({ output_index, content_index }: Event): string {
   return `${output_index}/${content_index}`;
 }
 
-/** Returns the sequence number of an event minus one. For streams whose previous event is unknown. */
+/** Returns the sequence number of an event minus one. Used if the previous event is unknown. */
 export function precedingNumber({ sequence_number }: Event): number {
   return Number(sequence_number) - 1;
 }

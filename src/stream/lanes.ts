@@ -1,6 +1,6 @@
 /**
  * Assigns the interleaved events of one connection to their responses. Each response has its own repair.
- * Long, as all that decides to which response an event belongs is in one place.
+ * This file is long because all code that assigns an event to its response is in one place.
  */
 import { isRecord } from "../errors.js";
 import type { RepairContext } from "../responses/response-repair.js";
@@ -17,7 +17,7 @@ const BEGINNINGS: ReadonlySet<unknown> = new Set([
   "response.queued",
   "response.in_progress",
 ]);
-/** The maximum number of uncertain numbers of a lane. With more, any number can be the lane's next one. */
+/** The maximum size of a lane's `#uncertain`. Beyond it, the lane forgets its numbers and accepts any number as the next one. */
 const MOST_NUMBERS = 1000;
 
 /** Repairs a sequence of responses whose events arrive in order. */
@@ -27,7 +27,7 @@ export class Lane {
   numberBefore: unknown;
   /** Whether the beginning of the first response was seen, or its absence was reported. */
   #isBegun = false;
-  /** The numbers of later events that may belong to this lane or to another one. */
+  /** The numbers of events after the latest one that may belong to this lane or to another lane. */
   readonly #uncertain = new Set<number>();
   /** Resolves when no event waits any more. `undefined` if no event waits. */
   #busy: Promise<unknown> | undefined;
@@ -61,8 +61,8 @@ export class Lane {
   }
 
   /**
-   * Stops recovering if the response's events begin in the middle: the calls before a text are unknown. Call it only for a lane of a
-   * connection, where nothing is resumed.
+   * Stops recovering if the first events of the response are missing, because calls before a text are then unknown. Call this
+   * only for a lane of a connection. A stream of one response may be resumed, and then it rightly begins in the middle.
    */
   checkBegun(event: Event): void {
     if (this.#isBegun || !isOfResponse(event)) return;
@@ -87,7 +87,7 @@ export class Lane {
     return this.#queue(() => takeEvent(this.stream, event, () => number));
   }
 
-  /** Returns the events that are held. They must not come after an event that can be this lane's. */
+  /** Returns the held events. They must not come after an event that may belong to this lane, so call this before sending one. */
   release(): Taken {
     return this.#queue(() => this.stream.release());
   }
@@ -141,7 +141,7 @@ export class Lanes {
   /** The unnamed lane whose response began last. */
   #latest: Lane | undefined;
   #areNamed = false;
-  /** Whether the numbers of each response seem to have no gaps, so that they tell unnamed lanes apart. */
+  /** True while the numbers of each response show no gap. Only then can the numbers tell unnamed lanes apart. */
   #areCounted = true;
   /** Whether an unnamed lane was dropped. Its events can still arrive. */
   #hasDropped = false;
@@ -209,7 +209,8 @@ export class Lanes {
     const found = known ?? this.#laneByNumber(event);
     const lane = found instanceof Lane ? found : undefined;
     lane?.noteCertain();
-    // The beginning of this item could not be assigned. Its lane would get only a part of the item's text.
+    // The beginning of this item could not be assigned to this lane. The lane's repair would get only a part of the item, so
+    // the event bypasses it: it is sent after the events that the lane holds.
     if (lane && !known && this.#byItem.has(itemId) && !isWholeCall(event)) {
       lane.numberBefore = event.sequence_number;
       return [lane];
@@ -224,7 +225,7 @@ export class Lanes {
     if (this.#byItem.size > MOST_ITEMS) this.#byItem.delete(this.#byItem.keys().next().value);
   }
 
-  /** Checks the number of an event that names its lane. If it shows a gap, no event is assigned by number any more. */
+  /** Checks the number of an event whose ids identify its lane. If it shows a gap, no event is assigned by number any more. */
   #checkNumber(lane: Lane, event: Event): void {
     if (this.#byResponse.size > 1 && !lane.mayExpect(event)) this.#areCounted = false;
   }
@@ -275,7 +276,10 @@ export class Lanes {
     return lane;
   }
 
-  /** Returns the lane of an unknown response id. Some gateways change the id midway, so only `response.created` begins a lane. */
+  /**
+   * Returns the lane of an unknown response id. Some gateways change the id midway, so while there is one response, only
+   * `response.created` begins another lane.
+   */
   #unknown(event: Event, id: string): Lane {
     const { type } = event;
     const isOnly =
@@ -308,7 +312,10 @@ export class Lanes {
     return lane;
   }
 
-  /** Closes a lane after its final event has been sent. The next response of the same name does not overtake that event. */
+  /**
+   * Closes a lane after its final event has been sent. If the next response of the same name begins before that, it uses the same
+   * lane, so that it does not overtake the final event.
+   */
   #end(lane: Lane, name?: string): void {
     const close = (): void => {
       if (name !== undefined && this.#ending.get(name) !== lane) return;
@@ -320,7 +327,7 @@ export class Lanes {
 
   #limit(lanes: Map<string, Lane>): void {
     if (lanes.size <= MOST_LANES) return;
-    // A lane that is dropped while it holds events would lose them.
+    // Prefers a lane that holds no events, because a dropped lane loses the events that it holds.
     const entries = [...lanes];
     const [name, oldest] = entries.find(([, { stream }]) => !stream.isHolding) ?? entries[0]!;
     lanes.delete(name);
@@ -333,12 +340,12 @@ export class Lanes {
   }
 }
 
-/** Returns whether an event tells what happens in a response. */
+/** Returns whether an event is part of a response: its beginning, its end, or an event about its output. */
 function isOfResponse({ type, output_index }: Event): boolean {
   return output_index !== undefined || BEGINNINGS.has(type) || FINAL.has(type);
 }
 
-/** Returns whether an event carries a whole item that has no text of its own. */
+/** Returns whether an event carries a complete item that is not a message. */
 function isWholeCall({ type, item }: Event): boolean {
   return type === "response.output_item.done" && isRecord(item) && item.type !== "message";
 }

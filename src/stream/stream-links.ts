@@ -14,10 +14,10 @@ export class StreamLinks {
   readonly #latest = new Map<LinkedPart, Event>();
   /** The annotation events of a text whose links are not all decided. */
   #annotations: Event[] = [];
-  /** The item for which the lists were requested. */
+  /** The id of the item for which the lists were requested last. */
   #lookedAheadFor: unknown;
   #timer: ReturnType<typeof setTimeout> | undefined;
-  /** Since when text is held, and how long recoveries had delayed the response then, in milliseconds. */
+  /** When the current hold of text began (`now`), and the repair's `heldMs` at that time. Both are in milliseconds. */
   #heldSince: { now: number; heldMs: number } | undefined;
   /** Resolves when text is held for longer than `timeoutMs`. `undefined` if no text is held. */
   overdue: Promise<void> | undefined;
@@ -34,12 +34,12 @@ export class StreamLinks {
   }
 
   /**
-   * Whether no text is held and no link is open, so that a delta that cannot belong to a mention can be sent at once. False until the
-   * first delta of an item, because the lists are requested then.
+   * Whether no text is held and no link is open. If so, a delta that cannot belong to a mention can be sent at once. False until
+   * the first delta of an item was taken, because the lists are requested at that delta.
    */
   isIdle = false;
 
-  /** Records text that was sent: it cannot belong to a mention. `event` is the delta that it starts with. */
+  /** Records text that was sent at once, because it cannot belong to a mention. `event` is the first delta of this text. */
   passText(event: Event, text: string): void {
     const position = positionOf(event);
     if (!position) return;
@@ -49,7 +49,7 @@ export class StreamLinks {
     this.#links.pass(part, text);
   }
 
-  /** Returns a delta with the text that can be sent now. It is the same event if that is the delta's own text. */
+  /** Returns a delta with the text that can be sent now. Returns the same event if this text is the delta's own text. */
   takeDelta(event: Event): Taken {
     const position = positionOf(event);
     if (!position || typeof event.delta !== "string") return [event];
@@ -59,7 +59,7 @@ export class StreamLinks {
     const pushed = this.#links.push(part, event.delta);
     this.#lookAhead(part, event);
     const isDeciding = pushed instanceof Promise;
-    // A decision has its own time limit. The text must not be sent while it is made.
+    // Deciding a mention has its own time limit. While it runs, the held text must not become overdue.
     if (isDeciding) this.stop();
     return andThen(pushed, (text) => {
       this.isIdle = part.text.isIdle;
@@ -81,7 +81,7 @@ export class StreamLinks {
     this.#annotations.push(event);
   }
 
-  /** Returns the decided text that was not sent yet, and the held annotation events. Their ranges are those in the new text. */
+  /** Returns the decided text that was not sent yet, and the held annotation events with their ranges in the text with links. */
   release(): Event[] {
     return [...this.#deltas((part) => part.text.take()), ...this.#releaseAnnotations()];
   }
@@ -102,7 +102,7 @@ export class StreamLinks {
     return deltas;
   }
 
-  /** Ends the time limit of the held text. */
+  /** Stops the time limit of the held text, and records for how long the text was held. */
   stop(): void {
     clearTimeout(this.#timer);
     this.#timer = undefined;
@@ -110,7 +110,7 @@ export class StreamLinks {
     if (!this.#heldSince) return;
     const { now, heldMs } = this.#heldSince;
     this.#heldSince = undefined;
-    // The time in which a recovery ran is counted already.
+    // Subtracts the time that was already counted meanwhile, for example because a recovery ran.
     this.#repair.noteHeld(Math.max(0, performance.now() - now - (this.#repair.heldMs - heldMs)));
   }
 
@@ -121,7 +121,8 @@ export class StreamLinks {
       const text = latest ? take(part) : "";
       if (!latest || text === "") continue;
       part.isUndecided = false;
-      // The delta repeats the number of the event before it. Its text is not the text that `obfuscation` pads.
+      // The inserted delta repeats the sequence number of the text's latest delta, but not its `obfuscation`: the padding for
+      // the text of that delta.
       const { obfuscation: _, ...delta } = changed(latest, text);
       deltas.push(delta);
     }
@@ -129,7 +130,7 @@ export class StreamLinks {
     return deltas;
   }
 
-  /** Moves the annotations of a text together, because only all of them show the unit of their ranges. */
+  /** Moves all annotations of a text in one call, because a single one may not show the unit of the ranges. */
   #releaseAnnotations(): Event[] {
     const events = this.#annotations.splice(0);
     const texts = new Map<string, Event[]>();
@@ -150,7 +151,7 @@ export class StreamLinks {
     return events.map((event, at) => ({ ...event, annotation: moved[at] }));
   }
 
-  /** Starts the time limit when text is held, and starts it anew after held text was sent. */
+  /** Starts the time limit if text is held. Restarts it if a part of the held text was sent (`isSent`). */
   #watchHeld(isSent: boolean): void {
     const isHolding = [...this.#latest.keys()].some(({ text }) => text.heldLength > 0);
     if (isHolding && this.overdue && !isSent) return;
@@ -163,7 +164,7 @@ export class StreamLinks {
   }
 }
 
-/** Returns a delta with another text. Its log probabilities belong to tokens that are gone. */
+/** Returns a copy of a delta with another text. Removes its log probabilities, which belong to the tokens of the old text. */
 function changed(event: Event, delta: string): Event {
   return { ...event, delta, ...(Array.isArray(event.logprobs) && { logprobs: [] }) };
 }

@@ -1,6 +1,6 @@
 /**
  * Repairs a streamed response event by event. It inserts the missing citations where the API would have sent them.
- * Long, as it holds the order of events in one place.
+ * This file is long because all code that keeps the events in order is in one place.
  */
 import { asError, isRecord } from "../errors.js";
 import { isOutputText, partsOf } from "../responses/items.js";
@@ -37,15 +37,15 @@ export class StreamRepair {
   readonly #held: { event: Event; numberBefore: unknown }[] = [];
   #watch: TextWatch;
   #sum = new TextSum();
-  /** Whether deltas are compared with the text that ends them. `undefined` until the first delta of an item. */
+  /** Whether deltas are counted, to compare them with the whole text. `undefined` until the first delta of an item. */
   #isSumming: boolean | undefined;
-  /** The text that ends next came without any delta, although its item was added. Its deltas may follow. */
+  /** The text that ended last had no deltas, although its item was added. Its deltas may still follow. */
   #isWithoutDeltas = false;
-  /** The output indices of the messages that were added and are not done. Some gateways end no item of reasoning. */
+  /** The output indices of messages that were added and are not done. No other items, as some gateways never end reasoning. */
   readonly #openItems = new Set<number>();
-  /** The response has an event that ends an item. Some gateways never send one, and there no open item shows a wrong order. */
+  /** Whether an item of the response has ended. Some gateways never end items. Then an open item does not show a wrong order. */
   #hasItemEnds = false;
-  /** Whether deltas are scanned. `undefined` until the first delta of a message: without a container no scan is needed. */
+  /** Whether deltas are scanned for paths, which needs a known container. `undefined` until the first delta of a message. */
   #isWatching: boolean | undefined;
   /** Sends the texts with working links, with the option `links`. */
   #links: StreamLinks | undefined;
@@ -165,13 +165,13 @@ export class StreamRepair {
     return this.#isSumming;
   }
 
-  /** Counts a delta of the text, to compare the deltas with the text that ends them. */
+  /** Counts a delta, to compare the deltas with the whole text when the text ends. */
   sum(event: Event): void {
     if (this.#sum.add(event)) return;
     this.giveUp(new Error(`the events are out of order: ${textAt(event)} goes on after its end`));
   }
 
-  /** Stops recovering if a text that ends is not the text of its deltas. Call it only if all deltas were counted. */
+  /** Stops recovering if a text ends with another text than its deltas. Call this only if all deltas were counted. */
   compare(event: Event): void {
     const comparison = this.#sum.end(event);
     this.#isWithoutDeltas = comparison === "no-deltas";
@@ -191,7 +191,7 @@ export class StreamRepair {
     this.#repair.noteError(error);
   }
 
-  /** Records that an event of a response may be missing: the response in progress, or one that waits after it. */
+  /** Records that an event of a response may be missing. The response is in progress, or it begins after the one in progress. */
   noteMissed(responseId: string): void {
     this.#missedIn = responseId;
     this.#repair.noteMissed();
@@ -228,9 +228,9 @@ export class StreamRepair {
   }
 
   /**
-   * Returns whether an end event waits for the event after its message. That event shows whether the message is the last one,
-   * which gets the citations of unmentioned files, and whether a later call follows. Without one, the message can only mean files
-   * that existed before the response. It also shows whether a text that may have ended too early continues.
+   * Returns whether an end event waits for the event after its message. That event shows three things: whether the message is the
+   * last one, which gets the citations of unmentioned files; whether a call follows; and whether a text that may have ended too
+   * early continues. If no call follows, the message can only mean files that existed before the response.
    */
   #mustHold(event: Event, numberBefore: () => unknown): boolean {
     const isText = event.type === "response.output_text.done";
@@ -311,7 +311,7 @@ export class StreamRepair {
     }
   }
 
-  /** Whether an event is final and does not repeat the final event of the response that has ended, as some gateways do. */
+  /** Returns whether an event is the final event of another response than the ended one. Some gateways repeat a final event. */
   #isOtherFinal({ type, response }: Event): boolean {
     return FINAL.has(type) && Object(response).id !== this.#endedId;
   }
@@ -377,7 +377,7 @@ export class StreamRepair {
     }
   }
 
-  /** Finds out at the item's first delta whether its deltas must be read. */
+  /** Forgets which deltas must be read. The first delta of the new item decides this again. */
   #beginItem(item: unknown): void {
     this.#sum.beginItem(item);
     this.#isSumming = undefined;
@@ -411,7 +411,7 @@ export class StreamRepair {
     if (this.#missedIn === responseId && responseId !== undefined) this.#repair.noteMissed();
   }
 
-  /** Starts a repair for events of a response that has ended: its report is made already, so they get a report of their own. */
+  /** Starts a repair for events after the final event. They get a report of their own, because the response's is already made. */
   #beginAfterEnd(type: unknown): void {
     this.#renew();
     this.#repair.noteResponse({ id: this.#responseId });
@@ -475,7 +475,7 @@ export class StreamRepair {
     });
   }
 
-  /** Returns the event that ends a text, with the links of the text: the same event without the option `links`. */
+  /** Returns the event that ends a text, with links in its text. Returns the same event if the text gets no links. */
   #linked(
     event: Event,
     position: PartPosition,
@@ -500,7 +500,7 @@ export class StreamRepair {
     const sent = this.#sentFor(text);
     const position = positionOf(text)!;
     const { links } = this.#repair;
-    // If the stream was already repaired once, the citations inserted before its final event are among those that were sent.
+    // If the stream was repaired before, it already has the citations that the first repair inserted before the final event.
     const unsent = notAmong(sent, citations.slice(from));
     const moved = links ? links.moved(position, [...sent, ...unsent]).slice(sent.length) : unsent;
     return moved.map((annotation, added) => ({
@@ -572,7 +572,7 @@ function isAfterGap({ sequence_number: number }: Event, before: unknown): boolea
   return typeof number === "number" && typeof before === "number" && number > before + 1;
 }
 
-/** Returns the name of a text in an error message. */
+/** Returns the words that name a text in an error message. */
 function textAt({ output_index, content_index }: Event): string {
   return `the text at output_index ${output_index}, content_index ${content_index},`;
 }

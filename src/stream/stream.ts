@@ -9,10 +9,10 @@ import { Lane, Lanes } from "./lanes.js";
 
 /**
  * Adds the citations that a streamed response lacks: as `response.output_text.annotation.added` events, and in the later
- * events that repeat a text's annotations. Each event is passed on before the next one is read. Only the events that end a
- * text can be delayed. `response.output_text.done` waits for a container's file list. If no call comes before the text, or
- * with `unmentioned: "cite"`, `response.output_text.done`, `response.content_part.done` and `response.output_item.done`
- * also wait for the event after the message.
+ * events that repeat a text's annotations. Each event is passed on before the next one is read. Without the option `links`,
+ * only the events that end a text can be delayed. `response.output_text.done` waits for a container's file list. If no call
+ * comes before the text, if a file is still missing, or with `unmentioned: "cite"`, `response.output_text.done`,
+ * `response.content_part.done` and `response.output_item.done` also wait for the event after the message.
  *
  * A connection can carry several responses. Each one is repaired separately and never waits for the list of another.
  *
@@ -107,8 +107,8 @@ async function* passEvents(
 }
 
 /**
- * Returns the next event of `source`; or the events of a waiting lane if the lane's events are ready first; or a lane that has held
- * text for too long.
+ * Returns what comes first: the next event of `source`, the events of a waiting lane, or a lane that has held text for too
+ * long.
  */
 function nextOf(
   source: Source,
@@ -171,7 +171,7 @@ async function* iterate(values: Iterable<unknown>): AsyncGenerator<unknown, void
   for await (const value of values) yield value;
 }
 
-/** The lanes that a value can belong to: one, or several if it is unknown which. `undefined` if it belongs to none. */
+/** The lane of a value, or all lanes that the value can belong to. Contains `undefined` if the value belongs to no lane. */
 type Owners = readonly (Lane | undefined)[];
 
 /** A queue of pending output. The order within a lane is kept. Between lanes, the output that is ready first comes first. */
@@ -204,7 +204,7 @@ class Waiting {
     taken.then(settle, settle);
   }
 
-  /** Returns the events that are ready first, or the value of `other` if `other` resolves earlier. Rejects if the events do. */
+  /** Returns the output that is ready first, or the value of `other` if that is earlier. Rejects if making that output failed. */
   async first(): Promise<unknown[]>;
   async first<Other>(other: Promise<Other> | undefined): Promise<unknown[] | Other>;
   async first<Other>(other?: Promise<Other>): Promise<unknown[] | Other> {
@@ -285,7 +285,8 @@ class Messages {
       this.#latest = value;
       return message;
     }
-    // On a ResponsesWS, an error of the API comes in a message. Elsewhere it is a plain event without an Error object.
+    // On a ResponsesWS, the API's errors come inside messages, so a plain `error` is about the connection. In other streams, the
+    // API's error is a plain event, and its `error` is not an Error object.
     const isSocketError = type === "error" && (this.#latest !== undefined || value.error instanceof Error);
     return OF_CONNECTION.has(type) || isSocketError ? undefined : value;
   }

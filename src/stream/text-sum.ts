@@ -1,23 +1,23 @@
-/** Compares the text of a stream's deltas with the text that ends them, without keeping either. */
+/** Compares the deltas of a text with the whole text in `response.output_text.done`. Keeps neither the deltas nor the text. */
 import type { Event } from "./events.js";
 
-/** What the deltas of a text show when the text ends. `unknown`: some of the text's deltas were not counted. */
+/** The result of comparing deltas with the whole text. `unknown`: they cannot be compared, for example without all deltas. */
 type Comparison = "same" | "different" | "no-deltas" | "unknown";
 
-/** Sums up the deltas of one text after the other: only their length and a hash of their characters are kept. */
+/** Counts the deltas of texts that stream one after another. Keeps only the length and a hash of the current text. */
 export class TextSum {
-  /** The id of the item that was added last. The deltas of an item that began before the stream are not all known. */
+  /** The id of the item that was added last. Of any other item, some deltas may have come before this stream began. */
   #added: unknown;
-  /** The position of the latest text. `NaN`: no text is at this position. */
+  /** The position of the latest text. `NaN` equals no position, so that the next delta begins a new text. */
   #output: unknown = Number.NaN;
   #content: unknown;
   #hasEnded = true;
   #length = 0;
   #hash = 0;
-  /** The same, without the white space at the end. */
+  /** The length and the hash without the white space at the text's end. */
   #trimmedLength = 0;
   #trimmedHash = 0;
-  /** The deltas of several texts alternate, so they are not counted. */
+  /** Whether a text began before the text before it had ended. If so, no text of this response can be compared any more. */
   #areMixed = false;
 
   /** Records that an item begins. */
@@ -26,7 +26,7 @@ export class TextSum {
     if (this.#hasEnded) this.#output = Number.NaN;
   }
 
-  /** Counts a delta. Returns false if its text has ended before. This runs for each delta. */
+  /** Counts a delta. Returns false if its text has already ended. This runs for each delta. */
   add({ output_index: output, content_index: content, delta }: Event): boolean {
     if (output !== this.#output || content !== this.#content) this.#begin(output, content);
     else if (this.#hasEnded) return false;
@@ -41,7 +41,7 @@ export class TextSum {
     return true;
   }
 
-  /** Ends a text and compares it with its deltas. */
+  /** Takes the event that ends a text, and compares the whole text with its deltas. */
   end({ item_id: item, output_index: output, content_index: content, text }: Event): Comparison {
     const isBegun = output === this.#output && content === this.#content && !this.#hasEnded;
     if (!isBegun) this.#begin(output, content);
@@ -66,7 +66,7 @@ export class TextSum {
   }
 }
 
-/** Returns a hash that depends on the order of a text's characters from `start` to `end`. `before`: the hash of the text before. */
+/** Returns a hash of the characters up to `end`, in their order. `before` is the hash of the characters before `start`. */
 function hashOf(text: string, start: number, end: number, before: number): number {
   let hash = before;
   for (let at = start; at < end; at++) hash = (Math.imul(hash, 31) + text.charCodeAt(at)) | 0;

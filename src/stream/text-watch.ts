@@ -8,7 +8,7 @@ export class TextWatch {
   readonly #finder: MentionFinder;
   /** The id of the item whose deltas arrive. */
   #item: unknown;
-  /** The end of the item's text so far. A path can be split between two deltas. */
+  /** The end of the item's text so far. It is kept, because a path can be split between two deltas. */
   #text = "";
 
   constructor(roots: readonly string[]) {
