@@ -2,17 +2,17 @@
 
 import { isRecord } from "../errors.js";
 
-/** The texts of one call. In code, a file name is quoted. In commands and in printed output, it can be a plain word. */
+/** The texts of one item. In code, a file name is in quotes. In commands and in printed output, it can be a plain word. */
 export interface CallTexts {
   code: string[];
   commands: string[];
   printed: string[];
 }
 
-/** Like {@link CallTexts}, but the values may be of any type. */
+/** Like {@link CallTexts}, but the entries can have any type. */
 type RawTexts = { [Kind in keyof CallTexts]?: unknown[] };
 
-/** Extracts the texts of each type of item. */
+/** For each type of item: a function that extracts the item's texts. */
 const SAYS: Record<string, (item: Record<string, unknown>) => RawTexts> = {
   code_interpreter_call: ({ code, outputs }) => ({
     code: [code],
@@ -25,7 +25,7 @@ const SAYS: Record<string, (item: Record<string, unknown>) => RawTexts> = {
   shell_call_output: ({ output }) => ({
     printed: recordsIn(output).flatMap(({ stdout, stderr }) => [stdout, stderr]),
   }),
-  // The path is passed as code that writes it. The diff is file content and is not read.
+  // The path is returned as code that writes the file: `write("/mnt/data/a.csv")`. The diff is file content and is not read.
   apply_patch_call: ({ operation }) => ({ code: isRecord(operation) ? patchedPath(operation) : [] }),
   apply_patch_call_output: ({ status, output }) => ({ printed: status === "failed" ? [] : [output] }),
 };
@@ -41,8 +41,8 @@ export function textsOf(item: unknown): CallTexts {
 }
 
 function rawTextsOf(item: unknown): RawTexts {
-  // `type` is untrusted data: it can be an object that throws when it is converted to a string. Without `hasOwn`, the type
-  // `constructor` would find a property that every object has.
+  // `type` is untrusted data: it can be an object that throws when it is converted to a string. `hasOwn` is needed because every
+  // object inherits properties such as `constructor`.
   if (!isRecord(item) || !isText(item.type) || !Object.hasOwn(SAYS, item.type)) return {};
   return SAYS[item.type]!(item);
 }
@@ -79,7 +79,7 @@ export function isLocalCall(item: unknown): boolean {
 const MAY_WRITE =
   /open|write|save|to_|dump|export|copy|cp|mv|move|rename|tee|touch|zip|tar|wget|curl|download|path|mkdir|plt|fig|doc|system|subprocess|exec|eval|>/i;
 
-/** Returns whether a call may have written a file: its code is unknown, or contains a word that is used to write files. */
+/** Returns whether a call may have written a file: whether its code is unknown or contains a word that is used to write files. */
 export function mayWrite(call: unknown): boolean {
   const { code, commands } = textsOf(call);
   const texts = [...code, ...commands];

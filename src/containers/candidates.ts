@@ -1,6 +1,7 @@
 /**
  * Lists the containers that a text can mean, in groups. A group is used only if the groups before it do not have the file. If no
- * group has it, the previous response is retrieved, and its containers are used.
+ * group names a container that may be older than the response, the previous response is retrieved, and the containers of that
+ * response are used.
  */
 import { isRecord } from "../errors.js";
 import type { Evidence } from "./evidence.js";
@@ -14,38 +15,44 @@ import { containersOfTools, MOST_CONTAINERS } from "./named-containers.js";
 export interface OtherContainers extends Omit<ContainerSources, "response" | "history"> {
   /** Containers to try if nothing names a container. */
   otherContainers?: readonly string[] | undefined;
-  /** Retrieves an earlier response by its id. Used last. */
+  /**
+   * Retrieves an earlier response by its id. Called last, and only if nothing else names a container that may be older than the
+   * response.
+   */
   getResponse?: ((id: string, signal: AbortSignal) => Promise<unknown>) | undefined;
 }
 
 /** The facts that decide which containers a text can mean. */
 export interface TextScope {
-  /** A call of the same turn comes before the text. */
+  /** Whether a call of the same turn comes before the text. */
   hasCall: boolean;
-  /** The containers of the calls before the text, in groups, nearest first. */
+  /** The containers in which the calls before the text ran, in groups, nearest first. */
   called: readonly (readonly string[])[];
   /** Where the latest call before the text ran: a container, the caller's own machine (`LOCAL`), or unknown. */
   latest: string | undefined;
   /** The containers in which a call before the text may have written a file. */
   writing: readonly string[];
-  /** A call before the text ran on the caller's own machine. */
+  /** Whether a call before the text ran on the caller's own machine. */
   hasLocalCall: boolean;
-  /** If no call comes before the text: the containers of the calls after the text. */
+  /** The containers in which the calls after the text ran. Empty if a call comes before the text. */
   later: readonly string[];
   /** The containers of earlier turns of the same list of items. */
   earlier: readonly string[];
-  /** The containers of the text's own citations that have a range. */
+  /** The containers that the text's own citations with a range name. */
   cited: readonly string[];
-  /** The containers of the text's own 0..0 citations, which have no place in the text. */
+  /** The containers that the text's own 0..0 citations name. Such a citation stands for no place in the text. */
   citedUnranged: readonly string[];
   /** The containers that tool outputs before the text name. */
   outputs: readonly string[];
 }
 
 /**
- * A group of containers and their relation to the text. `called`: calls before the text ran in these containers. `cited`: the
- * text's own citations name them, or tool outputs before a text without a call. `output`: tool outputs before a text with a call
- * name them. `later`: calls after the text ran in them. `known`: they existed before the response.
+ * A group of containers, and how it relates to the text:
+ * - `called`: calls before the text ran in these containers.
+ * - `cited`: the text's own citations name them. For a text without a call before it, also: tool outputs name them.
+ * - `output`: tool outputs before a text with a call name them.
+ * - `later`: calls after the text ran in them.
+ * - `known`: they existed before the response, or the caller named them.
  */
 export interface ContainerGroup {
   kind: "called" | "cited" | "output" | "later" | "known";
@@ -90,14 +97,15 @@ export class ContainerCandidates {
     const { otherContainers = [], getResponse } = this.#context;
     if (this.known.length > 0 || otherContainers.length > 0) return true;
     const id = this.#previousId;
-    // `.` and `..` count too, so that the report says why that response is not retrieved.
+    // `.` and `..` count as ids here, so that the report says why that response is not retrieved.
     return getResponse !== undefined && (isId(id) || isDotSegment(id));
   }
 
   /**
    * Yields the groups for a text, nearest first. A text after a call of its response can mean the containers of the calls, then
-   * the containers that its own citations name. Older containers count only if no call comes before the text: an automatic
-   * container is reused until it expires, so if a call ran in a newer container, the older one has expired or is not meant.
+   * those that its own citations name, then those that tool outputs name. Older containers count only if no call comes before the
+   * text: an automatic container is reused until it expires, so if a call ran in a newer container, the older one has expired or
+   * is not meant.
    */
   async *groups(scope: TextScope, signal: AbortSignal): AsyncGenerator<ContainerGroup> {
     const tried = new Set<string>();
@@ -107,10 +115,12 @@ export class ContainerCandidates {
       const untried = [...new Set(containers)].filter((id) => !tried.has(id)).slice(0, MOST_CONTAINERS);
       for (const id of untried) tried.add(id);
       if (containers.length === 0) continue;
-      // A citation that names the container of a later call does not show which containers existed before the response.
+      // A citation that names only the containers of later calls does not show which containers existed before the response, so
+      // the previous response is still needed.
       const isOfLaterCalls = kind === "later" || (kind === "cited" && containers.every(isLater));
       if (!isOfLaterCalls) needsPrevious = false;
-      // If all containers of a known group were tried already, the group is yielded empty: no other containers are known.
+      // If all containers of a group were tried already, the group is yielded empty. So the caller learns that it has tried all
+      // containers that are known.
       yield { kind, containers: untried };
     }
     if (!needsPrevious) return;
@@ -121,7 +131,8 @@ export class ContainerCandidates {
   #afterCall({ called, latest, cited, citedUnranged, outputs }: TextScope): ContainerGroup[] {
     const groups = called.map((containers): ContainerGroup => ({ kind: "called", containers }));
     if (called.length === 0 && latest === undefined) {
-      // The calls do not name their container. If the tools name a container, the calls ran in it.
+      // The calls do not name their container. They ran in a container that is stored for this response or that the tools name.
+      // If there is none, the other containers are tried.
       const { otherContainers = [], memory, responseId, request } = this.#context;
       const tools = containersOfTools(request?.tools ?? this.#response.tools);
       const ran = [...(memory?.recall(responseId) ?? []), ...tools];
@@ -136,7 +147,7 @@ export class ContainerCandidates {
     const isLater = (id: string): boolean => later.includes(id);
     return [
       ...citedGroups([...cited, ...outputs]),
-      // A known container in which a later call ran stays in the known group below. In that group, older files count too.
+      // A known container in which a later call ran belongs to the known group below, in which older files count too.
       { kind: "later", containers: later.filter((id) => !known.includes(id)) },
       { kind: "known", containers: [...known.filter(isLater), ...known.filter((id) => !isLater(id))] },
       ...citedGroups(citedUnranged),
@@ -148,7 +159,10 @@ export class ContainerCandidates {
     return previousId({ ...this.#context, response: this.#response });
   }
 
-  /** Retrieves the previous response, once, and returns its containers. Rejects if its id is not safe in a URL. */
+  /**
+   * Retrieves the previous response and returns its containers. Several calls share one request. Rejects if the response's id is
+   * not safe in a URL.
+   */
   async #ofPrevious(signal: AbortSignal): Promise<readonly string[]> {
     const { getResponse } = this.#context;
     const id = this.#previousId;
@@ -178,7 +192,10 @@ function itemsIn(items: unknown, roots: readonly string[]): ItemsBefore {
   return history;
 }
 
-/** Returns the containers of the latest turn: those in which calls ran, or else those that citations and tool outputs name. */
+/**
+ * Returns the containers of the latest turn: those in which calls ran, or else those that citations and tool outputs name. If the
+ * turn has neither, returns the containers of the turns before it.
+ */
 function latestOf(items: ItemsBefore): readonly string[] {
   if (items.called.length > 0) return items.called;
   return items.named.length > 0 ? items.named : items.earlier;

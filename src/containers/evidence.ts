@@ -1,4 +1,7 @@
-/** Records the file names and paths in the calls of a response. */
+/**
+ * Records the file names and paths in the calls of a response: the evidence of which files exist and which file a text means.
+ * This file is long because all kinds of evidence come from one reading of a call.
+ */
 
 import { endOfCompound } from "../citations/compounds.js";
 import { extensionOf, nameOf } from "../citations/file-index.js";
@@ -18,10 +21,13 @@ import {
 /** Where a call ran: a container id, the caller's own machine (`LOCAL`), or unknown (`undefined`). */
 type Place = string | undefined;
 
-/** By place: the number of the first call there that contains a certain name or path. */
+/**
+ * Maps each place to the number of the first call there that contains a certain name or path. The calls and outputs of a turn are
+ * numbered from 0.
+ */
 type FirstCalls = Map<Place, number>;
 
-/** Records the names and paths in the calls of a turn, in order. */
+/** Records the names and paths in the calls of a turn. The calls must be added in their order. */
 export class EvidenceLog {
   /** How many calls and outputs were added. */
   count = 0;
@@ -30,25 +36,28 @@ export class EvidenceLog {
   readonly calledPaths = new Map<string, FirstCalls>();
   /** The paths that code and commands give relative to a root. */
   readonly relativePaths = new Map<string, FirstCalls>();
-  /** The `relativePaths` by their last segments. */
+  /** Maps the last segment of each of the `relativePaths` to the paths that end with it. */
   readonly relativeByName = new Map<string, Set<string>>();
-  /** Paths that a call writes to, judging by the call's code. */
+  /** The paths that a call writes to, judging by the call's code. */
   readonly writtenPaths = new Map<string, FirstCalls>();
-  /** The `writtenPaths` by their last segments. */
+  /** Maps the last segment of each of the `writtenPaths` to the paths that end with it. */
   readonly writtenByName = new Map<string, Set<string>>();
-  /** File names with spaces: from paths in quotes, and of files that a call writes. */
+  /**
+   * The file names with spaces that end a path in quotes, or that a call writes. Each has the number of its first call, as in
+   * `pathsByName` and `words`.
+   */
   readonly spacedNames = new Map<string, number>();
   readonly pathsByName = new Map<string, Map<string, number>>();
-  /** All words in the texts that look like file names. */
+  /** All words in the calls and outputs that look like file names. */
   readonly words = new Map<string, number>();
   readonly wordLengths = new Set<number>();
-  /** The names that occur where a file name is expected, such as in quotes. */
+  /** The names at places where a file name is expected, such as in quotes. */
   readonly names = new Map<string, FirstCalls>();
-  /** The places where calls may have written files whose paths they do not spell, with the order of the places. */
+  /** The places where calls may have written files whose paths they do not spell. The numbers give the order of the places. */
   readonly unspelledWrites = new Map<Place, number>();
   readonly #roots: readonly string[];
   readonly #path: RegExp;
-  /** The code and the commands whose relative paths have not been read. `number` is that of the call. */
+  /** The code and the commands whose relative paths were not read yet. `number` is the number of the call. */
   readonly #unread: { text: string; place: Place; number: number; read: typeof relativePathInCode }[] = [];
 
   constructor(roots: readonly string[]) {
@@ -70,14 +79,14 @@ export class EvidenceLog {
     this.count++;
   }
 
-  /** Records a call that may have written any file: its code is unknown. */
+  /** Records that a call at this place may have written a file whose path it does not spell. */
   addUnknown(place: Place): void {
     if (!this.unspelledWrites.has(place)) this.unspelledWrites.set(place, this.unspelledWrites.size);
   }
 
   /**
-   * Reads the relative paths of the code and the commands so far. Callers do so before they use `relativePaths`, `writtenPaths`,
-   * `writtenByName` or `spacedNames`: most responses lack nothing, and need none of these.
+   * Reads the relative paths of the code and the commands so far. Call this before you use `relativePaths`, `writtenPaths`,
+   * `writtenByName` or `spacedNames`. They are not read earlier, because most responses lack nothing and need none of them.
    */
   readRelativePaths(): this {
     for (const { text, place, number, read } of this.#unread.splice(0)) {
@@ -90,7 +99,7 @@ export class EvidenceLog {
     return this;
   }
 
-  /** Reads a text. `isCalled`: it is code or a command, not printed output. */
+  /** Reads a text of a call. `isCalled`: the text is code or a command, not printed output. */
   #read(text: string, place: Place, isFileName: IsFileName, isCalled: boolean): void {
     for (const { start, name } of fileNamesIn(text)) {
       const end = start + name.length;
@@ -128,7 +137,10 @@ export class EvidenceLog {
     noteAt(this.names, name, place, number);
   }
 
-  /** Records the path at `start`. Its end is unclear, so several readings are recorded: to the end of a word, of quotes or the line. */
+  /**
+   * Records the path at `start`. It is unclear where the path ends, so several readings are recorded: to the end of the word, of
+   * the quotes and of the line.
+   */
   #readPath(text: string, start: number, root: string, place: Place, isCalled: boolean): void {
     const rest = text.slice(start, start + LONGEST_PATH);
     const line = /^[^\r\n]*/.exec(rest)![0];
@@ -149,7 +161,8 @@ export class EvidenceLog {
       noteAt(this.paths, path, place, this.count);
       if (isCalled) noteAt(this.calledPaths, path, place, this.count);
       noteAt(this.names, name, place, this.count);
-      // The whole line is only a guess, unless the path is the last word on it.
+      // The reading to the end of the line is only a guess, unless the path is the last word on the line. A guess does not count
+      // as written.
       if (isWritten && (path !== line.trimEnd() || path === word)) this.#noteWritten(path, place, this.count);
       if (path === quoted && name.trim().includes(" ") && extensionOf(name) !== "")
         this.#noteSpaced(name, place, this.count);
@@ -160,7 +173,7 @@ export class EvidenceLog {
   }
 }
 
-/** The names and paths in the calls before a text. */
+/** Answers questions about the names and paths in the calls before a text. */
 export class Evidence {
   readonly #log: EvidenceLog;
   readonly #count: number;
@@ -178,8 +191,8 @@ export class Evidence {
   }
 
   /**
-   * Returns whether a call contains `name` or an ending of `name`. In a script without spaces, `name` can start with other
-   * words of the sentence.
+   * Returns whether a call contains `name` or an ending of `name` as a word. In a script without spaces, `name` can start with
+   * other words of the sentence, so an ending counts.
    */
   hasWord(name: string): boolean {
     const { words, wordLengths } = this.#log;
@@ -239,12 +252,12 @@ export class Evidence {
   namesOtherPath(name: string, path: string): boolean {
     const relative = this.#log.readRelativePaths().relativeByName.get(name) ?? [];
     const others = [...this.pathsTo(name), ...[...relative].filter((other) => this.mayNamePath(other))];
-    // In `cp /mnt/data/in.csv /mnt/data/a.csv`, the first path may also be a name with spaces, up to the end of the line. Such a
-    // name ends with a space and `path`, and does not count as another path.
+    // In `cp /mnt/data/in.csv /mnt/data/a.csv`, the reading of the first path to the end of the line contains both paths. Such a
+    // reading ends with a space and `path`, and does not count as another path.
     return others.some((other) => other !== path && !other.endsWith(` ${path}`));
   }
 
-  /** Finds the file names with spaces in a text that calls use. */
+  /** Finds in a text the file names with spaces that calls use. Returns each occurrence with its offset. */
   spacedNamesIn(text: string): { start: number; name: string }[] {
     const found: { start: number; name: string }[] = [];
     for (const [name, first] of [...this.#log.readRelativePaths().spacedNames].slice(0, MOST_SPACED_NAMES)) {
@@ -272,9 +285,9 @@ export class Evidence {
   }
 }
 
-/** The maximum number of names with spaces. Each one is searched for in the whole text. */
+/** The maximum number of names with spaces that are searched for. Each one is searched for in the whole text. */
 const MOST_SPACED_NAMES = 100;
-/** The maximum length of a path. */
+/** The maximum length of a path that is read, in characters. */
 const LONGEST_PATH = 512;
 
 function note<Key>(numbers: Map<Key, number>, key: Key, number: number): void {
@@ -282,7 +295,7 @@ function note<Key>(numbers: Map<Key, number>, key: Key, number: number): void {
   if (known === undefined || number < known) numbers.set(key, number);
 }
 
-/** Adds a path to the paths with the same last segment. Returns that segment. */
+/** Adds a path to the paths that have the same last segment. Returns that segment. */
 function noteName(paths: Map<string, Set<string>>, path: string): string {
   const name = nameOf(path);
   const known = paths.get(name);

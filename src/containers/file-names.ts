@@ -6,12 +6,12 @@ export type IsFileName = (text: string, start: number, end: number) => boolean;
 /** Matches a path before a name that is not relative: absolute, in the home folder, in a variable, or a URL. */
 const ELSEWHERE = /(?:^|[\s"'`(=,:])(?:\/|~|\$|[a-z][a-z\d+.-]*:\/\/|[a-z]:\\)[^\s"'`]*$/i;
 
-/** Returns whether the name at `start` is the end of a path that leads out of the working folder. */
+/** Returns whether the name at `start` ends a path that is not relative to the working folder. */
 function isElsewhere(text: string, start: number): boolean {
   return /[/\\]/.test(text.charAt(start - 1)) && ELSEWHERE.test(text.slice(Math.max(0, start - 200), start));
 }
 
-/** In code, a file name is a string or the end of a relative path in a string. Paths below a root are read separately. */
+/** Accepts a name in code that is a string or ends a relative path in a string. Paths below a root are read separately. */
 export const IN_QUOTES: IsFileName = (text, start, end) =>
   /["'`/\\]/.test(text.charAt(start - 1)) && /["'`\\]/.test(text.charAt(end)) && !isElsewhere(text, start);
 
@@ -24,8 +24,8 @@ const USUAL_EXTENSION =
   /\.(?:csv|tsv|xlsx?|docx?|pptx?|pdf|png|jpe?g|gif|svg|webp|bmp|tiff?|txt|md|rtf|tex|od[tsp]|epub|json[l5]?|geojson|ya?ml|toml|xml|html?|css|[jt]sx?|py|ipynb|r|sql|sh|log|zip|tar|gz|tgz|7z|parquet|feather|pkl|npy|npz|h5|db|sqlite3?|mp[34]|wav|ogg|flac|avi|mov|webm|stl|obj|dxf|kml|ics|eml|vcf)$/i;
 
 /**
- * In a command or in output, a file name follows a quote, ends a relative path, or is a separate word with a common extension.
- * If a word with any extension counted, `scipy.stats` in a warning would count.
+ * Accepts a name in a command or in output that follows a quote, ends a relative path, or is a separate word with a common
+ * extension. If words with any extension counted, `scipy.stats` in a warning would count.
  */
 export const IN_LINE: IsFileName = (text, start, end) => {
   if (!/^(?:$|[\s"'`\\,;:)\]<|&]|[.!?](?:\s|$))/.test(text.slice(end, end + 2))) return false;
@@ -39,7 +39,7 @@ const NO_NAME = /[\s"'`\\/|<>*?:(),;[\]{}=]/;
 const LONGEST_NAME = 255;
 
 /**
- * Yields everything in a text that looks like a file name: a word with an extension, delimited by quotes, slashes or spaces.
+ * Yields each word in a text that looks like a file name: it has an extension and is delimited by quotes, slashes or spaces.
  * `np.float64` looks like a file name too, `math.sqrt(` does not.
  */
 export function* fileNamesIn(text: string): Generator<{ start: number; name: string }> {

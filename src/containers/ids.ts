@@ -1,11 +1,11 @@
 /** Checks the ids of containers, files and responses. */
 
-/** 512 characters is the longest id that a gateway documents (OpenRouter). `\p{Cs}` is half of a surrogate pair. */
+/** Matches valid ids. OpenRouter documents the longest ids: 512 characters. `\p{Cs}` is half of a surrogate pair. */
 const ID = /^[^\p{Cc}\p{Cs}]{1,512}$/u;
 
 /**
- * Returns whether `id` is a valid id. Gateways use many characters: base64 with `/` and `=`, paths, spaces. Ids come from a
- * response, so they must be encoded with `encodeURIComponent`, or by the SDK, before they go into a URL. An id is invalid if it
+ * Returns whether `id` is a valid id. Gateways use many characters in ids: base64 with `/` and `=`, paths, spaces. Ids come from
+ * a response, so they must be encoded with `encodeURIComponent`, or by the SDK, before they go into a URL. An id is invalid if it
  * cannot be encoded, or if a URL with the encoded id leads to another path.
  */
 export function isId(id: unknown): id is string {

@@ -1,4 +1,4 @@
-/** Reads what the first items of an output say about containers, calls and files. */
+/** Reads which containers, calls and files the items before a text name. */
 import { isRecord } from "../errors.js";
 import { isContainerCall, isLocalCall, LOCAL, mayWrite, textsOf } from "./call-texts.js";
 import { Evidence, EvidenceLog } from "./evidence.js";
@@ -9,9 +9,9 @@ import {
   MOST_CONTAINERS,
 } from "./named-containers.js";
 
-/** The containers in which the calls of a turn ran. */
+/** Collects the containers in which the calls of a turn ran. A turn begins with a message of the user. */
 class CalledContainers {
-  /** All containers, the latest one last. */
+  /** All containers, the one that was used last at the end. */
   readonly #all = new Set<string>();
   readonly #byAgent = new Map<string | undefined, Set<string>>();
 
@@ -35,7 +35,7 @@ class CalledContainers {
   }
 }
 
-/** The containers and calls of the items added so far. Each item is read once, when a property is first used after it was added. */
+/** The containers and calls of the items added so far. An item is read once, when a property is first used after it was added. */
 export class ItemsBefore {
   readonly #roots: readonly string[];
   readonly #items: unknown[] = [];
@@ -52,7 +52,7 @@ export class ItemsBefore {
   #log: EvidenceLog;
   #earlier: string[] = [];
   #earlierLog: EvidenceLog;
-  /** Where the latest call ran among the items that are in the log. */
+  /** Where the latest call ran: a container, `LOCAL`, or unknown. Only the items that are in the log count. */
   #loggedPlace: string | undefined;
 
   constructor(roots: readonly string[]) {
@@ -79,7 +79,7 @@ export class ItemsBefore {
     return this.#read().#hasLocalCall;
   }
 
-  /** Whether some items are unknown, as in a resumed stream. */
+  /** Whether some items are unknown: a resumed stream lacks the items before its first event. */
   get hasGap(): boolean {
     return this.#read().#hasGap;
   }
@@ -94,7 +94,10 @@ export class ItemsBefore {
     return [...this.#read().#writing];
   }
 
-  /** Returns `called` in groups for a text of an agent. A group is used only if the groups before it do not have the file. */
+  /**
+   * Returns the containers of `called` in groups, for a text that an agent wrote. A group is used only if the groups before it do
+   * not have the file.
+   */
   calledFor(agent: string | undefined): string[][] {
     return this.#read().#called.groupsFor(agent);
   }
@@ -119,7 +122,7 @@ export class ItemsBefore {
     return this.#read().#earlier;
   }
 
-  /** The evidence of the calls of the current turn, as of now. */
+  /** The evidence of the calls of the current turn that were added so far. */
   get evidence(): Evidence {
     this.#read();
     this.#readEvidence();
@@ -135,7 +138,7 @@ export class ItemsBefore {
   #readEvidence(): void {
     for (; this.#loggedCount < this.#readCount; this.#loggedCount++) {
       const item = this.#items[this.#loggedCount];
-      // A shell output follows its call and does not name the container itself.
+      // A shell output does not name its container. It belongs to the call before it.
       if (isContainerCall(item)) this.#loggedPlace = containerOfCall(item);
       else if (isLocalCall(item)) this.#loggedPlace = LOCAL;
       const texts = textsOf(item);
@@ -187,7 +190,7 @@ export class ItemsBefore {
   }
 }
 
-/** Moves or adds a container to the end. Drops the oldest one if there are too many. */
+/** Adds a container at the end, or moves it there. Drops the oldest one if there are more than `MOST_CONTAINERS`. */
 function addLast(ids: Set<string>, id: string): void {
   ids.delete(id);
   ids.add(id);
@@ -195,12 +198,12 @@ function addLast(ids: Set<string>, id: string): void {
   if (ids.size > MOST_CONTAINERS) ids.delete(oldest!);
 }
 
-/** Returns whether an item is a message of the user. */
+/** Returns whether an item begins a turn: whether it is a message of the user. */
 export function beginsTurn(item: unknown): boolean {
   return isRecord(item) && item.role === "user";
 }
 
-/** Returns the name of the agent that an item belongs to, if it has one. */
+/** Returns the name of the agent that an item belongs to; `undefined` if the item names no agent. */
 export function agentOf(item: unknown): string | undefined {
   const agent = isRecord(item) && isRecord(item.agent) ? item.agent.agent_name : undefined;
   return typeof agent === "string" ? agent : undefined;

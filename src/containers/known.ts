@@ -11,7 +11,7 @@ function referencesIn(items: readonly unknown[]): unknown[] {
     .reverse();
 }
 
-/** Everything that can name a container, besides the items and citations of the response itself. */
+/** The data that can name a container from before a response. The response's own items and citations are not used. */
 export interface ContainerSources {
   response: Record<string, unknown>;
   request?: Record<string, unknown> | undefined;
@@ -37,13 +37,16 @@ export function containersBefore(sources: ContainerSources): string[] {
   ]);
 }
 
-/** Returns the id of the previous response. */
+/** Returns the id of the previous response; `undefined` if there is none. */
 export function previousId({ response, request }: ContainerSources): string | undefined {
   const id = response.previous_response_id ?? request?.previous_response_id;
   return typeof id === "string" ? id : undefined;
 }
 
-/** Returns the memory key of the conversation that a response belongs to. The key's prefix sets it apart from response ids. */
+/**
+ * Returns the memory key of the conversation that a response belongs to. The key has a prefix, so that it differs from all
+ * response ids.
+ */
 export function conversationKey({ response, request }: ContainerSources): string | undefined {
   const conversation = response.conversation ?? request?.conversation;
   const id = isRecord(conversation) ? conversation.id : conversation;

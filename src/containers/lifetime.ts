@@ -1,11 +1,14 @@
 /** Decides which files were written while a response was made, by comparing the times of the files and the response. */
 import type { ContainerFile } from "../types.js";
 
-/** How long after the end of a response its files can still appear in the list. A file created later is of a later response. */
+/**
+ * How many seconds after the end of a response its files can still be created. A file that is created later belongs to a later
+ * response.
+ */
 const LONGEST_DELAY_S = 600;
-/** The year 2001, in seconds. An earlier time is invalid. */
+/** The year 2001, in seconds since 1970. An earlier time is invalid. */
 const EARLIEST_S = 1e9;
-/** The year 5138 in seconds. A larger number is in milliseconds, which some gateways send. */
+/** The year 5138, in seconds since 1970. A larger number is in milliseconds, which some gateways send. */
 const MILLISECONDS = 1e11;
 
 /** The time from the start of a response to its end. */
@@ -28,7 +31,10 @@ export class Lifetime {
     return this.#end !== undefined;
   }
 
-  /** Returns whether a file was written while the response was made. */
+  /**
+   * Returns whether a file was written while the response was made: after its start and at most `LONGEST_DELAY_S` after its end.
+   * If the start is unknown, returns false. If the end is unknown, every file since the start counts.
+   */
   has(file: ContainerFile): boolean {
     const created = seconds(file.created_at);
     return (
@@ -36,7 +42,10 @@ export class Lifetime {
     );
   }
 
-  /** Returns whether a file was written long after the response had ended. */
+  /**
+   * Returns whether a file was written more than `LONGEST_DELAY_S` after the response's end. If the end is unknown, returns
+   * false.
+   */
   isAfter(file: ContainerFile): boolean {
     const created = seconds(file.created_at);
     return created !== undefined && this.#end !== undefined && created > this.#end + LONGEST_DELAY_S;

@@ -1,4 +1,4 @@
-/** Lists the files of a container from any source, page by page, and checks what the source returns. */
+/** Lists the files of a container from a client, a function or an array, and checks what the source returns. */
 import * as z from "zod/mini";
 import { badInput, isRecord } from "../errors.js";
 import { once } from "../once.js";
@@ -22,7 +22,7 @@ export type ListFiles = (
   onRequest: () => void,
 ) => Promise<ContainerFile[]>;
 
-/** The maximum number of pages. A container with so many files was never seen, so a longer list counts as endless. */
+/** The maximum number of pages of a list. No container with so many files was ever seen, so a longer list counts as endless. */
 const MOST_PAGES = 1000;
 
 const pageSchema = once(() =>
@@ -45,7 +45,7 @@ const entrySchema = once(() =>
   }),
 );
 
-/** A file that the caller passes. It needs a `container_id`, as nothing else names the file's container. */
+/** A file that the caller passes. It must have a `container_id`, because nothing else names the file's container. */
 const givenFileSchema = once(() =>
   z.extend(entrySchema(), {
     id: z.string().check(z.minLength(1)),
@@ -53,7 +53,10 @@ const givenFileSchema = once(() =>
   }),
 );
 
-/** Returns whether `value` has the `list` method of a client. `instanceof` would fail if an app has several SDK copies. */
+/**
+ * Returns whether `value` has the `list` method of a client. It does not use `instanceof`, which fails if an app has several
+ * copies of the SDK.
+ */
 export function isContainerFilesClient(value: unknown): value is ContainerFilesClient {
   if (typeof value !== "object" || value === null) return false;
   const { containers } = value as { containers?: { files?: { list?: unknown } } };
@@ -100,12 +103,15 @@ export function listFilesFrom(source: FileSource, patience: Patience): ListFiles
   return async (containerId) => files.filter((file) => file.container_id === containerId);
 }
 
-/** Returns a new signal that follows `signal`. Clients do not remove their listeners: on a shared signal, these would pile up. */
+/**
+ * Returns a new signal that aborts with `signal`. Clients do not remove the listeners that they add to a signal. On a signal that
+ * all requests share, these listeners would pile up.
+ */
 function ownSignal(signal: AbortSignal): AbortSignal {
   return AbortSignal.any([signal]);
 }
 
-/** Throws if an id is not safe in a URL. The error only appears in the report. */
+/** Throws if an id is not safe in a URL. The user sees the error only in the report. */
 function checkId(containerId: string): void {
   if (!isId(containerId)) {
     throw new Error(`the container's id is ${JSON.stringify(containerId)}, which cannot be part of a URL`);
@@ -113,8 +119,8 @@ function checkId(containerId: string): void {
 }
 
 /**
- * Selects the files of one container from the result of a function, which may return the files of all containers. If no file
- * has the container's id, all files are returned: a gateway may have changed the id, while the files have the native id.
+ * Selects the files of one container from the result of a function, which may return the files of all containers. If no file has
+ * the container's id, returns all files: a gateway may use an id of its own, while the files have the provider's id.
  */
 function ownFiles(files: readonly unknown[], containerId: string): readonly unknown[] {
   const containerOf = (file: unknown): unknown => (isRecord(file) ? file.container_id : undefined);
@@ -149,7 +155,7 @@ function filesIn(page: unknown, containerId: string): Page {
   return { files, hasMore: hasMore === true, lastId };
 }
 
-/** The error for a list that never ends. `files` are the files read so far. The container may have others. */
+/** The error for a list that never ends. `files` are the files that were read until then. The container may have more files. */
 export class EndlessListError extends Error {
   override name = "EndlessListError";
   readonly files: readonly ContainerFile[];
@@ -184,7 +190,7 @@ export function inPages(listPage: ListPage): ListFiles {
 
 /**
  * Returns the cursor for the page after `page`. Returns `undefined` if every possible cursor is in `used`, because the list would
- * repeat itself. `last_id` comes first, as it is the only cursor on the empty pages that OpenRouter sends.
+ * repeat itself. `last_id` is tried first: OpenRouter sends empty pages, and these have no other cursor.
  */
 function nextCursor({ files, lastId }: Page, used: ReadonlySet<string>): string | undefined {
   const isUnused = (id: unknown): id is string => typeof id === "string" && id !== "" && !used.has(id);

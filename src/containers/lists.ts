@@ -1,6 +1,6 @@
 /**
- * Requests and caches the file lists of one response's repair. A list is requested again after another call, or with `again` if it
- * is late (text-files.ts decides whether it is).
+ * Requests and caches the file lists of one response's repair. A list is requested again after another call, or with `again` if
+ * it is late. A list is late if a file that a call wrote is not in it yet. text-files.ts decides whether a list is late.
  */
 import { FileIndex, isFile } from "../citations/file-index.js";
 import type { ContainerFile, ContainerFileCitation } from "../types.js";
@@ -16,17 +16,17 @@ export type FileList = readonly ContainerFile[];
 
 /** The file lists of one response's repair. */
 export class ContainerLists {
-  /** How many requests were made: for pages of lists and for earlier responses. */
+  /** How many requests were made, for pages of lists and for earlier responses. */
   requests = 0;
   /** The containers whose lists were requested, in order. */
   readonly containers = new Set<string>();
-  /** All listed files by container id and file id. */
+  /** All listed files: by container id, then by file id. */
   readonly #files = new Map<string, Map<string, ContainerFile>>();
   readonly #list: ListFiles;
   readonly #memory: ContainerMemory | undefined;
   readonly #roots: readonly string[];
   readonly #lists = new Map<string, Promise<FileList>>();
-  /** The number of calls that had run when a container's list was last read successfully. */
+  /** For each container, the number of calls that had run when its list was last read successfully. */
   readonly #callsAtList = new Map<string, number>();
   /** The repeated requests in progress. Texts that wait for late files of the same containers share them. */
   readonly #rounds = new Map<string, Promise<FileList[]>>();
@@ -38,7 +38,7 @@ export class ContainerLists {
     this.#memory = memory;
   }
 
-  /** Returns the files of a container. The list is requested once for each value of `callCount`. */
+  /** Returns the files of a container. For each `callCount`, the number of calls that have run, the list is requested once. */
   of(containerId: string, callCount: number, signal: AbortSignal): Promise<FileList> {
     const key = `${containerId}/${callCount}`;
     let files = this.#lists.get(key);
@@ -51,9 +51,9 @@ export class ContainerLists {
   }
 
   /**
-   * Appends the lists of `containers` to `into`, in order. Stops at the first list that fails and throws its error: if files of
-   * two containers fit, the file in the failed list could be the right one. The files of an endless list are appended before
-   * its error is thrown.
+   * Appends the lists of `containers` to `into`, in order. Stops at the first list that fails and throws its error, because the
+   * file that the text means could be in the failed list. If a list is endless, appends the files that were read from it, then
+   * throws its error.
    */
   async add(
     into: FileList[],
@@ -74,7 +74,7 @@ export class ContainerLists {
 
   /**
    * Requests the lists again, at most `retries` times and after growing pauses, until `isEnough` returns true. Throws if the
-   * last request fails.
+   * signal aborts or the last request fails.
    */
   async again(
     containers: readonly string[],
@@ -93,8 +93,9 @@ export class ContainerLists {
   }
 
   /**
-   * Returns the index of the files in some lists. The last index is cached, as most texts need the same lists as the text before.
-   * `leaderOf` maps each container to the first container of its rank. Files in containers of the same rank compete equally.
+   * Returns the index of the files in some lists. The last index is cached, because most texts need the same lists as the text
+   * before. `leaderOf` maps each container to the first container of its rank. If files of several containers fit, those of the
+   * nearest rank win. Files of the same rank compete equally.
    */
   indexOf(lists: readonly FileList[], leaderOf: ReadonlyMap<string, string>): FileIndex {
     const key = [...leaderOf].join();
@@ -110,7 +111,10 @@ export class ContainerLists {
     return index;
   }
 
-  /** Returns whether a container's list was read after this number of calls. An older list can have files that are gone. */
+  /**
+   * Returns whether a container's list was last read after this number of calls. A list that was read earlier can contain files
+   * that are gone.
+   */
   isCurrent(containerId: string, callCount: number): boolean {
     return this.#callsAtList.get(containerId) === callCount;
   }
@@ -121,8 +125,8 @@ export class ContainerLists {
   }
 
   /**
-   * Returns the listed files that were written since a time, in seconds, and that no list had before this response. Of several
-   * files with the same path in a container, it returns the newest.
+   * Returns the listed files that were written since a time, in seconds, and that existed in no list before this response. If a
+   * container has several files with the same path, returns only the newest.
    */
   filesSince(seconds: number, responseId: unknown): ContainerFile[] {
     const newest = new Map<string, ContainerFile>();
@@ -146,7 +150,10 @@ export class ContainerLists {
     }
   }
 
-  /** Requests the lists once more, after the pause of this round. */
+  /**
+   * Requests the lists once more, after a pause that depends on `round`. Callers with the same round, calls and containers share
+   * one request.
+   */
   #round(
     round: number,
     containers: readonly string[],
@@ -185,7 +192,7 @@ export class ContainerLists {
 
   /**
    * Returns a list plus the files that only earlier lists of the container had, so that no file gets lost during a repair. The
-   * files of the new list come first: if two entries have the same path and the same time (in whole seconds), the first one counts.
+   * files of the new list come first: if two entries have the same path and the same time (in whole seconds), the first one wins.
    */
   #add(containerId: string, listed: FileList): FileList {
     const files = new Map(listed.map((file) => [file.id, file]));

@@ -2,17 +2,19 @@
 
 import { MOST_CONTAINERS } from "./named-containers.js";
 
-/** The maximum number of remembered responses, items and conversations, and of remembered file lists. */
+/** The maximum number of entries in each map: of responses, items and conversations together, and of file lists. */
 const MEMORY_SIZE = 5000;
 /** The maximum total number of files in the remembered file lists. */
 const MOST_FILES = 200_000;
-/** Longer than any id of the API. Longer ids are not stored, as they would make the memory unbounded. */
+/**
+ * The length of the longest id that is stored. All ids of the API are shorter. Without a limit, the memory would be unbounded.
+ */
 const LONGEST_ID = 1100;
 
-/** A least-recently-used cache. */
+/** A map with a limit. If the limit is exceeded, it drops the entries that were not used for the longest time. */
 class BoundedMap<Value> {
   readonly #entries = new Map<string, Value>();
-  /** One iterator for all evictions. A new iterator would first skip all entries that were deleted. */
+  /** One iterator for all evictions. A new iterator for each eviction would first skip all entries that were deleted. */
   readonly #oldest = this.#entries.keys();
   readonly #sizeOf: (value: Value) => number;
   readonly #maxSize: number;
@@ -52,17 +54,17 @@ class BoundedMap<Value> {
 }
 
 /**
- * Remembers the containers of earlier responses and conversations, so that "send me that link again" finds its file, and the
- * files that existed before a response.
+ * Remembers the containers of earlier responses and conversations, so that a response to "send me that link again" finds its
+ * file. Also remembers which files existed before a response.
  */
 export class ContainerMemory {
   readonly #containers = new BoundedMap<readonly string[]>(() => 1, MEMORY_SIZE);
   readonly #files = new BoundedMap<ReadonlyMap<string, unknown>>(({ size }) => size, MOST_FILES);
 
   /**
-   * Stores containers, nearest first, under the ids of a response and its items or under the key of a conversation. `areNew`:
-   * the response was created, not retrieved. If a new response has an id that is already stored, the gateway reuses ids. The id
-   * is then ambiguous, and from then on `recall` returns no containers for it.
+   * Stores containers, nearest first, under the ids of a response and its items, or under the key of a conversation.
+   * `areNew`: the response was created, not retrieved. If the id of a new response is stored already, the gateway uses ids more
+   * than once. The id is then ambiguous, and `recall` returns no containers for it from then on.
    */
   remember(ids: readonly unknown[], containers: readonly string[], areNew = false): void {
     const nearest = [...new Set(containers)].slice(0, MOST_CONTAINERS);
@@ -88,8 +90,8 @@ export class ContainerMemory {
   }
 
   /**
-   * Returns whether a file existed before a response. Returns false for files that were first seen with the same response, so
-   * that a response that is retrieved again gets the same result.
+   * Returns whether a file was seen in a list before a response. Returns false for a file that was first seen with the same
+   * response, so that a response that is retrieved again gets the same result.
    */
   sawFileBefore(containerId: string, fileId: string, responseId: unknown): boolean {
     const files = this.#files.get(containerId);

@@ -8,7 +8,10 @@ import { isDotSegment, isId } from "./ids.js";
  */
 export const MOST_CONTAINERS = 32;
 
-/** Returns whether `id` can name a container. `.` and `..` pass here: the request for their list is refused with an error. */
+/**
+ * Returns whether `id` can name a container. `.` and `..` are accepted here, so that the request for their list fails with an
+ * error that the report shows.
+ */
 function isContainerId(id: unknown): id is string {
   return isId(id) || isDotSegment(id);
 }
@@ -19,7 +22,7 @@ export function containerIds(ids: readonly unknown[]): string[] {
   return [...new Set(ids.filter(isContainerId))];
 }
 
-/** Returns the container that a call ran in; `undefined` if the item is not a call or does not name one. */
+/** Returns the container that a call ran in; `undefined` if the item is not a call or does not name its container. */
 export function containerOfCall(item: unknown): string | undefined {
   if (!isRecord(item)) return undefined;
   let id: unknown;
@@ -39,12 +42,15 @@ export function containersCitedBy(item: unknown): string[] {
 const TOOL_OUTPUT = /_output$|^mcp_call$/;
 /** The properties of a tool output that can contain a `container_id`. Foundry's toolbox sends the id in `_meta`. */
 const NAMING = ["_meta", "container_file_citations", "annotations", "output", "content", "text"];
-/** The maximum length of parsed JSON, in characters. */
+/** The maximum length of JSON that is parsed, in characters. */
 const LONGEST_JSON = 2 ** 20;
-/** The maximum nesting. JSON in a text part in JSON in a text part has 12 levels. */
+/** The maximum nesting that is read. JSON in a text part that is itself in JSON in a text part has 12 levels. */
 const DEEPEST = 16;
 
-/** Returns the containers that a tool output names: on the item, on the item's entries or in its JSON, in their order. */
+/**
+ * Returns the containers that a tool output names, in their order: in the item itself, in the item's entries, or in the item's
+ * JSON.
+ */
 export function containersOfOutputs(item: unknown): string[] {
   if (!isRecord(item) || typeof item.type !== "string" || !TOOL_OUTPUT.test(item.type)) return [];
   return containerIds(idsIn(item, 0));
@@ -74,7 +80,10 @@ export function containersNamedBy(item: unknown): string[] {
   return [...containersCitedBy(item), ...containersOfOutputs(item)];
 }
 
-/** Returns the containers that items name, last one first: containers of calls and citations, then containers of tool outputs. */
+/**
+ * Returns the containers that items name, the last one first. Containers of calls and citations come before containers of tool
+ * outputs.
+ */
 export function containersOfItems(items: readonly unknown[]): string[] {
   const ids = items.flatMap((item) => [containerOfCall(item), ...containersCitedBy(item)]);
   return containerIds([...ids.reverse(), ...items.flatMap(containersOfOutputs).reverse()]);

@@ -4,7 +4,7 @@ import type { Settings } from "../options.js";
 import { AnswerError, cancelBody, isRetryable, pause, withoutServerText } from "./retries.js";
 
 /**
- * The part of an OpenAI client, of any version and class, that is needed to list a container's files. `list` must
+ * The methods of an OpenAI client, of any version and class, that are needed to list a container's files. `list` must
  * percent-encode the container id in the URL, as the SDK does: an id can contain any characters except control characters.
  */
 export interface ContainerFilesClient {
@@ -32,7 +32,9 @@ export type ListPage = (
   signal: AbortSignal,
 ) => PromiseLike<unknown>;
 
-/** How often the request for a page is retried, and the longest total `retry-after` delay that is accepted. */
+/**
+ * `retries`: how often the request for a page is retried. `timeoutMs`: the longest total delay by `retry-after` that is accepted.
+ */
 export type Patience = Pick<Settings, "retries" | "timeoutMs">;
 
 /** The maximum page size of the API. */
@@ -55,7 +57,8 @@ export function pagesOfClient(
     const page = client.containers.files.list(containerId, query, {
       signal,
       ...(headers && { headers }),
-      // This replaces the `query` argument. openai 7 would treat `timeout` and other names in that argument as options, and throw.
+      // This replaces the `query` argument. openai 7 would treat names in that argument, such as `timeout`, as options, and
+      // throw.
       ...(shared && { query: { ...shared, ...query } }),
       // The client's own retry pauses ignore the signal and could outlast the response.
       maxRetries: 0,
@@ -80,13 +83,13 @@ function queryOf(search: string): Record<string, string | string[]> | undefined 
   );
 }
 
-/** Headers that belong to one request only: about the body, the response format, the connection or the retry count. */
+/** Matches headers that belong to one request only: about the body, the response format, the connection or the retry count. */
 const OF_ONE_REQUEST =
   /^(?:content-|accept|if-|x-stainless-)|^(?:range|expect|host|connection|transfer-encoding|idempotency-key)$/;
 
 /**
- * Returns the headers of a request that a list request needs to be authorized too: the key, organization, project, and
- * whatever a gateway needs.
+ * Returns the headers of a request that a list request needs too, to be authorized: the key, the organization, the project, and
+ * what a gateway needs.
  */
 export function credentialsOf(request: Headers): Record<string, string> {
   return Object.fromEntries([...request].filter(([name]) => !OF_ONE_REQUEST.test(name)));
@@ -122,7 +125,7 @@ function withRetries({ retries, timeoutMs }: Patience, listPage: ListPage): List
         if (!isRetryable(error)) return false;
         const delayMs = error instanceof AnswerError ? error.retryAfterMs : 0;
         totalDelayMs += delayMs;
-        // Do not delay the response for a list that cannot arrive in time.
+        // A list that cannot arrive in time must not delay the response.
         if (totalDelayMs >= timeoutMs) return false;
         // pRetry pauses too, so its pause is subtracted from the delay.
         const pauseMs = delayMs - FIRST_PAUSE_MS * 2 ** (attemptNumber - 1);
@@ -133,7 +136,7 @@ function withRetries({ retries, timeoutMs }: Patience, listPage: ListPage): List
   };
 }
 
-/** Throws the error without the server's message. */
+/** Throws the error without the server's text. For a 404, adds what the status means. */
 function throwPlain(error: unknown): never {
   const plain = withoutServerText(error, "the container's file list");
   if (plain instanceof AnswerError && plain.status === 404) {

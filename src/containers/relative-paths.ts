@@ -6,46 +6,50 @@ import { matchAt, testAt } from "../citations/spelling.js";
 export interface RelativePath {
   /** The paths that the file can have: below each root, or in the folder that the code joins with the name. */
   paths: string[];
-  /** Whether the call writes the file, judging by the text around the name. */
+  /** Whether the call writes the file, judging by the code or command around the name. */
   isWritten: boolean;
 }
 
-/** How many characters before a name are read. */
+/** How many characters before a name are read. For the statement around an offset, also how many after it. */
 const REACH = 200;
-// The sticky patterns look back from an offset: a search for a pattern that ends there would try each quote before the offset.
-/** The beginning of a string, up to a name inside the string. */
+// The next patterns are sticky and look back from an offset. A search for a pattern that ends at the offset would try each quote
+// before the offset.
+/** Matches the beginning of a string, up to a name inside the string. */
 const STRING = /(?<=["'`]([^"'`\n]{0,150}))/y;
-/** Not the beginning of an absolute path, a URL, a template, a pattern or a home folder. */
+/** Matches the beginning of a relative path. Rejects absolute paths, URLs, templates, patterns and home folders. */
 const RELATIVE = /^(?!\/)[^\\{}$~:*?<>|]*$/;
-/** A string, and what joins it to the next string: `os.path.join('/mnt/data', `, `Path('/mnt/data') / `, `'/mnt/data/' + `. */
+/**
+ * Matches a string, and what joins it to the next string: `os.path.join('/mnt/data', `, `Path('/mnt/data') / `,
+ * `'/mnt/data/' + `.
+ */
 const JOINED_STRING =
   /(?<=(\3([^"'`\n]{1,150})(["'`])(?:\)?\s{0,20}(,|\/)|(?<=\/.)\s{0,20}(\+)|\)\.(joinpath)\()\s{0,20}))/y;
-/** A call that joins its arguments, up to the first string: `os.path.join(`, `os.path.join(folder, `. */
+/** Matches a call that joins its arguments, up to the first string: `os.path.join(`, `os.path.join(folder, `. */
 const JOINING_CALL = /(?<=(?:join(?:path)?|resolve|Path)\(\s{0,20}(?:[\w.]{1,64}\s{0,20},\s{0,20})?)/y;
-/** How many joined strings before a name are read. */
+/** How many strings that are joined before a name are read. */
 const MOST_JOINED = 8;
-/** A variable and the slash that joins it to a string: `out / `. */
+/** Matches a variable and the slash that joins it to a string: `out / `. */
 const JOINED_VARIABLE = /(?<=[\w)\]]\s{0,20}\/\s{0,20})/y;
 
 const WRITES =
   /\b(?:to_\w+|save\w*|write\w*|output|dump|imwrite|export\w*|copy\w*|move)\(\s*f?["'`]?$|>\s*["']?$|\b(?:tee|touch)\s+["']?$/i;
 const OPENS = /\bopen\(\s*f?["'`]$/;
 const OPENED_TO_WRITE = /^[^"'`]*["'`]\s*,\s*(?:mode\s*=\s*)?["'`][wax]/;
-/** A statement that writes some file. */
+/** Matches a statement that writes some file. */
 const STATEMENT_WRITES =
   /\b(?:to_\w+|save\w*|write\w*|output|dump|imwrite|export\w*|copy\w*|move|touch)\(|\bopen\([^\n]{0,150}["'][wax]b?["']/i;
-/** A command that writes the file at the end of the command: `cp /tmp/x a.csv`. */
+/** Matches a command up to the file that it writes, which is its last argument: `cp /tmp/x a.csv`. */
 const COMMAND_WRITES = /\b(?:cp|mv|tee|touch|zip|tar)\s[^\n;&|]*$|>\s*["']?$/;
 
-/** Changes the working folder: `os.chdir('/mnt/data/q3')`, `cd q3 &&`, `%cd /mnt/data/q3`. */
+/** Matches a change of the working folder: `os.chdir('/mnt/data/q3')`, `cd q3 &&`, `%cd /mnt/data/q3`. */
 const CHANGES_FOLDER =
   /(?:\bchdir\(\s{0,20}["'`]|(?:^|[\n;&|])[ \t]{0,20}%?cd[ \t]{1,20}["'`]?)([^"'`\n;&|)\s]{1,150})/g;
 /** How many changes of the working folder are read. */
 const MOST_CHANGES = 8;
-/** How many working folders count, besides the roots. Each relative path is recorded once for each folder. */
+/** How many working folders are used, besides the roots. Each relative path is recorded once for each folder. */
 const MOST_FOLDERS = 4;
 
-/** Returns the folders to which relative paths in code or in a command can be relative: the roots, and each working folder. */
+/** Returns the folders that relative paths in code or in a command can start from: the roots, and each working folder. */
 export function foldersOf(text: string, roots: readonly string[]): readonly string[] {
   if (!/chdir|\bcd\b/.test(text)) return roots;
   const folders = [...roots];
@@ -57,12 +61,12 @@ export function foldersOf(text: string, roots: readonly string[]): readonly stri
   return [...new Set(folders)].slice(0, roots.length + MOST_FOLDERS);
 }
 
-/** Returns whether code writes to a path or a name. `before` is the text before the path, `from` the text from its start on. */
+/** Returns whether code writes to a path or a name. `before` is the text before the path, and `from` begins with the path. */
 export function isWriting(before: string, from: string): boolean {
   return WRITES.test(before) || (OPENS.test(before) && OPENED_TO_WRITE.test(from));
 }
 
-/** Reads the string in code that ends with the name from `start` to `end`. `undefined` if it is not a relative path. */
+/** Reads the string in code that ends with the name from `start` to `end`; `undefined` if it is not a relative path. */
 export function relativePathInCode(
   text: string,
   start: number,
@@ -82,7 +86,10 @@ export function relativePathInCode(
   };
 }
 
-/** Returns the folders that code may join with the string at `quote`. None if the code joins it with a folder outside of the roots. */
+/**
+ * Returns the folders that code may join with the string at `quote`. Returns no folder if the code joins the string with a folder
+ * outside of the roots. `isJoined`: the code seems to join the string with another string or a variable.
+ */
 function foldersBefore(
   text: string,
   quote: number,
@@ -96,14 +103,14 @@ function foldersBefore(
   }
   const isBelowRoot = roots.some((root) => `${folder}/`.startsWith(`${root}/`));
   if (isSure) return { folders: isBelowRoot ? [folder] : [], isJoined: true };
-  // A string before a comma can be any other argument, such as the file that is copied.
+  // The string before a comma can be another argument of the call, such as the file that is copied.
   const isFolder = isBelowRoot && extensionOf(nameOf(folder)) === "";
   return { folders: isFolder ? [folder, ...roots] : roots, isJoined: isFolder };
 }
 
 /**
- * Reads the strings that code joins with the string at `quote`, back to an absolute path. `from` is where the first of them starts.
- * `isOperator`: an operator or a method joins some of them, and not only commas.
+ * Reads the strings that code joins with the string at `quote`, backwards until an absolute path. `from` is the offset of the
+ * first of these strings. `isOperator`: an operator or a method joins some of them, and not only commas.
  */
 function joinedBefore(text: string, quote: number): { folder: string; from: number; isOperator: boolean } {
   let folder = "";
@@ -119,7 +126,7 @@ function joinedBefore(text: string, quote: number): { folder: string; from: numb
   return { folder, from, isOperator };
 }
 
-/** Reads the word in a command that ends with the name from `start` to `end`. `undefined` if it is not a relative path. */
+/** Reads the word in a command that ends with the name from `start` to `end`; `undefined` if it is not a relative path. */
 export function relativePathInCommand(
   text: string,
   start: number,
@@ -135,20 +142,28 @@ export function relativePathInCommand(
   };
 }
 
-/** Takes the path of a file to write as its first argument: `df.to_csv(`. `open(` and `ZipFile(` write only with a mode. */
+/**
+ * Matches calls whose first argument is the path of a file to write: `df.to_csv(`. `open(` and `ZipFile(` write only if their
+ * mode says so.
+ */
 const TAKES_PATH =
   /\b(?:(open|ZipFile|h5py\.File)|to_(?:csv|excel|json|parquet|feather|pickle|html|latex|xml|stata|hdf|markdown|orc|file|netcdf|image)|save\w*|m?im(?:save|write)|export\w*|output|write_(?:image|html|csv|parquet|excel|json|ipc|file|videofile|gif|pdf|png)|(?:nbformat|sf|soundfile|wavfile|\w{0,20}(?:tree|writer|merger))\.write|(?:sqlite3|duckdb)\.connect)\(\s*/gi;
-/** An argument that spells a whole path: `'a.csv',`, `os.path.join('/mnt/data', 'a.csv')`, `Path('/mnt/data') / 'a.csv')`. */
+/**
+ * Matches an argument that spells a whole path: `'a.csv',`, `os.path.join('/mnt/data', 'a.csv')`, `Path('/mnt/data') / 'a.csv')`.
+ */
 const SPELLED =
   /^(?:\w{1,20}\s*=\s*)?(?:[rf]?(["'])[^"'`{}\\\n]{1,300}\1\s*[,)]|(?:os\.path\.)?join\(\s*(?:["'][^"'`{}\n]{1,300}["'](?:\s*,)?\s*){1,9}\)|(?:Path\()?["'][^"'`{}\n]{1,300}["']\)?\s*\/\s*["'][^"'`{}\n]{1,300}["']\s*[,)])/;
 /** How many characters of an argument are read. */
 const LONGEST_ARGUMENT = 1000;
-/** Arguments with a mode that writes: `path, 'w')`, `path, "w:gz")`. The mode can be on the next line. */
+/** Matches arguments with a mode that writes: `path, 'w')`, `path, "w:gz")`. The mode can be on the next line. */
 const MODE_TO_WRITE =
   /^(?:[^\n]{0,150},\s{0,20})?(?:mode\s?=\s?)?["'](?:[bt]{0,2}[wax][bt+]{0,2}(?:[:|]\w{0,3})?|r[bt]?\+[bt]?)["']/;
-/** Before a method of a path that the code spells: `(folder / 'a.csv').write_text(`. */
+/**
+ * Goes before a method in a pattern, so that the pattern does not match if the code spells the path:
+ * `(folder / 'a.csv').write_text(`.
+ */
 const SPELLED_BEFORE = String.raw`(?<!\/\s{0,4}["'][^"'\n]{1,100}["']\))`;
-/** Writes to a file in another argument, in an object or in another program. */
+/** Match code that writes to a file in another argument than the first, in an object or in another program. */
 const WRITES_ELSEWHERE = [
   /\bcopy(?:file(?:obj)?|2|tree)?\(\s{0,20}[^\s)]/i,
   /\b(?:move|extractall|urlretrieve|make_archive|joblib\.dump|os\.(?:rename|replace|link|symlink))\(|outputfile\s?=/i,
@@ -176,18 +191,21 @@ export function writesUnspelled(code: string): boolean {
   return false;
 }
 
-/** Words before a command: `do cp a b`, `if python make.py`. */
+/** Matches shell keywords before a command: `do cp a b`, `if python make.py`. */
 const KEYWORDS = /^(?:(?:if|elif|then|else|while|until|do|time|!|\{)\s{1,20})*/;
-/** Commands that only read or print, and those whose written file is read by its path: `tee a.csv`. */
+/**
+ * Matches commands that only read or print. Also matches commands such as `tee a.csv`: their argument is read elsewhere, as the
+ * path of a written file.
+ */
 const ONLY_READS =
   /^(?:cat|ls|head|tail|grep|egrep|fgrep|rg|wc|file|stat|du|df|diff|cmp|md5sum|sha\d{1,3}sum|echo|printf|pwd|cd|which|env(?!\s+\S)|date|tree|cut|tr|uniq|awk|jq|column|sort|basename|dirname|realpath|true|false|test|\[|sleep|mkdir|tee|touch|find|sed -n|set|export|for|read|done|fi|do|then|else|python3? (?:-V|--version))(?=[\s)]|$)(?!.*\s(?:-o|--output|-i|-delete|-exec(?:dir)?|-ok(?:dir)?|-fprint\w?)\b)/;
-/** Writes to a path with a variable: `> "/mnt/data/$name.csv"`. */
+/** Match a redirection to a path that contains a variable: `> "/mnt/data/$name.csv"`. */
 const WRITES_TO_VARIABLE = [/>\s{0,9}"[^">\n$`{]{0,200}[$`{]/, />\s{0,9}[^\s">;|&$`{]{0,200}[$`{]/];
 
-/** Writes the file in its argument: `tee "$OUT"`. */
+/** Matches commands that write the file in their argument: `tee "$OUT"`. */
 const CREATES = /^(?:tee|touch)\s/;
 
-/** Like {@link writesUnspelled}, for shell commands. A program that is not known can write any file. */
+/** Like {@link writesUnspelled}, for shell commands. A program that is not in `ONLY_READS` can write any file. */
 export function commandWritesUnspelled(command: string): boolean {
   if (WRITES_TO_VARIABLE.some((pattern) => pattern.test(command))) return true;
   const hasVariable = /[$`{]/.test(command);
@@ -202,7 +220,7 @@ function pathsBelow(folders: readonly string[], relative: string): string[] {
   return folders.map((folder) => `${folder.replace(/\/+$/, "")}/${path}`);
 }
 
-/** The statement that an offset is in, up to 200 characters to both sides. */
+/** Returns the statement that an offset is in, with up to 200 characters on both sides of the offset. */
 function statementAround(text: string, at: number): string {
   const before = text.slice(Math.max(0, at - REACH), at);
   const behind = text.slice(at, at + REACH);

@@ -1,6 +1,6 @@
 /**
- * Handles failed requests to other servers: whether to retry, after what delay (`Retry-After`), which error to report, and how to
- * cancel a body.
+ * Handles failed requests to other servers: decides whether and after what delay they are retried, removes the server's text from
+ * their errors, and cancels bodies.
  */
 
 /**
@@ -12,7 +12,7 @@ export function isRetryable(error: unknown): boolean {
   return typeof status !== "number" || status === 429 || status >= 500;
 }
 
-/** Returns the delay of a `retry-after` header in milliseconds, 0 without one. The header holds seconds or a date. */
+/** Returns the delay of a `retry-after` header in milliseconds; 0 without the header. The header holds seconds or a date. */
 export function retryAfterMs(headers: Headers): number {
   const value = headers.get("retry-after") ?? "";
   const ms = /^\d+$/.test(value) ? Number(value) * 1000 : Date.parse(value) - Date.now();
@@ -35,7 +35,7 @@ export function pause(milliseconds: number, signal: AbortSignal | undefined): Pr
   });
 }
 
-/** A response with an error status. */
+/** The error for a response with an error status. */
 export class AnswerError extends Error {
   override name = "AnswerError";
   readonly status: number;
@@ -49,8 +49,8 @@ export class AnswerError extends Error {
 }
 
 /**
- * Returns the error of a request without the message, headers and body of the response. Errors are logged, and a server's
- * response may repeat the request, including the API key. `who` names the server in the new message.
+ * Returns an error for a failed request that contains no message, headers or body of the response. Errors are logged, and a
+ * server's response may repeat the request, including the API key. `who` names the server in the new message.
  */
 export function withoutServerText(error: unknown, who = "the API"): unknown {
   // The message of a SyntaxError quotes the body.

@@ -1,7 +1,7 @@
 /**
- * Finds the files that one text means in the lists of its possible containers. Decides whether a list is late; lists.ts requests
- * a late list again.
- * Long, as everything that decides about one text is here.
+ * Finds the files that one text means in the lists of its possible containers. Decides whether a list is late: whether a file
+ * that a call wrote is not in the list yet. lists.ts requests a late list again.
+ * This file is long because everything that decides about one text is here.
  */
 import { endOfCompound } from "../citations/compounds.js";
 import { type FileIndex, filenameOf, type IndexedFile, nameOf, namesOf } from "../citations/file-index.js";
@@ -28,23 +28,24 @@ export interface TextPart {
   scope: TextScope;
   /** The evidence of the calls before the text. */
   evidence: Evidence;
-  /** The evidence of all calls of the text's turn, before and after the text; `undefined` until the response is complete. */
+  /** The evidence of all calls of the text's turn, before and after the text. `undefined` until the response is complete. */
   turn: Evidence | undefined;
-  /** When the response of the text began and ended. */
+  /** When the text's response began and ended. */
   lifetime: Lifetime;
   /**
-   * The message of the text names a root: "saved in /mnt/data:". The code may build the names of the files in such a message.
-   * `undefined` for a piece of a text, as later text may name a root.
+   * Whether the text's message names a root, as in "saved in /mnt/data:". The names in such a message can be those of files in
+   * the container, even if the code builds these names and no call spells them. `undefined` for a piece of a text, because later
+   * text may name a root.
    */
   isRootNamed: boolean | undefined;
-  /** The files of the text were searched before, after the same calls. If true, late lists are not requested again. */
+  /** Whether the files of the text were already searched for, after the same calls. If so, late lists are not requested again. */
   isRepeated: boolean;
   /**
-   * The containers whose lists an earlier pass over this text used. This pass uses their lists too, so that a stream, which
-   * needs two passes, finds the same files as a plain response.
+   * The containers whose lists an earlier pass over this text used. This pass uses these lists too, so that a stream, which needs
+   * two passes, finds the same files as a plain response.
    */
   asked: readonly string[];
-  /** Set if this text is only a piece of a longer text: the markup of the piece. */
+  /** The markup of the piece, if this text is only a piece of a longer text. */
   markup?: Markup | undefined;
   /** The path or name at the end of a piece, without the root. It may continue in the next piece. */
   lastName?: string | undefined;
@@ -63,7 +64,7 @@ export interface Recovery {
 
 /** The result for a text. */
 export interface TextResolution extends Resolution {
-  /** More citations may be found once the response is complete. */
+  /** Whether more citations may be found once the response is complete. */
   isLacking: boolean;
   /** The containers whose lists were read for the text. */
   asked: readonly string[];
@@ -71,14 +72,14 @@ export interface TextResolution extends Resolution {
 
 /** The result for a piece of a text. */
 export interface PieceResolution extends TextResolution {
-  /** A longer known path or name starts with the one at the end of the piece. */
+  /** Whether a longer known path or name starts with the path or name at the end of the piece. */
   mayGoOn: boolean;
-  /** Returns whether the code writes the file of a citation anew, but the list has only the file from before the response. */
+  /** Returns whether a call writes the file of a citation, but the list still has the file from before the response. */
   isOutdated: (annotation: ContainerFileCitation) => boolean;
 }
 
 /**
- * Returns the citations that one text lacks, and its mentions without a file. If a list fails or exceeds the time limit, the
+ * Returns the citations that one text lacks, and its mentions that match no file. If a list fails or exceeds the time limit, the
  * result comes from the lists that have arrived.
  */
 export async function resolveText(part: TextPart, recovery: Recovery): Promise<TextResolution> {
@@ -98,7 +99,7 @@ export async function resolvePiece(part: TextPart, recovery: Recovery): Promise<
   };
 }
 
-/** A character with which an encoded character can start. */
+/** Matches a character that can start an encoded character, as in `%20`, `&amp;` or `\_`. */
 const ENCODED = /[%&\\]/;
 
 /** The search for the files of one text. */
@@ -106,20 +107,23 @@ class FileSearch {
   readonly #part: TextPart;
   readonly #recovery: Recovery;
   readonly #evidence: Evidence;
-  /** The file names with spaces in the text that calls use. */
+  /** The file names with spaces that calls use and that occur in the text. */
   readonly #spacedNames: readonly { start: number; name: string }[];
-  /** The file names in the text that calls contain too. */
+  /** The file names in the text that occur in calls too. */
   readonly #names: readonly { start: number; name: string }[];
   /** The lists so far, those of the nearest containers first. */
   readonly #listed: FileList[] = [];
-  /** Maps each requested container to the first container of its rank. The containers of a called group have the same rank. */
+  /**
+   * Maps each requested container to the first container of its rank. All containers of a `called` group have the same rank. Any
+   * other container has its own rank.
+   */
   readonly #leaderOf = new Map<string, string>();
-  /** The listed files that the text cannot mean, if their paths can also be read as encodings of other paths. */
+  /** The listed files that the text cannot mean, but whose paths can be read as encodings of other paths, such as `a%20b.csv`. */
   readonly #impossibleEncoded = new Set<ContainerFile>();
   #resolution: Resolution | undefined;
   /** The containers of the first group. */
   #nearest: readonly string[] = [];
-  /** All lists that the text needs have arrived. */
+  /** Whether all lists that the text needs have arrived. */
   #isComplete = false;
 
   constructor(part: TextPart, recovery: Recovery) {
@@ -136,7 +140,10 @@ class FileSearch {
     return [...words.filter(({ start }) => !this.#isInSpacedName(start)), ...this.#spacedNames];
   }
 
-  /** Returns whether an offset is inside a file name with spaces that calls use. A name that starts there is only part of it. */
+  /**
+   * Returns whether an offset is inside a file name with spaces that calls use, after its start. A name that starts there is only
+   * part of the longer name.
+   */
   #isInSpacedName(at: number): boolean {
     return this.#spacedNames.some(({ start, name }) => at > start && at < start + name.length);
   }
@@ -163,7 +170,7 @@ class FileSearch {
     }
   }
 
-  /** Returns the result. If a list is missing, mentions without a file are `container-unavailable`, not `not-found`. */
+  /** Returns the result. If a list is missing, mentions that match no file are `container-unavailable`, not `not-found`. */
   result(): TextResolution {
     this.#resolution ??= this.#resolve(() => false);
     const resolution = this.#resolution;
@@ -176,7 +183,7 @@ class FileSearch {
     return { ...resolution, unresolved, isLacking, asked };
   }
 
-  /** Whether a longer known path or name starts with the one at the end of the piece. */
+  /** Whether a longer known path or name starts with the path or name at the end of the piece. */
   get mayGoOn(): boolean {
     const { lastName } = this.#part;
     if (lastName === undefined) return false;
@@ -249,7 +256,10 @@ class FileSearch {
     return this.#withMeantNames(this.#withOneReading(this.#withWholeNames(resolution)), index);
   }
 
-  /** Drops citations of `a.csv` in `a.csv-Export` if a call names a file `a.csv-Export`. The list may be late. */
+  /**
+   * Drops citations of `a.csv` in `a.csv-Export` if a call names a file `a.csv-Export`. That file is meant, even if the list does
+   * not show it yet.
+   */
   #withWholeNames(resolution: Resolution): Resolution {
     if (this.#evidence.isEmpty) return resolution;
     const { text: whole } = this.#part;
@@ -268,7 +278,10 @@ class FileSearch {
     return { citations, annotations, unresolved };
   }
 
-  /** Drops citations of a decoded path if the container also has a file with the path as it is written. */
+  /**
+   * Drops citations of a decoded path if the container also has a file whose path is the text as written. The mention is then
+   * ambiguous.
+   */
   #withOneReading(resolution: Resolution): Resolution {
     if (this.#impossibleEncoded.size === 0) return resolution;
     const dropped: UnresolvedMention[] = [];
@@ -286,10 +299,11 @@ class FileSearch {
     return { citations, annotations, unresolved };
   }
 
-  /** Adds citations of files with a similar path. The exact matches count as existing citations. */
+  /** Adds citations of files with a similar path, where no file matches exactly. */
   #withLookAlikes(exact: Resolution): Resolution {
     const more = this.#resolve(this.#acceptLookAlike, exact.annotations);
-    // A missing file in a code block is not reported, so no list was requested again for it.
+    // A missing file in a code block is not reported, so no list was requested again for it. The list may be late, so no similar
+    // file is cited there.
     const missing = new Set(exact.unresolved.map(({ start }) => start));
     const meant = more.citations.filter(({ match, start }) => match === "filename" || missing.has(start));
     if (meant.length === 0) return { ...exact, unresolved: more.unresolved };
@@ -313,7 +327,7 @@ class FileSearch {
     return list.filter(isPossible);
   }
 
-  /** Returns whether the text can mean every file in a list, as long as the end of the response is unknown. */
+  /** Returns whether the text can mean every file in a list. Used as long as the end of the response is unknown. */
   #areAllPossible(kind: ContainerGroup["kind"], isNearestCall: boolean): boolean {
     const { turn, scope } = this.#part;
     if (isNearestCall) return !scope.hasLocalCall && scope.called.flat().length === 1;
@@ -346,7 +360,7 @@ class FileSearch {
     return this.#evidence.namesPath(path, LOCAL) && !this.#evidence.namesPath(path, id);
   }
 
-  /** Returns whether only calls after the text use a container, and the container was not known before the response. */
+  /** Returns whether only calls after the text use a container that was not known before the response. */
   #isOnlyLater(id: string): boolean {
     const { later, earlier } = this.#part.scope;
     return later.includes(id) && !earlier.includes(id) && !this.#recovery.candidates.known.includes(id);
@@ -359,8 +373,9 @@ class FileSearch {
   }
 
   /**
-   * Returns whether a text can mean a file that is older than the response and in a called container that is not the nearest one.
-   * It cannot if a nearer call, in another container or at an unknown place, may have written the file.
+   * Returns whether a text can mean a file that is older than the response, in a called container that is not the nearest one.
+   * The text cannot mean the file if a nearer call, in another container or at an unknown place, may have written a file with
+   * this path.
    */
   #isPossibleThoughOlder(file: ContainerFile, nearer: readonly string[]): boolean {
     const { scope, lifetime } = this.#part;
@@ -378,14 +393,15 @@ class FileSearch {
 
   /**
    * Returns whether a file may be cited whose path is only similar to the path in the text. The response must be complete: only
-   * then it is certain that no call names the exact path. The response must have written the file, or the response's calls must
-   * name the file and spell the path of each file that they write. If no call ran, the text can mean no other file.
+   * then it is certain that no call names the exact path. If a call ran before the text, the response must have written the file,
+   * or its calls must name the file and spell the path of each file that they write. If no call ran, the file is accepted unless
+   * earlier calls name the exact path.
    */
   readonly #acceptLookAlike: AcceptLookAlike = (file, written, literal) => {
     const { turn, scope, lifetime } = this.#part;
     if (!turn) return false;
     if (!scope.hasCall) {
-      // A text before the calls announces a file by its exact path.
+      // A text before the calls announces a file that they will write, by its exact path. So no similar file is meant.
       const isAnnouncement = scope.later.length > 0 || !turn.isEmpty;
       const { history } = this.#recovery.candidates;
       return !isAnnouncement && ![written, literal].some((path) => history.namesPath(path));
@@ -394,19 +410,19 @@ class FileSearch {
     const isNamed = (path: string): boolean => turn.mayNamePath(path) || (!isPath && turn.namesFile(path));
     if ([written, literal].some(isNamed)) return false;
     const isMoved = isPath && folderOf(written) !== folderOf(file.path);
-    // Only one difference is accepted: not another folder and another letter case at once.
+    // Only one difference is accepted. Another folder together with another letter case is too much.
     const [name, own] = [nameOf(written), filenameOf(file)];
     if (isMoved && name !== own && name.toLowerCase() === own.toLowerCase()) return false;
     // An upload can be as new as the response, although no call wrote it.
     if (lifetime.has(file) && file.source !== "user") return true;
-    // A call that writes a path it does not spell may have written the exact path, which the list does not have yet.
+    // A call whose code does not spell the path that it writes may have written the exact path, which the list does not show yet.
     if (turn.writesUnspelled(file.container_id)) return false;
     return lifetime.has(file) || turn.callsNamePath(file.path);
   };
 
   /**
-   * Returns whether a file may be cited for `sandbox:name` before it is certain that the lists are not late. The response must have
-   * written a file with exactly this name, and no call may name another path with this name.
+   * Returns whether a file may be cited for `sandbox:name` while the lists may still be late. The response must have written a
+   * file with exactly this name, and no call may name another path that ends with this name.
    */
   readonly #acceptOnlyName: AcceptLookAlike = (file, written, literal) => {
     const { scope, lifetime } = this.#part;
@@ -416,9 +432,11 @@ class FileSearch {
   };
 
   /**
-   * Returns the only one of the files that the response wrote, if the message of the text names a root. Returns all files if the text
-   * may mean another one: a call names its path, or it is in a root itself, where the message says that the files are. Returns no
-   * file if it is unknown whether the message names a root: the name is then neither cited nor reported.
+   * Chooses from several files with one name. If the text's message names a root and the response wrote exactly one of the files,
+   * returns that file.
+   * Returns all files if the text may mean one of the others. It may if a call names the other file's path. It also may if the
+   * other file is directly in a root, because the message says that the files are there.
+   * Returns no file if it is unknown whether the message names a root. The name is then neither cited nor reported.
    */
   readonly #narrowName: NarrowName = (indexed) => {
     const { isRootNamed, lifetime } = this.#part;
@@ -432,9 +450,10 @@ class FileSearch {
   };
 
   /**
-   * Drops the citation of a file name without a path if no call uses the name for the file, as the text may mean another file. A
-   * name that calls use for two files is ambiguous. This holds in a link too, although without a call, a file in the root wins.
-   * `sandbox:name` always means a file of the container, so it is `not-found` if its citation is dropped.
+   * Drops the citation of a file name without a path if no call uses the name for the file, because the text may mean another
+   * file. If calls use the name for two files, the name is ambiguous. This holds in a link too, where the resolver alone would
+   * choose the file in the root. `sandbox:name` always means a file of the container, so it is reported as `not-found` if its
+   * citation is dropped.
    */
   #withMeantNames(resolution: Resolution, index: FileIndex): Resolution {
     const dropped: UnresolvedMention[] = [];
@@ -469,7 +488,10 @@ class FileSearch {
       );
   }
 
-  /** Returns whether the file's name alone can mean the file: the response wrote it, or a call names it and no other path. */
+  /**
+   * Returns whether the file's name alone can mean the file: the response wrote the file, or a call names it and names no other
+   * path with this name.
+   */
   #isNameMeant(file: ContainerFile): boolean {
     const { lifetime, scope } = this.#part;
     if (lifetime.has(file)) return true;
@@ -482,7 +504,10 @@ class FileSearch {
     return isInRoot && evidence.namesFile(name) && evidence.pathsTo(name).length === 0;
   }
 
-  /** Returns whether `sandbox:name` can only mean this file: no call of the response ran, and none before names another path. */
+  /**
+   * Returns whether `sandbox:name` can only mean this file: no call of the response comes before the text, and no call of the
+   * latest earlier turn with calls names another path with this name.
+   */
   #isOnlyMeaning(file: ContainerFile): boolean {
     const { history } = this.#recovery.candidates;
     return !this.#part.scope.hasCall && !history.namesOtherPath(filenameOf(file), file.path);
@@ -498,7 +523,9 @@ class FileSearch {
     return citations.some(({ annotation }) => this.isOutdated(annotation));
   }
 
-  /** Returns whether a call writes a file, or may write it, and the file's entry in the list is from before the response. */
+  /**
+   * Returns whether the list's entry of a cited file is older than the response, although a call writes the file or may write it.
+   */
   isOutdated(annotation: ContainerFileCitation): boolean {
     const { lifetime, scope, turn } = this.#part;
     if (!lifetime.isKnown) return false;
@@ -509,7 +536,7 @@ class FileSearch {
     return evidence.writesPath(file.path) || (scope.hasCall && evidence.writesUnspelled(file.container_id));
   }
 
-  /** Returns whether a call names a file with one of these names that the lists do not have. */
+  /** Returns whether a call names a file with one of these names, and the lists do not have that file. */
   #lacksName(names: ReadonlySet<string>, containers: readonly string[]): boolean {
     const near = this.#listed
       .filter(([file]) => file && containers.includes(file.container_id))
@@ -523,7 +550,10 @@ class FileSearch {
     });
   }
 
-  /** Returns whether these containers list a file at `path` that the response wrote. If the start is unknown, any file counts. */
+  /**
+   * Returns whether these containers list a file at `path` that the response wrote. If the start of the response is unknown, any
+   * file at `path` counts.
+   */
   #isListedAnew(path: string, containers: readonly string[]): boolean {
     const { lifetime } = this.#part;
     return this.#listed
@@ -536,7 +566,7 @@ class FileSearch {
       );
   }
 
-  /** Returns the file names in the text that calls contain and that neither the API nor `found` cites. */
+  /** Returns the file names in the text that occur in calls, and that neither the API's citations nor those in `found` cover. */
   #uncitedNames(found: readonly Annotation[]): readonly { start: number; name: string }[] {
     if (this.#names.length === 0) return [];
     const { text, given } = this.#part;

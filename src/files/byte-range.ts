@@ -6,18 +6,19 @@ export interface ByteRange {
   end: number;
 }
 
-/** Matches a single range. The response to several ranges would be a multipart body. */
+/** Matches a header that asks for a single range. Several ranges are not supported: the response would be a multipart body. */
 const RANGE = /^bytes=(?:(\d+)-(\d*)|-(\d+))$/;
 
-/** Returns the `Range` header, if it asks for a single range. */
+/** Returns the `Range` header if it asks for a single range, else `undefined`. */
 export function singleRange(headers: Headers): string | undefined {
   const range = headers.get("range") ?? "";
   return RANGE.test(range) ? range : undefined;
 }
 
 /**
- * Returns the range that a request asks for in a file of `size` bytes; `undefined` if it asks for the whole file, and `"outside"`
- * if the file has no such range. A range that is invalid, or that was meant for another version of the file, is ignored.
+ * Returns the range that a request asks for in a file of `size` bytes. Returns `undefined` if the request asks for the whole
+ * file, and `"outside"` if the file has no such range. Ignores a range that is invalid or that was meant for another version of
+ * the file.
  */
 export function rangeOf(headers: Headers, size: number, etag: string): ByteRange | "outside" | undefined {
   const [, first, last, suffix] = RANGE.exec(headers.get("range") ?? "") ?? [];
@@ -33,7 +34,7 @@ export function rangeOf(headers: Headers, size: number, etag: string): ByteRange
   return { start, end: last === "" ? size : Math.min(Number(last) + 1, size) };
 }
 
-/** Whether `If-None-Match` says that the client already has this version of the file. */
+/** Returns whether `If-None-Match` says that the client already has this version of the file. */
 export function isKnown(headers: Headers, etag: string): boolean {
   const known = headers.get("if-none-match");
   if (known === null) return false;
@@ -42,8 +43,8 @@ export function isKnown(headers: Headers, etag: string): boolean {
 
 /**
  * Returns a range of a stream of `length` bytes. The returned stream fails if the given one ends too early. If the range ends
- * before the stream does, the rest of the stream is cancelled. Otherwise it is read to its end, so that a connection can be
- * used again.
+ * before the given stream, the rest of that stream is cancelled. Otherwise the given stream is read to its end, so that its
+ * connection can be used again.
  */
 export function cut(
   body: ReadableStream<Uint8Array>,

@@ -16,9 +16,9 @@ export interface GeneratedImage {
   kind: "generated-image";
   /** The id of the `image_generation_call`. */
   itemId: string;
-  /** Made of the item's id and the image format. */
+  /** Consists of the item's id and the image format. */
   filename: string;
-  /** Taken from the bytes, else from the item's `output_format`, else `image/png`, the API's default. */
+  /** The type that the bytes show, else the item's `output_format`, else `image/png`, the API's default. */
   mediaType: string;
   base64: string;
 }
@@ -28,7 +28,7 @@ export interface CodeImage {
   kind: "code-image";
   /** The id of the `code_interpreter_call`. */
   itemId: string;
-  /** Made of the call's id and the position of the image in the call's outputs. */
+  /** Consists of the call's id and the image's position in the call's outputs, from 1. */
   filename: string;
   /** The media type in a `data:` URL; `undefined` for other URLs. */
   mediaType: string | undefined;
@@ -40,8 +40,8 @@ export interface CodeImage {
 export type CollectedFile = CitedFile | GeneratedImage | CodeImage;
 
 /**
- * Returns all files of a response, in the order of its output and each once: the container files that any part cites (also
- * charts, which are cited from 0 to 0), generated images, and images in the outputs of Code Interpreter calls. Sends no
+ * Returns all files of a response, each once and in the order of the output. These are the container files that any part cites
+ * (charts too, which are cited from 0 to 0), generated images, and images in the outputs of Code Interpreter calls. Sends no
  * requests.
  *
  * @param response a complete response, such as the one in a stream's final event.
@@ -64,7 +64,7 @@ export function collectFiles(response: { output: unknown }): CollectedFile[] {
   if (!isRecord(response) || !Array.isArray(response.output)) {
     throw badInput("response", "a response of the Responses API, with an output array", response);
   }
-  // The first of several equal files determines the position.
+  // A file that occurs several times keeps the position of its first occurrence.
   const files = new Map<string, CollectedFile>();
   for (const item of response.output) {
     for (const file of filesOfItem(item)) if (!files.has(keyOf(file))) files.set(keyOf(file), file);
@@ -127,7 +127,7 @@ function generatedImageOf(item: Record<string, unknown>): GeneratedImage[] {
   ];
 }
 
-/** Decodes the first bytes of base64, one character each. Returns an empty string if the base64 is invalid. */
+/** Decodes the first bytes of base64 to a text, one character for each byte. Returns an empty text if the base64 is invalid. */
 function decodedStart(base64: string): string {
   try {
     return atob(base64.slice(0, START));

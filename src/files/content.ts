@@ -5,8 +5,8 @@ import { badInput } from "../errors.js";
 import type { CodeImage, CollectedFile } from "./collect.js";
 
 /**
- * The part of an OpenAI client that downloads container files. It must percent-encode the ids in the URL, as the SDK does,
- * because they can contain any characters except control characters.
+ * The methods of an OpenAI client that download container files. `retrieve` must percent-encode the ids in the URL, as the SDK
+ * does, because ids can contain any characters except control characters.
  */
 export interface ContainerContentClient {
   containers: {
@@ -41,9 +41,9 @@ interface FileIds {
 }
 
 /**
- * Requests the bytes of a container file. Returns the HTTP response, which may have any status. For some statuses, the SDK
- * throws an error instead. A redirect is followed without the client's credentials: `fetch` itself would send all headers except
- * `authorization` to the other origin.
+ * Requests the bytes of a container file and returns the HTTP response. Its status can be an error status: the SDK throws for
+ * such a status, but other clients may not, and `fetch` after a redirect does not. A redirect is followed without the client's
+ * credentials. If `fetch` itself followed it, it would send all headers except `authorization` to the other origin.
  */
 async function retrieveContent(
   client: ContainerContentClient,
@@ -67,10 +67,10 @@ async function retrieveContent(
   );
 }
 
-/** Asks for an unencoded body, because the length and the ranges of an encoded one are not those of the file. */
+/** These headers ask for an unencoded body, because the length and the ranges of an encoded body are not those of the file. */
 const UNENCODED = { "accept-encoding": "identity" };
 
-/** Requests a container file once for the file route. Throws an error, or the API's answer if its status is not 2xx. */
+/** Requests a container file for the file route. Throws an error, or the API's response if its status is not 2xx. */
 export async function retrieveFile(
   client: ContainerContentClient,
   file: FileIds,
@@ -82,7 +82,7 @@ export async function retrieveFile(
   throw answer;
 }
 
-/** Returns the HTTP response unless it is a 204, which has no file. The SDK returns `null` for a 204. */
+/** Returns the HTTP response. Throws if its status is 204, because then it has no file. The SDK returns `null` for a 204. */
 function notEmpty(answer: Response | null): Response {
   if (answer && answer.status !== 204) return answer;
   throw Object.assign(new Error("the API answered 204 instead of sending the file"), { status: 204 });
@@ -103,12 +103,17 @@ export interface Content {
   total: number | undefined;
 }
 
-/** Whether the response itself contains the file's bytes. If these bytes are invalid, another try does not help. */
+/**
+ * Returns whether the model's response itself contains the file's bytes. If these bytes are invalid, another try does not help.
+ */
 export function isInline(file: CollectedFile): boolean {
   return file.kind === "generated-image" || (file.kind === "code-image" && /^data:/i.test(file.url));
 }
 
-/** Opens a file. An error has the `status` and `headers` of the HTTP response, if there was one. */
+/**
+ * Opens a file and returns its bytes as a stream. If the server answered with an error, the thrown error has the `status` and
+ * `headers` of that HTTP response.
+ */
 export async function openFile(
   client: ContainerContentClient,
   file: CollectedFile,
@@ -149,7 +154,7 @@ function download(
 /** How many characters of base64 are decoded at once. Must be a multiple of 4. */
 const BASE64_PIECE = 64 * 1024;
 
-/** Decodes base64 piece by piece. */
+/** Returns the bytes of base64 as a stream that decodes piece by piece. */
 function ofBase64(given: string): Content {
   const base64 = /\s/.test(given) ? given.replace(/\s+/g, "") : given;
   let at = 0;

@@ -1,4 +1,4 @@
-/** Copies one file into a sink: retries downloads that fail, and checks that the sink got the whole file. */
+/** Copies one file into a sink. Retries downloads that fail, and checks that the sink got the whole file. */
 import pRetry, { AbortError } from "p-retry";
 import { isRetryable, pause, retryAfterMs, withoutServerText } from "../containers/retries.js";
 import { asError } from "../errors.js";
@@ -16,9 +16,9 @@ export interface CopyOptions {
   /** How often a download is retried after a 429, a 5xx or a connection error. */
   retries: number;
   signal?: AbortSignal | undefined;
-  /** The largest file, in bytes. Default: no limit. */
+  /** The size of the largest file that is copied, in bytes. Default: no limit. */
   maxBytes?: number;
-  /** Called before each try. */
+  /** Called before each try, the first one included. */
   onTry: () => void;
   /** Called for each chunk, with the bytes received so far and the file's length, if it is known. */
   onChunk: (chunk: Uint8Array, bytes: number, total: number | undefined) => void;
@@ -30,7 +30,10 @@ export interface Copied<Location> {
   bytes: number;
 }
 
-/** Downloads a file into a sink. Rejects with an error that has no text of the server. */
+/**
+ * Downloads a file into a sink and retries failed downloads. The error with which it rejects never contains text that the server
+ * sent.
+ */
 export async function copyFile<Location>(
   client: ContainerContentClient,
   file: CollectedFile,
@@ -54,10 +57,10 @@ export async function copyFile<Location>(
   }
 }
 
-/** How long a sink may take to clean up after an abort. The copy waits no longer, because the sink may never settle. */
+/** How long a sink may take to clean up after an abort. The copy does not wait longer, because the sink may never settle. */
 const LONGEST_CLEANUP_MS = 500;
 
-/** Downloads and stores a file once. Throws an `AbortError` if a retry cannot help. */
+/** Downloads and stores a file, without retries. Throws an `AbortError` if a retry cannot help. */
 async function copyOnce<Location>(
   client: ContainerContentClient,
   file: CollectedFile,
@@ -73,11 +76,11 @@ async function copyOnce<Location>(
   const reader = body.getReader();
   let bytes = 0;
   let isWhole = false;
-  /** The sink has stopped reading, so that the download ends early. */
+  /** Whether the sink has stopped reading, so that the download ends early. */
   let isCanceled = false;
   /** Why the download failed. */
   let failure: Error | undefined;
-  /** Returns the next chunk, counted; `undefined` at the end. */
+  /** Returns the next chunk and counts its bytes. Returns `undefined` at the end of the file. */
   const read = async (): Promise<Uint8Array | undefined> => {
     const { done, value } = await reader.read();
     if (done) {
@@ -141,15 +144,18 @@ async function copyOnce<Location>(
   }
 }
 
-/** Throws an error in a form for which p-retry calls `shouldRetry`. For most TypeErrors, p-retry does not call it. */
+/**
+ * Throws an error so that p-retry calls `shouldRetry` for it. For most TypeErrors, p-retry does not call `shouldRetry`, so they
+ * are wrapped.
+ */
 function rethrow(error: unknown): never {
   throw error instanceof TypeError ? new Error(error.message, { cause: error }) : error;
 }
 
-/** The longest `Retry-After` that is respected. During a longer pause, the container would expire. */
+/** The longest delay that is used for `Retry-After`. During a longer pause, the container would expire. */
 const LONGEST_PAUSE_MS = 60_000;
 
-/** Returns the server's `Retry-After` in milliseconds. It is added to the pause before each retry. */
+/** Returns the server's `Retry-After` in milliseconds, at most `LONGEST_PAUSE_MS`. p-retry's own pause is added to this delay. */
 function pauseFor(error: unknown): number {
   const { headers } = Object(error) as { headers?: unknown };
   return headers instanceof Headers ? Math.min(retryAfterMs(headers), LONGEST_PAUSE_MS) : 0;

@@ -1,4 +1,4 @@
-/** A store on a disk: a file for each copy, and a JSON file beside it that makes the copy valid. */
+/** Keeps files on a disk: each copy is a file, and a JSON file beside it makes the copy valid. */
 import { type FileHandle, mkdir, open, readFile, rename, stat } from "node:fs/promises";
 import { dirname, join, resolve } from "node:path";
 import { badInput, isRecord } from "../errors.js";
@@ -22,8 +22,8 @@ interface About {
  *
  * The container file `cfile_1` of `cntr_1` is kept as `cntr_1/cfile_1`, and `cntr_1/cfile_1.json` has its name and length. A
  * name from a response is never a path. Both files are written under hidden names, flushed to the disk and renamed, the JSON
- * file last. A copy without its JSON file, or of another length, does not count. So a copy that was cut off is never served,
- * even if the process was killed. The hidden files that a killed process left are removed as those of `directory` are.
+ * file last. A copy without a JSON file, or with another length than the JSON file says, is ignored. So an incomplete copy is
+ * never served, even if the process was killed. The hidden files of killed processes are removed as in `directory`.
  *
  * The store deletes no copy. To delete one, delete both files, the JSON file first.
  *
@@ -76,7 +76,7 @@ export function directoryStore(path: string): FileStore {
   };
 }
 
-/** Reads the JSON file of the copy of `key`. Returns `undefined` if the file is missing or not valid. */
+/** Reads the JSON file that belongs to the copy of `key`. Returns `undefined` if the JSON file is missing or not valid. */
 async function readAbout(path: string, key: string): Promise<About | undefined> {
   const text = await readFile(path, "utf8").catch(ifMissing);
   if (text === undefined) return undefined;
@@ -89,12 +89,15 @@ async function readAbout(path: string, key: string): Promise<About | undefined> 
   }
 }
 
-/** Returns `undefined` for the error of a file that does not exist. Throws other errors. */
+/** Returns `undefined` if the error says that a file does not exist. Throws any other error. */
 function ifMissing(error: unknown): undefined {
   if ((error as NodeJS.ErrnoException).code !== "ENOENT") throw error;
 }
 
-/** Streams the bytes from `start` to `end` of a file. `Readable.toWeb` would read ahead by many chunks. */
+/**
+ * Streams the bytes of a file from `start` to `end`, which is exclusive. `Readable.toWeb` is not used, because it would read many
+ * chunks ahead.
+ */
 function read(path: string, start: number, end: number): ReadableStream<Uint8Array> {
   let opening: Promise<FileHandle> | undefined;
   let at = start;

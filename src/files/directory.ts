@@ -1,6 +1,6 @@
 /**
- * A sink that writes files to disk under safe names. If a name is taken, the file gets a number: `plan (2).docx`. No file is visible
- * before it is complete.
+ * Writes files to disk under safe names. If a name is taken, the file gets a number: `plan (2).docx`. No file is visible before
+ * it is complete.
  */
 import { link, open, rename, rm } from "node:fs/promises";
 import { join, resolve } from "node:path";
@@ -9,7 +9,7 @@ import type { Sink } from "./copy.js";
 import { partWriter } from "./part-files.js";
 import { numberedName, safeName } from "./safe-name.js";
 
-/** The error codes of `link` on file systems without hard links. */
+/** The error codes with which `link` fails on file systems without hard links. */
 const NO_LINKS = new Set<string | undefined>([
   "EPERM",
   "ENOTSUP",
@@ -19,21 +19,21 @@ const NO_LINKS = new Set<string | undefined>([
   "EMLINK",
 ]);
 
-/** For how many names a sink remembers the next number. */
+/** The maximum number of names for which a sink remembers the next number. */
 const MOST_NAMES = 10_000;
 
 /**
  * Returns a sink that writes each file into a folder. The location of a saved file is its absolute path. The sink creates the
  * folder if needed.
  *
- * A file name from a response is never used as a path. Characters that could lead out of the folder are replaced. So are
- * characters that some system does not allow, and a dot at the beginning. A file is written under a hidden name and renamed
- * when it is complete. Before its first file, the sink removes unfinished files that killed processes of this host left in
- * the folder more than an hour ago.
+ * A file name from a response is never used as a path. These characters in it are replaced: those that could lead out of the
+ * folder, those that some operating system does not allow, and a dot at the beginning. A file is written under a hidden name and
+ * gets its final name when it is complete. Before its first file, the sink removes unfinished files that killed processes of this
+ * host left in the folder more than an hour ago.
  *
  * @param path the folder.
- * @param options `overwrite`: whether a file replaces an existing one of the same name, even one of the same response.
- * Default `false`: the file gets a number, as in `plan (2).docx`.
+ * @param options `overwrite`: whether a file replaces an existing file of the same name, even one of the same response. Default
+ * `false`: the file gets a number, as in `plan (2).docx`.
  * @throws {TypeError} if `path` is not a string or is empty, or an option is wrong.
  * @example
  * ```ts
@@ -62,7 +62,7 @@ export function directory(path: string, options: { overwrite?: boolean | undefin
 
 /**
  * Gives a complete file the first free name: `plan.docx`, `plan (2).docx` and so on. If the plain name is taken, the search
- * starts after the number that this sink used last. Without this, the n-th file of one name would take n attempts.
+ * starts after the number that this sink used last. Otherwise the n-th file with one name would take n attempts.
  */
 async function placeNumbered(
   partial: string,
@@ -81,7 +81,7 @@ async function placeNumbered(
   }
 }
 
-/** Gives a complete file its name and returns true, unless the name is taken. The caller removes `partial`. */
+/** Gives a complete file the name `target` and returns true. Returns false if the name is taken. The caller removes `partial`. */
 async function placeNew(partial: string, target: string): Promise<boolean> {
   try {
     await link(partial, target);

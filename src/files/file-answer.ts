@@ -1,13 +1,13 @@
-/** Builds the answers of the file route: the file under a safe media type, or the reason why it is not sent. */
+/** Builds the responses of the file route: the file under a safe media type, or the reason why the file is not sent. */
 import { create as contentDisposition } from "content-disposition";
 import mime from "mime";
 import { isPictureType, pictureTypeOf } from "./pictures.js";
 
-/** The headers about the bytes that are copied from the API's response. */
+/** The headers that are copied from the API's response, because they describe the bytes. */
 const PASSED_ON = ["content-length", "content-range", "accept-ranges", "etag", "last-modified"];
 /** Media types that a browser shows without running code. All others, such as HTML, SVG and PDF, are downloaded. */
 const SHOWN = /^(?:image\/(?:png|jpeg|gif|webp|avif)|(?:audio|video)\/[\w.+-]+|text\/plain)$/;
-/** How many bytes are needed to recognize the type of a file. */
+/** How many bytes from the start of a file are needed to recognize its type. */
 const START = 16;
 
 /** The headers that keep a browser from running any response as a page or script. */
@@ -17,14 +17,14 @@ const SAFE = {
   "content-security-policy": "sandbox",
 };
 
-/** Why a link's file is not sent. */
+/** The status and text of a response without the file. They say why the file is not sent. */
 export interface Failure {
   status: number;
   text: string;
   headers?: Record<string, string>;
 }
 
-/** Returns the answer to a request that gets no file. */
+/** Returns the response to a request that gets no file. */
 export function refusal({ method }: Request, { status, text, headers }: Failure): Response {
   return new Response(method === "HEAD" ? null : text, {
     status,
@@ -32,24 +32,25 @@ export function refusal({ method }: Request, { status, text, headers }: Failure)
   });
 }
 
-/** Returns why a range is not sent. `contentRange` is the header that says the file's length. */
+/** Returns the failure for a range that the file does not have. `contentRange` is the header that says the file's length. */
 export function outsideFile(contentRange: string | null): Failure {
   const headers = contentRange === null ? {} : { "content-range": contentRange };
   return { status: 416, text: "The file has no such range.", headers };
 }
 
-/** Returns the response to a request of a client that has this version of the file. */
+/** Returns the 304 response for a client that already has this version of the file. */
 export function unchanged(etag: string): Response {
   const { "content-type": _, ...safe } = SAFE; // the client keeps the type that it has
   return new Response(null, { status: 304, headers: { ...safe, "cache-control": "private", etag } });
 }
 
-/** Returns the response with the file. */
+/** Returns the response with the file. `name` decides the file name for the browser and, with the first bytes, the media type. */
 export async function fileAnswer(upstream: Response, name: string, isHead: boolean): Promise<Response> {
   const { status, body, headers: upstreamHeaders } = upstream;
   const isPart = status === 206;
   const headers = new Headers({ ...SAFE, "cache-control": "private" });
-  // For an encoded body, the length and range count encoded bytes, but the bytes that are sent on are decoded.
+  // For an encoded body, the headers count encoded bytes. The bytes that are sent on are decoded, so these headers would be
+  // wrong.
   if (!upstreamHeaders.has("content-encoding")) {
     for (const header of PASSED_ON) {
       const value = upstreamHeaders.get(header);
@@ -74,7 +75,7 @@ export async function fileAnswer(upstream: Response, name: string, isHead: boole
   return new Response(null, { headers });
 }
 
-/** Reads the first bytes of a body, one character each. Returns them and a stream of the whole body. */
+/** Reads the first bytes of a body. Returns them as a text, one character for each byte, and a stream of the whole body. */
 async function startOf(body: ReadableStream<Uint8Array> | null) {
   const reader = body?.getReader();
   const chunks: Uint8Array[] = [];
@@ -100,9 +101,8 @@ async function startOf(body: ReadableStream<Uint8Array> | null) {
 }
 
 /**
- * Returns the media type of a file by its name and its first bytes. Only the bytes decide whether it is an image. Audio and
- * video have too many formats to recognize, so a file with the name of one counts as audio or video unless it
- * starts like text.
+ * Returns the media type of a file by its name and its first bytes. Only the bytes decide whether the file is an image. Audio and
+ * video have too many formats to recognize: a file whose name says audio or video counts as such unless it starts like text.
  */
 function mediaTypeOf(name: string, start: string | undefined): string {
   const byName = mime.getType(name) ?? "application/octet-stream";
@@ -111,7 +111,7 @@ function mediaTypeOf(name: string, start: string | undefined): string {
   return pictureTypeOf(start) ?? (isOther ? "application/octet-stream" : byName);
 }
 
-/** Whether one of the bytes never occurs in text. */
+/** Returns whether one of the bytes never occurs in text. */
 function isBinary(start: string): boolean {
   return [...start].some((byte) => byte < " " && !"\t\n\f\r\x1b".includes(byte));
 }

@@ -3,10 +3,13 @@ import type { OriginalText } from "../options.js";
 import { withoutSpan } from "../responses/restored-input.js";
 import { replacedBy } from "./signed-link.js";
 
-/** A token: three parts in base64url. */
+/** Matches a token: three parts in base64url. */
 const TOKEN = /^[\w-]{1,8000}\.[\w-]{1,20000}\.[\w-]{20,100}/;
 
-/** Returns the links below `base` that one of the keys signed, in the text's order. All other links are left out. */
+/**
+ * Returns the links below `base` and the text that each link replaced, in the order of the text. Leaves out links that none of
+ * the keys signed, and links that do not contain the replaced text.
+ */
 export async function originalsIn(
   text: string,
   base: string,

@@ -1,4 +1,7 @@
-/** Writes files under hidden names until they are complete, and removes what crashed processes left. */
+/**
+ * Writes files under hidden names until they are complete. Such an incomplete file is called a part file. Removes the part files
+ * that crashed processes left.
+ */
 import { createHash, randomUUID } from "node:crypto";
 import { createWriteStream } from "node:fs";
 import { lstat, mkdir, readdir, rm } from "node:fs/promises";
@@ -11,20 +14,26 @@ import type { ReadableStream as NodeReadableStream } from "node:stream/web";
 /** A part file that was written to within this time is never removed. */
 const LEAST_AGE_MS = 60 * 60 * 1000;
 
-/** `.<host>-<process id>-<UUID>.part`. The host is a hash, because a host name can be long or invalid as a file name. */
+/**
+ * Matches the name of a part file: `.<host>-<process id>-<UUID>.part`. The host is a hash, because a host name can be long or
+ * invalid as a file name.
+ */
 const PART = /^\.([\da-f]{16})-(\d{1,10})-[\da-f]{8}(?:-[\da-f]{4}){3}-[\da-f]{12}\.part$/;
 
 const host = createHash("sha256").update(hostname()).digest("hex").slice(0, 16);
 
-/** Writes a stream into a hidden file, and passes the complete file to `place`, which gives it its name. */
+/**
+ * Writes a stream into a part file and calls `place` with the path of the complete file. `place` must give the file its final
+ * name.
+ */
 export type WritePart = <Result>(
   stream: ReadableStream<Uint8Array>,
   place: (partial: string) => Promise<Result>,
 ) => Promise<Result>;
 
 /**
- * Returns a function that writes streams into hidden files of `folder`. It creates the folder if needed. Before its first file,
- * it removes the hidden files of killed processes.
+ * Returns a function that writes streams into part files of `folder`. It creates the folder if needed. Before its first file, it
+ * removes the part files of killed processes.
  */
 export function partWriter(folder: string): WritePart {
   let prepared: Promise<void> | undefined;
@@ -43,7 +52,7 @@ export function partWriter(folder: string): WritePart {
   };
 }
 
-/** Returns a new name for an unfinished file. */
+/** Returns a new name for a part file. */
 function newPartName(): string {
   return `.${host}-${process.pid}-${randomUUID()}.part`;
 }
@@ -65,9 +74,10 @@ async function removeDeadParts(folder: string): Promise<void> {
   }
 }
 
-/** Whether the process that wrote a part file has ended. `writtenMs` is the time of the last write. */
+/** Returns whether the process that wrote a part file has ended. `writtenMs` is the time of the last write. */
 function isDead(pid: number, writtenMs: number): boolean {
-  // In a Docker container, each run of a program can have the same process id.
+  // In a Docker container, each run of a program can have the same process id. A file that is older than this process is of an
+  // earlier run.
   if (pid === process.pid) return writtenMs < Date.now() - process.uptime() * 1000;
   try {
     process.kill(pid, 0); // signal 0 only checks that the process exists

@@ -2,7 +2,7 @@
 
 interface PictureType {
   mediaType: string;
-  /** Matches the image's first bytes, one character each. */
+  /** Matches the image's first bytes, given as one character for each byte. */
   start: RegExp;
 }
 
@@ -14,17 +14,22 @@ const TYPES: readonly PictureType[] = [
   { mediaType: "image/avif", start: /^.{4}ftypavi[fs]/s },
 ];
 
-/** Returns the media type of an image that starts with these bytes; `undefined` if it is not recognized. */
+/**
+ * Returns the media type of an image that starts with these bytes, given as one character for each byte. Returns `undefined` if
+ * the type is not recognized.
+ */
 export function pictureTypeOf(start: string): string | undefined {
   return TYPES.find((type) => type.start.test(start))?.mediaType;
 }
 
-/** Whether {@link pictureTypeOf} can recognize images of this media type. */
+/** Returns whether {@link pictureTypeOf} can recognize images of this media type. */
 export function isPictureType(mediaType: string): boolean {
   return TYPES.some((type) => type.mediaType === mediaType);
 }
 
-/** Returns the file extension of an image. Default: `png`, the API's default format. */
+/**
+ * Returns the file extension for a media type. Returns `png`, the API's default format, if the type is unknown or no image type.
+ */
 export function pictureExtension(mediaType: string | undefined): string {
   return /^image\/([a-z]+)(?:\+xml)?$/.exec(mediaType ?? "")?.[1]?.replace("jpeg", "jpg") ?? "png";
 }

@@ -1,4 +1,7 @@
-/** Creates signed links to container files that a browser can open without the API key. `openai-file-citations/route` */
+/**
+ * Creates signed links to container files that a browser can open without the API key. The package exports this file as
+ * `openai-file-citations/route`.
+ */
 import { safeUrl } from "../citations/links/writing.js";
 import { isDotSegment, isId } from "../containers/ids.js";
 import { withoutServerText } from "../containers/retries.js";
@@ -21,17 +24,17 @@ export type { ContainerContentClient, FileStore, FoundFile, StoredFile };
 /** Options of {@link createFileRoute}. */
 export interface FileRouteOptions {
   /**
-   * Signs the links: 32 random bytes or more (`openssl rand -base64 32`). If there are several secrets, the first one signs
-   * new links, and links that any of them signed are accepted. To rotate secrets, put the new one first, and remove the old
-   * one when the links that it signed have expired.
+   * The secret that signs the links: 32 random bytes or more (`openssl rand -base64 32`). If there are several secrets, the first
+   * one signs new links, and links that any of them signed are accepted. To rotate secrets, put the new one first, and remove the
+   * old one when the links that it signed have expired.
    */
   secret: string | Uint8Array | readonly (string | Uint8Array)[];
   /** The path or URL under which browsers reach the handler. Default `"/files"`. */
   basePath?: string | undefined;
   /**
-   * How long a link is valid, in seconds. Default `1200`: an idle container expires after that time. With a `store`, links can
-   * be valid for longer, and with `Infinity` they never expire. Such a link opens the file as long as the store has it and the
-   * secret that signed the link is one of `secret`.
+   * How long a link is valid, in seconds. Default `1200`, the time after which an idle container expires. With a `store`, links
+   * can be valid for longer. With `Infinity` they never expire: such a link opens the file as long as the store has the file and
+   * `secret` contains the secret that signed the link.
    */
   expiresIn?: number | undefined;
   /**
@@ -40,14 +43,15 @@ export interface FileRouteOptions {
    * - `urlFor` starts to copy the file into the store, and does not wait for the copy. Four files are copied at a time, and each
    *   file once.
    * - `handler` serves a file from the store. If the store does not have the file, `handler` serves it from the container and
-   *   starts to copy it. Both give the same answers, with `ETag` and ranges.
+   *   starts to copy it. In both cases, the response has an `ETag` and supports ranges.
    * - If the store fails or does not answer within three seconds, links work from the container as long as the container
    *   exists, and `onError` is called.
    */
   store?: FileStore | undefined;
   /**
-   * Called with the error if a file could not be sent for another reason than an expired container, and if a file could not be
-   * copied into the `store` or read from it. Errors that it throws or rejects with are ignored. Default `console.error`.
+   * Called with an error if a file could not be sent, unless the reason is an expired container. Also called if a file could not
+   * be copied into the `store` or read from it. Errors that the callback throws or rejects with are ignored. Default
+   * `console.error`.
    */
   onError?: ((error: unknown) => unknown) | undefined;
 }
@@ -68,12 +72,16 @@ export interface FileRoute {
   handler: (request: Request) => Promise<Response>;
   /** Returns the link to a file, which is given as a citation, a file from `collectFiles` or an entry of a container's list. */
   urlFor: (file: ContainerFileCitation | CitedFile | ContainerFile) => Promise<string>;
-  /** Like `urlFor`, for the option `links`. The link also has the text that it replaces, for `restore`. */
+  /**
+   * Like `urlFor`, for the option `links`. The link also contains the text that it replaces, so that `restore` can put this text
+   * back.
+   */
   toUrl: (citation: ContainerFileCitation, replaced: ReplacedText) => Promise<string>;
   /**
-   * Returns a text in which the links that the option `links` wrote are the model's own text again. Use it for a history that you
-   * keep yourself: a model that reads URLs of your site learns to write them. Expired links are replaced too, and links that this
-   * route did not sign stay. With `links: files`, the `input` of later requests is restored without it.
+   * Returns a text in which the links that the option `links` wrote are replaced by the text that the model wrote. Use it for a
+   * history that you keep yourself: a model that reads URLs of your site learns to write such URLs. Expired links are replaced
+   * too. Links that this route did not sign are not changed. With `links: files`, the `input` of later requests is restored
+   * automatically.
    *
    * ```ts
    * import OpenAI from "openai";
@@ -85,11 +93,14 @@ export interface FileRoute {
    * ```
    */
   restore: (text: string) => Promise<string>;
-  /** Returns where the links are that `restore` replaces, and the text that replaces each. Offsets are in UTF-16 units. */
+  /**
+   * Returns the offsets of the links that `restore` replaces, and the text that replaces each link. Offsets are in UTF-16 units.
+   */
   originals: (text: string) => Promise<readonly OriginalText[]>;
   /**
-   * Resolves when no file is being copied into the `store`, also if a copy failed. Never rejects. Without a `store`, it resolves
-   * at once. A process that receives a signal must await this before `process.exit`. Workers pass it to `waitUntil`.
+   * Resolves when no file is being copied into the `store`, even if a copy failed. Never rejects. Without a `store`, it resolves
+   * at once. A process that receives a signal must await this promise before `process.exit`. Workers pass the promise to
+   * `waitUntil`.
    */
   keep: () => Promise<void>;
 }
@@ -146,7 +157,7 @@ export function createFileRoute(client: ContainerContentClient, options: FileRou
   if (typeof onError !== "function") throw badInput("options.onError", "a function", onError);
   const kept = store && createStoreRoute(client, store, onError);
 
-  // Encoded like the URL of a link in a text, so that `originals` finds it there.
+  // The base is encoded like the URLs that are written into texts, so that `originals` finds it there.
   const base = safeUrl(basePath.replace(/\/+$/, ""));
 
   async function linkTo(file: unknown, replaced?: ReplacedText): Promise<string> {
@@ -206,7 +217,9 @@ function tokenIn(url: string): string {
   return url.replace(/\/?(?:[?#].*)?$/s, "").replace(/^.*\//s, "");
 }
 
-/** Returns the status and text for the browser if the API did not send the file. The text never contains the API's own message. */
+/**
+ * Returns the status and text for the browser if the API did not send the file. The text never contains the API's own message.
+ */
 function failureOf(error: unknown): Failure {
   const { status, headers } = Object(error) as { status?: unknown; headers?: unknown };
   const upstreamHeaders = new Headers(headers instanceof Headers ? headers : undefined);
@@ -243,7 +256,9 @@ function checkDots(owner: "container" | "file", id: unknown): void {
   if (isDotSegment(id)) throw badInput(`the ${owner}'s id`, 'an id other than "." and ".."', id);
 }
 
-/** Returns the headers that ask the API for the requested range, if there is a single one. */
+/**
+ * Returns the headers that ask the API for the range of a request. Returns no headers unless the request asks for a single range.
+ */
 function rangeHeaders({ method, headers }: Request): Record<string, string> {
   const range = method === "HEAD" ? undefined : singleRange(headers);
   const condition = headers.get("if-range");

@@ -1,19 +1,22 @@
-/** Turns file names from a model into safe ones. */
+/** Turns file names from a model into names that are safe on every system. */
 
 /** The longest file name on common file systems, in bytes of UTF-8. */
 const LONGEST_NAME = 255;
-/** What follows the last dot is an extension only if it has at most this length, the dot included. */
+/** The text after the last dot is an extension only if it has at most this length in characters, the dot included. */
 const LONGEST_EXTENSION = 32;
 
 /**
- * Control characters, lone surrogates, line and paragraph separators, characters that change the text direction, and
- * characters that Windows does not allow in names.
+ * Matches characters that are replaced: control characters, lone surrogates, line and paragraph separators, characters that
+ * change the text direction, and characters that Windows does not allow in names.
  */
 const UNSAFE = /[\p{Cc}\p{Cs}\p{Zl}\p{Zp}\p{Bidi_Control}<>:"|?*\ufffd]/gu;
-/** Windows treats these names as devices, with any extension. */
+/** Matches the names that Windows treats as devices, with any extension. */
 const DEVICE = /^(?:con|prn|aux|nul|conin\$|conout\$|com[0-9¹²³]|lpt[0-9¹²³])(?= *(?:\.|$))/i;
 
-/** Spaces and invisible characters. macOS ignores the latter, so it treats `<U+200D>.git` as `.git`. */
+/**
+ * Matches spaces and invisible characters at the start. macOS ignores invisible characters in names, so it treats `<U+200D>.git`
+ * as `.git`.
+ */
 const INVISIBLE_START = /^[ \p{Default_Ignorable_Code_Point}]+/u;
 
 /**

@@ -1,4 +1,4 @@
-/** Saves the files of a response: streams several at a time into a sink or a store. */
+/** Saves the files of a response: streams them into a sink or a store, several at the same time. */
 import { sha256 } from "@noble/hashes/sha2.js";
 import { bytesToHex } from "@noble/hashes/utils.js";
 import { asError, badInput, checkNames, isRecord, notify } from "../errors.js";
@@ -13,9 +13,11 @@ export interface SaveOptions {
   concurrency?: number | undefined;
   /** How often a download is retried after a 429, a 5xx or a connection error. Default `3`. */
   retries?: number | undefined;
-  /** Stops all downloads. Files that are not saved yet fail. A sink has half a second to clean up. */
+  /**
+   * Stops all downloads when it aborts. Files that are not saved by then count as failed. A sink has half a second to clean up.
+   */
   signal?: AbortSignal | undefined;
-  /** The largest file, in bytes. Larger ones fail. Default: no limit. */
+  /** The size of the largest file that is saved, in bytes. Larger files fail. Default: no limit. */
   maxBytes?: number | undefined;
   /**
    * Called for each chunk, with the bytes received so far. `total` is `undefined` if the server does not send the file's
@@ -49,11 +51,11 @@ export interface SaveResult<Location> {
 }
 
 /**
- * Streams all files of a response into a sink or a store. Cited container files are downloaded through the client; images come from the
- * response or from their URLs. If one file fails, the others are still saved. A container expires after 20 idle minutes, so
- * save its files soon.
+ * Streams all files of a response into a sink or a store. Cited container files are downloaded through the client. Images come
+ * from the response or from their URLs. If one file fails, the others are still saved. A container expires after 20 idle minutes,
+ * so save its files soon.
  *
- * In a store, such as `directoryStore("kept-files")`, the links of a file route that has this store find the files.
+ * If you save into a store, such as `directoryStore("kept-files")`, a file route with the same store serves the saved files.
  *
  * @param sink a function, or a store. The `location` of a file in a store is its key.
  * @throws {TypeError} if `client`, `response` or `sink` is not valid, or an option is wrong.
@@ -157,11 +159,11 @@ function checked(options: SaveOptions) {
 }
 
 /**
- * Creates a SHA-256 hash that takes its input piece by piece; the Web Crypto API only hashes whole buffers. Uses the
- * runtime's own in Node.js, Deno and Bun, which is ten times as fast, and JavaScript elsewhere.
+ * Creates a SHA-256 hash that takes its input piece by piece. The Web Crypto API only hashes whole buffers. Node.js, Deno and Bun
+ * have such a hash, which is ten times as fast as one in JavaScript. In other runtimes, JavaScript computes the hash.
  */
 function createSha256(): { update(bytes: Uint8Array): void; hex(): string } {
-  // Not an import, because other runtimes and bundlers cannot resolve `node:crypto`.
+  // This is not an import, because other runtimes and bundlers cannot resolve `node:crypto`.
   const crypto = globalThis.process?.getBuiltinModule?.("node:crypto");
   if (crypto) {
     const hash = crypto.createHash("sha256");

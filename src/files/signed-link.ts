@@ -3,17 +3,17 @@ import { errors, jwtVerify, SignJWT } from "jose";
 import { isId } from "../containers/ids.js";
 import type { ReplacedText } from "../options.js";
 
-/** What a token contains besides its expiry. */
+/** The file that a token names. A token can also contain an expiry, and the text that the link replaces. */
 export interface LinkedFile {
   containerId: string;
   fileId: string;
   name: string;
 }
 
-/** Distinguishes link tokens from other tokens that are signed with the same secret. */
+/** Distinguishes the tokens in links from other tokens that are signed with the same secret. */
 const AUDIENCE = "openai-file-citations";
 const ALGORITHM = "HS256";
-/** RFC 7518, 3.2: a shorter key would be easier to guess than the signature. */
+/** The minimum length by RFC 7518, 3.2. A shorter key would be easier to guess than the signature. */
 const LEAST_SECRET_BYTES = 32;
 
 /** Returns one or several secrets as keys. Throws a `TypeError` if one is invalid or too short. */
@@ -30,8 +30,8 @@ export function keysOf(secret: unknown): Uint8Array[] {
 }
 
 /**
- * Returns a token for a file that is valid for `expiresIn` seconds. If that is `Infinity`, the token never expires. `replaced` is
- * the text that the link replaces, if it is known.
+ * Returns a token for a file. The token is valid for `expiresIn` seconds; with `Infinity`, it never expires. `replaced` is the
+ * text that the link replaces, if the text is known.
  */
 export function signed(
   file: LinkedFile,
@@ -50,7 +50,7 @@ export function signed(
 }
 
 /**
- * Returns the file of a token, or why the token is not valid. Accepts tokens that any of the keys signed.
+ * Returns the file that a token names, or the reason why the token is not valid. Accepts tokens that any of the keys signed.
  *
  * @param mayBeEndless whether a token without an expiry is valid.
  */
@@ -80,8 +80,8 @@ export async function verified(
 }
 
 /**
- * Returns the text that the link of a token replaced; `undefined` if none of the keys signed the token or the token has no such
- * text. A token that has expired still has its text.
+ * Returns the text that the link with a token replaced. Returns `undefined` if none of the keys signed the token, or if the token
+ * does not contain the text. Accepts tokens that have expired.
  */
 export async function replacedBy(
   token: string,

@@ -13,26 +13,29 @@ const MOST_AT_ONCE = 4;
 /** How many keys are remembered as stored. */
 const MOST_KEYS = 10_000;
 const RETRIES = 3;
-/** A copy that makes no progress for this time is given up. It is longer than the longest pause between two tries. */
+/** A copy that makes no progress for this time is stopped. The time is longer than the longest pause between two tries. */
 const LONGEST_STALL_MS = 90_000;
-/** How long a store may take to find a file. A browser waits for it. */
+/** How long a store may take to find a file, while a browser waits. */
 const LONGEST_LOOKUP_MS = 3000;
 
 /** The copies that a route or a webhook handler makes. */
 export interface StoreCopies {
   /**
-   * Starts to copy a file, unless it is in the store or a copy is under way. The promise resolves when the copy has ended. It
-   * never rejects: `onError` is called with the error of a copy.
+   * Starts to copy a file, unless the file is in the store or is being copied. The promise resolves when the copy has ended. It
+   * never rejects: if the copy fails, `onError` is called with the error.
    *
    * @param key the file's key in the store.
    * @param isMissing whether the caller has just seen that the store does not have the file.
    */
   copy(key: string, file: LinkedFile, isMissing?: boolean): Promise<void>;
-  /** Resolves when no copy is under way. */
+  /** Resolves when no file is being copied. */
   ended(): Promise<void>;
 }
 
-/** Creates the background copies into a store. Throws a `TypeError` if `client` cannot download container files. */
+/**
+ * Returns the functions that copy files into a store in the background. Throws a `TypeError` if `client` cannot download
+ * container files.
+ */
 export function createStoreCopies(
   client: unknown,
   store: FileStore,
@@ -43,7 +46,7 @@ export function createStoreCopies(
   const sink = storeSink(store);
   const underWay = new Map<string, Promise<void>>();
   const stored = new Set<string>();
-  /** Each entry lets one waiting copy begin. */
+  /** For each copy that waits until it can begin: a function that lets it begin. */
   const waiting: (() => void)[] = [];
   let free = MOST_AT_ONCE;
 
@@ -96,7 +99,10 @@ export function createStoreCopies(
   };
 }
 
-/** Copies the container files that a response cites. Never rejects. Other files are not in a container, and have no links. */
+/**
+ * Copies the container files that a response cites. Never rejects. The response's other files are in no container and have no
+ * links, so they are not copied.
+ */
 export async function copyCited(copies: StoreCopies, response: { output: unknown }): Promise<void> {
   const copying = collectFiles(response).map(async (file) => {
     if (file.kind !== "container-file" || !isId(file.containerId) || !isId(file.fileId)) return;
@@ -107,7 +113,10 @@ export async function copyCited(copies: StoreCopies, response: { output: unknown
 
 const STALLED = `a copy into the store made no progress for ${LONGEST_STALL_MS / 1000} seconds`;
 
-/** Looks up a file in a store. Rejects after three seconds, or if the result is not a stored file. */
+/**
+ * Looks up a file in a store. Returns `undefined` if the store does not have the file. Rejects if the store takes longer than
+ * three seconds, or if it returns something that is not a stored file.
+ */
 export async function lookUp(store: FileStore, key: string): Promise<FoundFile | undefined> {
   const found = await withinLookup(store.get(key));
   if (found === undefined || found === null) return undefined;
@@ -116,7 +125,7 @@ export async function lookUp(store: FileStore, key: string): Promise<FoundFile |
   throw new TypeError("the store's get must return undefined or { file, size, stream }");
 }
 
-/** Rejects if a store's promise takes too long. */
+/** Returns the value of a store's promise. Rejects if the promise takes longer than `LONGEST_LOOKUP_MS`. */
 export async function withinLookup<Value>(promise: Promise<Value>): Promise<Value> {
   let timer: ReturnType<typeof setTimeout> | undefined;
   const late = new Promise<never>((_, reject) => {

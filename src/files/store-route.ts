@@ -1,4 +1,7 @@
-/** Serves the files of a route that has a store: from the store, else from the container. Both give the same answers. */
+/**
+ * Serves the files of a route that has a store: from the store if it has the file, else from the container. Both ways give the
+ * same responses.
+ */
 import { notify } from "../errors.js";
 import { type ByteRange, cut, isKnown, rangeOf, singleRange } from "./byte-range.js";
 import { type ContainerContentClient, retrieveFile } from "./content.js";
@@ -13,7 +16,7 @@ interface Source {
   size: number | undefined;
   /** Returns the bytes of a range, or all bytes. */
   open(range: ByteRange | undefined): ReadableStream<Uint8Array> | null;
-  /** Called if no bytes are needed. */
+  /** Call it if no bytes are needed. */
   cancel?(): Promise<void> | undefined;
 }
 
@@ -21,9 +24,12 @@ interface Source {
 export interface StoreRoute {
   /** Starts to copy a file into the store. Resolves before the copy ends, and never rejects. */
   copy(file: LinkedFile): Promise<void>;
-  /** Answers a request for a file. Rejects with an error, or with the API's answer, if neither place has the file. */
+  /**
+   * Answers a request for a file. If neither the store nor the container has the file, rejects with an error or with the API's
+   * response.
+   */
   answer(request: Request, file: LinkedFile): Promise<Response>;
-  /** Resolves when no copy is under way. */
+  /** Resolves when no file is being copied. */
   ended(): Promise<void>;
 }
 
@@ -35,7 +41,7 @@ export function createStoreRoute(
 ): StoreRoute {
   const copies = createStoreCopies(client, store, onError);
 
-  /** Returns the answer with the stored file; `undefined` if the store does not have the file. */
+  /** Returns the response with the stored file; `undefined` if the store does not have the file. */
   async function fromStore(request: Request, file: LinkedFile, key: string): Promise<Response | undefined> {
     const found = await lookUp(store, key);
     if (!found) return undefined;
@@ -48,7 +54,7 @@ export function createStoreRoute(
       },
     });
     return withinLookup(answering).catch((error: unknown) => {
-      // The store may still answer later. That answer is not needed, so its body is cancelled.
+      // The store may still answer later. That response is not needed, so its body is cancelled.
       answering.then((late) => late.body?.cancel()).catch(() => {});
       throw error;
     });
@@ -56,12 +62,14 @@ export function createStoreRoute(
 
   async function fromContainer(request: Request, file: LinkedFile, key: string): Promise<Response> {
     const { headers, method, signal } = request;
-    // The API does not know the ETag in an If-Range, so the range is then cut out of the whole file.
+    // The ETag in an If-Range is this route's own, and the API does not know it. So the whole file is requested, and the range is
+    // cut out of it.
     const range = method === "HEAD" || headers.has("if-range") ? undefined : singleRange(headers);
     const retrieve = (wanted: Record<string, string>) =>
       retrieveFile(client, file, { headers: wanted, signal });
     const upstream = await retrieve(range === undefined ? {} : { range }).catch((error: unknown) => {
-      // The API does not know the ETag in an If-None-Match, and its 416 may lack the file's length.
+      // The API does not know the ETag in an If-None-Match either, and its 416 may lack the file's length. So the whole file is
+      // requested.
       if (range !== undefined && Object(error).status === 416) return retrieve({});
       throw error;
     });
@@ -87,7 +95,7 @@ export function createStoreRoute(
         if (!hasFailed) void copies.copy(key, file, true);
         return answer;
       } catch (error) {
-        // The store may have the file, so the answer must not say that the file is gone.
+        // The store may have the file, so the response must not say that the file is gone.
         if (hasFailed && Object(error).status === 404) throw new Error(UNREACHABLE);
         throw error;
       }
@@ -98,7 +106,7 @@ export function createStoreRoute(
 
 const UNREACHABLE = "the container has expired, and the store could not be read";
 
-/** Returns the file in an answer of the API. The answer has the whole file or the requested range. */
+/** Returns the file in a response of the API. The response has the whole file or the requested range. */
 function containerSource({ status, headers, body }: Response): Source {
   const cancel = () => body?.cancel();
   // The headers of an encoded body count encoded bytes.
@@ -127,7 +135,7 @@ function lengthIn(headers: Headers): number | undefined {
   return /^\d+$/.test(length) ? Number(length) : undefined;
 }
 
-/** Answers a request with a file. Applies the request's conditions and range. */
+/** Answers a request with a file. Applies the conditions and the range in the request's headers. */
 async function sourceAnswer(
   request: Request,
   { name }: LinkedFile,
@@ -137,7 +145,8 @@ async function sourceAnswer(
   const { size, open } = source;
   const isHead = request.method === "HEAD";
   if (size === undefined) return fileAnswer(new Response(open(undefined)), name, isHead);
-  // The ETag contains the length: some gateways derive a file's id from its path, so a new version of the file has the same id.
+  // The ETag contains the file's length, because some gateways derive a file's id from its path: a new version of the file then
+  // has the same id.
   const etag = `"${key}.${size}"`;
   if (isKnown(request.headers, etag)) {
     await source.cancel?.();

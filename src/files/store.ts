@@ -63,10 +63,10 @@ export interface FileStore {
   get(key: string): Promise<FoundFile | undefined>;
 }
 
-/** What a store is, for error messages. */
+/** Says in error messages what a store is. */
 export const STORE = "a store, an object with the functions put and get";
 
-/** Whether a value has the functions of a store. */
+/** Returns whether a value has the functions of a store. */
 export function isStore(value: unknown): value is FileStore {
   const { put, get } = Object(value) as Partial<FileStore>;
   return typeof value === "object" && typeof put === "function" && typeof get === "function";
@@ -78,21 +78,23 @@ export function checkStore(store: unknown): asserts store is FileStore | undefin
 }
 
 /**
- * An id that can be part of a key unchanged. It has no upper-case letters, because some disks ignore case. The `_` or `-` in it
- * excludes the names that Windows reserves, such as `con`.
+ * Matches an id that can be part of a key unchanged. Such an id has no upper-case letters, because some disks ignore case. It
+ * contains `_` or `-`, which excludes the names that Windows reserves, such as `con`.
  */
 const PLAIN_ID = /^(?=.{1,100}$)[a-z\d]+[_-][a-z\d_-]*$/;
 const HASHED_ID = /^sha256\.[\da-f]{64}$/;
 const IMAGES = "images";
 
-/** Whether a text has the form of this package's keys. Such keys are safe as paths on any disk. */
+/** Returns whether a text has the form of this package's keys. Such keys are safe as paths on any disk. */
 export function isKey(key: string): boolean {
   const [first = "", second = "", ...more] = key.split("/");
   const isPart = (part: string): boolean => PLAIN_ID.test(part) || HASHED_ID.test(part);
   return more.length === 0 && (first === IMAGES || isPart(first)) && isPart(second);
 }
 
-/** Returns the part of a key that stands for an id. A hash begins with `sha256.`, which no plain id does. */
+/**
+ * Returns the part of a key that stands for an id: the id itself or its hash. A hash begins with `sha256.`, and no plain id does.
+ */
 async function partOf(id: string): Promise<string> {
   return PLAIN_ID.test(id) ? id : `sha256.${await sha256(id)}`;
 }
@@ -117,7 +119,10 @@ export function storeSink(store: FileStore): Sink<string> {
   };
 }
 
-/** Returns the key of an image. Its name consists of its item's id, its number if the item has several, and an extension. */
+/**
+ * Returns the key of an image. An image's file name consists of its item's id, the image's number if the item has several, and an
+ * extension. The key does not contain the extension.
+ */
 async function imageKeyOf(filename: string): Promise<string> {
   return `${IMAGES}/${await partOf(filename.replace(/\.\w+$/, ""))}`;
 }
