@@ -1,12 +1,17 @@
-/** Refuses requests by their `Host` and `Origin` headers: the proxy's protection against DNS rebinding. */
+/** Refuses requests by their `Host` and `Origin` headers, to protect the proxy against DNS rebinding. */
 import type { IncomingMessage } from "node:http";
 import type { AddressInfo } from "node:net";
 import { apiError } from "../http/api-error.js";
 
-/** If a `Host` header has one of these characters, the URL parser takes only a part of the header for the host. */
+/**
+ * Matches characters that no host has. If a `Host` header contains one of them, the URL parser reads only a part of the header as
+ * the host.
+ */
 const NOT_IN_A_HOST = /[\s/?#@\\]/;
 
-/** Returns the name or address in a `Host` header, without its port, in URL form; `undefined` for an invalid header. */
+/**
+ * Returns the name or address in a `Host` header, without its port, as URLs spell it. Returns `undefined` for an invalid header.
+ */
 export function hostNameIn(host: string): string | undefined {
   return NOT_IN_A_HOST.test(host) ? undefined : hostNameOf(`http://${host}`);
 }
@@ -19,7 +24,10 @@ function hostNameOf(url: string): string | undefined {
   }
 }
 
-/** Returns a 400 response for a request without one valid `Host` header (RFC 9112, 3.2). HTTP/1.0 needs none. */
+/**
+ * Returns a 400 response for a request that does not have exactly one valid `Host` header (RFC 9112, 3.2). HTTP/1.0 needs no such
+ * header. Returns `undefined` for other requests.
+ */
 export function refusalForInvalidHost({
   headers: { host },
   rawHeaders,
@@ -43,9 +51,9 @@ function badRequest(message: string): Response {
 export type HostRule = (request: IncomingMessage) => Response | undefined;
 
 /**
- * Creates the rule for a server that listens on `address`. A web page can make its own name resolve to 127.0.0.1 and so
- * reach a server on loopback. So loopback servers accept only loopback names and the names in `allowed`. Servers on other
- * addresses accept all names if `allowed` is empty. `also` is one more name that is accepted.
+ * Creates the rule for a server that listens on `address`. A web page can make its own name resolve to 127.0.0.1 and so reach a
+ * server on loopback. So loopback servers accept only loopback names and the names in `allowed`. Servers on other addresses
+ * accept all names if `allowed` is empty, else the same names as loopback servers. `also` is one more name that is accepted.
  */
 export function hostRule(
   { address, family }: AddressInfo,

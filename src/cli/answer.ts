@@ -7,7 +7,7 @@ type Event = Record<string, unknown>;
 
 export class Answer {
   text = "";
-  /** Why the response is not complete, for the user. */
+  /** A message for the user that says why the response is not complete. */
   problem: string | undefined;
   #response: Event | undefined;
   #status = "waiting for the response";

@@ -13,16 +13,16 @@ import { WrongUse } from "./wrong-use.js";
 
 type Fetch = typeof globalThis.fetch;
 
-/** The default of OpenAI's own clients. */
+/** The base URL that OpenAI's own clients use by default. */
 export const DEFAULT_BASE_URL = "https://api.openai.com/v1";
 /** How often a failed request is retried, as in the SDK. */
 const RETRIES = 2;
 const FIRST_PAUSE_MS = 500;
 const LONGEST_PAUSE_MS = 8000;
-/** A longer `Retry-After` is ignored. */
+/** The longest `Retry-After` that is used. A longer one is ignored. */
 const LONGEST_RETRY_AFTER_MS = 60_000;
 
-/** A response with an error status. */
+/** The error for a response with an error status. */
 class ApiError extends Error {
   override name = "ApiError";
   readonly status: number;
@@ -36,7 +36,7 @@ class ApiError extends Error {
   }
 }
 
-/** The server that gets the requests, and the key and headers of the requests. */
+/** The base URL of the server that gets the requests, and the key and headers of the requests. */
 export interface Connection {
   /** The API key. `undefined` if none is set. */
   key: string | undefined;
@@ -47,21 +47,21 @@ export interface Connection {
 
 /** Creates a client from the environment variables that the SDK reads; `undefined` without a key. */
 export function apiOf(env: NodeJS.ProcessEnv): Api | undefined {
-  // Without a key, the other variables are not used and may be wrong.
+  // Without a key, the other variables are not used, so it does not matter if they are wrong.
   if (!env.OPENAI_API_KEY?.trim()) return undefined;
   const { key = "", ...others } = connectionOf(env);
   return new Api({ key, ...others });
 }
 
 /**
- * Reads the environment variables that the SDK reads.
+ * Reads the connection from the environment variables that the SDK reads.
  *
  * @throws WrongUse if the key or the base URL is not valid.
  */
 export function connectionOf(env: NodeJS.ProcessEnv): Connection {
   const read = (name: string): string | undefined => env[name]?.trim() || undefined;
   const key = read("OPENAI_API_KEY");
-  // Checked here, because the error of `fetch` would contain the key.
+  // The key is checked here, because the error that `fetch` throws would contain the key.
   if (key !== undefined && !/^[\x21-\x7e]+$/.test(key))
     throw new WrongUse(
       "OPENAI_API_KEY contains spaces or characters that are not ASCII: expected an API key",
@@ -156,7 +156,7 @@ export class Api implements ContainerFilesClient, ContainerContentClient {
     return (await this.#request(path, init, options)).json();
   }
 
-  /** Sends a request and retries it if that may help. Throws the last error. */
+  /** Sends a request and retries it if a retry may help. Throws the last error. */
   #request(
     path: string,
     { headers, signal, ...init }: RequestInitWithSignal,
@@ -194,7 +194,7 @@ type RequestInitWithSignal = Omit<RequestInit, "signal" | "headers"> & {
   headers?: Record<string, string>;
 };
 
-/** Returns an error's message, cut to 500 characters. Removes the key, because a server may echo it. */
+/** Returns the message of an API error, cut to 500 characters. Removes the key, because a server may repeat it. */
 function messageIn(body: string, key: string): string {
   let message: unknown = body;
   try {
@@ -204,7 +204,7 @@ function messageIn(body: string, key: string): string {
   return typeof message === "string" ? message.trim().replaceAll(key, "…").slice(0, 500) : "";
 }
 
-/** Statuses that the SDK retries too: request timeout and conflict. */
+/** Returns whether an error has one of the other statuses that the SDK retries: 408 (request timeout) and 409 (conflict). */
 function isTimeoutOrConflict(error: Error): boolean {
   return error instanceof ApiError && [408, 409].includes(error.status);
 }

@@ -1,4 +1,4 @@
-/** `ask`: sends a prompt, prints the response and saves its files. */
+/** Defines and runs `ask`: sends a prompt, prints the response and saves its files. */
 import { stat } from "node:fs/promises";
 import { Command } from "commander";
 import type { SaveResult } from "../files/save.js";

@@ -1,4 +1,4 @@
-/** Runs the demo: the bug, the repair and the download, against an emulator on loopback. */
+/** Runs the demo against an emulator on loopback. The demo shows the bug, the repair and the download. */
 import { mkdtemp } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -28,7 +28,7 @@ interface Answer {
   citations: ContainerFileCitation[];
 }
 
-/** The responses without and with the wrapper, and the files. */
+/** The responses without and with `withFileCitations`, and the downloaded files. */
 export interface DemoResult {
   without: Answer;
   with: Answer;

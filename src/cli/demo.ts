@@ -1,4 +1,4 @@
-/** `demo`: defines the command. The demo itself is in demo-run.ts. */
+/** Defines `demo`. The demo itself is in demo-run.ts. */
 import { Command } from "commander";
 
 /** Defines `demo`: shows the bug, the repair and the file on one page. */
@@ -16,7 +16,7 @@ export function demoCommand(): Command {
     });
 }
 
-/** Loads the demo. Of all commands only the demo needs the `openai` package. */
+/** Loads the demo only when it is needed: no other command needs the `openai` package. */
 async function importDemo(): Promise<typeof import("./demo-run.js")> {
   try {
     return await import("./demo-run.js");

@@ -1,4 +1,4 @@
-/** `doctor`: sends a few requests, checks whether files are cited, and says what to do if not. */
+/** Defines and runs `doctor`: sends a few requests, checks whether files are cited, and says what to do if not. */
 import { once } from "node:events";
 import { readFileSync } from "node:fs";
 import { createInterface } from "node:readline/promises";
@@ -115,7 +115,7 @@ function connectionFor({ emulate, apiKey, baseUrl }: Options): Connection {
   });
 }
 
-/** The progress line, with the text of the current step. */
+/** Shows the text of the current step in a progress line. */
 class Line {
   #doing = "";
   readonly #line = new ProgressLine(process.stderr, () => `${this.#doing} …`);
@@ -135,7 +135,7 @@ async function askUser(model: string, line: Line, signal: AbortSignal): Promise<
   line.clear();
   // Without `terminal: false`, readline would catch Ctrl-C.
   const reader = createInterface({ input: process.stdin, output: process.stderr, terminal: false });
-  const closed = once(reader, "close").then(() => ""); // the input has ended, by Ctrl-D
+  const closed = once(reader, "close").then(() => ""); // the input ended, for example by Ctrl-D
   try {
     const cost = wrapped(shown(costsOf(model)), QUESTION_COLUMNS).join("\n");
     const reply = await Promise.race([reader.question(`\n${cost}\nContinue? [y/N] `, { signal }), closed]);

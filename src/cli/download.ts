@@ -1,4 +1,4 @@
-/** `download`: lists or saves the files of a container, without a response that cites them. */
+/** Defines and runs `download`: lists or saves the files of a container, without a response that cites them. */
 import { Command } from "commander";
 import picomatch from "picomatch";
 import { filenameOf, isFile } from "../citations/file-index.js";
@@ -23,7 +23,7 @@ interface Options {
 const PAGE_SIZE = 100;
 const WORKING_FOLDER = `${DEFAULT_ROOTS[0]}/`;
 
-/** Defines `download`, for files whose response lacks its citations or is no longer available. */
+/** Defines `download`. It is for files whose response lacks citations or is no longer available. */
 export function downloadCommand(): Command {
   return new Command("download")
     .description("list or save the files of a container")
@@ -76,7 +76,10 @@ async function download(
   if (files.length === 0 || result.failed.length + unmatched.length > 0) process.exitCode = 1;
 }
 
-/** Lists the container's files by path, the newest entry of each. If the list never ends, returns what was read. */
+/**
+ * Returns the container's files, sorted by path. If several entries have the same path, returns only the newest. If the list
+ * never ends, returns the files that were read.
+ */
 async function filesOf(container: string, api: Api, signal: AbortSignal): Promise<ContainerFile[]> {
   const list = inPages((id, after, pageSignal) =>
     api.containers.files.list(
@@ -101,7 +104,7 @@ async function filesOf(container: string, api: Api, signal: AbortSignal): Promis
   return [...newest.values()].sort((a, b) => (a.path < b.path ? -1 : 1));
 }
 
-/** Adds possible reasons and a remedy to a 404. Returns other errors unchanged. */
+/** Returns a new error for a 404, with possible reasons and a remedy. Returns other errors unchanged. */
 function explained(error: unknown, container: string): unknown {
   const { status, message } = Object(error) as { status?: unknown; message?: unknown };
   if (status !== 404) return error;
@@ -118,8 +121,8 @@ interface Matcher {
 }
 
 /**
- * Matches a pattern against a file's path, its path below `/mnt/data` and its name. A text that equals one of them always
- * matches, because names may contain pattern characters.
+ * Returns a matcher that compares a pattern with a file's path, with its path below `/mnt/data` and with its name. A text that
+ * equals one of these always matches, because names may contain pattern characters.
  */
 function matcherOf(pattern: string): Matcher {
   if (pattern === "") throw new WrongUse('"" is not a file pattern');
@@ -132,7 +135,7 @@ function matcherOf(pattern: string): Matcher {
   return { pattern, fits };
 }
 
-/** Warns on stderr if there are no files, and about each pattern that matches none. */
+/** Warns on stderr if the container has no files, and about each pattern that matches no file. */
 function warnAboutMissing(
   container: string,
   all: readonly ContainerFile[],
@@ -150,7 +153,10 @@ function warnAboutMissing(
   }
 }
 
-/** Prints two lines for each file: the path, then the other fields. Path and id cannot be cut, so one line would be too long. */
+/**
+ * Prints two lines for each file: the path, then the other fields. The path and the id must not be cut, so one line would be too
+ * long.
+ */
 function print(files: readonly ContainerFile[], isJson: true | undefined): void {
   if (isJson) {
     console.log(JSON.stringify(files));

@@ -1,5 +1,5 @@
 #!/usr/bin/env node
-/** The command line program, `openai-file-citations <command>`. Each command has its own file. */
+/** Runs the command line program, `openai-file-citations <command>`. Each command has its own file. */
 import { readFileSync } from "node:fs";
 import { Command, CommanderError } from "commander";
 import { askCommand } from "./ask.js";
@@ -12,7 +12,7 @@ import { statsCommand } from "./stats.js";
 import { colorsFor, shown } from "./terminal.js";
 import { WrongUse } from "./wrong-use.js";
 
-/** Exit codes other than 0. `INCOMPLETE`: something failed or could not be recovered. */
+/** The exit codes other than 0. `INCOMPLETE`: something failed or could not be recovered. */
 const INCOMPLETE = 1;
 const WRONG_USE = 2;
 
@@ -52,7 +52,10 @@ try {
   else fail(error);
 }
 
-/** Prints the first error. If stdout fails, the command that writes to it fails too, and that error is not repeated. */
+/**
+ * Prints an error, unless an error was printed before. If stdout fails, the command that writes to it fails too, and its error is
+ * not printed.
+ */
 function fail(error: unknown): void {
   if (hasFailed) return;
   hasFailed = true;
@@ -61,7 +64,7 @@ function fail(error: unknown): void {
   process.exitCode = error instanceof WrongUse ? WRONG_USE : INCOMPLETE;
 }
 
-/** Returns the messages of an error and of its causes. The cause of a failed `fetch` says why it failed. */
+/** Returns the messages of an error and of its causes. If `fetch` fails, only the cause says why. */
 function inWords(error: unknown): string {
   if (!(error instanceof Error)) return String(error);
   return error.cause instanceof Error ? `${error.message}: ${inWords(error.cause)}` : error.message;

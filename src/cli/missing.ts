@@ -1,7 +1,10 @@
-/** Decides which mentions count as lacking a citation. */
+/** Decides which unresolved mentions count as lacking a citation. */
 import type { UnresolvedMention } from "../types.js";
 
-/** Whether a mention lacks a citation. Folders and patterns cannot have one. */
+/**
+ * Returns whether an unresolved mention counts as lacking a citation. Mentions of folders and patterns do not, because these
+ * cannot be cited.
+ */
 export function isMissing({ reason }: UnresolvedMention): boolean {
   return reason !== "directory" && reason !== "pattern";
 }

@@ -1,7 +1,7 @@
-/** A progress line on a terminal. */
+/** Draws a progress line on a terminal, and formats its bar and numbers of bytes. */
 import type { WriteStream } from "node:tty";
 
-/** The line is drawn at most 10 times a second. */
+/** The minimum time between two updates of the line, in milliseconds. */
 const PAUSE_MS = 100;
 const BAR_WIDTH = 24;
 /** The width if the terminal does not report one. */
@@ -54,7 +54,7 @@ export function inBytes(bytes: number): string {
   const units = ["bytes", "kB", "MB", "GB", "TB"];
   let value = bytes;
   let power = 0;
-  // Compares the rounded value, so that 999,999 bytes are 1.0 MB, not 1000 kB.
+  // The rounded value is compared, so that 999,999 bytes are 1.0 MB, not 1000 kB.
   for (; Math.round(value) >= 1000 && power < units.length - 1; power++) value /= 1000;
   return `${power === 0 ? value : value.toFixed(value < 9.95 ? 1 : 0)} ${units[power]}`;
 }

@@ -1,4 +1,4 @@
-/** Runs the proxy as a process: messages, request log and shutdown. */
+/** Runs the proxy as a process: prints messages, logs requests, and stops on a signal. */
 import { type ApiProxy, createProxy, type ProxyOptions } from "../http/proxy.js";
 import { fetchUpstream } from "../http/upstream.js";
 import { DEFAULT_BASE_URL } from "./api.js";
@@ -8,7 +8,10 @@ import { WrongUse } from "./wrong-use.js";
 
 const KILOBYTE = 2 ** 10;
 const MEGABYTE = 2 ** 20;
-/** The terminal sends Ctrl-C to all its processes, and `npx` sends it once more. Signals within this time count as one. */
+/**
+ * Signals within this time after the first one count as one signal. The terminal sends Ctrl-C to all its processes, and `npx`
+ * then sends it once more.
+ */
 const SAME_SIGNAL_MS = 100;
 
 /** The options of `serve`: body limits in MB, the header limit in KB, the grace period in seconds. */
@@ -52,7 +55,7 @@ export async function serve(options: ServeOptions): Promise<void> {
     if (isInvalidHost(error)) throw new WrongUse(`--host ${host}: ${error.message}`);
     throw error;
   });
-  // The first request comes after this, because nothing is awaited in between.
+  // No request is handled before this line, because nothing is awaited between the start of the server and this line.
   const notices = links?.listen(server.url) ?? [];
   for (const line of [`listening on ${server.url}, upstream ${upstream}`, ...notices]) console.error(line);
   const [allAnswered, allKept] = await stopOnSignal(server, grace, links);
@@ -64,7 +67,7 @@ export async function serve(options: ServeOptions): Promise<void> {
     throw new Error(`some requests were aborted, because they were still running after ${grace} s`);
 }
 
-/** Creates the proxy. An invalid option is wrong use. */
+/** Creates the proxy. Throws `WrongUse` for an invalid option. */
 function proxyOf(options: ProxyOptions): ApiProxy {
   try {
     return createProxy(options);
@@ -73,14 +76,17 @@ function proxyOf(options: ProxyOptions): ApiProxy {
   }
 }
 
-/** Whether a server cannot listen because of its host: an unknown name, or an address of another machine. */
+/**
+ * Returns whether an error means that a server cannot listen because of its host: an unknown name, or an address of another
+ * machine.
+ */
 function isInvalidHost({ syscall, code }: NodeJS.ErrnoException): boolean {
   return syscall === "getaddrinfo" || code === "EADDRNOTAVAIL";
 }
 
 /**
- * Waits for a signal and then, for `grace` seconds in all, for running requests and for files that are being copied. Returns whether
- * all requests were answered, and whether all files were copied. A second signal exits at once.
+ * Waits for a signal. Then waits for running requests and for files that are being copied, for `grace` seconds in all. Returns
+ * whether all requests were answered, and whether all files were copied. A second signal ends the process at once.
  */
 function stopOnSignal(
   server: ProxyServer,
@@ -107,7 +113,7 @@ function stopOnSignal(
   });
 }
 
-/** Returns a function that logs requests. If the log cannot be written any more, the proxy runs on without it. */
+/** Returns a function that logs requests. If the log can no longer be written, the proxy runs on without it. */
 function logTo(stream: NodeJS.WriteStream, format: (answered: Answered) => string): (line: Answered) => void {
   let isRead = true;
   stream.removeAllListeners("error").on("error", (error: Error) => {

@@ -1,23 +1,23 @@
-/** Checks the paths that `repair` reads and writes, before anything is written. */
+/** Checks the paths that `repair` and `stats` read and write, before anything is written. */
 import { createReadStream, constants as FS, fstatSync, type Stats } from "node:fs";
 import { access, stat } from "node:fs/promises";
 import { resolve } from "node:path";
 import { WrongUse } from "./wrong-use.js";
 
-/** As an input, stdin; as an output, stdout. */
+/** The path that means stdin for an input and stdout for an output. */
 export const STANDARD = "-";
 const STDIN_FD = 0;
 const CHUNK_BYTES = 256 * 1024;
 /** The latest time that a `Date` can hold. Some file systems store later times. */
 const LAST_DATE_MS = 8.64e15;
 
-/** An input, as it was before the run. */
+/** An input of the run, and its size before the run. */
 export interface Input {
-  /** As the user wrote it, for error messages. */
+  /** The path as the user wrote it, for error messages. */
   name: string;
-  /** Absolute; `-` is stdin. */
+  /** The absolute path; `-` for stdin. */
   path: string;
-  /** In bytes; `undefined` for a pipe or a device, and for stdin. */
+  /** The size in bytes; `undefined` for a pipe, a device and stdin. */
   size: number | undefined;
 }
 
@@ -29,7 +29,7 @@ export interface InputState {
   mtime: number;
 }
 
-/** The other files of a run. `undefined` for stdout, or if the option is not given. */
+/** The paths of a run's other files. A path is `undefined` if it means stdout or if the option is not given. */
 export interface OtherPaths {
   out: string | undefined;
   report: string | undefined;
@@ -54,7 +54,7 @@ export async function checkedInputs(
 }
 
 /**
- * Returns the state of each of the two outputs that exists.
+ * Returns what `stat` says about each of the two outputs that exists.
  *
  * @throws WrongUse if both are the same file.
  */
@@ -95,19 +95,22 @@ export function isStdout(path: string | undefined): boolean {
   return path === STANDARD || path === "/dev/stdout";
 }
 
-/** The chunks of an input from its beginning. The file is opened when the first chunk is read. */
+/** Yields the chunks of an input from its beginning. The file is opened when the first chunk is read. */
 export async function* chunksOf({ path }: Input): AsyncGenerator<Buffer, void, undefined> {
   yield* path === STANDARD ? process.stdin : createReadStream(path, { highWaterMark: CHUNK_BYTES });
 }
 
-/** The current size and time of an input's file; `undefined` for a pipe, and if the file is gone. */
+/** Returns the current size and time of an input's file; `undefined` for a pipe, and if the file is gone. */
 export async function stateOf({ path, size }: Input): Promise<InputState | undefined> {
   if (size === undefined) return undefined;
   const found = await stat(path).catch(() => undefined);
   return found && { size: found.size, mtime: Math.min(Math.trunc(found.mtimeMs), LAST_DATE_MS) };
 }
 
-/** The regular file at a path, if there is one. A device or a pipe may be read and written at once. */
+/**
+ * Returns what `stat` says about the regular file at a path; `undefined` if there is no regular file. Devices and pipes do not
+ * count, because they may be read and written at the same time.
+ */
 async function fileAt(path: string | undefined): Promise<Stats | undefined> {
   if (!path) return undefined;
   const found = await stat(path).catch(() => undefined);
@@ -123,7 +126,7 @@ async function readable(path: string): Promise<Stats> {
   }
 }
 
-/** Whether two paths lead to one file. A link and its target do. */
+/** Returns whether two `stat` results are of the same file. A link and its target are the same file. */
 function isSame(a: Stats, b: Stats): boolean {
   return a.ino === b.ino && a.dev === b.dev;
 }

@@ -1,4 +1,4 @@
-/** `repair`: adds missing citations to stored responses. */
+/** Defines and runs `repair`: adds missing citations to stored responses. */
 import { resolve } from "node:path";
 import { Command } from "commander";
 import { checkedInputs, type Input, isStdout, STANDARD, stateOf } from "./repair-paths.js";
@@ -19,10 +19,10 @@ interface Options {
   resume?: true;
 }
 
-/** An interrupted run repeats at most this much work. */
+/** The minimum time between two saved milestones. A resumed run repeats the work since the last one. */
 const MILESTONE_MS = 1000;
 
-/** Defines `repair`: a filter from stdin to stdout, or from files to a file. */
+/** Defines `repair`, which filters stdin to stdout, or files to a file. */
 export function repairCommand(): Command {
   return new Command("repair")
     .description(
@@ -79,7 +79,7 @@ async function repair(names: readonly string[], options: Options): Promise<Count
   await report?.begin();
   out.endsLine = start.outEndsLine;
 
-  // If responses go to the terminal, progress would be drawn between them.
+  // If responses go to the terminal, no progress is drawn, because it would appear between them.
   const canDraw = (outPath !== STANDARD && reportPath !== STANDARD) || !process.stdout.isTTY;
   const words = { summary: inWords, fate: "written unchanged" };
   const display = new RunDisplay(words, inputs, start, remaining.hash.bytes);
@@ -116,7 +116,7 @@ async function repair(names: readonly string[], options: Options): Promise<Count
   return run.counts;
 }
 
-/** Where the responses and their reports go: `-` is stdout. Without `report`, no reports are written. */
+/** The paths that the responses and their reports are written to; `-` for stdout. Without `report`, no reports are written. */
 interface Destinations {
   out: string;
   report: string | undefined;
@@ -137,7 +137,12 @@ function fileOf(destination: string | undefined): string | undefined {
   return destination === STANDARD ? undefined : destination;
 }
 
-/** The milestone that an interrupted run has saved, if `--resume` is given; `START` if no run was interrupted. */
+/**
+ * Returns the milestone from which the run starts: the one that an interrupted run has saved, or `START` if no run was
+ * interrupted.
+ *
+ * @throws WrongUse if a run was interrupted and `--resume` is not given.
+ */
 async function startOf(
   outPath: string,
   progressFile: ProgressFile | undefined,
@@ -180,7 +185,10 @@ async function leave({ out, report }: Outputs): Promise<void> {
   await Promise.all([out.leave(), report?.leave()]);
 }
 
-/** Returns what was not read yet at `start`. If an input has changed, adds to the error what the user can do. */
+/**
+ * Returns the part of the inputs that was not read yet at the milestone `start`. If an input has changed, the error also says
+ * what the user can do.
+ */
 async function remainingOf(
   inputs: readonly Input[],
   start: Milestone,
@@ -208,7 +216,7 @@ function everySecond(
   };
 }
 
-/** The summary: `1,204 responses: 310 citations recovered in 290 responses, 2 still missing, 1 failure`. */
+/** Returns the summary: `1,204 responses: 310 citations recovered in 290 responses, 2 still missing, 1 failure`. */
 function inWords({ responses, repaired, citations, left, failed, others }: Counts): string {
   const parts = [
     `${counted(citations, "citation")} recovered in ${counted(repaired, "response")}`,

@@ -1,19 +1,19 @@
-/** What `repair` and `stats` show on stderr: their progress, warnings and a summary. */
+/** Shows the progress, warnings and summary of `repair` and `stats` on stderr. */
 
 import { bar, ProgressLine } from "./progress.js";
 import type { Input } from "./repair-paths.js";
 import { type Counts, type Milestone, type Others, START } from "./stored/run.js";
 import { colorsFor } from "./terminal.js";
 
-/** The words of a command. */
+/** The texts that differ between `repair` and `stats`. */
 export interface Words {
-  /** Returns the counts as a text, for the progress line and the summary. */
+  /** Formats the counts, for the progress line and the summary. */
   summary: (counts: Counts) => string;
-  /** What was done with a record that is not a response. */
+  /** Says what was done with a record that is not a response. */
   fate: string;
 }
 
-/** Counts the bytes that are read, and shows how far the run is. */
+/** Counts the bytes that are read, and shows how much of the inputs is done. */
 export class RunDisplay {
   readonly #words: Words;
   readonly #inputs: readonly Input[];

@@ -1,4 +1,4 @@
-/** Saves files in a folder, with progress and results for the user. For `ask` and `download`. */
+/** Saves files in a folder, and shows the progress and the results to the user. `ask` and `download` use it. */
 import { stat } from "node:fs/promises";
 import type { CollectedFile } from "../files/collect.js";
 import type { ContainerContentClient } from "../files/content.js";
@@ -8,7 +8,10 @@ import { bar, inBytes, ProgressLine } from "./progress.js";
 import { colorsFor, linkTo, shown } from "./terminal.js";
 import { WrongUse } from "./wrong-use.js";
 
-/** Throws `WrongUse` if a path exists and is not a folder. A missing folder is created later. `option` names it. */
+/**
+ * Throws `WrongUse` if a path exists and is not a folder. A missing folder is created later. `option` is the option that the
+ * message names.
+ */
 export async function checkFolder(path: string, option = "--out"): Promise<void> {
   if (path === "") throw new WrongUse(`${option} must be the path of a folder, got an empty text`);
   const found = await stat(path).catch((error: NodeJS.ErrnoException) => {

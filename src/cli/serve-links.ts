@@ -1,4 +1,4 @@
-/** `serve --links`: makes the proxy's links with the key and the secret of the environment, and prints their settings. */
+/** Makes the links of `serve --links` with the key and the secret in the environment, and describes them to the user. */
 import { createHash, randomBytes, timingSafeEqual } from "node:crypto";
 import { access, constants, mkdir } from "node:fs/promises";
 import { withoutServerText } from "../containers/retries.js";
@@ -14,7 +14,7 @@ import { WrongUse } from "./wrong-use.js";
 
 /** The options of `serve` about links. */
 export interface ServeLinkOptions {
-  /** The public URL of the links. `true`: the address that the proxy listens on. */
+  /** The public URL of the links. `true`: the links lead to the address that the proxy listens on. */
   links?: string | true;
   /** The folder that keeps the files. */
   keep?: string;
@@ -24,7 +24,7 @@ export interface ServeLinkOptions {
   missing?: string;
 }
 
-/** The links of the proxy. They work after `listen` was called. */
+/** The links of the proxy. They can be made only after `listen` was called. */
 export interface ServedLinks {
   files: ProxyFiles;
   /** The host name of the public URL. `undefined` if the links lead to the address that the proxy listens on. */
@@ -38,7 +38,7 @@ export interface ServedLinks {
 const MINUTE = 60;
 const HOUR = 60 * MINUTE;
 const DAY = 24 * HOUR;
-/** How long links work by default: as long as an idle container exists, or longer if the files are kept. */
+/** How long links work by default: as long as an idle container exists, or for a week if the files are kept. */
 const DEFAULT_SECONDS = 20 * MINUTE;
 const DEFAULT_KEPT_SECONDS = 7 * DAY;
 const LEAST_SECRET_BYTES = 32;
@@ -104,7 +104,10 @@ export async function servedLinks(
   };
 }
 
-/** Checks a public URL. The message does not repeat the URL, because the URL may contain credentials. */
+/**
+ * Checks a public URL and returns it without a slash at its end. The error message does not repeat the URL, because the URL may
+ * contain credentials.
+ */
 function publicUrlIn(text: string): string {
   const url = URL.canParse(text) ? new URL(text) : undefined;
   const isPlain = url && !(url.username || url.password || url.search || url.hash);
@@ -115,12 +118,15 @@ function publicUrlIn(text: string): string {
   return url.origin + url.pathname.replace(/\/+$/, "");
 }
 
-/** Returns the URL for links if the proxy listens on `url`. Browsers cannot open `0.0.0.0` and `[::]`, which mean all addresses. */
+/**
+ * Returns the URL for links if the proxy listens on `url`. The addresses `0.0.0.0` and `[::]` mean all addresses, and browsers
+ * cannot open them, so they are replaced.
+ */
 function reachable(url: string): string {
   return url.replace(/^http:\/\/(?:0\.0\.0\.0|\[::\])(?=:)/, "http://localhost");
 }
 
-/** Returns the secret that signs the links. Without one, returns a random secret. */
+/** Returns the secret that signs the links. If the environment has none, returns a random secret. */
 function secretIn({ FILE_LINKS_SECRET: secret }: NodeJS.ProcessEnv): string {
   if (!secret) return randomBytes(LEAST_SECRET_BYTES).toString("hex");
   if (Buffer.byteLength(secret) >= LEAST_SECRET_BYTES) return secret;
@@ -129,7 +135,7 @@ function secretIn({ FILE_LINKS_SECRET: secret }: NodeJS.ProcessEnv): string {
   );
 }
 
-/** Creates the folder of `--keep`, so that a folder that cannot be written is found at the start. */
+/** Creates the folder of `--keep` at the start, so that the user learns at once if it cannot be written. */
 async function prepareFolder(path: string): Promise<void> {
   await checkFolder(path, "--keep");
   try {
@@ -144,8 +150,8 @@ async function prepareFolder(path: string): Promise<void> {
 const SCOPES = ["openai-organization", "openai-project"];
 
 /**
- * Returns whether a request has the proxy's key. A request that names another organization or project than the proxy does can get
- * files that the proxy cannot open.
+ * Returns a function that tells whether a request has the proxy's key. A request that names another organization or project than
+ * the proxy does not count as having the key, because it can get files that the proxy cannot open.
  */
 function ownKeyRule(key: string, own: Headers): (headers: Headers) => boolean {
   const digest = digestOf(key);
@@ -160,7 +166,9 @@ function ownKeyRule(key: string, own: Headers): (headers: Headers) => boolean {
   };
 }
 
-/** Hashed, so that a comparison takes the same time for texts of any length. */
+/**
+ * Returns the hash of a text. Comparing hashes takes the same time for texts of any length, so it tells nothing about the key.
+ */
 function digestOf(text: string): Buffer {
   return createHash("sha256").update(text).digest();
 }
@@ -177,7 +185,7 @@ function openFor(seconds: number): string {
   return `open for ${seconds / length} ${unit}`;
 }
 
-/** Returns an error's message without secrets, safe to print. */
+/** Returns an error's message without secrets. The message is safe to print on a terminal. */
 function messageOf(error: unknown, secrets: readonly string[]): string {
   const { message } = asError(withoutServerText(error));
   return shown(secrets.reduce((text, secret) => text.replaceAll(secret, "…"), message));

@@ -1,4 +1,4 @@
-/** `serve`: defines the command that runs the proxy, and parses its options. */
+/** Defines `serve`, the command that runs the proxy, and parses its options. */
 import { isIPv6 } from "node:net";
 import { Command, InvalidArgumentError, Option } from "commander";
 import { hostNameIn } from "./allowed-hosts.js";
@@ -6,7 +6,7 @@ import { DEFAULT_BASE_URL } from "./api.js";
 import type { ServeOptions } from "./proxy-process.js";
 import { wholeNumberFrom } from "./wrong-use.js";
 
-/** Defines `serve`: a reverse proxy for the whole API. */
+/** Defines `serve`, which runs a reverse proxy for the whole API. */
 export function serveCommand(): Command {
   return new Command("serve")
     .description(
@@ -75,7 +75,7 @@ function addHostName(text: string, names: readonly string[]): string[] {
 /** The units of `--expires`. */
 const SECONDS: Readonly<Record<string, number>> = { s: 1, m: 60, h: 3600, d: 86_400 };
 
-/** Parses `--expires`: a number with its unit. Returns seconds, `Infinity` for `never`. */
+/** Parses `--expires`: a number with its unit, or `never`. Returns seconds; `Infinity` for `never`. */
 function secondsIn(text: string): number {
   if (text === "never") return Number.POSITIVE_INFINITY;
   const [, number, unit] = /^(\d{1,9})([smhd])$/.exec(text) ?? [];

@@ -1,4 +1,4 @@
-/** Serves the proxy over HTTP: refuses invalid requests, logs all requests and shuts down gracefully. */
+/** Serves the proxy over HTTP: refuses invalid requests, logs all requests and waits for running requests when it stops. */
 import {
   createServer,
   type IncomingMessage,
@@ -31,7 +31,7 @@ export interface Answered {
   aborted?: true;
   /** Set if a citation may still be missing, because a container's list failed. */
   failed?: true;
-  /** Set if the proxy makes links, but not for this request, because it does not have the proxy's key. */
+  /** Set if the proxy makes links, but not for this request, because the request does not have the proxy's key. */
   otherKey?: true;
 }
 
@@ -41,7 +41,7 @@ export interface ServerOptions {
   host: string;
   /** Accepted host names besides loopback ones: see `hostRule`. */
   allowHosts: readonly string[];
-  /** The host name of the links, which is accepted for requests below `/files` too. */
+  /** The host name of the links. It is also accepted, but only for requests below `/files`. */
   linkHost?: string | undefined;
   /** The limit of a request's headers, in bytes. */
   maxHeaders: number;
@@ -49,9 +49,9 @@ export interface ServerOptions {
 }
 
 export interface ProxyServer {
-  /** Such as `http://127.0.0.1:8787`. */
+  /** The URL of the server, such as `http://127.0.0.1:8787`. */
   url: string;
-  /** Stops accepting requests and waits up to `graceMs` for running ones. Returns whether all were answered. */
+  /** Stops accepting requests and waits up to `graceMs` for running requests. Returns whether all of them were answered. */
   stop(graceMs: number): Promise<boolean>;
 }
 
@@ -62,7 +62,9 @@ export interface ProxyServer {
 const KEEP_ALIVE_MS = 75_000;
 /** How long a request's headers may take to arrive. */
 const HEADERS_MS = 60_000;
-/** How long a refused client may keep sending and has time to read the response. */
+/**
+ * How long the connection of a refused client stays open. In this time, the client may finish sending, and can read the response.
+ */
 const LINGER_MS = 2000;
 
 /** Error codes of a connection whose client has disconnected. */
@@ -77,7 +79,7 @@ export async function startServer(
   /** The responses that are not complete, with their connections and log entries. */
   const running = new Map<ServerResponse, { socket: Socket; answered: Answered }>();
   let isStopping = false;
-  /** Set when the server listens, before the first request. */
+  /** These rules are set when the server listens, before the first request. */
   let refusalByRule!: HostRule;
   let refusalOfLink!: HostRule;
 
@@ -113,7 +115,7 @@ export async function startServer(
       refusalForInvalidHost(req) ?? (isHealthCheck(method, path) ? undefined : refusalForHost(req));
     if (refusal) return Promise.resolve(refusal);
     const answer = proxy(request, {
-      // Node's own stream: wrapping it in a Web stream costs as much as the rest of a small request.
+      // The body is Node's own stream. Wrapping it in a Web stream would cost as much as the rest of a small request.
       body: hasBody(req) ? req : null,
       target,
       onReport({ outcome, citations }) {
@@ -124,7 +126,7 @@ export async function startServer(
         answered.otherKey = true;
       },
     });
-    // Sends the headers early if the body is slow. If the body is ready, both go out together.
+    // Sends the headers early if the body is slow. If the body is ready, headers and body are sent together.
     const before = socket.bytesWritten;
     const sendHeaders = (): void => {
       if (res.headersSent && socket.bytesWritten === before) res.flushHeaders();
@@ -185,7 +187,7 @@ export async function startServer(
     url: urlOf(address),
     async stop(graceMs) {
       isStopping = true;
-      // Not the HTTP server's own `close`, which drops data that is written and not yet sent.
+      // This does not call the HTTP server's own `close`, because that drops data that is written and not yet sent.
       const closed = new Promise((resolve) => NetServer.prototype.close.call(server, resolve));
       for (const socket of sockets) endIfIdle(socket);
       let wasCut = false;
@@ -205,12 +207,12 @@ function withoutToken(path: string): string {
   return path.replace(/(?<=\/)[^/.]+\.[^/.]+\.[^/]{40,}/g, "…");
 }
 
-/** The log entry of data that could not be parsed as a request. */
+/** Returns the log entry for data that could not be parsed as a request. */
 function unread(method: string, status: number): Answered {
   return { time: new Date().toISOString(), method, path: "-", status, ms: 0, recovered: 0 };
 }
 
-/** Whether a request has a body to forward. HTTP gives the body of a GET no meaning. */
+/** Returns whether a request has a body to forward. HTTP gives the body of a GET no meaning, so such a body is not forwarded. */
 function hasBody({ method, headers }: IncomingMessage): boolean {
   if (method === "GET" || method === "HEAD") return false;
   return headers["transfer-encoding"] !== undefined || Number(headers["content-length"]) > 0;
@@ -232,7 +234,10 @@ function refusalFor({ code }: NodeJS.ErrnoException, maxHeaders: number): [numbe
   return [400, "bad_request", `The request is not valid HTTP: ${code}.`];
 }
 
-/** Sends a response on the raw connection. Closes the connection later: closing with unread data could lose the response. */
+/**
+ * Sends a response on the raw connection. Closes the connection later: if it was closed while data is unread, the response could
+ * be lost.
+ */
 function refuse(socket: Socket, status: number, body: string): void {
   const head = [
     `HTTP/1.1 ${status} ${STATUS_CODES[status]}`,

@@ -1,8 +1,11 @@
-/** Counts by model what responses cite and lack, from their reports. Prints the counts as a table or as JSON. */
+/** Counts from reports what responses cite and lack, for each model. Formats the counts as a table or as JSON. */
 import type { Report, UnresolvedReason } from "../types.js";
 import { shown } from "./terminal.js";
 
-/** Each model has its own counts up to this number. A file with more models must not fill the memory. */
+/**
+ * The maximum number of models with their own counts. All other models share counts, so that a file with many models does not
+ * fill the memory.
+ */
 const MOST_MODELS = 1000;
 const OTHER_MODELS = "(others)";
 const NO_MODEL = "(none)";
@@ -14,12 +17,12 @@ interface Counts {
   responses: number;
   /** Texts that mention at least one file. */
   texts: number;
-  /** Places where a text mentions a file: the sum of the next three. */
+  /** Places where a text mentions a file. This is the sum of the next three counts. */
   mentions: number;
   citedByApi: number;
   recovered: number;
   left: number;
-  /** Why mentions are left. */
+  /** How many of the `left` mentions have each reason. */
   reasons: Record<UnresolvedReason, number>;
   /** Responses whose recovery failed. */
   failed: number;
@@ -43,7 +46,7 @@ export class Statistics {
   readonly #total = newCounts();
   readonly #byModel = new Map<string | null, Counts>();
 
-  /** Adds a response. `hasFailed`: its recovery failed. */
+  /** Adds the report of a response. `hasFailed`: the response's recovery failed. */
   add(report: Report, hasFailed: boolean): void {
     const { citations, unresolved, model } = report;
     // A citation from 0 to 0 stands for a file, such as a chart, but for no place in the text.
@@ -77,7 +80,7 @@ export class Statistics {
     return { models: this.#models().map(([model, counts]) => ({ model, ...counts })), total: this.#total };
   }
 
-  /** Returns the table, one model a line, with the totals last. */
+  /** Returns the table, with one line for each model and the totals last. */
   asTable(): string {
     const rows = [
       ...this.#models().map(([model, counts]) => rowOf(model ?? NO_MODEL, counts)),

@@ -1,4 +1,4 @@
-/** `stats`: counts how many mentions of files are cited in stored responses, by model. */
+/** Defines and runs `stats`: counts how many mentions of files are cited in stored responses, by model. */
 import { Command } from "commander";
 import { checkedInputs, chunksOf, STANDARD } from "./repair-paths.js";
 import { counted, RunDisplay } from "./run-display.js";
@@ -18,7 +18,7 @@ interface Options {
 const HINT =
   "no file lists: give them with --files, or set OPENAI_API_KEY to ask the API, to count what can be recovered";
 
-/** Defines `stats`, which reads what `repair` reads and writes only the counts. */
+/** Defines `stats`, which reads the same inputs as `repair` and writes only the counts. */
 export function statsCommand(): Command {
   return new Command("stats")
     .description("count, by model, which files stored responses mention, cite and lack")
@@ -49,7 +49,10 @@ Examples:
     });
 }
 
-/** Prints the counts. Returns whether every record could be counted with its list. */
+/**
+ * Prints the counts. Returns whether every record is a response and no recovery failed. A recovery does not count as failed if
+ * there are no file lists to use.
+ */
 async function stats(names: readonly string[], { files, concurrency, json }: Options): Promise<boolean> {
   const inputs = await checkedInputs(names, { out: undefined, report: undefined, files });
   const { context, lists } = await contextFor(files);

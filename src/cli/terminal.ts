@@ -1,4 +1,4 @@
-/** Colours, links and safe text for terminals. */
+/** Provides colours, links and safe text for terminals. */
 import { pathToFileURL } from "node:url";
 import pc from "picocolors";
 
@@ -18,7 +18,7 @@ function canStyle({ isTTY }: Stream): boolean {
 
 // biome-ignore lint/suspicious/noControlCharactersInRegex: the pattern must find control characters
 const C0 = /[\u0000-\u0008\u000b-\u001f\u007f]/g;
-/** Control characters above ASCII, and characters that change the writing direction. */
+/** Matches control characters above ASCII, and characters that change the writing direction. */
 const OTHERS = /[\u0080-\u009f\p{Bidi_Control}]/gu;
 const DELETE = 0x7f;
 
@@ -35,7 +35,10 @@ export function shown(text: string): string {
     .replace(OTHERS, "\ufffd");
 }
 
-/** Returns a path as a link, if `stream` is a terminal. Terminals without links show the path only. */
+/**
+ * Returns a path as a link if `stream` is a terminal, else the path only. A terminal that does not support links shows the path
+ * only.
+ */
 export function linkTo(path: string, stream: Stream): string {
   if (!canStyle(stream)) return stream.isTTY ? shown(path) : path;
   return `\u001b]8;;${pathToFileURL(path).href}\u001b\\${shown(path)}\u001b]8;;\u001b\\`;

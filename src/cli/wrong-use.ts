@@ -1,7 +1,7 @@
-/** The error for wrong use of the command, and a parser for numbers in options. */
+/** Defines the error for wrong use of the command, and a parser for numbers in options. */
 import { InvalidArgumentError } from "commander";
 
-/** The command was used wrongly. It has written nothing, and the exit code is 2. */
+/** The error for a command that was used wrongly. The command has written nothing, and the exit code is 2. */
 export class WrongUse extends Error {
   override name = "WrongUse";
 }

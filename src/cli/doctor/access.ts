@@ -14,7 +14,7 @@ import { shortRequest } from "./task.js";
 
 const LATER = "The service failed. Run the command again later.";
 
-/** Checks a base URL before anything is sent to it. */
+/** Checks a base URL before anything is sent to it. Returns `undefined` if nothing is wrong. */
 export function checkBaseURL(baseURL: string): Finding | undefined {
   const { protocol, username, password, search, hash } = new URL(baseURL);
   const shown = shownURL(baseURL);
@@ -78,7 +78,7 @@ export function checkKey(caller: Caller, first: Answer): Finding {
   return ok(`was not refused (GET /models answered ${status}, which does no harm)`);
 }
 
-/** Whether a message of status 401 means that the key is right but restricted. */
+/** Returns whether the message of a 401 means that the key is right but restricted. */
 function lacksScope(message: string): boolean {
   return /insufficient permissions|missing scopes/i.test(message);
 }
@@ -127,7 +127,9 @@ function adviceForResponses(answer: Answer, caller: Caller): string {
   return "Correct what the message says, or choose another model with --model.";
 }
 
-/** Returns what a server said, for the end of a sentence. */
+/**
+ * Returns a server's message in the form `: message`, for the end of a sentence. Returns an empty text if there is no message.
+ */
 export function quoted(message: string): string {
   return message === "" ? "" : `: ${message}`;
 }

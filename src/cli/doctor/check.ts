@@ -1,4 +1,4 @@
-/** The result of one check. */
+/** Defines the result of one check of `doctor`. */
 
 /** `"warning"`: the package works, but the user should know something. `"skipped"`: the check was not made. */
 export type Mark = "ok" | "warning" | "failed" | "skipped";
@@ -8,7 +8,7 @@ export interface Check {
   mark: Mark;
   /** What was observed. */
   seen: string;
-  /** What to do about it. */
+  /** What the user should do. */
   advice?: string;
 }
 

@@ -1,4 +1,4 @@
-/** Checks the citation of the file: whether the API made it, its range, and the unit of the range. */
+/** Checks the citation of the file that Python wrote: whether the API made it, its range, and the unit of the range. */
 import { toCodePoints } from "../../citations/index-units.js";
 import { resolveFileCitations } from "../../citations/resolve.js";
 import type { ContainerFile, RecoveredCitation } from "../../types.js";
@@ -6,13 +6,17 @@ import { type Finding, failed, ok, skipped, warning } from "./check.js";
 import type { FoundCitation, RunResponse } from "./run-code.js";
 import { EMOJI, FILENAME, PATH } from "./task.js";
 
-/** The range that a citation should have, in both units. */
+/** The range that a citation should have, in both index units. */
 interface Expected {
   codePoints: readonly [number, number];
   utf16: readonly [number, number];
 }
 
-/** @param listed the file, if the list has it. */
+/**
+ * Checks whether the API made the citation, and whether its range is the expected one.
+ *
+ * @param listed the file, if the list has it.
+ */
 export function checkCitation(
   { citation, report, containerId }: RunResponse,
   listed: ContainerFile | undefined,
@@ -39,7 +43,7 @@ export function checkCitation(
 
 const REPORT_IT = "Please report this with a recording of the run: --record DIR";
 
-/** Says why the response has no citation of the file. */
+/** Returns the finding that the response has no citation of the file, with the reason. */
 function none({ error, unresolved }: RunResponse["report"]): Finding {
   if (error) {
     return failed(
@@ -60,7 +64,7 @@ function none({ error, unresolved }: RunResponse["report"]): Finding {
   );
 }
 
-/** Checks which unit the API's ranges have. Only a range after a character of two UTF-16 units shows it. */
+/** Checks which unit the API's ranges have. The unit shows only in a range that comes after a character of two UTF-16 units. */
 export function checkUnit(citation: FoundCitation | undefined): Finding {
   if (citation?.origin !== "api" || citation.annotation.end_index === 0) {
     return skipped("the API sent no range that would show it; ours counts code points, as OpenAI's do");
@@ -90,7 +94,7 @@ function expectedRanges(text: string, file: ContainerFile): Expected[] {
   });
 }
 
-/** Builds the file's list entry, for a citation whose container's list cannot be read. */
+/** Builds the list entry that the file would have. Used if the container's list cannot be read. */
 function fileOf(id: string, containerId: string): ContainerFile {
   return { id, container_id: containerId, path: PATH, source: "assistant", created_at: 0 };
 }

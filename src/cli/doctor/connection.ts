@@ -5,7 +5,7 @@ import { codeOf } from "./recorder.js";
 
 type Fetch = typeof globalThis.fetch;
 
-/** How long an answer may take: a request that runs code, and all others. */
+/** How long an answer may take: to a POST request, which may run code, and to a GET request. */
 const LONGEST_RUN_MS = 300_000;
 const LONGEST_WAIT_MS = 30_000;
 const LONGEST_MESSAGE = 300;
@@ -26,7 +26,7 @@ export interface NoAnswer {
   advice: string;
 }
 
-/** Which kind of server is behind the base URL. Advice depends on it. */
+/** The kind of server behind the base URL. The advice depends on it. */
 export type Server = "openai" | "azure" | "foundry" | "gateway";
 
 export class Caller {
@@ -112,7 +112,10 @@ export class Caller {
     return failureOf(error, this.baseURL);
   }
 
-  /** Returns what a server said about an error, without the key. */
+  /**
+   * Returns the message in a server's error, without the key. If the body is not JSON, says so instead. Returns an empty text if
+   * there is no message.
+   */
   messageOf({ json, body }: Answer): string {
     const error = isRecord(json) ? (json.error ?? json) : undefined;
     const text = isRecord(error) ? error.message : error;
@@ -120,7 +123,7 @@ export class Caller {
     return json === undefined && body !== "" ? "with something that is not JSON" : "";
   }
 
-  /** Removes the key and the values of the user's own headers from a text. A server may repeat them. */
+  /** Removes the key and the values of the user's own headers from a text, because a server may repeat them in its message. */
   #hidden(text: string): string {
     const values = [...this.headers.values()].flatMap((value) => [value, ...value.split(/[\s;,=]+/)]);
     return [this.#connection.key ?? "", ...values]
@@ -130,13 +133,16 @@ export class Caller {
   }
 }
 
-/** Shortens a long text between two words, because only whole secrets are recognized and removed from a recording. */
+/**
+ * Cuts a long text between two words. A secret that is cut in two would not be recognized, and so not be removed from a
+ * recording.
+ */
 function shortened(text: string): string {
   if (text.length <= LONGEST_MESSAGE) return text;
   return `${text.slice(0, Math.max(0, text.lastIndexOf(" ", LONGEST_MESSAGE)))} …`;
 }
 
-/** Shorter values are words such as `openai` or `true`. */
+/** The shortest value that is removed. Shorter values are words such as `openai` or `true`. */
 const SHORTEST_SECRET = 8;
 
 function postOf(body: object): RequestInit {

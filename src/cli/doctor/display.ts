@@ -1,4 +1,4 @@
-/** Shows the checks to people. */
+/** Formats the results of the checks for the terminal. */
 import { colorsFor, shown } from "../terminal.js";
 import type { Check, Mark } from "./check.js";
 
@@ -8,7 +8,9 @@ const COLORS = { ok: "green", warning: "yellow", failed: "red", skipped: "dim" }
 const NAME_WIDTH = 18;
 const SEEN_INDENT = 2 + NAME_WIDTH;
 const ADVICE_INDENT = 4;
-/** The width if the terminal does not report one, and the greatest width that reads well. */
+/**
+ * The number of columns: if the terminal reports none, the greatest number that reads well, and the smallest number that is used.
+ */
 const DEFAULT_COLUMNS = 80;
 const MOST_COLUMNS = 100;
 const FEWEST_COLUMNS = 50;
@@ -43,7 +45,7 @@ export function isWhole(checks: readonly Check[]): boolean {
   return checks.some(({ name, mark }) => name === "streaming" && mark !== "skipped");
 }
 
-/** Breaks a text into lines at its spaces, and inside of words that are longer than a line. */
+/** Breaks a text into lines at its spaces. Breaks a word only if the word is longer than a line. */
 export function wrapped(text: string, width: number): string[] {
   const pieces = text
     .split(/\s+/)

@@ -1,4 +1,4 @@
-/** Checks the download of the file, byte for byte. */
+/** Downloads the file that Python wrote, and checks each of its bytes. */
 import { saveFiles } from "../../files/save.js";
 import type { ContainerFile, ContainerFileCitation } from "../../types.js";
 import { Api, type Connection } from "../api.js";
@@ -33,7 +33,7 @@ export async function checkDownload(
 }
 
 function adviceFor(error: Error): string {
-  // The error of a 404 has the one with the status as its cause.
+  // For a 404, `saveFiles` returns a new error, and the error with the status is its cause.
   const { status } = (error.cause ?? error) as { status?: unknown };
   if (status === 404) {
     return "The container has expired, or the server has no route for the content of files. See the file list above.";

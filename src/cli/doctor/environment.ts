@@ -1,10 +1,10 @@
-/** Checks what is installed, and the webhook secret. */
+/** Checks the installed versions and the webhook secret. */
 import { readFileSync } from "node:fs";
 import { createRequire } from "node:module";
 import { join } from "node:path";
 import { type Finding, failed, ok, skipped } from "./check.js";
 
-/** What is installed. */
+/** The installed versions. */
 export interface Versions {
   node: string;
   package: string;
@@ -29,7 +29,7 @@ export function installedVersions(ownVersion: string): Versions {
 
 /** Returns the version of the `openai` that a module at a path imports. */
 function versionFor(path: string): string | undefined {
-  // `openai` does not export its package.json, so the file is read.
+  // `openai` does not export its package.json, so this code searches the folders and reads the file.
   for (const folder of createRequire(path).resolve.paths("openai") ?? []) {
     try {
       const { version } = JSON.parse(readFileSync(join(folder, "openai/package.json"), "utf8"));
@@ -66,7 +66,7 @@ const PREFIX = "whsec_";
 /** Standard Webhooks, which OpenAI follows, asks for at least this many bytes. */
 const SHORTEST_SECRET = 24;
 
-/** Checks the form of a webhook secret. Only a delivery shows whether it is the right one. */
+/** Checks the form of a webhook secret. Whether the secret is the right one shows only when a webhook is delivered. */
 export function checkWebhookSecret(secret: string | undefined): Finding {
   if (!secret?.trim()) return skipped("OPENAI_WEBHOOK_SECRET is not set");
   const advice =

@@ -1,4 +1,4 @@
-/** Runs all checks in order. If a check fails, skips the later checks that depend on it. */
+/** Runs all checks of `doctor` in order. If a check fails, the later checks that depend on it are skipped. */
 import type { Connection } from "../api.js";
 import { checkBaseURL, checkKey, checkReached, checkResponses } from "./access.js";
 import { type Check, type Finding, skipped } from "./check.js";
@@ -14,7 +14,7 @@ import { checkStreaming } from "./streaming.js";
 /** The arguments of `examine`. */
 export interface Examination {
   connection: Connection;
-  /** Sends all requests. */
+  /** Sends and records all requests. */
   recorder: Recorder;
   model: string;
   versions: Versions;
@@ -54,7 +54,10 @@ export async function* examine(examination: Examination): AsyncGenerator<Check, 
   yield { name: "webhook secret", ...checkWebhookSecret(webhookSecret) };
 }
 
-/** Yields the findings of the checks in `API_CHECKS`, in order. If the next checks cannot run, yields the reason and ends. */
+/**
+ * Yields the findings of the checks in `API_CHECKS`, in order. If the remaining checks cannot run, yields the reason as a text
+ * and ends.
+ */
 async function* checkApi(examination: Examination): AsyncGenerator<Finding | string, void> {
   const { connection, recorder, model, signal, agree, onStep } = examination;
   const caller = new Caller(connection, { fetch: recorder.fetch, signal });
@@ -84,7 +87,7 @@ async function* checkApi(examination: Examination): AsyncGenerator<Finding | str
   yield* checkFile(examination, caller, response);
 }
 
-/** Yields the findings about the file that Python wrote. */
+/** Yields the findings about the file that Python wrote. Like `checkApi`, yields a reason if the remaining checks cannot run. */
 async function* checkFile(
   { connection, recorder, model, signal, onStep }: Examination,
   caller: Caller,

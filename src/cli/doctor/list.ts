@@ -1,4 +1,4 @@
-/** Checks whether the list of a container's files can be read, and has the file. */
+/** Checks whether the list of a container's files can be read, and whether it has the file that Python wrote. */
 import { inPages } from "../../containers/listing.js";
 import { pagesOfFetch } from "../../containers/pages.js";
 import { pause } from "../../containers/retries.js";
@@ -11,15 +11,18 @@ import { FILENAME, PATH } from "./task.js";
 
 type Fetch = typeof globalThis.fetch;
 
-/** The pauses before the list is requested again. A list can lag behind the container. */
+/** The pauses before the list is requested again. A list can lag behind the container, so it may not show a new file at once. */
 const PAUSES_MS = [250, 500];
 const LONGEST_LIST_MS = 20_000;
 
-/** The finding, and the file if the list has it. */
+/** The finding of the check, and the file that Python wrote, if the list has it. */
 export interface Listed {
   finding: Finding;
   file: ContainerFile | undefined;
-  /** Why later checks are skipped. `"no file"`: the list was read and lacks the file, so the model has not written it. */
+  /**
+   * Why later checks are skipped. `"no file"`: the list was read and lacks the file, so the model has not written it.
+   * `"no containers"`: the server has no container routes.
+   */
   lack?: "no file" | "no containers";
 }
 
@@ -42,7 +45,7 @@ export async function checkList(caller: Caller, fetch: Fetch, containerId: strin
   return { finding: missing(files.length), file: undefined, lack: "no file" };
 }
 
-/** Lists the files, and asks again while the list lacks the file. */
+/** Lists the files. Requests the list again while it lacks the file. */
 async function filesOf(caller: Caller, fetch: Fetch, containerId: string): Promise<ContainerFile[]> {
   const headers = Object.fromEntries(caller.headers);
   const list = inPages(
@@ -82,7 +85,7 @@ function missing(count: number): Finding {
   );
 }
 
-/** Finds out why the list could not be read. */
+/** Returns the finding that says why the list could not be read. */
 async function explain(caller: Caller, containerId: string, error: Error): Promise<Omit<Listed, "file">> {
   const answer = await caller.get(`/containers/${encodeURIComponent(containerId)}/files?limit=100`);
   if (!isAnswer(answer)) return { finding: failed(answer.problem, answer.advice) };
@@ -103,7 +106,10 @@ async function explain(caller: Caller, containerId: string, error: Error): Promi
   };
 }
 
-/** Returns whether the list of all containers exists. If the key may not read it, the answer is 401 or 403. */
+/**
+ * Returns whether the server has `GET /containers`, judging by its answer. If the key may not read the list of containers, the
+ * status is 401 or 403.
+ */
 function hasRoutes(answer: Answer | NoAnswer): boolean {
   return isAnswer(answer) && [200, 401, 403].includes(answer.status) && answer.type !== "text/html";
 }
@@ -118,7 +124,7 @@ const AZURE =
   "Use the v1 API: OPENAI_BASE_URL=https://RESOURCE.openai.azure.com/openai/v1, without an api-version. " +
   "Older versions have no containers.";
 
-/** What to do if the key may not read containers. */
+/** Advice for a key that may not read containers. */
 const NO_RIGHT: Record<Server, string> = {
   openai: `The key may create responses, but not read containers. Give it this permission. ${OTHER_CLIENT}`,
   azure: `Use a key of the resource that runs the code. If that is a Foundry project: ${FOUNDRY}`,
@@ -126,7 +132,7 @@ const NO_RIGHT: Record<Server, string> = {
   gateway: `The gateway's key may not read containers. Give it this permission, or use an admin key. ${OTHER_CLIENT}`,
 };
 
-/** What to do if there are container routes, but the container is unknown. */
+/** Advice for a server that has container routes but does not know the container. */
 const NOT_FOUND: Record<Server, string> = {
   openai:
     "The container has expired, or belongs to another project than the key. Check OPENAI_PROJECT_ID, and run the " +
@@ -139,7 +145,7 @@ const NOT_FOUND: Record<Server, string> = {
     "docs/troubleshooting.md.",
 };
 
-/** What to do if there are no container routes. */
+/** Advice for a server without container routes. */
 const NO_ROUTES: Record<Server, string> = {
   openai: "Set OPENAI_BASE_URL to https://api.openai.com/v1, or remove it.",
   azure: AZURE,

@@ -1,4 +1,4 @@
-/** Records the requests and answers of a `fetch` in memory. */
+/** Records the requests and responses of a `fetch` in memory. */
 
 type Fetch = typeof globalThis.fetch;
 
@@ -17,7 +17,7 @@ export interface Exchange {
   status?: number;
   answerHeaders?: Headers;
   chunks: Chunk[];
-  /** When the body ended; `undefined` if nobody has read it to its end. */
+  /** When the body ended; `undefined` if it was not read to its end. */
   endedMs?: number;
   /** Why there was no answer, or why its body broke off: the error's name and code. */
   failure?: string;
@@ -41,7 +41,10 @@ export class Recorder {
     this.#fetch = fetch;
   }
 
-  /** Sends a request and records it. A body is recorded while the caller reads it, so the order of events stays the same. */
+  /**
+   * Sends a request and records it. The response's body is recorded while the caller reads it, so that recording does not change
+   * the order in which things happen.
+   */
   readonly fetch: Fetch = async (input, init) => {
     const isRequest = input instanceof Request;
     const exchange: Exchange = {
@@ -93,14 +96,17 @@ export class Recorder {
   }
 }
 
-/** Returns the name of an error and the code of its cause. The message may contain an address. */
+/**
+ * Returns the name of an error, and the code of the error or its cause. Leaves out the message, because it may contain an
+ * address.
+ */
 function nameOf(error: unknown): string {
   const { name } = error instanceof Error ? error : { name: "Error" };
   const code = codeOf(error);
   return code === undefined ? name : `${name} ${code}`;
 }
 
-/** Returns the code of an error or of its causes, such as `ECONNREFUSED`. */
+/** Returns the code of an error or of one of its causes, such as `ECONNREFUSED`; `undefined` if none has a code. */
 export function codeOf(error: unknown): string | undefined {
   for (let found = error; found instanceof Error; found = found.cause) {
     const { code } = found as NodeJS.ErrnoException;

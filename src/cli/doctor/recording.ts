@@ -1,4 +1,4 @@
-/** Builds the recording of a run for a bug report: its requests and answers, without personal data. */
+/** Builds the recording of a `doctor` run for a bug report: the run's requests and responses, without personal data. */
 import type { Check } from "./check.js";
 import { serverAt } from "./connection.js";
 import type { Versions } from "./environment.js";
@@ -64,9 +64,9 @@ export function recordingOf(exchanges: readonly Exchange[], run: Run): string {
   );
 }
 
-/** A body that was read. */
+/** The body of a recorded response. */
 interface Body {
-  /** The parsed JSON in it. */
+  /** The JSON values in the body, parsed. */
   values: readonly unknown[];
   redacted(redaction: Redaction): object;
 }
@@ -127,7 +127,7 @@ function frameOf(frame: string): Frame {
   };
 }
 
-/** Returns the texts, by `keyOf`, whose deltas together spell something personal. Each delta alone may look harmless. */
+/** Returns the keys of the texts whose deltas together spell something personal. Each delta alone may look harmless. */
 function personalDeltas(frames: readonly Frame[], redaction: Redaction): ReadonlySet<string> {
   const texts = new Map<string, string>();
   for (const frame of frames) {

@@ -1,12 +1,13 @@
 /**
- * Removes personal data from recorded requests and answers. A field, a header or a piece of a URL is kept only if it is in a list
- * below. Each id is replaced by the same new id everywhere, so that a reader still sees which parts belong together.
+ * Removes personal data from recorded requests and responses. A field, a header or a piece of a URL is kept only if it is in one
+ * of the lists below. Each id is replaced by the same new id everywhere, so that a reader still sees which parts belong together.
+ * This file is long because it lists everything that is kept.
  */
 import { isRecord } from "../../errors.js";
 
 export const REMOVED = "(removed)";
 
-/** The headers whose values are kept, and a pattern for the values that are kept. */
+/** The headers whose values are kept. A value is kept only if it matches the header's pattern. */
 const HEADERS: ReadonlyMap<string, RegExp> = new Map([
   ["content-type", /^[\w.+-]+\/[\w.+-]+$/],
   ["content-length", /^\d+$/],
@@ -17,17 +18,17 @@ const HEADERS: ReadonlyMap<string, RegExp> = new Map([
   ["openai-version", /^\d{4}-\d\d-\d\d$/],
 ]);
 
-/** Headers of requests that are named in a recording. The names of others may be personal. */
+/** Request headers whose values are removed but whose names are kept. The names of other request headers may be personal. */
 const NAMED = new Set(["authorization", "api-key", "openai-organization", "openai-project"]);
 
 const setOf = (names: string): ReadonlySet<string> => new Set(names.trim().split(/\s+/));
 
-/** Fields whose texts are kept, after ids and secrets in them were replaced. */
+/** Fields whose texts are kept. The ids and secrets in these texts are replaced. */
 const TEXTS = setOf(`
   type status object role text delta code logs path filename source message param reason event input effort verbosity
   phase anchor memory_limit service_tier truncation tool_choice finish_reason`);
 
-/** Fields whose objects and arrays are kept, after the same was done to their own fields. */
+/** Fields whose objects and arrays are kept. The fields inside them are redacted by the same rules. */
 const STRUCTURES = setOf(`
   response output content item part annotations annotation error errors tools container outputs data usage include
   input_tokens_details output_tokens_details incomplete_details reasoning text action environment summary
@@ -37,21 +38,21 @@ const STRUCTURES = setOf(`
 const NUMBERS =
   /^(?:\w+_)?(?:at|index|number|tokens|bytes|minutes|status|p|logprobs|temperature|calls|delay)$/;
 
-/** Field names that the recording keeps. Others may hold data. */
+/** Matches the field names that the recording keeps. Other names may hold personal data. */
 const FIELD = /^[a-z][a-z0-9_]{0,39}$/;
 
 const ID_FIELD = /^(?:id|\w+_ids?|container|after)$/;
-/** The prefixes that an id keeps. */
+/** Matches the prefixes that an id keeps when it is replaced. */
 const PREFIX = /^(resp|msg|rs|ci|cntr|cfile|file|sess|call|sh|sho|conv|req|ig)[_-]/;
-/** A shorter id is replaced where an id is expected, but not inside of texts. */
+/** The shortest id that is replaced inside of texts. A shorter id is replaced only in a field that holds an id. */
 const SHORTEST_ID = 8;
 
-/** Segments of a URL's path that are kept. */
+/** The segments of a URL's path and the query parameters that are kept. */
 const SEGMENTS = setOf("models responses containers files content conversations items input_items");
 const PARAMETERS = setOf("limit order include[] include stream starting_after");
 
 const WORD = /[\w*+@-]+(?:\.[\w*+@-]+)*/g;
-/** Words that are removed from texts, whatever the secrets of the run are: keys, accounts, tokens, addresses, ids. */
+/** Words that are always removed from texts, even if they are no known secret: keys, accounts, tokens, addresses, ids. */
 const PERSONAL_WORDS = [
   /^(?:sk|pk|rk|whsec|org|proj|user|acct|asst|key)[-_][\w*]{3}/i,
   /^eyJ[\w-]{8}/,
@@ -69,7 +70,11 @@ const OPENAI_MODEL =
   /^(?:openai\/)?(?:gpt-|chatgpt-|o)\d+(?:\.\d+)?[a-z]?(?:-(?:\d+|chat|codex|latest|max|mini|nano|preview|pro|turbo))*$/;
 const OPENAI_HOST = /^(?:[a-z]{2}\.)?api\.openai\.com$/;
 
-/** The minimum lengths of header values that are removed from texts: for headers that the user set, and for all others. */
+/**
+ * The minimum lengths of secrets that are removed from texts. `SHORTEST_OWN` is for the texts of the run itself, such as the key,
+ * for request headers, and for response headers about an account. `SHORTEST_OTHER` is for other response headers and for parts of
+ * values.
+ */
 const SHORTEST_OWN = 3;
 const SHORTEST_OTHER = 8;
 
@@ -78,11 +83,15 @@ export class Redaction {
   readonly #secrets = new Set<string>();
   readonly #ids = new Map<string, string>();
   readonly #counts = new Map<string, number>();
-  /** The texts that `text` replaces, and their replacements, longest first. Computed again after more was learned. */
+  /**
+   * The texts that `text()` replaces, and their replacements, longest first. `undefined` after something was learned: they are
+   * then computed again.
+   */
   #replacements: readonly [string, string][] | undefined;
 
   /**
-   * @param model the model that was asked. Its name is kept if it is one of OpenAI's. Others may be chosen by the user.
+   * @param model the model that got the requests. Its name is kept if it is one of OpenAI's. The user may have chosen any other
+   * name.
    * @param secrets texts that must not be in the recording, such as the key.
    */
   constructor(baseURL: string, model: string, secrets: readonly (string | undefined)[]) {
@@ -95,8 +104,8 @@ export class Redaction {
   }
 
   /**
-   * Learns which values and names of headers must be removed from texts. `isOwn`: the headers belong to a request. Call it for all
-   * requests before anything is written.
+   * Learns which values and names of headers must be removed from texts. `isOwn`: the headers belong to a request. Call it for
+   * the headers of all requests and responses before you redact anything.
    */
   learnHeaders(headers: Headers, isOwn: boolean): void {
     for (const [name, value] of headers) {
@@ -108,7 +117,7 @@ export class Redaction {
     }
   }
 
-  /** Learns the ids in a parsed body. Call it for all bodies before anything is written. */
+  /** Learns the ids in a parsed body. Call it for all bodies before you redact anything. */
   learnIds(value: unknown, field = ""): void {
     if (typeof value === "string") {
       if (ID_FIELD.test(field)) this.#idFor(value, field);
@@ -145,12 +154,12 @@ export class Redaction {
     return `${base}${segments.join("/")}${search && "?"}${search}`;
   }
 
-  /** Returns a parsed body with all fields that are not known to be harmless removed. */
+  /** Returns a parsed body. The values of all fields that are not known to be harmless are replaced by `REMOVED`. */
   json(value: unknown): unknown {
     return this.#json(value, "", "");
   }
 
-  /** Returns a text without the secrets, ids and addresses in it. */
+  /** Returns a text in which the secrets, ids and addresses are replaced. */
   text(text: string): string {
     let kept = text.replace(URL_IN_TEXT, (url) => withoutHost(url));
     for (const [from, to] of this.#allReplacements()) kept = kept.replaceAll(from, to);
@@ -169,12 +178,15 @@ export class Redaction {
     return this.#isOpenAIModel(name) ? this.text(name) : REMOVED;
   }
 
-  /** Whether a model has a name of OpenAI's. Elsewhere, the user may choose names. A fine-tuned model has a colon. */
+  /**
+   * Returns whether a model's name is one of OpenAI's. On other servers, only known patterns count, because users may choose
+   * names there. The name of a fine-tuned model never counts. It has a colon.
+   */
   #isOpenAIModel(name: string): boolean {
     return OPENAI_MODEL.test(name) || (OPENAI_HOST.test(this.#base.hostname) && /^[\w.-]+$/.test(name));
   }
 
-  /** Returns the new id for an id. The same id always gets the same new one. */
+  /** Returns the new id that replaces an id. An id is always replaced by the same new id. */
   #idFor(id: string, field: string): string {
     if (id === "") return "";
     const known = this.#ids.get(id);
@@ -249,20 +261,23 @@ export class Redaction {
   }
 }
 
-/** Whether an object or array in a field is kept. The top of a body has no field. */
+/** Returns whether an object or array in a field is kept. `field` is empty for the whole body. */
 function isKept(field: string): boolean {
   return field === "" || STRUCTURES.has(field) || TEXTS.has(field) || ID_FIELD.test(field);
 }
 
-/** Replaces the name of a field if a recording must not contain that name. */
+/** Stands for the name of a field whose name must not be in the recording. */
 const UNKNOWN = "?";
 
-/** Returns the name of a field, except that the `id` of a model is a model's name. */
+/**
+ * Returns the field name that decides what is kept. It is `name`, except for the `id` of a model: that field holds a model's
+ * name, so it is treated as `model`.
+ */
 function fieldIn(object: Record<string, unknown>, name: string): string {
   return name === "id" && object.object === "model" ? "model" : name;
 }
 
-/** Returns the segments of a base URL's path that may name somebody's project. */
+/** Returns the segments of a base URL's path that may contain a personal name, such as that of a project. */
 function personalSegments(pathname: string): string[] {
   return pathname.split("/").filter((segment) => !/^(?:v\d+|api|openai|projects)$/.test(segment));
 }
@@ -280,7 +295,7 @@ function decoded(segment: string): string {
   }
 }
 
-/** Returns a URL of OpenAI's without its query. Replaces any other URL by a host that does not exist. */
+/** Returns a URL of OpenAI's without its query. Returns the URL of a host that does not exist for any other URL. */
 function withoutHost(url: string): string {
   const { hostname, origin, pathname } = URL.canParse(url) ? new URL(url) : new URL(`https://${OTHER_HOST}`);
   return /(?:^|\.)openai\.com$/.test(hostname) ? origin + pathname : `https://${OTHER_HOST}`;

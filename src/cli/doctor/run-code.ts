@@ -1,4 +1,4 @@
-/** Checks whether the model runs Python, and reads its response. */
+/** Checks whether the model runs Python, and reads the citation of the file that Python writes. */
 
 import { isRecord } from "../../errors.js";
 import { createFileCitationsFetch } from "../../http/fetch.js";
@@ -10,7 +10,7 @@ import { FILENAME, fileRequest } from "./task.js";
 
 type Fetch = typeof globalThis.fetch;
 
-/** A citation of the file, as it is in a repaired response. */
+/** A citation of the file that Python wrote, as it is in a repaired response. */
 export interface FoundCitation {
   annotation: ContainerFileCitation;
   origin: "api" | "recovered";
@@ -25,13 +25,13 @@ export interface RunResponse {
   citation: FoundCitation | undefined;
 }
 
-/** The finding, and the response if Python ran. */
+/** The finding of the check, and the response if Python ran. */
 export interface CodeRun {
   finding: Finding;
   response: RunResponse | undefined;
 }
 
-/** Sends the request with Code Interpreter through the library. */
+/** Sends the request with Code Interpreter through the library, and checks the response. */
 export async function checkCodeInterpreter(caller: Caller, fetch: Fetch, model: string): Promise<CodeRun> {
   const no = (finding: Finding): CodeRun => ({ finding, response: undefined });
   let report: Report | undefined;
@@ -51,7 +51,7 @@ export async function checkCodeInterpreter(caller: Caller, fetch: Fetch, model: 
   return response ? { finding: ok("the model ran Python in a container"), response } : no(noCode(json));
 }
 
-/** Reads the container, and the citation of the file. Returns `undefined` if no Python ran. */
+/** Reads from a response the container and the citation of the file. Returns `undefined` if no Python ran. */
 export function readResponse(response: unknown, report: Report | undefined): RunResponse | undefined {
   const output = outputOf(response);
   const call = output.find(

@@ -74,7 +74,7 @@ function judge(
   return withList(`${who} came before the text was done`, origin, exchanges);
 }
 
-/** Whether the event with the citation comes before the end of its text. */
+/** Returns whether the event with the citation comes before the event that ends the citation's text. */
 function isInTime(events: readonly Event[]): boolean {
   const at = events.findIndex(
     ({ type, annotation }) => type === ANNOTATION && isRecord(annotation) && annotation.filename === FILENAME,
@@ -86,7 +86,7 @@ function isInTime(events: readonly Event[]): boolean {
   return at >= 0 && at < end;
 }
 
-/** Adds to a finding at which point of the stream the list was requested. */
+/** Returns the finding, and says in it at which point of the stream the list was requested. */
 function withList(seen: string, origin: "api" | "recovered", exchanges: readonly Exchange[]): Finding {
   const [stream, ...others] = exchanges;
   const list = others.find(({ method, url }) => method === "GET" && url.includes("/containers/"));
@@ -102,7 +102,7 @@ function withList(seen: string, origin: "api" | "recovered", exchanges: readonly
   return ok(`${seen}; the list was requested after the text`);
 }
 
-/** Returns the order of the chunk that brings the first event of a type. */
+/** Returns the `order` of the chunk with which the first event of a type arrived; `Infinity` if no such event arrived. */
 function orderOf({ chunks }: Exchange, type: string): number {
   const decoder = new TextDecoder();
   let text = "";

@@ -1,12 +1,14 @@
 /** Builds the requests that `doctor` sends to the model, and the emulator that answers them for `--emulate`. */
 import { createResponsesEmulator, type Script } from "../../testing/index.js";
 
-/** The file's name. Its space shows whether a path is read to its end. */
+/** The name of the file that the model is asked to write. Its space shows whether a path is read to its end. */
 export const FILENAME = "doctor 1.txt";
 export const PATH = `/mnt/data/${FILENAME}`;
 /** The file's content: each byte value once. A server that decodes it as text or converts its line ends changes these bytes. */
 export const BYTES = Uint8Array.from({ length: 256 }, (_, byte) => byte);
-/** Comes before the link. It is one code point and two UTF-16 units, so the start of the link's range shows the range's unit. */
+/**
+ * The emoji before the link. It is one code point and two UTF-16 units, so the start of the link's range shows the range's unit.
+ */
 export const EMOJI = "📄";
 
 const CODE = `from pathlib import Path
@@ -18,7 +20,7 @@ ${CODE}
 
 Then answer with one line: the emoji ${EMOJI}, a space, a link with which I can download ${FILENAME}, and the word Done.`;
 
-/** Returns the request without tools. It costs a few tokens. */
+/** Returns a request without tools. It costs a few tokens. */
 export function shortRequest(model: string): object {
   return { model, input: "Answer with the word: ok", max_output_tokens: 16 };
 }
@@ -36,7 +38,10 @@ export function costsOf(model: string): string {
   );
 }
 
-/** A model that does its task. It links the file in the plain response and writes a bare path in the streamed one. */
+/**
+ * Plays a model that does what `doctor` asks. It links the file in the plain response and writes a bare path in the streamed one,
+ * so that both the API's citation and a recovered one occur.
+ */
 const model: Script = ({ body }) => {
   if (!body.tools?.length) return [{ type: "message", text: "ok" }];
   const link = body.stream ? PATH : `[${FILENAME}](sandbox:${PATH})`;

@@ -4,7 +4,7 @@ import type { RepairContext } from "../../responses/response-repair.js";
 import { apiOf } from "../api.js";
 import { readGivenFiles } from "./given-files.js";
 
-/** Longer than the library's default: no user waits for a single response here. */
+/** The time limit for lists. It is longer than the library's default, because no user waits for a single response here. */
 const LIST_TIMEOUT_MS = 60_000;
 
 /** The error of each response that needs a list, if there are no lists. Shared, because each new error would capture a stack. */
@@ -12,17 +12,18 @@ export const NO_LISTS = new Error("there are no file lists");
 
 export interface StoredContext {
   context: RepairContext;
-  /** Where the lists are from. `"none"`: there is neither `--files` nor a key, and each list fails with `NO_LISTS`. */
+  /** Where the lists come from. `"none"`: there is neither `--files` nor a key, so each list fails with `NO_LISTS`. */
   lists: "file" | "api" | "none";
 }
 
 /**
- * Returns how to repair stored responses: with the lists in the file `files`, or without that file with the API's lists.
+ * Returns the context for repairing stored responses. The lists come from the file `files`, else from the API, else each list
+ * fails.
  *
  * @throws WrongUse if the file holds no lists, or if the settings of the API are wrong.
  */
 export async function contextFor(files: string | undefined): Promise<StoredContext> {
-  // The lists in a file do not change, so retries are no use.
+  // The lists in a file do not change, so a retry is of no use.
   if (files !== undefined)
     return { context: contextOf(await readGivenFiles(files), { retries: 0 }), lists: "file" };
   const api = apiOf(process.env);

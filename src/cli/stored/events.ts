@@ -1,5 +1,6 @@
 /**
- * Repairs the recorded events of one input. The input can have the events of several responses, one after the other or interleaved.
+ * Repairs the events in one input's records, one event in each. The input can have the events of several responses, one after the
+ * other or interleaved.
  */
 import { editJson } from "../../http/json-edit.js";
 import { andThen } from "../../responses/repair.js";
@@ -14,7 +15,7 @@ import type { Later } from "./window.js";
 interface Pending {
   event: Event;
   bytes: Buffer;
-  /** Separates this record and an inserted one. */
+  /** The text between an inserted record and this record. */
   separator: string;
   /** Called with the repaired record. */
   resolve: (repaired: Repaired) => void;
@@ -22,13 +23,19 @@ interface Pending {
 
 export class EventRecords {
   readonly #lanes: Lanes;
-  /** The reports that no `Repaired` has yet. */
+  /** The reports that were not returned in a `Repaired` yet. */
   readonly #reports: Report[] = [];
-  /** The records of each lane that are not repaired yet: those that the lane holds, and the latest one. */
+  /**
+   * The records of each lane that are not repaired yet: the records that the lane holds, and the latest record. A lane carries
+   * the events of one response after another.
+   */
   readonly #pending = new Map<Lane, Pending[]>();
   /** The lanes whose response has not ended. */
   readonly #inside = new Set<Lane>();
-  /** Resolves when the last event is repaired. Events are repaired one after the other. */
+  /**
+   * Resolves when the work on the latest event or release has ended; `undefined` if no work is running. Events are handled one
+   * after the other.
+   */
   #before: Promise<unknown> | undefined;
 
   constructor(context: RepairContext) {
@@ -36,7 +43,10 @@ export class EventRecords {
     this.#lanes = new Lanes({ ...context, settings: { ...context.settings, onReport } });
   }
 
-  /** Repairs the record of an event. The record is held until a later event shows whether the event needs a citation. */
+  /**
+   * Repairs the record of an event. If only a later event can show whether this event needs a citation, the record is held until
+   * then.
+   */
   take(event: Event, bytes: Buffer, separator: string): Repaired | Promise<Repaired | Later<Repaired>> {
     return this.#inTurn((): Repaired | Promise<Repaired | Later<Repaired>> => {
       let repaired: Repaired | undefined;
@@ -64,12 +74,14 @@ export class EventRecords {
     return this.#inTurn(() => this.#release([...this.#pending.keys()]));
   }
 
-  /** Whether more events of a response may follow: its final event has not come, or events wait to be repaired. */
+  /** Whether more events of a response may follow: a response's final event has not come, or events wait to be repaired. */
   get mayBeInside(): boolean {
     return this.#inside.size > 0 || this.#before !== undefined;
   }
 
-  /** Call it at the input's end. If responses were cut off, returns their reports, and citations that come after all events. */
+  /**
+   * If responses were cut off, returns their reports, and the citations to write after all events. Call it at the input's end.
+   */
   async end(): Promise<Repaired | undefined> {
     await this.#before;
     if (this.#inside.size === 0) return undefined;
@@ -79,7 +91,7 @@ export class EventRecords {
     return { bytes: Buffer.from(left), reports: this.#reports.splice(0) };
   }
 
-  /** Runs `take` after all earlier ones. */
+  /** Runs `take` after the work that was started before. */
   #inTurn<Value, Later>(take: () => Value | Promise<Later>): Value | Promise<Value | Later> {
     const taken = this.#before ? this.#before.then<Value | Later>(take) : take();
     if (taken instanceof Promise) {
@@ -95,7 +107,7 @@ export class EventRecords {
     const { event } = pending;
     const found = this.#lanes.of(event);
     if (!(found instanceof Lane)) {
-      // No lane, or one of several. The record must not overtake the records that these lanes hold.
+      // The event belongs to no lane, or to one of several. Its record must not overtake the records that these lanes hold.
       return andThen(this.#release(found), () => pending.resolve(this.#repaired(pending.bytes)));
     }
     if (FINAL.has(event.type)) this.#inside.delete(found);
@@ -111,7 +123,10 @@ export class EventRecords {
     return Promise.all(released).then(() => {});
   }
 
-  /** Resolves the records of the events that a lane returns. After a bug of ours, resolves all its records unchanged. */
+  /**
+   * Resolves the records of the events that a lane returns. If a bug of ours makes the lane fail, resolves all its records
+   * unchanged.
+   */
   #settled(lane: Lane, take: () => readonly Event[] | Promise<readonly Event[]>): void | Promise<void> {
     const giveUp = (): void => {
       this.#settle(
@@ -128,8 +143,9 @@ export class EventRecords {
   }
 
   /**
-   * Resolves the records of events that are ready. Inserted events go before the event after them, which never has their type.
-   * Returns the inserted events that no event follows.
+   * Resolves the records of events that are ready. An event that a lane inserted goes before the next event that was in the
+   * input. The two never have the same type, so the types show which event was inserted. Returns the inserted events that no
+   * event follows.
    */
   #settle(lane: Lane, events: readonly Event[]): readonly Event[] {
     const pending = [...this.#pendingOf(lane)];
@@ -163,7 +179,7 @@ export class EventRecords {
   }
 }
 
-/** Returns the bytes of inserted events and of the event after them, in which only the citations change. */
+/** Returns the bytes of the inserted events and of the event after them. In the latter, only the citations change. */
 function written(
   inserted: readonly Event[],
   event: Event,

@@ -1,4 +1,4 @@
-/** Reads the containers' file lists from the file of `--files`, so that no API is needed. */
+/** Reads the containers' file lists from the file of `--files`, so that the API is not needed. */
 import { readFile } from "node:fs/promises";
 import { checkFiles, type FileSourceFunction } from "../../containers/listing.js";
 import { isRecord } from "../../errors.js";
@@ -6,8 +6,8 @@ import type { ContainerFile } from "../../types.js";
 import { WrongUse } from "../wrong-use.js";
 
 /**
- * Reads file lists from JSON: an array of files, a page of `GET /containers/{id}/files`, or an object with one of these
- * for each container id.
+ * Reads file lists from a JSON file. The file holds an array of files, or a page of `GET /containers/{id}/files`, or an object
+ * that has an array or a page for each container id.
  *
  * @throws WrongUse for any other content.
  */
@@ -53,7 +53,7 @@ export async function readGivenFiles(path: string): Promise<FileSourceFunction> 
   };
 }
 
-/** Returns the lists of an object whose keys are container ids. */
+/** Returns the container ids and lists of an object whose keys are container ids. */
 function entriesOf(value: unknown): [containerId: string, files: readonly unknown[]][] {
   if (!isRecord(value)) {
     throw new TypeError("it holds neither a list nor an object with a list for each container id");

@@ -1,7 +1,7 @@
 /** Cuts an input of stored responses into lines. */
 import { isSpace, joined, LF, LONGEST_RECORD, type Piece, type Position, TOO_LONG } from "./piece.js";
 
-/** Cuts an input into lines without parsing them, so a broken line does not affect the others. */
+/** Cuts an input into lines. Does not parse the lines, so a broken line does not affect the others. */
 export class LineSplitter {
   /** The start of a line whose end is in a later chunk. */
   #held: Buffer[] = [];
@@ -28,12 +28,15 @@ export class LineSplitter {
     return pieces;
   }
 
-  /** Returns the last line if it has no newline. Call it once, after the last chunk. */
+  /** Returns the last line, if no newline ends it. Call it once, after the last chunk. */
   end(): Piece[] {
     return this.#heldLength > 0 ? [this.#line(Buffer.alloc(0))] : [];
   }
 
-  /** Counts the blank lines from `at` on and returns where they end. There may be millions: they become one piece. */
+  /**
+   * Counts the blank lines from `at` on and returns the offset after them. There may be millions of blank lines, so they become
+   * one piece.
+   */
   #takeBlank(chunk: Buffer, at: number): number {
     let end = at;
     if (this.#heldLength > 0 || this.#isTooLong) return end; // inside a line

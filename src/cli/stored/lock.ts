@@ -1,4 +1,7 @@
-/** Locks an output, so that one process writes it at a time. The lock is a file beside it that names the process. */
+/**
+ * Locks an output, so that only one process writes it at a time. The lock is a file beside the output. It names the process that
+ * holds it.
+ */
 import { randomUUID } from "node:crypto";
 import { constants as FS, readFileSync, readlinkSync, unlinkSync } from "node:fs";
 import { copyFile, link, open, readFile, readlink, realpath, rm, stat } from "node:fs/promises";
@@ -31,10 +34,10 @@ let ownText: string | undefined;
 const ownLocks = new Set<string>();
 
 /**
- * Locks an output until this process ends. Takes over the lock of a dead process of this host.
+ * Locks an output until this process ends. If a dead process of this host holds the lock, takes it over.
  *
- * @returns the output's real path, since all links to a file share its lock. `undefined` for a device or a pipe, which
- * needs no lock.
+ * @returns the output's real path, because all links to a file share its lock. `undefined` for a device or a pipe, which needs no
+ * lock.
  * @throws WrongUse if another process holds the lock or may hold it.
  */
 export async function lockOutput(path: string): Promise<string | undefined> {
@@ -49,7 +52,7 @@ export async function lockOutput(path: string): Promise<string | undefined> {
   }
 }
 
-/** Resolves links, also if the file does not exist yet. */
+/** Returns a path without links, even if the file does not exist yet. */
 async function realPathOf(path: string): Promise<string> {
   try {
     return await realpath(path);
@@ -85,7 +88,10 @@ async function removeDead(output: string, lock: string, dead: string): Promise<v
   release(second);
 }
 
-/** Creates a lock and its content in one step, so that no process reads half of the content. Returns false if the lock exists. */
+/**
+ * Creates a lock together with its content, so that no process reads half of the content. On a file system without hard links,
+ * this is not certain: the content is copied. Returns false if the lock exists.
+ */
 async function create(lock: string, text: string): Promise<boolean> {
   const draft = `${lock}.${randomUUID()}`;
   const file = await open(draft, "wx");
@@ -188,7 +194,10 @@ function releaseAll(): void {
   for (const lock of ownLocks) release(lock);
 }
 
-/** Removes a lock if this process still holds it. The user may have removed it, and another run may have taken it. */
+/**
+ * Removes a lock if this process still holds it. It may not: the user may have removed the lock, and another run may have taken
+ * it since.
+ */
 function release(lock: string): void {
   ownLocks.delete(lock);
   try {

@@ -1,9 +1,12 @@
-/** Writes to a file, to stdout or nowhere. Collects bytes first, since one write per line would cost more than the repair. */
+/**
+ * Writes to a file, to stdout or nowhere. Collects bytes before it writes them, because one write for each line would cost more
+ * than the repair.
+ */
 import { type FileHandle, open, rm, stat } from "node:fs/promises";
 import { WrongUse } from "../wrong-use.js";
 import { joined, LF } from "./piece.js";
 
-/** How many collected bytes are enough to flush them. */
+/** When this many bytes are collected, `isFull` is true and they should be flushed. */
 const FULL = 2 ** 20;
 
 export class Output {
@@ -12,10 +15,13 @@ export class Output {
   /** Whether the output is empty or ends with a newline. */
   endsLine = true;
   readonly #file: FileHandle | undefined;
-  /** Set if the file did not exist before. */
+  /** The path of the file, if the file did not exist before. */
   readonly #newPath: string | undefined;
   #isDiscarded = false;
-  /** Pieces that are adjacent in memory are merged, so that most of an input is written in its original chunks. */
+  /**
+   * The collected pieces. Pieces that are adjacent in memory are merged, so that most of an input is written in its original
+   * chunks.
+   */
   #pending: { buffer: ArrayBufferLike; start: number; end: number }[] = [];
   #pendingLength = 0;
 
@@ -54,7 +60,10 @@ export class Output {
     return output;
   }
 
-  /** Cuts off what was written after the last milestone, which may end within a line. */
+  /**
+   * Cuts the file off after its first `length` bytes. So what an interrupted run wrote after its last milestone, which may end
+   * within a line, is removed.
+   */
   async begin(): Promise<void> {
     const file = this.#file;
     if (file && (await file.stat()).isFile()) await file.truncate(this.length);
@@ -98,7 +107,7 @@ export class Output {
     });
   }
 
-  /** Makes the written bytes survive a crash of the machine. Ignores outputs that cannot do that, such as pipes. */
+  /** Makes the written bytes survive a crash of the machine. Ignores errors, because outputs such as pipes cannot do that. */
   async sync(): Promise<void> {
     await this.#file?.datasync().catch(() => {});
   }

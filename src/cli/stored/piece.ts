@@ -1,19 +1,22 @@
-/** The pieces that an input is cut into: records, and the bytes between them. Joined, they are the input's bytes. */
+/** Defines the pieces that an input is cut into: records, and the bytes between them. All pieces joined are the input's bytes. */
 import type { Report } from "../../types.js";
 
 /** How an input holds its records. */
 export type Shape =
-  /** One on each line. */
+  /** One record on each line. */
   | "lines"
-  /** As JSON values one after the other. Each may span several lines. */
+  /** The records are JSON values, one after the other. Each may span several lines. */
   | "values"
-  /** As the elements of one JSON array. */
+  /** The records are the elements of one JSON array. */
   | "array";
 
 export interface Piece {
   bytes: Buffer;
   shape: Shape;
-  /** The number of the record's line, or of its value, from 1. 0 for bytes between records. A line includes its newline. */
+  /**
+   * The number of the record's line or value, counted from 1; 0 for the bytes between records. A line's bytes include its
+   * newline.
+   */
   number: number;
   /** How many lines of the input are complete at the end of this piece. */
   lines: number;
@@ -23,7 +26,7 @@ export interface Piece {
 
 /** A record after its repair. */
 export interface Repaired {
-  /** If nothing was missing, this is the buffer of the given record itself. */
+  /** The repaired bytes. If nothing was missing, this is the buffer of the given record itself. */
   bytes: Buffer;
   /** One report for each response that ends with this record. */
   reports: readonly Report[];
@@ -31,14 +34,17 @@ export interface Repaired {
   customId?: unknown;
   /** Why the record is neither a response nor an event. Its bytes are written unchanged. */
   problem?: string;
-  /** The record is between the events of a response: more of them follow. */
+  /** Whether the record is inside a response's events, so that more of these events follow. */
   isInsideStream?: boolean;
 }
 
 /** Where a splitter starts: at the beginning of the input, or after a piece. */
 export type Position = Pick<Piece, "shape" | "number" | "lines">;
 
-/** In bytes. V8's longest string has twice this length, and a record is copied a few times while it is repaired. */
+/**
+ * The maximum length of a record, in bytes. V8's longest string is about twice as long, but a record is copied a few times while
+ * it is repaired.
+ */
 export const LONGEST_RECORD = 256 * 2 ** 20;
 
 export const TOO_LONG = "longer than 256 MiB";
@@ -57,7 +63,7 @@ export function joined(chunks: readonly Buffer[]): Buffer {
   return chunks.length === 1 ? chunks[0]! : Buffer.concat(chunks);
 }
 
-/** The same bytes as a `Buffer`, without a copy. */
+/** Returns the same bytes as a `Buffer`, without a copy. */
 export function asBuffer({ buffer, byteOffset, byteLength }: Uint8Array): Buffer {
   return Buffer.from(buffer, byteOffset, byteLength);
 }

@@ -1,4 +1,4 @@
-/** Saves the progress of a `repair` run in a file beside its output, so that the run can be resumed after a crash (`--resume`). */
+/** Saves the progress of a `repair` run in a file beside the output, so that `--resume` can continue the run after a crash. */
 import { open, readFile, rename, rm } from "node:fs/promises";
 import * as z from "zod/mini";
 import { WrongUse } from "../wrong-use.js";
@@ -49,7 +49,10 @@ export class ProgressFile {
     this.path = `${out}.progress`;
   }
 
-  /** Returns the saved milestone; `undefined` if no run was interrupted. Throws `WrongUse` if the task differs. */
+  /**
+   * Returns the saved milestone; `undefined` if no run was interrupted. Throws `WrongUse` if the file is not valid or the task
+   * differs.
+   */
   async read(task: Task): Promise<Milestone | undefined> {
     const text = await readFile(this.path, "utf8").catch((error: NodeJS.ErrnoException) => {
       if (error.code === "ENOENT") return undefined;
@@ -74,7 +77,7 @@ export class ProgressFile {
     return current ? { ...rest, current } : rest;
   }
 
-  /** Replaces the file in one step, so that it is never incomplete, whenever the process ends. */
+  /** Replaces the file in one step, so that it is always complete, even if the process ends while it writes. */
   async write(task: Task, milestone: Milestone): Promise<void> {
     const next = `${this.path}.next`;
     const file = await open(next, "w");

@@ -1,9 +1,11 @@
-/** Reads inputs. To resume a run, reads again what that run has read, and checks that those bytes have not changed. */
+/**
+ * Reads inputs. To resume an interrupted run, reads again what that run has read, and checks that those bytes have not changed.
+ */
 import { createHash } from "node:crypto";
 import { chunksOf, type Input, type InputState, stateOf } from "../repair-paths.js";
 import { WrongUse } from "../wrong-use.js";
 
-/** The part of an input that a run has read, from the beginning. */
+/** The part of an input that a run has read, starting at the beginning of the input. */
 export interface ReadPart {
   bytes: number;
   sha256: string;
@@ -16,7 +18,10 @@ export interface ReadPart {
 export class ReadHash {
   bytes = 0;
   readonly #hash = createHash("sha256");
-  /** Bytes that are not hashed yet. Pieces that are adjacent in memory are hashed together: one update per line is slow. */
+  /**
+   * The bytes that are not hashed yet. Pieces that are adjacent in memory are hashed together, because hashing each line on its
+   * own is slow.
+   */
   #pending: { buffer: ArrayBufferLike; start: number; end: number } | undefined;
 
   add({ buffer, byteOffset: start, length }: Buffer): void {
@@ -30,7 +35,7 @@ export class ReadHash {
     this.#pending = { buffer, start, end: start + length };
   }
 
-  /** The part that was read so far. More can be added afterwards. */
+  /** Returns the part that was read so far. More bytes can be added afterwards. */
   part(): ReadPart {
     this.#hashPending();
     return { bytes: this.bytes, sha256: this.#hash.copy().digest("hex") };
@@ -44,7 +49,7 @@ export class ReadHash {
   }
 }
 
-/** Which changes of an input a resumed run accepts. */
+/** Tell the user which changes of an input a resumed run accepts. */
 const ACCEPTED = "The part that was read must be the same; new bytes may follow it";
 const ACCEPTED_AT_END =
   "An input that was read to its end must be the same, as the output of the next input follows it";
@@ -58,12 +63,13 @@ export interface Remaining {
 }
 
 /**
- * Continues after the part that an interrupted run has read: all of the inputs in `done`, and the part `current` of the next one.
+ * Continues after the part that an interrupted run has read: all of the inputs in `done`, and the part `current` of the next
+ * input.
  *
- * Always reads and hashes these parts again, at more than 1 GB/s on most machines. Comparing sizes and times would be
- * faster. But tools that copy files keep the time or set another one, and a file can change twice within the resolution of
- * the time. Size and time are only used to tell the user what changed. Pipes that were read to their end are not read
- * again, because they may be gone.
+ * Reads and hashes these parts again, at more than 1 GB/s on most machines. Comparing sizes and times would be faster, but is not
+ * safe: tools that copy files keep the time or set another one, and a file can change twice within the resolution of the time.
+ * Size and time are only used to tell the user what changed. Pipes that were read to their end are not read again, because they
+ * may be gone.
  *
  * @throws WrongUse if an input has changed. Only the input of `current` may have grown.
  */
@@ -84,8 +90,8 @@ export async function readOn(
 /**
  * Reads again the part of an input that was read before. Returns the hash of this part and the chunks after it.
  *
- * @param accepted tells the user which changes are allowed
- * @throws WrongUse if the part has changed
+ * @param accepted tells the user which changes are allowed.
+ * @throws WrongUse if the part has changed.
  */
 export async function readAgain(
   input: Input,
@@ -120,7 +126,10 @@ export async function* startingWith(
   for (let read = await chunks.next(); !read.done; read = await chunks.next()) yield read.value;
 }
 
-/** Starts reading the next chunk while others are repaired. A read error is thrown when the promise is awaited. */
+/**
+ * Starts to read the next chunk, so that it is read while other chunks are repaired. A read error is thrown when the promise is
+ * awaited.
+ */
 export function nextOf(chunks: AsyncIterator<Buffer>): Promise<IteratorResult<Buffer>> {
   const next = chunks.next();
   next.catch(() => {});
@@ -136,7 +145,7 @@ async function checkUnchanged(input: Input, part: ReadPart): Promise<void> {
   throw await changed(input, "has grown since the interrupted run read it to its end", part, ACCEPTED_AT_END);
 }
 
-/** Creates an error with the change, the input's size and time before and now, and the allowed changes. */
+/** Creates an error that says what changed, the input's size and time before and now, and which changes are allowed. */
 async function changed(input: Input, what: string, before: ReadPart, accepted: string): Promise<WrongUse> {
   const { size, mtime } = before;
   const now = await stateOf(input);

@@ -1,4 +1,4 @@
-/** Repairs one record: a response, a line of a Batch API's output, or an event. */
+/** Repairs one record of an input: a response, a line of a Batch API's output, or an event. */
 import { isUtf8 } from "node:buffer";
 import { isRecord } from "../../errors.js";
 import { editJson } from "../../http/json-edit.js";
@@ -20,7 +20,7 @@ export class RecordRepair {
     this.#events = new EventRecords({ ...context, settings: { ...context.settings, retries: 0 } });
   }
 
-  /** Repairs a record. Returns a promise only if it must wait, for a list, for the event before, or because it is held. */
+  /** Repairs a record. Returns a promise only if the repair must wait: for a list, for the event before, or for later events. */
   take({ bytes, problem, shape }: Piece): Repaired | Promise<Repaired | Later<Repaired>> {
     if (problem !== undefined) return { bytes, reports: [], problem };
     if (!isUtf8(bytes)) return { bytes, reports: [], problem: "not UTF-8" };
@@ -43,12 +43,15 @@ export class RecordRepair {
     }));
   }
 
-  /** Repairs the records that are held. Call it if no later record can be read before they are written. */
+  /**
+   * Repairs the held records: the events that wait for later events. Call it if no later record can be read before the held ones
+   * are written.
+   */
   release(): void | Promise<void> {
     return this.#events.release();
   }
 
-  /** Call it at the input's end. Repairs the held records, and returns what is left of responses that were cut off. */
+  /** Repairs the held records, and returns what is left of responses that were cut off. Call it at the input's end. */
   end(): Promise<Repaired | undefined> {
     return this.#events.end();
   }
@@ -76,7 +79,7 @@ function isEvent(value: unknown): value is Event {
 /** The response in a record. */
 interface Found {
   response: Event;
-  /** Returns the record with another response in place of its own. */
+  /** Returns the whole record, with the given response in place of its own. */
   around: (response: Event) => unknown;
   customId?: unknown;
 }

@@ -1,4 +1,7 @@
-/** Repairs inputs of any size: reads them piece by piece and writes the repaired pieces in order. */
+/**
+ * Repairs inputs of any size: reads them piece by piece and writes the repaired pieces in order. This file is long because one
+ * object holds the whole state of a run.
+ */
 import { ReadableStream } from "node:stream/web";
 import { repairEventStream } from "../../http/sse.js";
 import type { RepairContext } from "../../responses/response-repair.js";
@@ -16,7 +19,7 @@ import { Window } from "./window.js";
 /** The totals of a run. */
 export interface Counts {
   responses: number;
-  /** Responses that got citations. The next field counts the citations. */
+  /** Responses that got citations. */
   repaired: number;
   citations: number;
   /** Mentions of files that still have no citation. */
@@ -27,7 +30,7 @@ export interface Counts {
   others: number;
 }
 
-/** A place in a run: everything before it is written, nothing after it is. */
+/** A point in a run at which everything before it is written, and nothing after it. */
 export interface Milestone {
   /** The inputs that were read to their end. */
   done: ReadPart[];
@@ -55,13 +58,13 @@ export interface RunOptions {
   onReport?: (report: Report) => void;
   /** How many responses may wait for their lists at the same time. */
   concurrency: number;
-  /** Called for records that are not responses, once for several in a row. */
+  /** Called for records that are not responses, once for all consecutive ones with the same problem. */
   onOthers: (others: Others) => void;
   /** Called often: after each chunk and after each wait. */
   onProgress: () => void;
   /** For runs that can be resumed. Without it, inputs are not hashed. */
   milestones?: {
-    /** Whether to save a milestone now. */
+    /** Returns whether a milestone should be saved now. */
     isDue: () => boolean;
     /** Returns the current size and time of an input, if it is a file. */
     stateOf: (input: number) => Promise<InputState | undefined>;
@@ -87,7 +90,7 @@ export class Run {
   /** The hash of the current input so far. Set only for runs with milestones. */
   #hash: ReadHash | undefined;
   #position: Position | undefined;
-  /** A milestone that was reached and is not saved yet. */
+  /** A milestone that was reached but is not saved yet. */
   #milestone: Milestone | undefined;
   #others: Others | undefined;
 
@@ -100,7 +103,7 @@ export class Run {
     this.counts = { ...counts };
   }
 
-  /** Repairs the remaining inputs. `hash` is the hash of the part of the first input that was already read. */
+  /** Repairs the remaining inputs. `hash` is the hash of the part of the first of them that was already read. */
   async of(inputs: readonly AsyncIterable<Buffer>[], hash = new ReadHash()): Promise<void> {
     if (this.#options.milestones) this.#hash = hash;
     for (const [index, input] of inputs.entries()) {
@@ -120,14 +123,14 @@ export class Run {
     if (!milestones || !this.#hash) return;
     this.#done.push({ ...this.#hash.part(), ...(await milestones.stateOf(input)) });
     this.#hash = new ReadHash();
-    // The end of the last input is no milestone: if that input grew, the run could not be resumed.
+    // The end of the last input is no milestone: if that input grew afterwards, the run could not be resumed.
     if (!isLast && milestones.isDue()) this.#milestone = this.#baseMilestone();
   }
 
   /** Reads an input until its shape is known, then repairs it. */
   async #startInput(chunks: AsyncIterator<Buffer>): Promise<void> {
     const { out } = this.#options;
-    if (!out.endsLine) out.write(Buffer.from("\n")); // ends the last line of the input before
+    if (!out.endsLine) out.write(Buffer.from("\n")); // ends the last line of the previous input
     const sniffer = new Sniffer((bytes) => {
       out.write(bytes);
       this.#hash?.add(bytes);
@@ -144,7 +147,10 @@ export class Run {
     else await this.#records(rest, { shape: shape ?? "lines", number: 0, lines: sniffer.blankLines });
   }
 
-  /** Repairs a recorded HTTP event stream in the same way as a live one. */
+  /**
+   * Repairs a recorded HTTP event stream in the same way as a live one, but requests no list again: a stored response is old, so
+   * its list does not change any more.
+   */
   async #events(chunks: AsyncGenerator<Buffer>): Promise<void> {
     const { context, out } = this.#options;
     const onReport = (report: Report): void => this.#report(report, {});
@@ -174,7 +180,7 @@ export class Run {
       const settled = window.settled();
       window.drain();
       await this.#flush();
-      // Also wakes when a list arrives, so that the response that needs this list does not wait for the next chunk.
+      // The race also ends when a list arrives, so that the response that needs this list does not wait for the next chunk.
       const read = window.isEmpty ? await next : await Promise.race([next, settled]);
       if (!read) continue;
       await this.#takeAll(read.done ? splitter.end() : splitter.push(read.value), records, window);
@@ -292,7 +298,10 @@ export class Run {
   }
 }
 
-/** Whether a record is complete, whatever bytes follow it. A last line without a newline would continue if the input grew. */
+/**
+ * Returns whether a record stays the same if bytes are added after it. A last line without a newline does not: it would continue
+ * if the input grew.
+ */
 function isWhole({ bytes, shape, problem }: Piece): boolean {
   return problem === undefined && (shape !== "lines" || bytes.at(-1) === LF);
 }

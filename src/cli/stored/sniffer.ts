@@ -8,7 +8,7 @@ export type InputShape = Shape | "events";
 const BYTE_ORDER_MARK = Buffer.from([0xef, 0xbb, 0xbf]);
 const OPEN_ARRAY = 0x5b;
 const OPEN_OBJECT = 0x7b;
-/** How the first line of an event stream begins. A line without a field name is a comment, such as a keep-alive. */
+/** Matches the beginning of an event stream's first line. A line that starts with a colon is a comment, such as a keep-alive. */
 const EVENT_FIELD = /^(?:event|data|id|retry)?:/;
 const LONGEST_FIELD = 6;
 
@@ -18,15 +18,15 @@ export class Sniffer {
   #held: Buffer[] = [];
   #isAtStart = true;
   readonly #pass: (bytes: Buffer) => void;
-  /** Parses the first line. If it holds one whole value, the shape is `lines`, else `values`. */
+  /** Parses the first line. If the line holds exactly one value, or is not valid JSON, the shape is `lines`, else `values`. */
   #probe: ValueSplitter | undefined;
 
-  /** `pass` receives a byte order mark and leading white space: these bytes do not show the shape, so they need not be held. */
+  /** `pass` receives a byte order mark and leading white space. These bytes do not show the shape, so they need not be held. */
   constructor(pass: (bytes: Buffer) => void) {
     this.#pass = pass;
   }
 
-  /** The bytes that were taken and not given to `pass`. */
+  /** The bytes that were taken but not given to `pass`. */
   get rest(): Buffer {
     return this.#held.length === 0 ? Buffer.alloc(0) : joined(this.#held);
   }

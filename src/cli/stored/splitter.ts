@@ -1,4 +1,4 @@
-/** Cuts an input into records: lines, or JSON values. After a broken value, it continues with lines. */
+/** Cuts an input into records: lines or JSON values. If a value is broken, continues with lines. */
 import { LineSplitter } from "./lines.js";
 import type { Piece, Position } from "./piece.js";
 import { ValueSplitter } from "./values.js";
@@ -24,7 +24,7 @@ export class Splitter {
     return [...pieces, ...(this.#lines?.end() ?? [])];
   }
 
-  /** Switches to lines at a broken value, so that the damage stays within its lines. */
+  /** Switches to lines at a broken value, so that only the lines of that value are lost. */
   #withBroken(pieces: Piece[]): Piece[] {
     this.#position = pieces.at(-1) ?? this.#position;
     const { broken } = this.#values!;

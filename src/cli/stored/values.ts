@@ -9,22 +9,22 @@ const OPEN_ARRAY = 0x5b;
 const CLOSE_ARRAY = 0x5d;
 const OPEN_OBJECT = 0x7b;
 const CLOSE_OBJECT = 0x7d;
-/** Bytes below this are control characters. JSON does not allow them in strings. */
+/** The first byte that is no control character. JSON does not allow control characters in strings. */
 const FIRST_PRINTABLE = 0x20;
 
-/** Which token may come next. */
+/** The tokens that may come next. */
 type Expected = "value" | "value or ]" | "key" | "key or }" | "colon" | "comma or end";
 
 /**
  * Cuts an input into JSON values that may span several lines, or into the elements of one array.
  *
- * It follows the JSON grammar and stops at the first byte that breaks it. Otherwise a value that was cut off would
- * swallow all values after it. It does not check strings and scalars: JSON.parse does that, record by record.
+ * It follows the JSON grammar and stops at the first byte that breaks it. If it continued, a value that was cut off would swallow
+ * all values after it. It does not check the content of strings and scalars, because JSON.parse does that for each record.
  */
 export class ValueSplitter {
   /**
-   * Set when the input breaks the grammar: the bytes that were not output as pieces. They start with the broken record, or with the
-   * wrong token between two records. If the record is too long to hold, its start was output before.
+   * Set when the input breaks the grammar. It holds the bytes that were not output as pieces. They start with the broken record,
+   * or with the wrong token between two records. If the broken record is too long to hold, its start was already output.
    */
   broken: Buffer | undefined;
   /** The start of a record whose end is in a later chunk. */
@@ -33,11 +33,11 @@ export class ValueSplitter {
   /** Whether the start of the record was already output, because the record is too long to hold. */
   #isTooLong = false;
   #isInRecord = false;
-  /** The last chunk ended with a backslash inside a string. */
+  /** Whether the last chunk ended with a backslash inside a string. */
   #isEscaped = false;
-  /** The token that is not complete yet. A key is a string too. */
+  /** The kind of the token that is not complete yet. A key is a string too. */
   #token: "string" | "scalar" | undefined;
-  /** Which token may come next. If a token is not complete yet: which one may come after it. */
+  /** The tokens that may come next. If a token is not complete yet, the tokens that may come after it. */
   #expected: Expected;
   /** For each open array or object, including the outer array: true if it is an object. */
   readonly #open: boolean[] = [];
@@ -122,7 +122,7 @@ export class ValueSplitter {
     return this.#isInRecord && this.#open.length === this.#recordDepth && !this.#token;
   }
 
-  /** Whether a record begins with this byte. The bracket of an outer array belongs to no record. */
+  /** Returns whether a record begins with this byte. The brackets of an outer array belong to no record. */
   #beginsRecord(byte: number): boolean {
     if (this.#open.length !== this.#recordDepth || !this.#expectsValue) return false;
     return byte !== CLOSE_ARRAY && (byte !== OPEN_ARRAY || this.#recordDepth === 1);
@@ -132,7 +132,10 @@ export class ValueSplitter {
     return this.#open.length === 0 ? "value" : "comma or end";
   }
 
-  /** Reads the token at `at`, or its part in this chunk. Returns the offset after it, or -1 if the token is not allowed. */
+  /**
+   * Reads the token at `at`, or the part of it that is in this chunk. Returns the offset after what was read, or -1 if the token
+   * is not allowed.
+   */
   #endOfToken(chunk: Buffer, at: number): number {
     let end = at;
     if (!this.#token) {
@@ -199,7 +202,10 @@ export class ValueSplitter {
     return true;
   }
 
-  /** Returns the offset after the string that is open at `at`: the chunk's length if the string continues, -1 if it is invalid. */
+  /**
+   * Returns the offset after the string that is open at `at`. Returns the chunk's length if the string continues in the next
+   * chunk, and -1 if the string is invalid.
+   */
   #endOfString(chunk: Buffer, at: number): number {
     const end = endOfCharacters(chunk, this.#isEscaped ? at + 1 : at);
     this.#isEscaped = end > chunk.length;
@@ -209,7 +215,10 @@ export class ValueSplitter {
     return end + 1;
   }
 
-  /** Returns the offset after the scalar that is open at `at`: the chunk's length if the scalar continues. */
+  /**
+   * Returns the offset after the scalar that is open at `at`. Returns the chunk's length if the scalar may continue in the next
+   * chunk.
+   */
   #endOfScalar(chunk: Buffer, at: number): number {
     let end = at;
     while (end < chunk.length && isScalar(chunk[end]!)) end++;
@@ -231,7 +240,10 @@ export class ValueSplitter {
     this.#heldLength = 0;
   }
 
-  /** Outputs the held bytes and `rest` as one piece, unless both are empty: a record, or bytes between two records. */
+  /**
+   * Outputs the held bytes and `rest` as one piece, unless both are empty. The piece is a record, or the bytes between two
+   * records.
+   */
   #emit(rest: Buffer, pieces: Piece[]): void {
     if (this.#heldLength + rest.length === 0) return;
     const bytes = this.#heldLength > 0 ? joined([...this.#held, rest]) : rest;
@@ -246,7 +258,7 @@ export class ValueSplitter {
   }
 }
 
-/** Whether a byte can be part of a number, `true`, `false` or `null`. JSON.parse checks the spelling. */
+/** Returns whether a byte can be part of a number, `true`, `false` or `null`. JSON.parse checks the spelling. */
 function isScalar(byte: number): boolean {
   return (
     (byte >= 0x30 && byte <= 0x39) || // 0-9

@@ -1,4 +1,4 @@
-/** Runs work in parallel and outputs the results in the order of the items. */
+/** Runs work in parallel, and outputs the results in the order in which the items were added. */
 
 /** How many bytes of records may be held while an earlier record waits for its list or for a later event. */
 const MOST_BYTES = 64 * 2 ** 20;
@@ -9,7 +9,10 @@ interface Entry<Item, Result> {
   result: Result | undefined;
 }
 
-/** A result that depends on later items, so that it must not keep them from being added. */
+/**
+ * A result that depends on items that are added later. It does not count as waiting, because otherwise the window could be full
+ * before these items are added.
+ */
 export interface Later<Result> {
   later: Promise<Result>;
 }
@@ -33,12 +36,12 @@ export class Window<Item, Result extends object> {
     return this.#entries.length === 0;
   }
 
-  /** If true, wait for `settled` and call `drain` before the next `add`. */
+  /** Whether the window is full. If it is, wait for `settled` and call `drain` before the next `add`. */
   get isFull(): boolean {
     return this.#waiting >= this.#concurrency || this.#bytes >= MOST_BYTES;
   }
 
-  /** Whether results wait only for items that were not added yet. */
+  /** Whether all results that are still missing depend on items that were not added yet. */
   get isStuck(): boolean {
     return this.#waiting === 0 && !this.isEmpty;
   }
@@ -72,14 +75,14 @@ export class Window<Item, Result extends object> {
       });
   }
 
-  /** Resolves when the next pending result settles. Only the promise of the latest call resolves. */
+  /** Resolves when the next pending result settles. After another call, the promises of earlier calls never resolve. */
   settled(): Promise<void> {
     return new Promise((resolve) => {
       this.#wake = resolve;
     });
   }
 
-  /** Outputs all results up to the first pending one. Throws if a result was rejected. */
+  /** Outputs the results in order, until the first one that is still pending. Throws if a result was rejected. */
   drain(): void {
     if (this.#failure) throw this.#failure.error;
     for (let entry = this.#entries[0]; entry?.result !== undefined; entry = this.#entries[0]) {
