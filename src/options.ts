@@ -39,15 +39,15 @@ export interface FileCitationsOptions {
    */
   unmentioned?: "report" | "cite" | ((file: ContainerFile) => boolean) | undefined;
   /**
-   * Makes the texts contain working links. Default: none, and texts stay as the model wrote them. With it, each cited path reads as
-   * `replaceFileLinks` would write it, also in the deltas of a stream, and the ranges of the annotations fit the new text. A bare
-   * name is only replaced if it is a link's destination. Code blocks stay unchanged.
+   * Puts working links into the texts. Default: none, and texts stay as the model wrote them. With this option, each cited path
+   * reads as `replaceFileLinks` would write it, also in the deltas of a stream. The ranges of the annotations fit the new text. A
+   * name without a path is replaced only if it is a link's destination. Code blocks stay unchanged.
    *
    * - A function returns the URL for a citation, or nothing to leave the text unchanged.
-   * - `{ toUrl, onMissing }` has such a function, and one that returns a note in place of a link to a file that is not there. For a
-   *   file route with notes, use `{ toUrl: route.toUrl, originals: route.originals, onMissing }`.
-   * - A file route (see `createFileRoute`) makes signed links. In the input of later requests, its links become the text again that
-   *   the model wrote.
+   * - `{ toUrl, onMissing }`: `toUrl` is such a function. `onMissing` returns a note in place of a link to a file that is not
+   *   there. For a file route with notes, use `{ toUrl: route.toUrl, originals: route.originals, onMissing }`.
+   * - A file route (see `createFileRoute`) makes signed links. In the input of later requests, the library replaces these links
+   *   with the text that the model wrote.
    *
    * In a stream, only text that can belong to a mention is held, and not longer than `timeoutMs`.
    *
@@ -56,7 +56,7 @@ export interface FileCitationsOptions {
    * ```
    */
   links?: LinkToUrl | LinkOptions | LinkRoute | undefined;
-  /** The unit of `start_index` and `end_index`. Default `"auto"`: the unit that the part's annotations prove, else code points. */
+  /** The unit of `start_index` and `end_index`. Default `"auto"`: the unit that the part's annotations prove, or code points. */
   indexUnit?: IndexUnit | undefined;
   /** The absolute paths of the container's folders whose files are cited. Default `["/mnt/data"]`. */
   roots?: readonly string[] | undefined;
@@ -67,7 +67,8 @@ export interface FileCitationsOptions {
   timeoutMs?: number | undefined;
   /**
    * How often a container's list is requested again, with growing pauses and within `timeoutMs`. The list is requested again
-   * if the request failed in a way that a retry can fix, or if the list lacks a file that the calls wrote. Default `2`.
+   * if the request failed in a way that a retry can fix, or if a call ran and the list lacks a file that the text mentions, or
+   * has only an older version of it. Default `2`.
    */
   retries?: number | undefined;
   /**
@@ -76,13 +77,13 @@ export interface FileCitationsOptions {
    */
   onFailure?: "pass-through" | "throw" | undefined;
   /**
-   * Called once for each response when its recovery has ended, and for a stream that fails (`error` says why). Not called if
-   * the consumer cancels the stream. Errors that the callback throws are ignored.
+   * Called once for each response, when its recovery has ended or its stream has failed (`error` says why). Not called if the
+   * consumer cancels the stream. Errors that the callback throws are ignored.
    */
   onReport?: ((report: Report) => void) | undefined;
 }
 
-/** The text that a link replaces. A link back to the model's text needs it. */
+/** The text that a link replaces. The function that makes the URL can keep it, to turn the link back into this text later. */
 export interface ReplacedText {
   /** The text as the model wrote it: a link's destination, or a path with the backticks around it. */
   text: string;
@@ -97,14 +98,14 @@ export type LinkToUrl = (
   replaced: ReplacedText,
 ) => LinkUrl | PromiseLike<LinkUrl>;
 
-/** The option `links` with a note for files that are not there. */
+/** The option `links` as an object: a function that makes URLs, and optional functions for missing files and later requests. */
 export interface LinkOptions {
   toUrl: LinkToUrl;
   /** Returns a note in Markdown that replaces the mention, or nothing. See `replaceFileLinks`. */
   onMissing?: ((mention: UnresolvedMention) => string | null | undefined) | undefined;
   /**
-   * Returns the links of `toUrl` in a text, in order. In the input of later requests, they become the model's own text again. A
-   * file route has this function. Default: none, and the input is sent unchanged.
+   * Finds the links of `toUrl` in a text and returns them in order. In the input of later requests, the library replaces them
+   * with the model's own text. A file route has this function. Default: none, and the input is sent unchanged.
    */
   originals?: ((text: string) => Promise<readonly OriginalText[]>) | undefined;
 }
@@ -120,18 +121,21 @@ export interface OriginalText {
 export interface LinkRoute {
   urlFor: (citation: ContainerFileCitation) => Promise<string>;
   toUrl: LinkToUrl;
-  /** Returns the route's links in a text, in order. In the input of later requests, they become the model's own text again. */
+  /**
+   * Finds the route's links in a text and returns them in order. In the input of later requests, the library replaces them with
+   * the model's own text.
+   */
   originals?: ((text: string) => Promise<readonly OriginalText[]>) | undefined;
 }
 
-/** The option `links` in one form. */
+/** The option `links` after `linksOf` has turned a function or a file route into an object. */
 export type Links = LinkOptions;
 
 /** The sentence that asks for links, and its place in the request. */
 export interface Instruction {
   /** The sentence. Default: the library's own. */
   text?: string | undefined;
-  /** At the end of the last user message, or of the request's `instructions`. Default `"last-user-message"`. */
+  /** Where to add the sentence: at the end of the last user message, or of `instructions`. Default `"last-user-message"`. */
   placement?: "last-user-message" | "instructions" | undefined;
 }
 
@@ -205,7 +209,7 @@ const schema = once(() => {
         .check(z.minLength(1, "an array of at least one absolute path")),
       [...DEFAULT_ROOTS],
     ),
-    // A timer with a longer delay fires at once.
+    // The maximum prevents a delay that a timer does not support: with a longer delay, it fires at once.
     timeoutMs: z._default(
       z.number({ error: TIMEOUT }).check(z.positive(TIMEOUT), z.maximum(LONGEST_TIMER_MS, TIMEOUT)),
       5000,
@@ -230,7 +234,7 @@ export function settingsOf(options: FileCitationsOptions = {}): Settings {
     ...settings,
     links: links && linksOf(links),
     instruction: instructionOf(instruction),
-    // The same array each time: the objects that are built for an array are cached, with the array itself as the key.
+    // Always the same array, because caches use the array itself as their key.
     roots: isDefault(settings.roots) ? DEFAULT_ROOTS : settings.roots,
     onReport: settings.onReport,
   };

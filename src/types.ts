@@ -63,9 +63,9 @@ export interface RecoveredCitation {
   match: MatchKind;
   /** The mention as it is in the text: `text.slice(start, end)`. */
   text: string;
-  /** The UTF-16 offset in the text, whatever the unit of the annotation. */
+  /** The start of the mention, as an offset in UTF-16 units, even if the annotation uses another unit. */
   start: number;
-  /** UTF-16 offset, exclusive. */
+  /** The end of the mention, exclusive, in UTF-16 units. */
   end: number;
 }
 
@@ -75,9 +75,9 @@ export type UnresolvedReason = "not-found" | "ambiguous" | "directory" | "patter
 /** A mention that got no citation. */
 export interface UnresolvedMention {
   text: string;
-  /** The UTF-16 offset in the text. */
+  /** The start of the mention, as an offset in UTF-16 units. */
   start: number;
-  /** UTF-16 offset, exclusive. */
+  /** The end of the mention, exclusive, in UTF-16 units. */
   end: number;
   reason: UnresolvedReason;
   /** For `"ambiguous"`: the files that match equally well. */

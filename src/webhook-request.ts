@@ -25,7 +25,7 @@ interface Webhooks {
  */
 export async function verify(request: Request, webhooks: Webhooks): Promise<Delivery | Response> {
   if (request.method !== "POST") return answer(405, "POST only", { allow: "POST" });
-  // Some frameworks parse the body first. The signed bytes are lost then.
+  // Some frameworks parse the body first. Then the bytes that were signed are lost.
   if (request.bodyUsed) {
     throw new TypeError(
       "the request's body was already read; pass the request on before anything parses its body",

@@ -1,4 +1,4 @@
-/** Handles OpenAI's webhooks: turns a verified delivery into the repaired response. `openai-file-citations/webhook` */
+/** The entry point `openai-file-citations/webhook`: verifies OpenAI's deliveries and passes on the repaired responses. */
 
 import { type OpenAIClient, withFileCitations } from "./client.js";
 import { withoutServerText } from "./containers/retries.js";
@@ -109,7 +109,7 @@ export interface WebhookOptions<Response> extends Omit<FileCitationsOptions, "in
   onError?: ((error: unknown) => unknown) | undefined;
 }
 
-/** How many handled deliveries are remembered if there is no store. */
+/** How many handled deliveries are remembered in memory if the option `deliveries` is not set. */
 const MOST_DELIVERIES = 10_000;
 const STORE = "an object with the functions claim, done and release";
 
@@ -207,9 +207,9 @@ export function createWebhookHandler<Client extends WebhookClient>(
       );
     }
     const report = reportOf(raw);
-    // The client's `fetch` did not repair the response: some gateways send JSON with another content type.
+    // Without a report, the client's `fetch` did not repair the response: some gateways send JSON with another content type.
     if (!report) return repairResponse(response, client, repairOptions);
-    // The client was already wrapped and called its own `onReport` only.
+    // The client was already wrapped, so it called only its own `onReport`, not the handler's.
     if (repairing === client) notify(repairOptions.onReport, report);
     return { response, report };
   }
@@ -280,13 +280,13 @@ function checkFunction(name: string, value: unknown): void {
   if (typeof value !== "function") throw badInput(`options.${name}`, "a function", value);
 }
 
-/** Returns the result of a store's `claim`. Throws a `TypeError` if it is not a valid one. */
+/** Returns the result of a store's `claim`. Throws a `TypeError` if it is not one of the three valid results. */
 function checkClaim(claim: "new" | "busy" | "done"): typeof claim {
   if (claim === "new" || claim === "busy" || claim === "done") return claim;
   throw badInput("the result of options.deliveries.claim", '"new", "busy" or "done"', claim);
 }
 
-/** A store in memory of the latest handled deliveries. `claim` never returns "busy", because of `sharingOutcomes`. */
+/** A store of the latest handled deliveries, in memory. `sharingOutcomes` never calls its `claim` for a running delivery. */
 function deliveriesInMemory(): WebhookDeliveries {
   const handled = new Set<string>();
   return {

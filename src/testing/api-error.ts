@@ -1,4 +1,4 @@
-/** The errors that the emulated API answers with. */
+/** Creates the errors that the emulated API answers with. */
 import { isObject } from "./wire.js";
 
 /** An error of the API, sent with an HTTP status as `{ error: { message, type, param, code } }`. */
@@ -22,7 +22,7 @@ export class ApiError extends Error {
 
   toResponse(): Response {
     const { message, type, param, code, status } = this;
-    // Clients retry after a 5xx and wait in between. The emulator would fail the same way again, so tell them not to.
+    // After a 5xx, clients wait and retry. The emulator would fail in the same way again, so this header forbids retries.
     const headers: Record<string, string> = status >= 500 ? { "x-should-retry": "false" } : {};
     return Response.json({ error: { message, type, param, code } }, { status, headers });
   }

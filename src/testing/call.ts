@@ -1,4 +1,4 @@
-/** A request to the emulator, recorded and parsed. */
+/** Records and parses the requests to the emulator. */
 import { ApiError } from "./api-error.js";
 import { isObject, type JsonObject } from "./wire.js";
 

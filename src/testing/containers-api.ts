@@ -36,7 +36,7 @@ export class ContainersApi {
     this.containers = new Containers(ids, now, gateway);
   }
 
-  /** @throws ApiError 404 if there is no upload with this id. */
+  /** Returns the upload with an id. Throws an `ApiError` 404 if there is none. */
   upload(id: string): Upload {
     const upload = this.#uploads.get(id);
     if (upload === undefined) throw notFound("File", id);

@@ -71,7 +71,7 @@ function toBytes(content: FileContent): Uint8Array {
   return typeof content === "string" ? new TextEncoder().encode(content) : content;
 }
 
-/** Resolves a path against `/mnt/data`, the working directory of code that runs in the container. */
+/** Returns the absolute form of a path. A relative path is below `/mnt/data`, the working directory of code in the container. */
 export function absolutePath(path: string): string {
   return path.startsWith("/") ? path : ROOT + path;
 }
@@ -89,7 +89,7 @@ export class Container implements EmulatedContainer {
   readonly #idleMinutes: number;
   readonly #memoryLimit: string;
   readonly #files = new Map<string, EmulatedFile & { readonly listedAfter: number }>();
-  /** Cached listing: the files that are listed by now, and each id's index. Keeps paging through many files fast. */
+  /** Caches the current listing: its files, and the index of each file's id. This keeps paging through many files fast. */
   #listed: { files: readonly EmulatedFile[]; positions: ReadonlyMap<string, number> } | undefined;
   #lastActive: number;
   #expired = false;
@@ -146,7 +146,7 @@ export class Container implements EmulatedContainer {
     return this.#put(this.#fileId(path, nativeId), path, content, "assistant", 0);
   }
 
-  /** Adds an upload. A prefix keeps uploads with the same name apart. */
+  /** Adds an upload. A prefix in its path keeps uploads with the same name apart. */
   upload(name: string, content: FileContent, prefix?: string): EmulatedFile {
     const nativeId = this.#ids.next("cfile_");
     const path = `${ROOT}${prefix ?? nativeId.slice("cfile_".length)}-${name}`;
@@ -271,7 +271,7 @@ export class Containers {
   }
 }
 
-/** @throws TypeError if the path has no file name, or the content is neither a string nor a `Uint8Array`. */
+/** Throws a `TypeError` if the path has no file name, or the content is neither a string nor a `Uint8Array`. */
 export function checkFile(path: string, content: unknown): void {
   if (typeof path !== "string" || path === "" || path.endsWith("/")) {
     throw new TypeError(`A file's path must be a string that ends in a file name, got ${describe(path)}.`);

@@ -80,8 +80,8 @@ export interface EmulatorOptions {
   readonly breakIn?: (event: StreamEvent) => number | undefined;
   /**
    * The order in which the lanes of a WebSocket send events, as a list of `stream_id`s that repeats. A lane that has
-   * nothing left to send is skipped. A lane without a request so far is waited for. Lanes that are not in the list take
-   * turns. By default, all lanes take turns.
+   * nothing left to send is skipped. If a lane has had no request so far, the other lanes of the list wait for it. Lanes
+   * that are not in the list do not wait, and take turns. By default, all lanes take turns.
    *
    * ```ts
    * createResponsesEmulator({ laneOrder: ["a", "b", "b"] });
@@ -89,8 +89,8 @@ export interface EmulatorOptions {
    */
   readonly laneOrder?: readonly string[];
   /**
-   * Called with every request before the emulator handles it. If it returns a `Response`, that is the answer. Use it for
-   * overloads, invalid JSON or requests that hang.
+   * Called with every request before the emulator handles the request. If this function returns a `Response`, the emulator
+   * sends it as the answer. Use it for overloads, invalid JSON or requests that hang.
    *
    * ```ts
    * createResponsesEmulator({
@@ -246,7 +246,7 @@ async function orErrorResponse<Value>(answer: () => Value | Promise<Value>): Pro
   }
 }
 
-/** Returns a copy of a response whose body fails when the signal aborts. The original body is then cancelled. */
+/** Returns a copy of a response. When the signal aborts, the copy's body fails and the original body is cancelled. */
 function abortable(response: Response, signal: AbortSignal | undefined): Response {
   if (response.body === null || signal === undefined) return response;
   const reader = response.body.getReader();

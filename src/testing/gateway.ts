@@ -50,8 +50,8 @@ export interface GatewayOptions {
   readonly relativePaths?: boolean;
   /**
    * Query parameters that a request must have, such as `{ provider: "openai" }` or `{ "api-version": "preview" }`. A
-   * request without one is answered with 400, a request with a different value with 404. `POST …/responses` does not need
-   * them, as its `model` names the provider. Default: none.
+   * request that lacks one of them gets 400, and a request with another value gets 404. `POST …/responses` does not need
+   * these parameters, because its `model` names the provider. Default: none.
    */
   readonly requiredQuery?: Readonly<Record<string, string>>;
   /**
@@ -107,7 +107,7 @@ const CURSOR = /^scan\/(\d+)=(.*)$/s;
 const NOT_SUPPORTED =
   "ApiId openai-api-2025-03-01-preview OperationId get-container not supported for CheckAccess.";
 
-/** Applies the differences of a gateway. Without options there are none. */
+/** Applies the differences between a gateway and the API. Without options, there are no differences. */
 export class Gateway {
   readonly #options: GatewayOptions;
   readonly #writeId: WriteId;
@@ -201,7 +201,7 @@ export class Gateway {
   }
 }
 
-/** Returns the error for a faulty `gateway.ids` option. It contains the whole reason, as for a faulty script. */
+/** Returns the error for a faulty `gateway.ids`. It contains the whole reason, as this option is part of the user's test. */
 export function idsFailed(reason: string): ApiError {
   return new ApiError(500, `The option gateway.ids failed. ${reason}`, { type: "server_error" });
 }

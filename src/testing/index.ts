@@ -1,4 +1,4 @@
-/** The entry point `openai-file-citations/testing`: an emulator of the API. */
+/** The entry point `openai-file-citations/testing`: exports an emulator of the API. */
 export type { RecordedRequest } from "./call.js";
 export type { EmulatedContainer, EmulatedFile, FileContent } from "./containers.js";
 export {

@@ -1,4 +1,4 @@
-/** The lanes of a WebSocket connection. The responses of one lane run one after the other; events of lanes interleave. */
+/** Runs the lanes of a WebSocket. Responses of one lane run one after the other, and the events of different lanes interleave. */
 import { ApiError } from "./api-error.js";
 import type { SteerInput } from "./input.js";
 import type { Turn } from "./turn.js";
@@ -57,7 +57,7 @@ export class Lane {
     }
   }
 
-  /** Starts the response that follows a steered one. The new response has the same settings, and the queued input. */
+  /** Starts the response that follows a steered response, with the same settings and the queued input. */
   async #startSuccessor(turn: Turn): Promise<void> {
     const input = turn.steers.flatMap((steer) => messagesOf(steer.input));
     await this.#start({ ...turn.request.body, input, previous_response_id: turn.id }, () =>
@@ -79,7 +79,7 @@ export class Lane {
 /** Chooses the lane that sends the next event. */
 export class LaneOrder {
   readonly #names: readonly string[];
-  /** How often a lane of `#names` has sent or was skipped. */
+  /** The number of turns in `#names` that are over: the lane sent an event or was skipped. */
   #step = 0;
   /** The position of the last lane that sent without being in `#names`. */
   #last = -1;
@@ -89,7 +89,10 @@ export class LaneOrder {
     this.#names = names;
   }
 
-  /** Returns the next lane, or `undefined` if no lane has an event, or the lane whose turn it is cannot send yet. */
+  /**
+   * Returns the lane that sends the next event: the lane whose turn it is in `#names`, or else a lane that is not in `#names`.
+   * Returns `undefined` if none of these lanes can send now.
+   */
   next(lanes: ReadonlyMap<string, Lane>): Lane | undefined {
     return this.#named(lanes) ?? this.#unnamed(lanes);
   }

@@ -1,4 +1,4 @@
-/** Ways in which the list of a container's files can fail: errors of the service, a gateway or the network. */
+/** Makes the list of a container's files fail, with an error of the service, a gateway or the network. */
 import { ApiError } from "./api-error.js";
 import { streamBody } from "./body.js";
 import type { ListPage } from "./paging.js";
@@ -101,7 +101,7 @@ function waitSecond(signal: AbortSignal | undefined): Promise<void> {
   });
 }
 
-/** Returns the first half of the text, then throws. */
+/** Returns a function that returns the first half of the text and throws when it is called again. */
 function firstHalf(text: string): () => Uint8Array {
   const bytes = new TextEncoder().encode(text);
   let isSent = false;

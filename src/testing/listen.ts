@@ -38,8 +38,8 @@ const KEEP_ALIVE_MS = 75_000;
 const GOING_AWAY = 1001;
 
 /**
- * Serves a handler over HTTP and accepts WebSockets. Only this function imports the server, so the rest of the emulator
- * works without Node.
+ * Serves a handler over HTTP and accepts WebSockets. Only this function imports the package of the HTTP server, so the rest
+ * of the emulator works without Node.
  *
  * @throws TypeError if the port or the host is invalid.
  */

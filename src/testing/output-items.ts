@@ -45,11 +45,11 @@ export interface Stage {
   readonly outputs: Map<string, readonly JsonObject[]>;
   /** `{ agent: { agent_name } }` of the current step, or `{}` if the step has no agent. */
   readonly agent: JsonObject;
-  /** Citations of charts for the next message. */
+  /** Citations of charts that no message has yet. The next message gets them. */
   charts: ContainerFileCitation[];
   /** Returns the container with this name, or the request's own container for `undefined`. Marks it as last used. */
   enter(name: string | undefined): Container;
-  /** Returns the containers that the text can refer to: the current agent's own first, then the last used first. */
+  /** Returns the containers that a text can refer to: those of its agent, then the others. In both, the last used comes first. */
   known(): readonly Container[];
 }
 
@@ -258,7 +258,7 @@ function* playImage({ bytes }: ImageStep, stage: Stage): Events {
   yield itemDone(stage, { ...head, status: "completed", result: toBase64(bytes) });
 }
 
-/** Agents' results arrive as whole items, without deltas. */
+/** Plays a call from one agent to another. The call and its output arrive as whole items, without deltas. */
 function* playMultiAgentCall(step: MultiAgentCallStep, stage: Stage): Events {
   const { action = "wait_agent", output } = step;
   const call = { call_id: stage.ids.next("call_"), action };

@@ -42,7 +42,7 @@ export function page<Entry extends { readonly id: string }>(
       code: "invalid_value",
     });
   }
-  // The number of entries before the page, in either order. Avoids reversing all entries of a long list for each page.
+  // Counts the entries before the page in either order, so that a long list need not be reversed for each page.
   const before = after === null ? 0 : order === "asc" ? found + 1 : entries.length - found;
   const last = entries.length - before;
   const data =

@@ -33,7 +33,7 @@ export interface Played {
   readonly turn: Turn;
   /** The earlier turns, oldest first. */
   readonly previous: readonly Played[];
-  /** The containers of this turn and of earlier ones, by their names in scripts. `undefined`: the request's own. */
+  /** The containers of this turn and of earlier turns, by their names in scripts. The request's own has the name `undefined`. */
   readonly containers: Map<string | undefined, Container>;
 }
 
@@ -72,9 +72,9 @@ export class ResponsesApi {
   };
 
   /**
-   * Starts the response to a request. Afterwards the response's events can be read.
+   * Starts the response to a request. The events of the response can be read from the returned `turn`.
    *
-   * @param unstored responses by id that are not stored but that this request may continue.
+   * @param unstored responses that are not stored but that this request may continue, by their ids.
    * @throws ApiError if the service would reject the request.
    */
   async begin(request: TurnRequest, unstored?: ReadonlyMap<string, Played>): Promise<Played> {
@@ -189,7 +189,7 @@ export class ResponsesApi {
   /**
    * Calls the script and returns its steps.
    *
-   * @throws ApiError 500 if the script fails. It contains the whole reason, as the script is part of the user's test.
+   * @throws ApiError 500 if the script fails. The error contains the whole reason, as the script is part of the user's test.
    */
   async #steps(
     request: TurnRequest,
@@ -233,7 +233,7 @@ export class ResponsesApi {
     if (id === null) return [];
     const played = this.#played.get(id) ?? unstored?.get(id);
     if (played !== undefined) return [...played.previous, played];
-    // Users of the service report 400 here, while other missing resources answer 404.
+    // According to users, the service answers 400 here. For other missing resources, it answers 404.
     throw new ApiError(400, `Previous response with id '${id}' not found.`, {
       param: "previous_response_id",
       code: "previous_response_not_found",

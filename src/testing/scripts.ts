@@ -1,4 +1,4 @@
-/** The scripts that the package includes, such as `stubbornModel`. */
+/** Creates the scripts that the package includes, such as `stubbornModel`. */
 import { wrong } from "./check-options.js";
 import { absolutePath, checkFile, type FileContent } from "./containers.js";
 import type { PythonStep, Script, Step } from "./steps.js";

@@ -1,4 +1,4 @@
-/** The types of scripts and of their steps. */
+/** Defines the types of scripts and of their steps. */
 import type { ResponseCreateParams } from "openai/resources/responses/responses";
 import type { FileContent } from "./containers.js";
 
@@ -105,7 +105,7 @@ export interface ShellStep extends ContainerStep {
   readonly exitCode?: number;
 }
 
-/** How a text is split into deltas: the deltas themselves, or their length in code points. Default: one per word. */
+/** How a text is split into deltas: an array of the deltas, or the length of each delta in code points. Default: one per word. */
 export type Chunks = readonly string[] | number;
 
 /** A text part of a message. */

@@ -36,7 +36,7 @@ export interface TurnStart {
   readonly inherited: readonly Container[];
 }
 
-/** Input that is queued for the next response of a conversation. */
+/** Input from a `response.steer` event. It is queued for the response that follows the running response. */
 export interface Steer {
   readonly id: string;
   readonly input: SteerInput;
@@ -123,7 +123,7 @@ export class Turn implements Stage {
     return this.#status !== "queued" && this.#status !== "in_progress";
   }
 
-  /** Queues input for the next response. This response ends as `incomplete` before its next step. */
+  /** Queues input for the next response. If this response has another step, it ends as `incomplete` before that step. */
   steer(input: SteerInput): void {
     const steer = { id: this.ids.next("steer_"), input };
     this.steers.push(steer);
@@ -148,7 +148,7 @@ export class Turn implements Stage {
     this.eventAt(Number.POSITIVE_INFINITY);
   }
 
-  /** Advances the turn for a `GET` of the response. A background turn advances by one poll, any other turn finishes. */
+  /** Advances the turn for a `GET` of its response: a background turn by one poll, any other turn to its end. */
   poll(): void {
     this.#polls += 1;
     const left = this.request.background ? this.#start.pollsUntilDone - this.#polls : 0;
@@ -165,7 +165,7 @@ export class Turn implements Stage {
     this.#source.return();
   }
 
-  /** Returns the output items for a request with this `include`, which may differ from the turn's own. */
+  /** Returns the output items for a request with this `include`, which may differ from the `include` of the turn's request. */
   itemsFor(include: ReadonlySet<string>): OutputItem[] {
     return this.output.map((item) => {
       if (item.type !== "code_interpreter_call") return item;
@@ -235,7 +235,7 @@ export class Turn implements Stage {
         yield* this.#play(step, steps[index + 1]?.type === "incomplete");
       }
     } catch (error) {
-      // The status line is already sent, so a container that expires now can only fail the response.
+      // The HTTP status may already be sent. So if a container has expired, the response can only end as `failed`.
       if (!(error instanceof ApiError)) throw error;
       return yield this.#endFailed({ message: error.message });
     }

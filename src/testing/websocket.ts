@@ -64,7 +64,7 @@ export class Connection {
     }
   }
 
-  /** Call when the socket is closed. Stops sending events. */
+  /** Stops sending events. Must be called when the socket is closed. */
   closed(): void {
     this.#isClosed = true;
     this.#wake();

@@ -1,4 +1,4 @@
-/** The shapes of the API's JSON that the emulator uses. */
+/** Defines the parts of the API's JSON that the emulator uses, and creates ids like the service's. */
 
 /** A JSON object with unchecked fields. */
 export type JsonObject = Readonly<Record<string, unknown>>;
