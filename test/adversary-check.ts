@@ -1,4 +1,4 @@
-/** Reads an invented conversation plain and streamed, and returns its wrong and missing citations. */
+/** Reads an invented conversation twice, with plain and with streamed responses. Returns the wrong and the missing citations. */
 import type { Conversation, Part, Turn } from "./adversary-conversations.js";
 import { type Annotation, DOORS, type Reading, seenTurns, settled } from "./adversary-doors.js";
 import { type Call, FOLDERS_OF_OTHERS, type Mention } from "./adversary-truth.js";
@@ -61,8 +61,9 @@ export async function faultsOf(conversation: Conversation): Promise<Fault[]> {
 }
 
 /**
- * Returns whether a mention may stay uncited. If a text has two paths that could mean one file, the path that is not the
- * file's real path may mean another file. A name without a path does not match a file in a folder that a tool fills.
+ * Returns whether a mention may stay uncited although it means a file. A folder that tools fill needs the file's exact path: a
+ * name without a path, or another path, does not count. And if two paths in a text could mean the same file, the path that is
+ * not the file's own may mean another file.
  */
 function isFree({ path, truth }: Mention, others: readonly Mention[]): boolean {
   const own = truth.meant?.path;
@@ -75,7 +76,7 @@ function isFree({ path, truth }: Mention, others: readonly Mention[]): boolean {
   return path !== own && others.some(isAnother);
 }
 
-/** Returns whether a file has exactly the path of a mention, and the API cited a file of its container in the same text. */
+/** Returns whether a mention has exactly the file's path, and the API cited a range of the text as a file of its container. */
 function isOfCitedContainer({ annotations }: Part, { path }: Mention, file: WorldFile): boolean {
   return (
     path === file.path &&
@@ -95,7 +96,7 @@ function differenceOf(plain: ReadonlySet<string>, streamed: ReadonlySet<string>)
   ].join("; ");
 }
 
-/** Compares the citations in one reading of a turn with the truth. */
+/** Compares the citations in one reading of a turn with the citations that the `Truth` of each mention allows and demands. */
 class TurnCheck {
   readonly faults: Fault[] = [];
   /** The citations that must be the same in the plain and the streamed reading. */
@@ -179,7 +180,7 @@ class TurnCheck {
     counts.meant++;
     if (!isFound) counts.withheld++;
     if (this.#conversation.isCalm) counts[isFound ? "calmCited" : "calmWithheld"]++;
-    // A name without a path may mean another file, unless the response wrote this one.
+    // If the file is older than the response, a name without a path may mean another file.
     const isOlder = path === undefined && truth.meant.createdAt < this.#turn.createdAt;
     // A bare path with `%20` can be read as written or with a space. It is ambiguous if both files exist.
     const decoded = truth.meant.path.replaceAll("%20", " ");
@@ -193,7 +194,7 @@ class TurnCheck {
     else this.#fail("not found", `"${path ?? name}" means ${told(truth.meant)}, and is not cited`);
   }
 
-  /** Returns whether the library knows a text's containers. Without a client it remembers none and sees only the request. */
+  /** Returns whether the library knows a text's containers. The functions see only the request and the calls before the text. */
   #isKnown(item: number): boolean {
     const { calls, link } = this.#turn;
     const isByRequest = link.kind === "none" || link.kind === "replay";

@@ -1,7 +1,8 @@
 /**
  * Invents conversations: responses of a model that runs code in containers, writes files or fails to, and mentions them.
- * Each conversation says which file each mention means. Long, as everything that the model, API and gateway do is chosen from
- * one tape of numbers. fast-check makes the tape and shrinks it if a conversation has a fault.
+ * A conversation also states which file each mention means. All choices come from one list of random numbers, the tape.
+ * fast-check makes the tape. If a conversation has a fault, fast-check shrinks its tape to a simpler one that still has a fault.
+ * This file is long because everything that the model, the API and the gateway do is chosen from one tape.
  */
 import {
   type Call,
@@ -21,12 +22,15 @@ export interface Part {
   annotations: Record<string, unknown>[];
 }
 
-/** How a request refers to an earlier response. */
+/**
+ * How a request refers to an earlier response: `previous` by `previous_response_id`, `references` by items of the type
+ * `item_reference`, `replay` by sending the earlier output as input, and `conversation` by the id of a conversation.
+ */
 type Link =
   | { kind: "none" | "conversation"; turn?: undefined }
   | { kind: "previous" | "references" | "replay"; turn: Turn };
 
-/** One response of a conversation, and which files its mentions mean. */
+/** One response of a conversation, with the files that its mentions mean. */
 export interface Turn extends TurnFacts {
   link: Link;
   request: Record<string, unknown>;
@@ -43,6 +47,7 @@ export interface Turn extends TurnFacts {
 export interface Conversation {
   files: WorldFile[];
   turns: Turn[];
+  /** The way in which the test reads the responses. */
   door: "fetch" | "functions" | "client";
   options: { unmentioned: "report" | "cite" | typeof isWanted; retries: number };
   /** A gateway uses the same id for every response. */
@@ -51,7 +56,7 @@ export interface Conversation {
   isCalm: boolean;
 }
 
-/** Makes choices from a tape of numbers. A 0, and the end of the tape, stand for the first and simplest choice. */
+/** Makes each choice with the next number of a tape. A 0 selects the first, simplest option, and so does the end of the tape. */
 class Choices {
   readonly #tape: readonly number[];
   #at = 0;
@@ -72,7 +77,7 @@ class Choices {
     return this.below(count) === count - 1;
   }
 
-  /** Returns hexadecimal digits, or letters and digits. */
+  /** Returns an id of hexadecimal digits if `isHex`, otherwise of letters and digits. */
   id(length: number, isHex: boolean): string {
     const characters = isHex ? "0123456789abcdef" : "A1b2C3d4E5f6G7h8J9k";
     const start = this.below(1000);
@@ -103,16 +108,15 @@ const MODES: readonly ListMode[] = [
 ];
 const START = 1_760_000_000;
 
-/** The names of the agents. */
 const AGENTS = ["alice", "bob"] as const;
-/** Functions that make a container id from a number, as the API writes it or as gateways do. */
+/** Each function makes a container id from a number, in the form of the API or of a gateway. */
 const CONTAINER_IDS: readonly ((number: string) => string)[] = [
   ...Array<(number: string) => string>(5).fill((number) => `cntr_${number}`),
   (number) => `cntr_bGl0ZWxsbTo${number}+/==`,
   (number) => `sbx/pod ${number}`,
 ];
 
-/** A function for `unmentioned`, which selects some of the files. */
+/** A function for the option `unmentioned`. Returns true for some of the files. */
 function isWanted({ path }: { path: string }): boolean {
   return !path.endsWith(".docx") && !path.includes("/out/");
 }
@@ -230,7 +234,8 @@ class Model {
       },
       parts: this.#parts,
       truths,
-      // Only the second-last turn can be unseen: a client that retrieves a response remembers only the containers it needed.
+      // Only the second-last turn can be unseen. A client that retrieves such a response remembers only the containers that it
+      // needed then, and the containers known in further turns would depend on that.
       isUnseen: this.#coming === 1 && !repeatsIds && this.#choices.isOneIn(6),
       isBackground: door === "fetch" && !repeatsIds && this.#choices.isOneIn(10),
     };
@@ -272,12 +277,12 @@ class Model {
     return { ...request, input: [...replayed, user] };
   }
 
-  /** Another response writes a file into a shared container while this one runs. */
+  /** Adds a file that another response writes into a shared container while this response runs. */
   #writeInParallel(container: string): void {
     this.#add({ container, path: this.#anyPath(), item: -1 });
   }
 
-  /** Another tool runs in a container of its own, and its output names the container. */
+  /** Adds a call of another tool. It runs in a container of its own and writes a file there. Its output names the container. */
   #toolOutput(): void {
     const item = this.#items.length;
     const container = "cntr_t1";
@@ -326,7 +331,7 @@ class Model {
     this.#items.push(...itemsOf(call, this.#index));
   }
 
-  /** Returns code or a command that reads an existing file. */
+  /** Returns a line of Python or a shell command that reads an existing file. */
   #readLine(container: string, isShell: boolean): string {
     const there = this.#conversation.files.filter((file) => file.container === container && !file.isGarbage);
     if (there.length === 0) return isShell ? "echo 2" : "print(2)";
@@ -340,7 +345,7 @@ class Model {
     return path;
   }
 
-  /** Chooses the conversation's container while it lives, a new container, or the container that the request names. */
+  /** Chooses the container of a call: one that an earlier call used, the one that the request names, or a new one. */
   #chooseContainer(agent: string | undefined): string {
     // Agents use containers of their own most of the time.
     const isShared = agent === undefined || this.#choices.isOneIn(5);
@@ -380,7 +385,7 @@ class Model {
     }
   }
 
-  /** Chooses a path from the pool, or the path of an existing file, which will be overwritten. */
+  /** Chooses any path, or the path of an existing file, which the call overwrites. */
   #pathToWrite(container: string): string {
     const there = this.#conversation.files.filter(
       (file) => file.container === container && file.source === "assistant" && !file.isGarbage,
@@ -451,7 +456,7 @@ class Model {
     return { mentions: [{ path, form: isFree ? form : FORMS[0]! }] };
   }
 
-  /** Mentions two existing files. May add a list entry whose path consists of their two paths. */
+  /** Returns a sentence that mentions two existing files. Sometimes adds a list entry whose path consists of both paths. */
   #pair(item: number): Sentence | undefined {
     const own = new Truths(this.#conversation.files, this.#facts)
       .filesAt(item)
@@ -466,7 +471,10 @@ class Model {
     return { mentions: [a, b].map(({ path }) => ({ path, form: BARE })) };
   }
 
-  /** Chooses the path that the model mentions: written, not written, in another container, or similar to such a path. */
+  /**
+   * Chooses the path that the model mentions. It is the path of a file that a call wrote, that a call failed to write, or that is
+   * in another container. Or it is similar to such a path, or new.
+   */
   #path(item: number): string {
     const { files } = this.#conversation;
     const real = files.filter(({ isGarbage }) => !isGarbage);
@@ -526,7 +534,7 @@ function wasByAgents({ turn }: Link): boolean {
   return turn !== undefined && turn.agents.size > 0;
 }
 
-/** Returns the containers that a text can mean if it comes before all calls, nearest first. */
+/** Returns the containers that a text can mean if it comes before all calls of its response, nearest first. */
 function knownBy(link: Link, explicit: string | undefined, turns: readonly Turn[]): string[] {
   const named = explicit === undefined ? [] : [explicit];
   const ofCalls = ({ calls }: Turn): string[] => calls.map(({ container }) => container).reverse();
@@ -618,7 +626,7 @@ function citation(file: WorldFile, filename: string, start: number, end: number)
   };
 }
 
-/** The text before a mention, the mention, and the text after it. */
+/** A form in which the model writes a mention. `write` returns the text before the mention, the mention and the text after it. */
 interface Form {
   write: (path: string, label: string) => [string, string, string];
   isName: boolean;
@@ -647,7 +655,7 @@ const FORMS: readonly Form[] = [
   around("", false, "-Datei"),
   around("the file saved in /mnt/data: ", true, ""),
 ];
-/** Paths on other machines and other systems. */
+/** Texts with a path on another machine or another system. Such a path is not a mention. */
 const DECOYS: readonly ((path: string) => string)[] = [
   (path) => `scp 10.0.0.5:${path} here`,
   (path) => `from node1.lan:${path} it came`,
@@ -661,7 +669,7 @@ const DECOYS: readonly ((path: string) => string)[] = [
 
 type Sentence = { decoy: string } | { mentions: { path: string; form: Form }[] };
 
-/** Joins sentences to a text and records the positions of the mentions. */
+/** Joins sentences into one text and records the positions of the mentions. */
 class TextWriter {
   text = "";
   readonly mentions: Mention[] = [];
@@ -672,7 +680,7 @@ class TextWriter {
     this.#choices = choices;
   }
 
-  /** Adds a web page and the API's citation of it, which may end one character after the text. */
+  /** Adds the URL of a web page, and a citation of the page by the API. The citation may end one character after the URL. */
   cite(): void {
     const start_index = this.#length;
     this.text += "📊 https://example.com/a";

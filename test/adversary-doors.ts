@@ -1,4 +1,7 @@
-/** The ways to read an invented conversation: with the `fetch`, the functions or a client, plain or streamed. */
+/**
+ * Reads an invented conversation in one of three ways, called doors: with `createFileCitationsFetch`, with the functions
+ * `repairResponse` and `repairResponseStream`, or with a client from `withFileCitations`. Each door reads plain or streamed.
+ */
 import OpenAI from "openai";
 import { vi } from "vitest";
 import {
@@ -21,7 +24,7 @@ export interface Reading {
   events?: StreamEvent[];
 }
 
-/** Reads a whole conversation in one of these ways. Yields the result of each turn that the client sees, in order. */
+/** Reads a whole conversation. Yields the result of each turn that this client makes, in order. */
 type Door = (conversation: Conversation, server: ListServer, isStreamed: boolean) => AsyncGenerator<Reading>;
 
 /** Waits for a promise. Advances the fake clock only if nothing else is left to wait for. */
@@ -43,7 +46,7 @@ export async function settled<Value>(work: Promise<Value>): Promise<Value> {
   return work;
 }
 
-/** Yields the events of a turn. Each item is complete on the server before its event is sent. */
+/** Yields the events of a turn. Tells the server that an item is complete right before it yields the item's last event. */
 async function* eventsOf({ response }: Turn, server: ListServer): AsyncGenerator<StreamEvent> {
   for (const event of withLongDeltas(streamOf(response.output))) {
     if (event.type === "response.output_item.done") server.complete(Number(event.output_index));
@@ -52,7 +55,7 @@ async function* eventsOf({ response }: Turn, server: ListServer): AsyncGenerator
   }
 }
 
-/** Returns the events with several words in each delta. With one event per word, most of the run time would go to events. */
+/** Joins up to six deltas of one word into one delta. With a delta for each word, most of the run time would go to events. */
 function* withLongDeltas(events: readonly StreamEvent[]): Generator<StreamEvent> {
   let words: StreamEvent[] = [];
   for (const event of events) {
@@ -66,7 +69,7 @@ function* withLongDeltas(events: readonly StreamEvent[]): Generator<StreamEvent>
   }
 }
 
-/** Returns the fake API of a conversation. */
+/** Returns a `fetch` that answers as the API does in this conversation, and `begin`, which starts a turn. */
 function apiOf({ turns }: Conversation, server: ListServer, isStreamed: boolean) {
   let turn: Turn | undefined;
   const wholeOf = ({ response }: Turn): Response => {

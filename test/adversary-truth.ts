@@ -1,6 +1,6 @@
 /**
- * Decides which file a mention in an invented conversation means, and which citations the rules allow. Long, as the rules for
- * paths, similar paths and names belong together.
+ * Decides which file a mention in an invented conversation means, and which citations the rules allow. This file is long because
+ * the rules for paths, similar paths and names belong together.
  *
  * There are three kinds of mentions. If a mention means one file, any other citation is wrong. If a mention means no file and
  * could not be mistaken for one, any citation is wrong. If the rules leave a mention undecided, one of a few files may be cited.
@@ -25,7 +25,7 @@ export interface Mention {
   /** The range, in code points. */
   start: number;
   end: number;
-  /** The path or the mere name that the model means, however the text writes it. */
+  /** What the model means, without the text's encoding: a path, or a name without a path. */
   path?: string;
   name?: string;
   /** The mention is a link's destination or has a scheme, so it offers the file to the user. */
@@ -62,9 +62,9 @@ export interface TurnFacts {
   retries: number;
 }
 
-/** Paths in folders that tools fill. */
+/** Matches a path in a folder that tools fill. A folder whose name begins with a dot counts as one. */
 export const FOLDERS_OF_OTHERS = /\/(?:\.[^/]*|__MACOSX|__pycache__|node_modules)\//;
-/** Prefixes that only an upload has. A short prefix, as in `file-q3-report.csv`, may be part of the name. */
+/** Matches a prefix that only an upload has. A short prefix, as in `file-q3-report.csv`, may be part of the file's own name. */
 const SURE_UPLOAD = /^(?:[0-9a-f]{32}|(?:file|assistant)-(?=[^-]*\d)[A-Za-z0-9]{20,})-/;
 const UPLOAD = /^(?:[0-9a-f]{32}|(?:file|assistant)-[A-Za-z0-9]+)-(.+)$/;
 
@@ -76,7 +76,7 @@ export function folderOf(path: string): string {
   return path.slice(0, path.lastIndexOf("/") + 1);
 }
 
-/** Returns the name of an upload before the API added the prefix. */
+/** Returns the name that an upload had before the API added a prefix. */
 export function formerName({ source, path }: WorldFile): string | undefined {
   return source === "user" ? UPLOAD.exec(nameOf(path))?.[1] : undefined;
 }
@@ -100,16 +100,16 @@ function likeness(path: string, file: WorldFile): "written" | "moved" | "upload"
   return isOneLevel ? "moved" : undefined;
 }
 
-/** Returns whether two paths in one text, each of which could mean `file`, may mean two different files. */
+/** Returns whether two paths in one text may mean two different files, although each of them could mean `file`. */
 function mayBeTwoFiles(path: string, other: string, file: WorldFile): boolean {
   const names = [nameOf(path), nameOf(file.path), formerName(file) ?? ""].map(fold);
   return names.includes(fold(nameOf(other))) && (other === file.path || fold(other) !== fold(path));
 }
 
-/** Code that writes a path which it does not spell as one string, or with a command that can write any path. */
+/** Matches code that does not spell the path that it writes as one string, and code that runs `cp`, which can write any path. */
 const UNSPELLED = /OUT|\{stem\}|\bcp /;
 
-/** Returns whether code contains a path that does not continue as a longer path. */
+/** Returns whether code contains a path, and not only as the beginning of a longer path. */
 function saysPath(code: string | null, path: string): boolean {
   const at = code?.indexOf(path) ?? -1;
   return at >= 0 && !/[\w.-]/.test(code!.charAt(at + path.length));
@@ -130,7 +130,10 @@ export class Truths {
     this.#turn = turn;
   }
 
-  /** `others`: the other mentions in the same text. They can show that a similar path means another file. */
+  /**
+   * Returns which file a mention in the text at `item` means. `others` are the paths and names of the other mentions in the same
+   * text: they can show that a similar path means another file.
+   */
   of(
     mention: Pick<Mention, "path" | "name" | "isHandedOver">,
     item: number,
@@ -169,7 +172,7 @@ export class Truths {
 
 /** Decides which files the mentions in one text mean. */
 class TextTruth {
-  /** The containers that the text can mean: those of its own agent first, and among them the nearest. */
+  /** The containers that the text can mean: those of its own agent first, and among them the one used last. */
   readonly containers: readonly string[];
   /** The containers in which only calls of other agents ran. */
   readonly #foreign: readonly string[];
@@ -202,7 +205,7 @@ class TextTruth {
     const holders = this.containers.filter((container) => this.#versions(container, path).length > 0);
     const [holder] = holders;
     if (holders.length > 1 && holders.every((container) => this.#foreign.includes(container))) {
-      // Several other agents have the file.
+      // Several containers of other agents have the file, so the path is ambiguous.
       return { allowed: [], isDemanded: false, isLoose: false };
     }
     const truth =
@@ -218,7 +221,7 @@ class TextTruth {
     const meant = versions.at(-1)!;
     const later = this.#writtenLater((file) => file.path === path);
     const nearer = this.containers.slice(0, this.containers.indexOf(holder));
-    // A call in a nearer container names the path, so the file in the farther container is an older one.
+    // A call in a nearer container names the path, so the file in the farther container is older and must not be cited.
     if (nearer.some((container) => this.#isSaid(path, container))) {
       return { allowed: later, isDemanded: false, isLoose: false };
     }
@@ -233,7 +236,7 @@ class TextTruth {
     if (!isNear)
       allowed.push(...this.#lookAlikes(path).filter(({ container }) => nearer.includes(container)));
     if (!this.#isOrdered) for (const other of holders) allowed.push(...this.#versions(other, path));
-    // The response wrote that path in another container, and here is only an older file.
+    // The response wrote the path in another container, and `holder` has only a file from before the response.
     const written = holders
       .filter((container) => container !== holder && this.#isSaid(path, container))
       .flatMap((container) => this.#versions(container, path).slice(-1))
@@ -304,7 +307,7 @@ class TextTruth {
     if (!isSure) return { meant: later.at(-1), allowed, isDemanded: false, isLoose: false };
     const kind = likeness(path, only);
     const isDemanded =
-      // A container that only a tool names does not prove that no other container has the exact path.
+      // If a tool's output names a container, there may be further containers, and one of them may have the exact path.
       this.#turn.outputs.size === 0 &&
       (isHandedOver || only.source === "assistant") &&
       (kind !== "moved" || nameOf(path) === nameOf(only.path)) &&
@@ -312,7 +315,7 @@ class TextTruth {
       ![path, only.path].some((one) => one.includes("%")) &&
       this.#isQuick &&
       this.containers[0] === only.container &&
-      // Without a call, similar paths count only after all lists have arrived.
+      // Without a call before the text, similar paths count only after all lists have arrived.
       (this.#callsBefore.length > 0 ? [only.container] : this.containers).every((id) =>
         this.#isComplete(id),
       ) &&
@@ -433,7 +436,7 @@ class TextTruth {
     return { ...truth, allowed, isLoose: truth.isLoose || isMoving || (later.length > 0 && !isAnnounced) };
   }
 
-  /** Returns all files that this turn's texts can reach and that have the name, another spelling of it, or had it formerly. */
+  /** Returns the files that this turn's texts can mean and whose name, or former name as an upload, is `name` in any spelling. */
   #relatives(name: string): WorldFile[] {
     const { calls, index } = this.#turn;
     const containers = new Set([...this.containers, ...calls.map(({ container }) => container)]);
@@ -492,7 +495,7 @@ class TextTruth {
     return turn === this.#turn.index && late > 0;
   }
 
-  /** Returns whether a repeated list request finally shows the file. */
+  /** Returns whether the file is late, but the allowed retries of the list request are enough to show it. */
   #isWaitedFor(file: WorldFile): boolean {
     return this.#isLate(file) && file.late <= this.#turn.retries && this.#callsBefore.length > 0;
   }
@@ -514,7 +517,7 @@ class TextTruth {
     return this.#callsBefore.length > 0 || this.#turn.isKnownOrdered;
   }
 
-  /** Whether no list of this turn is slow enough to use up the time that the other lists need. */
+  /** Whether all lists of this turn arrive or fail at once, so that none uses up the time that the others need. */
   get #isQuick(): boolean {
     return [...this.#turn.modes.values()].every((mode) => QUICK.has(mode));
   }

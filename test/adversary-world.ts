@@ -1,4 +1,4 @@
-/** The containers of an invented conversation: the files that calls wrote, and which of them the lists show at which time. */
+/** Simulates the containers of an invented conversation: the files in them, and which files a list shows at which time. */
 import type { ContainerFile } from "../src/index.js";
 import { type Asked, listPage } from "./upstream.js";
 
@@ -39,7 +39,7 @@ export class ListServer {
   #modes: ReadonlyMap<string, ListMode> = new Map();
   /** How many output items of the turn are complete. */
   #done = 0;
-  /** By container, for each list request of the turn: how many items were complete at the time of the request. */
+  /** For each container and each request for its list in this turn: how many items were complete at the time of the request. */
   #taken = new Map<string, number[]>();
   #pages = new Map<string, readonly ContainerFile[]>();
   #failed = new Set<string>();

@@ -1,5 +1,5 @@
 /**
- * Checks invented conversations, in which it is known which file each mention means. The test fails if another file is cited,
+ * Checks invented conversations, in which it is known which file each mention means. The test fails if a wrong file is cited,
  * or if a file that must be cited is not. ADVERSARY_RUNS sets the number of conversations, ADVERSARY_SEED the random seed. A
  * failure prints the smallest conversation that still fails. `npm run fuzz` checks 100,000 conversations.
  */
@@ -9,7 +9,7 @@ import { describe, faultsOf, summary } from "./adversary-check.js";
 import { conversationOf } from "./adversary-conversations.js";
 
 const RUNS = Number(process.env.ADVERSARY_RUNS ?? 2000);
-// A longer run uses a random seed. Otherwise the seed is fixed, so that results before and after a change are comparable.
+// With ADVERSARY_RUNS, the default seed is random. Otherwise it is 1, so that results before and after a change are comparable.
 const SEED = Number(
   process.env.ADVERSARY_SEED ?? (process.env.ADVERSARY_RUNS ? Math.floor(Math.random() * 2 ** 31) : 1),
 );

@@ -9,7 +9,7 @@ const files = (await readdir(src, { recursive: true })).filter((path) => path.en
 
 const page = await readFile(new URL("../docs/architecture.md", import.meta.url), "utf8");
 
-/** Reads the page's tree: two spaces per level, and a slash at the end of a folder. */
+/** Returns the paths in the page's tree. Each level is indented by two spaces, and a folder ends with a slash. */
 function readTree(): string[] {
   const tree = /^```\nsrc\/\n(.*?)^```$/ms.exec(page)![1]!;
   const folders: string[] = [];
@@ -126,7 +126,7 @@ it("docs/reliability.md names only existing tests", async () => {
   expect([...named].filter((name) => !tests.includes(`${name}.test.ts`))).toEqual([]);
 });
 
-it("a file of more than 300 lines gives the reason at its top: Long, as …", async () => {
+it("a file of more than 300 lines gives the reason at its top: This file is long because …", async () => {
   const silent: string[] = [];
   for (const folder of ["src", "test", "bench", "scripts"]) {
     const root = new URL(`../${folder}/`, import.meta.url);
@@ -134,8 +134,8 @@ it("a file of more than 300 lines gives the reason at its top: Long, as …", as
       if (!/\.(?:ts|mjs)$/.test(path) || path.includes("node_modules")) continue;
       const text = await readFile(new URL(path, root), "utf8");
       const [top = ""] = /^\/\*\*.*?\*\//s.exec(text) ?? [];
-      if (text.trimEnd().split("\n").length > 300 && !top.includes("Long, as "))
-        silent.push(`${folder}/${path}`);
+      const isExplained = top.replaceAll(/\s*\n \* /g, " ").includes("This file is long because ");
+      if (text.trimEnd().split("\n").length > 300 && !isExplained) silent.push(`${folder}/${path}`);
     }
   }
   expect(silent).toEqual([]);

@@ -1,4 +1,7 @@
-/** Setup for tests of the command `ask`: a temporary folder, and an emulator with the environment that points to it. */
+/**
+ * Setup for tests of the commands `ask`, `download` and `doctor`: a temporary folder, and an emulator with the environment
+ * variables that make a command use it.
+ */
 import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -13,7 +16,10 @@ import {
 /** The temporary folder of the current test. */
 export let folder: string;
 
-/** Gives each test of a file a temporary folder. Each file must call it, because files share this module. */
+/**
+ * Gives each test of a file a temporary folder. Each test file must call this function: the test files share this module, so
+ * hooks outside of a function would run for one file only.
+ */
 export function useFolder(): void {
   beforeEach(async () => {
     folder = await mkdtemp(join(tmpdir(), "ask-test-"));

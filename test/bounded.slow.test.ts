@@ -1,4 +1,4 @@
-/** The memory of earlier responses stays bounded: the oldest entries are dropped. */
+/** Tests that memory use is bounded: the memory of earlier responses drops its oldest entries, and replaced items are freed. */
 import { setFlagsFromString } from "node:v8";
 import { runInNewContext } from "node:vm";
 import { describe, expect, it } from "vitest";
@@ -11,7 +11,7 @@ function upTo(count: number): number[] {
   return Array.from({ length: count }, (_, number) => number);
 }
 
-describe("the memory of earlier responses, after a million", () => {
+describe("the memory of earlier responses, after a million entries", () => {
   const BOUND = 5000;
 
   it("has the containers of the latest 5,000 ids only", () => {
@@ -40,7 +40,7 @@ describe("the memory of earlier responses, after a million", () => {
     expect(known).toHaveLength(200);
   });
 
-  it("drops a list that alone has more files than that, and keeps the next one", () => {
+  it("drops a list that alone has more than 200,000 files, and keeps the next list", () => {
     const memory = new ContainerMemory();
     memory.rememberFiles(
       "cntr_1",
@@ -79,7 +79,7 @@ describe("the items of a response that never ends", () => {
     expect(items.all).toHaveLength(100);
   });
 
-  it("have a shared id only as long as two items have it", () => {
+  it("are refused for a shared id only as long as two items have it", () => {
     const items = new ResponseItems(["/mnt/data"]);
     items.note(0, { id: "msg_1", type: "message" });
     items.note(1, { id: "msg_1", type: "message" });

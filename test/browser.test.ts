@@ -85,7 +85,7 @@ describe.skipIf(hasNoChromium)("an answer in Chromium", () => {
     for (const server of servers) await server.close();
   });
 
-  it("has one link per file with the file's name, and no element from a file name", async () => {
+  it("has one link per file except the image, and no element from a file name", async () => {
     const labels = await page.locator("a").allTextContents();
     expect(labels).toEqual(["the plan", ...Object.keys(FILES).slice(1, -1)]);
     expect(await page.locator("img").count()).toBe(1);

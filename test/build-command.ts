@@ -9,7 +9,8 @@ const root = new URL("../", import.meta.url).pathname;
 const runs = join(root, "node_modules/.command");
 
 /**
- * Builds into a new folder, as several test runs may be active. The folder has `package.json` where the package has it.
+ * Builds into a new folder, because several test runs may be active at once. With coverage, the folder is always the same and is
+ * emptied first. The folder also gets `package.json`, at the same place as in the package.
  *
  * @returns the function that removes the folder.
  */
@@ -35,7 +36,7 @@ export default async function setup({ config }: TestProject): Promise<() => Prom
     entryPoints: targets.map((path) => path.replace(/^\.\/dist\/(.*)\.js$/, "src/$1.ts")),
     outbase: "src",
     outdir: join(folder, "dist"),
-    // Bundled as in scripts/build.mjs: hundreds of tests start the command, and few files load faster.
+    // Bundled as in scripts/build.mjs: hundreds of tests start the command, and a few files load faster than many.
     bundle: true,
     splitting: true,
     external: Object.keys({ ...dependencies, ...peerDependencies }),

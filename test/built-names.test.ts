@@ -1,6 +1,6 @@
 /**
- * Names without a path that the code builds, in a message that names a root: "Saved in /mnt/data: dist_1.png". Each output is
- * repaired plain and streamed, with the same result.
+ * Tests names without a path that code builds, as in `f'/mnt/data/dist_{n}.png'`. A message that names a root can mention them:
+ * "Saved in /mnt/data: dist_1.png". Each output is repaired plain and streamed, with the same result.
  */
 import { describe, expect, it } from "vitest";
 import {
@@ -21,7 +21,10 @@ const older = (path: string, more: Partial<ContainerFile> = {}) =>
   file(path, { id: "older", created_at: OLD, ...more });
 const upload = (path: string) => older(path, { source: "user" });
 
-/** Returns `id@covered text` of the citations, the reasons and the number of list requests. */
+/**
+ * Repairs an output plain and streamed, and checks that both have the same result. Returns the citations as `id@text`, the
+ * uncited mentions as `reason:text`, and the number of list requests.
+ */
 async function repaired(
   output: Record<string, unknown>[],
   files: readonly ContainerFile[],
@@ -122,7 +125,7 @@ describe("a root and a name in two parts of one message", () => {
     expect(await repaired(output, [written])).toMatchObject({ ids: [] });
   });
 
-  it("causes no list request without a name", async () => {
+  it("cause no list request if no part names the root", async () => {
     expect(await repaired([call(CODE), message("Saved.", "dist_0.png")], [written])).toEqual({
       ids: [],
       reasons: [],
@@ -130,7 +133,7 @@ describe("a root and a name in two parts of one message", () => {
     });
   });
 
-  it("does not need the output in the final event of the stream", async () => {
+  it("count together even if the final event of the stream has no output", async () => {
     const texts = ["dist_0.png is ready.", "I saved it in /mnt/data."];
     const events = streamOf([call(CODE), message(...texts)]).map((event) =>
       event.type === "response.completed" ? { ...event, response: response([]) } : event,
@@ -146,7 +149,7 @@ describe("a root and a name in two parts of one message", () => {
 it.each([
   ["in the same part", ["See [it](dist_0.png). It is in /mnt/data."]],
   ["in a later part", ["See [it](dist_0.png).", "It is in /mnt/data."]],
-])("a link to such a name is cited and gets no note, with the root %s", async (_, texts) => {
+])("a link to a name that code builds is cited and gets no note, with the root %s", async (_, texts) => {
   const files = [inFolder, older("/mnt/data/old/dist_0.png")];
   const links = { toUrl: () => "https://f.test/1", onMissing: () => "GONE" };
   const output = [call(CODE), message(...texts)];

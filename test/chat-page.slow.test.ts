@@ -9,7 +9,7 @@ import { afterAll, beforeAll, describe, expect, it, onTestFinished } from "vites
 import { script, startWith } from "./chat.js";
 import { hasNoChromium, launchChromium } from "./chromium.js";
 
-/** Returns a promise and the function that resolves it. A stream of the emulator waits for the promise. */
+/** Returns a promise for which the emulator's stream waits, and the function that resolves the promise. */
 function hold() {
   let release = () => {};
   const held = new Promise<void>((resolve) => {
@@ -25,7 +25,7 @@ describe.skipIf(hasNoChromium)("the chat in Chromium", () => {
   });
   afterAll(() => browser?.close());
 
-  /** Opens the chat. `problems` are messages of the console, errors of scripts, and requests that fail. */
+  /** Opens the chat in a new page. `problems` collects console messages, script errors and failed requests. */
   async function open(url: string, viewport = { width: 760, height: 800 }, deviceScaleFactor = 1) {
     const page = await browser.newPage({ viewport, deviceScaleFactor });
     onTestFinished(() => page.close());
@@ -48,7 +48,7 @@ describe.skipIf(hasNoChromium)("the chat in Chromium", () => {
     await page.locator(".answer[id]:not([aria-busy])").nth(position).waitFor();
   }
 
-  /** Returns what stands for files in an answer: the texts and URLs of links, images and dead images. */
+  /** Returns each link, each image and each placeholder for an image in an answer, as `text: URL`. */
   function filesIn(page: Page): Promise<string[]> {
     return page.locator(".answer").evaluate((answer) =>
       [...answer.querySelectorAll("a, img, .dead")].map((element) => {
@@ -126,7 +126,7 @@ describe.skipIf(hasNoChromium)("the chat in Chromium", () => {
     await complete(page);
     expect(await filesIn(page)).toEqual(DEAD);
 
-    // The link is as dead as the model wrote it: a click neither downloads anything nor leaves the page.
+    // The link has the model's URL, which does not work: a click neither downloads anything nor leaves the page.
     expect(problems).toEqual([]);
     page.on("download", () => problems.push("a download"));
     const failing = page.waitForEvent("requestfailed");
@@ -143,7 +143,7 @@ describe.skipIf(hasNoChromium)("the chat in Chromium", () => {
     expect(asked.map(({ path }) => path)).toEqual(["/v1/responses"]); // the model was asked once
   });
 
-  it("streams an answer without the library, and shows it as the switch says when it is complete", async () => {
+  it("streams an answer without the library, and shows the complete answer as the switch says then", async () => {
     const { held, release } = hold();
     const { url } = await startWith({
       script,
@@ -176,7 +176,7 @@ describe.skipIf(hasNoChromium)("the chat in Chromium", () => {
     const { page, problems, without, withLibrary, question } = await open(url, { width: 390, height: 700 });
     const width = () => page.evaluate(() => document.documentElement.scrollWidth);
     const focused = (element: Locator) => element.evaluate((one) => one === document.activeElement);
-    /** Whether the element with the focus, or its label, has an outline. */
+    /** Returns whether the element with the focus, or its label, has an outline. */
     const isOutlined = () =>
       page.evaluate(() => {
         const { activeElement } = document;
@@ -216,7 +216,7 @@ describe.skipIf(hasNoChromium)("the chat in Chromium", () => {
     expect(problems).toEqual([]);
   });
 
-  it("escapes HTML and unsafe links of the model, and loads no image of another server", async () => {
+  it("escapes HTML and unsafe links of the model, and loads no image from another server", async () => {
     const text = "<img src=x onerror=alert(1)> [x](javascript:alert(1)) ![y](https://other.invalid/y.png)";
     const { url } = await startWith({ script: () => [{ type: "message", text }] });
     const { page, problems, askButton } = await open(url);
@@ -229,7 +229,7 @@ describe.skipIf(hasNoChromium)("the chat in Chromium", () => {
     expect(problems).toEqual([]);
   });
 
-  it("shows an error below what was written", async () => {
+  it("shows an error below the text that arrived before it", async () => {
     const { url } = await startWith({
       script: () => [
         { type: "message", text: "It begins." },
@@ -243,7 +243,7 @@ describe.skipIf(hasNoChromium)("the chat in Chromium", () => {
     expect(problems).toEqual([]);
   });
 
-  it.runIf(process.env.SCREENSHOT)("has a picture of both states side by side", async () => {
+  it.runIf(process.env.SCREENSHOT)("takes a picture of an answer in both states", async () => {
     const size = { width: 480, height: 768 };
     const { url } = await startWith({ script });
     const { page, without, askButton } = await open(url, size, 1.25);

@@ -10,10 +10,10 @@ import { commandFolder, startScript } from "./command.js";
 const folder = pathToFileURL(`${await mkdtemp(join(commandFolder, "chat-"))}/`);
 await cp(new URL("../examples/chat/", import.meta.url), folder, { recursive: true });
 
-/** What the example's emulated model does. */
+/** The script of the example's emulated model. */
 export const { script }: { script: Script } = await import(new URL("emulated.mjs", folder).href);
 
-/** Starts the chat until the test ends. Returns the first line that it prints, and the URL in it. */
+/** Starts the chat, and stops it when the test ends. Returns the first line that the chat prints, and the URL in that line. */
 export async function startChat(env: Record<string, string> = {}): Promise<{ url: string; line: string }> {
   const line = await startScript(new URL("server.mjs", folder), { PATH: process.env.PATH, ...env });
   return { line, url: /http:\/\/\S+/.exec(line)![0] };

@@ -1,4 +1,4 @@
-/** The command's API client: reads the environment like the SDK, and retries requests. */
+/** Tests the command's API client, which reads the environment like the SDK and retries requests. */
 import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
 import { Api, apiOf } from "../src/cli/api.js";
 import { listFilesFrom } from "../src/containers/listing.js";
@@ -11,7 +11,7 @@ afterEach(() => {
   vi.unstubAllGlobals();
 });
 
-/** An API that gives these responses in turn. Records the requests and their times. */
+/** Builds an API client that gets these responses or errors, one for each request. Records the requests and their times. */
 function answering(...answers: (Response | Error)[]): { api: Api; requests: Request[]; times: number[] } {
   const requests: Request[] = [];
   const times: number[] = [];
@@ -30,7 +30,7 @@ const found = (): Response => Response.json({ id: "resp_1" });
 const refused = (status: number, headers = {}): Response =>
   Response.json({ error: { message: "not with sk-secret" } }, { status, headers });
 
-/** Runs the fake timers. Returns the value or the error of a promise. */
+/** Runs the fake timers until none is left. Returns the value or the error of a promise. */
 async function settled<Value>(promise: Promise<Value>): Promise<Value | Error> {
   const outcome = promise.catch((error: Error) => error);
   await vi.runAllTimersAsync();
@@ -80,7 +80,7 @@ describe("a request", () => {
     expect(times[1]! - times[0]!).toBeGreaterThanOrEqual(20_000);
   });
 
-  it("for a list is retried after Retry-After, and its error does not repeat the response", async () => {
+  it("for a list is retried after the time in Retry-After, and its error does not repeat the response", async () => {
     const page = Response.json({ object: "list", data: [], has_more: false });
     const { api, times } = answering(refused(429, { "retry-after": "20" }), page);
     const source = listFilesFrom(api, { retries: 2, timeoutMs: 60_000 });

@@ -1,4 +1,4 @@
-/** What `ask` does when something fails: messages, partial output and exit codes. */
+/** Tests what `ask` does when something fails: its messages, partial output and exit codes. */
 import { spawn } from "node:child_process";
 import { readdir, writeFile } from "node:fs/promises";
 import { join } from "node:path";
@@ -37,7 +37,7 @@ describe("a failure", () => {
     expect(emulator.requests).toEqual([]);
   });
 
-  it("does not print a wrong key", async () => {
+  it("does not print a key that the API refuses", async () => {
     const { env } = await serve({
       intercept: ({ headers }) =>
         Response.json(

@@ -1,4 +1,4 @@
-/** Runs `ask` as a user does: the response and its files, as JSON and on a terminal. */
+/** Runs `ask` as a user does. Tests how it prints the response and saves the files, also with --json and on a terminal. */
 import { spawn } from "node:child_process";
 import { readdir, readFile, writeFile } from "node:fs/promises";
 import { join } from "node:path";

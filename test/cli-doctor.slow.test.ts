@@ -1,4 +1,4 @@
-/** Runs `doctor` as a user does: what it prints, its exit codes, its question, and the recording. */
+/** Runs `doctor` as a user does. Tests what it prints, its exit codes, the question that it asks first, and the recording. */
 import { spawn } from "node:child_process";
 import { mkdir, readdir, readFile, writeFile } from "node:fs/promises";
 import { join } from "node:path";
@@ -67,7 +67,7 @@ describe("with the emulator", () => {
     expect(stdout).not.toContain("wrong-secret");
   });
 
-  it("finds the openai of the current folder", async () => {
+  it("checks the version of the openai package in the current folder", async () => {
     await mkdir(join(folder, "node_modules/openai"), { recursive: true });
     await writeFile(join(folder, "node_modules/openai/package.json"), JSON.stringify({ version: "4.1.0" }));
     const { code, stdout } = await run(["doctor", "--emulate"], { cwd: folder });
@@ -175,7 +175,7 @@ describe("on a terminal", () => {
     ["\n", 1],
     ["\u0004", 1], // Ctrl-D
     ["\u0003", 130], // Ctrl-C
-  ])("says what it will spend and asks: %j", async (answer, exitCode) => {
+  ])("says what the checks will cost, and asks before it starts: answer %j", async (answer, exitCode) => {
     const { emulator, env } = await serve({ script: doctorModel() });
     const { code, shown } = await typing(answer, env);
     expect(code).toBe(exitCode);
@@ -243,7 +243,7 @@ describe("a check", () => {
     ["a bb ccc", 4, ["a bb", "ccc"]],
     ["a-long-word b", 4, ["a-lo", "ng-w", "ord", "b"]],
     ["  ", 4, []],
-  ])("%j in %d columns", (text, width, lines) => {
+  ])("is wrapped between words if possible: %j in %d columns", (text, width, lines) => {
     expect(wrapped(text, width)).toEqual(lines);
   });
 });

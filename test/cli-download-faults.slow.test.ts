@@ -1,4 +1,4 @@
-/** What `download` does when something fails, and behind gateways. */
+/** Tests `download` when something fails, and with an API behind a gateway. */
 import { readdir, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { describe, expect, it } from "vitest";
@@ -22,7 +22,7 @@ describe("a failure", () => {
     expect(await readdir(folder)).toEqual([]);
   });
 
-  it("does not print a wrong key", async () => {
+  it("does not print a key that the API refuses", async () => {
     const { emulator, env } = await serve();
     const { id } = emulator.createContainer({ files: { "a.csv": "1" } });
     const { code, stderr } = await run(["download", id], { env: { ...env, OPENAI_API_KEY: "sk-other" } });
@@ -98,7 +98,7 @@ describe("through a gateway", () => {
     ["one whose ids have a space", { ids: idsOf("sbx/pod 1"), nativeIdsInLists: true }, /pod 1/],
     ["one whose ids contain .., ? and #", { ids: idsOf("a/../../b?c#d"), nativeIdsInLists: true }, /#d$/],
   ])(
-    "%s: lists and saves by the gateway's id, even if the list names another one",
+    "%s: lists and saves by the gateway's container id, even if the list has another id",
     async (_, gateway, form) => {
       const { id, listed, saved, paths } = await download(gateway, "*.csv");
       expect(id).toMatch(form);

@@ -1,4 +1,4 @@
-/** Runs `download` as a user does: lists and saves the files of a container. */
+/** Runs `download` as a user does, to list and save the files of a container. */
 import { readdir, readFile, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { describe, expect, it } from "vitest";
@@ -10,7 +10,7 @@ useFolder();
 const NOW = Date.UTC(2026, 10, 29, 3, 5);
 const UTC = { TZ: "UTC" };
 
-/** An emulator with one container. */
+/** Starts an emulator and creates a container with these files. */
 async function container(files: Record<string, string>, options: Parameters<typeof serve>[0] = {}) {
   const { emulator, env } = await serve({ now: () => NOW, ...options });
   return { emulator, container: emulator.createContainer({ files }), env: { ...env, ...UTC } };
@@ -125,7 +125,7 @@ describe("FILE", () => {
     expect(JSON.parse(stdout)).toHaveLength(2);
   });
 
-  it("that matches nothing is reported with exit code 1, and the others are listed", async () => {
+  it("that matches nothing is reported with exit code 1, and the matches of the other patterns are listed", async () => {
     const { container: it, env } = await container(FILES);
     const { code, stdout, stderr } = await run(["download", it.id, "*.xlsx", "plan.docx"], { env });
     expect(code).toBe(1);
@@ -239,7 +239,7 @@ describe("with --out", () => {
     expect(await readdir(folder)).toEqual([]);
   });
 
-  it("shows a bar on a terminal", async () => {
+  it("shows a progress bar on a terminal", async () => {
     const { container: it, env } = await container({ "a.csv": "x".repeat(300_000) });
     const { code, shown } = await runOnTerminal(["download", it.id, "--out", "."], { env, cwd: folder });
     expect(code).toBe(0);

@@ -1,4 +1,4 @@
-/** `repair` as a filter: if an input is split over several processes, the output has the same bytes as from one run. */
+/** Tests `repair` as a filter: if an input is split over several processes, their joined outputs equal the output of one run. */
 import { execFile, execFileSync } from "node:child_process";
 import { mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
@@ -30,7 +30,7 @@ beforeAll(async () => {
 });
 afterAll(() => rm(folder, { recursive: true }));
 
-/** Responses with and without their citation, and records that are not responses. Some parts start with such a record. */
+/** Responses with and without their citation, and records that are not responses. Some blocks start with such a record. */
 const stored = Array.from({ length: 700 }, (_, n) => {
   if (n % 11 === 3) return `${JSON.stringify(responseOf(n)).slice(0, 40 + n)}\n`;
   if (n % 13 === 5) return "\n";
@@ -56,7 +56,7 @@ describe.skipIf(!isThere && !process.env.CI)("GNU parallel", () => {
     ],
     ["in many blocks", () => inBlocks("60k"), stored.length],
     ["in blocks of about one line", () => inBlocks("1k"), 12],
-  ])("gives the bytes of one run %s", async (_, code, count) => {
+  ])("gives the same bytes as one run %s", async (_, code, count) => {
     const input = stored.slice(0, count).join("");
     await writeFile(at("responses.jsonl"), input);
     const whole = await run(["repair", "--files", at("list.json")], { input });

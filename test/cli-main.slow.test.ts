@@ -1,4 +1,4 @@
-/** The command as a whole: its help and version, `demo`, and all commands without the package `openai`. */
+/** Tests the command as a whole: its help and version, `demo`, and several commands without the package `openai`. */
 import { execFile } from "node:child_process";
 import { readFileSync } from "node:fs";
 import { mkdtemp, rm } from "node:fs/promises";
@@ -72,7 +72,7 @@ describe("without the openai package", () => {
   const register = `import { register } from "node:module"; register(${JSON.stringify(`data:text/javascript,${encodeURIComponent(hooks)}`)});`;
   const env = { NODE_OPTIONS: `--import=data:text/javascript,${encodeURIComponent(register)}` };
 
-  it("all commands run except the demo, which says what to install", async () => {
+  it("ask and repair run, and the demo says what to install", async () => {
     expect(await run(["ask", "A report", "--emulate"], { env, cwd: folder })).toMatchObject({
       code: 0,
       stderr: "",

@@ -1,4 +1,4 @@
-/** Two runs never write the same output: the second run is refused, and only one run takes over the lock of a dead run. */
+/** Tests that two runs never write the same output: the second is refused, and only one takes over the lock of a dead run. */
 import { spawn, spawnSync } from "node:child_process";
 import { readlinkSync } from "node:fs";
 import { access, mkdir, mkdtemp, readdir, readFile, rm, symlink, writeFile } from "node:fs/promises";
@@ -16,7 +16,7 @@ const expected = lines(NUMBERS.map((n) => responseOf(n, { cited: true })));
 
 let folder: string;
 let server: ListeningServer;
-/** Lets the API answer the request for `HANGING`. */
+/** Lets the API answer the request for the list of the container with the number `HANGING`. */
 let open: () => void;
 let isReached: Promise<void>;
 const at = (name: string): string => join(folder, name);
@@ -49,7 +49,7 @@ afterEach(async () => {
   await rm(folder, { recursive: true });
 });
 
-/** Starts `repair in.jsonl` in a child process. It waits for the list of container number `HANGING` until the test calls `open`. */
+/** Starts `repair in.jsonl` in a child process, which waits for the list of container `HANGING` until the test calls `open`. */
 function start(...args: string[]): { kill(signal: NodeJS.Signals): void; ended: Promise<Run> } {
   const env = { ...environment(), OPENAI_API_KEY: "sk-1", OPENAI_BASE_URL: server.baseURL };
   const child = spawn(process.execPath, [main, "repair", at("in.jsonl"), ...args], {
@@ -97,7 +97,7 @@ const lockOf = (holder: object): string =>
 const deadLock = (): string => lockOf({ pid: spawnSync(process.execPath, ["--version"]).pid });
 
 describe("while a run writes an output", () => {
-  it("refuses a second one that starts at the same time, and writes each line once", async () => {
+  it("refuses a second run that starts at the same time, and writes each line once", async () => {
     const runs = await race(2);
     expect(runs.map(({ code }) => code).sort()).toEqual([0, 2]);
     expect(runs.find(({ code }) => code === 2)!.stderr).toMatch(
@@ -106,7 +106,7 @@ describe("while a run writes an output", () => {
     await expectDone();
   });
 
-  it("refuses one with a link to the output, one without --resume, and one with the same report", async () => {
+  it("refuses a run with a link to the output, a run without --resume, and a run with the same report", async () => {
     await mkdir(at("real"));
     await symlink(at("real"), at("folder"));
     await symlink(join("folder", "out"), at("link")); // the file does not exist yet
@@ -205,7 +205,7 @@ describe("a dead run's lock", () => {
   });
 });
 
-describe("a lock that may be alive is not changed, and the error names it:", () => {
+describe("a lock whose run may be alive is not changed, and the error names it:", () => {
   it.each([
     [
       "of another host",

@@ -1,4 +1,4 @@
-/** The options of `repair`: file lists, reports, the API, wrong use, and pipes to other programs. */
+/** Tests the options of `repair`, its requests to the API, its errors for wrong use, and pipes to other programs. */
 import { execFile, spawn } from "node:child_process";
 import { readFile, writeFile } from "node:fs/promises";
 import { promisify } from "node:util";
@@ -221,7 +221,7 @@ describe("wrong use", () => {
     ["--resume without --out", () => ["-", "--resume"], /--out/],
     ["a concurrency of 0", () => ["-", "--concurrency", "0"], /whole number, 1 or more/],
     ["an unknown option", () => ["--nothing"], /unknown option/],
-  ])("is %s", async (_, args, message) => {
+  ])("exits with 2 for %s", async (_, args, message) => {
     const before = await readFile(list, "utf8");
     const { code, stdout, stderr } = await run(["repair", "--files", list, ...args()]);
     expect({ code, stdout }).toEqual({ code: 2, stdout: "" });

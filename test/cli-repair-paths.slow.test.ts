@@ -1,4 +1,4 @@
-/** The inputs and outputs of `repair`: files, pipes and devices. Wrong use writes nothing. */
+/** Tests files, pipes and devices as inputs and outputs of `repair`, and that wrong use of the command writes nothing. */
 import { execFile } from "node:child_process";
 import { link, mkdtemp, readdir, readFile, symlink, writeFile } from "node:fs/promises";
 import { join } from "node:path";
@@ -39,7 +39,7 @@ describe("wrong use does not change the output:", () => {
     expect(await readFile(at("out"), "utf8")).toBe("what the last run wrote");
   });
 
-  it("and does not create one", async () => {
+  it("and does not create an output", async () => {
     const empty = await mkdtemp(join(folder, "empty-"));
     const args = ["--files", list, "--out", join(empty, "out"), "--report", join(empty, "nowhere/report")];
     expect(await run(["repair", ...args], { input })).toMatchObject({ code: 2, stdout: "" });

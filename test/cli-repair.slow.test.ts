@@ -78,7 +78,7 @@ describe("every shape keeps its form and gets its citations", () => {
     const named = await run(["repair", "--files", list, at("input"), "--out", at("output")]);
     expect(named).toMatchObject({ code: 0, stdout: "" });
     expect(await readFile(at("output"), "utf8")).toBe(expected);
-    // A complete input keeps its bytes.
+    // An input that lacks no citation keeps its bytes.
     expect((await run(["repair", "--files", list], { input: expected })).stdout).toBe(expected);
   });
 
@@ -189,7 +189,7 @@ describe("a record that is not a response", () => {
     expect(parsed(await readFile(at("report"), "utf8"))).toMatchObject([{ line: 1 }, { line: 9 }]);
   });
 
-  it("is also written unchanged as the first one", async () => {
+  it("is also written unchanged if it is the first record", async () => {
     for (const first of [
       ...broken,
       Buffer.from("["),
@@ -228,7 +228,7 @@ describe("8 MB of blank lines", () => {
   it.each([
     ["at the beginning", ""],
     ["between two responses", lines([responseOf(1)])],
-  ])("%s take no memory and are written unchanged", async (_, first) => {
+  ])("%s are written unchanged with a heap of 40 MB", async (_, first) => {
     const blank = "\n".repeat(8e6);
     const broken = "{"; // stderr has the line number of this record
     const { code, stdout, stderr } = await run(["repair", "--files", list], {

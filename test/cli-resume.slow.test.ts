@@ -1,6 +1,6 @@
 /**
- * A killed run of `repair` can be resumed, and no line is written twice or in part. Long, as each way in which an input can
- * change has its own test.
+ * Tests that a killed run of `repair` can be resumed, and that no line is written twice or in part. This file is long because
+ * each way in which an input can change has its own test.
  */
 import { spawn } from "node:child_process";
 import { appendFile, mkdtemp, readFile, rm, truncate, utimes, writeFile } from "node:fs/promises";
@@ -131,7 +131,7 @@ async function partsRead(): Promise<Record<string, unknown>[]> {
   return [...milestone.done, ...(milestone.current ? [milestone.current] : [])];
 }
 
-/** Removes the inputs' size and time from the progress file, because earlier versions did not write them. */
+/** Removes the inputs' size and time from the progress file, so that it is like the file of an earlier version. */
 async function makeProgressOld(): Promise<void> {
   const progress = JSON.parse(await readFile(at("out.progress"), "utf8"));
   for (const part of [...progress.milestone.done, progress.milestone.current]) {
@@ -154,13 +154,13 @@ describe("the progress file", () => {
     expect(events).toEqual({ bytes: length, sha256, size: length, mtime: THEN.getTime() });
   });
 
-  it("holds both for the current input", async () => {
+  it("holds the size and the time of the current input", async () => {
     await utimes(at("in.jsonl"), THEN, THEN);
     await killed([at("in.jsonl"), "--out", at("out")]);
     expect(await partsRead()).toMatchObject([{ size: Buffer.byteLength(input), mtime: THEN.getTime() }]);
   });
 
-  it("holds neither for a pipe", async () => {
+  it("holds no size and no time for a pipe", async () => {
     await killed(["--out", at("out")], input);
     const [part] = await partsRead();
     expect(part).toHaveProperty("sha256");
@@ -168,7 +168,7 @@ describe("the progress file", () => {
     expect(part).not.toHaveProperty("mtime");
   });
 
-  it("may be from an earlier version that wrote neither", async () => {
+  it("may be from an earlier version that wrote no size and no time", async () => {
     await killed([at("in.jsonl"), "--out", at("out")]);
     await makeProgressOld();
     expect(await run(["repair", at("in.jsonl"), "--out", at("out"), "--resume"], { env })).toMatchObject({
@@ -233,7 +233,7 @@ describe("a changed input", () => {
     expect(asked.filter((n) => n === 0)).toHaveLength(1); // it resumed
   });
 
-  it("is refused with its size and time before and now, the accepted changes and a remedy", async () => {
+  it("is refused with a message that gives its size and time before and now, the accepted changes and a remedy", async () => {
     const [before, now] = [new Date("2025-09-11T15:12:47.000Z"), new Date("2025-09-12T08:00:00.500Z")];
     await utimes(at("in.jsonl"), before, before);
     await killed([at("in.jsonl"), "--out", at("out")]);
@@ -251,7 +251,7 @@ describe("a changed input", () => {
     );
   });
 
-  it("is refused without its earlier size and time if the progress file lacks them", async () => {
+  it("is refused with a message without its earlier size and time if the progress file lacks them", async () => {
     await killed([at("in.jsonl"), "--out", at("out")]);
     await makeProgressOld();
     await writeFile(at("in.jsonl"), "{}");

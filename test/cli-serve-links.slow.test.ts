@@ -1,4 +1,4 @@
-/** Runs `serve --links` as a user does: what it prints, restarts, signals and wrong use. */
+/** Runs `serve --links` as a user does. Tests what it prints, restarts, signals and wrong use. */
 import { describe, expect, it } from "vitest";
 import { run, type Serving, serve } from "./command.js";
 import { answerOf, containerOf, ENV, linkIn, newFolder, OWN_KEY, post, SECRET } from "./linked-proxy.js";
@@ -49,7 +49,7 @@ describe("serve --links", () => {
     [["--expires", "12h"], "open for 12 hours"],
     [["--expires", "90s"], "open for 90 seconds"],
     [["--expires", "never"], "which never expire"],
-  ])("says how long kept files open: %j", async (args, says) => {
+  ])("says how long links to kept files work: %j", async (args, says) => {
     const keep = await newFolder();
     const { start } = await setUp(["https://files.example.com/", "--keep", keep, ...args]);
     const serving = await start();
@@ -59,7 +59,7 @@ describe("serve --links", () => {
     );
   });
 
-  it("leads to localhost if it listens on all addresses", async () => {
+  it("writes links to localhost if it listens on all addresses", async () => {
     const { upstream } = await listenEmulator();
     const serving = await serve(["--upstream", upstream, "--host", "0.0.0.0", "--links"], ENV);
     await serving.said(/links: http:\/\/localhost:\d+\/files\/…,/);
@@ -71,7 +71,7 @@ describe("serve --links", () => {
     const { start, emulator } = await setUp(["https://files.example.com", "--keep", keep]);
     const first = await start();
     const text = await answerOf(first);
-    expect(await stop(first)).toBe(0); // it waits for the copy
+    expect(await stop(first)).toBe(0); // the process waits until the file is copied
     emulator.expireContainer(containerOf(emulator));
     const second = await start();
     const opened = await fetch(second.url + new URL(linkIn(text)).pathname);

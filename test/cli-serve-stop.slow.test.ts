@@ -1,4 +1,4 @@
-/** What `serve` does when it is stopped during a response, and when it is used wrongly: messages and exit codes. */
+/** Tests the messages and exit codes of `serve` when it is stopped during a response, and when it is used wrongly. */
 import OpenAI from "openai";
 import { describe, expect, it } from "vitest";
 import { run, serve } from "./command.js";
@@ -6,7 +6,7 @@ import { FOUND, gate, KEY, listenEmulator, REQUEST } from "./serving.js";
 import { cited } from "./upstream.js";
 
 describe("serve, when stopped", () => {
-  /** Starts a stream that stops in the middle until `goOn` is opened. */
+  /** Starts a stream that pauses in the middle until the test calls `goOn.open`. */
   async function begin(args: readonly string[] = []) {
     const goOn = gate();
     const { upstream } = await listenEmulator({
@@ -54,7 +54,8 @@ describe("serve, when stopped", () => {
     const { serving, read } = await begin();
     serving.child.kill();
     await serving.said(/waiting/);
-    // npx forwards a signal, so a signal right after the first counts as the first. This sends signals until one counts.
+    // npx forwards signals, so the process may get one signal twice. Therefore `serve` ignores a signal right after the first
+    // one. The test sends signals until one counts as the second.
     const again = setInterval(() => serving.child.kill(), 20);
     expect(await serving.ended).toBe(1);
     clearInterval(again);

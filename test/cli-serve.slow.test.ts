@@ -1,4 +1,4 @@
-/** Runs `serve` as a user does: with several clients, and with its request log. */
+/** Runs `serve` as a user does. Tests several clients, the request log, TLS and limits. */
 import { execFile, spawn } from "node:child_process";
 import { once } from "node:events";
 import { mkdtemp, rm, writeFile } from "node:fs/promises";
@@ -83,7 +83,7 @@ describe("serve", () => {
     expect(stdout).toContain("event: response.output_text.annotation.added\n");
   });
 
-  it("serves Python, plain and streamed, and does not delay events", async () => {
+  it("serves a client in Python, plain and streamed, and does not delay events", async () => {
     const goOn = gate();
     const { upstream } = await listenEmulator({
       beforeEvent: ({ sequence_number }) => (sequence_number === 3 ? goOn.promise : undefined),

@@ -1,4 +1,4 @@
-/** Runs `stats` as a user does: it counts, by model, what stored responses cite and what `repair` would add. */
+/** Runs `stats` as a user does. It counts, by model, the citations of stored responses and those that `repair` would add. */
 import { execFile } from "node:child_process";
 import { readFile, writeFile } from "node:fs/promises";
 import { promisify } from "node:util";
@@ -49,7 +49,7 @@ describe("the shapes that repair reads", () => {
     expect(await readFile(at("input"), "utf8")).toBe(inputOf(false));
   });
 
-  it("several files, and stdin among them", async () => {
+  it("several files, one of which is stdin", async () => {
     await writeFile(at("first"), lines([of("gpt-5", responseOf(1))]));
     const { stats } = await statsOf(lines([of("o3", responseOf(2))]), ["--files", list, at("first"), "-"]);
     expect(stats.models).toMatchObject([
@@ -58,14 +58,14 @@ describe("the shapes that repair reads", () => {
     ]);
   });
 
-  it("nothing", async () => {
+  it("an empty input", async () => {
     const { code, stats } = await statsOf("");
     expect({ code, stats }).toMatchObject({ code: 0, stats: { models: [], total: { responses: 0 } } });
   });
 });
 
 describe("counts", () => {
-  it("the mentions of files with their citations, and those that stay with their reasons", async () => {
+  it("the mentions of files, their citations, and the mentions that stay uncited, by reason", async () => {
     const names = ["a.csv", "b.csv", "one/x.csv", "two/x.csv"];
     const files = names.map((name, n) => file(`/mnt/data/${name}`, { id: `cfile_${n}` }));
     const annotation = { type: "container_file_citation", container_id: "cntr_1", filename: "a.csv" };
@@ -218,7 +218,7 @@ describe("a large input", () => {
     await writeFile(at("input"), lines(some(responseOf, false)));
     const { shown } = await runOnTerminal(["stats", "--files", list, at("input")]);
     expect(shown).toMatch(/\[=* *\] +\d+% \d responses/);
-    // biome-ignore lint/suspicious/noControlCharactersInRegex: what clears the line
+    // biome-ignore lint/suspicious/noControlCharactersInRegex: these characters clear the line
     expect(shown).toMatch(/\r\u001b\[K5 responses\r?\nmodel/);
   });
 });

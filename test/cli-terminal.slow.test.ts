@@ -1,4 +1,4 @@
-/** Output that appears only on a terminal: progress, colours and links. */
+/** Tests output that appears only on a terminal: progress, colours and links. */
 import { mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -82,7 +82,7 @@ describe("text from a model or a server", () => {
     ["c1 \u009b2J", "c1 \ufffd2J"],
     ["exe\u202egpj.txt", "exe\ufffdgpj.txt"],
     ["\u007f\u0000", "␡␀"],
-  ])("%j", (text, expected = text) => {
+  ])("is shown without control characters: %j", (text, expected = text) => {
     expect(shown(text)).toBe(expected);
   });
 

@@ -1,6 +1,6 @@
 /**
- * `withFileCitations` and clients that a tracing wrapper or a subclass has changed: no copy of such a client loses its
- * citations or its traces unnoticed.
+ * Tests `withFileCitations` with clients that a tracing wrapper or a subclass has changed. Either the copy has citations and
+ * traces, or the client is refused with an error.
  */
 import type OpenAI from "openai";
 import { AzureOpenAI } from "openai";
@@ -22,7 +22,7 @@ const ADVICE =
   "Wrap the client before observeOpenAI, wrapOpenAI or another wrapper, as in " +
   "observeOpenAI(withFileCitations(client)), or give the client's constructor `fetch: createFileCitationsFetch()`";
 
-/** A proxy as Langfuse's observeOpenAI makes it: it traces each function of the client and of all objects in it. */
+/** Returns a proxy like that of Langfuse's observeOpenAI: it traces each function of the client and of all objects in it. */
 function observed(client: OpenAI, traces: string[]): OpenAI {
   return observedValue(client, traces, "client");
 }
@@ -45,7 +45,7 @@ function observedValue<Value extends object>(value: Value, traces: string[], pat
   });
 }
 
-/** A copy as LangSmith's wrapOpenAI makes it: an object that is no instance of the class and has traced resources. */
+/** Returns a copy like that of LangSmith's wrapOpenAI: an object that has traced resources and is no instance of the class. */
 function withoutClass(client: OpenAI, traces: string[]): OpenAI {
   const create = client.responses.create.bind(client.responses) as (...args: unknown[]) => unknown;
   const responses = Object.assign(Object.create(Object.getPrototypeOf(client.responses)), client.responses, {
@@ -57,7 +57,7 @@ function withoutClass(client: OpenAI, traces: string[]): OpenAI {
   return { ...client, responses } as OpenAI;
 }
 
-/** A proxy as Braintrust's wrapOpenAI makes it: it replaces some resources of the client and leaves all others unchanged. */
+/** Returns a proxy like that of Braintrust's wrapOpenAI: it replaces some resources of the client and leaves the others as is. */
 function withTracedResponses(client: OpenAI, traces: string[]): OpenAI {
   return new Proxy(client, {
     get(target, key) {
@@ -119,7 +119,7 @@ describe.each(SDKS)("%s beside a tracing wrapper", (_, Client) => {
       expect(emulator.requests).toEqual([]);
     });
 
-    it("traces and cites if the client inside was wrapped or has the fetch, and is then returned as it is", async () => {
+    it("traces and cites, and is returned unchanged, if the inner client was already wrapped or has our fetch", async () => {
       const { traces, options, emulator } = setUp();
       for (const client of [
         withFileCitations(new Client(options)),

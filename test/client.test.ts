@@ -1,4 +1,4 @@
-/** `withFileCitations` with each version of the SDK: every way to get a response returns its citations. */
+/** Tests `withFileCitations` with each version of the SDK: every way to get a response returns its citations. */
 import { createHash } from "node:crypto";
 import OpenAI, { AzureOpenAI } from "openai";
 import OpenAI5, { AzureOpenAI as AzureOpenAI5 } from "openai-5";
@@ -228,7 +228,7 @@ describe.each(SDKS)("%s over real HTTP", (name, Client, AzureClient) => {
     expect(seen).toEqual(["POST /v1/responses", `GET /v1/containers/${container}/files`]);
   });
 
-  it("lists with the key of the copy that sent the request, not with the wrapped client's", async () => {
+  it("requests the list with the key of the copy that sent the request, not with the key of the wrapped client", async () => {
     const stranger = withFileCitations(
       new Client({ apiKey: "sk-other", baseURL: server.baseURL, maxRetries: 0 }),
     );

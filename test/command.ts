@@ -75,7 +75,7 @@ export interface Serving {
   ended: Promise<number | null>;
 }
 
-/** Starts `serve` on a free port, and resolves when it listens. */
+/** Starts `serve` on a free port, and resolves when it listens. The process is stopped when the test ends. */
 export async function serve(args: readonly string[], env: NodeJS.ProcessEnv = {}): Promise<Serving> {
   const child = spawn(process.execPath, [main, "serve", "--port", "0", ...args], {
     env: { ...environment(), ...env },
@@ -120,13 +120,13 @@ export async function serve(args: readonly string[], env: NodeJS.ProcessEnv = {}
   return { child, url: url!, baseURL: `${url}/v1`, stderr: () => stderr, line, said, ended };
 }
 
-/** Returns the first shell code block of a page, or of the section with a heading. */
+/** Returns the first shell code block of a page. If `heading` is given, returns the first one after that text. */
 export async function shellCodeOf(page: string, heading = ""): Promise<string> {
   const text = await readFile(new URL(`../${page}`, import.meta.url), "utf8");
   return /^```sh\n(.*?)^```$/ms.exec(text.slice(text.indexOf(heading)))![1]!;
 }
 
-/** Returns an environment in which a shell finds the command, by its name and with `npx`. */
+/** Returns an environment in which a shell finds the command by its name and through `npx`, and in which `npm` does nothing. */
 export async function environmentIn(folder: string): Promise<NodeJS.ProcessEnv> {
   const bin = join(folder, "bin");
   await mkdir(bin);
@@ -143,7 +143,7 @@ export async function environmentIn(folder: string): Promise<NodeJS.ProcessEnv> 
   return { ...others, PATH: `${bin}:${PATH}` };
 }
 
-/** Starts a server's script until the test ends. Returns the first line that it prints. */
+/** Starts a server's script, and stops it when the test ends. Returns the first line that the script prints. */
 export async function startScript(script: URL, env: Record<string, string | undefined>): Promise<string> {
   const child = spawn(process.execPath, [script.pathname], {
     env: { PORT: "0", ...env },

@@ -1,4 +1,7 @@
-/** Two copies of the package in one process, as when one module imports the package and another module requires it. */
+/**
+ * Tests that two copies of the package work together in one process. Two copies are loaded if one module imports the package and
+ * another module requires it.
+ */
 import OpenAI from "openai";
 import { expect, it, vi } from "vitest";
 import * as one from "../src/index.js";
@@ -10,19 +13,19 @@ vi.resetModules();
 const other = await import("../src/index.js");
 const { createWebhookHandler } = await import("../src/webhook.js");
 
-it("are two copies here", () => {
+it("this file loads two copies of the package", () => {
   expect(other.withFileCitations).not.toBe(one.withFileCitations);
   expect(other.FileCitationsError).not.toBe(one.FileCitationsError);
 });
 
-it("keep a client and a fetch that the other copy made", () => {
+it("a copy returns a client or a fetch unchanged if the other copy made it", () => {
   const client = one.withFileCitations(new OpenAI({ apiKey: "key" }));
   expect(other.withFileCitations(client)).toBe(client);
   const fetch = one.createFileCitationsFetch();
   expect(other.createFileCitationsFetch({ fetch })).toBe(fetch);
 });
 
-it("share what a client remembers of earlier responses", async () => {
+it("both copies share what a client remembers of earlier responses", async () => {
   const turns = [
     response([call(), message("Here: /mnt/data/plan.docx")], { id: "resp_1" }),
     response([message("Again: /mnt/data/plan.docx")], { id: "resp_2", previous_response_id: "resp_1" }),
@@ -32,11 +35,11 @@ it("share what a client remembers of earlier responses", async () => {
   const second = other.createFileCitationsFetch({ fetch: first });
   await (await first(`${BASE}/responses`, POST)).json();
   expect(cited(await (await second(`${BASE}/responses`, POST)).json())).toEqual(FOUND);
-  // The previous response is not requested: there are only two calls and their lists.
+  // There is no request for the previous response, only two POST requests and the list request of each.
   expect(api.asked.map(({ method }) => method)).toEqual(["POST", "GET", "POST", "GET"]);
 });
 
-it("share the report of a response: a webhook handler repairs nothing twice", async () => {
+it("both copies share the report of a response: a webhook handler repairs nothing twice", async () => {
   const { client, id, asked } = await setUp();
   const outcomes: string[] = [];
   const handler = createWebhookHandler(one.withFileCitations(client), {
@@ -47,7 +50,7 @@ it("share the report of a response: a webhook handler repairs nothing twice", as
   expect(asked().filter(({ url }) => url.includes("/files"))).toHaveLength(1);
 });
 
-it("recognize each other's errors, and no other errors", async () => {
+it("both copies recognize each other's errors, and no other errors", async () => {
   const list = () => Promise.reject(new Error("no list"));
   const answer = response([call(), message("Here: /mnt/data/plan.docx")]);
   const error = await one

@@ -1,4 +1,4 @@
-/** `directoryStore`: copies on a disk that are whole or missing, under safe names, after any crash. */
+/** Tests that `directoryStore` writes copies under safe names, and that a copy is complete or missing, also after a crash. */
 import { type ChildProcess, spawn } from "node:child_process";
 import { once } from "node:events";
 import { createWriteStream } from "node:fs";
@@ -68,7 +68,7 @@ it.each([0, 1, 65_535, 65_536, 65_537, 300_000])("reads %d bytes, and ranges of 
   }
 });
 
-it("closes the file when the reader leaves", async () => {
+it("closes the file when the reader cancels the stream", async () => {
   const open = async () => (await readdir("/proc/self/fd")).length;
   const store = directoryStore(folder);
   await store.put(KEY, FILE, saying(BYTES));
@@ -151,7 +151,7 @@ describe("a copy that was cut off does not count", () => {
   });
 });
 
-it("is not harmed by two processes that put the same file, nor by a reader meanwhile", async () => {
+it("is not harmed by several stores that put the same file at the same time, nor by a reader meanwhile", async () => {
   const stores = [directoryStore(folder), directoryStore(folder), directoryStore(folder)];
   const put = () => Promise.all(stores.map((store) => store.put(KEY, FILE, saying(BYTES))));
   await put();
@@ -234,10 +234,10 @@ it("holds no key and no secret", async () => {
   expect(texts.slice(1).join("\n")).not.toContain(link.split(".").at(-1)); // the signature
 });
 
-it("a process that ends waits for the copies under way", async () => {
+it("a process does not exit before it has finished the copies under way", async () => {
   const isDone = gate();
   const emulator = createResponsesEmulator({
-    // The copy is still under way when the program has done everything else.
+    // Holds back the download until the program prints its line, so that the copy is still under way at the program's end.
     async intercept({ path }) {
       if (path.endsWith("/content")) await isDone.promise;
       return undefined;
@@ -273,7 +273,7 @@ it.each([[""], [undefined], [7], [new URL("file:///x")]])("throws a TypeError fo
   expect(() => directoryStore(path as never)).toThrow(TypeError);
 });
 
-/** Starts a program that imports the package by its name. It is killed at the end of the test. */
+/** Starts a program that imports the package by its name. The program is killed at the end of the test. */
 async function startProgram(
   code: string,
 ): Promise<{ child: ChildProcess; lines: ReturnType<typeof createInterface> }> {

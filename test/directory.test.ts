@@ -151,11 +151,11 @@ describe("the cleanup of part files", () => {
     return (await readdir(folder)).filter((entry) => entry !== "plan.docx");
   }
 
-  it("removes one of a process of this host that has ended", async () => {
+  it("removes a part file of a process of this host that has ended", async () => {
     expect(await leftBeside(`.${here}-${deadPid()}-${UUID}.part`)).toEqual([]);
   });
 
-  it("removes one of an earlier process with the same process id", async () => {
+  it("removes a part file of an earlier process with the same process id", async () => {
     vi.spyOn(process, "uptime").mockReturnValue(60);
     expect(await leftBeside(`.${here}-${process.pid}-${UUID}.part`)).toEqual([]);
   });
@@ -166,23 +166,23 @@ describe("the cleanup of part files", () => {
     ["another program", () => `.${UUID}.part`],
     ["another extension", () => `.${here}-${deadPid()}-${UUID}.partial`],
     ["a visible name", () => `${here}-${deadPid()}-${UUID}.part`],
-  ])("keeps one of %s", async (_, nameOf) => {
+  ])("keeps a file whose name is not that of a removable part file: %s", async (_, nameOf) => {
     const name = nameOf();
     expect(await leftBeside(name)).toEqual([name]);
   });
 
-  it("keeps one of this process, however old", async () => {
+  it("keeps a part file of this process, however old", async () => {
     vi.spyOn(process, "uptime").mockReturnValue(3 * 60 * 60);
     const name = `.${here}-${process.pid}-${UUID}.part`;
     expect(await leftBeside(name)).toEqual([name]);
   });
 
-  it("keeps one that was written to in the last hour", async () => {
+  it("keeps a part file that was written to in the last hour", async () => {
     const name = `.${here}-${deadPid()}-${UUID}.part`;
     expect(await leftBeside(name, HOUR_MS - 60_000)).toEqual([name]);
   });
 
-  it("keeps one of a process that it has no permission to signal", async () => {
+  it("keeps a part file of a process that it has no permission to signal", async () => {
     vi.spyOn(process, "kill").mockImplementation(() => {
       throw failing("EPERM");
     });
@@ -190,7 +190,7 @@ describe("the cleanup of part files", () => {
     expect(await leftBeside(name)).toEqual([name]);
   });
 
-  it("keeps a folder and a symbolic link with such a name", async () => {
+  it("keeps a folder and a symbolic link with the name of a part file", async () => {
     const pid = deadPid();
     const names = [`.${here}-${pid}-${UUID}.part`, `.${here}-${pid}-${UUID.replace("0b", "1b")}.part`];
     await mkdir(join(folder, names[0]!));
@@ -201,7 +201,7 @@ describe("the cleanup of part files", () => {
     expect((await readdir(folder)).sort()).toEqual([...names, "plan.docx"].sort());
   });
 
-  it("recognizes its own files by host and process in the name", async () => {
+  it("writes the host and the process id into the name of a part file", async () => {
     let names: string[] = [];
     const stream = new ReadableStream<Uint8Array>({
       async pull(controller) {

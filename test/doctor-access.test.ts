@@ -47,7 +47,7 @@ describe("versions", () => {
     expect(checks.environment).toMatchObject({ mark, seen: expect.stringContaining(seen) });
     if (advice === undefined) expect(checks.environment!.advice).toBeUndefined();
     else expect(checks.environment!.advice).toContain(advice);
-    expect(checks["base URL"]!.mark).toBe("ok"); // going on makes sense
+    expect(checks["base URL"]!.mark).toBe("ok"); // the checks continue
   });
 
   it.each([
@@ -170,13 +170,13 @@ describe("the key", () => {
     expect(checks.key).toMatchObject({ mark: "failed", advice: expect.stringContaining("country") });
   });
 
-  it("counts as accepted by a server without models", async () => {
+  it("counts as accepted if the server has no models endpoint", async () => {
     const wrap = answering((route) => (route.includes("/models/") ? apiError(404, "Not Found") : undefined));
     const { checks } = await examined({}, { wrap, baseURL: GATEWAY });
     expect(checks.key).toMatchObject({ mark: "ok", seen: expect.stringContaining("answered 404") });
   });
 
-  it("does not appear in what a server says, nor do the user's own headers", async () => {
+  it("is removed from a server's error message, as are the user's own headers", async () => {
     const message = `Bad key ${KEY} of team acme-volcano-7 (Bearer ${KEY})`;
     const wrap = answering(() => apiError(401, message));
     const { checks } = await examined({}, { wrap, headers: { "x-team": "acme-volcano-7" } });

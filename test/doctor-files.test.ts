@@ -1,4 +1,4 @@
-/** What `doctor` finds from the moment Python runs: the list, the citation, its unit, the download. */
+/** Tests the checks of `doctor` that need Python: Code Interpreter, file list, citation, index unit, download. */
 import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
 import { BYTES, PATH } from "../src/cli/doctor/task.js";
 import type { EmulatorOptions, Script } from "../src/testing/index.js";
@@ -145,7 +145,7 @@ describe("the list", () => {
     expect(checks["file list"]!.seen).toBe(`can be read: ${PATH}, and 1 other file`);
   });
 
-  it("has relative paths, as OpenRouter's", async () => {
+  it("has relative paths, as OpenRouter's list has", async () => {
     const { checks } = await examined(
       { gateway: { ids: "openrouter", relativePaths: true } },
       { baseURL: GATEWAY },
@@ -193,7 +193,7 @@ describe("the citation", () => {
 
   type Part = { text: string; annotations: object[] };
 
-  /** Changes the API's text and its citation in plain responses. */
+  /** Returns a `wrap` that changes each citation in plain responses, and the text too if `text` is given. */
   const changing =
     (change: object, text?: string) =>
     (fetch: typeof globalThis.fetch): typeof globalThis.fetch =>
@@ -221,7 +221,7 @@ describe("the citation", () => {
   });
 });
 
-describe("the unit", () => {
+describe("the index unit", () => {
   const start = LINK.indexOf("sandbox:");
 
   it("is code points", async () => {

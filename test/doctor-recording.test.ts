@@ -1,6 +1,6 @@
 /**
- * The recording of `doctor --record` has no key, cookie, organization or header value in it, for plain, streamed and failing
- * runs, and still shows what happened.
+ * Tests that the recording of `doctor --record` contains no key, cookie, organization or value of the user's or the server's
+ * headers, in plain, streamed and failing runs, and that it still shows what happened.
  */
 import { describe, expect, it } from "vitest";
 import { recordingOf } from "../src/cli/doctor/recording.js";
@@ -10,7 +10,7 @@ import { answering, BARE, doctorModel, examined, FOUNDRY, GATEWAY, KEY, LINK, OP
 
 type Fetch = typeof globalThis.fetch;
 
-/** What the user sets. The third is short. */
+/** Headers that the user sets. The value of `x-seat` is short, because short values must be removed too. */
 const OWN_HEADERS = {
   cookie: "session=c00kie-0f-alice; theme=darkmode",
   "x-acme-team": "volcano-research",
@@ -18,7 +18,7 @@ const OWN_HEADERS = {
   "openai-organization": "org-AcmeResearch01",
   "openai-project": "proj_volcano",
 };
-/** What the server adds to each answer. */
+/** Headers that the server adds to each answer. */
 const SERVER_HEADERS = {
   "set-cookie": "__cf_bm=cl0udcookie-77; Path=/; HttpOnly",
   "openai-organization": "acme-research",
@@ -43,7 +43,10 @@ const SECRETS = [
 ];
 const ALL = SECRETS.join(" ");
 
-/** Adds headers with secrets to each answer, and repeats all secrets in fields of JSON bodies and of events. */
+/**
+ * Returns a wrapper of `fetch` that adds headers with secrets to each answer, and repeats all secrets in fields of JSON bodies
+ * and of events. If `statusOf` returns a status for a route, the answer is an error with that status and the secrets.
+ */
 const leaking =
   (statusOf: (route: string) => number | undefined): ((fetch: Fetch) => Fetch) =>
   (fetch) =>

@@ -1,4 +1,4 @@
-/** What `doctor --record` removes from requests and answers, and what it keeps. */
+/** Tests what `doctor --record` removes from requests and answers, and what it keeps. */
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import { REMOVED, Redaction } from "../src/cli/doctor/redaction.js";
@@ -45,11 +45,11 @@ describe("a body", () => {
     expect(redactionOf().json(event)).toEqual({ type: event.type, delta: REMOVED });
   });
 
-  it.each([KEY, [KEY], `"${KEY}"`, 12, [[KEY]]])("of another shape keeps no text: %j", (body) => {
+  it.each([KEY, [KEY], `"${KEY}"`, 12, [[KEY]]])("of another shape does not keep the key: %j", (body) => {
     expect(JSON.stringify(redactionOf().json(body))).not.toContain(KEY);
   });
 
-  it("never has a secret of the run, wherever it was, nor any text in a field that is not known", () => {
+  it("keeps no secret of the run, wherever it occurs, and no text of an unknown field", () => {
     const secrets = [KEY, "acme-team"];
     const known = [
       "text",
@@ -92,7 +92,7 @@ describe("a body", () => {
 });
 
 describe("ids", () => {
-  it("are the same everywhere, also in URLs, texts and file names", () => {
+  it("get the same replacement everywhere, also in URLs, texts and file names", () => {
     const container = "cntr_6889e3aa5b7081919bb9f6f3bfe6c9a4";
     const file = "cfile_6889e3aa5b7081919bb9f6f3bfe6c9a5";
     const redaction = redactionOf();
@@ -188,7 +188,7 @@ describe("headers", () => {
     });
   });
 
-  it("have values that are removed from texts", () => {
+  it("have their values removed from texts too", () => {
     const redaction = redactionOf();
     redaction.learnHeaders(new Headers({ "x-team": "vulcan", cookie: "a=abcdefgh12; b=2" }), true);
     redaction.learnHeaders(

@@ -1,4 +1,4 @@
-/** What `doctor` finds in a streamed response: when the citation arrives, and when the list is requested. */
+/** Tests what `doctor` finds in a streamed response: when the citation arrives, and when the list is requested. */
 import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
 import { BYTES, PATH } from "../src/cli/doctor/task.js";
 import type { EmulatorOptions, Script } from "../src/testing/index.js";

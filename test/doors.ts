@@ -1,4 +1,4 @@
-/** The public ways to repair a response, behind one interface: a request goes in, the response's bytes come out. */
+/** Puts every public way to repair a response behind one interface, `Door`: a request goes in, the response's bytes come out. */
 import OpenAI from "openai";
 import { createProxy } from "../src/http/proxy.js";
 import {
@@ -16,7 +16,7 @@ type Fetch = typeof globalThis.fetch;
 
 export interface Door {
   name: string;
-  /** True if this way reads parsed events and objects. Such a way cannot be tested with incomplete frames. */
+  /** True if this way takes parsed objects and events, not bytes. Such a way cannot be tested with incomplete frames. */
   isByHand?: boolean;
   /** Requests a response from the API behind `fetch`, and repairs it. */
   ask(

@@ -1,4 +1,4 @@
-/** The emulator's agents: items, calls between agents, and the containers of each agent. */
+/** Tests the emulator's agents: the items of each agent, the calls between agents, and the containers of each agent. */
 import OpenAI from "openai-7";
 import { describe, expect, it } from "vitest";
 import { createResponsesEmulator, type Script } from "../src/testing/index.js";
@@ -8,7 +8,7 @@ import { describeShared } from "./shared.js";
 
 const PATH = "sandbox:/mnt/data/report.csv";
 
-/** Two agents write the same path, each in a container of its own. */
+/** A script in which two agents write the same path, each in a container of its own. */
 const TWO_AGENTS: Script = () => [
   {
     type: "multi_agent_call",
@@ -49,7 +49,7 @@ it("names the agent of a step in its items", async () => {
   ]);
 });
 
-it("answers a multi_agent_call with output_text parts, annotated", async () => {
+it("answers a multi_agent_call with annotated output_text parts", async () => {
   const response = await respond(createResponsesEmulator({ script: TWO_AGENTS }));
   const [spawn, wait] = itemsOf(response, "multi_agent_call");
   expect(spawn).toMatchObject({ action: "spawn_agent", arguments: '{"name":"bob"}' });

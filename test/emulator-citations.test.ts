@@ -1,4 +1,4 @@
-/** The citations that the emulator adds, and the scripts that the package includes. */
+/** Tests the citations that the emulator adds, and the scripts that the package includes. */
 import { describe, expect, it } from "vitest";
 import {
   chartModel,
@@ -83,7 +83,7 @@ describe("citations", () => {
     }
   });
 
-  it("start with those of charts", async () => {
+  it("of charts come before all others", async () => {
     const script = chartModel({ files: { "a.csv": "a" } });
     const [part] = parts(
       await respond(createResponsesEmulator({ script }), { input: "Link it: sandbox:/mnt/data" }),
@@ -121,7 +121,7 @@ describe("the predefined models", () => {
     expect(parts(response)[0]).toMatchObject({ text: "Download: /mnt/data/report.csv", annotations: [] });
   });
 
-  it("twoFilesModel links only the first", async () => {
+  it("twoFilesModel links only the first file", async () => {
     const response = await respond(createResponsesEmulator({ script: twoFilesModel() }));
     expect(cited(response)).toEqual(["sandbox:/mnt/data/report.csv"]);
     expect(parts(response)[0]?.text).toContain("/mnt/data/summary.txt");

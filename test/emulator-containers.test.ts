@@ -1,10 +1,10 @@
-/** The emulator's containers: which one a response uses, expiry, lists and paging. */
+/** Tests the emulator's containers: which container a response uses, when containers expire, lists and paging. */
 import { describe, expect, it } from "vitest";
 import { createResponsesEmulator, type Script } from "../src/testing/index.js";
 import { call, itemsOf, respond } from "./emulator-calls.js";
 
 describe("containers", () => {
-  it("are new for each automatic one, and reused by responses that continue a previous one", async () => {
+  it("are created if a tool asks for an automatic one, and reused by responses that continue a previous response", async () => {
     const emulator = createResponsesEmulator();
     const { id } = await respond(emulator);
     await respond(emulator);

@@ -1,4 +1,4 @@
-/** The emulator's errors: for wrong requests as the API sends them, and for mistakes in a test. */
+/** Tests the emulator's errors: the API's own errors for wrong requests, and errors that report mistakes in a test. */
 import { describe, expect, it } from "vitest";
 import { createResponsesEmulator, type EmulatorOptions, type Script } from "../src/testing/index.js";
 import { AUTH, BASE, call, respond } from "./emulator-calls.js";
@@ -145,7 +145,7 @@ describe("a request", () => {
     expect(answer).toMatchObject({ status: 400, body: { error: { code: "invalid_type" } } });
   });
 
-  it("is answered by intercept if that returns a response", async () => {
+  it("is answered by intercept if intercept returns a response", async () => {
     const emulator = createResponsesEmulator({
       intercept: ({ path }) =>
         path.endsWith("/containers") ? new Response("no", { status: 503 }) : undefined,

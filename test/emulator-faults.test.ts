@@ -1,4 +1,4 @@
-/** Faults that the emulator can produce: lists that fail or are slow, and streams that break. */
+/** Tests the faults that the emulator can produce: lists that fail or are slow, and streams that break. */
 import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
 import {
   createResponsesEmulator,
@@ -100,7 +100,7 @@ describe("a list of files", () => {
     });
   });
 
-  it("cannot fail in a way that listFault does not have", () => {
+  it("cannot be given an unknown listFault", () => {
     expect(() => createResponsesEmulator({ listFault: 418 as ListFault })).toThrow(
       "The option listFault must be one of 401, 403, 404, 429, 500, 503, html, wrong-shape, same-page, trickle, reset, silence, got 418.",
     );

@@ -1,4 +1,4 @@
-/** The emulator's responses: outputs, turns, statuses, cancelling, deleting and input items. */
+/** Tests the emulator's responses: outputs, turns, statuses, cancelling, deleting and input items. */
 import { describe, expect, it } from "vitest";
 import { createResponsesEmulator, type Script, type ScriptRequest } from "../src/testing/index.js";
 import { AUTH, BASE, call, itemsOf, parts, respond } from "./emulator-calls.js";
@@ -14,7 +14,7 @@ describe("responses", () => {
   });
 
   it.each([[[]], [["code_interpreter_call.outputs"]]])(
-    "contain the outputs of code if include asks for them later, when created with %j",
+    "contain the outputs of code if a later request's include asks for them, when created with include %j",
     async (include) => {
       const emulator = createResponsesEmulator();
       const { body: conversation } = await call(emulator, "POST", "conversations", {});

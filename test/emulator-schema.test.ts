@@ -1,4 +1,4 @@
-/** All that the emulator sends is valid against OpenAI's schema and has the form of the recordings. */
+/** Tests that everything the emulator sends is valid against OpenAI's schema and has the form of the recordings. */
 import { describe, expect, it } from "vitest";
 import {
   chartModel,
@@ -109,7 +109,7 @@ async function events(response: Response): Promise<Json[]> {
   });
 }
 
-/** Requests to an emulator that plays one script, each with the same body. */
+/** Sends requests to an emulator that plays one script. All requests have the same body, except for the `fields` of a call. */
 class Caller {
   readonly emulator: ResponsesEmulator;
   readonly #body: Json;
@@ -191,7 +191,7 @@ describe("the schemas", () => {
   });
 });
 
-/** The emulator is OpenAI's own service, so it has no field of Azure's. */
+/** Returns whether a recording is OpenAI's. The emulator imitates OpenAI, so it sends no field that only Azure sends. */
 const ofOpenAI = ({ name }: { name: string }): boolean => !name.startsWith("azure");
 
 describe("the emulator sends what is recorded", () => {
@@ -206,7 +206,7 @@ describe("the emulator sends what is recorded", () => {
 
   it.each(RESPONSES.filter(ofOpenAI))("$name: the same response", async ({ response: recorded }) => {
     const response = await postRecorded(recorded as unknown as RecordedTurn);
-    // Not every account gets this field.
+    // Not every account gets the field `billing`.
     const { billing: _, ...rest } = recorded;
     expect(normalize([(await response.json()) as Json])).toEqual(normalize([rest]));
   });

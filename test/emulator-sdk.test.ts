@@ -1,4 +1,4 @@
-/** The emulator with each version of the official client, over HTTP. */
+/** Tests the emulator with each version of the official client, over HTTP. */
 import OpenAI6, { APIError, toFile } from "openai";
 import { afterEach, describe, expect, it } from "vitest";
 import {
@@ -32,7 +32,7 @@ for (const [name, OpenAI] of SDKS) {
   }
 
   describe(`${name}, over HTTP`, () => {
-    it("returns the outputs of Python if include asks for them later", async () => {
+    it("returns the outputs of Python if a later request's include asks for them", async () => {
       const { client } = await start();
       const { id } = await client.responses.create(ASK);
       const shown = await client.responses.retrieve(id, { include: ["code_interpreter_call.outputs"] });

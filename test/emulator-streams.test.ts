@@ -1,4 +1,4 @@
-/** The emulator's streams: when events are created, breaks, deltas and resuming. */
+/** Tests the emulator's streams: when events are created, how streams break, deltas, and resuming. */
 import { describe, expect, it } from "vitest";
 import { createResponsesEmulator, type EmulatorOptions, type Script } from "../src/testing/index.js";
 import { AUTH, BASE, call, type Json, TOOLS } from "./emulator-calls.js";

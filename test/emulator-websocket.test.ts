@@ -1,4 +1,4 @@
-/** Tests the WebSocket endpoint of the emulator. Long, as each rule of the endpoint has a test. */
+/** Tests the WebSocket endpoint of the emulator. This file is long because each rule of the endpoint has a test. */
 import { describe, expect, it, vi } from "vitest";
 import { createResponsesEmulator, type Script } from "../src/testing/index.js";
 import { itemsOf, type Json, TOOLS } from "./emulator-calls.js";
@@ -9,7 +9,7 @@ const say =
   (text: string): Script =>
   () => [{ type: "message", text }];
 
-/** Repeats the last user message. */
+/** A script that repeats the last user message. */
 const echo: Script = ({ lastUserText }) => [{ type: "message", text: lastUserText }];
 
 const typesOf = (events: readonly Json[]) => events.map(({ type }) => type);
@@ -252,7 +252,7 @@ it("refuses the handshake if the package ws is not installed", async () => {
   }
 });
 
-it("closes with disconnect's code, with 1003 for a binary message, and without a code if it breaks", async () => {
+it("closes with the code given to disconnect, with 1003 for a binary message, and with no code if it breaks", async () => {
   const { server, url } = await listening({
     script: say("x"),
     breakIn: ({ type }) => (type === "response.completed" ? 10 : undefined),
@@ -287,7 +287,10 @@ it("breaks at the event for which beforeEvent throws", async () => {
   expect(await client.until(({ sequence_number }) => sequence_number === 2)).toHaveLength(3);
 });
 
-/** Returns a `beforeEvent` that holds all events of a type until `release` is called, so that tests can send a steer event. */
+/**
+ * Returns a `beforeEvent` that holds all events of a type until `release` is called, so that a test can send a steer event while
+ * the response runs.
+ */
 function holdingFirst(held: string) {
   let release = () => {};
   const released = new Promise<void>((resolve) => {
@@ -406,7 +409,7 @@ it("returns a steer's input if the next response cannot start", async () => {
   });
 });
 
-it("rejects a steer of a multi-agent response or one in a conversation", async () => {
+it("rejects a steer of a multi-agent response, and of a response in a conversation", async () => {
   const { release, beforeEvent } = holdingFirst("response.output_text.delta");
   const { emulator, url } = await listening({ script: echo, beforeEvent });
   const made = await emulator.fetch("https://api.openai.com/v1/conversations", {
@@ -427,7 +430,7 @@ it("rejects a steer of a multi-agent response or one in a conversation", async (
 });
 
 describe("the schemas", () => {
-  it("holds for every event of two lanes", async () => {
+  it("hold for every event of two lanes", async () => {
     const script: Script = ({ lastUserText }) => [
       { type: "reasoning" },
       { type: "python", code: "go()", files: { [`${lastUserText}.csv`]: "1" } },

@@ -17,7 +17,10 @@ export const GATEWAY = "http://gateway.acme.example:4000/v1";
 export const LINK = `📄 [doctor 1.txt](sandbox:${PATH}) Done.`;
 export const BARE = `📄 ${PATH} Done.`;
 
-/** A model that writes the file and then a text. Options change what it does. */
+/**
+ * Returns the script of a model that writes the file that `doctor` asks for, and then a text. If `runs` is false, it writes no
+ * file. A request without tools gets the text "ok".
+ */
 export function doctorModel({
   text = LINK,
   streamed = text,
@@ -29,7 +32,7 @@ export function doctorModel({
   streamed?: string;
   files?: Record<string, Uint8Array>;
   runs?: boolean;
-  /** The length of the deltas. */
+  /** How many characters each delta has. */
   chunks?: number;
 } = {}): Script {
   return ({ body }) => {
@@ -43,17 +46,17 @@ export function doctorModel({
   };
 }
 
-/** What `examined` can be given besides the emulator's options. */
+/** The arguments of `examined` besides the emulator's options. */
 interface Given extends Partial<Omit<Examination, "connection" | "recorder">> {
   baseURL?: string;
-  /** `null` for none. */
+  /** The API key of the requests. `null` means no key. */
   key?: string | null;
   headers?: Record<string, string>;
   /** Wraps the emulator's `fetch`. */
   wrap?: (fetch: Fetch) => Fetch;
 }
 
-/** Runs all checks. Returns them by name, in order, with the recorder and the paths of all requests. */
+/** Runs all checks. Returns the checks by name in the order they ran, the recorder, and the method and path of each request. */
 export async function examined(
   emulatorOptions: EmulatorOptions = {},
   { baseURL = OPENAI, key = KEY, headers = {}, wrap = (fetch) => fetch, ...others }: Given = {},
@@ -81,7 +84,7 @@ export async function examined(
   return { checks, recorder, paths };
 }
 
-/** Waits for a promise. Advances the clock if it is faked. */
+/** Waits for a promise. If the test uses fake timers, advances them meanwhile. */
 async function advancing(work: Promise<void>): Promise<void> {
   let isDone = false;
   const ended = work.finally(() => (isDone = true));

@@ -1,6 +1,6 @@
 /**
- * Every example in doc comments and documentation compiles as its own module. Examples that are marked ```ts runnable also
- * run, with an emulator in OpenAI's place, and print the ```text block that follows the example.
+ * Tests that every example in doc comments and documentation compiles as its own module. Examples that are marked ```ts runnable
+ * also run, with an emulator in OpenAI's place. They must print the ```text block that follows the example, if there is one.
  */
 import { execFile } from "node:child_process";
 import { mkdir, mkdtemp, readdir, readFile, rm, writeFile } from "node:fs/promises";
@@ -15,7 +15,7 @@ const root = new URL("../", import.meta.url);
 // The folder is inside the repository, so that imports of `openai` and of the package resolve as in a user's project.
 const folder = new URL("node_modules/.examples/", root);
 
-/** Imports that only test/clients installs. .ci/clients compiles such examples. */
+/** Matches imports of packages that are installed only for test/clients. .ci/clients compiles the examples that use them. */
 const NEEDS_ANOTHER_LIBRARY =
   /from "(?:@ai-sdk|ai"|@langchain|@openai|@aws-sdk|langsmith|@langfuse|braintrust"|@posthog|@arizeai)/;
 
@@ -36,7 +36,7 @@ async function filesBelow(path: string, ending: string): Promise<string[]> {
   return names.filter((name) => name.endsWith(ending)).map((name) => path + name);
 }
 
-/** Lets examples for WebSockets import openai 7, since older versions have none. */
+/** Makes examples for WebSockets import openai 7, because older versions have no WebSocket client. */
 const forNewest = (code: string): string =>
   code.includes("openai/resources/responses/ws") ? code.replaceAll(/"openai(?=["/])/g, '"openai-7') : code;
 
@@ -139,7 +139,7 @@ describe("runs", () => {
   });
 });
 
-/** A response that the emulator creates, in the API's format. */
+/** Makes the emulator create a response, and returns the HTTP response that contains it. */
 async function storedResponse(emulator: ResponsesEmulator): Promise<Response> {
   return emulator.fetch("https://api.openai.com/v1/responses", {
     method: "POST",

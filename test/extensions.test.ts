@@ -1,4 +1,7 @@
-/** Names without a path count whatever their extension: named by code, by a command, in its output, or built by the code. */
+/**
+ * Tests that a file name without a path is cited whatever its extension is. This needs code, a command or an output that names
+ * the file, or code that builds the name.
+ */
 import { describe, expect, it } from "vitest";
 import { repairResponse, resolveFileCitations } from "../src/index.js";
 import { call, cited, file, message, response } from "./upstream.js";
@@ -94,7 +97,7 @@ const shell = (command: string) => ({
   environment: { type: "container_reference", container_id: "cntr_1" },
 });
 
-/** Returns `name@text` of the citations for a text after an item. */
+/** Repairs a response in which `text` comes after `item`. Returns `name@text` of each citation. */
 async function citedAfter(item: Record<string, unknown>, text: string, name: string) {
   const listed = async () => [file(`/mnt/data/${name}`), file(`/mnt/data/x_${name}`)];
   const { response: repaired } = await repairResponse(response([item, message(text)]), listed, {
@@ -112,7 +115,7 @@ describe.each(NAMES)("%s", (name) => {
     expect(citations).toMatchObject([{ text: name }]);
   });
 
-  it("counts if the code, a command or its output names it", async () => {
+  it("is cited if the code, a command or an output names it", async () => {
     expect(await citedAfter(call(`save('${name}')`), text, name)).toEqual(found);
     expect(await citedAfter(call(`save("/mnt/data/${name}")`), text, name)).toEqual(found);
     expect(await citedAfter(shell(`make > ${name}`), text, name)).toEqual(found);
@@ -120,7 +123,7 @@ describe.each(NAMES)("%s", (name) => {
     expect(await citedAfter({ ...call("save(path)"), outputs }, text, name)).toEqual(found);
   });
 
-  it("counts if the code builds it and the message names a root", async () => {
+  it("is cited if the code builds the name and the message names the folder /mnt/data", async () => {
     const item = call("for n in names: save(f'/mnt/data/{n}.{e}')");
     for (const written of [`Saved in /mnt/data: ${name}`, `In \`/mnt/data/\`:\n- \`${name}\`\n`])
       expect(await citedAfter(item, written, name)).toEqual(found);

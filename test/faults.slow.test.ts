@@ -1,6 +1,7 @@
 /**
- * After any fault, the caller gets what the API sent, in time, and the report gives the reason. This holds for every way to use
- * the library, which the tests call a door. Long, as each fault is tested through the same doors with the same clock.
+ * Tests that after any fault the caller gets what the API sent, in time, and the report gives the reason. The tests call a way to
+ * use the library a door, and test each fault through every door. This file is long because all tests share the doors and a
+ * clock.
  */
 import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
 import type { FileCitationsOptions } from "../src/index.js";
@@ -33,13 +34,13 @@ const script: Script = () => [
   },
 ];
 
-// Keeps the real setImmediate before fake timers replace it.
+// Waits for one turn of the event loop. Keeps the real setImmediate, as fake timers will replace it.
 const turn = (
   (real) => () =>
     new Promise<void>((resolve) => void real(resolve))
 )(setImmediate);
 
-/** Turns of the event loop without a timer. They are enough for a response that waits for nothing. */
+/** A number of turns of the event loop that is enough to read a response that waits for no timer. */
 const TURNS = 40;
 const STEP_MS = 25;
 
@@ -81,12 +82,12 @@ async function settled<Value>(
 interface Asked extends Read {
   ms: number;
   reports: ReturnType<typeof reporting>["reports"];
-  /** How many requests are still open after the response was read. */
+  /** How many requests the emulator had not answered yet when the response had been read. */
   openRequests: number;
   emulator: ResponsesEmulator;
 }
 
-/** Sends a request to an emulator through a door. */
+/** Sends a request to an emulator through a door, and reads the response. */
 async function ask(
   door: Door,
   stream: boolean,
@@ -117,7 +118,7 @@ async function ask(
   return { ...value, ms, reports, openRequests: open, emulator };
 }
 
-/** Returns what the API sends without faults. */
+/** Returns the body that the API sends, without the library. */
 async function sent(stream: boolean, options: EmulatorOptions = {}): Promise<string> {
   const emulator = createResponsesEmulator({ script, now: () => NOW, ...options });
   const body = JSON.stringify({ ...PARAMS, ...(stream && { stream }) });
@@ -170,7 +171,7 @@ describe.each(EVERY_DOOR)("through %s", (_, door) => {
       },
     );
 
-    it("the files of a list whose page points to itself count, and the report says that there may be more", async () => {
+    it("the files of a list whose page points to itself are used, and the report says that there may be more", async () => {
       const { text, reports, openRequests } = await ask(door, stream, { listFault: "same-page" });
       expect(cited(responseIn(text, stream))).toEqual(["plan.docx@/mnt/data/plan.docx"]);
       expect(reports).toMatchObject([{ outcome: "recovered" }]);
@@ -231,7 +232,7 @@ describe.each(EVERY_DOOR)("through %s", (_, door) => {
       );
     });
 
-    it("a container that expires between the response and the list", async () => {
+    it("a container that expires before its list is read leaves the API's bytes unchanged", async () => {
       const emulator: ResponsesEmulator = createResponsesEmulator({
         script,
         now: () => NOW,
@@ -246,7 +247,7 @@ describe.each(EVERY_DOOR)("through %s", (_, door) => {
       expect(reports[0]!.error!.message).toMatch(/404.*expired/);
     });
 
-    it("a clock that jumps", async () => {
+    it("a clock that jumps, the API's or the caller's, causes no wrong result and no longer wait", async () => {
       for (const jump of [3_600_000, -3_600_000]) {
         // The emulator's clock jumps. A container expires if an hour passes, and stays alive if the time goes back.
         let now = NOW;
@@ -310,7 +311,7 @@ describe.each(ON_THE_WIRE)("a response that breaks off, through %s", (_, door) =
     return frames.map((frame) => frame.replace(/"annotations":\[\{.*?\}\]/g, '"annotations":[]')).join("");
   }
 
-  it("at the boundary of every event, and inside each event", async () => {
+  it("at the boundary of any event or inside it keeps the bytes that came, and the citations made until then", async () => {
     const whole = await sent(true);
     const all = whole.split(/(?<=\n\n)/);
     const textDone = all.findIndex((frame) => frame.startsWith("event: response.output_text.done"));
@@ -337,7 +338,7 @@ describe.each(ON_THE_WIRE)("a response that breaks off, through %s", (_, door) =
     }
   });
 
-  it("anywhere in a plain response", async () => {
+  it("anywhere in a plain response keeps the bytes that came", async () => {
     const whole = await sent(false);
     for (const bytes of [0, 1, whole.length >> 1, whole.length - 1]) {
       const body = new ReadableStream<Uint8Array>({
@@ -357,7 +358,7 @@ describe.each(ON_THE_WIRE)("a response that breaks off, through %s", (_, door) =
 });
 
 describe.each(
-  // The list is read by the same code for every door. One with 100,000 files takes seconds.
+  // Every door reads the list with the same code, and a list of 100,000 files takes seconds. So only one door gets such a list.
   ON_THE_WIRE.map(([name, door]) => [name === "the fetch" ? 100_000 : 10_000, name, door] as const),
 )("%i files, through %s", (LENGTH, _, door) => {
   const inLong: Script = () => [

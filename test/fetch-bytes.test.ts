@@ -1,4 +1,4 @@
-/** Requests, HTTP responses and events keep all their bytes. The library only adds bytes. */
+/** Tests that request bodies, response bodies and the frames of events keep all their bytes. The library only adds bytes. */
 import { describe, expect, it } from "vitest";
 import { createFileCitationsFetch } from "../src/index.js";
 import { ANSWER, FOUND, PLAN, POST, setUp } from "./fetching.js";
@@ -44,7 +44,7 @@ describe("a request keeps its bytes around the additions", () => {
     expect(include).toEqual(["code_interpreter_call.outputs"]);
   };
 
-  it("and stays a string if it is one", async () => {
+  it("and stays a string if it is given as a string", async () => {
     expectAdded((await sentBy((body) => [`${BASE}/responses`, { method: "POST", body }])) as string);
   });
 
@@ -167,7 +167,7 @@ describe("a JSON answer keeps its bytes around the citations", () => {
     }
   });
 
-  it("including those headers if it is an error", async () => {
+  it("including headers about the bytes, such as etag, if it is an error", async () => {
     const answer = Response.json({ error: {} }, { status: 404, headers: { etag: "1", digest: "1" } });
     const { fetch } = setUp({ answer: () => answer });
     expect((await fetch(`${BASE}/responses`, POST)).headers.get("etag")).toBe("1");

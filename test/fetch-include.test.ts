@@ -1,4 +1,4 @@
-/** If the API refuses the added `include`, the request is sent again without it. */
+/** Tests that a request is sent again without the `include` that the library added, if the API refuses the `include`. */
 import { afterEach, describe, expect, it, vi } from "vitest";
 import { createFileCitationsFetch } from "../src/index.js";
 import { ANSWER, setUp } from "./fetching.js";
@@ -11,7 +11,7 @@ const POST = { method: "POST", body: JSON.stringify(params) };
 const includeOf = ({ body }: Asked): unknown => JSON.parse(body!).include;
 const refusal = (error: object = { message: "Unknown parameter: 'include'.", param: "include" }): Response =>
   Response.json({ error }, { status: 400, headers: { "x-request-id": "req_400" } });
-/** Refuses requests whose include has the outputs of calls. */
+/** Answers requests that ask for the outputs of calls with a 400, and all other requests with `ANSWER`. */
 const refusing = (asked: Asked): Response => (asked.body?.includes(OUTPUTS) ? refusal() : json(ANSWER));
 
 function inPieces(): TransformStream<Uint8Array, Uint8Array> {
@@ -77,7 +77,7 @@ describe("a 400 answer that blames include", () => {
     expect(asked).toHaveLength(3);
   });
 
-  it("is returned and not remembered if the second request gets one too", async () => {
+  it("is not remembered if the second request gets a 400 too, and that second answer is returned", async () => {
     let count = 0;
     const answers: Response[] = [];
     const { fetch, asked } = setUp({
@@ -146,7 +146,7 @@ describe("passes on, with its whole body,", () => {
     expect(asked).toHaveLength(1);
   });
 
-  it("a 400 whose body is longer than an error can be", async () => {
+  it("a 400 whose body is longer than an error's body can be", async () => {
     const body = `{"error":{"param":"include"},"x":"${"x".repeat(1_000_000)}"}`;
     const given = new Response(new Blob([body]).stream().pipeThrough(inPieces()), { status: 400 });
     const { fetch, asked } = setUp({ answer: () => given });
@@ -178,7 +178,7 @@ describe("passes on, with its whole body,", () => {
 describe("with fake timers", () => {
   afterEach(() => void vi.useRealTimers());
 
-  it("passes a 400 whose body never ends on after timeoutMs", async () => {
+  it("stops waiting after timeoutMs for a 400 body that never ends, and passes the answer on", async () => {
     vi.useFakeTimers();
     const start = (controller: ReadableStreamDefaultController): void => controller.enqueue(Buffer.from("{"));
     const given = new Response(new ReadableStream({ start }), { status: 400 });
@@ -211,7 +211,7 @@ describe("the proxy", () => {
     const post = (more: object = {}): Promise<Response> =>
       fetch(`${baseURL}/responses`, {
         method: "POST",
-        headers: { authorization: "Bearer any" }, // the proxy does not hold a body without a key, so it adds no include
+        headers: { authorization: "Bearer any" }, // without a key, the proxy would not hold the body and add no include
         body: JSON.stringify({ ...params, ...more }),
       });
     const refused = await post({ model: "other" });

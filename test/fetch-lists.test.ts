@@ -1,4 +1,4 @@
-/** How the middleware requests container lists: the URL, the credentials, the pages and the failures. */
+/** Tests how the middleware requests container lists: the URL, the credentials, the pages and the failures. */
 import OpenAI from "openai";
 import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
 import { FileCitationsError, withFileCitations } from "../src/index.js";
@@ -83,7 +83,7 @@ describe("the list, without a client", () => {
     expect(Object.fromEntries(lists()[0]!.headers)).toEqual({ "api-key": "k" });
   });
 
-  it("is read page by page, each after the last file of the one before", async () => {
+  it("is read page by page, each page after the last file of the page before", async () => {
     const files = Array.from({ length: 250 }, (_, at) => file(`/mnt/data/${at}.csv`));
     const { fetch, lists, reports } = setUp({
       answer: () => json(response([call(), message("/mnt/data/249.csv")])),

@@ -1,4 +1,4 @@
-/** Which containers a client remembers between responses, and when it requests the previous response instead. */
+/** Tests which containers a client remembers between responses, and when it requests the previous response instead. */
 import { describe, expect, it, vi } from "vitest";
 import { ContainerMemory } from "../src/containers/memory.js";
 import { isRecord } from "../src/errors.js";
@@ -112,7 +112,7 @@ describe("a client", () => {
     }
   });
 
-  it("requests it also if the API cites a file of a later call in the text", async () => {
+  it("requests the previous response also if the API cites a file of a later call in the text", async () => {
     const text = "I read /mnt/data/plan.docx and write [b](sandbox:/mnt/data/b.csv)";
     const annotation = {
       ...{ type: "container_file_citation", container_id: "cntr_2", file_id: "b", filename: "b.csv" },
@@ -163,7 +163,7 @@ describe("a client", () => {
   );
 
   it.each(["retrieved", "created", "streamed"])(
-    "the report of a %s response says so for . and ..",
+    "the report of a %s response says that the previous response's id is not valid in a URL: . and ..",
     async (how) => {
       for (const id of [".", ".."]) {
         const output = [message("/mnt/data/plan.docx")];
@@ -211,7 +211,7 @@ describe("a client", () => {
     ]);
   });
 
-  it("cites a response's own unmentioned files each time it is read", async () => {
+  it("cites a response's own unmentioned files each time the response is read", async () => {
     const { fetch } = setUp(
       { answer: () => json(response([call("save('plan.docx')"), message("Done.")])) },
       { unmentioned: "cite" },

@@ -1,4 +1,4 @@
-/** Which query parameters of a request are sent with the requests for lists and the previous response. */
+/** Tests which query parameters of a request the library also sends with its requests for lists and for the previous response. */
 import OpenAI, { AzureOpenAI } from "openai";
 import { describe, expect, it } from "vitest";
 import { withFileCitations } from "../src/index.js";

@@ -1,4 +1,4 @@
-/** Which requests and HTTP responses the middleware changes, and which it passes on unchanged. */
+/** Tests which requests and HTTP responses the middleware changes, and which it passes on unchanged. */
 import { Readable } from "node:stream";
 import { describe, expect, it } from "vitest";
 import { createFileCitationsFetch, type Report } from "../src/index.js";
@@ -220,7 +220,7 @@ describe("a request", () => {
     expect(asked[0]!.headers.get("content-length")).toBeNull();
   });
 
-  it("gets both, and its answer is repaired, if it is a Request object", async () => {
+  it("gets the sentence, and its answer is repaired, if it is a Request object", async () => {
     const { fetch, asked, lists } = setUp();
     const request = new Request(`${BASE}/responses`, {
       method: "POST",

@@ -1,4 +1,4 @@
-/** The middleware in front of an API whose answer mentions one file without citing the file. */
+/** Sets up the middleware in front of a fake API whose answer mentions one file without citing the file. */
 import { createFileCitationsFetch, type FileCitationsFetchOptions, type Report } from "../src/index.js";
 import { call, file, json, message, response, upstream } from "./upstream.js";
 

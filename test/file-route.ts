@@ -1,4 +1,7 @@
-/** Sets up the file route: with the emulator, both over HTTP, or with a test that answers the route's requests itself. */
+/**
+ * Sets up the file route in two ways. `setUp` serves the emulator and the route over HTTP. `routeOf` makes a route whose requests
+ * to the API are answered by the test itself.
+ */
 import OpenAI from "openai";
 import { onTestFinished, vi } from "vitest";
 import { createFileRoute, type FileRouteOptions } from "../src/files/route.js";

@@ -39,7 +39,7 @@ describe("a folder", () => {
     expect(await readFile(join(folder, "plan.docx"), "utf8")).toBe("new");
   });
 
-  it("never shows an incomplete file, and removes one whose stream failed", async () => {
+  it("never shows an incomplete file, and removes a file whose stream failed", async () => {
     let names: string[] = [];
     const stream = new ReadableStream<Uint8Array>({
       async pull(controller) {

@@ -1,6 +1,6 @@
 /**
- * Follows a link from its answer to the end of its conversation, with front ends that know nothing of this package:
- * examples/plain-chat in Chromium, curl, and Python's `urllib`. Each of them only has the proxy's base URL.
+ * Tests that links work from the answer that contains them to the end of the conversation, in front ends that know nothing of
+ * this package: examples/plain-chat in Chromium, curl, and Python's `urllib`. Each of them only knows the proxy's base URL.
  */
 import { execFile, spawnSync } from "node:child_process";
 import { existsSync } from "node:fs";
@@ -27,7 +27,7 @@ const FILES: [string, Buffer][] = [
   ["sales.csv", TABLE],
 ];
 
-/** Serves an emulator whose model makes two files, and `serve --links --keep` in front of it. */
+/** Starts an emulator whose model writes two files, and `serve --links --keep` in front of the emulator. */
 async function start(beforeEvent: (event: { type: string; delta?: unknown }) => Promise<void> | undefined) {
   const { emulator, upstream } = await listenEmulator({
     apiKey: KEY,
@@ -43,7 +43,7 @@ async function start(beforeEvent: (event: { type: string; delta?: unknown }) => 
   const env = { OPENAI_API_KEY: KEY, FILE_LINKS_SECRET: "a secret of 32 bytes, or of more" };
   const serving = await serve(args, env);
 
-  /** Expires the container as soon as both files are kept. */
+  /** Waits until the proxy has kept both files, then expires the container. */
   async function expire(): Promise<void> {
     const [container] = emulator.containers.values();
     const kept = container!.files.map(({ id }) => join(folder, container!.id, `${id}.json`));
@@ -60,7 +60,7 @@ async function start(beforeEvent: (event: { type: string; delta?: unknown }) => 
   return { emulator, serving, expire, restart };
 }
 
-/** Returns the input of the last request that the model got. */
+/** Returns the input of the last request for a response that the emulator received. */
 function lastInput({ requests }: ResponsesEmulator): unknown[] {
   const asked = requests.filter(({ method, path }) => method === "POST" && path.endsWith("/responses"));
   return (asked.at(-1)!.body as { input: unknown[] }).input;
@@ -72,7 +72,7 @@ function startChat({ baseURL }: Serving): Promise<string> {
   return startScript(script, { ...environment(), OPENAI_API_KEY: KEY, OPENAI_BASE_URL: baseURL });
 }
 
-/** Opens a page in Chromium. Its cache is off, so that each click reaches the proxy. */
+/** Opens a page in Chromium. The browser's cache is off, so that each click reaches the proxy. */
 async function openPage(url: string): Promise<Page> {
   const browser = await launchChromium();
   onTestFinished(() => browser.close());
@@ -83,7 +83,7 @@ async function openPage(url: string): Promise<Page> {
   return page;
 }
 
-/** Clicks each link of the first answer. Expects the files' names and bytes. */
+/** Clicks each link of the first answer. Expects a download with the file's name and bytes. */
 async function clickEach(page: Page): Promise<void> {
   const links = page.locator("article").nth(1).locator("a");
   for (const [at, [name, bytes]] of FILES.entries()) {

@@ -1,4 +1,4 @@
-/** Inputs of the fuzz tests: texts full of mentions, the files that these texts mention, and mutated JSON. */
+/** Generates inputs of the fuzz tests: texts full of mentions, the files that these texts mention, and mutated JSON. */
 import fc from "fast-check";
 import type { ContainerFile } from "../src/index.js";
 import { file } from "./upstream.js";
@@ -64,7 +64,7 @@ export const TEXTS: readonly string[] = [
   "\u202e\u2028<script>",
 ];
 
-/** A text, which mostly mentions files. */
+/** Generates texts. Most of them mention files. */
 export const text = fc.oneof(
   { weight: 2, arbitrary: fc.constantFrom(...TEXTS) },
   { weight: 3, arbitrary: fc.array(fc.constantFrom(...TEXTS), { maxLength: 6 }).map((all) => all.join(" ")) },
@@ -73,7 +73,7 @@ export const text = fc.oneof(
 
 const number = fc.constantFrom(0, 1, 2, 7, -1, 0.5, 42, 423, 99_999, 2 ** 31, 2 ** 53, -(2 ** 53));
 
-/** Any JSON value. */
+/** Generates JSON values of any type. */
 export const value: fc.Arbitrary<unknown> = fc.oneof(
   { weight: 4, arbitrary: text },
   { weight: 3, arbitrary: number },
@@ -96,7 +96,7 @@ const change: fc.Arbitrary<Change> = fc.oneof(
   }),
 );
 
-/** Copies of one of `originals` in which some nodes are replaced, inserted, deleted, duplicated, swapped or cut. */
+/** Generates copies of one of `originals` in which some values are replaced, inserted, deleted, duplicated, swapped or cut. */
 export function mutants<Original extends object>(
   originals: readonly Original[],
   maxLength = 5,
@@ -110,7 +110,7 @@ export function mutants<Original extends object>(
     });
 }
 
-/** Copies of one of the event lists in which some events are mutated, dropped, duplicated or moved. */
+/** Generates copies of one of the event lists in which some events are mutated, dropped, duplicated or moved. */
 export function mutantEvents<Event extends object>(
   originals: readonly (readonly Event[])[],
 ): fc.Arbitrary<Event[]> {

@@ -1,7 +1,8 @@
 /**
  * Tests every public function with random and mutated input. A function must throw only documented errors and never change its
- * input. Valid input must give valid output, and a second repair must change nothing more. `npm run fuzz` runs the same tests
- * for FUZZ_SECONDS, starting with the seed FUZZ_SEED. Long, as every public function has a property, and all use the same input.
+ * input. Valid input must give valid output, and a second repair must change nothing more. `npm run fuzz` runs the same tests for
+ * FUZZ_SECONDS, starting with the seed FUZZ_SEED. This file is long because every public function has a property, and all use the
+ * same input.
  */
 import { isDeepStrictEqual } from "node:util";
 import fc from "fast-check";
@@ -129,7 +130,7 @@ const options: fc.Arbitrary<RepairOptions> = fc.record({
 
 /**
  * Returns the output with the annotations of the input. Expects that the input's annotations come first in the output and that
- * all added ones are citations. `canCite` allows citations without a range.
+ * all added annotations are citations. `canCite` allows added citations without a range.
  */
 function withoutAddedCitations(out: unknown, input: unknown, canCite: boolean): unknown {
   if (out === input || typeof out !== "object" || out === null) return out;
@@ -179,7 +180,7 @@ function expectSame(out: unknown, input: unknown, canCite = false): void {
  * keep their order.
  */
 function expectSameEvents(out: readonly unknown[], came: readonly unknown[], canCite = false): void {
-  // Several responses: each keeps the order of its events, but one that waits does not delay the others.
+  // If there are several responses, each keeps the order of its events, but a response that waits does not delay the others.
   const areSeveral = responseIdsIn(came).size > 1;
   const left = [...came];
   for (const event of out) {

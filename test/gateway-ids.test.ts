@@ -1,4 +1,4 @@
-/** Ids as gateways write them: any text can be an id, and no id leads a request to another path or origin. */
+/** Tests ids as gateways write them: any text can be an id, and no id leads a request to another path or origin. */
 import OpenAI from "openai";
 import { describe, expect, it } from "vitest";
 import { isId } from "../src/containers/ids.js";
@@ -43,7 +43,10 @@ const script: Script[] = [
   () => [{ type: "message", text: TEXT }],
 ];
 
-/** Returns a gateway where the container, its file and the first response all have the id `id`. Lists have the native ids. */
+/**
+ * Returns a gateway where the container, its file and the first response all have the id `id`. In lists, `container_id` is the
+ * native id.
+ */
 function gatewayOf(id: string, options: EmulatorOptions = {}) {
   const isSecond = (nativeId: string) => nativeId.startsWith("resp_") && nativeId.endsWith("2");
   const ids = (nativeId: string) => (isSecond(nativeId) ? nativeId : id);
@@ -110,7 +113,7 @@ describe.each(IDS)("the id %j", (id) => {
     expect(cited(await again.json())).toEqual(["a.csv@/mnt/data/a.csv"]);
   });
 
-  it.each(SDKS)("goes through %s to the same path: list, download, link", async (_, Client) => {
+  it.each(SDKS)("is the same in the paths that %s requests: list, download, link", async (_, Client) => {
     const { emulator, fetch, idsIn } = gatewayOf(id);
     const client = new Client({ apiKey: "k", baseURL: BASE, fetch, maxRetries: 0 });
     const created = await withFileCitations(client).responses.create(ASK);
@@ -198,7 +201,7 @@ describe("a list's entries", () => {
     expect(repaired.output[1]).toMatchObject({ content: [{ annotations: [{ file_id: "own" }] }] });
   });
 
-  it("in an array belong to the container that each one names", async () => {
+  it("in an array belong to the container that each entry names", async () => {
     const { report } = await repairResponse(given, [file("/mnt/data/a.csv", { container_id: "other" })]);
     expect(report).toMatchObject({ outcome: "unchanged", unresolved: [{ reason: "not-found" }] });
   });

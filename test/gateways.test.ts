@@ -249,7 +249,7 @@ describe("a gateway that refuses lists and downloads", () => {
       expect(repaired.emulator.requests).toHaveLength(2);
     });
 
-    it("has no downloads or links, and returns the status as the reason", async () => {
+    it("makes saves and links fail, and its status is given as the reason", async () => {
       const { emulator, client } = setUp(row);
       const file = citationOfFile(emulator);
       const { saved, failed } = await saveFiles(client, citing(file), memory().sink);

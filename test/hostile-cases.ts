@@ -1,4 +1,7 @@
-/** Cases with a hostile id at one place in a response, request or list, and a fake API that records stray requests. */
+/**
+ * Builds cases with a hostile id at one place in a response, request or list, and a fake API that records stray requests.
+ * A request is stray if the library must never request its URL.
+ */
 import OpenAI from "openai";
 import { BASE, call, file, frames, json, listPage, message, response, sse, streamOf } from "./upstream.js";
 import { WEBHOOK_SECRET } from "./webhook-delivery.js";
@@ -103,7 +106,7 @@ export function strayOf(url: string): string | undefined {
   return isAllowed && query.length === 0 && url.split("?")[0] === origin + pathname ? undefined : url;
 }
 
-/** Returns a fake API for a case. It records stray requests. */
+/** Returns a fake API for a case. It adds the URLs of stray requests to `stray`, and the paths of list requests to `lists`. */
 export function apiOf(given: Case, asStream = false) {
   const stray: string[] = [];
   const lists: string[] = [];

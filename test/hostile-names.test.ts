@@ -1,4 +1,4 @@
-/** File names from a response or list cannot break out of a link, a folder, a header, a terminal or a log. */
+/** Tests that file names from a response or list cannot break out of a link, a folder, a header, a terminal or a log. */
 import { mkdtemp, readdir, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join, relative } from "node:path";

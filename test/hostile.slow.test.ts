@@ -1,4 +1,4 @@
-/** No id in a response, list or webhook leads a request to another URL, and no object key reaches a prototype. */
+/** Tests that no id in a response, list or webhook leads a request to another URL, and that no object key changes a prototype. */
 import { mkdtemp, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -62,7 +62,7 @@ const IDS: [name: string, id: string][] = [
   ["constructor", "constructor"],
 ];
 
-/** All ways to use the library. Each function handles the case in one way and returns the stray requests. */
+/** The ways to use the library. Each function handles the case in one way and returns the URLs of the stray requests. */
 const DOORS: Record<string, (given: Case, id: string) => Promise<string[]>> = {
   async "createFileCitationsFetch, plain"(given) {
     const api = apiOf(given);
@@ -156,7 +156,7 @@ describe("no id leads a request to another URL", () => {
     },
   );
 
-  it("the command's repair", async () => {
+  it("through the command's repair", async () => {
     const folder = await mkdtemp(join(tmpdir(), "hostile-test-"));
     onTestFinished(() => rm(folder, { recursive: true }));
     const urls: string[] = [];
@@ -209,12 +209,12 @@ describe("__proto__ and constructor are ordinary names", () => {
       const whole = asStream
         ? text.slice(text.indexOf("response.completed"))
         : JSON.stringify(JSON.parse(text));
-      // The text occurs in the call, the message, the metadata and the response itself.
+      // The members of `own()` occur in the call, the message, the metadata and the response itself.
       expect(whole.split(inner).length - 1).toBe(4);
     }
   });
 
-  it("in a request, whose sentence is added", () => {
+  it("in a request to which the link sentence is added", () => {
     const params = { ...requestOf({ output: [] }), metadata: own(), ...own() };
     const asking = addLinkInstruction(params);
     expect(asking).not.toBe(params);

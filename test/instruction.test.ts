@@ -1,4 +1,4 @@
-/** The sentence that asks the model for links: where it is added, which requests are changed, and its options. */
+/** Tests the sentence that asks the model for links: where it is added, which requests are changed, and its options. */
 import { describe, expect, it } from "vitest";
 import { addLinkInstruction } from "../src/index.js";
 import { frozen } from "./frozen.js";
@@ -51,7 +51,7 @@ describe("the sentence", () => {
     ["no user message", [{ role: "developer", content: "Plot it" }]],
     ["only a call's output", [{ type: "function_call_output", call_id: "call_1", output: "7" }]],
     ["an empty input", []],
-  ])("stands in the instructions where there is %s", (_, input) => {
+  ])("is added to the instructions if there is %s", (_, input) => {
     expect(ask({ input })).toMatchObject({ instructions: SENTENCE });
     expect(ask({ input, instructions: "Be kind." }).instructions).toBe(`Be kind.\n\n${SENTENCE}`);
     expect(ask({ input }).input).toBe(input);
@@ -78,7 +78,7 @@ describe("the sentence", () => {
   });
 });
 
-describe("which requests are changed", () => {
+describe("a request", () => {
   it.each([
     ["code interpreter", INTERPRETER],
     ["code interpreter in a container", { type: "code_interpreter", container: "cntr_1" }],
@@ -87,7 +87,7 @@ describe("which requests are changed", () => {
       "hosted shell in a container",
       { type: "shell", environment: { type: "container_reference", container_id: "cntr_1" } },
     ],
-  ])("with %s: yes", (_, tool) => {
+  ])("with %s is changed", (_, tool) => {
     expect(ask({ input: "x", tools: [{ type: "web_search" }, tool] }).input).not.toBe("x");
   });
 
@@ -98,12 +98,12 @@ describe("which requests are changed", () => {
     ["other tools", [{ type: "web_search" }, { type: "function", name: "shell" }]],
     ["the caller's own shell", [{ type: "shell" }, { type: "shell", environment: { type: "local" } }]],
     ["tools that are not an array", "code_interpreter"],
-  ])("with %s: the very same object", (_, tools) => {
+  ])("with %s is returned as the same object", (_, tools) => {
     const params = frozen({ input: "x", tools });
     expect(addLinkInstruction(params)).toBe(params);
   });
 
-  it("adds the calls' outputs once, at the end of include", () => {
+  it("gets the value for the outputs of calls once, at the end of include", () => {
     expect(ask({ input: "x" }).include).toEqual([OUTPUTS]);
     expect(ask({ input: "x", include: null }).include).toEqual([OUTPUTS]);
     expect(ask({ input: "x", include: ["reasoning.encrypted_content"] }).include).toEqual([
@@ -126,7 +126,7 @@ describe("the options", () => {
     expect(addLinkInstruction<object>(params, { includeOutputs: false })).not.toHaveProperty("include");
   });
 
-  it("replace the sentence, which is also added only once", () => {
+  it("replace the sentence, and the other sentence is also added only once", () => {
     const instruction = "Cite your files.";
     const asked = ask({ input: "x" }, { instruction });
     expect(asked.input).toBe("x\n\nCite your files.");
@@ -152,7 +152,7 @@ it("throws a TypeError for params that are not an object", () => {
 });
 
 describe("the schemas", () => {
-  it("accepts the changed request", () => {
+  it("accept the changed request", () => {
     for (const params of [
       { input: "Plot it" },
       { input: [{ role: "user", content: "Plot it" }] },

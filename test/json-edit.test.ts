@@ -1,6 +1,6 @@
 /**
- * Tests edits of JSON bytes: the result parses to the changed value, and all bytes outside the change stay the same. Long, as the
- * generators of JSON in unusual formats are here too.
+ * Tests edits of JSON bytes: the result parses to the changed value, and all bytes outside the change stay the same. This file is
+ * long because the generators of JSON in unusual formats are here too.
  */
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
@@ -48,7 +48,7 @@ describe("any JSON", () => {
   });
 
   it("keeps the text around an addition at any depth", () => {
-    const key = fc.string({ minLength: 1 }).filter((name) => name !== "before" && name !== "z"); // other keys of the object
+    const key = fc.string({ minLength: 1 }).filter((name) => name !== "before" && name !== "z"); // the keys that `nest` adds
     fc.assert(
       fc.property(
         fc.array(fc.oneof(fc.nat(3), key), { maxLength: 6 }),
@@ -136,7 +136,7 @@ describe("a repeated key", () => {
     );
   });
 
-  it("keeps all other edits if its last member comes before them", () => {
+  it("allows other edits before and after its last member", () => {
     const text = '{"a":[1],"a":[2],"b":[3.0],"a":[4],"c":"x","a":{"a":[],"a":[5],"b":[]},"d":[{}]}';
     const before = JSON.parse(text);
     const after = { ...before, a: { a: [5, 6], b: [7] }, b: [3, 8], c: "xy", d: [{ e: 9 }], f: 0 };
@@ -236,7 +236,7 @@ const { odd } = fc.letrec<{ odd: string }>((tie) => ({
   ),
 }));
 
-/** Returns a copy with an addition to the array, object or string at `path`; `undefined` if another value is there. */
+/** Returns a copy with an addition to the array, object or string at `path`. Returns `undefined` for any other value there. */
 function withAddition(value: unknown, [step, ...path]: readonly number[]): unknown {
   if (typeof value === "string") return `${value}\n"added"`;
   if (typeof value !== "object" || value === null) return undefined;
@@ -249,7 +249,7 @@ function withAddition(value: unknown, [step, ...path]: readonly number[]): unkno
   return Object.defineProperty(copy, chosen, { value: changed, enumerable: true, configurable: true });
 }
 
-/** Whether `longer` is `shorter` with one inserted piece of text. */
+/** Returns whether `longer` is `shorter` with one inserted piece of text. */
 function isInsertion(shorter: string, longer: string): boolean {
   let at = 0;
   while (at < shorter.length && shorter[at] === longer[at]) at++;

@@ -1,6 +1,6 @@
 /**
- * Several agents in one response, and several responses on one connection: each text gets citations of its own agent's or
- * response's files. Long, as each way to mix up two responses is a test.
+ * Tests several agents in one response, and several responses on one connection. Each text must get citations of the files of its
+ * own agent or response. This file is long because each way to mix up two responses is a test.
  */
 import fc from "fast-check";
 import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
@@ -138,7 +138,7 @@ describe("agents", () => {
   });
 });
 
-/** Returns the events of a response that writes the file in its own container. No other response has the same ids. */
+/** Returns the events of a response with this output. `name` becomes part of the ids, so that responses share no id. */
 function eventsOf(
   name: string,
   output: Record<string, unknown>[],
@@ -201,7 +201,7 @@ describe("lanes", () => {
     ]);
   });
 
-  it("give each response the same events in any interleaving as alone", async () => {
+  it("give each response, in any interleaving, the same events as if it came alone", async () => {
     await fc.assert(
       fc.asyncProperty(
         fc.array(lane, { minLength: 2, maxLength: 5 }),
@@ -347,7 +347,7 @@ describe("a lane that waits for its list", () => {
     ]);
   });
 
-  it("and never ends is dropped when there are too many, and the others continue", async () => {
+  it("is dropped if it never ends and there are too many lanes, and the others continue", async () => {
     const events = Array.from(
       { length: 400 },
       (_, at) => eventsOf(`${at}`, inContainer("a"), { stream_id: `${at}` })[0]!,
@@ -468,7 +468,10 @@ const ADDED = "response.output_text.annotation.added";
 const isOf = (type: string) => (event: StreamEvent) => event.type === type;
 const DONE = isOf("response.output_text.done");
 const DELTA = isOf("response.output_text.delta");
-/** Returns the events with one of them at another index. Their numbers stay as they were, or are those of an ordered stream. */
+/**
+ * Returns the events with one event moved to another index. The events keep their sequence numbers. If `isNumberedAnew` is true,
+ * they get numbers in their new order.
+ */
 function moved(given: readonly StreamEvent[], from: number, to: number, isNumberedAnew: boolean) {
   const events = [...given];
   events.splice(to, 0, ...events.splice(from, 1));
@@ -681,7 +684,7 @@ describe("events out of order stay unchanged, and a report says why", () => {
     expect(out.findIndex(isOf(ADDED))).toBe(out.findIndex(DONE) - 1);
   });
 
-  it("through the fetch, which does not read the deltas, their numbers show it", async () => {
+  it("are recognized by their numbers through the fetch, which does not read the deltas", async () => {
     const given = eventsOf("a", inContainer("a"));
     const early = moved(given, at(given, DONE), at(given, DELTA) + 1, false);
     const reports: Report[] = [];

@@ -1,6 +1,6 @@
 /**
- * A list is late if it lacks a file that a call wrote. No older file and no file with a similar path is cited instead.
- * Long, as each way to write a file is a case of its own.
+ * Tests late lists: a list is late if it lacks a file that a call wrote. Neither an older file nor a file with a similar path may
+ * be cited instead. This file is long because each way to write a file is a case of its own.
  */
 import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
 import { type ContainerFile, repairResponse, repairResponseStream } from "../src/index.js";
@@ -13,7 +13,7 @@ const written = file(PATH, { id: "cfile_new" });
 beforeEach(() => void vi.useFakeTimers());
 afterEach(() => void vi.useRealTimers());
 
-/** Returns a list function that returns a container's next list on each call. After the last list, it repeats this list. */
+/** Returns a function that returns a container's next list on each call, and the last list again when there is no next one. */
 function lateLists(lists: Record<string, readonly (readonly ContainerFile[])[]>) {
   const asked: string[] = [];
   const list = async (id: string): Promise<readonly ContainerFile[]> => {
@@ -24,7 +24,7 @@ function lateLists(lists: Record<string, readonly (readonly ContainerFile[])[]>)
   return { asked, list };
 }
 
-/** Returns the cited files, which must be the same for a plain and a streamed response. */
+/** Returns the ids of the cited files and of the listed containers. Both must be the same for a plain and a streamed response. */
 async function citedIn(
   output: Record<string, unknown>[],
   lists: Record<string, readonly (readonly ContainerFile[])[]>,
@@ -90,7 +90,7 @@ describe("requests the list again if it lacks a file that a call wrote", () => {
     ["an upload with that former name", { path: "/mnt/data/file-Ab12-a.csv", source: "user" }],
     ["a file in another case", { path: "/mnt/data/A.csv" }],
     ["a file in another folder", { path: "/mnt/data/out/a.csv" }],
-  ])("and if it never comes, %s is not cited for it", async (_, { path, ...more }) => {
+  ])("and if the file never comes, %s is not cited in its place", async (_, { path, ...more }) => {
     const { ids, asked, report } = await citedIn([call(WROTE), message(`[a](sandbox:${PATH})`)], {
       cntr_1: [[file(path, more)]],
     });
@@ -154,7 +154,7 @@ describe("with several agents", () => {
     expect(asked.filter((id) => id === "cntr_1")).toHaveLength(2);
   });
 
-  it("does not cite another agent's file if the own agent's file never comes", async () => {
+  it("does not cite another agent's file if the file of the text's own agent never comes", async () => {
     const { ids } = await citedIn(output, { cntr_1: [[]], cntr_2: [[bobs]] });
     expect(ids).toEqual([]);
   });
@@ -163,7 +163,7 @@ describe("with several agents", () => {
 describe("with several containers", () => {
   const older = file(PATH, { container_id: "cntr_2", id: "cfile_old" });
 
-  it("the farther one is listed only if the nearer one lacks a file", async () => {
+  it("the farther container is listed only if the nearer container lacks a file", async () => {
     const output = [call("x", "cntr_2"), call(WROTE), message(`At ${PATH}`)];
     expect((await citedIn(output, { cntr_1: [[written]], cntr_2: [[older]] })).asked).toEqual(["cntr_1"]);
     const both = [call("x", "cntr_2"), call(WROTE), message(`At ${PATH} and /mnt/data/b.csv`)];
@@ -183,7 +183,7 @@ describe("with several containers", () => {
     expect(asked).toEqual(["cntr_1"]);
   });
 
-  it("an older file of the farther one is not cited for a file that the nearer one's call wrote", async () => {
+  it("an older file of the farther container is not cited for a file that a call in the nearer container wrote", async () => {
     const output = [call(WROTE, "cntr_2"), call(WROTE), message(`At ${PATH}`)];
     const late = await citedIn(output, { cntr_1: [[], [written]], cntr_2: [[older]] });
     expect(late.ids).toEqual(["cfile_new"]);
@@ -194,7 +194,7 @@ describe("with several containers", () => {
     ]);
   });
 
-  it("the one whose call wrote the file has it, even if later calls ran elsewhere", async () => {
+  it("a file is cited from the container whose call printed its path, even if later calls ran elsewhere", async () => {
     const shell = (id: string, command: string): Record<string, unknown> => ({
       ...{ type: "shell_call", id: `sh_${id}`, call_id: `call_${id}`, status: "completed" },
       action: { commands: [command] },
@@ -207,7 +207,7 @@ describe("with several containers", () => {
     expect(asked).toEqual(["cntr_1", "cntr_1", "cntr_1", "cntr_2"]);
   });
 
-  it("an older file of the farther one is not cited if the nearer call may have written the file", async () => {
+  it("an older file of the farther container is not cited if the nearer call may have written the file", async () => {
     const before = { ...older, created_at: 1_750_000_000 };
     for (const code of ["df = pd.read_csv('/mnt/data/a.csv')", "os.listdir('/mnt/data')"]) {
       for (const since of ["df.to_csv(out)", null]) {
@@ -219,7 +219,7 @@ describe("with several containers", () => {
     }
   });
 
-  it("one that only the request names is not listed for a text after a call", async () => {
+  it("a container that only the request names is not listed for a text after a call", async () => {
     const output = [call(), message(`At ${PATH}`)];
     for (const request of [
       { input: [call(WROTE, "cntr_2")] },
@@ -270,7 +270,7 @@ describe("a file that a text announces before the call that writes it", () => {
     expect(out).toEqual(types(streamOf(output)));
   });
 
-  it("is the older container's file if the response has no call, and is cited at the usual place", async () => {
+  it("is the older container's file if the response has no call, and is cited right before the text's end", async () => {
     const older = file(PATH, { container_id: "cntr_2", id: "cfile_old" });
     const request = { input: [call(WROTE, "cntr_2")] };
     const events = streamOf([message(`Again: ${PATH}`)]);
@@ -301,7 +301,7 @@ describe("`a.csv-Export` is not `a.csv` if a call names a file `a.csv-Export`", 
     expect((await citedIn(output, { cntr_1: [[written]] })).ids).toEqual([]);
   });
 
-  it("but it is if no call names it", async () => {
+  it("but `a.csv` is cited if no call names `a.csv-Export`", async () => {
     const output = [call(WROTE), message("Der a.csv-Export ist fertig.")];
     expect((await citedIn(output, { cntr_1: [[written]] })).ids).toEqual(["cfile_new"]);
   });

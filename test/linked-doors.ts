@@ -1,4 +1,4 @@
-/** A model whose text mentions three files, and the text that the option `links` makes of it. */
+/** Provides a model whose text mentions three files, and checks for the text that the option `links` must make of it. */
 import { expect } from "vitest";
 import type { Script } from "../src/testing/index.js";
 import { expectValid } from "./schemas.js";
@@ -11,7 +11,7 @@ const JSON_TEXT = '{"files":[{"path":"/mnt/data/plan.docx"},{"path":"/mnt/data/n
 const SITE = "https://f.test/";
 export const URLS = { files: [{ path: `${SITE}plan.docx` }, { path: `${SITE}notes%20final.md` }] };
 export const LINKED = `🎉 See [the plan](${SITE}plan.docx), [totals.csv](${SITE}totals.csv) and [notes final.md](${SITE}notes%20final.md) 👍`;
-/** Each citation with the text that its range covers. The API makes the first one, the library adds the others. */
+/** The citations as `name@text`, with the text that the range covers. The API makes the first, the library adds the others. */
 export const FOUND = [
   `plan.docx@${SITE}plan.docx`,
   `totals.csv@${SITE}totals.csv`,
@@ -26,7 +26,7 @@ export const REQUEST = {
   tools: [{ type: "code_interpreter" as const, container: { type: "auto" as const } }],
 };
 
-/** A model that cites one of its three files. Its deltas are cut inside words, links and emoji sequences. */
+/** A model that cites one of its three files. Its deltas have 3 characters each, so they cut words and links. */
 export const script: Script = ({ body }) => [
   { type: "reasoning" },
   { type: "python", code: "write()", files: FILES },

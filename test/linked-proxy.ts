@@ -64,12 +64,12 @@ export async function answerOf(...request: Parameters<typeof post>): Promise<str
   return textOf((await (await post(...request)).json()) as Answer);
 }
 
-/** Returns the first link in a text. */
+/** Returns the first link in a text that leads to a file of the proxy, or a message if there is none. */
 export function linkIn(text: string): string {
   return /\((http[^\s()]+\/files\/[^\s()]+)\)/.exec(text)?.[1] ?? `no link in ${text}`;
 }
 
-/** Returns the id of the only container. */
+/** Returns the id of the container that was created last. */
 export function containerOf({ containers }: { containers: ReadonlyMap<string, unknown> }): string {
   return [...containers.keys()].at(-1)!;
 }

@@ -1,11 +1,11 @@
-/** Texts with mentions for the tests of the option `links`: own texts, the shared cases, and random texts. */
+/** Provides texts with mentions for the tests of the option `links`: the texts below, the shared cases, and random texts. */
 import { existsSync, readFileSync } from "node:fs";
 import fc from "fast-check";
 import type { ContainerFile } from "../src/index.js";
 import type { Given } from "./linking.js";
 import { file } from "./upstream.js";
 
-/** Own texts, each with the paths of its files. */
+/** The texts of this file: each with its name, the text, and the names of its files in /mnt/data. */
 const OWN: [string, string, ...string[]][] = [
   ["a link", "See [the plan](sandbox:/mnt/data/plan.docx).", "plan.docx"],
   ["two links", "[a](sandbox:/mnt/data/a.csv) and [b](sandbox:/mnt/data/b.csv)", "a.csv", "b.csv"],

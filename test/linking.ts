@@ -1,4 +1,4 @@
-/** Reads a text with the option `links`: plain and streamed, by objects and by bytes. */
+/** Repairs a response with the option `links` and reads its text: plain and streamed, as objects and as bytes. */
 import { expect } from "vitest";
 import {
   type ContainerFile,
@@ -27,7 +27,7 @@ export const toUrl = ({ file_id }: { file_id: string }): string => `https://f.te
 export const OPTIONS: RepairOptions = { links: toUrl, retries: 0 };
 const POST = { method: "POST", body: "{}" };
 
-/** A text of the model and the annotations that the API made for it. */
+/** A text of the model, the container's files, and the annotations that the API made for the text. */
 export interface Given {
   text: string;
   files: readonly ContainerFile[];
@@ -61,7 +61,7 @@ export async function plain(given: Given, options = OPTIONS): Promise<Read> {
   return readPart(item!.content[0]);
 }
 
-/** Returns the events of a stream whose text is cut at the offsets. */
+/** Returns the events of a stream whose text is cut into deltas at the offsets. */
 export function eventsOf(given: Given, cuts: readonly number[]): StreamEvent[] {
   const events = streamOf(itemsOf(given)).filter(({ type }) => type !== "response.output_text.delta");
   const first = events.findIndex(({ type }) => type === "response.content_part.added") + 1;
@@ -146,7 +146,7 @@ export const LINKED = `Before. See [the file](${URL_OF_A}) and more.`;
 export const given: Given = { text: TEXT, files: [A] };
 export const CUTS = [8, 19, 30, 40, 50];
 
-/** Repairs the events one by one. Returns a function that gives the next event, and the reports. */
+/** Returns the repaired stream, of which nothing is read yet, and the array to which its reports are added. */
 export function opened(
   events: AsyncIterable<StreamEvent> | Iterable<StreamEvent>,
   options: RepairOptions = {},
@@ -173,7 +173,7 @@ export const textIn = (events: readonly StreamEvent[]): string =>
     .map(({ delta }) => delta)
     .join("");
 
-/** Yields the events up to the last delta, and then nothing until `more` is resolved. */
+/** Returns a stream that yields the events up to delta number `after`, counted from 1, and the rest once `resume` is called. */
 export function paused(events: readonly StreamEvent[], after: number) {
   let resume!: () => void;
   const more = new Promise<void>((resolve) => {

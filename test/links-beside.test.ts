@@ -153,7 +153,7 @@ describe("a range that covers another part of a link than the destination", () =
   });
 });
 
-it("writes a link after more code spans than a call can have arguments", () => {
+it("writes a link after more code spans than a function call can have arguments", () => {
   const spans = `${"`a` ".repeat(200_000)}\n\n`;
   const output = replaceMarked(`${spans}⟦/mnt/data/a.csv⟧`);
   expect(output.slice(spans.length)).toBe(LINK);

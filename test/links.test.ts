@@ -91,7 +91,7 @@ describe("each form", () => {
     expect(replaceMarked(source)).toBe(expected);
   });
 
-  it("is unchanged if toUrl returns nothing, and toUrl is called once each, in the text's order", () => {
+  it("is unchanged if toUrl returns nothing, and toUrl is called once for each citation, in the text's order", () => {
     const { text, annotations } = cited(
       "⟦a.csv⟧ `⟦b.csv⟧` [⟦c.csv⟧](https://h/) [d](⟦/mnt/data/d.csv⟧) ⟦e.csv⟧",
     );
@@ -144,7 +144,7 @@ describe("annotations", () => {
     expect(replaceFileLinks(text, [...same, citation(4, 19, { file_id: "other" })], () => HREF)).toBe(text);
   });
 
-  it("count code points, or UTF-16 units if they show it or the option says so", () => {
+  it("count code points, or UTF-16 units if the annotations show it or the option says so", () => {
     const source = "🎉👩‍👩‍👧 [a](/mnt/data/a.csv) é /mnt/data/a.csv.";
     const expected = `🎉👩‍👩‍👧 [a](${HREF}) é ${LINK}.`;
     const files = [file("a.csv")];

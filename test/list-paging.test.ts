@@ -1,4 +1,4 @@
-/** The paging of a container's file list: which cursor is used next, and when an endless list is stopped. */
+/** Tests the paging of a container's file list: which cursor is used next, and when an endless list is stopped. */
 import { describe, expect, it } from "vitest";
 import { EndlessListError, inPages } from "../src/containers/listing.js";
 import type { ContainerFile } from "../src/index.js";
@@ -64,7 +64,7 @@ describe("the next page is", () => {
     ["null", null],
     ["empty", ""],
     ["a number", 7],
-  ])("the one after the last entry, where last_id is %s", async (_, last_id) => {
+  ])("the one after the last entry, if last_id is %s", async (_, last_id) => {
     const { ids, cursors } = await read((after) =>
       after === "b" ? { data: [C] } : { data: [A, B], has_more: true, last_id },
     );

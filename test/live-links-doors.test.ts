@@ -1,4 +1,4 @@
-/** The option `links` with each version of the SDK: every way to get a response returns texts whose links work. */
+/** Tests the option `links` with each version of the SDK: every way to get a response must return texts whose links work. */
 import type OpenAI from "openai";
 import NewestOpenAI from "openai-7";
 import { ResponsesWS } from "openai-7/resources/responses/ws";
@@ -58,7 +58,7 @@ describe.each(SDKS)("%s", (name, Client) => {
     expectValid("CreateResponse", body);
   }
 
-  it("create()", async () => {
+  it("create() returns a text with links", async () => {
     const response = await client.responses.create(REQUEST);
     expectLinked(response);
     expect(response.output_text).toBe(LINKED);
@@ -66,14 +66,14 @@ describe.each(SDKS)("%s", (name, Client) => {
     await expectAccepted(response.output);
   });
 
-  it("create() with stream", async () => {
+  it("create() with stream streams a text with links", async () => {
     const stream = await read(await client.responses.create({ ...REQUEST, stream: true }));
     expectLinkedStream(stream);
     expect(reports).toMatchObject([{ outcome: "recovered", listRequests: 1 }]);
     await expectAccepted(stream.last.output);
   });
 
-  it("stream(), and the response that it accumulates", async () => {
+  it("stream() and the response that it accumulates have a text with links", async () => {
     const stream = client.responses.stream(REQUEST);
     const { deltas } = await read(stream);
     const response = await stream.finalResponse();
@@ -84,7 +84,7 @@ describe.each(SDKS)("%s", (name, Client) => {
     await expectAccepted(response.output);
   });
 
-  it("parse(), whose parsed output has the URLs", async () => {
+  it("parse() returns the URLs in its parsed output", async () => {
     const response = await client.responses.parse({
       ...REQUEST,
       text: { format: { type: "json_schema", name: "files", schema: { type: "object" } } },
@@ -96,7 +96,7 @@ describe.each(SDKS)("%s", (name, Client) => {
     await expectAccepted(response.output);
   });
 
-  it("stream() with a schema", async () => {
+  it("stream() with a schema streams JSON with the URLs", async () => {
     const stream = client.responses.stream({
       ...REQUEST,
       text: { format: { type: "json_schema", name: "files", schema: { type: "object" } } },
@@ -107,7 +107,7 @@ describe.each(SDKS)("%s", (name, Client) => {
     expect(JSON.parse(deltas)).toEqual(URLS);
   });
 
-  it("retrieve(), also of a response of another client", async () => {
+  it("retrieve() returns a text with links, also for a response of another client", async () => {
     const created = await client.responses.create(REQUEST);
     const retrieved = await client.responses.retrieve(created.id);
     expectLinked(retrieved);
@@ -117,7 +117,7 @@ describe.each(SDKS)("%s", (name, Client) => {
     await expectAccepted(retrieved.output);
   });
 
-  it("create() in the background, polled and streamed", async () => {
+  it("create() in the background gives a text with links, polled and streamed", async () => {
     let response = await client.responses.create({ ...REQUEST, background: true });
     const { id } = response;
     while (response.status === "queued" || response.status === "in_progress") {
@@ -128,13 +128,13 @@ describe.each(SDKS)("%s", (name, Client) => {
     await expectAccepted(response.output);
   });
 
-  it("cancel()", async () => {
+  it("cancel() returns a text with links", async () => {
     const created = await client.responses.create({ ...REQUEST, background: true });
     while ((await bare.responses.retrieve(created.id)).status !== "completed");
     expectLinked(await client.responses.cancel(created.id));
   });
 
-  it("the items of a conversation, listed and one by one", async () => {
+  it("the items of a conversation have a text with links, listed and one by one", async () => {
     const { id } = await client.conversations.create({});
     expectLinked(await client.responses.create({ ...REQUEST, conversation: id }));
     const items: OpenAI.Conversations.ConversationItem[] = [];
@@ -152,7 +152,7 @@ describe.each(SDKS)("%s", (name, Client) => {
     await expectAccepted(output);
   });
 
-  it("the input items of a response", async () => {
+  it("the input items of a response have a text with links", async () => {
     const first = await bare.responses.create(REQUEST);
     expect(textIn(first.output)).toBe(TEXT);
     const input = [

@@ -161,7 +161,7 @@ describe("held text", () => {
     expect(readEvents(eventsIn(received)).text).toBe(TEXT);
   });
 
-  it("loses no bytes that arrive before the reader asks for more than the held text", async () => {
+  it("loses no bytes that arrive after it has gone out and before the next read", async () => {
     const whole = eventsOf(given, [30]);
     const at = whole.findIndex(({ type }) => type === "response.output_text.delta") + 1;
     const bytesOf = (events: readonly StreamEvent[]) => new TextEncoder().encode(frames(events));
@@ -208,7 +208,7 @@ describe("held text", () => {
     }
   });
 
-  it("has its link if the list comes late, and the report has the time", async () => {
+  it("gets its link if the list comes late, and the report says how long it was held", async () => {
     const late = async (): Promise<ContainerFile[]> => {
       await new Promise((resolve) => setTimeout(resolve, 200));
       return [A];
@@ -221,7 +221,7 @@ describe("held text", () => {
     expect(reports[0]!.error).toBeUndefined();
   });
 
-  it("ends its time limit when the reader leaves", async () => {
+  it("clears its timer when the reader stops reading", async () => {
     const { events } = paused(eventsOf(given, [30]), 1);
     const { stream } = opened(events);
     const iterator = stream[Symbol.asyncIterator]();

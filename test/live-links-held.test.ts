@@ -1,4 +1,4 @@
-/** The option `links` and time: the report's `heldMs`, and the time that lists have. */
+/** Tests how long the option `links` takes: the report's `heldMs`, and the time that is left for lists. */
 import { afterEach, expect, it, vi } from "vitest";
 import { type RepairOptions, type Report, repairResponse, repairResponseStream } from "../src/index.js";
 import { call, file, message, response, type StreamEvent, streamOf } from "./upstream.js";
@@ -8,7 +8,7 @@ const toUrl = ({ filename }: { filename: string }): string => `https://f.test/${
 
 afterEach(() => void vi.useRealTimers());
 
-/** Returns the events of a stream, one each second from the first delta on. */
+/** Yields the events of a stream. One second passes before each delta. */
 async function* slowly(events: readonly StreamEvent[]) {
   for (const event of events) {
     if (event.type === "response.output_text.delta") await vi.advanceTimersByTimeAsync(1000);
@@ -16,7 +16,7 @@ async function* slowly(events: readonly StreamEvent[]) {
   }
 }
 
-/** Returns the text of a stream's final event and its report. */
+/** Repairs a stream whose lists take 100 ms. Returns the texts in its final event, and its report. */
 async function ask(items: Record<string, unknown>[], options: RepairOptions) {
   vi.useFakeTimers();
   const reports: Report[] = [];
@@ -35,7 +35,7 @@ async function ask(items: Record<string, unknown>[], options: RepairOptions) {
   };
 }
 
-it("text that is held while the model writes it takes no time from the lists", async () => {
+it("text that is held while the model writes it does not use up the time for lists", async () => {
   const written = "`cat /mnt/data/a.csv | head -3`";
   const { texts, report } = await ask(
     [
@@ -64,7 +64,7 @@ it.each([
       return (await repairResponse(response(items), async () => FILES, options)).report;
     },
   ],
-])("heldMs has the time in which the URL is made: %s", async (_, repaired) => {
+])("heldMs includes the time that toUrl takes: %s", async (_, repaired) => {
   const slow = async (citation: { filename: string }): Promise<string> => {
     await vi.advanceTimersByTimeAsync(700);
     return toUrl(citation);
@@ -98,7 +98,7 @@ it.each([
     "took longer than 200 ms",
   ],
   ["returns a number", () => 5 as never, "must be a URL string"],
-])("a function that %s: the model's text, and the report says why", async (_, links, reason) => {
+])("the text stays as the model wrote it if toUrl %s, and the report says why", async (_, links, reason) => {
   const text = "[a](sandbox:/mnt/data/a.csv) and `/mnt/data/b.csv`";
   const { texts, report } = await ask([call(), message(text)], { links, timeoutMs: 200 });
   expect(texts).toEqual([text]);

@@ -1,4 +1,4 @@
-/** Where links are written, and which ranges and units their annotations have. */
+/** Tests where links are written, and which ranges and units their annotations have. */
 import { describe, expect, it } from "vitest";
 import { createFileCitationsFetch, type RepairOptions, replaceFileLinks } from "../src/index.js";
 import { A, eventsOf, type Given, OPTIONS, plain, type Read, streamed, toUrl, URL_OF_A } from "./linking.js";
@@ -6,7 +6,7 @@ import { BASE, frames, sse, upstream } from "./upstream.js";
 
 const everyCut = (text: string): number[] => Array.from(text, (_, at) => at);
 
-/** Reads a text plain and streamed, which must give the same. `readEvents` compares all events of a stream. */
+/** Repairs a text plain and streamed, and expects the same result. `readEvents` compares all events of a stream. */
 async function read(given: Given, options: RepairOptions = OPTIONS): Promise<Read> {
   const whole = await plain(given, options);
   expect(await streamed(given, everyCut(given.text), options)).toEqual(whole);

@@ -1,4 +1,4 @@
-/** The option `links` with a stream that is resumed: the deltas before and after the break are the text with links. */
+/** Tests the option `links` with a resumed stream: the deltas before and after the break must add up to the text with links. */
 import type OpenAI from "openai";
 import NewestOpenAI from "openai-7";
 import { describe, expect, it } from "vitest";
@@ -22,7 +22,10 @@ import {
 } from "./linked-doors.js";
 import { BASE, eventsIn, sse } from "./upstream.js";
 
-/** Returns the events up to the first one with a number: a client that breaks off there has no inserted event after it. */
+/**
+ * Returns the events up to the first event with this number. Inserted events repeat the number of the event before them, so a
+ * client that stops there has not received them.
+ */
 function upTo(events: StreamEvent[], number: number): StreamEvent[] {
   return events.slice(0, events.findIndex(({ sequence_number }) => sequence_number === number) + 1);
 }
@@ -33,7 +36,7 @@ describe("retrieve() with stream and starting_after", () => {
     const bare = new NewestOpenAI({ apiKey: "test", fetch: emulator.fetch });
     const { id } = await bare.responses.create({ ...REQUEST, background: true });
     const ofClient = (after?: number) => {
-      // A client that has not seen the response before.
+      // This client has not seen the response before.
       const client = withFileCitations(bare, { links });
       const query = after === undefined ? {} : { starting_after: after };
       return client.responses.retrieve(id, { stream: true, ...query });

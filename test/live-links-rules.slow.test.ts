@@ -1,4 +1,4 @@
-/** The rules of texts with links as properties, over random texts, own texts and the shared cases, at random cuts. */
+/** Tests the rules for texts with links: with random texts and the cases of linked-texts.ts, cut into deltas at random places. */
 import fc from "fast-check";
 import { afterEach, describe, expect, it, vi } from "vitest";
 import {
@@ -26,12 +26,12 @@ import type { StreamEvent } from "./upstream.js";
 const RUNS = { numRuns: Number(process.env.LINK_RUNS ?? 150) };
 const DELTA = "response.output_text.delta";
 
-/** A random text, an own text, or a text of the shared cases. */
+/** Generates a random text, or takes one of the cases of linked-texts.ts. */
 const anyGiven: fc.Arbitrary<Given> = fc.oneof(
   random,
   fc.constantFrom(...cases).map(([, given]) => given),
 );
-/** Cuts anywhere in a text, and one after each character. */
+/** Generates random cuts, or a cut after each character. */
 const anyCuts = fc.oneof(cutsOf, fc.constant(Array.from({ length: 2000 }, (_, at) => at)));
 const cutsIn = (text: string, cuts: readonly number[]): number[] => cuts.filter((cut) => cut < text.length);
 const isInserted = (event: StreamEvent, before: StreamEvent | undefined): boolean =>
@@ -44,7 +44,7 @@ interface Step {
   sent: string;
 }
 
-/** Repairs a stream. `steps`: after each event, the model's text so far and the text that was sent. */
+/** Repairs a stream. Each time the repair asks for an event, `steps` gets the model's text so far and the text sent so far. */
 async function repaired(
   given: Given,
   cuts: readonly number[],
@@ -59,7 +59,7 @@ async function repaired(
   let taken = "";
   async function* events() {
     for (const event of input) {
-      // The repair asks for the next event when it has sent what it can.
+      // The repair asks for the next event only after it has sent all that it can.
       steps.push({ taken, sent: textIn(output) });
       if (event.type === DELTA) taken += event.delta as string;
       yield event;
@@ -75,7 +75,7 @@ const withoutText = ({ type, sequence_number, output_index, item_id, content_ind
 });
 
 describe("annotations", () => {
-  /** Ranges in code points or in UTF-16, by their position among the text's characters. */
+  /** Random starts and lengths, from which the test makes ranges in code points or in UTF-16 units. */
   const ranges = fc.array(fc.tuple(fc.nat(300), fc.nat(20)), { maxLength: 4 });
 
   it("fit the text with links, in each unit", async () => {
@@ -132,7 +132,7 @@ describe("annotations", () => {
 });
 
 describe("what is held", () => {
-  /** What a mention, or the markup right before it, can start with. */
+  /** Matches a character with which a mention, or the markup right before a mention, can start. */
   const START = /[sfhSFH/\\%&`!<]/;
   const DESTINATION = /(?:\]\(|\]:|=)\s*\\?["'<]?\s*$/;
 
@@ -199,7 +199,7 @@ describe("events", () => {
     await fc.assert(property, RUNS);
   });
 
-  it("without links are the same objects up to the text's end", async () => {
+  it("that are deltas stay the same objects without the option links", async () => {
     const property = fc.asyncProperty(anyGiven, anyCuts, async (given, cuts) => {
       const { input, output } = await repaired(given, cuts, { links: undefined });
       const deltas = input.filter(({ type }) => type === DELTA);

@@ -190,7 +190,7 @@ describe("a note in place of a dead link", () => {
   const noted = `See (gone), (gone) and [a](${URL_OF_A}).`;
   const options: RepairOptions = { ...OPTIONS, links: { toUrl, onMissing: () => "(gone)" } };
 
-  it("is written by every door", async () => {
+  it("is written plain, streamed and through the fetch", async () => {
     expect((await plain(missing, options)).text).toBe(noted);
     for (let at = 1; at < missing.text.length; at++) {
       expect((await streamed(missing, [at], options)).text, `cut at ${at}`).toBe(noted);
@@ -222,7 +222,7 @@ describe("a note in place of a dead link", () => {
     expect(replaceFileLinks(text, [], toUrl, { unresolved, onMissing: () => "(gone)" })).toBe(expected);
   });
 
-  it("is not written if the list failed: the file may be there", async () => {
+  it("is not written if the list failed, because the file may be there", async () => {
     const failing = async (): Promise<ContainerFile[]> => {
       throw new Error("no list");
     };

@@ -18,7 +18,7 @@ describe("a text with links", () => {
   });
 });
 
-/** Sorts the annotations. A citation that only the final event decides comes after the others in a stream. */
+/** Sorts the annotations, because a stream sends a citation that is decided only at the final event after all others. */
 function sorted({ text, annotations }: Read): Read {
   return { text, annotations: [...annotations].sort((a, b) => a.start_index - b.start_index) };
 }

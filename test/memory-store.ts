@@ -1,4 +1,4 @@
-/** Stores for tests: one in memory, which counts its calls and can be made to fail, one that stays empty, and one that hangs. */
+/** Provides stores for tests: one in memory that records its calls and can fail, one that stays empty, and one that hangs. */
 import { createFileRoute, type FileStore, type StoredFile } from "../src/files/route.js";
 import { SECRET } from "./file-route.js";
 

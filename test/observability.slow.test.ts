@@ -13,7 +13,7 @@ const SDK = `--import ${new URL("test/telemetry.mjs", root)}`;
 
 const page = await readFile(new URL(PAGE, root), "utf8");
 const [log, attributes, span, metrics, counter] = (await codeOf(PAGE)) as [string, ...string[]];
-/** What the page shows as exported, in order. */
+/** The JSON blocks of the page, in order. They show what its code exports. */
 const [shownLog, shownAttributes, shownSpan, shownMetrics] = Array.from(
   page.matchAll(/^```json\n(.*?)^```$/gms),
   ([, json]) => JSON.parse(json!),
@@ -23,7 +23,7 @@ let emulator: ResponsesEmulator;
 let close: () => Promise<void>;
 let baseURL: string;
 let cwd: string;
-/** Whether the containers' lists fail. */
+/** If true, the containers' lists fail. */
 let isFailing: boolean;
 beforeEach(async () => {
   isFailing = false;
@@ -50,13 +50,13 @@ async function exported(code: string | undefined): Promise<Record<string, unknow
     .map((line) => JSON.parse(line));
 }
 
-/** The page shortens ids, and its times are examples. */
+/** Returns a value of the page in which any response id can stand for the id `name`, because the page shortens its ids. */
 const anyId = (value: Record<string, unknown>, name: string): object => ({
   ...value,
   [name]: expect.stringMatching(/^resp_./),
 });
 
-it("the log line", async () => {
+it("the log line is the one that the page shows", async () => {
   const [line] = await exported(log);
   expect(line).toEqual({
     ...anyId(shownLog, "responseId"),
@@ -119,7 +119,7 @@ it("a span for each response begins with the request, and is a child of the acti
   expect(await exported(inSpan)).toMatchObject([{ status: 2, hasParent: true }]);
 });
 
-it("metrics", async () => {
+it("the metrics are those that the page shows", async () => {
   expect(await exported(metrics)).toEqual([shownMetrics]);
   isFailing = true;
   const [failed] = await exported(metrics);
@@ -131,7 +131,7 @@ it("metrics", async () => {
   ]);
 });
 
-it("the Prometheus counter", async () => {
+it("the Prometheus counter counts a mention whose container is unavailable", async () => {
   isFailing = true;
   const stdout = await run(counter!, { cwd, env: { OPENAI_API_KEY: "any", OPENAI_BASE_URL: baseURL } });
   expect(stdout).toContain(

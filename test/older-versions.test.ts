@@ -1,7 +1,7 @@
 /**
- * Files from before the response that could be cited by mistake: older versions, files that a call only reads or lists, and
- * files of other containers. Each answer is read plain and streamed, with the same citations. Long, as each way to cite a
- * wrong file is a test.
+ * Tests that no file from before the response is cited by mistake: no older version, no file that a call only reads or lists, and
+ * no file of another container. Each response is repaired plain and streamed, and both must have the same citations. This
+ * file is long because each way to cite a wrong file has a test.
  */
 import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
 import {
@@ -321,7 +321,7 @@ describe("several containers", () => {
     expect(await citedIn(output, { cntr_1: [[fresh("a", "a.csv")]], cntr_2: [[]] })).toEqual([]);
   });
 
-  it("the file that a call wrote is meant before an older one in the container of a later call", async () => {
+  it("the file that a call wrote is cited, and not an older file in the container of a later call", async () => {
     const output = [
       run("df.to_csv('/mnt/data/report.csv')", "cntr_1"),
       run("print(1)", "cntr_2"),
@@ -334,7 +334,7 @@ describe("several containers", () => {
     expect(await citedIn(output, lists)).toEqual(["written"]);
   });
 
-  it("our own citation in a known container does not lead to an older file there that a later call writes", async () => {
+  it("the library's citation in a known container does not lead to an older file there that a later call writes", async () => {
     const output = [
       says("See /mnt/data/b.csv. Next I write /mnt/data/a.csv"),
       run("open('/mnt/data/a.csv', 'w')"),
@@ -346,7 +346,7 @@ describe("several containers", () => {
     expect(await citedIn(output, lists, { request, retries: 0 })).toEqual(["b"]);
   });
 
-  it("nor to an older file in the container of a later call", async () => {
+  it("nor does it lead to an older file in the container of a later call", async () => {
     const output = [
       says("I read [in](sandbox:/mnt/data/in.csv) and will write [out](sandbox:/mnt/data/out.csv)."),
       run("read_csv('/mnt/data/in.csv').to_csv('/mnt/data/out.csv')"),

@@ -1,4 +1,4 @@
-/** Wrong options and arguments throw a `TypeError` that names them. */
+/** Tests that wrong options and arguments throw a `TypeError` that names the option or the argument. */
 import { describe, expect, it } from "vitest";
 import {
   addLinkInstruction,

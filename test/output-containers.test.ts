@@ -1,4 +1,4 @@
-/** Container ids in tool outputs: on the output item, in the entries of the item, or in the JSON of the item. */
+/** Tests how container ids are found in tool outputs: on the output item, in the item's entries, or in the item's JSON. */
 import { describe, expect, it, vi } from "vitest";
 import {
   containersCitedBy,
@@ -89,7 +89,7 @@ describe("a container is named by", () => {
     expect(containersNamedBy(item)).toEqual([ID]);
   });
 
-  it("its citations in a message, without duplicates", () => {
+  it("the citations in a message, without duplicates", () => {
     const item = message({ text: "a", annotations: [{ container_id: ID }] });
     expect(containersCitedBy(item)).toEqual([ID]);
     expect(containersOfOutputs(item)).toEqual([]);
@@ -146,7 +146,7 @@ describe("after a call that may have written the path, a tool's file of that pat
     expect(report.unresolved.map(({ reason }) => reason)).toEqual(["not-found"]);
   });
 
-  it("a new file is cited if no call names its path", async () => {
+  it("but a new file is cited if no call names its path", async () => {
     const items = [tool, call("print(1)"), message(`[it](sandbox:${path})`)];
     const list = async (id: string) => (id === ID ? [newer] : []);
     const { report } = await repairResponse(response(items), list, { retries: 0 });

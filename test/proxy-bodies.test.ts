@@ -1,4 +1,4 @@
-/** Request bodies: how long they may take to arrive, and how many bytes are held in memory at once. */
+/** Tests the proxy's limits for request bodies: how long a body may take to arrive, and how many bytes are held at once. */
 import { once } from "node:events";
 import { type ClientRequest, type IncomingMessage, request } from "node:http";
 import { describe, expect, it, vi } from "vitest";
@@ -14,7 +14,10 @@ async function setUpLimits(limits = {}) {
   return { proxy, bodies: () => seen.map(({ body }) => body) };
 }
 
-/** A proxy with the default limits for waiting and for held bytes. Its upstream reads each body and answers `{}`. */
+/**
+ * Returns a proxy with the default idle limit and memory limit, and an array for the lengths of the bodies that its upstream
+ * receives. The upstream reads each body and answers `{}`.
+ */
 function proxyWithDefaults() {
   const lengths: number[] = [];
   const proxy = createProxy({
@@ -123,7 +126,7 @@ describe("the idle limit of a body", () => {
 describe("the memory limit of all bodies", () => {
   const overloaded = expect.objectContaining({ code: "overloaded", type: "server_error" });
 
-  it("answers 503 with Retry-After until another request was answered", async () => {
+  it("answers 503 with Retry-After to a body that does not fit, until another request was answered", async () => {
     const { proxy } = await setUpLimits();
     const first = begin(`${proxy.baseURL}/responses`, 800);
     const refused = await vi.waitFor(async () => {
@@ -232,7 +235,7 @@ describe("a body without a key", () => {
     expect((await answerTo(asking)).answer.statusCode).toBe(401);
   });
 
-  it.each(["authorization", "api-key"])("is one without the header %s", async (name) => {
+  it.each(["authorization", "api-key"])("is not one with the header %s, which is held", async (name) => {
     const { proxy } = await setUpLimits({ maxHeld: 1 });
     const asked = ask(`${proxy.baseURL}/responses`, { method: "POST", headers: { [name]: KEY }, body: "{}" });
     expect((await asked).answer.statusCode).toBe(413);

@@ -1,4 +1,7 @@
-/** Upstream failures, callers that disconnect, and the shutdown. No failure or disconnect affects another request. */
+/**
+ * Tests the proxy when the upstream fails, when a caller disconnects and when the proxy is stopped. No failure or disconnect
+ * affects another request.
+ */
 import { once } from "node:events";
 import { type IncomingMessage, request } from "node:http";
 import { connect } from "node:net";
@@ -51,7 +54,7 @@ describe("a failure", () => {
     },
   );
 
-  it("of an answer with a head over 64 KB: answers 502; a shorter one is passed on", async () => {
+  it("of an answer with a head over 64 KB: answers 502; a shorter head is passed on", async () => {
     const { proxy } = await setUpApi("/v1", (answering) => {
       answering.setHeader("x-long", "x".repeat(60_000));
       answering.end("{}");
@@ -80,7 +83,7 @@ describe("a failure", () => {
   });
 
   it.each(["identity", "gzip", "gzip, br"])(
-    "of an answer in %s before it is read: rejects the read and nothing else",
+    "of an answer with the encoding %s before it is read: rejects the read and nothing else",
     async (encoding) => {
       const hangUp = gate();
       const api = await serveApi((_, answer) => {

@@ -1,6 +1,6 @@
 /**
- * Which headers about connections, encodings and keys the proxy passes on, and which it drops.
- * Long, as each header has its own test.
+ * Tests which headers about connections, encodings and keys the proxy passes on, and which it drops.
+ * This file is long because each kind of header has its own tests.
  */
 
 import { once } from "node:events";
@@ -68,7 +68,7 @@ describe("an answer that is encoded although the request asked for no encoding",
     expect(Buffer.concat(chunks)).toEqual(deflateSync(JSON.stringify(lacking)));
   });
 
-  it("is read in linear time if its header has 60 KB of spaces", async () => {
+  it("is read in linear time if its content-encoding header has 60 KB of spaces", async () => {
     const api = await serveApi((_, answering) => {
       answering.writeHead(200, { "content-encoding": `gzip${" ".repeat(60_000)}x` }).end("as it came");
     });
@@ -238,7 +238,7 @@ describe("headers about a body's bytes", () => {
 });
 
 describe("credentials", () => {
-  /** Each container belongs to one key. Requests with another key get a 404. */
+  /** Starts an emulator and a proxy. Each container belongs to one key. A list request with another key gets a 404. */
   async function setUpKeys(proxyOptions = {}) {
     const owners = new Map<string, string | undefined>();
     const lists: [string, string | undefined][] = [];

@@ -1,4 +1,4 @@
-/** Which `Host` and `Origin` headers the proxy accepts. A web page must not reach it by DNS rebinding. */
+/** Tests which `Host` and `Origin` headers the proxy accepts. A web page must not reach the proxy by DNS rebinding. */
 import { describe, expect, it } from "vitest";
 import { ask, sendRaw, serveProxy, setUpApi } from "./serving.js";
 

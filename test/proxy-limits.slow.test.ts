@@ -1,4 +1,4 @@
-/** Requests that the proxy refuses: too long, malformed, or with a path that would lead to another origin. */
+/** Tests that the proxy refuses requests that are too long or malformed, or whose path would lead to another origin. */
 import { once } from "node:events";
 import { request } from "node:http";
 import fc from "fast-check";
@@ -105,7 +105,7 @@ describe("limits", () => {
     expect(await proxy.logged(1)).toMatchObject([{ method, path, status }]);
   });
 
-  it("do not keep an answer that comes before the upload's end from the caller", async () => {
+  it("let the caller receive an answer that comes before the upload's end", async () => {
     const api = await serveApi((_, answering) => {
       answering.writeHead(401, { "content-type": "application/json" });
       answering.end('{"error":{"message":"no"}}');
@@ -221,7 +221,7 @@ describe("the target of a request", () => {
   });
 
   it.each(["ftp://x/v1", "no URL", "https://user:pass@x/v1", "https://x/v1?key=sk-1", "https://x/#a"])(
-    "cannot be an upstream URL like %j, and the error shows no secret",
+    "needs a valid upstream URL: %j is refused, and the error shows no secret",
     (upstream) => {
       const make = (): unknown => createProxy({ upstream, fetch, maxBody: 1, maxJson: 1 });
       expect(make).toThrow(TypeError);

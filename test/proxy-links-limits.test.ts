@@ -1,10 +1,13 @@
-/** The limits of request bodies in a proxy with links, for requests whose input has links. */
+/** Tests the limits of request bodies in a proxy with links, for requests whose input contains links. */
 import { describe, expect, it } from "vitest";
 import { answerOf, ENV, linkIn, post, serveLinks } from "./linked-proxy.js";
 import { BYTES, listenEmulator, REQUEST } from "./serving.js";
 
 describe("the limits of request bodies", () => {
-  /** Returns an answer's text with its link, and a body of a request that sends it back. */
+  /**
+   * Returns the text of an answer with a link, the params of a request that sends the text back, and the size of this request's
+   * body.
+   */
   async function conversation(proxy: { baseURL: string }) {
     const text = await answerOf(proxy);
     const input = [
@@ -14,7 +17,10 @@ describe("the limits of request bodies", () => {
     return { text, params: { input }, size: Buffer.byteLength(JSON.stringify({ ...REQUEST, input })) };
   }
 
-  /** Starts an emulator and a proxy with links that has the limits. */
+  /**
+   * Starts an emulator and a proxy with links. Each limit of the proxy is the size of the request that `params` makes, plus the
+   * given number of bytes.
+   */
   async function limited(limits: { maxBody?: number; maxJson?: number; maxHeld?: number }) {
     const { emulator, upstream } = await listenEmulator();
     const links = "https://files.example.com";
@@ -28,7 +34,7 @@ describe("the limits of request bodies", () => {
     return { emulator, proxy, params, text, asked: () => emulator.requests.slice(before) };
   }
 
-  it.each(["maxJson", "maxHeld"])("%s: a link in the input is restored at the limit", async (name) => {
+  it.each(["maxJson", "maxHeld"])("%s: restores the link in a body of exactly the limit", async (name) => {
     const { proxy, params, text, asked } = await limited({ [name]: 0 });
     expect((await post(proxy, params)).status).toBe(200);
     const { body } = asked().find(({ path }) => path.endsWith("/responses"))!;
@@ -37,7 +43,7 @@ describe("the limits of request bodies", () => {
   });
 
   it.each(["maxJson", "maxHeld", "maxBody"])(
-    "%s: a body with a link that is one byte too long gets 413, and nothing is forwarded",
+    "%s: a body that is one byte longer than the limit gets 413, and nothing is forwarded",
     async (name) => {
       const { proxy, params, text, asked } = await limited({ [name]: -1 });
       const answer = await post(proxy, params);

@@ -1,6 +1,6 @@
 /**
- * What the proxy with links must never do: open other files, reach the API through `/files`, show a page, or tell a secret.
- * Long, as every attack is written out.
+ * Tests what the proxy with links must never do: open other files, reach the API through `/files`, show a file as a page, or tell
+ * a secret. This file is long because every attack is written out.
  */
 import { readdir, readFile } from "node:fs/promises";
 import { join } from "node:path";
@@ -35,7 +35,7 @@ beforeEach(() => {
 });
 afterEach(() => void vi.restoreAllMocks());
 
-/** Returns a token for a file, as the route makes them. */
+/** Returns a token for a file, in the form of the route's tokens and signed with `secret`. */
 function tokenFor(claims: object, secret: string, alg = "HS256"): Promise<string> {
   return new SignJWT({ n: "a.csv", ...claims })
     .setProtectedHeader({ alg })
@@ -69,7 +69,7 @@ describe("a link to another file", () => {
     expect(emulator.requests).toHaveLength(before);
   });
 
-  it("with the secret of another deployment does not open, also if the file is kept", async () => {
+  it("with the secret of another deployment does not open, even if the file is kept", async () => {
     const { upstream, emulator } = await listenEmulator();
     const keep = await newFolder();
     const ours = await serveLinks(upstream, { keep });
@@ -82,7 +82,7 @@ describe("a link to another file", () => {
     expect(emulator.requests).toHaveLength(before);
   });
 
-  it("of a process without FILE_LINKS_SECRET ends with the process", async () => {
+  it("from a process without FILE_LINKS_SECRET opens only at that process", async () => {
     const { upstream } = await listenEmulator();
     const env = { OPENAI_API_KEY: OWN_KEY };
     const first = await serveLinks(upstream, {}, env);
@@ -124,7 +124,7 @@ describe("a path below /files", () => {
   });
 
   it.each(["/./files/../v1/models", "/x/%2e%2e/v1/models", "/v1/files/../models", "/files;x/../v1/models"])(
-    "cannot be spelled with other steps: %s is answered 400",
+    "cannot be written with other dot segments: %s is answered 400",
     async (target) => {
       const { proxy, emulator } = await setUpLinks();
       const head = `GET ${target} HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n`;
@@ -176,7 +176,7 @@ describe("a file that could be a page", () => {
     "page.xhtml": '<html xmlns="http://www.w3.org/1999/xhtml"/>',
   };
 
-  it.each(Object.entries(FILES))("is downloaded, from the container and kept: %s", async (name, content) => {
+  it.each(Object.entries(FILES))("is sent as a download, kept or not: %s", async (name, content) => {
     const script = () => [
       { type: "python" as const, code: "1", files: { [name]: content } },
       { type: "message" as const, text: `[it](sandbox:/mnt/data/${name})` },
@@ -199,7 +199,7 @@ describe("a file that could be a page", () => {
 
 describe("a request without the proxy's key", () => {
   it.each<Record<string, string>>([{}, { authorization: `Bearer ${KEY}` }])(
-    "makes the proxy use its key for nothing: %j",
+    "never makes the proxy use its own key: %j",
     async (headers) => {
       const keep = await newFolder();
       const { proxy, emulator } = await setUpLinks({ keep });
@@ -258,7 +258,7 @@ describe("keys and secrets", () => {
     expect(printed).toContain("a file: the API answered 401");
     for (const secret of [OWN_KEY, SECRET, Buffer.from(SECRET).toString("base64")])
       expect(all).not.toContain(secret);
-    // The token's parts are encoded, so they are read too.
+    // The token's parts are encoded, so the test decodes them and looks for the secrets again.
     const decoded = pathname.split(".").map((part) => Buffer.from(part, "base64url").toString());
     expect(decoded.join("\n")).not.toContain(OWN_KEY);
     expect(decoded.join("\n")).not.toContain(SECRET);

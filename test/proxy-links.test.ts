@@ -1,4 +1,4 @@
-/** The proxy with links: answers with links, and the files behind them. */
+/** Tests the proxy with links: the links in its answers, and the files that the links open. */
 import OpenAI from "openai";
 import { afterEach, describe, expect, it, vi } from "vitest";
 import {
@@ -21,7 +21,7 @@ afterEach(() => void vi.useRealTimers());
 const DAY_MS = 86_400_000;
 
 describe("an answer to a request with the proxy's key", () => {
-  it("has a link that opens the file, plain", async () => {
+  it("has a link that opens the file, without streaming", async () => {
     const { proxy } = await setUpLinks();
     const text = await answerOf(proxy);
     expect(text).toMatch(/^Download: \[totals\.csv\]\(http:\/\/127\.0\.0\.1:\d+\/files\/[\w.-]+\)$/);
@@ -35,7 +35,7 @@ describe("an answer to a request with the proxy's key", () => {
     expect(log.some((line) => "otherKey" in line)).toBe(false);
   });
 
-  it("has the link in the deltas of a stream, and everywhere after it", async () => {
+  it("has the link in the deltas of a stream, and in the later events that repeat the text", async () => {
     const { proxy } = await setUpLinks();
     const events = eventsIn(await (await post(proxy, { stream: true })).text());
     const deltas = events.filter(({ type }) => type === "response.output_text.delta");
@@ -46,7 +46,7 @@ describe("an answer to a request with the proxy's key", () => {
     expect([done.text, textOf(last.response)]).toEqual([streamed, streamed]);
   });
 
-  it("has a link for the official client, in the background, and with Azure's header for the key", async () => {
+  it("has a link in a background response of the official client, and with Azure's header for the key", async () => {
     const { proxy } = await setUpLinks();
     const client = new OpenAI({ apiKey: OWN_KEY, baseURL: proxy.baseURL, maxRetries: 0 });
     let read = await client.responses.create({ ...REQUEST, background: true });
@@ -56,7 +56,7 @@ describe("an answer to a request with the proxy's key", () => {
     expect(await answerOf(proxy, {}, own)).toContain("/files/");
   });
 
-  it("leads to the public URL, whose host may open links and nothing else", async () => {
+  it("has a link to the public URL, whose host may open links and nothing else", async () => {
     const { upstream } = await listenEmulator();
     const proxy = await serveLinks(upstream, { links: "https://files.example.com/below/" });
     const link = linkIn(await answerOf(proxy));
@@ -69,7 +69,7 @@ describe("an answer to a request with the proxy's key", () => {
     expect(other.answer.statusCode).toBe(403);
   });
 
-  it("has a note in place of a dead link with --missing", async () => {
+  it("has a note in place of a link whose file does not exist, with --missing", async () => {
     const script = () => [
       { type: "python" as const, code: "1", files: { "a.csv": "1" } },
       { type: "message" as const, text: "[a](sandbox:/mnt/data/a.csv) [b](sandbox:/mnt/data/b.csv)" },
@@ -100,7 +100,7 @@ describe("a request with another key", () => {
     expect([...sent]).toEqual([headers.authorization]);
   });
 
-  it("is repaired with the organization and project that the proxy names, with links", async () => {
+  it("differs from one with the proxy's own key, organization and project, which gets links", async () => {
     const { upstream } = await listenEmulator();
     const env = { ...ENV, OPENAI_ORG_ID: "org-1", OPENAI_PROJECT_ID: "proj_1" };
     const proxy = await serveLinks(upstream, {}, env);
@@ -110,7 +110,7 @@ describe("a request with another key", () => {
   });
 
   it.each([[{}], [{ authorization: `Basic ${OWN_KEY}` }]])(
-    "is marked without a key too: %j",
+    "is marked in the log even if it has no bearer token: %j",
     async (headers) => {
       const { proxy } = await setUpLinks();
       expect((await post(proxy, {}, headers)).status).toBe(401);
@@ -120,7 +120,7 @@ describe("a request with another key", () => {
 });
 
 describe("a link", () => {
-  it("answers HEAD, ranges and conditions like the route", async () => {
+  it("answers HEAD, range and conditional requests like the route", async () => {
     const { proxy } = await setUpLinks({ keep: await newFolder() });
     const link = linkIn(await answerOf(proxy));
     await proxy.links.kept(5000);
@@ -178,9 +178,9 @@ describe("a link", () => {
     [{ isKept: true }, 6 * DAY_MS, 200],
     [{ isKept: true }, 8 * DAY_MS, 410],
     [{ isKept: true, expires: Number.POSITIVE_INFINITY }, 1000 * DAY_MS, 200],
-  ])("with %j opens after %d ms with %d", async ({ isKept = false, ...options }, ms, status) => {
+  ])("with %j, answers after %d ms with status %d", async ({ isKept = false, ...options }, ms, status) => {
     const keep = isKept ? { keep: await newFolder() } : {};
-    // The emulator's clock stands still, so that the container lives.
+    // The emulator's clock stands still, so that the container does not expire.
     const { proxy } = await setUpLinks({ ...keep, ...options }, { now: () => 1_800_000_000_000 });
     const link = linkIn(await answerOf(proxy));
     await proxy.links.kept(5000);
@@ -188,7 +188,7 @@ describe("a link", () => {
     expect((await fetch(link)).status).toBe(status);
   });
 
-  it("is answered at two proxies with one secret and one folder, and copied once", async () => {
+  it("opens at two proxies with one secret and one folder, and its file is copied once", async () => {
     const { upstream, emulator } = await listenEmulator();
     const shared = { links: "https://files.example.com", keep: await newFolder() };
     const first = await serveLinks(upstream, shared);
@@ -197,7 +197,7 @@ describe("a link", () => {
     await first.links.kept(5000);
     expect(await (await fetch(second.url + new URL(linkIn(text)).pathname)).text()).toBe(BYTES);
     expect(emulator.requests.filter(({ path }) => path.endsWith("/content"))).toHaveLength(1);
-    // The other proxy restores the links in the input of the next request.
+    // The second proxy also replaces the first proxy's links in the input of the next request with the model's text.
     await answerOf(second, { input: [{ role: "assistant", content: text }] });
     const { input } = emulator.requests.findLast(({ method }) => method === "POST")!.body as {
       input: object[];

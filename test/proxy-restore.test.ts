@@ -1,4 +1,4 @@
-/** The proxy puts the model's own text in place of its links in the input of later requests. */
+/** Tests that the proxy replaces its own links in the input of later requests with the text that the model wrote. */
 import type OpenAI from "openai";
 import { afterEach, describe, expect, it, vi } from "vitest";
 import { answerOf, ENV, newFolder, OWN_KEY, post, serveLinks, setUpLinks, textOf } from "./linked-proxy.js";
@@ -9,11 +9,11 @@ afterEach(() => void vi.useRealTimers());
 const DAY_MS = 86_400_000;
 
 describe("a later request with the whole conversation", () => {
-  it("has the model's own text when it goes upstream", async () => {
+  it("has the model's own text when the proxy forwards it", async () => {
     const { proxy, emulator } = await setUpLinks({ keep: await newFolder(), expires: 60 });
     const first = (await (await post(proxy)).json()) as OpenAI.Responses.Response;
     expect(textOf(first as never)).toContain("/files/");
-    vi.useFakeTimers({ toFake: ["Date"], now: Date.now() + DAY_MS }); // an expired link becomes the text again, too
+    vi.useFakeTimers({ toFake: ["Date"], now: Date.now() + DAY_MS }); // an expired link is replaced, too
     const input = [
       { role: "user", content: "Write the totals to a CSV" },
       ...first.output,

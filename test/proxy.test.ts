@@ -1,4 +1,7 @@
-/** The proxy between the official client and the API: what each side receives, unchanged and without delay. */
+/**
+ * Tests what the official client and the API receive through the proxy. The proxy repairs responses, passes everything else on
+ * unchanged, and streams bodies without delay.
+ */
 import { once } from "node:events";
 import { request } from "node:http";
 import OpenAI, { AzureOpenAI } from "openai";
@@ -137,7 +140,7 @@ describe("the proxy", () => {
     expect(Buffer.from(await answer.arrayBuffer()).equals(bytes)).toBe(true);
   });
 
-  it("forwards the bytes of a request unchanged if it needs no sentence", async () => {
+  it("forwards the bytes of a request unchanged if the request needs no link sentence", async () => {
     const { proxy, seen } = await setUpApi();
     const body = '{ "model":"gpt-5", "input" : "hi" , "seed":12345678901234567890 }';
     await ask(`${proxy.baseURL}/responses`, { method: "POST", body });

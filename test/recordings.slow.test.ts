@@ -46,7 +46,10 @@ describe("the files in test/recordings", () => {
   });
 });
 
-/** Returns a value with the types of its strings, numbers and booleans instead of them. An array keeps one entry of each shape. */
+/**
+ * Returns the shape of a value: each string, number and boolean is replaced by the name of its type. An array keeps one entry of
+ * each shape.
+ */
 function shapeOf(value: unknown): unknown {
   if (Array.isArray(value)) {
     const shapes = new Set(value.map((entry) => JSON.stringify(shapeOf(entry))));
@@ -56,7 +59,7 @@ function shapeOf(value: unknown): unknown {
   return Object.fromEntries(Object.entries(value).map(([key, inner]) => [key, shapeOf(inner)]));
 }
 
-/** Returns the shapes of events of each type, with the order of their fields. */
+/** Returns the types of the events in order of appearance, each with the shapes of its events. A shape keeps the field order. */
 function shapesOf(events: readonly StreamEvent[]): unknown {
   const types = [...new Set(events.map(({ type }) => type))];
   return types.map((type) => [type, shapeOf(events.filter((event) => event.type === type))]);
@@ -70,7 +73,7 @@ describeShared("our recordings and those of the real API", () => {
     expect(JSON.stringify(shapeOf(response))).toBe(JSON.stringify(shapeOf(real)));
   });
 
-  // As in the real stream, each call of this turn has logs.
+  // `emoji.jsonl` is compared because each of its calls has logs, as in the real stream.
   it("have the same events, in the same order and with the same fields", () => {
     const [events, real] = ["emoji.jsonl", "../shared/stream.jsonl"].map(
       (wanted) => STREAMS.find(({ name }) => name === wanted)!.events,
@@ -79,7 +82,7 @@ describeShared("our recordings and those of the real API", () => {
   });
 });
 
-describe("the own schema", () => {
+describe("our own schema", () => {
   const [{ response }] = RESPONSES as [RecordedResponse];
   const message = response.output.at(-1)!;
   const [part] = message.content!;
@@ -187,13 +190,13 @@ describe.each(STREAMS)("$name without its citations", ({ events, files }) => {
   ];
 
   it.each(variants)(
-    "has all events restored with %s, and the other frames are unchanged",
+    "has all events restored with %s, and the bytes before the first citation are unchanged",
     async (_, vary) => {
       const bytes = vary(frames(stripped));
       for (const size of [1, 7, 4096, Infinity]) {
         const text = await streamed(bytes, size);
         expect(eventsIn(text.replaceAll(/\r\n?/g, "\n"))).toEqual(expected);
-        // The bytes before the first inserted citation. The decoded text has no byte order mark, so it is removed here too.
+        // `end` is before the first inserted citation. The decoded text has no byte order mark, so the test removes it here too.
         const end = bytes.lastIndexOf(
           "response.output_text.delta",
           bytes.indexOf("response.output_text.done"),

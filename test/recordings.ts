@@ -82,7 +82,7 @@ export function withoutCitations<Value>(value: Value): Value {
   );
 }
 
-/** Returns what a repair makes of a value without its citations: a recovered citation has no field of Azure's own. */
+/** Returns what a repair should make of `withoutCitations(value)`: the value, but recovered citations lack Azure's `index`. */
 export function recovered<Value>(value: Value): Value {
   return JSON.parse(JSON.stringify(value), (_, inner) => {
     if (!inner || !isRangedCitation(inner)) return inner;
@@ -91,7 +91,10 @@ export function recovered<Value>(value: Value): Value {
   });
 }
 
-/** Returns the events that a repair makes of a stream without its citations. An added event repeats the sequence number before it. */
+/**
+ * Returns the events that a repair should make of `uncitedEvents(events)`. An added event has the same sequence number as the
+ * event before it.
+ */
 export function recoveredEvents(events: readonly StreamEvent[]): StreamEvent[] {
   let last: unknown;
   return recovered(events).map((event) => {
@@ -101,7 +104,7 @@ export function recoveredEvents(events: readonly StreamEvent[]): StreamEvent[] {
   });
 }
 
-/** Returns a stream without its citations. */
+/** Returns the events of a stream without the citations that cover text. */
 export function uncitedEvents(events: readonly StreamEvent[]): StreamEvent[] {
   return withoutCitations(events.filter((event) => !isCitationEvent(event)));
 }

@@ -1,4 +1,4 @@
-/** No key is sent to another origin after a redirect, with any entry point and SDK version. */
+/** Tests that no key is sent to another origin after a redirect, with each entry point and each SDK version. */
 
 import { mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
 import type { IncomingHttpHeaders } from "node:http";
@@ -51,7 +51,8 @@ describe.each(SDKS)("does not follow a redirect of the list to another origin: %
       await (await fetch(`${served.baseURL}/responses`, send)).text();
     }
     expect(seen).toEqual([]);
-    // Three entry points report the failed list. Two of the three also report the failed request for the earlier response.
+    // The three entry points that get `onReport` report the failed list. Two of them also report the failed request for the
+    // earlier response.
     expect(errors.filter((message) => message?.includes(String(status))).length).toBe(5);
   });
 });
@@ -95,7 +96,7 @@ it.each([
   ["to a relative URL", { location: "/elsewhere" }],
   ["to a data: URL", { location: "data:text/plain,the bytes" }],
   ["without a location", {}],
-])("fails with the status of a redirect %s", async (_, headers) => {
+])("fails for a redirect %s, with its status", async (_, headers) => {
   const { sink } = memory();
   const client = clientOf(() => new Response(null, { status: 302, headers }));
   const { failed } = await saveFiles(client, citing("plan.docx"), sink, { retries: 0 });

@@ -1,4 +1,4 @@
-/** `npm run release` in a temporary repository. */
+/** Tests `npm run release` in a temporary repository. */
 import { execFile } from "node:child_process";
 import { mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";

@@ -1,4 +1,4 @@
-/** Lists that fail, are wrong, late or never arrive: the caller gets the API's response in time, and the report says why. */
+/** Tests lists that fail, are wrong, late or missing: the caller gets the API's response in time, and the report says why. */
 import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
 import { type ContainerFile, FileCitationsError, type Report, repairResponse } from "../src/index.js";
 import { PLAN } from "./repairing.js";
@@ -45,7 +45,7 @@ describe("an error", () => {
   it.each([
     ["no array", "files"],
     ["null", null],
-  ])("a list of %s", async (_, files) => {
+  ])("of a list that is %s: the response stays unchanged", async (_, files) => {
     const given = response(output);
     const { response: repaired, report } = await repairResponse(given, (async () => files) as never);
     expect(repaired).toBe(given);
@@ -94,7 +94,7 @@ describe("an error", () => {
         { type: "shell_call_output", output: [null] },
       ],
     ],
-  ])("%s do not matter", async (_, odd) => {
+  ])("%s do not make the repair reject", async (_, odd) => {
     await expect(repairResponse(response(odd), [PLAN])).resolves.toBeDefined();
   });
 });
@@ -187,7 +187,7 @@ describe("time", () => {
       "recovered",
     ],
     ["of another file", [file("/mnt/data/b.csv")], "unchanged"],
-  ])("a list %s", async (_, entries, outcome) => {
+  ])("the report has the outcome of a list %s", async (_, entries, outcome) => {
     const given = response([call(), message("See /mnt/data/a.csv")]);
     const { report } = await repairResponse(given, () => entries as never, { retries: 0 });
     expect(report.outcome).toBe(outcome);
@@ -195,7 +195,7 @@ describe("time", () => {
     expect(report.unresolved.map(({ reason }) => reason)).toEqual(reasons);
   });
 
-  it("ends at once if the signal aborts", async () => {
+  it("a repair ends at once if the signal aborts", async () => {
     const controller = new AbortController();
     const given = response(output);
     const promise = repairResponse(given, () => new Promise(() => {}), { signal: controller.signal });
@@ -230,7 +230,7 @@ describe("a repeated list request", () => {
   });
 
   const output = [call("doc.save('/mnt/data/plan.docx')"), message("Here: /mnt/data/plan.docx")];
-  /** Returns each list once, in order, and then the last one forever. */
+  /** Returns a list function whose calls run `lists` in order, and then the last function of `lists` again and again. */
   const inTurn = (...lists: (() => ContainerFile[])[]) => {
     let asked = 0;
     return async () => lists[Math.min(asked++, lists.length - 1)]!();
@@ -254,7 +254,7 @@ describe("a repeated list request", () => {
     expect(report).toMatchObject({ outcome: "recovered", listRequests: 3 });
   });
 
-  it("that always fails is in the report", async () => {
+  it("that always fails puts its error in the report", async () => {
     const given = response(output);
     const recovery = repairResponse(
       given,
@@ -269,7 +269,7 @@ describe("a repeated list request", () => {
   it.each([
     ["the time is over", { timeoutMs: 100 }, "the container's file list took longer than 100 ms"],
     ["nobody waits any more", {}, "enough"],
-  ])("ends in the middle of its pause when %s", async (_, options, message) => {
+  ])("is not made if, in the pause before it, %s", async (_, options, message) => {
     const controller = new AbortController();
     const given = response(output);
     const recovery = repairResponse(
@@ -285,7 +285,7 @@ describe("a repeated list request", () => {
     expect(vi.getTimerCount()).toBe(0);
   });
 
-  it("for a late file goes to the first containers if no container is named by the calls", async () => {
+  it("for a late file goes to the request's container again if the calls name no container", async () => {
     const { container_id: _, ...nowhere } = call("open('/mnt/data/plan.docx', 'w')");
     const asked: string[] = [];
     const recovery = repairResponse(

@@ -1,4 +1,7 @@
-/** Responses whose getters throw or whose proxy was revoked are reported and returned unchanged. */
+/**
+ * Tests that a response is reported and returned unchanged if reading it throws, for example in a getter or a revoked proxy.
+ * Also tests one signal for many repairs.
+ */
 import { getEventListeners } from "node:events";
 import { setImmediate } from "node:timers/promises";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
@@ -8,7 +11,7 @@ import { call, cited, file, message, response } from "./upstream.js";
 
 const BROKEN = new Error("not today");
 
-/** Returns the object with one property whose getter throws. */
+/** Returns a copy of the object with one property whose getter throws. */
 function throwing<T extends object>(object: T, name: string, thrown: unknown = BROKEN): T {
   return Object.defineProperty({ ...object }, name, {
     enumerable: true,
@@ -106,7 +109,7 @@ describe("a response that throws when it is read", () => {
 
   describe.each(cases)("%s", (_, make) => {
     it.each(["report", "cite"] as const)(
-      "is returned unchanged, and the report says why: unmentioned %s",
+      "is returned unchanged, and the report has the error, with unmentioned: %s",
       async (unmentioned) => {
         const given = make();
         const reports: Report[] = [];
@@ -135,7 +138,7 @@ describe("a response that throws when it is read", () => {
     ["a symbol", Symbol("no")],
     ["an object without a prototype", Object.create(null)],
     ["a revoked proxy", revoked()],
-  ])("comes back as it is, whatever was thrown: %s", async (_, thrown) => {
+  ])("is returned unchanged, whatever its getter throws: %s", async (_, thrown) => {
     const given = throwing(whole() as { output: unknown }, "output", thrown);
     const result = await repairResponse(given, [PLAN]);
     expect(result.response).toBe(given);
@@ -154,13 +157,13 @@ describe("a response that throws when it is read", () => {
     },
   );
 
-  it("is reported with its id if that can be read", async () => {
+  it("is reported with its id if the id can be read", async () => {
     const { report } = await repairResponse(throwing(whole() as { output: unknown }, "output"), [PLAN]);
     expect(report.responseId).toBe("resp_1");
     expect(report.error).toBe(BROKEN);
   });
 
-  it("and wrong arguments cause a TypeError", async () => {
+  it("causes a TypeError if an argument is wrong", async () => {
     const given = throwing(whole() as { output: unknown }, "output");
     await expect(repairResponse(given, 7 as never)).rejects.toThrow(TypeError);
     await expect(repairResponse(given, [PLAN], { retries: -1 })).rejects.toThrow(TypeError);
@@ -179,7 +182,7 @@ describe("one signal for many repairs", () => {
   });
   afterEach(() => void process.off("warning", note));
 
-  it.each([12, 1000])("%i at once cause no warning and leave no listener", async (count) => {
+  it.each([12, 1000])("causes no warning and leaves no listener with %i repairs at once", async (count) => {
     const { signal } = new AbortController();
     let most = 0;
     const list = async () => {
@@ -197,7 +200,7 @@ describe("one signal for many repairs", () => {
     expect(getEventListeners(signal, "abort")).toEqual([]);
   });
 
-  it("ends all of them when it aborts, and no other repair", async () => {
+  it("ends all its repairs when it aborts, and no repair with another signal", async () => {
     const [one, other] = [new AbortController(), new AbortController()];
     let release = (): void => {};
     const released = new Promise<void>((resolve) => {
@@ -219,7 +222,7 @@ describe("one signal for many repairs", () => {
     expect(getEventListeners(other.signal, "abort")).toEqual([]);
   });
 
-  it("can be used again after all of them have ended", async () => {
+  it("can be used again after its repairs have ended", async () => {
     const controller = new AbortController();
     const { signal } = controller;
     await repairResponse(whole() as { output: unknown }, [PLAN], { signal });

@@ -1,6 +1,6 @@
 /**
- * When a container's list is requested, and for which container.
- * Long, as each reason to request or not to request a list is a row.
+ * Tests when a repair requests a container's list, and which container's list it requests.
+ * This file is long because each reason to request a list, or not to request one, is a row of a table.
  */
 import { describe, expect, it, vi } from "vitest";
 import { fileNamesIn } from "../src/containers/file-names.js";
@@ -70,7 +70,7 @@ describe("requests the list", () => {
     ["a refusal", [call(), { ...message(), content: [{ type: "refusal", refusal: "/mnt/data/plan.docx" }] }]],
   ];
 
-  it.each(never)("not for %s", async (_, output) => {
+  it.each(never)("not at all: %s", async (_, output) => {
     const { asked, repaired, given, report } = await repair(output, [PLAN]);
     expect(asked).toEqual([]);
     expect(repaired).toBe(given);
@@ -145,7 +145,7 @@ describe("requests the list", () => {
     expect(asked).toBe(2);
   });
 
-  it("again once for all texts that wait for a late file, not once for each", async () => {
+  it("again only once for all texts that wait for a late file", async () => {
     vi.useFakeTimers();
     const names = Array.from({ length: 30 }, (_, at) => `late${at}.csv`);
     let asked = 0;
@@ -248,7 +248,7 @@ describe("which container a message means", () => {
     ["a path and a query", "cntr_1/../../models?"],
     ["base64", "cntr_a/b=="],
     ["__proto__", "__proto__"],
-  ])("one whose id is not of the API's form, by just that id: %s", async (_, id) => {
+  ])("a container whose id is not of the API's form, by exactly that id: %s", async (_, id) => {
     const inIt = file("/mnt/data/a.csv", { container_id: id });
     const { asked, repaired } = await repair([call("", id), message("/mnt/data/a.csv")], [inFirst, inIt]);
     expect(asked).toEqual([id]);
@@ -265,7 +265,7 @@ describe("which container a message means", () => {
     ["513 characters", "a".repeat(513)],
     ["a number", 7],
     ["null", null],
-  ])("never one whose id is no id: %s", async (_, id) => {
+  ])("never a container with an invalid id: %s", async (_, id) => {
     const { asked, repaired, given } = await repair(
       [call("", id as string), message("/mnt/data/a.csv")],
       [inFirst],
@@ -302,13 +302,13 @@ describe("names after a mention of their folder", () => {
   it.each([
     "Saved in /mnt/data: dist_0.png and dist_1.png",
     "The plots are in `/mnt/data/`:\n- dist_0.png\n- dist_1.png\n",
-  ])("count although the code builds them, and the folder is not reported: %s", async (text) => {
+  ])("are cited even if the code computes them, and the folder is not reported: %s", async (text) => {
     const { repaired, report } = await repair([call(code), message(text)], files);
     expect(cited(repaired)).toEqual(["dist_0.png@dist_0.png", "dist_1.png@dist_1.png"]);
     expect(report.unresolved).toEqual([]);
   });
 
-  it("do not count without the folder, for an older file, or if two files fit", async () => {
+  it("are not cited without the folder, for an older file, or if two files fit", async () => {
     expect((await repair([call(code), message("Saved: dist_0.png")], files)).asked).toEqual([]);
     const older = files.map((listed) => ({ ...listed, created_at: 1_750_000_000 }));
     const text = "Saved in /mnt/data: dist_0.png";

@@ -1,4 +1,4 @@
-/** Whole responses: missing citations, citations of unmentioned files, and the report. */
+/** Tests `repairResponse` with whole responses: missing citations, citations of unmentioned files, and the report. */
 import { describe, expect, it, vi } from "vitest";
 import { repairResponse, resolveFileCitations } from "../src/index.js";
 import { frozen } from "./frozen.js";
@@ -180,7 +180,7 @@ describe("unmentioned files", () => {
     expect(asked).toEqual(["cntr_1"]);
   });
 
-  it("are listed if and only if a call ran", async () => {
+  it("are looked for with unmentioned: cite if and only if a call ran", async () => {
     const wrote = call("plt.savefig('/mnt/data/chart.png')");
     const { repaired, asked } = await repair([wrote, message("Done.")], [chart], { unmentioned: "cite" });
     expect(cited(repaired)).toEqual(["chart.png@"]);
@@ -203,14 +203,14 @@ describe("unmentioned files", () => {
 });
 
 describe("the schemas", () => {
-  it("accepts the repaired response, also as the next request's input", async () => {
+  it("accept the repaired response, also as the next request's input", async () => {
     const { repaired } = await repair([call(), message("Here: /mnt/data/plan.docx")], [PLAN]);
     expectValid("Response", repaired);
     for (const item of repaired.output) expectValid("InputItem", item);
   });
 });
 
-it("a citation whose file name is not a string does not affect others", async () => {
+it("a citation whose file name is not a string does not affect other citations", async () => {
   const text = "Here is it, and /mnt/data/plan.docx";
   const odd = {
     type: "container_file_citation",

@@ -1,4 +1,4 @@
-/** The report's facts about the response itself: its model, and how long it took. */
+/** Tests the report's `model` and `durationMs`: the model of the response, and how long the response took. */
 import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
 import { createFileCitationsFetch, type Report, repairResponse, repairResponseStream } from "../src/index.js";
 import { broken, PLAN, POST, repair } from "./repairing.js";
@@ -18,7 +18,7 @@ import {
 
 const OUTPUT = [call(), message("Here: /mnt/data/plan.docx")];
 
-/** Returns the events of the response, with other fields in each event that carries the response. */
+/** Returns the events of a response with `OUTPUT`. The response object in the events also has the fields of `more`. */
 const eventsOf = (more: Record<string, unknown>): StreamEvent[] =>
   streamOf(OUTPUT).map((event) =>
     event.response === undefined ? event : { ...event, response: { ...event.response, ...more } },
@@ -38,12 +38,12 @@ describe("model", () => {
     expect(report.model).toBe("gpt-5-2025-08-07");
   });
 
-  it.each([undefined, null, 5, ["gpt-5"]])("is undefined if the response has %j there", async (model) => {
+  it.each([undefined, null, 5, ["gpt-5"]])("is undefined if the response's model is %j", async (model) => {
     const { report } = await repair(OUTPUT, [PLAN], {}, { model });
     expect(report).toHaveProperty("model", undefined);
   });
 
-  it("is known although the stream breaks off", async () => {
+  it("is in the report even if the stream breaks off", async () => {
     const [created] = eventsOf({ model: "gpt-5-mini" });
     const [report] = await reportsOf(async (options) => {
       const events = repairResponseStream(broken([created!]), [PLAN], options)[Symbol.asyncIterator]();
@@ -64,7 +64,7 @@ describe("durationMs", () => {
   it.each([
     ["plain", () => json(response(OUTPUT))],
     ["streamed", () => streamed(frames(streamOf(OUTPUT)))],
-  ])("counts from the request, and heldMs is part of it: %s", async (_, answer) => {
+  ])("counts from the request and includes heldMs: %s", async (_, answer) => {
     const reading = reportsOf(async (options) => {
       const { fetch } = upstream({
         answer: () => later(2000, answer),

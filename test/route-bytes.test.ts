@@ -1,4 +1,4 @@
-/** The bytes that the file route sends: streamed, in ranges, and none for HEAD. */
+/** Tests which bytes the file route sends: a stream for GET, a part for a range, and none for HEAD. */
 import fc from "fast-check";
 import { describe, expect, it, vi } from "vitest";
 import { createFileRoute } from "../src/files/route.js";
@@ -51,7 +51,7 @@ describe("HEAD", () => {
 });
 
 describe("Range", () => {
-  /** An API that supports ranges of a file of ten bytes, as in RFC 9110. */
+  /** Answers like an API that supports ranges (RFC 9110). The file has ten bytes. */
   const ranging = ({ path, headers }: RecordedRequest): Response | undefined => {
     if (!path.endsWith("/content")) return undefined;
     const all = { "accept-ranges": "bytes", etag: '"v1"', "last-modified": "Sat, 21 Nov 2026 05:00:00 GMT" };
@@ -116,7 +116,7 @@ describe("Range", () => {
     ]);
   });
 
-  it("of an encoded body is an error, because it counts other bytes", async () => {
+  it("of an encoded body is an error, because the range counts encoded bytes", async () => {
     const headers = { "content-range": "bytes 4-9/10", "content-encoding": "gzip" };
     const route = routeOf(() => new Response("456789", { status: 206, headers }));
     const url = `https://example.com${await route.urlFor(citation("a"))}`;
@@ -208,7 +208,7 @@ describe("streaming", () => {
     await left.promise;
   });
 
-  it("aborts the request to the API when its own is aborted, without calling onError", async () => {
+  it("aborts the request to the API when the browser's request is aborted, without calling onError", async () => {
     const controller = new AbortController();
     const asked = gate<AbortSignal | undefined>();
     const errors: unknown[] = [];

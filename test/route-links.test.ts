@@ -1,4 +1,4 @@
-/** A link opens exactly its own file until it expires. Forged links open nothing. */
+/** Tests that a link opens exactly its own file until the link expires, and that forged links open nothing. */
 import fc from "fast-check";
 import { SignJWT } from "jose";
 import OpenAI from "openai";
@@ -158,7 +158,7 @@ it("opens a link until it expires, then answers 410", async () => {
   expect(asked()).toHaveLength(1);
 });
 
-it("signs links with the first secret and accepts those of all secrets", async () => {
+it("signs links with the first secret and accepts links that any of the secrets signed", async () => {
   const client = new OpenAI({
     apiKey: "k",
     fetch: async () => new Response("x"),

@@ -149,7 +149,7 @@ describe("the input of a later request", () => {
     expect(await sent(body, () => "/", path)).toBe(body);
   });
 
-  it("is not looked for in other requests", async () => {
+  it("is not changed in requests to other endpoints", async () => {
     const route = routeWith();
     const { text: linked } = await plain(textsOf(TEXTS[0]!), { ...OPTIONS, links: route });
     const body = JSON.stringify({ input: linked, items: linked });

@@ -1,4 +1,7 @@
-/** The answers of a file route with a store: the same from the container and from the store. Long, as it covers each header. */
+/**
+ * Tests that a file route with a store gives the same answer from the container and from the store.
+ * This file is long because it covers each header.
+ */
 import fc from "fast-check";
 import { describe, expect, it, vi } from "vitest";
 import type { RecordedRequest } from "../src/testing/index.js";
@@ -57,7 +60,7 @@ describe("the answers from the container and from the store are equal", () => {
     return { status: answer.status, headers: Object.fromEntries(answer.headers), text: await answer.text() };
   }
 
-  /** Opens a link with each kind of API, with an empty store and with a store that has the file. */
+  /** Opens a link in three ways: from each kind of API with an empty store, and from a store that has the file. */
   async function answersOf(name: string, init: RequestInit) {
     const content = new Uint8Array(Buffer.from(FILES[name as keyof typeof FILES] ?? name));
     const { store } = memoryStore();
@@ -243,7 +246,7 @@ describe("the answers from the container and from the store are equal", () => {
     expect([after.status, after.text]).toEqual([206, "23"]);
   });
 
-  it("has another ETag if the file of an id has another length", async () => {
+  it("a file has another ETag if the API sends it with another length", async () => {
     const contents = ["one", "three"];
     const route = routeWith(EMPTY, () => {
       const content = contents[0]!;
@@ -260,7 +263,7 @@ describe("the answers from the container and from the store are equal", () => {
     ["another range", { "content-range": "bytes 0-1/10" }],
     ["a range of unknown bytes", {}],
     ["a range of an encoded body", { "content-range": "bytes 4-5/10", "content-encoding": "gzip" }],
-  ])("an API that sends %s is answered 502", async (_, headers) => {
+  ])("a request is answered 502 if the API sends %s", async (_, headers) => {
     const cancel = vi.fn();
     const errors: unknown[] = [];
     const pull = (controller: ReadableStreamDefaultController) => controller.enqueue(new Uint8Array(1));
@@ -281,7 +284,7 @@ describe("the answers from the container and from the store are equal", () => {
   });
 });
 
-it("sends a Range to the API, unless the API would have to know the ETag", async () => {
+it("sends a Range to the API, but not with If-Range, as the API does not know the route's ETag", async () => {
   const seen: (string | undefined)[][] = [];
   const intercept = ({ path, headers }: RecordedRequest) => {
     if (path.endsWith("/content")) seen.push([headers.range, headers["if-range"]]);

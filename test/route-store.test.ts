@@ -1,4 +1,4 @@
-/** A file route with a store: links that open after the container has expired, and what a link must never open or show. */
+/** Tests a file route with a store: links open after the container has expired, and never open or show what they must not. */
 import { SignJWT } from "jose";
 import OpenAI from "openai";
 import { describe, expect, it, vi } from "vitest";
@@ -131,7 +131,7 @@ describe("a link that never expires", () => {
     );
   });
 
-  it("is not the default: with a store, too, a link expires after 20 minutes unless expiresIn says more", async () => {
+  it("is not the default: even with a store, a link expires after 20 minutes unless expiresIn is set", async () => {
     const { store } = memoryStore();
     vi.useFakeTimers({ now: 0, toFake: ["Date"] });
     const client = new OpenAI({ apiKey: "k" });
@@ -230,7 +230,7 @@ describe("a stored file", () => {
     for (const { file } of copies.values()) expect(file).toEqual({ filename: "id_rsa" });
   });
 
-  it("is not read further than the browser does, and is cancelled when the browser leaves", async () => {
+  it("is read only as far as the browser reads, and is cancelled when the browser leaves", async () => {
     const cancel = vi.fn();
     let pulled = 0;
     const stream = () =>

@@ -1,4 +1,4 @@
-/** The file route sends a cited file to a browser without a key: bodies, headers and errors. */
+/** Tests that the file route sends a cited file to a browser that has no API key: bodies, headers and errors. */
 import fc from "fast-check";
 import OpenAI from "openai";
 import { describe, expect, it, onTestFinished, vi } from "vitest";
@@ -185,7 +185,7 @@ describe("the headers of a file", () => {
   });
 });
 
-it("requests unencoded bytes and drops the content-length of encoded ones", async () => {
+it("requests unencoded bytes and drops the content-length of an encoded body", async () => {
   const gzipped = await new Response(
     new Blob(["x".repeat(10_000)]).stream().pipeThrough(new CompressionStream("gzip")),
   ).bytes();
@@ -206,7 +206,7 @@ it.each([
   [404, 410],
   [416, 416],
   [500, 502],
-])("answers a %d that the client returns instead of throwing with %d", async (status, expected) => {
+])("if the client returns a %d instead of throwing, answers %d", async (status, expected) => {
   const cancel = vi.fn();
   const route = routeOf(() => new Response(new ReadableStream({ cancel }), { status }));
   const url = `https://example.com${await route.urlFor(citation("a.txt"))}`;

@@ -1,6 +1,6 @@
 /**
- * Each form of `sandbox:` outside of the roots, and each way in which hosts rewrite it, through each door: plain and streamed, by
- * objects and through the fetch, with links and with notes for missing files.
+ * Tests link destinations with `sandbox:` and a path outside of the roots, and those that hosts such as ChatGPT have rewritten.
+ * Each is read in every way: plain and streamed, as objects and through the fetch, with links and with notes for missing files.
  */
 import { describe, expect, it } from "vitest";
 import { createFileCitationsFetch, type RepairOptions, type Report } from "../src/index.js";
@@ -25,7 +25,7 @@ const FORMS: [destination: string, path: string][] = [
 const CUTS = Array.from({ length: 90 }, (_, at) => at);
 const notes: RepairOptions = { retries: 0, links: { toUrl, onMissing: () => "(gone)" } };
 
-/** Reads a text through each door, which must all give the same. Returns the text. */
+/** Reads a text in every way and expects the same result each time. Returns the text. */
 async function read(given: Given, options: RepairOptions): Promise<string> {
   const whole = await plain(given, options);
   for (const cuts of [[], [30], CUTS]) {
@@ -35,7 +35,10 @@ async function read(given: Given, options: RepairOptions): Promise<string> {
   return whole.text;
 }
 
-/** Repairs a plain answer through the fetch. Returns the citations, the reasons and how many lists were requested. */
+/**
+ * Repairs a plain answer through the fetch. Returns the citations, the unresolved mentions with their reasons, the outcome and
+ * the number of list requests.
+ */
 async function fetched(given: Given) {
   const reports: Report[] = [];
   const { fetch, lists } = upstream({ answer: () => json(response(itemsOf(given))), files: given.files });
@@ -85,8 +88,8 @@ describe.each(FORMS)("%s", (destination, path) => {
     expect(await read({ text: link, files: [] }, notes)).toBe("See (gone).");
   });
 
-  // docs/files.md: the option leaves a bare URL of a host as it is.
-  it("becomes a link outside of a link too, except as a host's URL", async () => {
+  // As docs/files.md says, the option `links` leaves a host's URL as it is if the URL is not in a link.
+  it("becomes a link even if it is bare, unless it is a host's URL", async () => {
     const isOfHost = destination.startsWith("http");
     expect(await read({ text: bare, files }, notes)).toBe(
       isOfHost ? bare : `It is at [${name}](${url}) now.`,

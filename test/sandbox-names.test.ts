@@ -1,4 +1,7 @@
-/** `sandbox:a.csv` without a folder. The new file with exactly this name is cited at once, unless a call names another path. */
+/**
+ * Tests link destinations without a folder, such as `sandbox:a.csv`. A new file with exactly this name is cited at once, unless a
+ * call names a file with this name in another folder.
+ */
 import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
 import { type ContainerFile, type Report, repairResponse, repairResponseStream } from "../src/index.js";
 import { call, file, message, response, streamOf } from "./upstream.js";
@@ -97,7 +100,7 @@ describe.each(["sandbox:a.csv", "sandbox:/a.csv"])("%s", (destination) => {
     expect(await repaired(output, [[alike]])).toMatchObject({ requests: 3, ms: 750 });
   });
 
-  it("is not an older file that no call names", async () => {
+  it("does not mean an older file that no call names", async () => {
     const older = { ...written, created_at: OLD };
     expect(await repaired([call("df.to_csv(path)"), text], [[older]])).toEqual(MISSING);
   });
@@ -132,26 +135,26 @@ describe.each(["sandbox:a.csv", "sandbox:/a.csv"])("%s", (destination) => {
     });
   });
 
-  it("is not-found if the calls write another file with this name than the one that they read", async () => {
+  it("is not-found if the calls read a file with this name and write another one", async () => {
     const older = { ...written, created_at: OLD };
     const code = "df = pd.read_csv('/mnt/data/a.csv')\ndf.to_csv('/mnt/data/out/a.csv')";
     expect(await repaired([call(code), text], [[older]])).toEqual(MISSING);
   });
 
-  it("waits as before for an older file that a call names", async () => {
+  it("waits for a late list before it means an older file that a call names", async () => {
     const older = { ...written, created_at: OLD };
     expect(await repaired([call("pd.read_csv('/mnt/data/a.csv')"), text], [[older]])).toEqual(LATE);
   });
 });
 
-it("an encoded name that a call writes with its escape waits for the list", async () => {
+it("a percent-encoded name that a call writes with the same escape waits for a late list", async () => {
   const alike = file("/mnt/data/a b.csv", { id: "alike" });
   const meant = file("/mnt/data/out/a%20b.csv", { id: "meant" });
   const output = [call("df.to_csv('/mnt/data/out/a%20b.csv')"), message("[t](sandbox:a%20b.csv)")];
   expect((await repaired(output, [[alike], [alike, meant]])).requests).toBeGreaterThan(1);
 });
 
-it("a path whose folder is missing does not mean a new file in another folder at once", async () => {
+it("a path whose folder does not exist waits for a late list before it means a new file in another folder", async () => {
   const output = [call("df.to_csv(path)"), message("[t](sandbox:/mnt/data/out/a.csv)")];
   expect(await repaired(output, [[written]])).toMatchObject({ requests: 3, ms: 750 });
 });

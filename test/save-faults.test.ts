@@ -1,4 +1,4 @@
-/** A file counts as saved only if the sink read exactly the bytes of the file. */
+/** Tests that a file counts as saved only if the sink read exactly the bytes of the file. */
 import { afterEach, beforeEach, expect, it, vi } from "vitest";
 import { type Sink, saveFiles } from "../src/index.js";
 import { citing, clientOf, memory, settled, sha256 } from "./saving.js";
@@ -54,7 +54,7 @@ it("ignores the content-length of an encoded download", async () => {
   expect(totals).toEqual([undefined]);
 });
 
-it("does not start a download whose content-length is too long", async () => {
+it("does not call the sink if the content-length is more than maxBytes", async () => {
   const cancel = vi.fn();
   const body = () => new ReadableStream({ cancel });
   const sink = vi.fn();
@@ -103,7 +103,7 @@ it("counts a file as saved if the sink reads the last byte but not the end of th
   expect(saved).toMatchObject([{ bytes: 5, sha256: sha256("12345") }]);
 });
 
-it("fails if the download failed and the sink ignores that", async () => {
+it("fails if the download fails and the sink ignores the error", async () => {
   let asked = 0;
   const client = clientOf(() => {
     asked++;

@@ -1,4 +1,4 @@
-/** `saveFiles` retries a download only if a retry can help, and stops when its signal aborts. */
+/** Tests that `saveFiles` retries a download only if a retry can help, and stops when its signal aborts. */
 import { afterEach, beforeEach, expect, it, vi } from "vitest";
 import { type Sink, saveFiles } from "../src/index.js";
 import { citing, clientOf, memory, overloaded, settled, sha256 } from "./saving.js";
@@ -77,7 +77,7 @@ it("does not retry after a sink that cancels while it waits for bytes, and repor
     const reader = stream.getReader();
     await reader.read();
     reader.read().catch(() => {});
-    await new Promise((resolve) => setTimeout(resolve, 10)); // the folder refuses the file
+    await new Promise((resolve) => setTimeout(resolve, 10)); // until the folder refuses the file
     await reader.cancel();
     await new Promise((resolve) => setTimeout(resolve, 10));
     throw Object.assign(new Error("permission denied"), { code: "EACCES" });
@@ -101,7 +101,7 @@ it("stops all downloads when the signal aborts", async () => {
   expect(failed.map(({ error }) => error.message)).toEqual(["enough", "enough"]);
 });
 
-it("stops at once if the signal has aborted before or aborts before a retry", async () => {
+it("stops at once if the signal is already aborted, or aborts before a retry", async () => {
   let asked = 0;
   const client = clientOf(() => {
     asked++;

@@ -1,4 +1,4 @@
-/** `saveFiles` into a store, in which the links of a file route find the files. */
+/** Tests `saveFiles` with a store. The links of a file route with the same store open the saved files. */
 import { expect, expectTypeOf, it } from "vitest";
 import { createFileRoute } from "../src/files/route.js";
 import { saveFiles } from "../src/index.js";
@@ -6,7 +6,7 @@ import { SECRET } from "./file-route.js";
 import { memoryStore } from "./memory-store.js";
 import { citing, clientOf } from "./saving.js";
 
-it("saves into a store under keys made of ids, images too, where a route finds the files", async () => {
+it("saves files and images into a store under keys made of ids, and a route finds the files there", async () => {
   const { store, copies } = memoryStore();
   const client = clientOf(() => new Response("1,2"));
   const { output } = citing("out/../a.csv");

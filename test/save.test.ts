@@ -1,4 +1,4 @@
-/** `saveFiles`: saves container files through a client over HTTP, and images from the response itself. */
+/** Tests that `saveFiles` saves container files through a client over HTTP, and images from the response itself. */
 import { mkdtemp, readdir, readFile, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -144,7 +144,7 @@ it("decodes valid data: URLs and fails for invalid ones", async () => {
   for (const [at, [url, content]] of urls.entries()) {
     expect(kept.get(`ci_1-${at + 1}.png`)?.toString(), url).toBe(content);
   }
-  // The files fail without a retry, because the response would stay invalid.
+  // The invalid URLs fail without a retry, because a retry would read the same response.
   expect(failed).toHaveLength(3);
   const bad = { type: "image_generation_call", id: "ig_1", status: "completed", result: "$no base64$" };
   expect(
@@ -158,7 +158,7 @@ it("decodes valid data: URLs and fails for invalid ones", async () => {
   ).toHaveLength(1);
 });
 
-it("computes the same hash if the runtime has none of its own", async () => {
+it("computes the same hash if the runtime has no hash function", async () => {
   const getBuiltinModule = vi.spyOn(process, "getBuiltinModule").mockReturnValue(undefined as never);
   const bytes = new Uint8Array(100_000).map((_, at) => at % 251);
   const { saved } = await saveFiles(

@@ -1,4 +1,4 @@
-/** The arguments of `saveFiles` for tests: a response, a client whose downloads the test answers, and a sink. */
+/** Makes the arguments of `saveFiles` for tests: a response, a client whose downloads the test answers, and a sink. */
 import { createHash } from "node:crypto";
 import { vi } from "vitest";
 import type { Sink } from "../src/index.js";
@@ -7,7 +7,7 @@ import { message, response } from "./upstream.js";
 export const sha256 = (bytes: string | Uint8Array): string =>
   createHash("sha256").update(bytes).digest("hex");
 
-/** A sink that keeps the bytes in memory, under the file's name. */
+/** Returns a sink that keeps the bytes of each file in memory, and the map of these bytes by file name. */
 export function memory() {
   const kept = new Map<string, Buffer>();
   const sink: Sink<string> = async (file, stream) => {
@@ -29,12 +29,12 @@ export function citing(...names: string[]): { output: unknown[] } {
   return response([message({ text: "x", annotations })]);
 }
 
-/** Returns a client whose downloads the test itself answers. */
+/** Returns a client whose downloads are answered by `answer`. */
 export function clientOf(answer: (fileId: string) => Response | Promise<Response>) {
   return { containers: { files: { content: { retrieve: async (fileId: string) => answer(fileId) } } } };
 }
 
-/** Returns the outcome of a promise after advancing the fake clock past all pauses. */
+/** Advances the fake clock past all pauses. Returns the promise's result. */
 export async function settled<T>(promise: Promise<T>): Promise<T> {
   await vi.advanceTimersByTimeAsync(120_000);
   return promise;

@@ -1,6 +1,6 @@
 /**
  * Checks values against two schemas: the repository's own, which `recordings/schema.mjs` makes from the types of the `openai`
- * package, and OpenAI's published one, if `../shared` has it. The own schema allows no added properties.
+ * package, and OpenAI's published schema, if `../shared` has it. The repository's schema allows no added properties.
  */
 import { readFileSync } from "node:fs";
 import { Ajv2020, type ValidateFunction } from "ajv/dist/2020.js";

@@ -1,4 +1,4 @@
-/** Calls of the newest openai SDK other than `client.responses`, against a fake API. */
+/** Tests calls of the newest openai SDK other than `client.responses`, against a fake API. */
 import OpenAI, { BedrockOpenAI } from "openai-7";
 import { bedrock } from "openai-7/providers/bedrock";
 import { describe, expect, it } from "vitest";
@@ -54,7 +54,7 @@ describe("conversations.items.retrieve", () => {
   const retrieve = (client: OpenAI, conversation_id = "conv_1") =>
     client.conversations.items.retrieve("msg_1", { conversation_id });
 
-  /** Returns a fake API that first returns a response of a conversation, and then always one item of the conversation. */
+  /** Returns a fake API that answers a POST request with a response, and every other request with an item. */
   const answers =
     (created: object, item: object) =>
     ({ method }: Asked) =>
@@ -125,7 +125,7 @@ describe("conversations.items.retrieve", () => {
     ["a message of no known container", message(TEXT)],
     ["a call", call("open('/mnt/data/plan.docx', 'w')")],
     ["an object without a type", { content: [{ type: "output_text", text: TEXT, annotations: [] }] }],
-  ])("passes %s byte for byte, and asks for nothing", async (_, item) => {
+  ])("passes %s on byte for byte, and sends no other request", async (_, item) => {
     const sent = await json(item).text();
     const api = setUp(() => json(sent));
     const answer = await retrieve(api.client).asResponse();
@@ -180,7 +180,7 @@ describe("beta.responses", () => {
     expect(api.reports).toEqual([]);
   });
 
-  it("inputItems.list is repaired like the stable one", async () => {
+  it("inputItems.list is repaired like that of client.responses", async () => {
     const { client } = setUp(() => json({ object: "list", data: output.toReversed(), has_more: false }));
     const items: unknown[] = [];
     for await (const item of beta(client).inputItems.list("resp_1")) items.push(item);

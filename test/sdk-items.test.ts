@@ -1,4 +1,4 @@
-/** Item types of the newest openai SDK: which types show what calls wrote, and which types say nothing about files. */
+/** Tests item types of the newest openai SDK: which types show what calls wrote, and which types say nothing about files. */
 import type { OpenAI } from "openai-7";
 import { describe, expect, it } from "vitest";
 import { createFileCitationsFetch, repairResponse } from "../src/index.js";
@@ -21,7 +21,10 @@ type Item = OpenAI.Responses.ResponseOutputItem;
 
 const FILES = [file("/mnt/data/notes.md"), file("/mnt/data/model.bin")];
 
-/** Returns the citations of a text that has file names without paths. A file name counts only if a call contains the name. */
+/**
+ * Returns the citations of a text after these items. The text has file names without paths. Such a name is cited only if an item
+ * is evidence that a call wrote a file of this name.
+ */
 async function citedIn(items: readonly object[], text: string): Promise<string[]> {
   const given = response([call(), ...items, message(text)]);
   const { response: repaired } = await repairResponse(given, FILES);
@@ -146,7 +149,7 @@ describe("programs", () => {
     expect(await citedIn([program, output], "It is in notes.md.")).toEqual([]);
   });
 
-  it("make calls that count like any other, whatever `caller` is", async () => {
+  it("make calls that count like other calls, although they have a `caller`", async () => {
     const patch = {
       type: "apply_patch_call",
       id: "ap_1",

@@ -49,7 +49,7 @@ export function placesIn(sdkFolder: string): string[] {
   const files = declarationFilesIn(folder);
   const config = join(folder, "tsconfig.surface.json");
   const options = { strict: true, noEmit: true, module: "nodenext", target: "es2022", types: [] };
-  // The compiler only opens projects, so a project is passed to it as text, without a file on disk.
+  // The compiler opens only projects, so it gets the text of a project file that does not exist on disk.
   const text = JSON.stringify({ compilerOptions: options, files });
   const api = new API({
     cwd: folder,
@@ -77,13 +77,13 @@ function declarationFilesIn(folder: string): string[] {
     .map((file) => join(folder, file));
 }
 
-/** A node with the names of its enclosing namespaces, types and properties. */
+/** A node. `name` consists of the names of the enclosing namespaces, types and properties, and the node's own name. */
 interface NamedNode {
   name: string;
   node: Node;
 }
 
-/** Yields the interfaces, classes, aliases, object types and properties below a node. */
+/** Returns the interfaces, classes, aliases, object types and properties below a node. */
 function namedNodesIn(node: Node, namespace = ""): NamedNode[] {
   const found: NamedNode[] = [];
   node.forEachChild((child) => {
@@ -108,7 +108,7 @@ function isProperty(node: Node): node is PropertySignatureDeclaration | Property
 
 class PlaceFinder {
   readonly #checker: Checker;
-  /** For each type that was visited, by id: whether it is a text with citations. */
+  /** The results of `#isCitedText`, by the type's id. */
   readonly #isCited = new Map<number, boolean>();
 
   constructor(checker: Checker) {

@@ -1,7 +1,7 @@
 /**
  * Lists every place in the newest openai SDK's types that can hold a container file citation or a container id. A sentence says
  * how the library handles the place, or why it does not have to. Each sentence has its own test.
- * Long, as each place is a row.
+ * This file is long because each place is a row of a table.
  */
 import { mkdir, mkdtemp, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";

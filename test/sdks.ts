@@ -1,4 +1,4 @@
-/** The versions of the official client with which the package is tested: each major version, and the newest version. */
+/** The versions of the official client with which the package is tested: 5, 6, an older version 7 and the newest version 7. */
 import OpenAI from "openai";
 import OpenAI5 from "openai-5";
 import OpenAI7 from "openai-7";

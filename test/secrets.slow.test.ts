@@ -1,6 +1,6 @@
 /**
- * Checks that no key or secret appears in what the library, the command and the proxy print, log, throw and report, for
- * each fault of the API. Long, as it checks each kind of output after each fault.
+ * Checks that no key or secret appears in what the library, the command and the proxy print, log, throw and report, for each
+ * fault of the API. This file is long because it checks each kind of output after each fault.
  */
 import { mkdtemp, rm, writeFile } from "node:fs/promises";
 import type { RequestListener } from "node:http";

@@ -1,4 +1,4 @@
-/** The sinks of docs/sinks.md: runs the code of the page over real HTTP. */
+/** Tests the sinks of docs/sinks.md: runs the code of the page over real HTTP. */
 import { mkdtemp, readdir, rm } from "node:fs/promises";
 import { createServer, type Server } from "node:http";
 import type { AddressInfo } from "node:net";
@@ -10,7 +10,7 @@ import { afterEach, beforeEach, expect, it } from "vitest";
 import { createResponsesEmulator, type ResponsesEmulator, stubbornModel } from "../src/testing/index.js";
 import { codeOf, run } from "./run-page.js";
 
-/** A file that S3 receives in three parts, and a file whose name is not valid on a disk or in a header. */
+/** A small file, a file that S3 receives in three parts, and a file whose name is not valid on a disk or in a header. */
 const FILES = {
   "plan.docx": "a plan",
   "big.bin": Buffer.alloc(11 * 1024 * 1024, "0123456789abcdef-"),

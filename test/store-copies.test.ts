@@ -1,4 +1,4 @@
-/** Copies into a store: each file once, a few at a time, whole or not at all. */
+/** Tests copies into a store: each file is copied once, whole or not at all, and a few files are copied at a time. */
 import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
 import { createFileRoute, type FileStore } from "../src/files/route.js";
 import { citation, SECRET, setUp } from "./file-route.js";
@@ -41,7 +41,7 @@ describe("each file is copied once", () => {
 
   it("by each of two processes at the same time, without damage", async () => {
     const { store, copies, calls } = memoryStore();
-    // Each process asks the API before the other one has stored the file.
+    // Each process asks the API before the other process has stored the file.
     const asked = [gate(), gate()];
     const both = asked.map((mine) =>
       routeWith(store, async () => {
@@ -57,7 +57,7 @@ describe("each file is copied once", () => {
     for (const route of both) expect(await (await open(route, url!)).text()).toBe("the same bytes");
   });
 
-  it("at most four at the same time, in their order, and keep waits for all", async () => {
+  it("with at most four copies at the same time, in the order of the links, and keep waits for all", async () => {
     const begun = Array.from({ length: 10 }, () => gate());
     const held = Array.from({ length: 10 }, () => gate());
     let running = 0;
@@ -187,7 +187,7 @@ describe("a copy that was cut off", () => {
   });
 });
 
-it("a file that another file's id would overwrite has its own key", async () => {
+it("two files whose ids look the same when they are joined with a slash have different keys", async () => {
   const { store, copies } = memoryStore();
   const route = routeWith(store, () => new Response("x"));
   await route.urlFor({ ...citation("a"), container_id: "a_1", file_id: "b_1/c_1" });

@@ -1,4 +1,4 @@
-/** A store's folder that the system does not let the process write. */
+/** Tests a store whose folder the process has no permission to write to. */
 import { chmod, mkdtemp, readdir, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -13,7 +13,7 @@ it.skipIf(!process.geteuid)(
     onTestFinished(() => rm(folder, { recursive: true }));
     await chmod(folder, 0o555);
     const { get, route, errors } = await setUp({ store: directoryStore(folder) });
-    // Root may write everywhere, so that the system denies access only to another user.
+    // Root may write to every folder, so the test becomes another user, to whom the system denies access.
     const isRoot = process.geteuid!() === 0;
     if (isRoot) process.seteuid!(65_534);
     try {

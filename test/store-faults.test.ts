@@ -1,4 +1,4 @@
-/** No fault of a store breaks a link: a full disk, a missing permission, a store that hangs. No fault shows a secret. */
+/** Tests that no fault of a store breaks a link or shows a secret: a full disk, a missing permission, a store that hangs. */
 import { inspect } from "node:util";
 import OpenAI from "openai";
 import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
@@ -40,7 +40,7 @@ describe("a store that fails to copy", () => {
     },
   );
 
-  it("by ending before the file does: onError is called", async () => {
+  it("by returning before it has read the whole file: onError is called", async () => {
     const { store, overrides } = memoryStore();
     overrides.put = async () => {};
     const { route, file, errors } = await setUp({ store });
@@ -158,7 +158,7 @@ describe("a store that fails to read", () => {
     ]);
   });
 
-  it("treats null as undefined, which some databases return", async () => {
+  it("null, which some databases return, means that the store does not have the file", async () => {
     const { store, overrides } = memoryStore();
     overrides.get = async () => null as never;
     const { get, errors, route } = await setUp({ store });
@@ -196,7 +196,7 @@ describe("a store that fails to read", () => {
       expect(vi.getTimerCount()).toBe(0);
     });
 
-    it("the same if only its stream hangs, and the stream is cancelled if it comes late", async () => {
+    it("the link also works if only the store's stream hangs, and a stream that comes late is cancelled", async () => {
       const asked = gate();
       const late = gate();
       const cancelled = gate();

@@ -1,4 +1,4 @@
-/** Several processes copy the same files into one directory store at the same time. */
+/** Tests that several processes can copy the same files into one directory store at the same time. */
 import { spawn } from "node:child_process";
 import { once } from "node:events";
 import { mkdtemp, readdir, rm } from "node:fs/promises";
@@ -11,7 +11,7 @@ import { commandFolder, environment } from "./command.js";
 const FILES = 60;
 const contentOf = (at: number): string => `${at};`.repeat(20_000);
 
-/** Copies all files. Waits first until its input ends, so that the processes start together. */
+/** The program of each process. It waits for the end of its stdin, so that the processes start together, and copies all files. */
 const PROGRAM = `
   const { directoryStore } = await import(process.argv[1]);
   const store = directoryStore(process.argv[2]);
@@ -22,7 +22,7 @@ const PROGRAM = `
   }
 `;
 
-it("give whole copies and leave no other files", async () => {
+it("processes that copy the same files make whole copies and leave no other files", async () => {
   const folder = await mkdtemp(join(tmpdir(), "processes-test-"));
   try {
     const args = ["--input-type=module", "-e", PROGRAM, join(commandFolder, "dist/node.js"), folder];

@@ -1,6 +1,6 @@
 /**
- * The stores of docs/stores.md: runs the code of the page, and `directoryStore`, through the same tests. S3 is
- * `@20minutes/s3rver`, a server with the API of S3 from npm.
+ * Runs the same tests for `directoryStore` and for each store of docs/stores.md, with the code of the page. In place of S3, it
+ * uses the npm package `@20minutes/s3rver`, a server with the API of S3.
  */
 import { mkdtemp, readdir, readFile, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
@@ -110,7 +110,7 @@ describe.each([
   it("returns ranges", async () => {
     await store.put(key, FILE, saying("0123456789"));
     for (const [start, end] of [
-      [0, 2], // s3rver takes bytes=0-0 for the whole file
+      [0, 2], // s3rver answers bytes=0-0 with the whole file
       [3, 7],
       [9, 10],
       [0, 10],
@@ -132,7 +132,7 @@ describe.each([
     expect(await store.get(key)).toBeUndefined();
   });
 
-  it("has a file that is put twice, also at the same time, once", async () => {
+  it("has the right file after it was put several times, also at the same time", async () => {
     await Promise.all([1, 2, 3].map(() => store.put(key, FILE, saying("0123456789"))));
     await store.put(key, FILE, saying("0123456789"));
     expect(await new Response((await store.get(key))!.stream()).text()).toBe("0123456789");

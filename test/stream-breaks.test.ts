@@ -1,4 +1,4 @@
-/** Streams that a gateway changes and streams that break: the events received so far are repaired, and no event is lost. */
+/** Tests streams that a gateway changed, and streams that break: the received events are repaired, and no event is lost. */
 import { describe, expect, it, vi } from "vitest";
 import {
   createFileCitationsFetch,
@@ -25,14 +25,14 @@ import {
 } from "./upstream.js";
 
 describe("a stream that a gateway changed", () => {
-  it("frozen events, and values that are not events", async () => {
+  it("with frozen events is repaired, and values that are not events pass unchanged", async () => {
     const events = frozen(streamOf([call(), message("Here: /mnt/data/plan.docx")]));
     expect(cited(last(await repaired(events)))).toEqual(["plan.docx@/mnt/data/plan.docx"]);
     const odd = [null, "x", undefined, { type: 5 }] as unknown as StreamEvent[];
     expect(await repaired(odd)).toEqual(odd);
   });
 
-  it("several responses in sequence: each has its own citations and its own report", async () => {
+  it("with several responses in sequence: each has its own citations and its own report", async () => {
     const texts = [
       "Here: /mnt/data/plan.docx",
       "You are very welcome, dear user.",
@@ -58,20 +58,20 @@ describe("a stream that a gateway changed", () => {
     ]);
   });
 
-  it("a final event that leaves out items: no part gets the citation of another", async () => {
+  it("with a final event that leaves out items: no part gets the citation of another part", async () => {
     const events = streamOf([call(), message("/mnt/data/plan.docx"), message("That is all there is.")]);
     const final = { ...events.at(-1)!, response: response([call(), message("That is all there is.")]) };
     expect(cited(last(await repaired([...events.slice(0, -1), final])))).toEqual([]);
   });
 
-  it("an output_text.done without text", async () => {
+  it("with an output_text.done event without text is repaired", async () => {
     const events = streamOf([call(), message("/mnt/data/plan.docx")]).map((event) =>
       event.type === "response.output_text.done" ? { ...event, text: "" } : event,
     );
     expect(cited(last(await repaired(events)))).toEqual(["plan.docx@/mnt/data/plan.docx"]);
   });
 
-  it.each([100_000, 4e9, 1e15])("an index of %d", async (output_index) => {
+  it.each([100_000, 4e9, 1e15])("with an output_index of %d is repaired", async (output_index) => {
     const noteItem = vi.spyOn(ResponseRepair.prototype, "noteItem");
     const events = streamOf([call(), message("/mnt/data/plan.docx")]).map((event) =>
       "output_index" in event ? { ...event, output_index } : event,
@@ -81,7 +81,7 @@ describe("a stream that a gateway changed", () => {
     noteItem.mockRestore();
   });
 
-  it("frames whose event name is always message", async () => {
+  it("whose frames all have the event name message is repaired", async () => {
     const events = streamOf([call(), message("/mnt/data/plan.docx")]);
     const body = frames(events).replace(/^event: .*$/gm, "event: message");
     const { fetch } = upstream({ answer: () => streamed(body), files: [PLAN] });
@@ -89,7 +89,7 @@ describe("a stream that a gateway changed", () => {
     expect(cited(last(eventsIn(await answer.text())))).toEqual(["plan.docx@/mnt/data/plan.docx"]);
   });
 
-  it("a final event that is nested too deeply for JSON.stringify", async () => {
+  it("with a final event that is nested too deeply for JSON.stringify is repaired", async () => {
     const deep = "[".repeat(200_000) + "]".repeat(200_000);
     const events = streamOf([call(), message("/mnt/data/plan.docx")]);
     const body = frames(events).replaceAll('"metadata":{}', `"metadata":${deep}`);
@@ -164,14 +164,14 @@ describe("a stream that breaks", () => {
     ]);
   });
 
-  it("without its final event is reported as such", async () => {
+  it("without its final event is reported with an error that says so", async () => {
     const reports: Report[] = [];
     await repaired(events.slice(0, 3), [PLAN], { onReport: (report) => reports.push(report) });
     expect(reports).toMatchObject([{ outcome: "failed", responseId: "resp_1" }]);
     expect(reports[0]!.error!.message).toBe("the stream ended without its final event");
   });
 
-  it("with an error event is reported with its message, also if the reader stops there, as the SDK does", async () => {
+  it("with an error event is reported with the event's message, even if the reader stops there, as the SDK does", async () => {
     const error = {
       type: "error",
       code: "server_error",
@@ -192,7 +192,7 @@ describe("a stream that breaks", () => {
     }
   });
 
-  it("because the caller aborted it is not reported", async () => {
+  it("because the caller aborted the request is not reported", async () => {
     const controller = new AbortController();
     const reports: Report[] = [];
     const body = breaking(3, () => {

@@ -1,4 +1,4 @@
-/** The bytes of frames that are malformed or need no repair pass unchanged. */
+/** Tests that the bytes of frames that are malformed or need no repair pass unchanged. */
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import { FrameSplitter } from "../src/http/frames.js";

@@ -1,4 +1,4 @@
-/** Which events wait for a list, and how a repair ends when the reader stops reading. */
+/** Tests which events wait for a list, and how a repair ends when the reader stops reading. */
 import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
 import {
   type ContainerFile,
@@ -89,7 +89,7 @@ describe("no delta waits", () => {
     ["CR LF", (text: string) => text.replaceAll("\n", "\r\n")],
     ["no event lines", (text: string) => text.replaceAll(/^event: .*\n/gm, "")],
     ["spaces in its JSON", (text: string) => text.replaceAll('":', '": ').replaceAll(',"', ', "')],
-  ])("also in a stream with %s", async (_, vary) => {
+  ])("with a bare path early in the text, nothing waits in a stream with %s", async (_, vary) => {
     const events = streamOf([call(), message(`First /mnt/data/plan.docx ${words}`)]);
     const body = slowly(events).pipeThrough(
       new TransformStream<Uint8Array, Uint8Array>({
@@ -220,7 +220,7 @@ describe("a reader that stops reading", () => {
     expect(reports).toEqual([]);
   });
 
-  it("cancels both by an abort signal too", async () => {
+  it("aborts the list request with its signal, and the events that have arrived pass unchanged", async () => {
     const events = streamOf([call(), message("Here: /mnt/data/plan.docx")]);
     const controller = new AbortController();
     let listSignal: AbortSignal | null | undefined;
@@ -254,7 +254,7 @@ describe("a reader that stops reading", () => {
     expect(isReturned).toBe(true);
   });
 
-  it("reads one upstream chunk for each chunk it requests", async () => {
+  it("causes no more upstream reads than its own reads and one more", async () => {
     const events = streamOf([call(), message("one two three four five")]);
     let pulled = 0;
     const body = new ReadableStream<Uint8Array>(

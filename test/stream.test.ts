@@ -1,4 +1,4 @@
-/** Streams of events: where citation events are inserted, which later events repeat a citation, and the sequence numbers. */
+/** Tests streams: where citation events are inserted, which later events repeat a citation, and the sequence numbers. */
 import { describe, expect, it, vi } from "vitest";
 import {
   createFileCitationsFetch,
@@ -191,7 +191,7 @@ describe("a stream", () => {
 });
 
 describe("the schemas", () => {
-  it("accepts every repaired event", async () => {
+  it("accept every repaired event", async () => {
     const shell = {
       type: "shell_call",
       id: "sh_1",

@@ -1,6 +1,6 @@
 /**
- * Sets up OpenTelemetry's SDK with in-memory exporters before a program starts (`node --import`), as an application does. Prints
- * what was exported when the program ends: a line of JSON for each span, and one for the metrics, if there are any.
+ * Sets up OpenTelemetry's SDK with in-memory exporters before a program starts (`node --import`), as an application does. When
+ * the program ends, prints what was exported: a line of JSON for each span, and a line for the metrics, if there are any.
  */
 import { context, metrics, trace } from "@opentelemetry/api";
 import { AsyncLocalStorageContextManager } from "@opentelemetry/context-async-hooks";

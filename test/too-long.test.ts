@@ -1,6 +1,6 @@
 /**
- * Bodies and events that are too long for a string are passed on without being read, and the report says so. In most tests, the
- * limit is 2,000 bytes.
+ * Tests that bodies and events that are too long for a string are passed on without being read, and that the report says so. In
+ * most tests, the limit is 2,000 bytes.
  */
 import { describe, expect, it } from "vitest";
 import { ContainerMemory } from "../src/containers/memory.js";
@@ -128,7 +128,7 @@ describe("the limit by default", () => {
     const received: Uint8Array[] = [];
     const reader = answer.body!.getReader();
     received.push((await reader.read()).value!);
-    expect(sent).toBe(32); // the first number of chunks that is longer than the longest string
+    expect(sent).toBe(32); // 31 chunks fit in the longest string, 32 chunks do not
     for (let read = await reader.read(); !read.done; read = await reader.read()) received.push(read.value);
     expect(received).toHaveLength(COUNT);
     expect(received.every((one) => one === chunk)).toBe(true);
@@ -138,7 +138,7 @@ describe("the limit by default", () => {
   });
 
   it("is 512 MiB for a request, which is sent as it is", async () => {
-    const body = new Uint8Array(2 ** 29); // the system provides its memory when it is first used
+    const body = new Uint8Array(2 ** 29); // zeros, for which the system provides memory only on use
     const { answer, reports, sent } = await askByDefault(json({ ...ANSWER, output: [] }), {
       method: "POST",
       body,
@@ -202,7 +202,7 @@ describe("an event", () => {
     },
   );
 
-  it.each([Infinity, 1, 7])("after one that is too long is repaired, in chunks of %d", async (size) => {
+  it.each([Infinity, 1, 7])("after a frame that is too long is repaired, in chunks of %d", async (size) => {
     const early = `: ${"x".repeat(LONGEST)}\n\n${frames(events, "\r\n")}`;
     const { body } = await ask(sse(early, size));
     const text = (await chunksOf(body)).join("");

@@ -1,4 +1,4 @@
-/** Shows what docs/troubleshooting.md says about reports: each case is read plain and streamed, with the emulator. */
+/** Tests what docs/troubleshooting.md says about reports. Most cases are read plain and streamed, from the emulator. */
 import OpenAI from "openai";
 import { expect, it } from "vitest";
 import { addLinkInstruction, type Report, repairResponse, withFileCitations } from "../src/index.js";
@@ -20,7 +20,7 @@ const says = (text: string): Step => ({ type: "message", text });
 
 type Event = { type: string; output_index?: number; annotation?: { file_id: string; container_id: string } };
 
-/** Runs a model's steps. Returns the report of a plain response, or of a stream with its events. */
+/** Runs a model's steps in a plain or streamed response. Returns the client, the report and the events of the stream. */
 async function run(steps: readonly Step[], isStreamed: boolean, options: EmulatorOptions = {}) {
   const emulator = createResponsesEmulator({ script: () => steps, ...options });
   const reports: Report[] = [];
@@ -53,7 +53,7 @@ const EACH = [
   ["streamed", true],
 ] as const;
 
-it.each(EACH)("container routes that the endpoint does not have: %s", async (_, isStreamed) => {
+it.each(EACH)("the report says that the endpoint lacks the container routes: %s", async (_, isStreamed) => {
   const steps = [writing("v1"), says(`Here: ${PLAN}`)];
   const unsupported = await run(steps, isStreamed, { gateway: { containerRoutes: "unsupported" } });
   expect(unsupported.report).toMatchObject({
@@ -90,7 +90,7 @@ it("a client of the provider lists the containers behind a gateway without their
   expect(await contentOf(provider, report)).toEqual(["v1"]);
 });
 
-it.each(EACH)("an answer that was cut off: %s", async (_, isStreamed) => {
+it.each(EACH)("an answer that was cut off is reported without an error: %s", async (_, isStreamed) => {
   const cut: Step = { type: "incomplete", reason: "max_output_tokens" };
   const before = await run([says(`I will save it as ${PLAN}`), cut], isStreamed);
   expect(before.report).toMatchObject({ outcome: "unchanged", containers: [] });
@@ -102,7 +102,7 @@ it.each(EACH)("an answer that was cut off: %s", async (_, isStreamed) => {
   expect(reasonsOf(after.report)).toEqual(["not-found"]);
 });
 
-it.each(EACH)("a file that is announced before the call that writes it: %s", async (_, isStreamed) => {
+it.each(EACH)("a file that is announced before it is written is cited: %s", async (_, isStreamed) => {
   const { report, events } = await run(
     [says(`Next I write ${PLAN}`), writing("v1"), says("Done.")],
     isStreamed,
@@ -118,7 +118,7 @@ it.each(EACH)("a file that is announced before the call that writes it: %s", asy
   expect(reasonsOf(never.report)).toEqual(["not-found"]);
 });
 
-it("a file that a later call overwrites", async () => {
+it("if a later call overwrites a file, a plain response cites the new version twice, and a stream cites each version", async () => {
   const steps = [writing("v1"), says(`First: ${PLAN}`), writing("v2"), says(`Second: ${PLAN}`)];
   const plain = await run(steps, false);
   expect(await contentOf(plain.client, plain.report)).toEqual(["v2", "v2"]);
@@ -129,7 +129,7 @@ it("a file that a later call overwrites", async () => {
   expect(await contentOf(streamed.client, streamed.report)).toEqual([404, "v2"]);
 });
 
-it("the sentence and the beginning of the prompt that a cache can use", () => {
+it("the sentence in the instructions, or in stored messages, keeps the beginning of the prompt, which a cache can use", () => {
   const call = { type: "code_interpreter_call", id: "ci_1", code: "1", container_id: "cntr_1", outputs: [] };
   const user = (content: string) => ({ role: "user", content });
   const first = [user("One")];

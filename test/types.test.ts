@@ -1,6 +1,6 @@
 /**
- * Checks the types of every public name with openai 5, 6 and 7. `npm run typecheck` does the checks; the functions in these
- * tests are never called. The last test fails if a public name has no test here. Long, as it covers every public name.
+ * Checks the types of every public name with openai 5, 6 and 7. `npm run typecheck` does the checks. The functions in these tests
+ * are never called. The last test fails if a public name has no test here. This file is long because it covers every public name.
  */
 import { readFile } from "node:fs/promises";
 import type OpenAI from "openai";

@@ -1,4 +1,4 @@
-/** The option `unmentioned`: which unmentioned files are cited. */
+/** Tests the functions that decide by the option `unmentioned` which unmentioned files are cited. */
 import { describe, expect, it } from "vitest";
 import { settingsOf } from "../src/options.js";
 import { isWanted, mayCite } from "../src/responses/unmentioned.js";
@@ -26,12 +26,12 @@ describe("isWanted", () => {
     expect(isWanted(PLAN, settingsOf({ unmentioned }))).toBe(expected);
   });
 
-  it("calls a function with each file of the list", () => {
+  it("returns what the function returns for a file", () => {
     const settings = settingsOf({ unmentioned: ({ path }) => !path.includes("draft") });
     expect([PLAN, DRAFT].filter((it) => isWanted(it, settings))).toEqual([PLAN]);
   });
 
-  it("passes a copy, so that the function cannot change the file", () => {
+  it("passes a copy of the file, so that the function cannot change the file", () => {
     const given = { ...PLAN };
     const unmentioned = (it: { path: string }): boolean => {
       it.path = "/etc/passwd";

@@ -1,4 +1,4 @@
-/** The option `unmentioned` as a function: the function chooses which files are cited, and its errors change no response. */
+/** Tests `unmentioned` with a function, which chooses the unmentioned files to cite. If the function throws, none is cited. */
 import { describe, expect, it } from "vitest";
 import { createFileCitationsFetch, FileCitationsError, type Report, repairResponse } from "../src/index.js";
 import { PLAN, POST, repaired, sourceOf } from "./repairing.js";
@@ -40,7 +40,7 @@ describe("a function", () => {
     expect(paths).toEqual([DRAFT.path, PLAN.path, PICTURE.path]);
   });
 
-  it("chooses in a stream too", async () => {
+  it("chooses which files are cited in a stream", async () => {
     const { fetch } = upstream({ answer: () => sse(frames(streamOf(OUTPUT))), files: FILES });
     const repairing = createFileCitationsFetch({ fetch, unmentioned: noDrafts });
     const events = eventsIn(await (await repairing(`${BASE}/responses`, POST)).text());
@@ -49,7 +49,7 @@ describe("a function", () => {
   });
 });
 
-describe("a function that fails cites nothing and is reported", () => {
+describe("a function that fails causes no citation and is reported", () => {
   const fails = (it: { path: string }): boolean => {
     if (it.path === PICTURE.path) throw new Error("no such column");
     return true;
@@ -78,7 +78,7 @@ describe("a function that fails cites nothing and is reported", () => {
     expect(reports).toMatchObject([{ outcome: "failed", error: { message: "no such column" } }]);
   });
 
-  it('with onFailure "throw", it throws', async () => {
+  it('in a repair with onFailure "throw", which rejects', async () => {
     const options = { unmentioned: fails, onFailure: "throw" } as const;
     await expect(repairResponse(response(OUTPUT), list, options)).rejects.toThrow(FileCitationsError);
   });

@@ -1,4 +1,4 @@
-/** `unmentioned: "cite"`: a second repair of the same response adds no citation, and an outdated list gives none. */
+/** Tests `unmentioned: "cite"`: neither a second repair of the same response nor an outdated list adds a citation. */
 import { describe, expect, it } from "vitest";
 import { type ContainerFile, repairResponse, repairResponseStream } from "../src/index.js";
 import { PLAN, sourceOf } from "./repairing.js";
@@ -6,7 +6,7 @@ import { call, cited, file, message, response, type StreamEvent, streamOf } from
 
 const { list } = sourceOf([PLAN, file("/mnt/data/chart.png")]);
 const CITE = { unmentioned: "cite", retries: 0 } as const;
-/** A call that names both files. */
+/** Returns a call whose code names both files. */
 const writing = (containerId: string) =>
   call("doc.save('/mnt/data/plan.docx'); plt.savefig('chart.png')", containerId);
 const UNNAMED = writing("");
@@ -36,7 +36,7 @@ describe("a text gets no citation of an unmentioned file", () => {
   });
 });
 
-it("if no call names its container, an unmentioned file is cited beside a file of its container", async () => {
+it("if no call names a container, an unmentioned file is cited together with a mentioned file of its container", async () => {
   const options = { ...CITE, request: { tools: [{ type: "code_interpreter", container: "cntr_1" }] } };
   const { response: once } = await repairResponse(response([UNNAMED, SEE]), list, options);
   expect(cited(once)).toEqual(["chart.png@", "plan.docx@/mnt/data/plan.docx"]);

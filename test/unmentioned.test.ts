@@ -1,4 +1,4 @@
-/** `unmentioned: "cite"` in a stream: the annotation events agree with the final event, whatever follows the message. */
+/** Tests `unmentioned: "cite"` in a stream: the annotation events agree with the final event, whatever follows the message. */
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import {
@@ -30,7 +30,7 @@ const CHART = file("/mnt/data/chart.png");
 const FILES = [PLAN, CHART];
 /** Returns a list function that, like the API, returns the files of one container. */
 const listOf = (files: readonly ContainerFile[]) => sourceOf(files).list;
-/** A call that names both files. */
+/** Returns a call whose code names both files. */
 const call = (code = "doc.save('/mnt/data/plan.docx'); plt.savefig('chart.png')", containerId = "cntr_1") =>
   callOf(code, containerId);
 const ADDED = "response.output_text.annotation.added";
@@ -39,7 +39,7 @@ const CITE = { unmentioned: "cite" } as const;
 it.each([
   ["no message", [call()]],
   ["a refusal alone", [call(), { type: "message", content: [{ type: "refusal", refusal: "No." }] }]],
-] as const)("where a response has %s, the report alone tells of the files", async (_, output) => {
+] as const)("if a response has %s, only the report names the files", async (_, output) => {
   const { report } = await repairResponse(response([...output]), listOf(FILES), CITE);
   expect(report.unmentioned).toEqual(FILES);
   const reports: Report[] = [];
@@ -69,7 +69,7 @@ const partsOf = (event: StreamEvent): [string, Part][] =>
     ),
   );
 
-/** Returns the annotations of each part from the annotation events. Each annotation is at its `annotation_index`. */
+/** Returns the annotations that the events add to each part. Expects each `annotation_index` to be the next index of its part. */
 function toldBy(events: readonly StreamEvent[]): Map<string, unknown[]> {
   const told = new Map<string, unknown[]>();
   for (const { type, output_index, content_index, annotation_index, annotation } of events) {

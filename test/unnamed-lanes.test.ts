@@ -1,4 +1,4 @@
-/** Several interleaved responses without a `stream_id`: an event that can belong to several responses is assigned to none. */
+/** Tests interleaved responses without a `stream_id`: an event that can belong to several responses is assigned to none. */
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import { createFileCitationsFetch, type Report, repairResponseStream } from "../src/index.js";
@@ -33,13 +33,13 @@ function eventsOf(name: string, texts: readonly string[]): StreamEvent[] {
   }));
 }
 
-/** Returns the letter in the ids of an event: its response. */
+/** Returns the name of an event's response: the letter in the event's ids. */
 function nameOf({ response, item, item_id }: StreamEvent): string {
   const id = Object(response).id ?? Object(item).id ?? item_id;
   return /_([a-e])(_\d+)?$/.exec(id)![1]!;
 }
 
-/** Takes the next event of the response at each index of `order`, and then what is left. */
+/** Returns the events of all responses in one array: for each index in `order`, this response's next event, and then the rest. */
 function mixed(queues: readonly StreamEvent[][], order: readonly number[]): StreamEvent[] {
   const rest = queues.map((events) => [...events]);
   const taken = order.flatMap((at) => rest[at % rest.length]!.shift() ?? []);
@@ -82,7 +82,7 @@ const texts = fc.array(fc.constantFrom(`At ${PATH}`, "Done.", `[it](sandbox:${PA
   minLength: 1,
   maxLength: 3,
 });
-/** Which response sends how many of its events next. */
+/** An order of events. Each pair has the index of a response, and how many events this response sends next. */
 const bursts = fc.array(fc.tuple(fc.nat(4), fc.integer({ min: 1, max: 3 })), { maxLength: 90 });
 
 describe("responses without a stream_id", () => {
@@ -108,7 +108,7 @@ describe("responses without a stream_id", () => {
     );
   });
 
-  /** An interleaving in which an earlier version gave a call of one response to another one. */
+  /** An interleaving in which an earlier version assigned a call of one response to another response. */
   const ORDER = "bbbbbaadcccccccbbbcaadddddddddccccccccccccccbbbbbaaaaaddddbbbbbaadddddddd";
   const order = [...ORDER].map((name) => NAMES.indexOf(name));
   const queues = ["a", "b", "c", "d"].map((name) =>
@@ -128,7 +128,7 @@ describe("responses without a stream_id", () => {
     expect(reasons).toContain("an event could not be assigned to one of several responses");
   });
 
-  it("do not get an event that comes after a delta that was not read", async () => {
+  it("do not get another response's event that comes after a delta that was not read", async () => {
     const [a, b] = [eventsOf("a", [`At ${PATH}`, `At ${PATH}`]), eventsOf("b", [`At ${PATH}`])];
     for (let cut = 1; cut < a.length; cut++) {
       for (let other = 1; other < b.length; other++) {
@@ -138,7 +138,7 @@ describe("responses without a stream_id", () => {
     }
   });
 
-  it("are not told apart by number after a gap", async () => {
+  it("are not told apart by sequence number after a gap in the numbers", async () => {
     const [a, b] = [eventsOf("a", [`At ${PATH}`]), eventsOf("b", [`At ${PATH}`])];
     const gap = b.map((event) => ({ ...event, sequence_number: event.sequence_number * 7 }));
     const given = [a[0]!, gap[0]!, ...gap.slice(1, 3), ...a.slice(1), ...gap.slice(3)];

@@ -1,4 +1,4 @@
-/** A dropped HTTP response frees its connection, as with `fetch` alone. An HTTP response that is kept stays readable. */
+/** Tests that a dropped HTTP response frees its connection, as with `fetch` alone, and that a kept response stays readable. */
 import { createServer, type ServerResponse } from "node:http";
 import type { AddressInfo } from "node:net";
 import { setFlagsFromString } from "node:v8";

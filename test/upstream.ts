@@ -1,4 +1,4 @@
-/** A fake API without a network. It returns the responses of a test and records the requests. */
+/** Makes a fake API that needs no network and records its requests. Also makes responses, events and files for the fake API. */
 import type { ContainerFile } from "../src/index.js";
 
 export const BASE = "https://api.openai.com/v1";
@@ -59,7 +59,7 @@ export function json(value: unknown): Response {
   });
 }
 
-/** Returns bytes as an event stream, in chunks of `cut` bytes, or cut at the given offsets. */
+/** Returns a response whose body is an event stream with these bytes, in chunks of `cut` bytes or cut at the given offsets. */
 export function sse(bytes: Uint8Array | string, cut: number | readonly number[] = Infinity): Response {
   const whole = typeof bytes === "string" ? new TextEncoder().encode(bytes) : bytes;
   const chunks: Uint8Array[] = [];

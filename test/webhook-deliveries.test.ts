@@ -1,4 +1,4 @@
-/** Two machines that share a store of deliveries: one machine handles a delivery, and the other machine answers 409 or 200. */
+/** Tests machines that share a store of deliveries: one machine handles a delivery, and the other machine answers 409 or 200. */
 import type OpenAI from "openai";
 import { describe, expect, it, vi } from "vitest";
 import { createWebhookHandler, type WebhookDeliveries } from "../src/webhook.js";
@@ -55,7 +55,7 @@ describe("with a store of deliveries", () => {
     return { deliver, onResponse };
   }
 
-  it("answers 409 while another machine handles the delivery, and handles it after that one has failed", async () => {
+  it("answers 409 while another machine handles the delivery, and handles it after that machine has failed", async () => {
     const { deliveries, states } = sharedStore();
     const { a, delivery, answerOfA, release } = await heldOnMachineA(deliveries, () => {
       throw new Error("disk full");

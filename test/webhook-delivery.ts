@@ -1,9 +1,9 @@
-/** A webhook as OpenAI delivers it, signed by the rules of Standard Webhooks. */
+/** Makes a webhook request as OpenAI sends it, signed by the rules of Standard Webhooks. */
 import { createHmac, randomUUID } from "node:crypto";
 
 export const WEBHOOK_SECRET = `whsec_${Buffer.from("a secret of 24 bytes, or so").toString("base64")}`;
 
-/** The request's `method`, `headers` and `body`, for `fetch` or `new Request`. */
+/** Returns the request's `method`, `headers` and `body`, for `fetch` or `new Request`. */
 export function deliveryOf(
   event: { type: string; data: unknown },
   {

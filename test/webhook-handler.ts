@@ -1,4 +1,4 @@
-/** A webhook handler in front of the emulator, with a background response that has ended. */
+/** Sets up a webhook handler in front of the emulator, which has a background response that has ended. */
 import OpenAI from "openai";
 import type { Report } from "../src/index.js";
 import { createResponsesEmulator, type EmulatorOptions, stubbornModel } from "../src/testing/index.js";
@@ -11,7 +11,7 @@ export const IN_BACKGROUND = { ...REQUEST, background: true };
 export const ENDPOINT = "https://example.com/webhook";
 export type Options = WebhookOptions<OpenAI.Responses.Response>;
 
-/** Returns an API with a background response that has ended, and a handler that keeps what its callbacks receive. */
+/** Returns an emulator with a background response that has ended, and a handler whose callbacks record what they receive. */
 export async function setUp(options: Partial<Options> = {}, emulatorOptions: EmulatorOptions = {}) {
   const emulator = createResponsesEmulator({
     script: stubbornModel({ files: { "totals.csv": BYTES } }),

@@ -1,4 +1,4 @@
-/** Repeated deliveries are handled once, and again only after a failure. Errors are passed to onError. */
+/** Tests that a repeated delivery is handled once, and again only after a failure, and that errors are passed to `onError`. */
 import OpenAI from "openai";
 import { describe, expect, it, vi } from "vitest";
 import { type Report, withFileCitations } from "../src/index.js";

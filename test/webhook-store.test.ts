@@ -1,4 +1,4 @@
-/** The webhook handler with a store: the files of a response are kept before the response is handled. */
+/** Tests the webhook handler with a store: the files of a response are kept before the response is handled. */
 import { describe, expect, it, vi } from "vitest";
 import { createFileRoute } from "../src/files/route.js";
 import { collectFiles, withFileCitations } from "../src/index.js";

@@ -1,4 +1,4 @@
-/** Runs the code of the stores in docs/webhook.md. Redis runs as a separate process, PostgreSQL as WebAssembly. */
+/** Tests the code of the stores in docs/webhook.md. Redis runs as a separate process, PostgreSQL as WebAssembly. */
 import { execFileSync, spawn } from "node:child_process";
 import { once } from "node:events";
 import { mkdtemp, readFile, rm } from "node:fs/promises";
@@ -173,7 +173,7 @@ describe.each([
       expect(machines.flatMap(({ errors }) => errors)).toEqual([]);
     });
 
-    it("gives the claim of a dead machine to another one when it has expired", async () => {
+    it("gives the claim of a dead machine to another machine when the claim has expired", async () => {
       const [dead, other] = [database.machine(), database.machine()];
       expect([await dead.claim("wh_1"), await other.claim("wh_1")]).toEqual(["new", "busy"]);
       await database.expire("wh_1");

@@ -1,4 +1,4 @@
-/** The webhook handler passes on the repaired response of a verified delivery. It passes on nothing for other requests. */
+/** Tests that the webhook handler passes on the repaired response of a verified delivery, and nothing for other requests. */
 import { mkdtemp, readFile, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";

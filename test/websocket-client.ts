@@ -1,4 +1,4 @@
-/** A WebSocket client without an SDK, and the emulator that it is connected to. */
+/** Starts the emulator and connects a WebSocket client without an SDK to it. */
 import { onTestFinished } from "vitest";
 import { WebSocket } from "ws";
 import { createResponsesEmulator, type EmulatorOptions } from "../src/testing/index.js";
@@ -50,7 +50,7 @@ export class Client {
     this.send({ type: "response.create", model: "gpt-6", input: "Go.", ...fields });
   }
 
-  /** Returns the received events up to the last one. */
+  /** Waits for an event for which `isLast` returns true. Returns the events up to it that no earlier call has returned. */
   async until(isLast: IsLast): Promise<Json[]> {
     for (;;) {
       const index = this.#events.findIndex(isLast);
@@ -64,7 +64,7 @@ export class Client {
 
 const FINAL = new Set(["response.completed", "response.incomplete", "response.failed", "error"]);
 
-/** Returns a function that is true for the `count`th final event of a response. */
+/** Returns a function that returns true for the `count`th final event. An error event counts as a final event. */
 export function responses(count: number): IsLast {
   const seen = new Set<Json>();
   return (event) => FINAL.has(String(event.type)) && seen.add(event).size === count;

@@ -1,6 +1,6 @@
 /**
  * Tests the statements and the code of `docs/websocket.md`, with the SDK's WebSocket class and the emulator.
- * Long, as each test opens and reads its own socket.
+ * This file is long because each test opens and reads its own socket.
  */
 import OpenAI from "openai-7";
 import { ResponsesWS as BetaResponsesWS } from "openai-7/resources/beta/responses/ws";
@@ -109,7 +109,7 @@ describe("the SDK's socket with the emulator", () => {
     expect(seen.every((message, index) => message === received[index])).toBe(true);
   });
 
-  it("connects again after 1001, and says so", async () => {
+  it("connects again after close code 1001, and yields messages that say so", async () => {
     const { client, open, server } = await connected();
     const ws = open(new ResponsesWS(client, { reconnect: { onReconnecting() {}, initialDelay: 1 } }));
     const seen: string[] = [];
@@ -165,7 +165,7 @@ describe("repairs the messages of the SDK's socket:", () => {
     },
   );
 
-  it("the other lanes while one waits for a list", async () => {
+  it("the other lanes while one lane waits for a list", async () => {
     let answerList = () => {};
     const listed = new Promise<void>((resolve) => {
       answerList = resolve;
@@ -194,7 +194,7 @@ describe("repairs the messages of the SDK's socket:", () => {
     expect(ended[1]).toBe(first);
   });
 
-  it("a steered response and the one that follows", async () => {
+  it("a steered response and the response that follows", async () => {
     let release = () => {};
     const released = new Promise<void>((resolve) => {
       release = resolve;
@@ -311,7 +311,7 @@ describe("the page's code", async () => {
     expect(printed.trim().split("\n").sort()).toEqual(["north report.csv", "south report.csv"]);
   });
 
-  it("steers", async () => {
+  it("steers a response", async () => {
     const { emulator, server } = await listening({
       script: BARE,
       // Holds the event until the steer event has arrived.

@@ -1,6 +1,6 @@
 /**
- * Tests that a file is not cited if its path or name only looks like the one in the text. This file is long because each way to
- * cite a wrong file has a test.
+ * Tests that a file is not cited if its path or name only looks like the path or name in the text. This file is long because each
+ * way to cite a wrong file has a test.
  */
 import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
 import {
@@ -208,7 +208,7 @@ describe("a name that calls give to two files is ambiguous, also in a link", () 
   });
 });
 
-describe("a container that the API cites from 0 to 0, in a follow-up without a call", () => {
+describe("a container that a 0..0 citation of the API names, in an answer without a call", () => {
   const chart = (container_id: string) => ({
     ...{ type: "container_file_citation", container_id, file_id: "cfile_7", filename: "cfile_7.png" },
     ...{ start_index: 0, end_index: 0 },
@@ -221,7 +221,7 @@ describe("a container that the API cites from 0 to 0, in a follow-up without a c
     return report.citations.slice(1);
   };
 
-  it("counts as known, so a file with a similar path in it may be meant", async () => {
+  it("counts as known, so that a file with a similar path in this container may be cited", async () => {
     const files = [file("/mnt/data/report.csv", { id: "known", created_at: OLD })];
     const citations = await citedIn("Again: /mnt/data/out/report.csv", files, "cntr_1");
     expect(citations).toMatchObject([{ match: "moved", annotation: { file_id: "known" } }]);
@@ -269,12 +269,12 @@ describe("a path on another system is not a mention", () => {
     "a.csv:/mnt/data/a.csv",
     "File 1:/mnt/data/a.csv",
     "文件:/mnt/data/a.csv",
-  ])("%s is one", (text) => {
+  ])("%s is a mention", (text) => {
     expect(resolved(text, ["/mnt/data/a.csv"]).ids).toContain("/mnt/data/a.csv");
   });
 });
 
-describe("an announced path that can be read in two ways, when an older file has it as it is written", () => {
+describe("an announced path that can be read in two ways, if an older file has the path as it is written", () => {
   const encoded = file("/mnt/data/sales%20data.csv", { id: "cfile_encoded", created_at: OLD });
   const decoded = file("/mnt/data/sales data.csv", { id: "cfile_decoded" });
   const texts = ["I saved /mnt/data/sales%20data.csv.", "I saved [it](sandbox:/mnt/data/sales%20data.csv)."];
@@ -441,7 +441,7 @@ describe("with a late list", () => {
   });
 });
 
-it("a name in another letter case, in a container that only another name leads to, is the same in a stream", async () => {
+it("a name in another letter case, in a container that only another name leads to, is cited in a stream as in a plain response", async () => {
   const files = [
     file("/mnt/data/out/REPORT.CSV", { id: "report", container_id: "cntr_0" }),
     file("/mnt/data/a.csv", { id: "a", container_id: "cntr_0" }),

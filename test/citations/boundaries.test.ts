@@ -1,6 +1,6 @@
 /**
  * Tests each pattern in the tables of boundaries.ts and other-systems.ts with texts in which only that pattern decides. Each row
- * is named after the pattern that it tests. Long, as each pattern has a row.
+ * is named after the pattern that it tests. This file is long because each pattern has a row.
  */
 import { describe, expect, it } from "vitest";
 import {
@@ -60,12 +60,12 @@ function describeTable<Table extends Record<string, string>>(
   });
 }
 
-/** The file is not cited, whatever the reason. */
+/** Matches each outcome without a citation: no mention, or an uncited mention with one of three reasons. */
 const UNCITED = /^(?:not-found|pattern|directory|)$/;
 
 const PATH = "/mnt/data/a.csv";
 
-describeTable("text before a path that lets it start", {
+describeTable("text after which a path can start", {
   ...{ table: OPENING, path: "a.csv", outcome: /^\/mnt\/data\/a\.csv$/, isAfter: false },
   rows: {
     space: [`(«»${PATH})`, `"«»${PATH}"`, `See «»${PATH}`],
@@ -75,7 +75,7 @@ describeTable("text before a path that lets it start", {
   },
 });
 
-describeTable("text before a name or a path that makes it part of a longer one", {
+describeTable("text that makes the name or path after it part of a longer one", {
   ...{ table: ATTACHING, path: "a.csv", outcome: UNCITED, isAfter: false },
   rows: {
     joiner: ["v1.«»a.csv", "{date}«»a.csv", "$«»a.csv"],
@@ -90,7 +90,7 @@ describeTable("text before a name or a path that makes it part of a longer one",
   },
 });
 
-describeTable("text before a path or a name on another system", {
+describeTable("text that puts the path or name after it on another system", {
   ...{ table: ON_OTHER_SYSTEM, path: "a.csv", outcome: UNCITED, isAfter: false },
   rows: {
     drive: [`C:«»${PATH}`],
@@ -103,7 +103,7 @@ describeTable("text before a path or a name on another system", {
   },
 });
 
-describeTable("text before a path on another system, but not before a name", {
+describeTable("text that puts a path after it, but not a name, on another system", {
   ...{ table: BEFORE_OTHER_PATH, path: "a.csv", outcome: UNCITED, isAfter: false },
   rows: {
     word: [`titan:«»${PATH}`, `web_1:«»${PATH}`],
@@ -164,7 +164,7 @@ describeTable("text that continues a name without an extension", {
   },
 });
 
-describeTable("text after a folder that ends it", {
+describeTable("text that ends the folder before it", {
   ...{ table: AFTER_FOLDER, path: "out/a.csv", outcome: /^directory$/, isAfter: true },
   rows: {
     end: ["/mnt/data/out/«» now", "/mnt/data/out/«»,", "/mnt/data/out/«»に"],

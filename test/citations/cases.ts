@@ -1,4 +1,7 @@
-/** Reads the rows of a table: texts with marks, and the container's files. Needs no test runner, so that benchmarks can read them. */
+/**
+ * Converts the rows of a table, which have texts with marks and the container's files, to test cases. This module imports no test
+ * runner, so that benchmarks can use it.
+ */
 import type { Annotation, ContainerFile } from "../../src/types.js";
 import { file, marked, type Outcome } from "./forms.js";
 
@@ -17,7 +20,7 @@ export interface Row {
   texts: (string | Text)[];
 }
 
-/** A text with what the resolver gets, and the outcome that is expected of it. */
+/** The arguments of the resolver, and the outcome that it must return. */
 export interface Case {
   /** The text with its marks. */
   source: string;
@@ -43,7 +46,7 @@ function listed(name: string): ContainerFile {
   return file(path!, { ...more, id: `cfile_${container ? `${path}@${container}` : path}` });
 }
 
-/** Returns the annotations that the API made. */
+/** Returns the API's citations of a text. */
 function annotationsIn(text: string, cited: [string, path: string][]): Annotation[] {
   return cited.map(([spelled, path]) => ({
     type: "container_file_citation",

@@ -1,4 +1,4 @@
-/** Shared by the resolver's tests: kinds of file names, the forms in which models write a mention, and sentences. */
+/** Data and functions for the resolver's tests: kinds of file names, forms in which models write a mention, and sentences. */
 import { resolveFileCitations } from "../../src/index.js";
 import type { Annotation, ContainerFile, IndexUnit } from "../../src/types.js";
 
@@ -18,7 +18,7 @@ export function file(path: string, more: Partial<ContainerFile> = {}): Container
   };
 }
 
-/** The citations and the reported mentions of a text, in UTF-16 offsets. */
+/** The citations in a text, and the uncited mentions with their reasons. Offsets are in UTF-16 units. */
 export interface Outcome {
   cited: [start: number, end: number, fileId: string][];
   missed: [start: number, end: number, reason: string][];
@@ -130,7 +130,7 @@ export const DECOYS = [
 /** Percent-encodes each segment with `encodeURIComponent`. */
 export const encoded = (name: string): string => name.split("/").map(encodeURIComponent).join("/");
 
-/** Writes a mention: the text before the cited range, the cited range, and the text after it. */
+/** Writes a mention of a file. Returns the text before the cited range, the cited text, and the text after it. */
 export type Form = (name: string) => [before: string, cited: string, after: string];
 
 const inLink =

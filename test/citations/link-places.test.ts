@@ -1,4 +1,4 @@
-/** Tests the places of links in unusual markup. The usual forms are in test/links.test.ts. */
+/** Tests where `replaceFileLinks` puts a link in unusual markup. test/links.test.ts tests the usual forms of links. */
 import { describe, expect, test } from "vitest";
 import { replaceFileLinks } from "../../src/index.js";
 import { marked } from "./forms.js";

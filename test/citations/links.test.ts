@@ -1,4 +1,4 @@
-/** Tests which citations and notes `replaceFileLinks` uses, and in which order. The forms of links are in test/links.test.ts. */
+/** Tests which citations and notes `replaceFileLinks` uses, and in which order. test/links.test.ts tests the forms of links. */
 import { expect, it } from "vitest";
 import { replaceFileLinks } from "../../src/index.js";
 import type { ContainerFileCitation, UnresolvedMention } from "../../src/types.js";
@@ -22,7 +22,7 @@ const a = citation("/mnt/data/a.csv", { filename: "a.csv" });
 const b = citation("/mnt/data/b.csv", { filename: "b.csv" });
 const x: UnresolvedMention = { text: "/mnt/data/x.csv", start: 4, end: 19, reason: "not-found" };
 
-it("calls toUrl in the text's order, whatever the order of the annotations", () => {
+it("links each citation to its own file, in any order of the annotations", () => {
   const toUrl = ({ filename }: ContainerFileCitation) => `https://x.y/${filename}`;
   const expected = "See /mnt/data/x.csv, [a.csv](https://x.y/a.csv) and [b.csv](https://x.y/b.csv)";
   expect(replaceFileLinks(text, [b, a], toUrl)).toBe(expected);
@@ -32,12 +32,12 @@ it.each([undefined, null, ""])("leaves the text unchanged if toUrl returns %j", 
   expect(replaceFileLinks(text, [a], () => nothing)).toBe(text);
 });
 
-it("uses the first of two citations of one file for one place", () => {
+it("uses the first of two citations of the same file and range", () => {
   const again = { ...a, filename: "other name.csv" };
   expect(replaceFileLinks(text, [a, again], () => "https://x.y/a")).toContain("[a.csv](https://x.y/a)");
 });
 
-it("writes a note once, in the text's order with the links", () => {
+it("writes the note of a mention that is passed twice only once, and at the place of the mention", () => {
   const options = { unresolved: [x, x], onMissing: () => "(lost)" };
   expect(replaceFileLinks(text, [b, a], () => "https://x.y/f", options)).toBe(
     "See (lost), [a.csv](https://x.y/f) and [b.csv](https://x.y/f)",

@@ -5,7 +5,7 @@
 import fc from "fast-check";
 import { expect } from "vitest";
 
-// repetition.test.ts counts repetitions over all of its runs, so it must not be cut short.
+// repetition.test.ts counts repetitions over all runs of its property, so its time is not limited.
 const needsAllRuns = expect.getState().testPath?.endsWith("repetition.test.ts");
 if (!needsAllRuns) {
   fc.configureGlobal({

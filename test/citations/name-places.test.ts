@@ -3,7 +3,7 @@ import { describeRows } from "./rows.js";
 
 describeRows([
   {
-    rule: "a call of a function that is named like a file",
+    rule: "a call of a function that is named like a file does not mention the file",
     files: ["console.log", "page.pdf", "a.csv"],
     texts: [
       "Use console.log(x) or `page.pdf({ path })`.",
@@ -12,7 +12,7 @@ describeRows([
     ],
   },
   {
-    rule: "a revision, a host or a placeholder right before a name in code",
+    rule: "right after a revision, a host or a placeholder in code, a name does not mean the file",
     files: ["report.csv"],
     texts: [
       "`git show HEAD:report.csv` `main:report.csv` `origin/main:report.csv` `archive.zip:report.csv`",

@@ -1,5 +1,6 @@
 /**
- * Tests unusual file names, the choice between several files, and invalid input. Long, as every name is written out.
+ * Tests unusual file names, the choice between several files, and invalid input. This file is long because every name is written
+ * out.
  */
 import { describe, expect, test } from "vitest";
 import { resolveFileCitations } from "../../src/index.js";
@@ -11,7 +12,7 @@ const PRINTABLE = Array.from({ length: 0x7f - 0x20 }, (_, code) => String.fromCh
   (character) => character !== "/",
 );
 
-/** Expects that a text's only citation covers its only mention of a file. The container has one more file. */
+/** Expects that the text has one citation, which covers `cited` and has the file `name`. The container also has another file. */
 function expectFound(name: string, before: string, cited: string, after: string): void {
   const files = [file(name), file("zzz.csv")];
   const start = before.length;

@@ -1,6 +1,6 @@
 /**
- * Tests properties that hold for any text and any files, with random texts made of awkward pieces. Long, as all properties use
- * the same texts.
+ * Tests properties that hold for any text and any files, with random texts made of awkward pieces. This file is long because all
+ * properties use the same texts.
  */
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
@@ -165,7 +165,7 @@ function covered(text: string, { start_index, end_index }: Annotation, unit: Ind
   return [...text].slice(start_index!, end_index!).join("");
 }
 
-/** Resolves a text with the annotations that resolving it the first time found, as a second repair does. */
+/** Resolves a text, and then again with the annotations that this found, as a second repair does. Returns the second result. */
 function again(
   text: string,
   files: ContainerFile[],
@@ -202,7 +202,7 @@ describe("for any text and any files", () => {
           expect(annotations).toEqual(citations.map(({ annotation }) => annotation));
           for (const { annotation, text: spelled, start, end } of citations) {
             expect(text.slice(start, end)).toBe(spelled);
-            // A lone surrogate counts as a code point, but two adjacent ones can form a pair.
+            // Texts can have lone surrogates. Each counts as one code point, unless two adjacent ones form a pair.
             expect(covered(text, annotation, indexUnit)).toBe(spelled);
             const cited = files.find(({ id }) => id === annotation.file_id)!;
             expect(cited.container_id).toBe(annotation.container_id);
@@ -313,7 +313,8 @@ describe("several mentions in one answer", () => {
   const mention = fc
     .tuple(
       sentence,
-      // After a blank line, the form with a tab would be a code block. A file that is cited elsewhere is not cited in code.
+      // The bare form replaces the form with a tab, which would be a code block after a blank line. In a code block, a file is
+      // not cited if it is cited elsewhere.
       fc.constantFrom(...Object.values({ ...LINK_FORMS, ...BARE_FORMS, tab: BARE_FORMS.bare! })),
       fc.constantFrom(...NAMES),
     )

@@ -1,4 +1,4 @@
-/** Tests the lookups in sorted lists of ranges. */
+/** Tests how ranges are merged to a sorted list, and the lookups in such a list. */
 import { expect, it } from "vitest";
 import { Cursor, isInside, lastBefore, merge, overlaps } from "../../src/citations/ranges.js";
 

@@ -67,7 +67,7 @@ describe("sandbox: outside of the roots", () => {
     "https://sandbox.example.com/tmp/x.png, https://sandboxes/tmp/x.png, https://x.y/a?b=sandbox:/tmp/x.png",
     "/tmp/x.png and x.png",
     "[x](git:sandbox:/tmp/x.png)",
-  ])("is not mentioned in %s", (text) => {
+  ])("no file is mentioned in %s", (text) => {
     expect(resolvedAnywhere(text)).toEqual([]);
     expect(new CitedText(text, [], "auto", ["/mnt/data"]).hasUncitedPath()).toBe(false);
   });

@@ -31,7 +31,7 @@ describeRows([
     ],
   },
   {
-    rule: "text right before a path",
+    rule: "curl's @ and a Semitic prefix can stand right before a path, other words cannot",
     texts: [
       "curl -F file=@⟦/mnt/data/a.csv⟧ https://example.com",
       "curl -d @⟦/mnt/data/a.csv⟧ https://example.com",
@@ -88,7 +88,7 @@ describeRows([
     ],
   },
   {
-    rule: "named entities of letters and of punctuation",
+    rule: "a named entity counts as the letter or the punctuation that it stands for",
     files: ["résumé.docx", "Übersicht.xlsx", "Maß.csv", "a.csv", "a–b.csv"],
     texts: [
       '<a href="⟦résumé.docx‖/mnt/data/r&eacute;sum&eacute;.docx⟧">x</a>',
@@ -102,7 +102,7 @@ describeRows([
     ],
   },
   {
-    rule: "text after a folder's slash that ends the folder",
+    rule: "particles, words for a folder and closing markup are not part of a folder's path",
     files: ["out/a.png", "my plots/a.png"],
     texts: [
       "⟪directory:/mnt/data/out/⟫에 저장했습니다",
@@ -130,17 +130,17 @@ describeRows([
     ],
   },
   {
-    rule: "a scheme whose colon is encoded",
+    rule: "a scheme's colon can be encoded",
     texts: [
       "[x](⟦sandbox%3A/mnt/data/a.csv⟧) [x](⟦sandbox%3A%2Fmnt%2Fdata%2Fa.csv⟧) [x](⟦sandbox&#58;/mnt/data/a.csv⟧)",
     ],
   },
   {
-    rule: "a title in curly quotes",
+    rule: "a link's title can have curly quotes",
     texts: ["[x](⟦sandbox:/mnt/data/a.csv⟧ “the table”) [x](⟦sandbox:/mnt/data/a.csv⟧ ‘t’)"],
   },
   {
-    rule: "a destination without the root's slash",
+    rule: "a link's destination can lack the root's first slash, a bare path cannot",
     texts: [
       "[x](⟦mnt/data/a.csv⟧) [x](<⟦mnt/data/a.csv⟧>)",
       "mnt/data/a.csv",
@@ -148,7 +148,7 @@ describeRows([
     ],
   },
   {
-    rule: "a space that is escaped for a shell",
+    rule: "a space in a path can be escaped for a shell",
     files: ["my file.csv"],
     texts: ["cat ⟦/mnt/data/my\\ file.csv⟧", "[x](⟦sandbox:/mnt/data/my\\ file.csv⟧)"],
   },
@@ -161,7 +161,7 @@ describeRows([
     ],
   },
   {
-    rule: "a name inside a longer known name that must not be cited",
+    rule: "a file's name is not cited inside the name of an upload",
     files: ["user:my data.csv", "data.csv", "user:file-Ab12-Q3 report.pdf", "report.pdf"],
     texts: [
       "`my data.csv`",
@@ -170,7 +170,7 @@ describeRows([
     ],
   },
   {
-    rule: "a name after a dash, or after another word in the same quotes",
+    rule: "an en dash or another word in the same quotes joins a name to a longer name, an em dash does not",
     files: ["a.csv", "报告.xlsx", "2021.csv"],
     texts: [
       "year–a.csv, year−a.csv",
@@ -184,7 +184,7 @@ describeRows([
     ],
   },
   {
-    rule: "a name with its folders",
+    rule: "a name with its folders is cited, except inside a longer path",
     files: ["out/a.png", "src/lib/index.ts", "lib/index.ts"],
     texts: [
       "[a](⟦out/a.png‖out/a.png⟧)",
@@ -205,12 +205,12 @@ describeRows([
     ],
   },
   {
-    rule: "a link that is only a name, if folders also have files of that name",
+    rule: "a name that files in folders also have means the root's file in a link, and is ambiguous in prose",
     files: ["a.csv", "out/a.csv"],
     texts: ["[x](⟦a.csv‖a.csv⟧) [y](⟦out/a.csv‖out/a.csv⟧)", "It is ⟪ambiguous:a.csv⟫."],
   },
   {
-    rule: "a path or a name in another URL",
+    rule: "a path or a name inside another URL is not cited",
     files: ["a.py"],
     texts: [
       "[x](https://e.com/?p[]=/mnt/data/a.py) https://e.com/?a[]=a.py",
@@ -232,7 +232,7 @@ describeRows([
     ],
   },
   {
-    rule: "an underscore that starts no emphasis",
+    rule: "an underscore before a name is part of the name unless it starts emphasis",
     files: ["index.html"],
     texts: [
       "`_index.html`",
@@ -243,12 +243,12 @@ describeRows([
     ],
   },
   {
-    rule: "a call of a function that is named like a file, and a command after a file",
+    rule: "a call of a function is no file's name, and shell operators can follow a file's name",
     files: ["data.csv"],
     texts: ["`data.csv()`", "`wc -l ⟦data.csv‖/mnt/data/data.csv⟧&& echo ok`"],
   },
   {
-    rule: "braces after a name",
+    rule: "braces after a name make a pattern, an HTML tag does not",
     texts: [
       "⟪pattern:/mnt/data/a.csv{,.bak}⟫",
       "⟪pattern:/mnt/data/a.csv{n}⟫ and [x](⟪pattern:sandbox:/mnt/data/a.csv{n}⟫)",
@@ -257,15 +257,15 @@ describeRows([
     ],
   },
   {
-    rule: "a picture's size",
+    rule: "a picture's size is not part of the destination",
     texts: ["![c](⟦sandbox:/mnt/data/a.csv⟧ =300x200) ![c](⟦sandbox:/mnt/data/a.csv⟧ =50%)"],
   },
   {
-    rule: "highlighted paths",
+    rule: "highlighting marks are not part of a path",
     texts: ["==⟦/mnt/data/a.csv⟧== and ==⟦/mnt/data/a.csv⟧=="],
   },
   {
-    rule: "a name after a scheme and slashes",
+    rule: "a name can follow slashes and the scheme attachment, sandbox or file, but not https",
     texts: [
       "[x](⟦attachment://a.csv⟧)",
       "[x](⟦sandbox:/a.csv⟧)",
@@ -274,7 +274,7 @@ describeRows([
     ],
   },
   {
-    rule: "an indented code block",
+    rule: "an indented code block can follow a heading, rule, fence or quote mark, but not interrupt a paragraph",
     texts: [
       "# Run\n    /mnt/data/a.csv\n\n⟦/mnt/data/a.csv⟧",
       "x\n\n---\n    /mnt/data/a.csv\n\n⟦/mnt/data/a.csv⟧",
@@ -285,7 +285,7 @@ describeRows([
     ],
   },
   {
-    rule: "a fenced block that ends with its block quote",
+    rule: "a fenced block ends with its block quote",
     texts: [
       "> ```\n> /mnt/data/a.csv\n\n⟦/mnt/data/a.csv⟧",
       "> ~~~\n> [x](sandbox:/mnt/data/a.csv)\n[y](⟦sandbox:/mnt/data/a.csv⟧)",

@@ -1,6 +1,6 @@
 /**
- * Tests the design's table "Which text is a mention, and of which file" (table.ts), and every form of a mention with every kind of
- * name.
+ * Tests the design's table "Which text is a mention, and of which file" (table.ts), and every form of a mention with every kind
+ * of name.
  */
 import { readFile } from "node:fs/promises";
 import { describe, expect, test } from "vitest";
@@ -11,7 +11,7 @@ import { TABLE } from "./table.js";
 
 describeRows(TABLE);
 
-/** The other figures of these pages are what `npm run accuracy` prints for the same cases. */
+/** Checks two figures of each page. `npm run accuracy` prints the other figures, from the same cases. */
 test.each(["README.md", "docs/accuracy-and-speed.md"])("%s counts the cases of the table", async (page) => {
   const outcomes = TABLE.flatMap(casesOf).map(({ outcome }) => outcome);
   const text = await readFile(new URL(`../../${page}`, import.meta.url), "utf8");

@@ -1,6 +1,6 @@
 /**
  * The design's table "Which text is a mention, and of which file". Each row is a rule with several texts. Tests and
- * bench/resolve.accuracy.mjs read it. Long, as the table has many rows.
+ * bench/resolve.accuracy.mjs read it. This file is long because the table has many rows.
  */
 import type { Row } from "./cases.js";
 

@@ -1,11 +1,11 @@
-/** Tests the decision, made without the files, whether a text may lack a citation. If it cannot, no list is requested. */
+/** Tests how `CitedText` decides without the files whether a text may lack a citation. If it lacks none, no list is requested. */
 import { describe, expect, it, test } from "vitest";
 import { CitedText } from "../../src/citations/uncited.js";
 import type { Annotation } from "../../src/types.js";
 
 const ROOTS = ["/mnt/data"];
 
-/** Builds a text with the API's citations. Each covers the first occurrence of a spelled text and has a file's name. */
+/** Builds a text with the API's citations. Each citation covers the first occurrence of `spelled` and has the given file name. */
 function citedText(
   text: string,
   cited: readonly (readonly [spelled: string, filename: string])[],

@@ -63,7 +63,7 @@ describe("the unit of ranges is", () => {
     { start_index: -4, end_index: 9 },
     { start_index: 500, end_index: 900 },
     {},
-  ])("irrelevant to an annotation that covers nothing: %j", (range) => {
+  ])("without effect if an annotation covers nothing, and the mention is still cited: %j", (range) => {
     const annotation = { type: "container_file_citation", file_id: "cfile_b.csv", ...range };
     expect(resolved("/mnt/data/a.csv", files, [annotation]).cited).toEqual([[0, 15, "cfile_a.csv"]]);
   });

@@ -14,13 +14,13 @@ import { version as workerdVersion } from "workerd";
 import { inChromium } from "./chromium.mjs";
 import { HERE, runProgram, startServer, TIME_LIMIT_MS } from "./program.mjs";
 
-/** Every byte, in more than one chunk of a stream. */
+/** Contains each byte value, and is long enough for more than one chunk of a stream. */
 const PLAN = Buffer.from(Array.from({ length: 200_000 }, (_, position) => (position * 31) % 256));
 const SECRET = "a secret of 32 bytes, or of more";
 const ENV = { PATH: process.env.PATH, HOME: process.env.HOME, NEXT_TELEMETRY_DISABLED: "1" };
 
 const ESBUILD = "--bundle --format=esm --log-level=warning --outdir=dist";
-/** The commands that build the page and the Worker. The settings for Workers are those of Wrangler and @cloudflare/vite-plugin. */
+/** Commands that build the page and the Worker. The settings for Workers are those of Wrangler and @cloudflare/vite-plugin. */
 const BUNDLERS = [
   { bundler: "vite", page: "build", worker: "build --config vite.worker.config.js" },
   {
@@ -52,7 +52,7 @@ async function inProject(name, run) {
   }
 }
 
-/** Compiles the service, runs its Jest test, and sends a request to the compiled service. */
+/** Compiles the service, runs its Jest test, and sends a request to the compiled service. Its response must cite the file. */
 async function runNestJs(project) {
   await inside(project, "tsc", "--project tsconfig.json");
   await inside(project, "jest", "--ci");
@@ -69,7 +69,7 @@ async function runNestJs(project) {
   return `${versions}: compiled, tested with Jest, asked over HTTP: the file is cited`;
 }
 
-/** Builds the application for production, without the key and the secret, and starts it. */
+/** Builds the application for production without the API key and the links' secret, and starts it with both. */
 async function runNextJs(project) {
   await writeFileRoute(project);
   await inside(project, "next", "build");
@@ -207,7 +207,7 @@ async function checkStreamAndLink(origin, url, release) {
   assert.deepEqual(Buffer.from(await download.arrayBuffer()), PLAN);
 }
 
-/** Returns the citation of a response, which must be its only one and the file's. */
+/** Checks that a response has exactly one citation and that it is the citation of the file. Returns the citation. */
 function fileCitedIn({ output }) {
   const { text, annotations } = output.at(-1).content[0];
   assert.equal(annotations.length, 1, JSON.stringify(annotations));
@@ -221,7 +221,7 @@ async function post(url) {
   const response = await fetch(url, {
     method: "POST",
     body: "Write a lesson plan.",
-    headers: { "accept-encoding": "identity" }, // workerd compresses a stream as a whole
+    headers: { "accept-encoding": "identity" }, // otherwise workerd compresses the stream as a whole
     signal: AbortSignal.timeout(TIME_LIMIT_MS),
   });
   if (!response.ok) throw new Error(`${url}: status ${response.status}: ${await response.text()}`);
@@ -230,7 +230,7 @@ async function post(url) {
 
 const bin = (project, name) => join(project, "node_modules/.bin", name);
 
-/** Runs a command of a project, without a key of the API. */
+/** Runs a program that is installed in a project, with no API key in its environment. */
 function inside(project, name, args) {
   return runProgram(bin(project, name), args.split(" "), { cwd: project, env: ENV });
 }

@@ -1,5 +1,5 @@
-// Runs the code of each page in docs/clients as a program. Nothing but the key and the base URL in the environment makes the
-// program use the emulator.
+// Runs the code of three pages of docs/clients as programs, and checks for each library that an answer can be the next request's
+// input. A program uses the emulator only because of the key and the base URL in its environment.
 import assert from "node:assert/strict";
 import { mkdir, mkdtemp, readdir, readFile, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
@@ -14,6 +14,7 @@ import { createResponsesEmulator, stubbornModel } from "openai-file-citations/te
 import { links } from "./links.mjs";
 import { HERE, runProgram } from "./program.mjs";
 
+/** `ours` is the code in a page that uses the package. `bare` replaces it to run the page's code without the package. */
 const PAGES = [
   { page: "ai-sdk", packages: ["ai", "@ai-sdk/openai"], ours: "createFileCitationsFetch()", bare: "fetch" },
   {
@@ -61,7 +62,7 @@ async function writePage(name, code) {
 async function compilePages() {
   const paths = [];
   for (const { page } of PAGES) paths.push(await writePage(page, await codeOf(page)));
-  // `skipLibCheck` is needed because the libraries' own declarations have errors.
+  // Without `skipLibCheck`, errors in the libraries' own declarations would fail the check.
   const options =
     "--noEmit --ignoreConfig --strict --skipLibCheck --module nodenext --target es2023 --types node";
   const tsc = join(HERE, "../../node_modules/.bin/tsc");
@@ -83,7 +84,7 @@ async function runWithPackage({ page, packages }) {
   return `${versions.join(", ")}: both files cited, plain and streamed, and downloaded`;
 }
 
-/** Runs a page's code without the package's function. Nothing is cited then, so the citations come from the package. */
+/** Runs a page's code without the package. Nothing may be cited then: this shows that the citations come from the package. */
 async function runWithoutPackage({ page, ours, bare }) {
   const code = await codeOf(page);
   assert.equal(code.split(ours).length, 2, `${page}.md must contain ${ours} once`);

@@ -1,4 +1,5 @@
-// With the option `links`, the text that each library shows has working links, plain and streamed. Each link is opened with `fetch`.
+// Checks that, with the option `links`, the text that each library returns has working links, plain and streamed. Opens each link
+// with `fetch`.
 import assert from "node:assert/strict";
 import { createOpenAI } from "@ai-sdk/openai";
 import { ChatOpenAI } from "@langchain/openai";
@@ -10,7 +11,7 @@ import { createFileRoute } from "openai-file-citations/route";
 import { createResponsesEmulator } from "openai-file-citations/testing";
 
 const FILES = { "plan.docx": "the plan", "slides.pptx": "the slides" };
-/** The API cites the first file. The deltas are cut inside both paths. */
+/** The API cites only the first file. The text streams in deltas of 5 code points, so both paths are split. */
 const MESSAGE = {
   type: "message",
   text: "🎉 See [the plan](sandbox:/mnt/data/plan.docx) or /mnt/data/slides.pptx.",

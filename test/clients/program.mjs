@@ -13,8 +13,8 @@ export function runProgram(command, args, options) {
 }
 
 /**
- * Starts a server on 127.0.0.1 and waits until it prints its URL. Rejects with its output if it ends before. The server is
- * ended after the time limit, at the latest.
+ * Starts a server on 127.0.0.1 and waits until it prints its URL. Rejects with the server's output if the server ends before
+ * that. After the time limit, the server is killed.
  */
 export async function startServer(command, args, options) {
   const { child, ended, output } = start(command, args, options);

@@ -23,10 +23,10 @@ const ASK = {
 const SDKS = { openai: OpenAI, "the newest openai": NewestOpenAI };
 
 /**
- * Runs all checks. Throws the error of the first one that fails.
+ * Runs the checks one after the other. If a check fails, throws an Error with its name and stack trace and runs no more checks.
  *
- * @param baseURL the URL of an emulator with a stubborn model, for checks that use the runtime's own `fetch`
- * @returns the names of the checks
+ * @param baseURL the URL of an emulator with a `stubbornModel`, for checks that use the runtime's own `fetch`
+ * @returns the names of the checks, all of which passed
  */
 export async function smoke(baseURL) {
   const passed = [];

@@ -20,12 +20,12 @@ const commands = Object.values(manifest.bin).map((path) => `./node_modules/${joi
 const FOR_ALL = ["", "/route", "/webhook"].map((subpath) => manifest.name + subpath);
 const FOR_READERS = ["CHANGELOG.md", "LICENSE", "README.md", "package.json", "dist/licenses.txt"];
 const node = (version) => ["npx", "-y", "-p", `node@${version}`, "node"];
-/** The current Node.js, the oldest one that package.json's `engines` allows, and a newer one. */
+/** The current Node.js, the oldest one that package.json's `engines` allows, and Node.js 24. */
 const NODES = [["node"], node("20.19"), node("24")];
-/** Types are checked with this repository's compiler and the last release line that has an API, which most users have. */
+/** Types are checked with this repository's compiler and with the last release line that has an API, which most users have. */
 const OLDER_COMPILER = ["npx", "-y", "-p", "typescript@5.9", "tsc"];
 const COMPILERS = [[join(ROOT, "node_modules/.bin/tsc")], OLDER_COMPILER];
-/** The ways in which a project can resolve modules, each with the files to compile. The project itself is in CommonJS. */
+/** The ways in which a project can resolve modules, each with the files to compile. The project's own format is CommonJS. */
 const RESOLUTIONS = [
   { name: "nodenext", options: ["--module", "nodenext"], files: ["types.mts", "types.cts", "types.ts"] },
   { name: "node16", options: ["--module", "node16"], files: ["types.mts", "types.cts", "types.ts"] },
@@ -134,8 +134,8 @@ async function checkTypes(names) {
 }
 
 /**
- * Bundles every subpath and command. Checks that the main entry point and its dependencies import no Node.js module. Returns the
- * files of the package that the bundler read.
+ * Bundles every subpath and command. Checks that the entry points in `FOR_ALL` and their dependencies import no Node.js module.
+ * Returns the files of the package that the bundler read.
  */
 async function checkBundles() {
   const imported = [...specifiers, ...commands].map((target) => [target, `export * from "${target}";`]);
@@ -164,7 +164,7 @@ async function checkBundles() {
   return read;
 }
 
-/** Checks that the package contains no unused files. */
+/** Checks that the package contains no unused file, and contains the files for readers. */
 async function checkFiles(used) {
   const entries = await readdir(installed, { recursive: true, withFileTypes: true });
   const files = entries
@@ -211,7 +211,7 @@ async function checkBothFormats() {
   console.log("import and require in one process: the same wrapped clients, memory and errors");
 }
 
-/** Checks every entry point in Jest with its default, CommonJS, and the emulator over HTTP and WebSockets. */
+/** Checks every entry point in Jest, which loads CommonJS by default, and the emulator over HTTP and WebSockets. */
 async function checkJest() {
   const test = `
     const WebSocket = require("ws");

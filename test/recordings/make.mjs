@@ -1,13 +1,13 @@
 /**
- * Makes the recordings in this folder: responses of the API with Code Interpreter, written by us. Their texts and ids are our own.
- * The fields and their order, and the events and their order, are those of the service.
+ * Makes the recordings in this folder: responses with Code Interpreter. We wrote their texts and ids. The fields, the events and
+ * the order of both are those of the API.
  *
  *     node test/recordings/make.mjs            # writes the files
  *     node test/recordings/make.mjs --check    # fails if a file is not what the script makes
  *
  * Each turn in `turns.mjs` becomes two files: `<turn>.json` is the answer to a plain request, `<turn>.jsonl` has the events of a
- * stream, one in each line. `container-files.json` has the list of each turn's container. `two-agents.json` and `two-lanes.jsonl`
- * lack their citations. `two-agents.json` also contains the right ones.
+ * stream, one in each line. `container-files.json` has the list of each turn's container. The texts in `two-agents.json` and
+ * `two-lanes.jsonl` have no citations. `two-agents.json` has the right citations in `expected`.
  */
 import { readFileSync, writeFileSync } from "node:fs";
 import { digits, Turn } from "./turn.mjs";
@@ -16,7 +16,10 @@ import { TURNS } from "./turns.mjs";
 /** The time of the first turn, in seconds. Each turn is an hour later. */
 const START = 1_772_010_000;
 
-/** Two agents write the same path, each in a container of its own. Each text means the file of its own agent. */
+/**
+ * Returns a response of two agents, its files, and the citations that a repair should add. Both agents write the same path, each
+ * in its own container. Each text means the file of its own agent.
+ */
 function twoAgents() {
   const agents = ["ada", "ben"].map((agent_name) => {
     const name = `agent ${agent_name}`;
@@ -55,7 +58,7 @@ function twoAgents() {
   return { files: agents.map(({ file }) => file), response: turn.response(), expected };
 }
 
-/** Two responses on one WebSocket. Each means the file of its own container. Their events take turns. */
+/** Returns the files and the alternating events of two responses on one WebSocket. Each text means its own response's file. */
 function twoLanes() {
   const lanes = ["left", "right"].map((stream_id) => {
     const code = "open('/mnt/data/notes.md', 'w').write(notes)\n";

@@ -5,11 +5,12 @@
  *     node test/recordings/schema.mjs            # writes schema.json
  *     node test/recordings/schema.mjs --check    # fails if schema.json is not what the script makes
  *
- * The schema is stricter than the types in two ways: an object has no properties that its type lacks, and an index is an integer.
- * It is less strict where the service differs from the types: see `NOT_ALWAYS`, `serviceProperties` and `#objectSchema`.
+ * The schema is stricter than the types in two ways: an object has no properties that its type lacks, and indices and sequence
+ * numbers are integers. It is less strict where the service differs from the types: see `NOT_ALWAYS`, `serviceProperties` and
+ * `#objectSchema`.
  *
- * Uses the compiler's own API, because generators of JSON Schema need TypeScript 5 or 6. This API is not stable yet: with a new
- * version of TypeScript, the names of its functions may change.
+ * Uses the API of the TypeScript compiler, because the packages that generate a JSON Schema need TypeScript 5 or 6. This API is
+ * not stable yet: with a new version of TypeScript, the names of its functions may change.
  */
 import { readFileSync, writeFileSync } from "node:fs";
 import { fileURLToPath } from "node:url";
@@ -17,16 +18,16 @@ import { API, SymbolFlags, TypeFlags } from "typescript/unstable/sync";
 
 const folder = fileURLToPath(new URL("./", import.meta.url));
 
-/** Properties that the types require and that responses can lack. The SDK adds `output_text`. The others are new. */
+/** Properties that the types require and responses can lack: `output_text`, which only the SDK adds, and two new properties. */
 const NOT_ALWAYS = new Set(["output_text", "access_programs", "cache_write_tokens"]);
 
-/** Returns the properties that the service sends and the types lack. `type` is the value of the object's `type`. */
+/** Returns the properties that the service sends and the types lack. `type` is the value of the object's `type` property. */
 function serviceProperties(name, type, properties) {
   return {
     ...(/^(Beta)?Response$/.test(name) && { billing: { type: "object" }, store: { type: "boolean" } }),
-    // Azure
+    // Azure sends this property.
     ...(type === "container_file_citation" && { index: { type: "null" } }),
-    // The types have it in some deltas only.
+    // The types have this property only in some delta events.
     ...(type?.endsWith(".delta") && { obfuscation: { type: "string" } }),
     // Over a WebSocket, each event of a response has the `stream_id` of its request.
     ...("sequence_number" in properties && { stream_id: { type: "string" } }),
@@ -34,17 +35,20 @@ function serviceProperties(name, type, properties) {
 }
 
 class Schema {
-  /** The definitions by name. A name is made before its definition, as a type can contain itself. */
+  /** The definitions by name. */
   definitions = new Map();
   #checker;
-  /** The type that has a name, to notice two types of the same name. */
+  /**
+   * The id of the type of each name. Shows if two types have the same name. A type's name is added before its definition, because
+   * a type can contain itself.
+   */
   #named = new Map();
 
   constructor(checker) {
     this.#checker = checker;
   }
 
-  /** Returns a schema of a type: a reference if the type has a name. */
+  /** Returns the schema of a type. If the type has a name, the schema is a reference to its definition. */
   of(type) {
     const name = this.#nameOf(type);
     if (!name) return this.#made(type);
@@ -56,12 +60,12 @@ class Schema {
     return { $ref: `#/$defs/${name}` };
   }
 
-  /** Returns the name of a type with its namespaces, or `undefined` if the type has none or is generic. */
+  /** Returns the name of a type with its namespaces, or `undefined` if the type has no name, is generic or is an array. */
   #nameOf(type) {
     if (type.getAliasTypeArguments().length > 0 || this.#checker.isArrayType(type)) return undefined;
     let symbol = type.getAliasSymbol() ?? (type.isObjectType() ? type.getSymbol() : undefined);
     const names = [];
-    // Modules are named by their paths, types without a name `__type`.
+    // The loop ends at the module, whose name is its path. A type without a name is called `__type`.
     for (; symbol && /^\w+$/.test(symbol.name); symbol = symbol.getParent()) names.unshift(symbol.name);
     return names[0]?.startsWith("__") ? undefined : names.join(".") || undefined;
   }
@@ -76,7 +80,7 @@ class Schema {
     if (flags & TypeFlags.Number) return { type: "number" };
     if (flags & TypeFlags.Boolean) return { type: "boolean" };
     if (type.isUnionType()) return this.#unionSchema(type.getTypes());
-    // `string & {}`, beside literals
+    // In a union such as `"a" | (string & {})`, the intersection stands for any string.
     if (type.isIntersectionType() && type.getTypes().some((one) => one.flags & TypeFlags.String)) {
       return { type: "string" };
     }
@@ -87,7 +91,7 @@ class Schema {
     throw new Error(`no JSON Schema is known for the type ${this.#checker.typeToString(type)}`);
   }
 
-  /** Returns the alternatives in an order that does not depend on the compiler. All literals become one `enum`. */
+  /** Returns the schema of a union. The order of the alternatives does not depend on the compiler. Literals become one `enum`. */
   #unionSchema(types) {
     const schemas = types.filter(({ flags }) => !(flags & TypeFlags.Undefined)).map((type) => this.of(type));
     const others = schemas.filter((schema) => !schema.enum).sort(byText);
@@ -99,12 +103,11 @@ class Schema {
     return alternatives([...(literals.length > 0 ? [{ enum: literals.sort() }] : []), ...others]);
   }
 
-  /** Returns the schema of an object. A property that is not required may be null, as the service sends it. */
+  /** Returns the schema of an object. A property that is not required may be null, because the service sends null for it. */
   #objectSchema(type, name) {
     const properties = {};
     const required = [];
     for (const symbol of this.#checker.getPropertiesOfType(type)) {
-      // The SDK adds it. The service does not send it.
       const isOptional = (symbol.flags & SymbolFlags.Optional) !== 0 || NOT_ALWAYS.has(symbol.name);
       const schema = numbered(symbol.name, this.of(this.#checker.getTypeOfSymbol(symbol)));
       properties[symbol.name] = isOptional ? orNull(schema) : schema;

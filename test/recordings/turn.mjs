@@ -1,12 +1,12 @@
 /**
- * Makes the response and the events of one turn: the fields, the events and their order are those of the service, the ids are our
- * own.
+ * Makes the response and the events of one turn. The fields, the events and the order of both are those of the API. The ids are
+ * our own.
  */
 import { createHash } from "node:crypto";
 
 const MODEL = "gpt-5-mini-2025-08-07";
 
-/** Returns hexadecimal digits that look random and are the same on each run. */
+/** Returns hexadecimal digits that look random and are always the same for the same seed. */
 export function digits(seed, length) {
   return createHash("sha512").update(seed).digest("hex").slice(0, length);
 }
@@ -20,7 +20,7 @@ export class Turn {
   #hasOutputs;
   #container;
   #ids = 0;
-  /** The citations of charts that the next message begins with. */
+  /** The citations of the charts since the last message. They come first in the annotations of the next message. */
   #charts = [];
   items = [];
   files = [];
@@ -225,7 +225,7 @@ function messageEvents(item, output_index) {
   return [{ ...item, status: "in_progress", content: [] }, between];
 }
 
-/** Returns the deltas of a text, roughly as tokens split it. The obfuscation pads each to a multiple of 16 characters. */
+/** Splits a text into deltas, roughly as tokens would. The obfuscation pads each delta to a multiple of 16 characters. */
 function deltas(text) {
   return text.match(/[ ]?\p{L}+|[ ]?\d{1,3}|\s+|[ ]?[^\p{L}\d\s]{1,3}/gu).map((delta) => {
     const length = 16 - (delta.length % 16);

@@ -1,7 +1,8 @@
 /**
- * What the model does in each turn: a string is a message, an object is a call. A call writes `files`, and shows a `chart`.
- * `logs` are its output. Without `logs`, the request's `include` has no outputs. `isCutOff`: the token limit ends the last message.
- * `isAzure`: annotations have one more field.
+ * The turns that `make.mjs` records, by name. `steps` says what the model does: a string is a message, an object is a call. A
+ * call runs `code`, writes `files`, shows a chart if `chart` is true, and prints `logs`. If no call of a turn has `logs`, the
+ * turn is recorded as if the request's `include` had no outputs. `isCutOff`: the token limit ends the last message. `isAzure`:
+ * annotations have one more field.
  */
 export const TURNS = {
   "one-file": {

@@ -1,4 +1,4 @@
-/** Stored responses with several agents: the command `repair` cites the files of the text's own agent. */
+/** Tests stored responses with several agents: the command `repair` cites the files of the text's own agent. */
 import { describe, expect, it } from "vitest";
 import { RecordRepair } from "../../src/cli/stored/record.js";
 import { contextOf } from "../../src/responses/repair.js";

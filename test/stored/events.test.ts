@@ -1,4 +1,4 @@
-/** Recorded events that the command `repair` reads: held events, and the events of several responses in one input. */
+/** Tests how the command `repair` reads recorded events: events that it holds, and events of several responses in one input. */
 import { mkdtemp, readFile, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -28,7 +28,7 @@ const SHAPES = {
   array: (events: readonly object[]) => JSON.stringify(events),
 };
 
-/** Repairs an input. Each list takes a turn of the event loop. */
+/** Repairs an input. Each list request takes one turn of the event loop. */
 async function repaired(
   input: string,
   concurrency = 3,
@@ -64,7 +64,10 @@ function eventsIn(text: string, shape: keyof typeof SHAPES): StreamEvent[] {
 const withoutCitations = (event: StreamEvent): unknown =>
   JSON.parse(JSON.stringify(event, (key, value) => (key === "annotations" ? [] : value)));
 
-/** The events of a response whose message announces a file that a later call writes. The request names the container. */
+/**
+ * Returns the events of a response whose message announces a file that a later call writes. The response's tools name the
+ * container.
+ */
 function announcing(name = "a"): StreamEvent[] {
   const wrote = { ...call(`open('${PATH}', 'w')`, `cntr_${name}`), id: `ci_${name}` };
   const output = [{ ...message(`Next I write ${PATH}`), id: `msg_${name}` }, wrote];
@@ -99,7 +102,7 @@ describe("the events of a response", () => {
     expect(reports).toMatchObject([{ responseId: "resp_a", outcome: "recovered" }]);
   });
 
-  it("are each written once if they are cut off while some are held", async () => {
+  it("are each written once if the input is cut off while some are held", async () => {
     const events = announcing();
     const cut = events.slice(0, events.findIndex(({ type }) => type === "response.output_item.done") + 1);
     const { text, reports } = await repaired(SHAPES.lines(cut));
@@ -108,7 +111,7 @@ describe("the events of a response", () => {
   });
 });
 
-it("a whole response among the events of another one is no milestone while events before it wait", async () => {
+it("no milestone is set at a whole response among the events of another response while these events wait", async () => {
   const ends = writing("a").filter(({ type }) => /created|completed/.test(type)); // the list is requested at the final event
   const [created, ...others] = writing("b");
   const records = [...ends, created!, { ...response([]), id: "resp_x" }, ...others];
@@ -125,7 +128,7 @@ it("a whole response among the events of another one is no milestone while event
 });
 
 describe("the interleaved events of several responses", () => {
-  it.each([true, false])("get the citations that each gets alone (with stream_id: %s)", async (isNamed) => {
+  it.each([true, false])("get the same citations as alone (with stream_id: %s)", async (isNamed) => {
     const named = (name: string, events: StreamEvent[]): StreamEvent[] =>
       isNamed ? events.map((event) => ({ ...event, stream_id: name })) : events;
     const lanes = LANES.map((name) => named(name, name === "b" ? announcing(name) : writing(name)));

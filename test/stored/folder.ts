@@ -1,4 +1,4 @@
-/** Creates a temporary folder, which is removed with the command. It contains a list of the files of all containers. */
+/** Creates a temporary folder with a list of the files of all containers. The folder is removed with the command's folder. */
 import { mkdtemp, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { commandFolder } from "../command.js";

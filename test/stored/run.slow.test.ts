@@ -1,4 +1,4 @@
-/** A run that resumes from any milestone writes the same bytes, whatever the killed run wrote after the milestone. */
+/** Tests that a run that resumes from a milestone writes the same bytes, whatever the killed run wrote after the milestone. */
 import { appendFile, mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -23,7 +23,7 @@ afterAll(() => rm(folder, { recursive: true }));
 
 const responses = (cited: boolean): object[] => NUMBERS.map((n) => responseOf(n, { cited }));
 
-/** Reads a text in chunks that end anywhere. */
+/** Yields a text in chunks of 700 bytes, which can end in the middle of a record or character. */
 async function* reading(text: string): AsyncGenerator<Buffer, void, undefined> {
   const bytes = Buffer.from(text);
   for (let at = 0; at < bytes.length; at += 700) yield bytes.subarray(at, Math.min(at + 700, bytes.length));
@@ -213,7 +213,7 @@ describe("any lines", () => {
   });
 });
 
-it("fails with its input's error, after writing everything before it", async () => {
+it("a run fails with its input's error, and what it has written is correct", async () => {
   const out = await Output.toFile(join(folder, "out"));
   await out.begin();
   const options = {

@@ -1,4 +1,4 @@
-/** The splitter cuts an input where its records end, wherever its chunks end, and loses no byte. */
+/** Tests that the splitter cuts an input where the records end, wherever the chunks end, and loses no byte. */
 import fc from "fast-check";
 import { describe, expect, it, vi } from "vitest";
 import { LONGEST_RECORD, type Piece } from "../../src/cli/stored/piece.js";
@@ -60,7 +60,7 @@ describe("any bytes", () => {
     );
   });
 
-  it("give the same records for all chunks, with correct line numbers", () => {
+  it("give the same records wherever the chunks end, with correct line numbers", () => {
     fc.assert(
       fc.property(bytes, cuts, (input, at) => {
         const whole = read(input);
@@ -118,7 +118,7 @@ describe("any values", () => {
     );
   });
 
-  it("continue where a splitter stopped after a record", () => {
+  it("can be read by a new splitter that continues after any record", () => {
     fc.assert(
       fc.property(values, fc.nat(5), fc.constantFrom("array", "lines"), (list, behind, form) => {
         const text =

@@ -1,5 +1,5 @@
-// Five tracers that send their traces nowhere. Each has `traced(client)` and `traces()`, which returns one text for each trace
-// since the last call of `traces()`.
+// Starts five tracers that send their traces nowhere. Each has a function that adds tracing: `traced(client)`, `create(options)`
+// or `patch(sdk)`. Each also has `traces()`, which returns one text for each trace since the last call of `traces()`.
 import { OpenAIInstrumentation } from "@arizeai/openinference-instrumentation-openai";
 import { observeOpenAI } from "@langfuse/openai";
 import { setLangfuseTracerProvider } from "@langfuse/tracing";

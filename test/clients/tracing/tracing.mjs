@@ -33,7 +33,7 @@ const CALLS = {
   },
 };
 
-/** Wrappers that turn a client into a traced client. */
+/** Wrappers that turn a client into a traced client: a name, the npm package, and a function that starts the tracer. */
 const WRAPPERS = [
   ["LangSmith wrapOpenAI", "langsmith", langSmithTracer],
   ["Langfuse observeOpenAI", "@langfuse/openai", langfuseTracer],
@@ -52,7 +52,7 @@ const checks = [
 
 export const tracing = checks.map(([name, run]) => [name, () => withoutNetwork(run)]);
 
-/** Runs a check in which no connection to another machine may begin. A tracer must not send to its service what it recorded. */
+/** Runs a check, and fails if it connects to another machine: a tracer must not send its traces to the tracer's service. */
 async function withoutNetwork(run) {
   const { connect } = Socket.prototype;
   const refused = [];
@@ -73,7 +73,10 @@ async function withoutNetwork(run) {
 
 const HERE = fileURLToPath(new URL(".", import.meta.url));
 
-/** Checks `wrapOpenAI(withFileCitations(client))`, and `wrapOpenAI(client)` with a client that uses this package's `fetch`. */
+/**
+ * Checks `wrapOpenAI(withFileCitations(client))`, and `wrapOpenAI(client)` with a client that uses this package's `fetch`.
+ * Checks both again inside a further `withFileCitations`, which must not refuse them.
+ */
 async function wrapAround(pkg, start) {
   const { traced, traces } = await start();
   for (const sdk of [openai6, openai7]) {
@@ -88,7 +91,7 @@ async function wrapAround(pkg, start) {
   return `${await versionOf(pkg)}: cited and traced, plain and streamed, with openai 6 and 7`;
 }
 
-/** Checks that `withFileCitations(wrapOpenAI(client))` throws, and that there is no request and no trace. */
+/** Checks that `withFileCitations(wrapOpenAI(client))` throws, sends no request and leaves no trace. */
 async function refuseInside(pkg, start) {
   const { traced, traces } = await start();
   for (const sdk of [openai6, openai7]) {
@@ -155,7 +158,7 @@ async function tracesOf(traces) {
   throw new Error("no trace came");
 }
 
-/** Compiles and runs each code block of the page, with a request added at the end of the block. */
+/** Compiles and runs each code block of docs/clients/tracing.md, with a request added at the end of the block. */
 async function runPage() {
   const page = await readFile(join(HERE, "../../../docs/clients/tracing.md"), "utf8");
   const { traced } = langfuseTracer();

@@ -1,7 +1,7 @@
 import OpenAI from "openai";
 import { withFileCitations } from "openai-file-citations";
 
-/** Streams the events of an answer, one JSON object a line. */
+/** Streams the events of an answer as lines, each with one JSON object. */
 export async function POST(request: Request) {
   const client = withFileCitations(new OpenAI());
   const events = await client.responses.create({
