@@ -1,5 +1,5 @@
 /**
- * How long importing the main entry takes, compared with `openai`.
+ * Measures how long it takes to import the main entry, compared with `openai`.
  *
  *     npm run build && node bench/import.bench.mjs
  *
@@ -13,8 +13,8 @@ import { fileURLToPath } from "node:url";
 
 const RUNS = 15;
 /**
- * The aim is 0.3. The limits are loose because a busy machine adds noise. The one for `require` is looser: this package takes
- * as long as by `import`, but `openai`, with its many small files, takes only 0.6 of that.
+ * The aim is 0.3. The limits are loose because a busy machine adds noise. The limit for `require` is looser: this package
+ * takes as long by `require` as by `import`, but `openai`, with its many small files, takes only 0.6 of its time by `import`.
  */
 const LIMITS = { import: 0.45, require: 0.6 };
 const AIM = 0.3;

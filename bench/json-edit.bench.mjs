@@ -1,7 +1,7 @@
 /**
- * Measures what it costs to edit JSON in place, relative to `JSON.parse`, the same change and `JSON.stringify`:
- * `node bench/json-edit.bench.mjs`. The ratios are medians of CPU time,
- * measured in turns. Exits with 1 if a ratio exceeds the limit.
+ * Measures what it costs to edit JSON in place: `node bench/json-edit.bench.mjs`. The alternative is to parse the JSON, make the
+ * same change and stringify the result. Both are measured in turns. The ratios are medians of CPU time. Exits with 1 if a ratio
+ * exceeds the limit.
  */
 import { compileModules } from "../scripts/modules.mjs";
 
@@ -10,7 +10,10 @@ const load = (path) => import(new URL(path, modules).href);
 const { editJson, editJsonText, parseObject } = await load("http/json-edit.js");
 const { editFrame, parseFrame } = await load("http/frames.js");
 
-/** Above 1, because the ratios of equal programs scatter by a tenth. For 3 kB, a few microseconds are a fifth of the time. */
+/**
+ * The limits are above 1, because the ratio of two equal programs varies by a tenth. The limit for bodies below `SMALL` is
+ * higher, because for 3 kB, a few microseconds are a fifth of the time.
+ */
 const LIMITS = { small: 1.5, other: 1.2 };
 const SMALL = 10_000;
 const ROUNDS = 15;
@@ -150,7 +153,7 @@ const requests = [
   ["a request, 5,000 messages", requestOf(5000, 950)],
 ].map(([what, value]) => [what, JSON.stringify(value), editOfText, rewriteOfText]);
 
-/** The process's CPU time in milliseconds. Other processes do not count. */
+/** Returns the process's CPU time in milliseconds. Other processes do not count. */
 function cpu() {
   const { user, system } = process.cpuUsage();
   return (user + system) / 1e3;

@@ -1,7 +1,8 @@
 /**
- * Checks that malformed and hostile input takes linear time: `node bench/linear.bench.mjs [words]`, after `npm run build`.
- * Reads each shape at one size and at ten times that size, in turns, and compares the median times. If words are given, reads
- * only the shapes whose name contains them. Exits with 1 if a ratio exceeds the limit. Long, as each shape is written out.
+ * Checks that malformed and hostile input takes linear time: `node bench/linear.bench.mjs [word]`, after `npm run build`. Reads
+ * each kind of input (a shape) at one size and at ten times that size, in turns, and compares the median times. If a word is
+ * given, reads only the shapes whose name contains it. Exits with 1 if a ratio exceeds the limit. This file is long because each
+ * shape is written out.
  */
 import { performance } from "node:perf_hooks";
 import {
@@ -67,7 +68,7 @@ const start = [
   { type: "response.created", response: response([]) },
   { type: "response.output_item.done", output_index: 0, item: call() },
 ];
-/** The events that end `n` texts. */
+/** Returns the events that end `n` texts. */
 const texts = (n, text) =>
   times(n, (at) => ({
     type: "response.output_text.done",
@@ -77,7 +78,7 @@ const texts = (n, text) =>
     text,
   }));
 
-/** Reads an event stream through the fetch, in pieces of `size` bytes. */
+/** Returns a function that reads an event stream through the fetch, in pieces of `size` bytes. */
 function stream(text, size = Infinity) {
   const bytes = encoder.encode(text);
   const step = Math.min(size, bytes.length);
@@ -99,7 +100,7 @@ function stream(text, size = Infinity) {
   };
 }
 
-/** Reads events through `repairResponseStream`. */
+/** Returns a function that reads events through `repairResponseStream`. */
 function events(all, options = {}) {
   return async () => {
     for await (const _ of repairResponseStream(all, list, options));
@@ -111,12 +112,12 @@ function ofOnePart(text, annotations) {
   return response([call(), message([part(text, annotations)])]);
 }
 
-/** Repairs a complete response. */
+/** Returns a function that repairs a complete response. */
 function plain(given, source = list, options = {}) {
   return () => repairResponse(given, source, options);
 }
 
-/** Replaces each `x` of a text by a link. */
+/** Returns a function that replaces each `x` of a text by a link. */
 function links(text) {
   const annotations = [...text.matchAll(/x/g)].map(({ index }) => citation("c", "f", index, index + 1));
   return () => replaceFileLinks(text, annotations, () => "https://h/");

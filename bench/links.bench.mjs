@@ -1,6 +1,7 @@
 /**
- * Measures the option `links` in a stream: `node bench/links.bench.mjs`, after `npm run build`. The CPU time is compared with that
- * of the middleware without the option, as the median of interleaved pairs within one run. Exits with 1 if a limit is exceeded.
+ * Measures the option `links` in a stream: `node bench/links.bench.mjs`, after `npm run build`. Compares the CPU time with that
+ * of the middleware without the option. Ratios are medians of interleaved pairs within one run. Exits with 1 if a limit is
+ * exceeded.
  */
 import { performance } from "node:perf_hooks";
 import { createFileCitationsFetch, repairResponse, repairResponseStream } from "../dist/index.js";
@@ -20,7 +21,7 @@ const toUrl = ({ file_id }) => `https://files.example.com/${file_id}`;
 /** The deltas of a link, as a model's tokens cut it. */
 const LINK = [" [", "the", " report", "](", "sandbox", ":/", "mnt", "/data", "/report", ".csv", ")"];
 
-/** Adds the container's list to an upstream. The list takes `delay` milliseconds. */
+/** Returns a `fetch` that answers requests for the container's list after `delay` milliseconds, and others by `fetch`. */
 function withList(fetch, delay = 0) {
   return async (input, init) => {
     if (!String(input).includes("/containers/")) return fetch(input, init);
@@ -31,7 +32,7 @@ function withList(fetch, delay = 0) {
 
 reportHead();
 
-/** The text has a link after half of its deltas. */
+/** Returns the deltas that put a link in the middle of the text. */
 const linkAt = (n) => LINK[n - DELTAS / 2];
 for (const [what, deltaAt, limit] of [
   ["no mention", undefined, 1.03],
@@ -48,7 +49,8 @@ for (const [what, deltaAt, limit] of [
   report(`20,000 deltas, ${what}, CPU (${ours.toFixed(0)} ms against ${theirs.toFixed(0)} ms)`, ratio, limit);
 }
 
-// How long the link is held after its own last delta. The code names the file, so the list is requested when the text begins.
+// Measures how long the link is held after its own last delta. The code names the file, so the list is requested when the text
+// begins.
 for (const delay of [0, 50, 200]) {
   const times = [];
   for (let round = 0; round < 9; round++) times.push(await heldAfterLink(delay));
@@ -71,7 +73,7 @@ async function heldAfterLink(delay) {
     const body = new ReadableStream({
       async pull(controller) {
         if (next >= frames.length) return controller.close();
-        // The list has arrived before the link ends.
+        // Waits so that the list arrives before the link ends.
         if (next === first + 1) await new Promise((resolve) => setTimeout(resolve, delay + 20));
         if (next === lastOfLink) sentAt = performance.now();
         controller.enqueue(frames[next++]);

@@ -1,6 +1,6 @@
 /**
  * Checks for leaks under load: `node --expose-gc bench/load.bench.mjs`, after `npm run build`. With LOAD_LINKS=1, the texts get
- * links, and a store keeps the files. Long, as it holds both processes.
+ * links, and a store keeps the files. This file is long because it holds both processes.
  *
  * Keeps 500 streams open for LOAD_SECONDS (60). A repairing SDK client reads them from an emulator in another process. Of ten
  * streams, one is abandoned half-way and one has a list that fails. Exits with 1 if memory grows, if a stream is
@@ -25,7 +25,7 @@ const HAS_LINKS = process.env.LOAD_LINKS === "1";
 const CONTENT = "a,b\n";
 /** How many of the latest links are opened at the end. */
 const OPENED = 100;
-/** How much the heap may grow from the first third of the run to its end, as a ratio. */
+/** The most heap at the end of the run, relative to the heap after a third of it. `measure` compares medians of samples. */
 const LIMIT = 1.1;
 /** The most containers that the library remembers. The benchmark fills this memory before it measures. */
 const REMEMBERED = 5000;
@@ -74,7 +74,7 @@ async function runEmulator() {
       return undefined;
     },
   });
-  // The emulator keeps all requests and containers for tests. Removes both here, as they would look like a leak.
+  // The emulator keeps all requests and containers, for tests. Here they are removed, because they would look like a leak.
   setInterval(async () => {
     emulator.requests.splice(0);
     for (const { id, createdAt } of emulator.containers.values()) {
@@ -92,7 +92,7 @@ function socketsHere() {
   return process.getActiveResourcesInfo().filter((name) => name === "TCPSocketWrap").length;
 }
 
-/** Answers like an API whose responses all have their own containers, without a network. */
+/** Answers a request without a network, like an API whose responses all have their own containers. */
 function answerFromMemory(url) {
   const container_id = /containers\/([^/]+)/.exec(url)?.[1] ?? "";
   if (url.endsWith("/content")) return new Response(CONTENT);
@@ -196,7 +196,7 @@ async function checkStore({ store, links }) {
   return { kept: names.filter((name) => name.endsWith(".json")).length, failed: store.failed, wrong };
 }
 
-/** What the streams share: the clients, the counters and the errors. */
+/** Creates what the streams share: the emulator's process, the clients, the counters and the errors. */
 async function setUp() {
   const faults = new Map();
   const fault = (what) => faults.set(what, (faults.get(what) ?? 0) + 1);

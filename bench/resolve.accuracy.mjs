@@ -1,13 +1,13 @@
 /**
- * Measures how exact the resolver is, next to common alternatives, on the same cases.
+ * Measures how exact the resolver is, compared with common alternatives on the same cases.
  *
  *     npm run accuracy
  *     npm run build && node bench/resolve.accuracy.mjs [cases.json]
  *
  * A case is exact if its citations are the expected ones and no others. The first cases are the rows of
- * test/citations/table.ts. The resolver is written to these rows, so each of its results must be exact. The other cases are
- * those of the given file, by default of a file that is not public. If that file is missing, it is skipped, or with CI set, a
- * failure.
+ * test/citations/table.ts. The other cases come from the given file. By default, this is a file that is not public. Exits with
+ * 1 if the resolver is not exact in all cases. If the file is missing, its cases are skipped; if the environment variable CI is
+ * set too, that is a failure.
  */
 import { existsSync, readFileSync } from "node:fs";
 import { fileURLToPath } from "node:url";
@@ -16,7 +16,7 @@ import { resolveFileCitations } from "../dist/index.js";
 
 const nameOf = (path) => path.slice(path.lastIndexOf("/") + 1);
 
-/** Cites what the first group of a pattern matches, if it is the path of a file in the container. */
+/** Returns a function that cites what the first group of a pattern matches, if that is the path of a file in the container. */
 function byPattern(pattern) {
   return ({ text, files }) =>
     [...text.matchAll(pattern)].flatMap((match) => {
@@ -38,7 +38,7 @@ function byName({ text, files }) {
   });
 }
 
-/** The text as the API sent it. */
+/** Adds no citation: the text stays as the API sent it. */
 const byNothing = () => [];
 
 function byResolver({ text, files, annotations }) {
@@ -78,7 +78,10 @@ function score(cases, way, isSame) {
 const isExact = (want, have) => want.start === have.start && want.end === have.end && want.id === have.id;
 const isSameFile = (want, have) => want.id === have.id && have.start < want.end && want.start < have.end;
 
-/** Prints the results of all ways on some cases: `{ text, files, annotations, expected }`, with `{ start, end, id }` in `expected`. */
+/**
+ * Prints the results of all ways to find citations. A case is `{ text, files, annotations, expected }`, with
+ * `{ start, end, id }` in `expected`.
+ */
 function report(what, cases) {
   const total = cases.reduce((sum, { expected }) => sum + expected.length, 0);
   console.log(`${what}: ${cases.length} cases, ${total} citations\n`);

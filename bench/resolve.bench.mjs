@@ -1,5 +1,5 @@
 /**
- * Measures the time of the resolver as ratios within one run, which are comparable between machines.
+ * Measures the resolver's time relative to other work in the same run. Such ratios can be compared between machines.
  *
  *     node --expose-gc bench/resolve.bench.mjs
  *
@@ -48,13 +48,13 @@ const usual = new FileIndex(
 );
 const resolve = (text, index = usual) => resolveWithIndex(text, index, { roots: ROOTS });
 
-/** The process's CPU time in nanoseconds. Other processes do not count. */
+/** Returns the process's CPU time in nanoseconds. Other processes do not count. */
 function now() {
   const { user, system } = process.cpuUsage();
   return 1e3 * (user + system);
 }
 
-/** The median time of `run` in milliseconds. */
+/** Returns the median CPU time of `run` in milliseconds. */
 async function time(run) {
   globalThis.gc?.();
   const { p50 } = await measure(run, { now, min_cpu_time: 100e6, min_samples: 7 });
@@ -62,8 +62,8 @@ async function time(run) {
 }
 
 /**
- * The median time of `run` in milliseconds, and its ratio to `base`. Both run in turns, because the speed of a shared
- * machine changes.
+ * Returns the median CPU time of `run` in milliseconds, and its ratio to that of `base`. Both run in turns, because the speed
+ * of a shared machine changes.
  */
 async function compare(run, base) {
   const rounds = [];
@@ -110,7 +110,7 @@ const withMany = () => resolve(mentionsText, manyIndex);
 note("1,000 mentions in 1 MB, 100 files", await compare(withFew, plain), "plain text");
 note("1,000 mentions in 1 MB, 10,000 files", await compare(withMany, withFew), "100 files", 1.5);
 
-/** The obvious alternative: one regular expression for each file. */
+/** Runs the obvious alternative to the resolver: one regular expression for each file. */
 function onePatternEach(files) {
   for (const { path } of files) {
     const pattern = new RegExp(`(?:sandbox:)?${path.replace(/[.*+?^${}()|[\]\\]/g, "\\$&")}`, "g");
@@ -134,7 +134,7 @@ note(
 const thousand = manyFiles(1000);
 const buildFew = () => new FileIndex(thousand, ROOTS);
 note("building the index, 1,000 files", await compare(buildFew, plain), "plain text");
-// Ten times as many files take ten times as long, plus sorting and garbage collection. Quadratic time would be 100.
+// Ten times as many files take ten times as long, plus sorting and garbage collection. Quadratic time would give 100.
 note(
   "building the index, 10,000 files",
   await compare(() => new FileIndex(many, ROOTS), buildFew),
@@ -188,7 +188,7 @@ note(
   20,
 );
 
-/** The largest growth of the heap during `run`, in bytes. */
+/** Returns the largest growth of the heap during `run`, in bytes. */
 function peakOf(run) {
   run(); // compiled code stays on the heap
   globalThis.gc?.();

@@ -1,8 +1,8 @@
 /**
  * Measures the cost of the proxy: `node bench/serve.bench.mjs`, after `npm run build`. Compares `serve` with two minimal
- * proxies on the same server (srvx), in front of the same canned API. Each proxy has its own process, and this
- * process sends requests to the proxies in turn. Exits with 1 if `serve` is slower than the minimal proxy with `fetch` by more
- * than the limit.
+ * proxies on the same server (srvx). All three forward to the same API, which has prepared responses. Each proxy has its own
+ * process, and this process sends requests to the proxies in turn. Exits with 1 if `serve` is slower than the minimal proxy with
+ * `fetch` by more than the limit.
  */
 import { spawn } from "node:child_process";
 import { once } from "node:events";
@@ -60,7 +60,7 @@ function cited(words) {
   return responseWith(text, [annotation]);
 }
 
-/** The response's event stream, as the API sends it. */
+/** Returns the frames of the event stream in which the API sends a response. */
 function framesOf(response) {
   const frames = [];
   let sequence_number = 0;
@@ -89,7 +89,7 @@ function framesOf(response) {
   return frames;
 }
 
-/** An API with prepared responses. */
+/** Runs an API with prepared responses. */
 async function runUpstream() {
   const json = Buffer.from(JSON.stringify(cited(800)));
   const frames = framesOf(cited(400));
@@ -130,7 +130,7 @@ function passed(headers, more = []) {
   return passing;
 }
 
-/** A minimal proxy with `fetch`, as most people would write it. */
+/** Returns the handler of a minimal proxy with `fetch`, as most people would write it. */
 function byFetch(upstream) {
   return async (asked) => {
     const { pathname, search } = new URL(asked.url);
@@ -147,7 +147,7 @@ function byFetch(upstream) {
   };
 }
 
-/** The fastest proxy that is possible on this server. It uses Node's own requests and streams instead of `fetch`. */
+/** Returns the handler of the fastest proxy on this server. It uses Node's own requests and streams instead of `fetch`. */
 function byRequest(upstream) {
   const { hostname, port } = new URL(upstream);
   return async (asked) => {

@@ -35,11 +35,11 @@ const fileOf = (at, size) => ({
   ...{ kind: "container-file", containerId: "cntr_1", fileId: `cfile_${at}_${size}`, filename: `${at}.bin` },
 });
 
-/** Returns the median time until the first bytes of each answer, in milliseconds. Reads the answers to their ends. */
+/** Returns each handler's median time until the first bytes of an answer, in milliseconds. Reads the answers to their ends. */
 async function timeToFirstByte(handlers, url) {
   const times = handlers.map(() => []);
   for (let count = 0; count < 120; count++) {
-    // Each handler comes first in half of the rounds, because the one before it leaves work behind.
+    // Each handler comes first in half of the rounds, because the first one leaves work behind that slows down the second.
     const order = [...handlers.entries()];
     if (count % 2 === 1) order.reverse();
     for (const [at, handler] of order) {

@@ -59,7 +59,7 @@ reportHead();
 }
 
 {
-  // A bare path early in the text, a list that takes 200 ms, and text that goes on for longer than 200 ms.
+  // The text has a bare path near its start. The list takes 200 ms, and the text goes on for longer than that.
   const file = {
     id: "cfile_1",
     object: "container.file",
@@ -107,7 +107,7 @@ reportHead();
 }
 
 {
-  // The largest growth of the heap while 200 MB of deltas pass through, with and without the middleware.
+  // Measures the largest growth of the heap while 200 MB of deltas pass through, with and without the middleware.
   const heapOf = async (wrap) => {
     globalThis.gc?.();
     const before = process.memoryUsage().heapUsed;

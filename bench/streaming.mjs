@@ -1,4 +1,4 @@
-/** What the benchmarks of streams share: a stream's frames, an upstream that sends them from memory, and ratios of CPU time. */
+/** Code for the benchmarks of streams: makes a stream's frames, sends them from memory, and measures ratios of CPU time. */
 import OpenAI from "openai";
 
 export const DELTAS = 20_000;
@@ -8,7 +8,7 @@ const encoder = new TextEncoder();
 
 const WORDS = [" the", " quick", " brown", " fox", ",", " and/or", " a", " lazy", " dog", ".", "\n"];
 
-/** The frames of a stream: a call, then a text in many deltas that mentions no file. `deltaAt` gives other deltas by number. */
+/** Returns the frames of a stream: a call, then a text that mentions no file. `deltaAt(n)` can return another delta `n`. */
 export function framesOf(deltas, deltaAt = () => undefined) {
   const frames = [];
   let sequence_number = 0;
@@ -69,7 +69,7 @@ export function framesOf(deltas, deltaAt = () => undefined) {
   return frames;
 }
 
-/** A `fetch` that streams frames from memory, `perChunk` of them each time the reader pulls. */
+/** Returns a `fetch` that streams frames from memory, `perChunk` of them each time the reader pulls. */
 export function upstreamOf(frames, perChunk = 1) {
   return async () => {
     let next = 0;
@@ -83,7 +83,7 @@ export function upstreamOf(frames, perChunk = 1) {
   };
 }
 
-/** A `fetch` that only passes the body through another ReadableStream, as the baseline. */
+/** Returns the baseline: a `fetch` that only passes the body through another ReadableStream. */
 export function bare(fetch) {
   return async (...args) => {
     const response = await fetch(...args);
@@ -128,7 +128,10 @@ export function median(values) {
   return values.toSorted((a, b) => a - b)[values.length >> 1];
 }
 
-/** Returns the medians of several rounds. Each round runs theirs, ours, ours, theirs, so that a trend affects both alike. */
+/**
+ * Returns the median CPU times of `ours` and `theirs` in milliseconds, and the median of their ratio. Each round runs theirs,
+ * ours, ours, theirs, so that a machine that becomes slower or faster affects both alike.
+ */
 export async function ratioOf(ours, theirs, rounds) {
   const times = [];
   for (let round = -1; round < rounds; round++) {

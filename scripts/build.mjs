@@ -2,8 +2,8 @@
  * Builds the package into `dist`, by `npm run build`: ES modules and CommonJS, their declarations, and the licences of the
  * packages whose code is in the bundles.
  *
- * Peers are never bundled. The `dependencies` of package.json are not bundled into the ES modules either: only the command and
- * the emulator's server import these packages.
+ * Peers are never bundled. The `dependencies` of package.json, which only the command and the emulator's server import, are
+ * bundled into the CommonJS files but not into the ES modules.
  */
 import { execFileSync } from "node:child_process";
 import { mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
@@ -27,22 +27,22 @@ const CHUNKS = [
   { name: "store", test: /src\/files\/(safe-name|store)\.ts$/, priority: 2 },
   { name: "directory", test: /src\/node\.ts$/ },
 ];
-/** `from "./x.js"`, `import "./x.js"` and `import("./x.js")`. */
+/** Matches `from "./x.js"`, `import "./x.js"` and `import("./x.js")`, up to the closing quote. */
 const RELATIVE_IMPORT = /(\b(?:from|import)\s*\(?\s*"\.{1,2}\/[^"]+)\.js"/g;
 
-/** An import that nothing uses and that files for browsers must not have: a bundled CommonJS package leaves it behind. */
+/** Matches an import that a bundled CommonJS package leaves behind. Nothing uses it, and files for browsers must not have it. */
 const UNUSED_IMPORT = /^import "node:module";\n/m;
 
 rmSync("dist", { recursive: true, force: true });
 const modules = new Set([
   ...(await bundle("esm", "js", [...ENTRIES, ...COMMANDS], [...PEERS, ...Object.keys(dependencies)])),
-  // Bundles srvx, too, which exists only as ES modules. Nobody imports the command, so it is built in one format only.
+  // This also bundles srvx, which exists only as ES modules. The command is left out: nobody imports it, so one format is enough.
   ...(await bundle("cjs", "cjs", ENTRIES, PEERS)),
 ]);
 writeFileSync("dist/licenses.txt", licencesOf(modules));
 writeDeclarations();
 
-/** `./dist/files/route.js` -> `files/route` */
+/** Returns the name of a built module: `files/route` for `./dist/files/route.js`. */
 function moduleName(target) {
   return relative("dist", target).replace(/\.js$/, "");
 }

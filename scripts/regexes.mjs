@@ -104,7 +104,7 @@ function siteName(site) {
 /** Records the expressions of `RegExp` calls while modules load and a sample text is resolved. */
 async function recordBuilt(files, expressions, sites) {
   const record = (expression) => {
-    // Line 0 is the message, 1 this function, 2 the trap, 3 the call.
+    // Of the stack, line 0 is the message, 1 this function, 2 the trap of the proxy, 3 the call of `RegExp`.
     const { stack } = new Error();
     const frame = stack.split("\n")[3];
     const start = frame.indexOf(compiled.href);

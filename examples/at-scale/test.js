@@ -218,7 +218,7 @@ try {
 console.log(`at-scale: ${passed} passed, ${process.exitCode ?? 0} failed`);
 process.exit();
 
-/** Starts a process. Resolves when it has printed that it is ready. */
+/** Starts a process. Resolves when the process has printed a line that matches `ready`, or at once if `ready` is null. */
 async function start(command, args, ready, env = {}) {
   const child = spawn(command, args, { env: { ...process.env, ...env }, stdio: ["ignore", "pipe", "pipe"] });
   const started = {

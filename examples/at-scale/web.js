@@ -50,7 +50,7 @@ console.log(`listening on ${server.url}`);
 
 process.once("SIGTERM", async () => {
   await server.close();
-  await files.keep(); // the copies under way
+  await files.keep(); // waits for the copies under way
   await queue.close();
   process.exit();
 });

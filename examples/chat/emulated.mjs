@@ -26,7 +26,7 @@ export const script = ({ previous }) => [
 
 const emulator = createResponsesEmulator({
   script,
-  // At about reading speed.
+  // Sends the deltas at about reading speed.
   beforeEvent: ({ type }) => (type.endsWith(".delta") ? setTimeout(40) : undefined),
 });
 export const emulatedFetch = emulator.fetch;

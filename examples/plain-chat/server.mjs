@@ -1,5 +1,5 @@
 /**
- * A chat that knows only the official client. docs/front-ends.md shows how it gets links.
+ * A chat that uses only the official client, without this library. docs/front-ends.md shows how its answers get links.
  *
  *     OPENAI_BASE_URL=http://127.0.0.1:8787/v1 node examples/plain-chat/server.mjs
  */
