@@ -32,6 +32,7 @@ describe("any JSON", () => {
       fc.property(fc.jsonValue(), fc.jsonValue(), how, (before, after, write) => {
         const text = write(before);
         expect(JSON.parse(edited(text, JSON.parse(text), after))).toEqual(JSON.parse(JSON.stringify(after)));
+        expect(editJsonText(text, JSON.parse(text), after)).toBe(edited(text, JSON.parse(text), after));
       }),
       { numRuns: 1000 },
     );
@@ -171,6 +172,21 @@ describe("JSON in a string", () => {
     expect(editJsonText(text, before, after)).toBe(edited(text, before, after));
     expect(editJsonText(text, before, before)).toBe(text);
   });
+
+  it("keeps half of a surrogate pair, which only the encoder replaces", () => {
+    const text = '{"broken":"\ud83d","a":"x"}';
+    expect(editJsonText(text, { broken: "\ud83d", a: "x" }, { broken: "\ud83d", a: "xy" })).toBe(
+      '{"broken":"\ud83d","a":"xy"}',
+    );
+  });
+
+  it.each(["1", " -1.5e3", "true", "null\n", '"a\\\\"', '"\\""'])(
+    "is replaced if it is only a value: %j",
+    (text) => {
+      expect(editJsonText(text, JSON.parse(text), [2]).trim()).toBe("[2]");
+      expect(edited(text, JSON.parse(text), [2]).trim()).toBe("[2]");
+    },
+  );
 });
 
 describe("JSON between other bytes", () => {
@@ -280,6 +296,7 @@ describe("any JSON in unusual formats", () => {
         const edit = result.slice(hasMark ? 1 : 0);
         expect(isInsertion(text, edit)).toBe(true);
         expect(JSON.parse(edit)).toEqual(after);
+        expect(editJsonText((hasMark ? "\ufeff" : "") + text, before, after)).toBe(result);
       }),
       { numRuns: 2000 },
     );

@@ -1,13 +1,11 @@
 /**
- * Edits JSON as bytes. Only the changed places are written. All other bytes stay the same, so `1.0`, `1e400`,
+ * Edits JSON in place, as bytes or as a string. Only the changed places are written. Everything else stays the same, so `1.0`, `1e400`,
  * `9223372036854775807`, escapes, spaces and repeated keys survive, which `JSON.stringify` would rewrite.
- * This file is long because all code that reads the bytes of JSON is in one place.
+ * This file is long because all code that reads JSON without parsing it is in one place.
  */
 import { isRecord } from "../errors.js";
 
 const decoder = new TextDecoder();
-/** Keeps a byte order mark. */
-const withMarkDecoder = new TextDecoder("utf-8", { ignoreBOM: true });
 const encoder = new TextEncoder();
 
 /**
@@ -22,21 +20,17 @@ const encoder = new TextEncoder();
  */
 export function editJson(json: Uint8Array, before: unknown, after: unknown, start = 0): Uint8Array {
   if (Object.is(before, after)) return json;
-  const editor = new Editor(json);
-  editor.change(startOfValue(json, hasByteOrderMark(json, start) ? start + 3 : start), before, after);
-  return editor.result();
+  const editor = new Editor(new BytesOfJson(json));
+  editor.change(hasByteOrderMark(json, start) ? start + 3 : start, before, after);
+  return editor.resultIn(json);
 }
 
-/** Does the same as {@link editJson} with JSON in a string. A lone surrogate becomes U+FFFD, as when `fetch` sends the string. */
+/** Does the same as {@link editJson} with JSON in a string, which is not encoded: that would take longer than the edit. */
 export function editJsonText(json: string, before: unknown, after: unknown): string {
   if (Object.is(before, after)) return json;
-  const bytes = encoder.encode(json);
-  const isAscii = bytes.length === json.length;
-  if (!isAscii) return withMarkDecoder.decode(editJson(bytes, before, after));
-  // Offsets in ASCII bytes are offsets in the string too. Editing the string saves copying and decoding the bytes.
-  const editor = new Editor(bytes);
-  editor.change(startOfValue(bytes, 0), before, after);
-  return editor.resultIn(json);
+  const editor = new Editor(new TextOfJson(json));
+  editor.change(json.startsWith("\ufeff") ? 1 : 0, before, after);
+  return editor.resultInText(json);
 }
 
 /** Parses JSON. Returns `undefined` if it is invalid or its value is not an object. */
@@ -55,6 +49,7 @@ export function hasByteOrderMark(bytes: Uint8Array, at = 0): boolean {
 }
 
 const LF = 0x0a;
+const SPACE = 0x20;
 const QUOTE = 0x22;
 const COMMA = 0x2c;
 const BACKSLASH = 0x5c;
@@ -62,21 +57,94 @@ const OPEN_ARRAY = 0x5b;
 const CLOSE_ARRAY = 0x5d;
 const OPEN_OBJECT = 0x7b;
 
+/** JSON that is read by offsets. */
+interface Json {
+  /** Returns the byte or the UTF-16 unit at an offset, and `NaN` after the end. */
+  codeAt(at: number): number;
+  /** Returns the offset after the string that starts at an offset. */
+  endOfString(start: number): number;
+  /** Returns the text between two offsets. */
+  textOf(start: number, end: number): string;
+}
+
+class BytesOfJson implements Json {
+  readonly #bytes: Uint8Array;
+
+  constructor(bytes: Uint8Array) {
+    this.#bytes = bytes;
+  }
+
+  codeAt(at: number): number {
+    return this.#bytes[at] ?? Number.NaN;
+  }
+
+  /** Looks for quotes only, four bytes at a time. This is the fastest loop. */
+  endOfString(start: number): number {
+    const json = this.#bytes;
+    const last = json.length - 4;
+    for (let at = start + 1; ; at++) {
+      while (
+        at < last &&
+        json[at] !== QUOTE &&
+        json[at + 1] !== QUOTE &&
+        json[at + 2] !== QUOTE &&
+        json[at + 3] !== QUOTE
+      )
+        at += 4;
+      while (json[at] !== QUOTE) at++;
+      if (!isEscaped(this, at)) return at + 1;
+    }
+  }
+
+  textOf(start: number, end: number): string {
+    return decoder.decode(this.#bytes.subarray(start, end));
+  }
+}
+
+class TextOfJson implements Json {
+  readonly #text: string;
+
+  constructor(text: string) {
+    this.#text = text;
+  }
+
+  codeAt(at: number): number {
+    return this.#text.charCodeAt(at);
+  }
+
+  endOfString(start: number): number {
+    let at = this.#text.indexOf('"', start + 1);
+    while (isEscaped(this, at)) at = this.#text.indexOf('"', at + 1);
+    return at + 1;
+  }
+
+  textOf(start: number, end: number): string {
+    return this.#text.slice(start, end);
+  }
+}
+
+/** Returns whether an odd number of backslashes is right before `at`. */
+function isEscaped(json: Json, at: number): boolean {
+  let backslashes = 0;
+  while (json.codeAt(at - 1 - backslashes) === BACKSLASH) backslashes++;
+  return backslashes % 2 === 1;
+}
+
 /** Reads the JSON once and records the edits. Only if a key is repeated, its last member is read a second time. */
 class Editor {
-  readonly #json: Uint8Array;
+  readonly #json: Json;
   /** The start and end offsets of each replaced range, alternating. */
   readonly #ranges: number[] = [];
   readonly #texts: string[] = [];
   /** The edits are not in the order of their offsets. */
   #isUnordered = false;
 
-  constructor(json: Uint8Array) {
+  constructor(json: Json) {
     this.#json = json;
   }
 
-  result(): Uint8Array {
-    const json = this.#json;
+  /** Returns the result as bytes. `json` is what was read. */
+  resultIn(json: Uint8Array): Uint8Array {
     const ranges = this.#ranges;
     if (ranges.length === 0) return json;
     this.#order();
@@ -101,8 +169,8 @@ class Editor {
     return result;
   }
 
-  /** Returns the result as a string. `json` is the string of the bytes, all of which are ASCII. */
-  resultIn(json: string): string {
+  /** Returns the result as a string. `json` is what was read. */
+  resultInText(json: string): string {
     this.#order();
     let result = "";
     let copied = 0;
@@ -114,11 +182,12 @@ class Editor {
   }
 
   /**
-   * Changes the value that starts at `start` from `before` to `after`. Returns the offset after the value. If the value's key is
+   * Changes the value at `from`, after white space, from `before` to `after`. Returns the offset after the value. If the value's key is
    * repeated later in the same object, the bytes can differ from `before`. The edits are then undone at the later member.
    */
-  change(start: number, before: unknown, after: unknown): number {
-    const first = this.#json[start];
+  change(from: number, before: unknown, after: unknown): number {
+    const start = startOfValue(this.#json, from);
+    const first = this.#json.codeAt(start);
     if (
       first === OPEN_ARRAY &&
       Array.isArray(before) &&
@@ -139,7 +208,7 @@ class Editor {
     const json = this.#json;
     let end = start + 1;
     let count = 0;
-    for (let at = startOfNext(json, end); json[at] !== CLOSE_ARRAY; at = startOfNext(json, end)) {
+    for (let at = startOfNext(json, end); json.codeAt(at) !== CLOSE_ARRAY; at = startOfNext(json, end)) {
       const isSame = count >= before.length || Object.is(before[count], after[count]);
       end = isSame ? endOfValue(json, at) : this.change(at, before[count], after[count]);
       count++;
@@ -158,8 +227,8 @@ class Editor {
     const keys = Object.keys(before);
     let end = start + 1;
     let count = 0;
-    for (let at = startOfNext(json, end); json[at] === QUOTE; at = startOfNext(json, end)) {
-      const endOfKey = endOfString(json, at);
+    for (let at = startOfNext(json, end); json.codeAt(at) === QUOTE; at = startOfNext(json, end)) {
+      const endOfKey = json.endOfString(at);
       const value = startOfValue(json, startOfValue(json, endOfKey) + 1); // after the colon
       const key = readKey(json, at, endOfKey, keys[count++]);
       if (Object.is(before[key], after[key])) end = endOfValue(json, value);
@@ -227,44 +296,44 @@ function addedText(before: unknown, after: unknown): string | undefined {
   return isLonger ? after.slice(before.length) : undefined;
 }
 
-/** Reads a key. Returns `likely` without decoding if the bytes equal it, as they nearly always do. */
-function readKey(json: Uint8Array, start: number, end: number, likely: string | undefined): string {
+/** Reads a key. Returns `likely` without decoding if the JSON has the same characters, as it nearly always does. */
+function readKey(json: Json, start: number, end: number, likely: string | undefined): string {
   if (likely !== undefined && isPlain(json, start + 1, end - 1, likely)) return likely;
-  return JSON.parse(decoder.decode(json.subarray(start, end))) as string;
+  return JSON.parse(json.textOf(start, end)) as string;
 }
 
-/** Returns whether the bytes from `start` to `end` are `text`, in ASCII and without escapes. */
-function isPlain(json: Uint8Array, start: number, end: number, text: string): boolean {
+/** Returns whether `text` is between two offsets, in ASCII and without escapes. */
+function isPlain(json: Json, start: number, end: number, text: string): boolean {
   if (end - start !== text.length) return false;
   for (let at = start; at < end; at++) {
-    const byte = json[at]!;
-    if (byte !== text.charCodeAt(at - start) || byte === BACKSLASH || byte >= 0x80) return false;
+    const code = json.codeAt(at);
+    if (code !== text.charCodeAt(at - start) || code === BACKSLASH || code >= 0x80) return false;
   }
   return true;
 }
 
 /** Returns the offset after white space. */
-function startOfValue(json: Uint8Array, from: number): number {
+function startOfValue(json: Json, from: number): number {
   let at = from;
-  while (isSpace(json[at])) at++;
+  while (isSpace(json.codeAt(at))) at++;
   return at;
 }
 
 /** Returns the offset after white space and a comma. */
-function startOfNext(json: Uint8Array, from: number): number {
+function startOfNext(json: Json, from: number): number {
   const at = startOfValue(json, from);
-  return json[at] === COMMA ? startOfValue(json, at + 1) : at;
+  return json.codeAt(at) === COMMA ? startOfValue(json, at + 1) : at;
 }
 
 /** Returns the offset after a value. The JSON is valid, so only brackets and strings need to be recognized. */
-function endOfValue(json: Uint8Array, start: number): number {
+function endOfValue(json: Json, start: number): number {
   let depth = 0;
   let at = start;
   do {
-    const byte = json[at];
-    if (byte === QUOTE) at = endOfString(json, at);
-    else if (isBracket(byte)) {
-      depth += isClosing(byte) ? -1 : 1;
+    const code = json.codeAt(at);
+    if (code === QUOTE) at = json.endOfString(at);
+    else if (isBracket(code)) {
+      depth += isClosing(code) ? -1 : 1;
       at++;
     } else if (depth === 0) at = endOfScalar(json, at);
     else at++;
@@ -272,39 +341,23 @@ function endOfValue(json: Uint8Array, start: number): number {
   return at;
 }
 
-/** Returns the offset after a string. A loop is faster for short strings, `indexOf` for long ones without quotes in them. */
-function endOfString(json: Uint8Array, start: number): number {
-  let at = start + 1;
-  for (;;) {
-    for (const near = at + 64; at < near; at += json[at] === BACKSLASH ? 2 : 1) {
-      if (json[at] === QUOTE) return at + 1;
-    }
-    at = json.indexOf(QUOTE, at);
-    let backslashes = 0;
-    while (json[at - 1 - backslashes] === BACKSLASH) backslashes++;
-    if (backslashes % 2 === 0) return at + 1;
-    at++;
-  }
-}
-
 /** Returns the end of a number, `true`, `false` or `null`: a comma, a closing bracket, white space or the end of the JSON. */
-function endOfScalar(json: Uint8Array, start: number): number {
+function endOfScalar(json: Json, start: number): number {
   let at = start;
-  for (let byte = json[at]; byte !== undefined; byte = json[++at]) {
-    if (byte === COMMA || isBracket(byte) || isSpace(byte)) break;
-  }
+  for (let code = json.codeAt(at); code > SPACE && code !== COMMA && !isBracket(code); code = json.codeAt(at))
+    at++;
   return at;
 }
 
-/** Returns whether a byte is `[`, `]`, `{` or `}`. The codes of the two pairs differ by 0x20. */
-function isBracket(byte: number | undefined): byte is number {
-  return byte !== undefined && ((byte | 0x20) === 0x7b || (byte | 0x20) === 0x7d);
+/** Returns whether a character is `[`, `]`, `{` or `}`. The codes of the two pairs differ by 0x20. */
+function isBracket(code: number): boolean {
+  return isClosing(code) || (code | 0x20) === 0x7b;
 }
 
-function isClosing(byte: number): boolean {
-  return (byte | 0x20) === 0x7d;
+function isClosing(code: number): boolean {
+  return (code | 0x20) === 0x7d;
 }
 
-function isSpace(byte: number | undefined): boolean {
-  return byte === 0x20 || byte === 0x0a || byte === 0x0d || byte === 0x09;
+function isSpace(code: number): boolean {
+  return code === SPACE || code === LF || code === 0x0d || code === 0x09;
 }
