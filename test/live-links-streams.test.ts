@@ -28,7 +28,7 @@ import {
   toUrl,
   URL_OF_A,
 } from "./linking.js";
-import { message, response, type StreamEvent, streamOf } from "./upstream.js";
+import { call, message, response, type StreamEvent, streamOf } from "./upstream.js";
 
 describe("a text with links, in a stream", () => {
   it("sends everything before a mention at once, and the link with the mention's last delta", async () => {
@@ -113,6 +113,24 @@ describe("a text with links, in a stream", () => {
     expect(textIn(await all(stream))).toBe(LINKED);
     expect(asked).toEqual(["cntr_1"]);
   });
+
+  it.each([
+    ["names no file", "print(1 + 1)", 0],
+    ["names a file", "df.to_csv('a.csv')", 1],
+    ["builds a path", "df.to_csv(f'{folder}/{name}')", 1],
+    ["is not known", null, 1],
+  ])(
+    "requests the list at the start of a text without a path only if the code may write files: the code %s",
+    async (_, code, requests) => {
+      let asked = 0;
+      const { stream } = opened(streamOf([{ ...call(), code }, message("The sum is 2.")]), {}, async () => {
+        asked++;
+        return [A];
+      });
+      expect(textIn(await all(stream))).toBe("The sum is 2.");
+      expect(asked).toBe(requests);
+    },
+  );
 
   it("moves the ranges of other annotations, and leaves 0..0 as it is", async () => {
     const annotations = [

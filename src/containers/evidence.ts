@@ -186,8 +186,15 @@ export class Evidence {
     this.#unspelledCount = log.unspelledWrites.size;
   }
 
+  /** True if there is no call. */
   get isEmpty(): boolean {
     return this.#count === 0;
+  }
+
+  /** True if a call names a file, or may have written a file whose path it does not spell. */
+  get hasFiles(): boolean {
+    const [first] = this.#log.words.values(); // the number of the first call that names a file
+    return this.#isBefore(first) || this.#unspelledCount > 0;
   }
 
   /**

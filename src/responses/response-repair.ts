@@ -320,10 +320,10 @@ export class ResponseRepair {
     return found;
   }
 
-  /** Returns whether a call before a text names files, which the text will probably mention. */
+  /** Returns whether a call before a text names or writes files, which the text will probably mention. */
   expectsFiles({ outputIndex }: PartPosition): boolean {
-    const before = this.#items.before(outputIndex);
-    return before.hasCall && !before.evidence.isEmpty;
+    const { hasCall, evidence } = this.#items.before(outputIndex);
+    return hasCall && evidence.hasFiles;
   }
 
   /**
