@@ -361,6 +361,39 @@ describe("a lane that waits for its list", () => {
   });
 });
 
+describe("more lanes than are repaired", () => {
+  /** Returns the first events of 300 responses, up to a text or to a message's end that the repair holds. */
+  const begun = (until: string): StreamEvent[] =>
+    Array.from({ length: 300 }, (_, at) => {
+      const events = eventsOf(`${at}`, inContainer("a"), { stream_id: `${at}` });
+      return events.slice(0, events.findLastIndex(({ type }) => type === until) + 1);
+    }).flat();
+  const withoutText = ({ delta: _, logprobs: __, ...event }: StreamEvent) => JSON.stringify(event);
+
+  it.each([
+    ["text", "response.output_text.delta"],
+    ["the end of a message", "response.output_item.done"],
+  ])("get all events that were held: %s", async (_, until) => {
+    const events = begun(until);
+    const options = { links: () => "https://f.test/1", retries: 0 };
+    const out: StreamEvent[] = [];
+    for await (const event of repairResponseStream(events, listOf([]), options)) out.push(event);
+    const { fetch } = upstream({ answer: () => sse(frames(events)), files: [] });
+    const answer = await createFileCitationsFetch({ fetch, ...options })(`${BASE}/responses`, {
+      method: "POST",
+      body: "{}",
+    });
+    for (const received of [out, eventsIn(await answer.text())]) {
+      const textOf = (all: readonly StreamEvent[], id: unknown) =>
+        all.flatMap((event) => (event.stream_id === id ? (event.delta ?? []) : [])).join("");
+      for (const id of new Set(events.map(({ stream_id }) => stream_id)))
+        expect(textOf(received, id)).toBe(textOf(events, id));
+      const sent = new Set(received.map(withoutText));
+      expect(events.filter((event) => !sent.has(withoutText(event)))).toEqual([]);
+    }
+  });
+});
+
 describe("messages of the SDK's socket", () => {
   const wrapped = (events: readonly StreamEvent[]) =>
     events.map((event) => ({ type: "message", message: event }));

@@ -1,4 +1,7 @@
-/** Tests the option `links` when something fails or takes too long. */
+/**
+ * Tests the option `links` when something fails or takes too long. This file is long because each fault is read through the
+ * events and through the fetch.
+ */
 import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
 import {
   type ContainerFile,
@@ -246,6 +249,36 @@ describe("held text", () => {
     expect(textIn(out)).toBe(TEXT.slice(0, 30));
     expect(vi.getTimerCount()).toBe(0);
   });
+
+  it.each([1, 40, Infinity])(
+    "goes out before the error if the connection breaks, through the fetch with chunks of %d bytes",
+    async (size) => {
+      const whole = eventsOf(given, [30]);
+      const at = whole.findIndex(({ type }) => type === "response.output_text.delta") + 1;
+      const bytes = new TextEncoder().encode(frames(whole.slice(0, at)));
+      let sent = 0;
+      const body = new ReadableStream<Uint8Array>({
+        pull(controller) {
+          if (sent >= bytes.length) return controller.error(new Error("connection lost"));
+          controller.enqueue(bytes.subarray(sent, sent + size));
+          sent += size;
+        },
+      });
+      const headers = { "content-type": "text/event-stream" };
+      const { fetch } = upstream({ answer: () => new Response(body, { headers }), files: [A] });
+      const answer = await createFileCitationsFetch({ fetch, ...OPTIONS })(`${BASE}/responses`, {
+        method: "POST",
+        body: "{}",
+      });
+      let received = "";
+      const reading = (async () => {
+        for await (const chunk of answer.body!.pipeThrough(new TextDecoderStream())) received += chunk;
+      })();
+      await expect(reading).rejects.toThrow("connection lost");
+      expect(textIn(eventsIn(received))).toBe(TEXT.slice(0, 30));
+      expect(vi.getTimerCount()).toBe(0);
+    },
+  );
 
   it("goes out at the end of a stream without a final event", async () => {
     const whole = eventsOf(given, [30]);

@@ -112,9 +112,10 @@ export class FrameRepair {
     this.flush();
   }
 
-  /** Sends the remaining bytes unchanged. Returns whether there were any. */
-  flush(): boolean {
+  /** Sends the remaining bytes unchanged. `held` are the events that the broken stream held. Returns whether there were any. */
+  flush(held: readonly Record<string, unknown>[] = []): boolean {
     const before = this.#sentCount;
+    this.#send(this.#write(held));
     this.#send(concat([...this.#pending.map(({ bytes }) => bytes), ...this.#takePartial()]));
     this.#pending = [];
     return this.#sentCount > before;

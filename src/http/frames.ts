@@ -358,12 +358,6 @@ export class TextDeltas {
     return MENTION_BYTES[byte] === 1 || byte === LF || (!isInWord && startsScheme(chunk, at));
   }
 
-  /** Returns the JSON of a delta's text, without its quotes. Only for a delta that `isPlain` has accepted. */
-  textOf(chunk: Uint8Array, at: number): Uint8Array {
-    const start = at + this.#textAt;
-    return chunk.subarray(start, chunk.indexOf(QUOTE, start));
-  }
-
   /** Returns whether the byte after a slash shows that no root starts there. */
   #isOrdinarySlash(next: number): boolean {
     return next !== QUOTE && next !== SLASH && next !== BACKSLASH && !this.#folderLetters.has(next);

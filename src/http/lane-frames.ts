@@ -6,6 +6,7 @@ import { concat } from "./body.js";
 import { FrameRepair } from "./frame-repair.js";
 import { FrameSplitter, parseFrame } from "./frames.js";
 
+const NOTHING = new Uint8Array();
 /** The first byte of a comment. */
 const COLON = 0x3a;
 
@@ -33,6 +34,11 @@ export class LaneFrames {
     this.#longest = longest;
     this.#enqueue = enqueue;
     this.#first = this.#framesOf(lanes.latest);
+    lanes.onDrop = (lane, error) => {
+      const frames = this.#framesOf(lane);
+      this.#after([lane], NOTHING, () => frames.flush(lane.stream.break(error)));
+      this.#byLane.delete(lane);
+    };
   }
 
   /** Sends the frames that a chunk completes. Returns whether it sent any, as a promise only if it has to wait. */
@@ -57,12 +63,13 @@ export class LaneFrames {
     this.#send(concat(this.#partial.splice(0)));
   }
 
-  /** Sends all bytes that were not sent yet, unchanged. Returns whether there were any. */
-  flush(): boolean | Promise<boolean> {
+  /** Ends all repairs, and sends all bytes that were not sent yet, unchanged. Returns whether there were any. */
+  break(error: unknown): boolean | Promise<boolean> {
     const before = this.#sentCount;
+    const broken = [...this.#byLane].map(([{ stream }, frames]) => ({ frames, held: stream.break(error) }));
     const settled = this.#waiting.size > 0 ? Promise.all(this.#waiting.values()) : undefined;
     return andThen<unknown, boolean>(settled, () => {
-      for (const frames of this.#byLane.values()) frames.flush();
+      for (const { frames, held } of broken) frames.flush(held);
       this.#send(concat(this.#partial.splice(0)));
       return this.#sentCount > before;
     });

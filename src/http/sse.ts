@@ -51,8 +51,7 @@ export function repairEventStream(
   };
   // Sends the bytes that came before the upstream error. If there are such bytes, the next read fails instead of this one.
   const failUpstream = (error: unknown): void | Promise<void> => {
-    for (const { stream } of lanes.open) stream.break(error);
-    return andThen(frames.flush(), (isSent) => {
+    return andThen(frames.break(error), (isSent) => {
       if (!isSent) throw error;
       failure = { error };
     });

@@ -87,6 +87,11 @@ export class Lane {
     return this.#queue(() => takeEvent(this.stream, event, () => number));
   }
 
+  /** Ends the lane. Returns the events that it holds, unchanged, after the output for earlier events. */
+  break(error: unknown): Taken {
+    return this.#queue(() => this.stream.break(error));
+  }
+
   /** Returns the held events. They must not come after an event that may belong to this lane, so call this before sending one. */
   release(): Taken {
     return this.#queue(() => this.stream.release());
@@ -146,6 +151,9 @@ export class Lanes {
   /** Whether an unnamed lane was dropped. Its events can still arrive. */
   #hasDropped = false;
   #hasBegun = false;
+
+  /** Called with a lane that is no longer repaired, and the reason. It must send what the lane holds. */
+  onDrop: (lane: Lane, error: Error) => void = () => {};
 
   constructor(context: RepairContext) {
     this.#context = context;
@@ -327,16 +335,15 @@ export class Lanes {
 
   #limit(lanes: Map<string, Lane>): void {
     if (lanes.size <= MOST_LANES) return;
-    // Prefers a lane that holds no events, because a dropped lane loses the events that it holds.
-    const entries = [...lanes];
-    const [name, oldest] = entries.find(([, { stream }]) => !stream.isHolding) ?? entries[0]!;
+    const [[name, oldest]] = lanes as unknown as [[string, Lane]];
     lanes.delete(name);
     removeValue(this.#byItem, oldest);
     if (lanes === this.#byResponse) this.#hasDropped = true;
     this.#open.delete(oldest);
-    oldest.stream.break(
-      new Error(`more than ${MOST_LANES} responses are in progress: the oldest one is no longer repaired`),
+    const error = new Error(
+      `more than ${MOST_LANES} responses are in progress: the oldest one is no longer repaired`,
     );
+    this.onDrop(oldest, error);
   }
 }
 

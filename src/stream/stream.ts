@@ -1,11 +1,11 @@
 /** Adds the missing citations to a stream of response events. */
 
 import type { FileSource } from "../containers/listing.js";
-import { badInput, isRecord } from "../errors.js";
-import { andThen, contextOf, type RepairOptions } from "../responses/repair.js";
+import { badInput } from "../errors.js";
+import { contextOf, type RepairOptions } from "../responses/repair.js";
 import { FileCitationsError } from "../responses/report.js";
-import type { Event, Taken } from "./events.js";
 import { Lane, Lanes } from "./lanes.js";
+import { Messages, type Owners } from "./messages.js";
 
 /**
  * Adds the citations that a streamed response lacks: as `response.output_text.annotation.added` events, and in the later
@@ -171,9 +171,6 @@ async function* iterate(values: Iterable<unknown>): AsyncGenerator<unknown, void
   for await (const value of values) yield value;
 }
 
-/** The lane of a value, or all lanes that the value can belong to. Contains `undefined` if the value belongs to no lane. */
-type Owners = readonly (Lane | undefined)[];
-
 /** A queue of pending output. The order within a lane is kept. Between lanes, the output that is ready first comes first. */
 class Waiting {
   /** How many entries are in the queue: those added and not taken out yet. */
@@ -220,81 +217,4 @@ class Waiting {
     for (const lane of of) if (this.#latest.get(lane) === taken) this.#latest.delete(lane);
     return taken;
   }
-}
-
-/** Types of the `ResponsesWS` messages that report on the connection and hold no event of the API. */
-const OF_CONNECTION: ReadonlySet<unknown> = new Set([
-  "connecting",
-  "open",
-  "close",
-  "reconnecting",
-  "reconnected",
-  "raw",
-]);
-
-/** Repairs plain events and events inside `ResponsesWS` messages. The output has the form of the input. */
-class Messages {
-  readonly #lanes: Lanes;
-  /** The `ResponsesWS` message that contained each event. */
-  readonly #messageOf = new WeakMap<Event, Event>();
-  /** The latest message, which is the template for inserted events. */
-  #latest: Event | undefined;
-
-  constructor(lanes: Lanes) {
-    this.#lanes = lanes;
-  }
-
-  /** Returns whether a value is a delta of the only response and can pass without inspection. */
-  passes(value: unknown): boolean {
-    const { type, stream_id, sequence_number } = Object(value) as Event;
-    if (type !== "response.output_text.delta" || stream_id !== undefined || this.#lanes.areApart)
-      return false;
-    const { latest } = this.#lanes;
-    if (latest.stream.isHolding || latest.stream.isWatching || latest.stream.isLinking) return false;
-    if (latest.stream.isSumming) latest.stream.sum(value as Event);
-    latest.numberBefore = sequence_number;
-    return true;
-  }
-
-  /** Returns the output for a value, and the lanes of the value. The output is a promise only if it has to wait. */
-  take(value: unknown): { of: Owners; taken: unknown[] | Promise<unknown[]> } {
-    const event = this.#eventIn(value);
-    if (event) {
-      const found = this.#lanes.of(event);
-      const of = found instanceof Lane ? [found] : found;
-      const taken = found instanceof Lane ? found.take(event) : afterHeld(found, event);
-      return { of, taken: andThen(taken, (events) => this.wrap(events)) };
-    }
-    // The value is not an event of a response. It must not overtake held events.
-    if (this.#lanes.areApart) return { of: [undefined], taken: [value] };
-    const held = this.#lanes.latest.stream.release();
-    return { of: [undefined], taken: andThen(held, (events) => [...this.wrap(events), value]) };
-  }
-
-  wrap(events: readonly Event[]): unknown[] {
-    const latest = this.#latest;
-    if (!latest) return events as unknown[];
-    return events.map((event) => this.#messageOf.get(event) ?? { ...latest, message: event });
-  }
-
-  #eventIn(value: unknown): Event | undefined {
-    if (!isRecord(value)) return undefined;
-    const { type, message } = value;
-    if (type === "message" && isRecord(message) && typeof message.type === "string") {
-      this.#messageOf.set(message, value);
-      this.#latest = value;
-      return message;
-    }
-    // On a ResponsesWS, the API's errors come inside messages, so a plain `error` is about the connection. In other streams, the
-    // API's error is a plain event, and its `error` is not an Error object.
-    const isSocketError = type === "error" && (this.#latest !== undefined || value.error instanceof Error);
-    return OF_CONNECTION.has(type) || isSocketError ? undefined : value;
-  }
-}
-
-/** Returns an event that can belong to several lanes, after the events that these lanes hold. */
-function afterHeld(lanes: readonly Lane[], event: Event): Taken {
-  const held = lanes.filter(({ stream }) => stream.isHolding).map((lane) => lane.release());
-  if (held.length === 0) return [event];
-  return Promise.all(held).then((events) => [...events.flat(), event]);
 }

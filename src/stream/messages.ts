@@ -1,0 +1,101 @@
+/** Reads the events in the messages of the SDK's `ResponsesWS`, and gives the repaired events the same form. */
+import { isRecord } from "../errors.js";
+import { andThen } from "../responses/repair.js";
+import type { Event, Taken } from "./events.js";
+import { Lane, type Lanes } from "./lanes.js";
+
+/** The lane of a value, or all lanes that the value can belong to. Contains `undefined` if the value belongs to no lane. */
+export type Owners = readonly (Lane | undefined)[];
+
+/** Types of the `ResponsesWS` messages that report on the connection and hold no event of the API. */
+const OF_CONNECTION: ReadonlySet<unknown> = new Set([
+  "connecting",
+  "open",
+  "close",
+  "reconnecting",
+  "reconnected",
+  "raw",
+]);
+
+/** Repairs plain events and events inside `ResponsesWS` messages. The output has the form of the input. */
+export class Messages {
+  readonly #lanes: Lanes;
+  /** The `ResponsesWS` message that contained each event. */
+  readonly #messageOf = new WeakMap<Event, Event>();
+  /** The latest message, which is the template for inserted events. */
+  #latest: Event | undefined;
+
+  /** The events that dropped lanes held. They are sent before the next event. */
+  readonly #dropped: { lane: Lane; held: Taken }[] = [];
+
+  constructor(lanes: Lanes) {
+    this.#lanes = lanes;
+    lanes.onDrop = (lane, error) => void this.#dropped.push({ lane, held: lane.break(error) });
+  }
+
+  /** Returns whether a value is a delta of the only response and can pass without inspection. */
+  passes(value: unknown): boolean {
+    const { type, stream_id, sequence_number } = Object(value) as Event;
+    if (type !== "response.output_text.delta" || stream_id !== undefined || this.#lanes.areApart)
+      return false;
+    const { latest } = this.#lanes;
+    if (latest.stream.isHolding || latest.stream.isWatching || latest.stream.isLinking) return false;
+    if (latest.stream.isSumming) latest.stream.sum(value as Event);
+    latest.numberBefore = sequence_number;
+    return true;
+  }
+
+  /** Returns the output for a value, and the lanes of the value. The output is a promise only if it has to wait. */
+  take(value: unknown): { of: Owners; taken: unknown[] | Promise<unknown[]> } {
+    const event = this.#eventIn(value);
+    if (event) {
+      const found = this.#lanes.of(event);
+      const lanes = found instanceof Lane ? [found] : found;
+      const dropped = this.#dropped.splice(0);
+      const held = dropped.map((drop) => drop.held);
+      const taken = found instanceof Lane ? found.take(event) : afterHeld(found, event);
+      return {
+        of: [...dropped.map(({ lane }) => lane), ...lanes],
+        taken: andThen(inOrder([...held, taken]), (events) => this.wrap(events)),
+      };
+    }
+    // The value is not an event of a response. It must not overtake held events.
+    if (this.#lanes.areApart) return { of: [undefined], taken: [value] };
+    const held = this.#lanes.latest.stream.release();
+    return { of: [undefined], taken: andThen(held, (events) => [...this.wrap(events), value]) };
+  }
+
+  wrap(events: readonly Event[]): unknown[] {
+    const latest = this.#latest;
+    if (!latest) return events as unknown[];
+    return events.map((event) => this.#messageOf.get(event) ?? { ...latest, message: event });
+  }
+
+  #eventIn(value: unknown): Event | undefined {
+    if (!isRecord(value)) return undefined;
+    const { type, message } = value;
+    if (type === "message" && isRecord(message) && typeof message.type === "string") {
+      this.#messageOf.set(message, value);
+      this.#latest = value;
+      return message;
+    }
+    // On a ResponsesWS, the API's errors come inside messages, so a plain `error` is about the connection. In other streams, the
+    // API's error is a plain event, and its `error` is not an Error object.
+    const isSocketError = type === "error" && (this.#latest !== undefined || value.error instanceof Error);
+    return OF_CONNECTION.has(type) || isSocketError ? undefined : value;
+  }
+}
+
+/** Joins the outputs of several lanes in this order. */
+function inOrder(outputs: readonly Taken[]): Taken {
+  const [only] = outputs;
+  if (outputs.length === 1) return only!;
+  return Promise.all(outputs).then((all) => all.flat());
+}
+
+/** Returns an event that can belong to several lanes, after the events that these lanes hold. */
+function afterHeld(lanes: readonly Lane[], event: Event): Taken {
+  const held = lanes.filter(({ stream }) => stream.isHolding).map((lane) => lane.release());
+  if (held.length === 0) return [event];
+  return Promise.all(held).then((events) => [...events.flat(), event]);
+}
