@@ -60,7 +60,7 @@ class NameStarts {
   readonly #text: string;
   readonly #lengths: readonly number[];
   readonly #reach: number;
-  /** The offset after the dot of the previous call. If a call tries every offset, it starts here. */
+  /** All offsets before this one were returned, so that no offset is tried for each of many dots. */
   #triedTo = 0;
   /** The offset of the next character that matches {@link SPECIAL}. */
   #special = -1;
@@ -79,14 +79,19 @@ class NameStarts {
       SPECIAL.lastIndex = first;
       this.#special = SPECIAL.test(this.#text) ? SPECIAL.lastIndex - 1 : this.#text.length;
     }
-    const start = Math.max(first, this.#triedTo);
-    this.#triedTo = dot + 1;
-    // If no character is encoded, the lengths of the known names give the few offsets to try.
     const starts =
       this.#special < end
-        ? Array.from({ length: Math.max(0, dot - start) }, (_, at) => start + at)
-        : this.#lengths.map((length) => end - length).filter((at) => at >= first);
+        ? this.#all(first, dot)
+        : // No character is encoded, so the lengths of the known names give the few offsets to try.
+          this.#lengths.map((length) => end - length).filter((at) => at >= first);
     return starts.filter((at) => !isWordCharacter(this.#text, at - 1) || this.#text[at - 2] === "\\");
+  }
+
+  /** Returns all offsets from `first` up to `dot` that were not returned before. */
+  #all(first: number, dot: number): number[] {
+    const start = Math.max(first, this.#triedTo);
+    this.#triedTo = dot + 1;
+    return Array.from({ length: Math.max(0, dot - start) }, (_, at) => start + at);
   }
 }
 

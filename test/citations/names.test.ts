@@ -302,3 +302,13 @@ describeShared("the shared cases", () => {
 function sorted(values: readonly unknown[]): unknown[] {
   return values.map((value) => Object.entries(value as object).sort(([a], [b]) => (a < b ? -1 : 1)));
 }
+
+test.each([
+  "Saved as Budget.xlsx – Übersicht.csv today.",
+  "Saved as Budget.xlsx – &Uuml;bersicht.csv today.",
+  "Saved as `Budget.xlsx – U\u0308bersicht.csv`.",
+])("a name that contains the extension of another file is found whole: %s", (text) => {
+  const files = ["Budget.xlsx – Übersicht.csv", "other.xlsx"].map((name) => file(name));
+  const { citations } = resolveFileCitations(text, files);
+  expect(citations.map(({ annotation }) => annotation.filename)).toEqual(["Budget.xlsx – Übersicht.csv"]);
+});
