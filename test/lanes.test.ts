@@ -434,7 +434,7 @@ describe("messages of the SDK's socket", () => {
   });
 });
 
-describe("inconsistent events: the texts stay unchanged, and the report says why", () => {
+describe("inconsistent events", () => {
   const events = () => eventsOf("a", inContainer("a"));
   const at = (type: string, given: StreamEvent[]) => given.findIndex((event) => event.type === type);
 
@@ -453,14 +453,14 @@ describe("inconsistent events: the texts stay unchanged, and the report says why
       },
       /the events are out of order/,
     ],
-  ])("%s", async (_, change, error) => {
+  ])("stay unchanged, and the report says why: %s", async (_, change, error) => {
     const given = change(events());
     const { out, reports } = await repaired(given, listOf(files));
     expect(out).toEqual(given);
     expect(reports[0]!.error!.message).toMatch(error);
   });
 
-  it("two items with one id", async () => {
+  it("two items with one id: the response stays unchanged, and the report says why", async () => {
     const output = [call(`df.to_csv('${PATH}')`, "cntr_a"), message(`At ${PATH}`), message(`Again ${PATH}`)];
     const given = { ...response([]), output };
     const { response: unchanged, report: told } = await repairResponse(given, listOf(files));
@@ -583,7 +583,7 @@ describe("a lane that was never opened", () => {
   });
 });
 
-describe("events out of order stay unchanged, and a report says why", () => {
+describe("events out of order", () => {
   const at = (given: StreamEvent[], is: (event: StreamEvent) => boolean) => given.findIndex(is);
   type Order = [string, (given: StreamEvent[]) => [from: number, to: number]];
   const orders: Order[] = [
@@ -605,7 +605,7 @@ describe("events out of order stay unchanged, and a report says why", () => {
     ),
   );
 
-  it.each(cases)("%s, %s", async (_, __, given) => {
+  it.each(cases)("stay unchanged: %s, %s", async (_, __, given) => {
     const { out, reports } = await repaired(given, listOf(files));
     expect(out).toEqual(given);
     expect(reports[0]).toMatchObject({ outcome: "failed", citations: [] });

@@ -244,19 +244,19 @@ describe.each(Object.entries(FAULTS))("a file, or a response: %s", (_, fault) =>
     };
     const handler = createWebhookHandler(client, { onResponse: () => {} });
     const delivery = deliveryOf({ type: "response.completed", data: { id: "resp_1" } });
-    const delivered = async () => {
-      const answer = await handler(new Request("https://app.example/webhook", delivery));
+    const delivered = async (request: typeof delivery) => {
+      const answer = await handler(new Request("https://app.example/webhook", request));
       return [answer.status, [...answer.headers], await answer.text()];
     };
     const forged = { ...delivery, headers: { ...delivery.headers, "webhook-signature": "v1,AAAA" } };
     const outcomes = [
       await outcomeOf(answered()),
-      await outcomeOf(delivered()),
-      await outcomeOf(handler(new Request("https://app.example/webhook", forged))),
+      await outcomeOf(delivered(delivery)),
+      await outcomeOf(delivered(forged)),
     ];
     clearTimeout(timer);
     // The route's response must not contain headers of the API's response.
-    expectNoSecret(outcomes.slice(0, 2), printed);
+    expectNoSecret(outcomes, printed);
   });
 
   it("saveFiles: the errors of files that failed", async () => {

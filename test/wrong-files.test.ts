@@ -431,12 +431,14 @@ describe("with a late list", () => {
   it.each([
     ["an upload", { path: "/mnt/data/0123456789abcdef0123456789abcdef-report.csv", source: "user" }],
     ["another case", { path: "/mnt/data/Report.csv" }],
-    ["another dash", { path: "/mnt/data/report.CSV" }],
+    ["an extension in another case", { path: "/mnt/data/report.CSV" }],
     ["another folder", { path: "/mnt/data/q2/report.csv" }],
-  ])("%s of the path that the code writes is not cited", async (_, more) => {
+    ["another dash", { path: "/mnt/data/q3\u2011report.csv" }, "/mnt/data/q3-report.csv"],
+  ])("%s of the path that the code writes is not cited", async (_, more, path = "/mnt/data/report.csv") => {
+    const answer = [call(`df.to_csv('${path}')`), message(`[Report](sandbox:${path})`)];
     for (const created_at of [OLD, 1_760_000_100]) {
       const alike = file("", { id: "alike", created_at, ...more });
-      expect(await citedOf(output("df.to_csv('/mnt/data/report.csv')"), { cntr_1: [[alike]] })).toEqual([]);
+      expect(await citedOf(answer, { cntr_1: [[alike]] })).toEqual([]);
     }
   });
 });

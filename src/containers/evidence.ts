@@ -186,7 +186,7 @@ export class Evidence {
     this.#unspelledCount = log.unspelledWrites.size;
   }
 
-  /** True if there is no call. */
+  /** True if no call has code, commands or output. */
   get isEmpty(): boolean {
     return this.#count === 0;
   }
