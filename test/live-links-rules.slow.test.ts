@@ -3,6 +3,7 @@ import fc from "fast-check";
 import { afterEach, describe, expect, it, vi } from "vitest";
 import {
   type ContainerFile,
+  createFileCitationsFetch,
   type RepairOptions,
   repairResponseStream,
   replaceFileLinks,
@@ -21,7 +22,8 @@ import {
   textIn,
   toUrl,
 } from "./linking.js";
-import type { StreamEvent } from "./upstream.js";
+import { expectValid, ownSchema, sharedSchema } from "./schemas.js";
+import { frames, type StreamEvent, sse, upstream } from "./upstream.js";
 
 const RUNS = { numRuns: Number(process.env.LINK_RUNS ?? 150) };
 const DELTA = "response.output_text.delta";
@@ -199,6 +201,21 @@ describe("events", () => {
     await fc.assert(property, RUNS);
   });
 
+  it("stay valid against the schemas, and the message is valid as input of the next request", async () => {
+    const property = fc.asyncProperty(anyGiven, cutsOf, async (given, cuts) => {
+      const input = eventsOf(given, cutsIn(given.text, cuts));
+      const options = { ...OPTIONS, links: { toUrl, onMissing: () => "GONE" } };
+      const output: StreamEvent[] = [];
+      for await (const event of repairResponseStream(input, listOf(given.files), options)) output.push(event);
+      const { item } = output.findLast(({ type }) => type === "response.output_item.done")!;
+      const changed = output.filter((event) => !input.includes(event));
+      for (const event of changed) expectValid("ResponseStreamEvent", event);
+      ownSchema.expectValid("ResponseInputItem", item);
+      sharedSchema?.expectValid("InputItem", item);
+    });
+    await fc.assert(property, RUNS);
+  });
+
   it("that are deltas stay the same objects without the option links", async () => {
     const property = fc.asyncProperty(anyGiven, anyCuts, async (given, cuts) => {
       const { input, output } = await repaired(given, cuts, { links: undefined });
@@ -210,6 +227,22 @@ describe("events", () => {
     });
     await fc.assert(property, RUNS);
   });
+});
+
+it("the bytes of a stream are the same without the option links as from the API, if nothing is missing", async () => {
+  const property = fc.asyncProperty(
+    anyGiven,
+    cutsOf,
+    fc.integer({ min: 1, max: 400 }),
+    async (given, cuts, size) => {
+      const sent = frames(eventsOf({ ...given, files: [] }, cutsIn(given.text, cuts)));
+      const { fetch } = upstream({ answer: () => sse(sent, size), files: [] });
+      const repairing = createFileCitationsFetch({ fetch, retries: 0 });
+      const answer = await repairing("https://api.openai.com/v1/responses", { method: "POST", body: "{}" });
+      expect(await answer.text()).toBe(sent);
+    },
+  );
+  await fc.assert(property, RUNS);
 });
 
 it("a URL is written as replaceFileLinks writes it, so that it cannot break out of its place", async () => {
