@@ -100,9 +100,9 @@ function ownValue(object: unknown, name: string): unknown {
 }
 
 /**
- * Compares a client with its copy and returns the first property that the copy lacks, such as `responses.create`. Also copies
- * values that the copy's constructor did not get, from the client and from its resources: PostHog's subclass keeps its
- * `posthog` option in several places, and `withOptions` does not pass that option on.
+ * Copies to `copy` the values that its constructor did not get. The values come from the client and from its resources. For
+ * example, PostHog's subclass keeps its `posthog` option in several places, and `withOptions` does not pass the option on. Returns
+ * the first property that cannot be copied or that a tracing wrapper has replaced, such as `responses.create`.
  */
 function findLoss(client: object, copy: object, resource = client, copied = copy): string | undefined {
   for (const key of Reflect.ownKeys(resource)) {

@@ -32,7 +32,7 @@ export interface ContainerFileCitation {
   start_index: number;
 }
 
-/** Any annotation of an `output_text` part. If an annotation of any type covers a text, no second one is added to that text. */
+/** An annotation of an `output_text` part, of any type. If an annotation already covers a mention, no citation is added for it. */
 export interface Annotation {
   type: string;
   start_index?: number | null | undefined;
@@ -84,7 +84,7 @@ export interface UnresolvedMention {
   candidates?: ContainerFile[];
 }
 
-/** The part of a response that contains a citation or a mention. */
+/** The position of the part that contains a citation or a mention. */
 export interface PartPosition {
   /** The item's index in `response.output`. */
   outputIndex: number;

@@ -36,8 +36,8 @@ async function read(given: Given, options: RepairOptions): Promise<string> {
 }
 
 /**
- * Repairs a plain answer through the fetch. Returns the citations, the unresolved mentions with their reasons, the outcome and
- * the number of list requests.
+ * Repairs a plain response with `createFileCitationsFetch`. Returns the citations, the unresolved mentions with their reasons, the
+ * outcome and the number of list requests.
  */
 async function fetched(given: Given) {
   const reports: Report[] = [];

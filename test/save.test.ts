@@ -144,7 +144,7 @@ it("decodes valid data: URLs and fails for invalid ones", async () => {
   for (const [at, [url, content]] of urls.entries()) {
     expect(kept.get(`ci_1-${at + 1}.png`)?.toString(), url).toBe(content);
   }
-  // The invalid URLs fail without a retry, because a retry would read the same response.
+  // The invalid URLs fail without a retry: their bytes are in the URL itself, so a retry would read the same bytes.
   expect(failed).toHaveLength(3);
   const bad = { type: "image_generation_call", id: "ig_1", status: "completed", result: "$no base64$" };
   expect(

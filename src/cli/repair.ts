@@ -202,7 +202,7 @@ async function remainingOf(
   }
 }
 
-/** Saves the first milestone at once, and each later one at least a second after the one before it. */
+/** Returns callbacks that save at most one milestone a second. The first one is due at once. */
 function everySecond(
   save: (milestone: Milestone) => Promise<void>,
 ): Pick<NonNullable<RunOptions["milestones"]>, "isDue" | "save"> {

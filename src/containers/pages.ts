@@ -65,7 +65,7 @@ export function pagesOfClient(
       // A redirect may lead to another origin, which must not get the credentials.
       fetchOptions: { redirect: "manual" },
     });
-    // The raw response is parsed here, as the SDK turns a body that is not a list into an empty list.
+    // The raw response is parsed here, because the SDK would turn a body that is not a list into an empty list.
     const { asResponse } = page as { asResponse?: () => Promise<Response> };
     return asResponse ? (await asResponse.call(page)).json() : page;
   });

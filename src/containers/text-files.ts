@@ -195,7 +195,10 @@ class FileSearch {
     return !this.#part.turn && this.#resolve(() => true, annotations).citations.length > 0;
   }
 
-  /** Returns whether the text still lacks a file that this group can have. */
+  /**
+   * Returns whether the lists of a group are needed: a mention has no file yet, an earlier pass over this text used the lists, or a
+   * name without a path may be a file of this group.
+   */
   #needs({ kind, containers }: ContainerGroup): boolean {
     const { unresolved, annotations } = this.#resolution!;
     if (unresolved.some(isNotFound) || containers.some((id) => this.#part.asked.includes(id))) return true;
@@ -401,7 +404,7 @@ class FileSearch {
     const { turn, scope, lifetime } = this.#part;
     if (!turn) return false;
     if (!scope.hasCall) {
-      // A text before the calls announces a file that they will write, by its exact path. So no similar file is meant.
+      // A text before the calls names the exact path of a file that a later call will write. So it means no file with a similar path.
       const isAnnouncement = scope.later.length > 0 || !turn.isEmpty;
       const { history } = this.#recovery.candidates;
       return !isAnnouncement && ![written, literal].some((path) => history.namesPath(path));

@@ -23,8 +23,8 @@ const PART = /^\.([\da-f]{16})-(\d{1,10})-[\da-f]{8}(?:-[\da-f]{4}){3}-[\da-f]{1
 const host = createHash("sha256").update(hostname()).digest("hex").slice(0, 16);
 
 /**
- * Writes a stream into a part file and calls `place` with the path of the complete file. `place` must give the file its final
- * name.
+ * Writes a stream to a part file. When all bytes are written, calls `place` with the part file's path. `place` must give the file
+ * its final name.
  */
 export type WritePart = <Result>(
   stream: ReadableStream<Uint8Array>,

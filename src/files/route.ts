@@ -257,7 +257,8 @@ function checkDots(owner: "container" | "file", id: unknown): void {
 }
 
 /**
- * Returns the headers that ask the API for the range of a request. Returns no headers unless the request asks for a single range.
+ * Returns the `Range` and `If-Range` headers to send to the API. Returns no headers for a HEAD request, or if the request does not
+ * ask for exactly one range.
  */
 function rangeHeaders({ method, headers }: Request): Record<string, string> {
   const range = method === "HEAD" ? undefined : singleRange(headers);

@@ -80,8 +80,8 @@ export async function verified(
 }
 
 /**
- * Returns the text that the link with a token replaced. Returns `undefined` if none of the keys signed the token, or if the token
- * does not contain the text. Accepts tokens that have expired.
+ * Returns the model's own text, in whose place a link was written. Reads it from the link's token, even if the token has expired.
+ * Returns `undefined` if none of the keys signed the token, or if the token does not contain the text.
  */
 export async function replacedBy(
   token: string,

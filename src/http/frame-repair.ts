@@ -26,7 +26,7 @@ const WATCHED_AFTER = 4;
 
 const NOTHING = new Uint8Array();
 
-/** A frame as an offset range of its chunk. Nearly all frames need no array of their own. */
+/** A frame, as a range of offsets in its chunk. This avoids copying the bytes of nearly every frame. */
 interface Piece {
   chunk: Uint8Array;
   start: number;

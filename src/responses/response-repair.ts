@@ -152,8 +152,8 @@ export class ResponseRepair {
   }
 
   /**
-   * Records that an event could not be assigned to one of several responses. Until the final event, no text is decided
-   * while an item before it is unknown.
+   * Records that an event could not be assigned to one of several responses. From then on, a text whose item or whose earlier
+   * items may have been missed gets its citations only with the final event.
    */
   noteMissed(): void {
     this.#missed ??= new Error("an event could not be assigned to one of several responses");

@@ -34,12 +34,12 @@ export class StreamLinks {
   }
 
   /**
-   * Whether no text is held and no link is open. If so, a delta that cannot belong to a mention can be sent at once. False until
+   * Whether no text is held and no link is open. If so, a delta that cannot belong to a mention can be sent unread. False until
    * the first delta of an item was taken, because the lists are requested at that delta.
    */
   isIdle = false;
 
-  /** Records text that was sent at once, because it cannot belong to a mention. `event` is the first delta of this text. */
+  /** Records text that was sent unread, because it cannot belong to a mention. `event` is the first delta of this text. */
   passText(event: Event, text: string): void {
     const position = positionOf(event);
     if (!position) return;

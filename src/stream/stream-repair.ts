@@ -93,8 +93,8 @@ export class StreamRepair {
   }
 
   /**
-   * Whether the end events of a message are held until the event after the message, which shows whether the message was the last
-   * one. While events are held, every event must go through `take`, to keep the order.
+   * True while events are held: annotation events, or the end events of a message. End events wait for the next event, because it
+   * shows whether this message is the last one. While events are held, every event must go through `take`, to keep the order.
    */
   get isHolding(): boolean {
     return this.#isHeld || this.#links?.isHoldingEvents === true;
@@ -116,7 +116,7 @@ export class StreamRepair {
     return this.#links?.isIdle === true;
   }
 
-  /** Records the text of deltas that were sent at once. `event` is the first of them. */
+  /** Records the text of deltas that were sent without being held. `event` is the first of these deltas. */
   passText(event: Event, text: string): void {
     this.#links?.passText(event, text);
   }
@@ -191,7 +191,10 @@ export class StreamRepair {
     this.#repair.noteError(error);
   }
 
-  /** Records that an event of a response may be missing. The response is in progress, or it begins after the one in progress. */
+  /**
+   * Records that an event may be missing from the response `responseId`: the response in progress, or one that has not begun. If
+   * it has not begun, this is recorded again when it begins.
+   */
   noteMissed(responseId: string): void {
     this.#missedIn = responseId;
     this.#repair.noteMissed();

@@ -8,7 +8,7 @@ import type { Range } from "../ranges.js";
 const NONE: readonly Range[] = [];
 
 export class WindowMarkup extends LinkMarkup {
-  /** Always empty: indented text in a window belongs to a list that starts before the window. */
+  /** Always empty: indented text in a window is no code. It belongs to a list that starts before the window. */
   override get codeBlocks(): readonly Range[] {
     return NONE;
   }

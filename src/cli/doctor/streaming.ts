@@ -86,7 +86,7 @@ function isInTime(events: readonly Event[]): boolean {
   return at >= 0 && at < end;
 }
 
-/** Returns the finding, and says in it at which point of the stream the list was requested. */
+/** Returns the finding. Its message says when in the stream the list was requested, or that no list was needed. */
 function withList(seen: string, origin: "api" | "recovered", exchanges: readonly Exchange[]): Finding {
   const [stream, ...others] = exchanges;
   const list = others.find(({ method, url }) => method === "GET" && url.includes("/containers/"));
