@@ -3,11 +3,12 @@
  * This file is long because all kinds of evidence come from one reading of a call.
  */
 
+import { canStart } from "../citations/boundaries.js";
 import { endOfCompound } from "../citations/compounds.js";
 import { extensionOf, nameOf } from "../citations/file-index.js";
-import { literal } from "../citations/spelling.js";
+import { decode, fold, literal } from "../citations/spelling.js";
 import type { CallTexts } from "./call-texts.js";
-import { fileNamesIn, IN_LINE, IN_QUOTES, type IsFileName } from "./file-names.js";
+import { fileNamesIn, IN_LINE, IN_QUOTES, type IsFileName, type Word } from "./file-names.js";
 import {
   commandWritesUnspelled,
   foldersOf,
@@ -48,9 +49,10 @@ export class EvidenceLog {
    */
   readonly spacedNames = new Map<string, number>();
   readonly pathsByName = new Map<string, Map<string, number>>();
-  /** All words in the calls and outputs that look like file names. */
-  readonly words = new Map<string, number>();
-  readonly wordLengths = new Set<number>();
+  /** All words in the calls and outputs that look like file names, by their folded form. */
+  readonly words = new Map<string, { name: string; first: number }>();
+  /** The lengths of the keys of `words`, longest first. */
+  readonly wordLengths: number[] = [];
   /** The names at places where a file name is expected, such as in quotes. */
   readonly names = new Map<string, FirstCalls>();
   /** The places where calls may have written files whose paths they do not spell. The numbers give the order of the places. */
@@ -103,8 +105,7 @@ export class EvidenceLog {
   #read(text: string, place: Place, isFileName: IsFileName, isCalled: boolean): void {
     for (const { start, name } of fileNamesIn(text)) {
       const end = start + name.length;
-      note(this.words, name, this.count);
-      this.wordLengths.add(name.length);
+      this.#noteWord(name);
       if (isFileName(text, start, end)) noteAt(this.names, name, place, this.count);
       const compoundEnd = endOfCompound(text, end);
       if (compoundEnd > end && isFileName(text, start, compoundEnd))
@@ -116,6 +117,15 @@ export class EvidenceLog {
       const root = this.#roots.find((candidate) => text.endsWith(`${candidate}/`, end));
       if (root !== undefined) this.#readPath(text, end - root.length - 1, root, place, isCalled);
     }
+  }
+
+  #noteWord(name: string): void {
+    const folded = fold(name);
+    if (this.words.has(folded)) return;
+    this.words.set(folded, { name, first: this.count });
+    const at = this.wordLengths.findIndex((length) => length <= folded.length);
+    if (at < 0) this.wordLengths.push(folded.length);
+    else if (this.wordLengths[at] !== folded.length) this.wordLengths.splice(at, 0, folded.length);
   }
 
   #noteRelative({ paths, isWritten }: RelativePath, place: Place, number: number): void {
@@ -193,18 +203,27 @@ export class Evidence {
 
   /** True if a call names a file, or may have written a file whose path it does not spell. */
   get hasFiles(): boolean {
-    const [first] = this.#log.words.values(); // the number of the first call that names a file
-    return this.#isBefore(first) || this.#unspelledCount > 0;
+    const [word] = this.#log.words.values(); // of the first call that names a file
+    return this.#isBefore(word?.first) || this.#unspelledCount > 0;
   }
 
   /**
-   * Returns whether a call contains `name` or an ending of `name` as a word. In a script without spaces, `name` can start with
-   * other words of the sentence, so an ending counts.
+   * Returns the word of a call that a word of `text` spells, and the offset where it starts. The text may escape it, or write it
+   * with other dashes, quotes or case. A quotation mark or, in a script without spaces, other words of the sentence may be
+   * attached to its start. Returns `undefined` if no call has the word.
    */
-  hasWord(name: string): boolean {
+  wordIn(text: string, { start: wordStart, name }: Word): Word | undefined {
+    const start = startOfEscaped(text, wordStart);
+    const written = text.slice(start, wordStart) + name;
+    const meant = fold(decode(written));
     const { words, wordLengths } = this.#log;
-    for (const length of wordLengths) if (this.#isBefore(words.get(name.slice(-length)))) return true;
-    return false;
+    for (const length of wordLengths) {
+      const word = words.get(meant.slice(-length));
+      if (!this.#isBefore(word?.first)) continue;
+      const at = length < meant.length ? start + startOfEnding(written, meant.slice(-length)) : start;
+      if (at === start || canStart(text, at)) return { start: at, name: word!.name };
+    }
+    return undefined;
   }
 
   /**
@@ -290,6 +309,22 @@ export class Evidence {
   #isBefore(first: number | undefined): boolean {
     return first !== undefined && first < this.#count;
   }
+}
+
+/** Returns where a word starts that has escapes before `start`, such as `my\_report.csv` or `R&amp;D.csv`. */
+function startOfEscaped(text: string, start: number): number {
+  const before = text.charAt(start - 1);
+  if (before !== "\\" && before !== ";") return start;
+  return (
+    start - /[^\s"'`/|<>*?:(),[\]{}=]{0,64}$/.exec(text.slice(Math.max(0, start - 64), start))![0].length
+  );
+}
+
+/** Returns the offset in `written` of the ending whose decoded and folded form is `ending`, or 0 if there is none. */
+function startOfEnding(written: string, ending: string): number {
+  for (let at = Math.max(0, written.length - ending.length); at < written.length; at++)
+    if (fold(decode(written.slice(at))) === ending) return at;
+  return 0;
 }
 
 /** The maximum number of names with spaces that are searched for. Each one is searched for in the whole text. */

@@ -34,15 +34,23 @@ export const IN_LINE: IsFileName = (text, start, end) => {
   return (before === "" || /[\s>=:([]/.test(before)) && USUAL_EXTENSION.test(text.slice(start, end));
 };
 
-const EXTENSION = /\.(?=[a-z0-9]{0,9}[a-z])[a-z0-9]{1,10}(?![\w(])/gi;
+/** An extension that no letter, digit or call follows. Closing emphasis or a size may follow: `_a.csv_`, `a.csv(12 KB)`. */
+const EXTENSION =
+  /\.(?=[a-z0-9]{0,9}[a-z])[a-z0-9]{1,10}(?![a-z0-9]|_{1,9}[a-z0-9]|\((?!\s?\d[\d.,]{0,9}\s?(?:[KMG]i?)?B(?:ytes)?\b))/gi;
 const NO_NAME = /[\s"'`\\/|<>*?:(),;[\]{}=]/;
 const LONGEST_NAME = 255;
+
+/** A word that looks like a file name, and the offset where it starts. */
+export interface Word {
+  start: number;
+  name: string;
+}
 
 /**
  * Yields each word in a text that looks like a file name: it has an extension and is delimited by quotes, slashes or spaces.
  * `np.float64` looks like a file name too, `math.sqrt(` does not.
  */
-export function* fileNamesIn(text: string): Generator<{ start: number; name: string }> {
+export function* fileNamesIn(text: string): Generator<Word> {
   /** The start of the word that `seen` is in. Characters before `seen` are not scanned again for the next dot. */
   let wordStart = 0;
   let seen = 0;

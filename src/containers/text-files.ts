@@ -136,7 +136,7 @@ class FileSearch {
 
   #namesInText(): { start: number; name: string }[] {
     const { text } = this.#part;
-    const words = [...fileNamesIn(text)].filter(({ name }) => this.#evidence.hasWord(name));
+    const words = [...fileNamesIn(text)].flatMap((word) => this.#evidence.wordIn(text, word) ?? []);
     return [...words.filter(({ start }) => !this.#isInSpacedName(start)), ...this.#spacedNames];
   }
 
