@@ -249,7 +249,7 @@ class TextTruth {
       (isHandedOver || meant.source === "assistant") &&
       (holders.length === 1 || this.#isOrdered) &&
       !this.#isAnnounced(path, holder) &&
-      this.#isReached(path, holder, nearer);
+      this.#isReached(path, holder, nearer, meant.createdAt < this.#turn.createdAt);
     return { meant, allowed, isDemanded, isLoose: later.length > 0 };
   }
 
@@ -265,8 +265,11 @@ class TextTruth {
     );
   }
 
-  /** Returns whether the repair requests the list of `holder` and finds no match in the nearer containers. */
-  #isReached(path: string, holder: string, nearer: readonly string[]): boolean {
+  /**
+   * Returns whether the repair requests the list of `holder` and finds no match in the nearer containers. For a file that is older
+   * than the response, any `open` in a nearer container may have written a newer version.
+   */
+  #isReached(path: string, holder: string, nearer: readonly string[], isOlder: boolean): boolean {
     const later = this.#callsBefore.length > 0 ? [] : this.#turn.calls.map(({ container }) => container);
     const asked = [...nearer, ...later, holder];
     if (!this.#isQuick || !asked.every((container) => this.#isComplete(container))) return false;
@@ -274,7 +277,11 @@ class TextTruth {
     const isRelated = nearer.some(
       (container) =>
         this.#relatives(nameOf(path)).some((file) => file.container === container) ||
-        this.#callsBefore.some((call) => call.container === container && this.#mayMean(call, path)),
+        this.#callsBefore.some(
+          (call) =>
+            call.container === container &&
+            (this.#mayMean(call, path) || (isOlder && call.code?.includes("open(") === true)),
+        ),
     );
     return this.#callsBefore.length > 0 && !isRelated;
   }
