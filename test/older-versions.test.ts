@@ -372,6 +372,49 @@ describe("several containers", () => {
   });
 });
 
+describe("a bare name, if the root has an older file of that name", () => {
+  it.each([
+    "os.chdir('/tmp')\ndf.to_csv('report.csv')",
+    "os.chdir('/mnt/data/q3/')\ndf.to_csv('report.csv')",
+    "os.makedirs('q3'); os.chdir('q3')\ndf.to_csv('report.csv')",
+    "os.chdir(out)\ndf.to_csv('report.csv')",
+    "os.chdir(Path('/tmp'))\nopen('report.csv', 'w').write(text)",
+    "df.to_csv(os.path.join(out, 'report.csv'))",
+    "df.to_csv(out / 'report.csv')",
+    "df.to_csv('/mnt/data/q3/report.csv')",
+    "print(open('/mnt/data/report.csv').read())\nos.chdir('/tmp')\ndf.to_csv('report.csv')",
+    "archive = ZipFile('/mnt/data/all.zip', 'w')\narchive.writestr('report.csv', text)",
+    "archive = ZipFile('/mnt/data/all.zip', 'w')\narchive.write(path, arcname='report.csv')",
+  ])("means no file if the code may write another one: %s", async (code) => {
+    const output = [run(code), says("I saved `report.csv`.")];
+    expect(await citedIn(output, { cntr_1: [[old("old", "report.csv")]] }, { retries: 0 })).toEqual([]);
+  });
+
+  it.each(["cd /tmp && echo a > report.csv", 'cd "$OUT" && echo a > report.csv'])(
+    "means no file if a command may write another one: %s",
+    async (command) => {
+      const shell = {
+        ...{ type: "shell_call", id: "sh_1", call_id: "call_1", status: "completed" },
+        environment: { type: "container_reference", container_id: "cntr_1" },
+        action: { commands: [command], timeout_ms: null, max_output_length: null },
+      };
+      const output = [shell, says("I saved `report.csv`.")];
+      expect(await citedIn(output, { cntr_1: [[old("old", "report.csv")]] }, { retries: 0 })).toEqual([]);
+    },
+  );
+
+  it.each([
+    "df = pd.read_csv('report.csv')",
+    "df.to_csv('report.csv')",
+    "os.chdir('/mnt/data')\ndf.to_csv('report.csv')",
+    "df.to_csv(os.path.join('/mnt/data', 'report.csv'))",
+    "df.to_csv('/mnt/data/report.csv')",
+  ])("means that file if the code names it: %s", async (code) => {
+    const output = [run(code), says("I used `report.csv`.")];
+    expect(await citedIn(output, { cntr_1: [[old("old", "report.csv")]] }, { retries: 0 })).toEqual(["old"]);
+  });
+});
+
 it("a file that was written long after the response ended is not one of its unmentioned files", async () => {
   const later = fresh("later", "x/report.pdf", { created_at: 1_760_100_000 });
   const given = response([run("open('report.pdf', 'w')"), says("Done.")], {

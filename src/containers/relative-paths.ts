@@ -24,15 +24,19 @@ const RELATIVE = /^(?!\/)[^\\{}$~:*?<>|]*$/;
  */
 const JOINED_STRING =
   /(?<=(\3([^"'`\n]{1,150})(["'`])(?:\)?\s{0,20}(,|\/)|(?<=\/.)\s{0,20}(\+)|\)\.(joinpath)\()\s{0,20}))/y;
-/** Matches a call that joins its arguments, up to the first string: `os.path.join(`, `os.path.join(folder, `. */
-const JOINING_CALL = /(?<=(?:join(?:path)?|resolve|Path)\(\s{0,20}(?:[\w.]{1,64}\s{0,20},\s{0,20})?)/y;
+/** Matches a call that joins its arguments, up to the first string: `os.path.join(`. */
+const JOINING_CALL = /(?<=(?:join(?:path)?|resolve|Path)\(\s{0,20})/y;
+/** Matches a call that joins a variable with strings, up to the first string: `os.path.join(folder, `. */
+const JOINING_VARIABLE = /(?<=(?:join(?:path)?|resolve|Path)\(\s{0,20}[\w.]{1,64}\s{0,20},\s{0,20})/y;
+/** Matches code before the name of a file in an archive: `archive.writestr('a.csv'`. That file is not in the container. */
+const IN_ARCHIVE = /(?:\bwritestr\(|\barcname\s?=)\s{0,20}$/;
 /** How many strings that are joined before a name are read. */
 const MOST_JOINED = 8;
 /** Matches a variable and the slash that joins it to a string: `out / `. */
 const JOINED_VARIABLE = /(?<=[\w)\]]\s{0,20}\/\s{0,20})/y;
 
 const WRITES =
-  /\b(?:to_\w+|save\w*|write\w*|output|dump|imwrite|export\w*|copy\w*|move)\(\s*f?["'`]?$|>\s*["']?$|\b(?:tee|touch)\s+["']?$/i;
+  /\b(?:to_\w+|save\w*|write(?!str\()\w*|output|dump|imwrite|export\w*|copy\w*|move)\(\s*f?["'`]?$|>\s*["']?$|\b(?:tee|touch)\s+["']?$/i;
 const OPENS = /\bopen\(\s*f?["'`]$/;
 const OPENED_TO_WRITE = /^[^"'`]*["'`]\s*,\s*(?:mode\s*=\s*)?["'`][wax]/;
 /** Matches a statement that writes some file. */
@@ -44,19 +48,28 @@ const COMMAND_WRITES = /\b(?:cp|mv|tee|touch|zip|tar)\s[^\n;&|]*$|>\s*["']?$/;
 /** Matches a change of the working folder: `os.chdir('/mnt/data/q3')`, `cd q3 &&`, `%cd /mnt/data/q3`. */
 const CHANGES_FOLDER =
   /(?:\bchdir\(\s{0,20}["'`]|(?:^|[\n;&|])[ \t]{0,20}%?cd[ \t]{1,20}["'`]?)([^"'`\n;&|)\s]{1,150})/g;
+/** Matches a change of the working folder that does not spell the folder: `os.chdir(out)`. */
+const CHANGES_TO_UNKNOWN = /\bchdir\(\s{0,20}[a-z_]/i;
+/** Stands for a folder that the code does not spell. No file of a container has such a path. */
+const UNKNOWN = "?";
 /** How many changes of the working folder are read. */
 const MOST_CHANGES = 8;
 /** How many working folders are used, besides the roots. Each relative path is recorded once for each folder. */
 const MOST_FOLDERS = 4;
 
-/** Returns the folders that relative paths in code or in a command can start from: the roots, and each working folder. */
+/**
+ * Returns the folders that relative paths in code or in a command can start from: the roots, and each working folder, also outside
+ * of the roots. A folder that is not spelled is {@link UNKNOWN}.
+ */
 export function foldersOf(text: string, roots: readonly string[]): readonly string[] {
   if (!/chdir|\bcd\b/.test(text)) return roots;
   const folders = [...roots];
-  for (const [, folder = ""] of [...text.matchAll(CHANGES_FOLDER)].slice(0, MOST_CHANGES)) {
-    const isBelowRoot = roots.some((root) => folder.startsWith(`${root}/`));
-    if (isBelowRoot) folders.push(folder);
+  if (CHANGES_TO_UNKNOWN.test(text)) folders.push(UNKNOWN);
+  for (const [, spelled = ""] of [...text.matchAll(CHANGES_FOLDER)].slice(0, MOST_CHANGES)) {
+    const folder = spelled.replace(/(?<=[^/])\/{1,9}$/, "");
+    if (folder.startsWith("/")) folders.push(folder);
     else if (RELATIVE.test(folder)) folders.push(...pathsBelow(folders, folder).slice(0, MOST_FOLDERS));
+    else folders.push(UNKNOWN);
   }
   return [...new Set(folders)].slice(0, roots.length + MOST_FOLDERS);
 }
@@ -76,6 +89,8 @@ export function relativePathInCode(
   const [, lead] = matchAt(STRING, text, start) ?? [];
   if (lead === undefined || !RELATIVE.test(lead)) return undefined;
   const quote = start - lead.length - 1;
+  if (IN_ARCHIVE.test(text.slice(Math.max(0, quote - 40), quote)))
+    return { paths: pathsBelow([UNKNOWN], text.slice(quote + 1, end)), isWritten: false };
   const { folders, isJoined } = foldersBefore(text, quote, roots);
   if (folders.length === 0) return undefined;
   return {
@@ -96,10 +111,12 @@ function foldersBefore(
   roots: readonly string[],
 ): { folders: readonly string[]; isJoined: boolean } {
   const { folder, from, isOperator } = joinedBefore(text, quote);
-  const isSure = isOperator || testAt(JOINING_CALL, text, from);
+  const isOfVariable = testAt(JOINING_VARIABLE, text, from) || testAt(JOINED_VARIABLE, text, from);
+  const isSure = isOperator || isOfVariable || testAt(JOINING_CALL, text, from);
   if (!folder.startsWith("/")) {
     const below = folder !== "" && isSure ? pathsBelow(roots, folder) : [];
-    return { folders: [...roots, ...below], isJoined: isOperator };
+    const unknown = isOfVariable ? pathsBelow([UNKNOWN], folder) : [];
+    return { folders: [...roots, ...below, ...unknown], isJoined: isOperator };
   }
   const isBelowRoot = roots.some((root) => `${folder}/`.startsWith(`${root}/`));
   if (isSure) return { folders: isBelowRoot ? [folder] : [], isJoined: true };

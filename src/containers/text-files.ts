@@ -493,7 +493,7 @@ class FileSearch {
 
   /**
    * Returns whether the file's name alone can mean the file: the response wrote the file, or a call names it and names no other
-   * path with this name.
+   * path with this name. A file that is older than the response is not meant if the call may have written it in another folder.
    */
   #isNameMeant(file: ContainerFile): boolean {
     const { lifetime, scope } = this.#part;
@@ -501,10 +501,16 @@ class FileSearch {
     const evidence = scope.hasCall ? this.#evidence : this.#recovery.candidates.history;
     const name = filenameOf(file);
     const written = evidence.writtenPathsTo(name);
-    if (written.length > 0 && !written.includes(file.path)) return false;
+    const isElsewhere = lifetime.isKnown
+      ? written.some((path) => path !== file.path)
+      : !written.includes(file.path);
+    if (written.length > 0 && isElsewhere) return false;
     if (evidence.namesPath(file.path)) return true;
     const isInRoot = this.#recovery.settings.roots.includes(folderOf(file.path));
-    return isInRoot && evidence.namesFile(name) && evidence.pathsTo(name).length === 0;
+    const hasOtherPath = lifetime.isKnown
+      ? evidence.namesOtherPath(name, file.path)
+      : evidence.pathsTo(name).length > 0;
+    return isInRoot && evidence.namesFile(name) && !hasOtherPath;
   }
 
   /**
