@@ -3,8 +3,8 @@
  *
  *     npm run build && node bench/import.bench.mjs
  *
- * Each import runs in a process of its own. The processes take turns, so that other work on the machine slows down all of
- * them. Prints a Markdown table of medians and fails if a ratio exceeds its limit.
+ * Each import runs in a process of its own. The two packages take turns, so that other work on the machine slows down both.
+ * Prints a Markdown table of medians. Exits with 1 if a ratio exceeds its limit.
  */
 import { execFileSync } from "node:child_process";
 import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
@@ -13,8 +13,9 @@ import { fileURLToPath } from "node:url";
 
 const RUNS = 15;
 /**
- * The aim is 0.3. The limits are loose because a busy machine adds noise. The limit for `require` is looser: this package
- * takes as long by `require` as by `import`, but `openai`, with its many small files, takes only 0.6 of its time by `import`.
+ * The limits of the ratio. The aim is 0.3. The limits are loose because a busy machine adds noise. The limit for `require` is
+ * looser: a `require` of this package takes as long as an `import`, but a `require` of `openai`, which has many small files,
+ * takes only 0.6 of the time of its `import`.
  */
 const LIMITS = { import: 0.45, require: 0.6 };
 const AIM = 0.3;
@@ -33,7 +34,7 @@ try {
       writeProgram(`${position}.${extension}`, load(path)),
     );
     const times = programs.map(() => []);
-    for (const program of programs) timeOf(program); // fills the disk cache
+    for (const program of programs) timeOf(program); // fills the cache of the disk before the measurement
     for (let run = 0; run < RUNS; run++) {
       for (const [position, program] of programs.entries()) times[position].push(timeOf(program));
     }

@@ -75,7 +75,7 @@ const responseOf = (output) => ({
   metadata: {},
 });
 
-/** Adds a citation to the last message of a response, in a copy of what contains the citation, as a repair does. */
+/** Adds a citation to the last message of a response, as a repair does: copies only the objects around the citation. */
 function cited(response) {
   const output = [...response.output];
   const message = output.at(-1);
@@ -107,7 +107,7 @@ const edit = (change) => (bytes) => {
 };
 const rewrite = (change) => (bytes) => bytesOf(change(JSON.parse(decoder.decode(bytes))));
 
-// Clients pass the body of a request as a string, so these two start and end with a string.
+// Clients pass the body of a request as a string, so both programs for requests take and return a string.
 const editOfText = (text) => {
   const before = parseObject(text);
   return editJsonText(text, before, asking(before));
@@ -170,7 +170,7 @@ let isOver = false;
 console.log(`Node ${process.version}\n\n| what | in place | parse, stringify | | limit | |`);
 console.log("|---|---|---|---|---|---|");
 for (const [what, body, inPlace, rewritten] of [...answers, ...frames, ...requests]) {
-  // JSON.stringify wrote these bodies, so both programs must return the same.
+  // JSON.stringify wrote these bodies, so both programs must return the same bytes.
   if (Buffer.compare(Buffer.from(inPlace(body)), Buffer.from(rewritten(body))) !== 0)
     throw new Error(`${what}: the results differ`);
   let count = 1;

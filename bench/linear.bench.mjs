@@ -12,7 +12,7 @@ import {
   replaceFileLinks,
 } from "../dist/index.js";
 
-/** Linear time gives a ratio of 10, quadratic 100. The limit is above 10, because the larger input is in slower memory. */
+/** Linear time gives a ratio of 10, quadratic time 100. The limit is above 10, because large inputs do not fit in fast memory. */
 const LIMIT = 35;
 const ROUNDS = 5;
 const URL = "https://api.openai.com/v1/responses/resp_1";
@@ -206,7 +206,7 @@ const shapes = [
           { type: "response.output_item.done", output_index: 2 * at, item: call(at) },
           { ...texts(1, "See b.csv and c.csv")[0], output_index: 2 * at + 1 },
         ]).flat(),
-        { retries: 0 }, // otherwise each text waits for a list that has its files
+        { retries: 0 }, // otherwise each text waits while its late list is requested again
       ),
   ],
   [
@@ -323,7 +323,7 @@ for (const [name, size, make] of shapes) {
   const small = [];
   const large = [];
   for (let round = 0; round < ROUNDS; round++) {
-    // Ten small runs read as much as one large run, so both get the same time to warm up.
+    // Ten small runs read as much as one large run, so the code is warmed up equally for both.
     for (let time = 0; time < 10; time++) small.push(await timeOf(make, size));
     large.push(await timeOf(make, 10 * size));
   }

@@ -1,7 +1,7 @@
 /**
- * Measures the option `links` in a stream: `node bench/links.bench.mjs`, after `npm run build`. Compares the CPU time with that
- * of the middleware without the option. Ratios are medians of interleaved pairs within one run. Exits with 1 if a limit is
- * exceeded.
+ * Measures the option `links`: `node bench/links.bench.mjs`, after `npm run build`. Compares the CPU time for a stream with that
+ * of the middleware without the option, as the median of interleaved rounds. Then measures how long a link is held after its
+ * last delta, and compares the time for hostile texts with that for ordinary texts. Exits with 1 if a limit is exceeded.
  */
 import { performance } from "node:perf_hooks";
 import { createFileCitationsFetch, repairResponse, repairResponseStream } from "../dist/index.js";
@@ -21,7 +21,7 @@ const toUrl = ({ file_id }) => `https://files.example.com/${file_id}`;
 /** The deltas of a link, as a model's tokens cut it. */
 const LINK = [" [", "the", " report", "](", "sandbox", ":/", "mnt", "/data", "/report", ".csv", ")"];
 
-/** Returns a `fetch` that answers requests for the container's list after `delay` milliseconds, and others by `fetch`. */
+/** Returns a `fetch` that answers list requests itself, after `delay` milliseconds, and passes all others to `fetch`. */
 function withList(fetch, delay = 0) {
   return async (input, init) => {
     if (!String(input).includes("/containers/")) return fetch(input, init);
@@ -32,7 +32,7 @@ function withList(fetch, delay = 0) {
 
 reportHead();
 
-/** Returns the deltas that put a link in the middle of the text. */
+/** Returns delta number `n` if the link in the middle of the text has it, else `undefined`. */
 const linkAt = (n) => LINK[n - DELTAS / 2];
 for (const [what, deltaAt, limit] of [
   ["no mention", undefined, 1.03],
@@ -98,7 +98,7 @@ const call = {
   container_id: "cntr_1",
 };
 
-/** Returns the time for a text that streams in deltas of four characters, in milliseconds: the fastest of two runs. */
+/** Returns the time to repair a text that streams in deltas of four characters, in milliseconds: the fastest of two runs. */
 async function timeOfStream(text) {
   const part = { type: "output_text", text, annotations: [] };
   const item = { type: "message", id: "m", role: "assistant", content: [part] };
@@ -122,7 +122,7 @@ async function timeOfStream(text) {
   return fastest;
 }
 
-/** Returns the time for a text, in milliseconds: the fastest of several runs. */
+/** Returns the time to repair a plain response with one text, in milliseconds: the fastest of four runs. */
 async function timeOf(text, links) {
   const part = { type: "output_text", text, annotations: [] };
   const output = [call, { type: "message", id: "m", role: "assistant", content: [part] }];

@@ -3,8 +3,8 @@
  * links, and a store keeps the files. This file is long because it holds both processes.
  *
  * Keeps 500 streams open for LOAD_SECONDS (60). A repairing SDK client reads them from an emulator in another process. Of ten
- * streams, one is abandoned half-way and one has a list that fails. Exits with 1 if memory grows, if a stream is
- * incomplete, or if sockets, listeners or handles are left.
+ * streams, one is abandoned half-way, and for one the list fails. Exits with 1 if memory grows, if a stream, a report or a stored
+ * file is wrong, if there is a warning, or if sockets, listeners or handles are left.
  */
 import { fork } from "node:child_process";
 import { getEventListeners, once } from "node:events";
@@ -23,9 +23,9 @@ const AT_ONCE = 500;
 const SECONDS = Number(process.env.LOAD_SECONDS ?? 60);
 const HAS_LINKS = process.env.LOAD_LINKS === "1";
 const CONTENT = "a,b\n";
-/** How many of the latest links are opened at the end. */
+/** How many links are opened at the end: the latest ones. */
 const OPENED = 100;
-/** The most heap at the end of the run, relative to the heap after a third of it. `measure` compares medians of samples. */
+/** The limit of the heap at the end of the run, relative to the heap after a third of it. Both are medians of samples. */
 const LIMIT = 1.1;
 /** The most containers that the library remembers. The benchmark fills this memory before it measures. */
 const REMEMBERED = 5000;
@@ -64,7 +64,7 @@ async function runEmulator() {
         { type: "message", text: textOf(number), chunks: 8 },
       ];
     },
-    // Slow like a model, so that streams are at different places and the machine is not the limit.
+    // As slow as a model, so that the streams are at different places and the machine is not overloaded.
     beforeEvent: () => sleep(Math.random() * 150),
     intercept({ path }) {
       const [, id] = /\/containers\/([^/]+)\/files$/.exec(path) ?? [];
@@ -155,7 +155,7 @@ function faultOf(load, kind, number, events, sent) {
   return cited === pathOf(number) && pathOf(number).endsWith(filename) ? undefined : `cites ${cited}`;
 }
 
-/** Returns what is wrong with a text that must have a link in place of its path. */
+/** Returns what is wrong with a text that must have a link in place of its path; `undefined` if it is right. */
 function faultOfLink({ links }, number, { text, annotations }, sent) {
   const [before, after] = textOf(number).split(pathOf(number));
   const start = `${before}[report-${number}.csv](`;
@@ -311,9 +311,9 @@ async function runAll(load) {
   return { seconds, rate, cpu: (user + system) / 1e6 / seconds, samples };
 }
 
-/** Returns what is left in the process: first when all streams have ended, then when the emulator has ended too. */
+/** Returns the sockets, listeners and heap after all streams have ended, and the handles after the emulator has ended too. */
 async function leftovers({ caller, emulator }) {
-  // Counts only connections in use: an idle one does not keep the process alive.
+  // `socketsHere` counts only connections in use, because an idle one does not keep the process alive.
   let sockets = socketsHere();
   for (let tries = 0; tries < 100 && sockets > 0; tries++) {
     await sleep(100);

@@ -1,6 +1,6 @@
 /**
  * Measures the speed and memory of `repair`, and the speed of `stats`: `node bench/repair.bench.mjs`, after `npm run build`.
- * Each run has its own process. Ratios are medians of interleaved rounds. Exits with 1 if a limit is exceeded.
+ * Each run has its own process. CPU ratios are medians of interleaved rounds. Exits with 1 if a limit is exceeded.
  */
 import { spawn } from "node:child_process";
 import { once } from "node:events";
@@ -15,7 +15,7 @@ const FEWER = 10_000;
 const PAIRS = 5;
 const main = new URL("../dist/cli/main.js", import.meta.url).pathname;
 const rewrite = new URL("rewrite.mjs", import.meta.url).pathname;
-/** Code that is preloaded into each process. It reports which resources the process has used when the process exits. */
+/** Code that is preloaded into each process. When the process exits, it sends the parent the resources that the process used. */
 const probe = `data:text/javascript,import fs from "node:fs";
 process.on("exit", () => fs.writeSync(3, JSON.stringify(process.resourceUsage())));`;
 
@@ -47,7 +47,7 @@ If you like, I can plot a histogram of the sums, compare it with the expected di
 experiment with loaded dice and another number of trials. Just tell me which of these you would like to see.`;
 const LINK = "sandbox:/mnt/data/roll2dice_sums_10000.csv";
 
-/** A realistic response of about 4 kB. */
+/** Returns a realistic response of about 3 kB. */
 function responseOf(n, isCited) {
   const start_index = TEXT.indexOf(LINK);
   const annotation = {

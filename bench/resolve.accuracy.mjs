@@ -5,9 +5,9 @@
  *     npm run build && node bench/resolve.accuracy.mjs [cases.json]
  *
  * A case is exact if its citations are the expected ones and no others. The first cases are the rows of
- * test/citations/table.ts. The other cases come from the given file. By default, this is a file that is not public. Exits with
- * 1 if the resolver is not exact in all cases. If the file is missing, its cases are skipped; if the environment variable CI is
- * set too, that is a failure.
+ * test/citations/table.ts. The other cases come from the given file, by default from a file that is not public. If the file is
+ * missing, its cases are skipped. Exits with 1 if the resolver is not exact in all cases, or if the file is missing and the
+ * environment variable CI is set.
  */
 import { existsSync, readFileSync } from "node:fs";
 import { fileURLToPath } from "node:url";
@@ -16,7 +16,7 @@ import { resolveFileCitations } from "../dist/index.js";
 
 const nameOf = (path) => path.slice(path.lastIndexOf("/") + 1);
 
-/** Returns a function that cites what the first group of a pattern matches, if that is the path of a file in the container. */
+/** Returns a way to find citations: cites the first group of each match of a pattern, if it is the path of a file. */
 function byPattern(pattern) {
   return ({ text, files }) =>
     [...text.matchAll(pattern)].flatMap((match) => {

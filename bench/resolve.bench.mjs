@@ -62,8 +62,8 @@ async function time(run) {
 }
 
 /**
- * Returns the median CPU time of `run` in milliseconds, and its ratio to that of `base`. Both run in turns, because the speed
- * of a shared machine changes.
+ * Returns the median CPU time of `run` in milliseconds, and its ratio to that of `base`, from the round with the median ratio.
+ * `run` and `base` take turns, because the speed of a shared machine changes.
  */
 async function compare(run, base) {
   const rounds = [];
@@ -176,7 +176,7 @@ note(
   await compare(() => resolve(different), plain),
   "plain text",
 );
-/** Each `.csv` could end the name of the first path. The resolver must not read the text again for each `.csv`. */
+/** A text in which each `.csv` could end the first path. The resolver must not read the text again for each `.csv`. */
 const afterMissing = `/mnt/data/Q3 a${fill(".csv", MB / 10)}`;
 note(
   "1 MB of `/mnt/data/Q3 a`, then `.csv`",
@@ -190,7 +190,7 @@ note(
 
 /** Returns the largest growth of the heap during `run`, in bytes. */
 function peakOf(run) {
-  run(); // compiled code stays on the heap
+  run(); // so that the compiled code is on the heap before the measurement
   globalThis.gc?.();
   const profiler = new GCProfiler();
   const before = process.memoryUsage().heapUsed;

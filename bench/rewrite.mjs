@@ -1,4 +1,5 @@
-// The simplest program for stored responses, as the baseline of repair.bench.mjs: reads, parses, stringifies and writes.
+// The simplest program that rewrites stored responses: reads, parses, stringifies and writes each line. repair.bench.mjs
+// compares `repair` with it.
 //
 //     node bench/rewrite.mjs input output
 import { createReadStream } from "node:fs";

@@ -121,7 +121,7 @@ async function runUpstream() {
   );
 }
 
-/** Headers that a proxy must not forward. */
+/** The headers that the minimal proxies do not forward, because they belong to one connection. */
 const OF_THE_CONNECTION = ["host", "connection", "keep-alive", "transfer-encoding"];
 
 function passed(headers, more = []) {
@@ -179,7 +179,7 @@ async function start(args) {
   }
 }
 
-/** Sends `count` requests over all connections. Returns the total time and each request's time, in milliseconds. */
+/** Sends `count` requests over `CONNECTIONS` connections. Returns the total time and each request's time, in milliseconds. */
 async function round({ url, agent }, { path, body, ...asked }, count) {
   const times = [];
   const start = performance.now();
@@ -206,7 +206,7 @@ function p99(times) {
   return times.toSorted((a, b) => a - b)[Math.floor(times.length * 0.99)];
 }
 
-/** Measures all proxies in short rounds, in turn, so that other load affects all alike. Does not count the warm-up rounds. */
+/** Measures the proxies in turn, in short rounds, so that other load affects all alike. The first rounds only warm up. */
 async function roundsOf(proxies, asked, count) {
   const rounds = proxies.map(() => []);
   for (let turn = -WARMING_UP; turn < ROUNDS; turn++) {

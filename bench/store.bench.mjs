@@ -1,6 +1,6 @@
 /**
  * Measures links that are served from a store: `node --expose-gc bench/store.bench.mjs`, after `npm run build`. The API is a
- * server in another process on loopback, and the store is `directoryStore`. Exits with 1 if a limit is exceeded.
+ * server in another process on loopback, and the store is `directoryStore`. Exits with 1 if the heap grows above its limit.
  */
 import { fork } from "node:child_process";
 import { once } from "node:events";
@@ -16,7 +16,7 @@ import { directory, directoryStore } from "../dist/node.js";
 const MB = 2 ** 20;
 const SECRET = "a secret that is long enough to sign with";
 const COPIES = 500;
-/** How much the heap may grow while files are copied. */
+/** How much the heap may grow while files are copied into the store. */
 const LIMIT_MB = 50;
 
 /** Serves files whose ids end with their sizes. */
@@ -39,7 +39,7 @@ const fileOf = (at, size) => ({
 async function timeToFirstByte(handlers, url) {
   const times = handlers.map(() => []);
   for (let count = 0; count < 120; count++) {
-    // Each handler comes first in half of the rounds, because the first one leaves work behind that slows down the second.
+    // Each handler comes first in half of the rounds: the handler that runs first can slow down the other one.
     const order = [...handlers.entries()];
     if (count % 2 === 1) order.reverse();
     for (const [at, handler] of order) {

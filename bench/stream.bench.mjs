@@ -1,6 +1,7 @@
 /**
- * Measures the cost of the middleware for a stream: `node --expose-gc bench/stream.bench.mjs`, after `npm run build`.
- * Ratios are medians of interleaved pairs within one run. Exits with 1 if a limit is exceeded.
+ * Measures the cost of the middleware for a stream: `node --expose-gc bench/stream.bench.mjs`, after `npm run build`. Measures
+ * CPU time, the delay at the end of the stream, and memory, each compared with a stream without the middleware. CPU ratios are
+ * medians of interleaved rounds. Exits with 1 if a limit is exceeded.
  */
 import { performance } from "node:perf_hooks";
 import { createFileCitationsFetch } from "../dist/index.js";
@@ -78,7 +79,7 @@ reportHead();
         .replace('"delta":" the"', '"delta":" /mnt/data/a.csv"'),
     );
   });
-  // Measures from the end of the text in the upstream to the end of the repaired stream.
+  // `timeOf` measures from here, when the upstream sends the end of the text, to the end of the stream.
   let textEnded = 0;
   const slow = async (input) => {
     if (String(input).includes("/containers/")) {
@@ -103,7 +104,7 @@ reportHead();
   const later = [];
   for (let pair = 0; pair < 19; pair++)
     later.push((await timeOf(createFileCitationsFetch({ fetch: slow }))) - (await timeOf(bare(slow))));
-  // In the first pairs, Node.js still compiles the code.
+  // The first ten pairs do not count, because Node.js still compiles the code.
   const compiled = median(later.slice(10));
   report("a list of 200 ms while the text goes on: the end comes later by", compiled, 10, "ms");
 }

@@ -8,7 +8,7 @@ const encoder = new TextEncoder();
 
 const WORDS = [" the", " quick", " brown", " fox", ",", " and/or", " a", " lazy", " dog", ".", "\n"];
 
-/** Returns the frames of a stream: a call, then a text that mentions no file. `deltaAt(n)` can return another delta `n`. */
+/** Returns the frames of a stream: a call, then a text without a mention. `deltaAt(n)` can return another text for delta `n`. */
 export function framesOf(deltas, deltaAt = () => undefined) {
   const frames = [];
   let sequence_number = 0;
@@ -129,8 +129,8 @@ export function median(values) {
 }
 
 /**
- * Returns the median CPU times of `ours` and `theirs` in milliseconds, and the median of their ratio. Each round runs theirs,
- * ours, ours, theirs, so that a machine that becomes slower or faster affects both alike.
+ * Returns the median CPU times of `ours` and `theirs` in milliseconds, and the median of their ratio. Each round runs `theirs`,
+ * `ours` twice, and `theirs` again, so that a machine that becomes slower or faster affects both alike.
  */
 export async function ratioOf(ours, theirs, rounds) {
   const times = [];
@@ -153,7 +153,7 @@ export function reportHead() {
   console.log("| what | measured | limit | |\n|---|---|---|---|");
 }
 
-/** Prints a row of the table. The process will exit with 1 if the limit is exceeded. */
+/** Prints a row of the table. If the limit is exceeded, the process will exit with 1. */
 export function report(what, measured, limit, unit = "×") {
   const isOver = measured > limit;
   if (isOver) process.exitCode = 1;

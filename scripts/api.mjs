@@ -43,7 +43,7 @@ function endOf(lines, at, isLast) {
   return end + 1;
 }
 
-/** Adds a declaration. The code of a later overload is added to the first overload, which has the comment. */
+/** Adds a declaration. If it is a further overload, adds its code to the first overload, which has the comment. */
 function addDeclaration(found, declaration) {
   const code = declaration.code.replace(/^export (?:declare )?/, "");
   const first = found.get(declaration.name);
@@ -53,7 +53,7 @@ function addDeclaration(found, declaration) {
   );
 }
 
-/** Returns everything that a module exports: its own declarations, then its re-exports. */
+/** Returns all declarations that a module exports: its own, then those that it re-exports. */
 function publicNames(path) {
   const own = declarationsIn(path);
   const reexported = [];
@@ -112,7 +112,7 @@ function renderName({ name, code, comment }) {
     .join("\n\n");
 }
 
-/** Formats declarations as biome formats the repository. Formats all of them in one run, with marks between, to be faster. */
+/** Formats declarations with biome. One run for all of them, with marks between them, is faster than many runs. */
 function formatted(declarations) {
   const mark = (at) => `//@ ${at}\n`;
   const input = declarations.map(({ code }, at) => mark(at) + code).join("\n");

@@ -17,8 +17,9 @@ const PEERS = Object.keys(peerDependencies);
 const COMMANDS = Object.values(bin);
 const ENTRIES = Object.values(exports).flatMap((target) => target.import?.default ?? []);
 /**
- * The chunks that entries share. There are few, because each file costs import time. `resolveFileCitations` has its own chunk,
- * so that a bundler can leave out the others. `directory` imports modules of Node.js, so no other entry may need its chunk.
+ * The chunks that entries share. There are few, because each file costs import time. The code of `resolveFileCitations` has its
+ * own chunk, so that a bundler can leave out the other chunks. `directory` imports modules of Node.js, so no other entry may need
+ * its chunk.
  */
 const CHUNKS = [
   { name: "errors", test: /src\/(errors|once)\.ts$/, priority: 3 },
@@ -30,13 +31,13 @@ const CHUNKS = [
 /** Matches `from "./x.js"`, `import "./x.js"` and `import("./x.js")`, up to the closing quote. */
 const RELATIVE_IMPORT = /(\b(?:from|import)\s*\(?\s*"\.{1,2}\/[^"]+)\.js"/g;
 
-/** Matches an import that a bundled CommonJS package leaves behind. Nothing uses it, and files for browsers must not have it. */
+/** Matches an unused import that the bundler leaves in some files. A file for browsers must not import a module of Node.js. */
 const UNUSED_IMPORT = /^import "node:module";\n/m;
 
 rmSync("dist", { recursive: true, force: true });
 const modules = new Set([
   ...(await bundle("esm", "js", [...ENTRIES, ...COMMANDS], [...PEERS, ...Object.keys(dependencies)])),
-  // This also bundles srvx, which exists only as ES modules. The command is left out: nobody imports it, so one format is enough.
+  // This also bundles srvx, which exists only as ES modules. The command is not built as CommonJS, because nobody imports it.
   ...(await bundle("cjs", "cjs", ENTRIES, PEERS)),
 ]);
 writeFileSync("dist/licenses.txt", licencesOf(modules));

@@ -1,6 +1,7 @@
 /**
- * Reports the test coverage of `src`, including the command's own processes: each file below 95 %, and the total. Fails if
- * the total is below 95 %. `npm run coverage` runs it. Details are in `coverage/` and `coverage/command/`.
+ * Reports the test coverage of `src`: each file below 95 %, and the total. Includes the code that runs in processes of the
+ * command. Fails if the total is below 95 %. `npm run coverage` runs this script after the tests. Details are in `coverage/` and
+ * `coverage/command/`.
  *
  *     node scripts/coverage.mjs
  */
@@ -10,14 +11,14 @@ import { relative } from "node:path";
 
 const LEAST = 95;
 
-// Vitest has reported its own process. c8 reports the processes of the command.
+// Vitest has already written the report for its own process. c8 writes that for the processes of the command.
 execFileSync("npx", ["c8", "report"], { stdio: "inherit" });
 const [inTests, inProcesses] = ["coverage", "coverage/command"].map((folder) => {
   const { total, ...files } = JSON.parse(readFileSync(`${folder}/coverage-summary.json`, "utf8"));
   return files;
 });
 
-// If a file is in both reports, its higher coverage counts. The true coverage, of both reports together, may be higher still.
+// If a file is in both reports, the report with the higher coverage counts. Together, the tests may cover even more of the file.
 const covered = ({ branches, lines }) => branches.pct + lines.pct;
 const files = Object.entries({ ...inTests, ...inProcesses }).map(([path, file]) => {
   const other = inTests[path] ?? file;

@@ -4,9 +4,9 @@
  *     node scripts/regexes.mjs
  *
  * Literals are read from the syntax trees of the compiled modules. Calls of `RegExp` are recorded while the modules load and a
- * sample text is resolved. An expression that is slow, or that the checker cannot decide, needs a reason under `known` in
- * `regexes.json` and is then skipped. A call of `RegExp` that is not reached needs a reason under `unbuilt`. A reason for
- * an expression or a call that no longer exists is an error.
+ * sample text is resolved. If an expression is slow, or the checker cannot decide whether it is, `known` in `regexes.json` must
+ * give a reason why it is used. The expression is then skipped. If a call of `RegExp` is not reached, `unbuilt` must give a
+ * reason. A reason for an expression or a call that no longer exists is an error.
  */
 import { readdirSync, readFileSync } from "node:fs";
 import { availableParallelism } from "node:os";
@@ -16,8 +16,8 @@ import { parseModule } from "meriyah";
 import { compileModules } from "./modules.mjs";
 
 /**
- * `timeout`, in milliseconds, is generous, and the other time limits are off: otherwise a busy machine could change the
- * result. On an idle machine, no expression takes more than 3 seconds.
+ * The limits of the checker. `timeout` is in milliseconds. It is long, and the other time limits are off, because otherwise a
+ * busy machine could change the result. On an idle machine, no expression takes more than 3 seconds.
  */
 const LIMITS = {
   timeout: 180_000,
@@ -92,7 +92,7 @@ function readTree(file, expressions, sites) {
   visit(parseModule(readFileSync(new URL(file, compiled), "utf8"), { next: true, loc: true }));
 }
 
-/** Returns the name that `regexes.json` has for a call of `RegExp`: file and code, since line numbers change too often. */
+/** Returns the name of a `RegExp` call in `regexes.json`: its file and code, because line numbers change too often. */
 function siteName(site) {
   const [file, line, column] = site.split(":");
   const code = readFileSync(new URL(file, compiled), "utf8")
@@ -104,7 +104,7 @@ function siteName(site) {
 /** Records the expressions of `RegExp` calls while modules load and a sample text is resolved. */
 async function recordBuilt(files, expressions, sites) {
   const record = (expression) => {
-    // Of the stack, line 0 is the message, 1 this function, 2 the trap of the proxy, 3 the call of `RegExp`.
+    // Line 0 of the stack is the message, line 1 this function, line 2 the trap of the proxy, and line 3 the call of `RegExp`.
     const { stack } = new Error();
     const frame = stack.split("\n")[3];
     const start = frame.indexOf(compiled.href);
@@ -123,7 +123,7 @@ async function recordBuilt(files, expressions, sites) {
     const modules = files.filter((file) => file !== NOT_LOADED);
     for (const file of modules) await import(pathToFileURL(fileURLToPath(new URL(file, compiled))).href);
     const { resolveFileCitations } = await import(new URL("index.js", compiled).href);
-    // Also reaches the expressions that are built when they are first needed.
+    // These calls reach the expressions that are built only when they are first needed.
     const paths = ["/mnt/data/a.csv", "/mnt/data/Makefile", "/mnt/data/out/c.csv"];
     const listed = paths.map((path, position) => ({
       id: `cfile_${position}`,
@@ -159,9 +159,9 @@ async function checkAll(queue) {
   return results;
 }
 
-/** In a thread: checks the expressions that it receives. Ends at an empty message. */
+/** Runs in a thread: checks the expressions that the thread receives. Ends at an empty message. */
 async function checkInThread() {
-  process.env.RECHECK_SYNC_BACKEND = "pure"; // in this process, without a native program
+  process.env.RECHECK_SYNC_BACKEND = "pure"; // checks in JavaScript, without starting a native program
   const { checkSync } = await import("recheck");
   parentPort.on("message", (expression) => {
     if (!expression) return parentPort.close();

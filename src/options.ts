@@ -14,8 +14,8 @@ export interface FileCitationsOptions {
    */
   instruction?: boolean | string | Instruction | undefined;
   /**
-   * Whether to add `code_interpreter_call.outputs` to the request's `include`. The outputs of the calls help to find the files
-   * that they wrote. Default `true`.
+   * Adds `code_interpreter_call.outputs` to the request's `include`. The outputs of the calls help to find the files that the
+   * calls wrote. Default `true`.
    */
   includeOutputs?: boolean | undefined;
   /**
@@ -209,7 +209,7 @@ const schema = once(() => {
         .check(z.minLength(1, "an array of at least one absolute path")),
       [...DEFAULT_ROOTS],
     ),
-    // The maximum prevents a delay that a timer does not support: with a longer delay, it fires at once.
+    // The maximum prevents a delay that a timer does not support: with a longer delay, it would fire immediately.
     timeoutMs: z._default(
       z.number({ error: TIMEOUT }).check(z.positive(TIMEOUT), z.maximum(LONGEST_TIMER_MS, TIMEOUT)),
       5000,
@@ -234,7 +234,7 @@ export function settingsOf(options: FileCitationsOptions = {}): Settings {
     ...settings,
     links: links && linksOf(links),
     instruction: instructionOf(instruction),
-    // Always the same array, because caches use the array itself as their key.
+    // The default roots are always the same array, because caches use the array itself as their key.
     roots: isDefault(settings.roots) ? DEFAULT_ROOTS : settings.roots,
     onReport: settings.onReport,
   };

@@ -32,7 +32,7 @@ export interface ContainerFileCitation {
   start_index: number;
 }
 
-/** An annotation of an `output_text` part, of any type. If an annotation already covers a mention, no citation is added for it. */
+/** An annotation of an `output_text` part, of any type. A mention that an annotation already covers gets no new one. */
 export interface Annotation {
   type: string;
   start_index?: number | null | undefined;

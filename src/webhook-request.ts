@@ -39,7 +39,7 @@ export async function verify(request: Request, webhooks: Webhooks): Promise<Deli
     if (body === undefined) return answer(413, `the body has more than ${MOST_BYTES} bytes`);
     event = await webhooks.unwrap(body, headers);
   } catch (error) {
-    // The runtime lacks a global that the SDK needs for the verification.
+    // A ReferenceError means that the runtime lacks a global that the SDK needs for the verification.
     if (error instanceof ReferenceError) throw error;
     return answer(400, "the signature is not valid");
   }

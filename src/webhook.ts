@@ -96,8 +96,8 @@ export interface WebhookOptions<Response> extends Omit<FileCitationsOptions, "in
    */
   deliveries?: WebhookDeliveries | undefined;
   /**
-   * Keeps the container files that a response cites. They are copied into the store before `onResponse` is called, four at a
-   * time, unless the store has them. A file route with the same store serves them after the container has expired. If a file
+   * Keeps the container files that a response cites. Files that the store does not have yet are copied into it, four at a time,
+   * before `onResponse` is called. A file route with the same store serves them after the container has expired. If a file
    * cannot be copied, `onError` is called, and the delivery is still handled. Default: none.
    */
   store?: FileStore | undefined;
@@ -120,7 +120,7 @@ const STORE = "an object with the functions claim, done and release";
  * - 200 if the delivery was handled, now or before, and for other events, which are ignored;
  * - 400 if the signature is missing, wrong or older than five minutes, or the body is not an event;
  * - 405 for methods other than POST, 413 for more than 1 MiB;
- * - 409 while another process handles the delivery, as the `deliveries` store says;
+ * - 409 while the `deliveries` store says that another process is handling the delivery;
  * - 500 if the response cannot be retrieved (including a 404: it was deleted or belongs to another project), `onResponse`
  *   throws or rejects, or the store fails.
  *
@@ -286,7 +286,10 @@ function checkClaim(claim: "new" | "busy" | "done"): typeof claim {
   throw badInput("the result of options.deliveries.claim", '"new", "busy" or "done"', claim);
 }
 
-/** A store of the latest handled deliveries, in memory. `sharingOutcomes` never calls its `claim` for a running delivery. */
+/**
+ * Creates a store of the latest handled deliveries, in memory. Its `claim` never has to return `"busy"`, because
+ * `sharingOutcomes` does not call it for a delivery that is being handled.
+ */
 function deliveriesInMemory(): WebhookDeliveries {
   const handled = new Set<string>();
   return {

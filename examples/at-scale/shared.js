@@ -7,5 +7,5 @@ export const QUEUE = "openai-files";
 /** Connects to Redis. */
 export const connect = (options) => new Redis(process.env.REDIS_URL ?? "redis://127.0.0.1:6379", options);
 
-/** Keeps the files after their containers have expired. All processes must see the same folder. */
+/** Keeps the files after their containers have expired. All processes must use the same folder. */
 export const store = directoryStore(process.env.FILES ?? "files");

@@ -1,6 +1,6 @@
-// Runs Redis, the web process and two workers as processes, with the emulator in OpenAI's place. Sends 200 deliveries and
-// kills one worker half-way. Each file must be kept exactly once and be complete, and its link must open after the containers
-// have expired. Needs `redis-server` and the installed package.
+// Tests this example: runs Redis, the web process and two workers, with the emulator in OpenAI's place. Sends 200 deliveries
+// and kills one worker half-way. Each file must be kept once and complete, and its link must open after the containers have
+// expired. Needs `redis-server` and the installed package.
 import assert from "node:assert/strict";
 import { spawn } from "node:child_process";
 import { createHmac, randomUUID } from "node:crypto";
@@ -16,7 +16,7 @@ import { createResponsesEmulator, stubbornModel } from "openai-file-citations/te
 import { connect, QUEUE } from "./shared.js";
 
 const DELIVERIES = 200;
-/** How many jobs run at once: two workers run four jobs each. */
+/** How many jobs run at the same time: two workers run four jobs each. */
 const AT_ONCE = 8;
 
 const folder = await mkdtemp(join(tmpdir(), "at-scale-"));
@@ -26,7 +26,7 @@ process.env.REDIS_URL = socket;
 const secret = `whsec_${Buffer.from(randomUUID()).toString("base64")}`;
 const filesSecret = randomUUID();
 const children = [];
-/** Rejects if a process ends unexpectedly, so that nothing waits forever. */
+/** Rejects if a process cannot start or ends unexpectedly, or if a job fails, so that nothing waits forever. */
 const accident = deferred();
 accident.promise.catch(() => {});
 const unlessAccident = (promise) => Promise.race([promise, accident.promise]);
@@ -50,7 +50,7 @@ function pass(name, detail) {
   console.log(`passed  ${name}: ${detail}`);
 }
 
-// The API. From half-way on, every download stops in its middle until a worker is killed.
+// The API. After half of the downloads, each download stops in its middle until a worker is killed.
 const contentOf = (name) => `${name}\n`.repeat(10_000);
 const halfWay = deferred();
 const killed = deferred();
@@ -137,7 +137,7 @@ try {
     start(process.execPath, ["worker.js"], null, env),
   ]);
 
-  // Sends all deliveries at once, and every fifth delivery twice.
+  // Sends all deliveries at the same time, and every fifth delivery twice.
   const deliveries = responses.map(({ id }) => deliveryOf("response.completed", id));
   const twice = deliveries.filter((_, n) => n % 5 === 0);
   const answers = await Promise.all([...deliveries, ...twice].map((delivery) => fetch(url, delivery)));
@@ -218,7 +218,7 @@ try {
 console.log(`at-scale: ${passed} passed, ${process.exitCode ?? 0} failed`);
 process.exit();
 
-/** Starts a process. Resolves when the process has printed a line that matches `ready`, or at once if `ready` is null. */
+/** Starts a process. Resolves when the process has printed a line that matches `ready`, or without waiting if `ready` is null. */
 async function start(command, args, ready, env = {}) {
   const child = spawn(command, args, { env: { ...process.env, ...env }, stdio: ["ignore", "pipe", "pipe"] });
   const started = {
@@ -246,7 +246,7 @@ async function start(command, args, ready, env = {}) {
   return started;
 }
 
-/** Ends a process. Unless the signal kills the process, it must exit with 0. */
+/** Ends a process with a signal. After any signal but SIGKILL, the process must exit with 0. */
 async function end(child, signal) {
   child.isExpected = true;
   const ended = once(child.process, "exit");

@@ -9,20 +9,21 @@ const ENDED = ["response.completed", "response.incomplete", "response.failed"];
 const DAY = 24 * 60 * 60;
 
 const client = new OpenAI(); // OPENAI_API_KEY, OPENAI_WEBHOOK_SECRET
-// Your pages make the links with `files.urlFor(file)`. A link never expires: it works as long as the store has the file.
+// Your own code makes the links for your pages, with `files.urlFor(file)`. They never expire, and work as long as the store
+// has the file.
 const files = createFileRoute(client, {
   secret: process.env.FILES_SECRET,
   store,
   expiresIn: Number.POSITIVE_INFINITY,
 });
 const queue = new Queue(QUEUE, {
-  // If Redis is down, adding a job fails at once. Then OpenAI gets a 500 and delivers again.
+  // If Redis is down, adding a job fails immediately. Then OpenAI gets a 500 and delivers again.
   connection: connect({ enableOfflineQueue: false }),
   defaultJobOptions: {
-    // Retries after 1, 2, 4, 8 … seconds, 17 minutes in all. An unused container lives for 20 minutes.
+    // Retries after 1, 2, 4, 8 … seconds, 17 minutes in all. After 20 minutes without use, a container expires.
     attempts: 11,
     backoff: { type: "exponential", delay: 1000 },
-    // OpenAI may repeat a delivery for three days. Jobs are kept longer, so that a repeat is recognized.
+    // OpenAI may repeat a delivery for three days. Jobs are kept longer, so that the queue recognizes a repeated delivery.
     removeOnComplete: { age: 4 * DAY },
     removeOnFail: { age: 14 * DAY },
   },
@@ -37,7 +38,7 @@ async function receive(request) {
     return new Response("the signature is not valid", { status: 400 });
   }
   if (!ENDED.includes(event.type)) return new Response("ignored");
-  // A second job with the same id is not added.
+  // The queue ignores a second job with the same id, so each delivery is handled once.
   await queue.add(event.type, { responseId: event.data.id }, { jobId: request.headers.get("webhook-id") });
   return new Response("queued");
 }

@@ -17,7 +17,7 @@ async function save({ data: { responseId } }) {
   const errors = failed.map(({ error }) => error).concat(report.error ?? []);
   if (errors.length === 0) return;
   const message = errors.map((error) => error.message).join("; ");
-  // Throws so that the queue retries the job, unless all errors are 404: an expired container does not come back.
+  // With an error, the queue tries the job again. If all errors are 404, it does not: an expired container does not come back.
   const isLost = errors.every((error) => (error.status ?? error.cause?.status) === 404);
   throw isLost ? new UnrecoverableError(message) : new Error(message);
 }
@@ -25,7 +25,7 @@ async function save({ data: { responseId } }) {
 const worker = new Worker(QUEUE, save, {
   connection: connect({ maxRetriesPerRequest: null }),
   concurrency: 4,
-  // If a worker is killed, another one takes over its jobs after ten seconds.
+  // If a worker is killed, another worker takes over its jobs after about ten seconds.
   lockDuration: 10_000,
   stalledInterval: 5_000,
   maxStalledCount: 3,

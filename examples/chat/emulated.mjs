@@ -1,4 +1,4 @@
-/** An emulated model that needs no key. Its paths and links are those that models write: no browser can open them. */
+/** Emulates a model, so that no key is needed. It writes paths and links as models do: no browser can open them. */
 import { readFileSync } from "node:fs";
 import { setTimeout } from "node:timers/promises";
 import { createResponsesEmulator } from "openai-file-citations/testing";
@@ -26,7 +26,7 @@ export const script = ({ previous }) => [
 
 const emulator = createResponsesEmulator({
   script,
-  // Sends the deltas at about reading speed.
+  // Sends the deltas about as fast as a person reads.
   beforeEvent: ({ type }) => (type.endsWith(".delta") ? setTimeout(40) : undefined),
 });
 export const emulatedFetch = emulator.fetch;

@@ -21,7 +21,7 @@ const openai = new OpenAI(hasKey ? {} : { apiKey: "none", fetch: emulatedFetch }
 const files = createFileRoute(openai, { secret: crypto.getRandomValues(new Uint8Array(32)) });
 const client = withFileCitations(openai, { links: files });
 
-/** Returns an answer in Markdown. The charts that no text mentions come first: their citations have no range. */
+/** Returns an answer in Markdown. It begins with the charts that no text mentions: those with a citation from 0 to 0. */
 async function toMarkdown({ output }, plain) {
   const parts = output.flatMap((item) => (item.type === "message" ? item.content : []));
   const cited = plain ? [] : parts.flatMap(({ annotations }) => annotations ?? []);
@@ -37,7 +37,7 @@ app.get("/", (context) => context.html(page));
 app.get("/markdown-it.js", (context) => context.body(markdownIt, 200, { "content-type": "text/javascript" }));
 app.get("/files/:token", (context) => files.handler(context.req.raw));
 
-/** Sends an earlier answer again, with or without this library. In production, check that the answer is the user's own. */
+/** Sends an earlier answer again, with or without this library. In production, check that the answer belongs to the user. */
 app.get("/answers/:id", async (context) => {
   const plain = context.req.query("plain") === "true";
   const answer = await (plain ? openai : client).responses.retrieve(context.req.param("id"));

@@ -63,9 +63,9 @@ export function canStart(text: string, at: number): boolean {
   return testAt(opened(), text, at) || !testAt(attached(), text, at);
 }
 
-/** Characters that end a name. They end a name without an extension only if no extension follows them. */
+/** Characters that end a name. A name without an extension does not end if more text with an extension follows the character. */
 const ENDING = String.raw`"'${"`"}“”‘’\)\|\]\}>»」』）】》〉，。、；：！？．｡､,;:!?…—،؛؟۔।॥።։`;
-/** The rest of a name after a placeholder in the name: `{date}.csv`, `[id]/a.csv`. Not after `[^1]`, a footnote reference. */
+/** The rest of a name after a placeholder in square brackets: `.csv` in `a.csv[1].csv`. */
 const MORE = String.raw`[_.\-]{0,4}(?:\/|${LETTER})`;
 /** Text that continues any name: if it follows a file's name, the text names another file. */
 const CONTINUING = {
@@ -82,7 +82,7 @@ const CONTINUING = {
   backslash: String.raw`\\(?![nrt"'\s]|$)`, // `a.csv\_b`; not `\n` and `\"`, which end a name in raw JSON
   braces: String.raw`\{[^\}\n]{1,98}\}`, // `a.csv{,.bak}`
   placeholder: "<[^\\W_abipqsu]>", // `a.csv<n>`; not `a.csv<b>`
-  brackets: String.raw`\[(?!\^)[^\]]{0,98}\]${MORE}`, // `a.csv[1].csv`
+  brackets: String.raw`\[(?!\^)[^\]]{0,98}\]${MORE}`, // `a.csv[1].csv`; not `a.csv[^1]`, where a footnote follows
   // `a.csv.bak`, `a.csv_old`; not a sentence's full stop or the closing underscore of emphasis
   suffix: String.raw`[._]+(?![._])(?:${LETTER}|[\-/@+=$^%&~\{]|\*(?!\*)|\\(?![nrt"'\\*_]|$))`,
   extensionPlaceholder: String.raw`\.<(?!${HTML_TAGS})\w[\w \-]{0,30}>`, // `a.csv.<ext>`
@@ -129,7 +129,7 @@ function either(patterns: Record<string, string>, before = "(?:", after = ")"): 
 /**
  * Returns whether a path or a name that the text spells up to `end` stops at `end`. `report.csv` stops in `report.csv.` and
  * `report.csvに`, but not in `report.csv2` or `report.csv.bak`. `name` is the file's name. `opener` is the character before
- * the mention: if `opener` is a quote, a name without an extension does not stop at a space.
+ * the mention: if it is a quote or a backtick, a name without an extension does not stop at a space.
  */
 function canEnd(text: string, end: number, name: string, opener = ""): boolean {
   const afterInvisible = endOfMatch(INVISIBLE_AFTER, text, end);
@@ -174,7 +174,7 @@ export const AFTER_FOLDER = {
 };
 const endsFolder = once(() => either(AFTER_FOLDER));
 
-/** Returns whether a folder that the text spells up to `end`, with or without a slash, stops at `end`. */
+/** Returns whether the path of a folder that the text spells up to `end`, with or without a slash, stops at `end`. */
 export function canFolderEnd(text: string, end: number): boolean {
   if (isWordCharacter(text, end)) return false;
   if (text[end - 1] !== "/") return canEnd(text, end, "a.b"); // text that ends a name with an extension also ends a folder
@@ -193,8 +193,9 @@ const QUERIES: Record<string, RegExp> = {
 };
 
 /**
- * Returns where a mention's citation ends, if the text spells the path or name up to `end`: at `end`, or after a link's query.
- * Returns `undefined` if the text names something else. In a link, the whole destination must be the file's path or name.
+ * Returns where a mention's citation ends, if the text spells the path or name up to `end`. The citation ends at `end`, or, if a
+ * link has a scheme, after its query and fragment. Returns `undefined` if the text names something else. In a link, the whole
+ * destination must be the file's path or name.
  */
 export function endOfCitation(
   text: string,

@@ -30,8 +30,9 @@ export interface Chosen {
 }
 
 /**
- * Returns the mentions to cite and to report. Each path outside of code blocks and labels is cited. A bare name, or a path in a
- * code block, is cited only if nothing else in the text cites its file.
+ * Returns the mentions to cite and to report. A path of one file is cited if it is outside of code blocks and labels and not the
+ * bare path of an upload. A bare name, or a path in a code block, is cited only if nothing else in the text cites its file. A
+ * mention of several files is reported.
  */
 export function choose(mentions: Mentions): Chosen {
   const choice = new Choice(mentions);
@@ -58,7 +59,7 @@ class Choice {
     this.#labelsOfNames = merge([...ofFiles, ...all]);
   }
 
-  /** Returns where the destinations of links to container files start. Links to missing files are included. */
+  /** Returns where the destinations of links to container files start, also of links to missing files and of cited links. */
   #startsOfLinks(): number[] {
     const { text, covered, paths, names } = this.#mentions;
     const links = [...paths.found, ...names].filter(({ isLink }) => isLink);
@@ -68,7 +69,7 @@ class Choice {
     return [...links, ...broken, ...covered].map(({ start }) => start);
   }
 
-  /** Returns the labels that contain a mention. */
+  /** Returns the labels of links that contain a mention. */
   #labelsWithMentions(): ReturnType<Markup["labelsWithDestination"]> {
     const { paths, names } = this.#mentions;
     const cursors = [paths.found, paths.missed, paths.ignored, names].map(
@@ -79,14 +80,17 @@ class Choice {
     );
   }
 
-  /** Returns the mentions outside of code blocks: every path, and the names of files that no path mentions. */
+  /**
+   * Returns the mentions outside of code blocks and labels: the paths, except bare paths of uploads, and the names of files that
+   * no path mentions.
+   */
   outsideCode(): Found[] {
     const { paths, names } = this.#mentions;
     const isShown = (mention: Found, labels: readonly Range[]): boolean =>
       !this.#markup.isInCodeBlock(mention.start) && handsOver(mention, labels);
     const shown = paths.found.filter((mention) => isShown(mention, this.#labels));
     const named = names.filter((mention) => isShown(mention, this.#labelsOfNames));
-    // First `#withoutPath` removes a name if a path in the text means one of its files. Such a name must not mean another file.
+    // `narrowName` comes second: if a path in the text means one of a name's files, the name must not mean another of its files.
     const { narrowName } = this.#mentions;
     const narrowed = this.#withoutPath(named).map((mention) => ({
       ...mention,
@@ -96,8 +100,8 @@ class Choice {
   }
 
   /**
-   * Removes the names of files that a path mentions. If a name is the destination of a link, it is removed only if the path is
-   * outside of code blocks and labels. A name is also removed if a path in the text ends with this name and no file has the path:
+   * Removes the names of files that a path mentions or that an annotation with a range cites. For a name in a link's destination,
+   * only paths outside of code blocks and labels count. A name is also removed if the path of a missing file ends with this name:
    * the name then means the missing file.
    */
   #withoutPath(names: readonly Found[]): Found[] {
@@ -119,7 +123,7 @@ class Choice {
     });
   }
 
-  /** Returns whether a mention is a path outside of code blocks and labels. `sandbox:a.csv`, or `a.csv` in a link, is a name. */
+  /** Returns whether a mention is a path outside of code blocks and labels. `sandbox:a.csv`, or `a.csv` in a link, is no path. */
   #isPathInText({ path, start, isLink }: Found): boolean {
     if (path === undefined || this.#markup.isInCodeBlock(start)) return false;
     return isLink || !isInside(this.#labels, start);
@@ -155,14 +159,17 @@ class Choice {
   }
 }
 
-/** Returns whether a mention can be cited: it is not in the label of a link, and not the bare path or the name of an upload. */
+/**
+ * Returns whether a mention can be cited. A mention in the label of a link cannot, and neither can a bare path or a name that
+ * means only uploads.
+ */
 function handsOver({ start, files, isLink, isHandedOver }: Found, labels: readonly Range[]): boolean {
   return (
     (isLink || !isInside(labels, start)) && (isHandedOver || files.some(({ file }) => file.source !== "user"))
   );
 }
 
-/** Returns the names of each file that are link destinations, or, if the file has no such name, its first name. */
+/** For each file, returns all names that are link destinations. If there are none, returns the file's first name in the text. */
 function oncePerFile(names: readonly Found[]): Found[] {
   const byFile = new Map<string, Found[]>();
   for (const name of names) {

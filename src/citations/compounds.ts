@@ -1,10 +1,10 @@
 /**
- * Finds a word that a hyphen joins to a file name: `report.xlsx-Datei`, "the report.xlsx file". The name ends before the hyphen.
- * Any other word after a hyphen is part of a longer name: `report.xlsx-old`.
+ * Finds a word that describes a file name and that a hyphen joins to it: `report.xlsx-Datei`, German for "report.xlsx file". The
+ * name ends before the hyphen. Any other word after a hyphen is part of a longer name: `report.xlsx-old`.
  */
 import { endOfMatch, testAt } from "./spelling.js";
 
-/** Words for "file" and for kinds of files, and endings such as "-based", in languages that write them in small letters. */
+/** Words for "file" and for kinds of files, and endings such as "-based", in small letters. */
 const FILE_WORD = [
   "datei(?:en|format)?|bestand(?:en|je)?|tabel|werkblad|presentatie|afbeelding", // German, Dutch
   "fil(?:en?|er|erna|ene|a)?|regneark(?:et)?|kalkylblad(?:et)?|vedlegg(?:et)?|bilaga|tabell(?:en)?", // Danish, Swedish, Norwegian
@@ -22,12 +22,12 @@ const VERSION = [
   "(?:Back|Kopi|Cop[iy]|Dupli|Sicher|Entw|Draft|Final|End|Orig|Lat?est|Akt|Neu|Alt|Temp|Test|Vers|Rev|Arch|Part|Teil|Sampl|Snap|Sav|Clean|Clear|Upd|Upgr|Mast|Full|Demo|Prod|Short|Long|Small|Merge)",
   "\\p{Lu}[\\p{Ll}\\p{M}]{0,29}(?:ed|iert|tet|igt)(?![\\p{Ll}\\p{M}])",
 ].join("|");
-/** A capitalized word of at least four letters, as German nouns are. */
+/** A capitalized word of at least four letters that is not a {@link VERSION}. German nouns are capitalized. */
 const NOUN = `(?!${VERSION})\\p{Lu}[\\p{Ll}\\p{M}]{3,29}`;
 
-/** A hyphen and a word that ends a name. The word has only letters, and no name continues after it. */
+/** A hyphen and a word that describes the name before the hyphen. Nothing that could continue a name follows the word. */
 const COMPOUND = compound(`${FILE_WORD}|${NOUN}`, "uy");
-/** Like {@link COMPOUND}, with words for "file" only, in any case. */
+/** Like {@link COMPOUND}, but only with words for "file", in small or capital letters. */
 const FILE_COMPOUND = compound(`${FILE_WORD}|tabelle|anhang`, "iuy");
 
 function compound(words: string, flags: string): RegExp {
@@ -40,7 +40,7 @@ function compound(words: string, flags: string): RegExp {
 /**
  * Returns where the hyphen and the word after a name end. Returns `at`, the end of the name, if no such word follows. `closer` is
  * the character that closes the code or the quotation around the name. If a noun comes right before `closer`, as in
- * `` `report.xlsx-Export` ``, the noun is part of the name.
+ * `` `report.xlsx-Export` ``, the noun is part of a longer name, and the result is `at`.
  */
 export function endOfCompound(text: string, at: number, closer?: string): number {
   const end = endOfMatch(COMPOUND, text, at);

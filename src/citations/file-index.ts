@@ -11,10 +11,10 @@ import type { ContainerFile } from "../types.js";
 import { NameList, type Spelled } from "./name-list.js";
 import { decode, fold, literal, spells } from "./spelling.js";
 
-/** Stands for the root of files below none of the roots. Only `sandbox:` with their full path or their name finds them. */
+/** Stands for the root of files that are below none of the roots. Only `sandbox:` with the path or the name finds such a file. */
 export const OUTSIDE = "";
 
-/** A file under one of its names. An upload has two names. */
+/** A file under one of its names. An upload has two names if the API put an id in front of its name. */
 export interface IndexedFile {
   file: ContainerFile;
   /** The rank of the file's container. If two files fit, the text means the one whose container has the lower rank. */
@@ -31,10 +31,10 @@ export interface IndexedFile {
   isUploadAlias: boolean;
 }
 
-/** The files that fit a path or a name in a text best. All are in containers of the lowest rank. Several files are ambiguous. */
+/** The files that fit a path or a name in a text best. All are in containers of the same rank. Several files are ambiguous. */
 export interface Fit {
   files: IndexedFile[];
-  /** True if the text and the name are equal only after folding, or, in a link, only if the text is not decoded. */
+  /** True if the text and the name are equal only after folding. In a link, true if the decoded text is not exactly the name. */
   isDifferent: boolean;
 }
 
@@ -64,7 +64,7 @@ export function nameOf(path: string): string {
   return path.slice(path.lastIndexOf("/") + 1);
 }
 
-/** Returns the names of a file: the last segment of its path and, for an upload, its former name. */
+/** Returns the names of a file: the last segment of its path and, if the API put an id in front of it, the former name. */
 export function namesOf(file: ContainerFile): string[] {
   const name = filenameOf(file);
   const former = file.source === "user" ? name.replace(UPLOAD, "") : name;
@@ -74,8 +74,8 @@ export function namesOf(file: ContainerFile): string[] {
 const pathsJoined = new WeakMap<readonly string[], RegExp>();
 
 /**
- * Returns whether an entry of a container's list is a file. Some services list two paths joined by white space as one entry
- * without a size. Such an entry cannot be downloaded, so it does not count as a file.
+ * Returns whether an entry of a container's list is a file. A path with a slash at its end is a folder. Some services list two
+ * paths joined by white space as one entry without a size. Such an entry cannot be downloaded, so it does not count as a file.
  */
 export function isFile({ path }: ContainerFile, roots: readonly string[]): boolean {
   let joined = pathsJoined.get(roots);
@@ -92,7 +92,7 @@ type FilesByName = Map<string, IndexedFile[]>;
 interface Root {
   /** The files of each folder below the root, by the folder's folded path without a slash at the end. `""` is the root itself. */
   folders: Map<string, FilesByName>;
-  /** The paths of the folders below the root, without `""`. */
+  /** The folded paths of the folders below the root, without `""`. */
   names: NameList;
 }
 
@@ -205,15 +205,15 @@ export class FileIndex {
 }
 
 /**
- * Returns the root that a file is below, or {@link OUTSIDE} if it is below none. If one root is inside another, returns the inner
- * one, as for mentions in a text. Returns `undefined` for a path that is not absolute.
+ * Returns the root that a file is below, or {@link OUTSIDE} if the file is below none. If one root is inside another, returns the
+ * inner root, as mentions.ts does for a path in a text. Returns `undefined` for a path that is not absolute.
  */
 function rootOf({ path }: ContainerFile, roots: readonly string[]): string | undefined {
   const above = roots.filter((root) => path.startsWith(`${root}/`)).sort((a, b) => b.length - a.length);
   return above[0] ?? (path.startsWith("/") ? OUTSIDE : undefined);
 }
 
-/** Returns a file under its own name and, for an upload, under its former name. */
+/** Returns a file under its own name and, if the API put an id in front of that name, under the former name. */
 function indexedUnder(file: ContainerFile, root: string, rank: number): [IndexedFile, IndexedFile?] {
   const relative = file.path.slice(root.length + 1).normalize("NFD");
   const folder = relative.slice(0, relative.lastIndexOf("/") + 1);
@@ -258,7 +258,7 @@ function newestOf(files: readonly ContainerFile[]): { file: ContainerFile; posit
   );
 }
 
-/** Returns the files whose own name was found. If only former names of uploads were found, returns all files. */
+/** Returns the files whose own name was found. If only former names of uploads were found, returns all these uploads. */
 export function withoutAliases(files: readonly IndexedFile[]): readonly IndexedFile[] {
   const others = files.filter(({ isUploadAlias }) => !isUploadAlias);
   return others.length > 0 ? others : files;
@@ -271,8 +271,8 @@ export function withoutAliases(files: readonly IndexedFile[]): readonly IndexedF
  * 2. files of the container with the lowest rank;
  * 3. among files whose names differ only in their Unicode form, those whose name has the same form as the text.
  *
- * `nameOf` returns the name or path of a file to compare. A text such as `a%20b.csv` can spell two names. With `isDecoded`, as in
- * a link, the text means the decoded name, and a file with the undecoded name is only a look-alike.
+ * `nameOf` returns the name or path of a file to compare. A text such as `a%20b.csv` can spell two names. If `isDecoded` is true,
+ * as for a link, the text means the decoded name, and a file with the undecoded name is only a look-alike.
  */
 export function fitOf(
   files: readonly IndexedFile[],

@@ -6,19 +6,22 @@ import type { Range } from "./ranges.js";
 
 /** A mention and the files that it can mean. */
 export interface Found extends Range {
-  /** With several files, the mention is ambiguous. With none, its path leads out of the root. */
+  /** With several files, the mention is ambiguous. With none, its path leads out of the root, or `NarrowName` returned none. */
   files: readonly IndexedFile[];
   match: MatchKind;
   /** True if the mention is a link's destination: in Markdown, in an HTML attribute, in a definition or in an autolink. */
   isLink: boolean;
   /**
-   * True for a path in a link or with a scheme: such a mention offers the file to the user and does not only talk about the file.
-   * False for a name, even in a link. A name after `sandbox:` counts as a path.
+   * True for a path in a link or with a scheme, and for `sandbox:` with a name: such a mention offers the file to the user and
+   * does not only talk about the file. False for any other name, even in a link.
    */
   isHandedOver: boolean;
-  /** The path in the text, decoded, with its root. `undefined` for a name. */
+  /** The path in the text, decoded, with its root. `undefined` for a name, also after `sandbox:`. */
   path?: string;
-  /** True if the file's own path differs from the path in the text: another folder, an upload's prefix, or other characters. */
+  /**
+   * True if the file's own path differs from the path in the text, for example in its folder, its case or an upload's prefix.
+   * Other dashes, spaces or quotes alone do not count.
+   */
   isLookAlike?: boolean;
 }
 
@@ -27,11 +30,11 @@ export type Outcome = Found | UnresolvedMention;
 /**
  * Returns whether a file may be cited for a text that does not spell the file's path exactly: the file's name has another case or
  * other dashes, the file is in another folder, or it is an upload under its former name. `written` is the path or the bare name
- * in the text, decoded. `literal` is the same text with its escapes.
+ * in the text, decoded. `literal` is the same path or name with its escapes.
  */
 export type AcceptLookAlike = (file: ContainerFile, written: string, literal: string) => boolean;
 
-/** Returns the files that a name without a path can mean, out of several files that have the name. */
+/** Given several files with one name, returns those that the name without a path can mean. */
 export type NarrowName = (files: readonly IndexedFile[]) => readonly IndexedFile[];
 
 /** The files that a mention can mean, and the rule for look-alikes. */

@@ -19,7 +19,10 @@ export function toCodePoints(text: string, offsets: readonly number[]): readonly
   return ASTRAL.test(text) ? converted(text, offsets, true) : offsets;
 }
 
-/** Converts ascending offsets from one unit to the other. An offset after the end of the text becomes `Infinity`. */
+/**
+ * Converts ascending offsets to the other unit. They count UTF-16 units if `isUtf16` is true, otherwise code points. An offset
+ * after the end of the text becomes `Infinity`.
+ */
 function converted(text: string, offsets: readonly number[], isUtf16: boolean): number[] {
   let units = 0;
   let points = 0;
@@ -58,11 +61,14 @@ export function coveredRanges(
 }
 
 /**
- * Returns the UTF-16 range of each annotation, and the unit that the annotations count in. With `"auto"`, each range is read in
- * both units. An annotation decides the unit if its range covers the right text in only one of them. For a container file
- * citation, the right text is the path or name of its file. For a `url_citation`, it is the URL or a link to it. Container file
- * citations are tried first. If no annotation decides, the unit is code points, as in the API. If the text has no characters of
- * two UTF-16 units, both units give the same offsets, and the result is `"utf-16"`. A range may end after the text's end.
+ * Returns the UTF-16 range of each annotation, and the unit that the annotations count in. A range may end after the text's end.
+ *
+ * With `"auto"`, each range is read in both units. An annotation decides the unit if its range covers the right text in only one
+ * unit. For a container file citation, the right text is a path below a root or the file's name. For a `url_citation`, it is the
+ * URL or a link to the URL. Container file citations are tried first. If no annotation decides, the unit is code points, as in
+ * the API.
+ *
+ * If the text has no characters of two UTF-16 units, both units give the same offsets, and the returned unit is `"utf-16"`.
  */
 export function rangesOf(
   text: string,

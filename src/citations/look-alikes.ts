@@ -1,6 +1,6 @@
 /**
- * Withdraws the citation of a look-alike (a file whose path or name is only similar to the one in the text) if another part of
- * the text shows that another file is meant.
+ * Withdraws citations that another part of the text contradicts. Most of them are citations of look-alikes: files whose path or
+ * name is only similar to the path or name in the text.
  */
 import type { UnresolvedMention } from "../types.js";
 import { filenameOf, type IndexedFile } from "./file-index.js";
@@ -8,7 +8,7 @@ import { ambiguous, type Found, missed } from "./found.js";
 import type { PathMentions } from "./paths.js";
 import { decode, fold } from "./spelling.js";
 
-/** A citation that the API made for a place in the text. */
+/** A citation that the API made for a range of the text. */
 export interface ApiCitation {
   fileId: string;
   filename: string;
@@ -20,7 +20,7 @@ export interface ApiCitation {
 export class CitedFiles {
   readonly #byName = new Map<string, Set<string>>();
   readonly #byPath = new Map<string, Set<string>>();
-  /** File ids by folded path, only for citations whose covered text spells the file name differently. */
+  /** File ids by folded path. Holds only citations whose covered text does not end with the exact file name. */
   readonly #byLoosePath = new Map<string, Set<string>>();
 
   constructor(citations: readonly ApiCitation[]) {
@@ -32,7 +32,7 @@ export class CitedFiles {
     }
   }
 
-  /** Returns whether the API cited another file of the same name. A look-alike may mean that other file. */
+  /** Returns whether the API cited another file with the name of this file. If so, a mention may mean that other file. */
   hasOther({ file }: IndexedFile): boolean {
     const cited = this.#byName.get(fold(filenameOf(file)));
     return cited !== undefined && (cited.size > 1 || !cited.has(file.id));
@@ -58,12 +58,14 @@ function withoutScheme(path: string): string {
 }
 
 /**
- * Withdraws citations that another part of the text contradicts:
+ * Moves the mentions that another part of the text contradicts from `found` to `missed`:
  *
- * - A look-alike is reported as `not-found` if the API cited another file of that name in this text.
- * - A look-alike is reported as `not-found` if another mention gives the file's own path: two paths in one text mean two files.
- * - Look-alikes with different paths for the same file are all reported as `not-found`.
- * - Any mention is reported as `ambiguous` if the API cited another file for the same path.
+ * - A mention of a look-alike is `not-found` if the API cited another file with the look-alike's name in this text.
+ * - A mention of a look-alike is `not-found` if another mention has the file's own path: two paths in one text mean two files.
+ * - If mentions have different paths for the same look-alike, all of these mentions are `not-found`.
+ * - Any mention is `ambiguous` if the API cited another file for the same path.
+ *
+ * Mentions of several files and bare paths of uploads stay in `found`.
  */
 export function settleLookAlikes(text: string, mentions: PathMentions, cited: CitedFiles): PathMentions {
   const otherFiles = new Map<Found, UnresolvedMention>();
@@ -87,7 +89,7 @@ function isFound(outcome: PathMentions["ignored"][number]): outcome is Found {
   return "files" in outcome && outcome.files.length === 1;
 }
 
-/** Returns a function that tells whether `mentions` write more than one path for the file of a look-alike. */
+/** Returns a function that takes a mention of one file and returns whether `mentions` have more than one path for that file. */
 function sharesItsFile(mentions: readonly Found[]): (mention: Found) => boolean {
   const pathsOf = new Map<string, Set<string>>();
   for (const { files, path, isLookAlike } of mentions) {

@@ -1,18 +1,21 @@
-/** Finds the path that an annotation belongs to if its range is longer or shorter than the path. */
+/** Finds the path that an annotation means if the annotation's range does not cover exactly that path. */
 import { CLOSED_DESTINATION, isEscaped, LONGEST_LABEL, labelBefore } from "./markup/places.js";
 import type { Range } from "./ranges.js";
 import { endOfMatch, testAt } from "./spelling.js";
 
-/** A path in the container, as a link's destination. */
+/** The beginning of a link's destination in the container. */
 const CONTAINER_PATH = /(?:sandbox:|attachment:|(?:file:|https?:)?\/{0,3}mnt\/data\/)/iy;
 const ANGLED_DESTINATION = /\(\s{0,8}<[^<>\n]{0,1000}>/y;
 const BEFORE_DESTINATION = /\(\s{0,8}<?/y;
 
 /**
- * Returns the destination of a link if the range covers the label with its brackets, the destination with its parentheses, or the
- * whole link. Some gateways and older versions of the API give such ranges. If the range covers the label of a link that does not
- * lead to the container, returns the label's text. If a backslash before the range escapes the path's first slash
- * (`\/mnt/data/a.csv`), the result includes the backslash. Any other range is returned unchanged.
+ * Returns the range that an annotation should have. Some gateways and older versions of the API give one of these ranges instead:
+ *
+ * - The whole link, or the destination with its parentheses: returns the destination.
+ * - The label with its brackets: returns the destination, or the label's text if the link does not lead to the container.
+ * - A path without the backslash that escapes its first slash (`\/mnt/data/a.csv`): returns the path with the backslash.
+ *
+ * Returns any other range unchanged.
  */
 export function meantRange(text: string, range: Range): Range {
   const { start, end } = range;
@@ -49,7 +52,7 @@ function isLabel(text: string, start: number, close: number): boolean {
   return close > bracket && labelBefore(text, close)?.start === bracket + 1;
 }
 
-/** Returns the destination and the end of the link whose opening parenthesis is at `open`. */
+/** Returns the destination and the end of a link, or `undefined` if the link is not complete. Its parenthesis opens at `open`. */
 function linkFrom(text: string, open: number): { destination: Range; end: number } | undefined {
   const start = endOfMatch(BEFORE_DESTINATION, text, open);
   const afterAngles = endOfMatch(ANGLED_DESTINATION, text, open);

@@ -5,23 +5,23 @@ import { HTML_TAGS, isInDestination, type Place, placeOf } from "./markup/places
 import { isOnOtherSystem } from "./other-systems.js";
 import { endOfMatch, literal, matchAt, testAt, UNSPACED } from "./spelling.js";
 
-/** The folder of a container in which models leave files for the user. */
+/** The default roots. In this folder of a container, models leave files for the user. */
 export const DEFAULT_ROOTS: readonly string[] = ["/mnt/data"];
 /** Matches a valid root: an absolute path without a slash at its end. */
 export const ROOT = /^(?:\/[^/]+)+$/;
 
 /**
- * The start of a path below a root, or of any path with the scheme `sandbox:`. Where the path ends and which file it means
- * depends on the container's files.
+ * The start of a root, of a path below a root, or of any path with the scheme `sandbox:`. Where the path ends, and which file it
+ * means, depends on the container's files.
  */
 export interface PathMention {
   /** Where the citation of the path starts, scheme included. All offsets are in UTF-16 units. */
   start: number;
-  /** Where the path below the root starts, after the root's slash. */
+  /** Where the path below the root starts, after the root's slash. For {@link OUTSIDE}, after the scheme and its slashes. */
   relativeStart: number;
-  /** The root as the caller gave it, or {@link OUTSIDE}. */
+  /** The root as the caller gave it, or {@link OUTSIDE} if `sandbox:` starts a path below none of the roots. */
   root: string;
-  /** True if a slash follows the root. False for the bare root, `/mnt/data`. */
+  /** True if a slash follows the root, and always for {@link OUTSIDE}. False for the bare root, `/mnt/data`. */
   hasSlash: boolean;
   hasScheme: boolean;
   place: Place;
@@ -32,21 +32,24 @@ const SLASH = String.raw`(?:\\{0,4}\/|%2f|&#47;|&#x2f;)`;
 const SLASHES = new RegExp(`${SLASH}*`, "iy");
 const ONE_SLASH = new RegExp(`^${SLASH}$`, "i");
 const COLON = "(?::|%3a|&#58;)";
-/** `sandbox:`, and the URLs to which some programs rewrite it: `https://chat.openai.com/sandbox:`, `https://sandbox/`. */
+/** The scheme `sandbox:`, also in URLs that some programs make of it: `https://chat.openai.com/sandbox:`, `https://sandbox/`. */
 const SANDBOX = String.raw`(?:(?:https?:\/\/[\w.\-]{1,99}(?::\d{1,5})?\/(?:[\w.~%\-]{1,99}\/){0,3})?sandbox${COLON}|https?:\/\/sandbox(?=\/))`;
 const STARTS_IN_SANDBOX = new RegExp(SANDBOX, "iy");
 /** Text before a path's first letter: an optional scheme and up to three slashes. */
 const LEAD = new RegExp(`(?<=(?:(${SANDBOX})|((?:https?|file|attachment)${COLON}))?(${SLASH}{0,3}))`, "iy");
-/** The scheme `sandbox:` with the slashes before a path. */
+/** The scheme `sandbox:` with up to three slashes after it. */
 const IN_SANDBOX = `sandbox(?:${COLON}|(?<=https?:\\/\\/sandbox)(?=\\/))${SLASH}{0,3}`;
-/** In prose, `sandbox:` starts a mention only if slashes and a name follow it, or a name with an extension. */
+/**
+ * In prose, `sandbox:` outside the roots starts a mention only if a name follows. Without slashes between `sandbox:` and the
+ * name, the name must have an extension.
+ */
 const NAME = /[\p{L}\p{N}_.~%$-]/uy;
 const NAME_WITH_EXTENSION = /(?:\.\/)?[\p{L}\p{N}_.\-%]{1,255}\.[A-Za-z]\w{0,9}(?!\w)/uy;
-/** Text at which no path starts. */
+/** Text after `sandbox:` and its slashes at which no path starts. */
 const NO_PATH = new RegExp(String.raw`$|[\s)>"'<]|${SLASH}`, "iy");
-/** A folder right before the root, named in a script without spaces. `/home/田中/mnt/data` is another folder than the root. */
+/** A folder before a path, named in a script without spaces or in emoji. In `/home/田中/mnt/data`, `/mnt/data` is not the root. */
 const FOLDER_BEFORE = new RegExp(String.raw`(?<=(\/[${UNSPACED}\p{Extended_Pictographic}]{1,64}))`, "uy");
-/** The end of a longer path with the root's slash, as in `/home/me/mnt/data`. The pattern of a root never matches there. */
+/** The end of other folders and the root's first slash, as in `/home/me/mnt/data`. The pattern of a root does not match there. */
 const INSIDE_PATH = String.raw`(?:(?<!\\|\\u[\da-f]{3}|%3)[a-z\d]|[^/:]\/)\/`;
 
 /** Finds the path mentions below one set of roots. */
@@ -136,7 +139,7 @@ function mentionAt(
   const { scheme, slashes } = leadBefore(text, at);
   const pathStart = at - slashes.length;
   const hasScheme = scheme !== "" && canStartAt(text, pathStart - scheme.length, bound);
-  // "xsandbox:/mnt/data" has no known scheme, but may still be a path.
+  // In "xsandbox:/mnt/data", the scheme is not known, but the text after it may still be a path.
   if (!hasScheme && !isPathAt(text, pathStart, bound)) return undefined;
   const start = hasScheme ? pathStart - scheme.length : pathStart;
   const place = placeOf(text, start, hasScheme);
@@ -180,7 +183,7 @@ function isPartOfDestination(text: string, start: number, { kind }: Place): bool
   return kind === "text" && /[:=,?&;]/.test(text.charAt(start - 1)) && isInDestination(text, start);
 }
 
-/** Returns where the slashes at `at` end. */
+/** Returns where the slashes at `at` end. Without a slash at `at`, returns `at`. */
 export function endOfSlashes(text: string, at: number): number {
   return endOfMatch(SLASHES, text, at);
 }
@@ -207,9 +210,9 @@ export function finderOf(roots: readonly string[]): MentionFinder {
 /** The maximum length of a path as the text writes it. With this limit, a text that never ends a path still takes linear time. */
 export const LONGEST_PATH = 4096;
 
-/** Matches the content of a link up to the character that closes the link. The keys are the closing characters. */
+/** Match the content of a link up to the character that closes the link. The keys are the closing characters. */
 const ENDS: Record<string, RegExp> = {
-  // " (2)" belongs to the name, unless the link ends right after " (2)": then it is the link's title.
+  // If the link ends right after " (2)", then " (2)" is the link's title. Otherwise it belongs to the name.
   ")": /[^\s()\\"]*(?:(?:[ ](?=[^\s)"'(\\])|\([^\s()]*\)|[ ]\([^()\n]{0,100}\)(?![ ]*\)))[^\s()\\"]*)*/y,
   ">": /(?:[^<>\n]|<[^<>\n]{0,32}>)*/y,
   '"': /[^"\n\\]*/y,
@@ -224,9 +227,9 @@ const BARE = new RegExp(`${CHARACTERS}(?:(?:${ESCAPED}|${PLACEHOLDER})${CHARACTE
 const PARTICLE = new RegExp(String.raw`(?<=\.[a-z\d]{1,10})[${UNSPACED}]{1,64}$`, "iu");
 
 /**
- * Returns where a mention that matches no file ends. In a link or in quotes, it ends at the character that closes the link or the
- * quotes. Any other mention ends at the first character that cannot be part of a path, at the latest at `limit`, where the next
- * mention starts.
+ * Returns where a mention that matches no file ends. In a link or in quotes, the mention ends at the character that closes the
+ * link or, on the same line, the quotes. Any other mention ends at the first character that cannot be part of a path, at the
+ * latest at `limit`, where the next mention starts. Punctuation at its end does not belong to it.
  */
 export function endOfUnknown(
   text: string,

@@ -1,4 +1,4 @@
-/** Finds a file by name if no file has the path in the text: it is in another folder, or an upload with a former name. */
+/** Finds the file for a path that no file has: a file of the same name in another folder, or an upload by its former name. */
 import { endOfCitation } from "./boundaries.js";
 import { type FileIndex, fitOf, type IndexedFile, OUTSIDE, withoutAliases } from "./file-index.js";
 import { type Files, type Found, foundMention } from "./found.js";
@@ -8,7 +8,7 @@ import { decode, fold } from "./spelling.js";
 /** The files that have the name in the last segment of a path. */
 interface Named {
   files: readonly IndexedFile[];
-  /** Where the mention ends. */
+  /** Where the citation ends. */
   end: number;
   /** The folder in the text, decoded, relative to the root. */
   folder: string;
@@ -18,7 +18,10 @@ interface Named {
   literal: string;
 }
 
-/** Returns the file that has the name in the last segment of a path. The last segment starts at `nameStart`. */
+/**
+ * Returns the mention with the files that the last segment of its path names, or `undefined` if the path can mean none of them.
+ * The last segment starts at `nameStart`.
+ */
 export function fileByName(
   text: string,
   mention: PathMention,
@@ -56,7 +59,7 @@ function filesNamed(
   return undefined;
 }
 
-/** Returns the files that `sandbox:name`, without a folder, can mean. Several files are ambiguous. */
+/** Returns the mention `sandbox:name`, without a folder, with the files that it can mean. Several files are ambiguous. */
 function onlyFileOf(
   mention: PathMention,
   { acceptLookAlike }: Files,
@@ -67,7 +70,7 @@ function onlyFileOf(
   return foundMention(mention, { end, files, match: files[0]!.isUploadAlias ? "upload" : "filename" });
 }
 
-/** Returns the file in another folder, or the upload in the same folder, that a path means. */
+/** Returns the mention with the file that its path means: a file in another folder, or an upload in the same folder. */
 function movedFile(
   mention: PathMention,
   { index, acceptLookAlike }: Files,
@@ -104,7 +107,7 @@ export function isPattern(path: string): boolean {
 /** Returns whether the text before a name can be a folder that a file was moved from or to. */
 function isFolder(written: string, root: string, index: FileIndex): boolean {
   const folder = fold(written);
-  // Two paths without a separator between them are not a folder. A pattern is not a folder either.
+  // Two paths without a separator between them are not a folder. Neither is a pattern or a text with a placeholder.
   if (folder.includes(fold(`${root}/`)) || isPattern(written) || PLACEHOLDER.test(written)) return false;
   if (isUnseenFolder(folder)) return false;
   // If a part of the path is a file, such as an archive, the path is not a folder.
@@ -114,7 +117,10 @@ function isFolder(written: string, root: string, index: FileIndex): boolean {
   return true;
 }
 
-/** Returns whether a path in `folder` can mean a file: an upload in that folder, or any other file at most one level away. */
+/**
+ * Returns whether a path in `folder` can mean a file. An upload with this former name must be in the same folder. The folder of
+ * any other file must be at most one level higher or lower, and not a folder such as `.cache` or `old`.
+ */
 function isWithinReach(folder: string, root: string, indexed: IndexedFile): boolean {
   const { foldedFolder, isUploadAlias } = indexed;
   const written = fold(folder);
@@ -125,7 +131,7 @@ function isWithinReach(folder: string, root: string, indexed: IndexedFile): bool
   return Math.abs(depthOf(written) - depthOf(foldedFolder)) <= 1;
 }
 
-/** Returns whether a file is in a parent folder or a subfolder of `folder`. Otherwise, the path may mean another file. */
+/** Returns whether a file is in `folder`, in one of its parents or below it. Otherwise, the path may mean another file. */
 function isOnBranch(folder: string, { foldedFolder }: IndexedFile): boolean {
   const written = fold(folder);
   return written.startsWith(foldedFolder) || foldedFolder.startsWith(written);

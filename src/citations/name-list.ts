@@ -4,7 +4,7 @@
  */
 import { fold, isWordCharacter, type Reading, readEncoded, readLiteral } from "./spelling.js";
 
-/** The names that a text spells up to one offset. */
+/** The names that a text spells from a given start up to `end`. */
 export interface Spelled {
   end: number;
   /** The folded names. There are several if the text can be read in several ways, as `a%20b` can. */
@@ -24,7 +24,7 @@ const NOTHING: readonly Spelled[] = [];
 /** A list of names to find in texts. */
 export class NameList {
   readonly #names: readonly string[];
-  /** The first character of each name. It excludes most offsets of a text at once. */
+  /** The first character of each name. For most offsets of a text, it shows without a search that no name starts there. */
   readonly #firsts: ReadonlySet<string>;
 
   /** `names` must be folded. */
@@ -56,7 +56,7 @@ export class NameList {
     return [...found.values()].sort((a, b) => b.end - a.end);
   }
 
-  /** If a name ends at the offset of `walk`, adds the name to `found` and removes it from the walk. */
+  /** If `walk` has read a whole name, adds the name to `found` and removes it from the walk. */
   #takeName(walk: Walk, found: Map<number, Spelled>): void {
     const shortest = this.#names[walk.low];
     if (shortest?.length !== walk.depth) return;
@@ -66,7 +66,7 @@ export class NameList {
     walk.low++;
   }
 
-  /** Continues a walk by one reading and adds it to `walks`, if it still matches a name. */
+  /** Continues a walk by one reading. Adds the result to `walks` if it is still the beginning of a name. */
   #read({ low, high, depth }: Walk, { meant, end }: Reading, walks: Walk[]): void {
     const folded = fold(meant);
     for (let index = 0; index < folded.length && low < high; index++, depth++) {

@@ -17,7 +17,7 @@ const ATTACHED_IN_CODE = new RegExp(
   `(?<=\`(?:[\\w.-]{1,20} ){0,3}(?:(?!(?:${LABEL}):)[\\w./@~^-]{1,64}:|[^\`<>\\s]{0,60}<[a-z][\\w -]{0,30}>))`,
   "iy",
 );
-/** A copy command up to its target: `scp me@h:/mnt/data/a.csv a.csv`. */
+/** A copy command from another system, up to its target: `scp me@h:/mnt/data/a.csv a.csv`. */
 const COPY_TARGET = new RegExp(
   `(?<=\\b(?:${COPY_COMMANDS})\\s[^\\n\`]{0,200}[\\w\\]]:["']?[\\w/~.][^\\s\`]{0,200}[^\\S\\n])`,
   "y",
@@ -76,7 +76,7 @@ function isEndOfQuoted(text: string, start: number, end: number): boolean {
   return isPartOfPath(lead!) || isPartOfName(lead!);
 }
 
-/** Words that often come before a name and are not part of the name: commands, and words about files. */
+/** Commands, and words about files. Such a word often comes before a name and is not part of the name. */
 const BEFORE_NAME =
   /^(?:cat|head|tail|less|more|open|start|python3?|node|npx|bash|sh|ls|wc|rm|mv|cp|cd|tar|zip|unzip|jq|vim?|nano|code|import|from|git|curl|download|get|view|see|save[ds]?|create[ds]?|generated?|wrote|write|read|load|export(?:ed)?|update[ds]?|attached|file|files|the|this|your|datei|fichier|archivo)$/i;
 const NUMBER_OF_ITEM = /^\d{1,3}[.)] ?/;
@@ -87,7 +87,7 @@ function isPartOfName(lead: string): boolean {
   return !BEFORE_NAME.test(words[0]!) && words.every((word) => NAME_LIKE.test(word));
 }
 
-/** Returns whether `lead` ends with an unfinished path: it has no extension and no slash or punctuation at its end. */
+/** Returns whether `lead` ends with an unfinished path. It has no extension, and no slash or punctuation is at its end. */
 function isPartOfPath(lead: string): boolean {
   const words = lead.split(" ");
   const first = words.findIndex((word) => /[/\\]/.test(word));

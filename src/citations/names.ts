@@ -22,9 +22,9 @@ const LEAD = /(?<=((?:(attachment|file):\/{0,3})?(?:\.\/)?))/iy;
 const SPECIAL = /[%&\\]|[^\0-\x7f]/g;
 
 /**
- * Returns the mentions by name in `text`, in order, except those that a path or a citation covers. It looks only before
- * extensions that a file written by the model has, so one regular expression reads a text without these extensions. A returned
- * mention can also mean an upload. Such a mention is never cited (see choose.ts).
+ * Returns the mentions by name in `text`, in order, except those that a path or a citation covers. It looks for names only where
+ * the text has an extension of a file that the model wrote. So a text without these extensions is searched only once. A returned
+ * mention can mean only uploads. Such a mention is never cited (see choose.ts).
  */
 export function nameMentions(
   text: string,
@@ -59,8 +59,9 @@ export function nameMentions(
 class NameStarts {
   readonly #text: string;
   readonly #lengths: readonly number[];
+  /** The maximum distance from the start of a name to the dot of its extension, in UTF-16 units. */
   readonly #reach: number;
-  /** All offsets before this one were returned, so that no offset is tried for each of many dots. */
+  /** The offset after the last dot up to which all offsets were tried. With it, no offset is tried again for a later dot. */
   #triedTo = 0;
   /** The offset of the next character that matches {@link SPECIAL}. */
   #special = -1;
@@ -72,7 +73,7 @@ class NameStarts {
     this.#reach = Math.min(nameLengths[0]! * 9, 3 * 255);
   }
 
-  /** Returns the offsets from `from` on at which a name can start whose extension is from `dot` to `end`. */
+  /** Returns the offsets at or after `from` at which a name can start. The name's extension is from `dot` to `end`. */
   before(dot: number, end: number, from: number): number[] {
     const first = Math.max(from, dot - this.#reach);
     if (this.#special < first) {
@@ -128,7 +129,7 @@ interface WrittenName {
 }
 
 function writtenName(text: string, { start: at, end }: Range, named: readonly IndexedFile[]): WrittenName {
-  // An upload's former name fits only if no other file has that name.
+  // The former name of an upload counts only if no file has that name now.
   const { files, folder } = inFolderBefore(text, at, withoutAliases(named));
   const [, lead, scheme] = matchAt(LEAD, text, at - folder.length)!;
   const start = at - folder.length - lead!.length;
@@ -160,8 +161,10 @@ function isPartOfOther(
 }
 
 /**
- * Returns whether a name may mean its files. It may not if the text spells the name differently and `acceptLookAlike` refuses all
- * files, or if all files are in folders that a tool fills and the text does not write the folder before the name.
+ * Returns whether a name may mean the files that it fits. Returns false in two cases:
+ *
+ * - The text spells the name differently, and `acceptLookAlike` refuses all files.
+ * - All files are in folders that the system or a tool fills, and the text has no folder before the name.
  */
 function isMeant(
   { fit, hasFolder }: WrittenName,

@@ -1,15 +1,15 @@
-/** Recognizes a path on another system by the text before it: a host, a scheme, or a command for files of another machine. */
+/** Recognizes a path on another system by the text before it, such as a host, a scheme or a command for another machine. */
 import { once } from "../once.js";
 import { HTML_TAGS } from "./markup/places.js";
 import { LETTER, testAt } from "./spelling.js";
 
-/** Usual names of machines. A number may follow. */
+/** Common names of machines. A number may follow. */
 const MACHINE =
   "localhost|nas|host|remote|server|srv|node|worker|db|vm|gpu|storage|backup|NAS|HOST|SERVER|DB|VM";
-/** Usual file extensions. A word that ends with one is not a host's name. */
+/** Common file extensions. If a word before a colon is or ends with an extension, such as `a.csv:`, it is not a host's name. */
 const FILE_EXTENSION =
   "(?:csv|tsv|xlsx?|docx?|pptx?|pdf|png|jpe?g|gif|svg|webp|txt|md|jsonl?|xml|html?|css|zip|tar|gz|py|ipynb|[jt]sx?|[chr]|cpp|rs|go|java|sql|ya?ml|toml|parquet|log|tex|wav|mp[34])";
-/** Lower-case words that people write before a colon and a path. Any other word before the colon is a host's name or a scheme. */
+/** Words that people write before a colon and a path. Any other lower-case word there counts as a host's name or a scheme. */
 export const LABEL = [
   "files?|(?:file|full|output|input|local|the)?_?paths?|file_?names?|names?|location|folder|outputs?|inputs?|out|downloads?|saved|save|links?|urls?|href|src",
   "results?|reports?|at|see|here|to|in|from|on|is|are|and|or|as|open|source|target|dest(?:ination)?|data|dataset|documents?|docs?|archive|script|export|attachment|artifacts?",
@@ -25,7 +25,7 @@ const OTHER_SCHEMES = [
   "nfs|smb|cifs|afp|s?ftps?|tftp|ssh|scp|webdavs?|davs?|gdrive|onedrive|dropbox|box|ipfs|git|svn|hg|rsync|rclone|ldaps?",
 ].join("|");
 
-/** Text before a path or a name on another system. boundaries.ts uses these patterns in a lookbehind. */
+/** Patterns of the text before a path or a name on another system. boundaries.ts uses these patterns in a lookbehind. */
 export const ON_OTHER_SYSTEM = {
   drive: String.raw`(?<![A-Za-z\d_.])[A-Za-z]:`, // `C:/mnt/data/a.csv`
   userAtHost: String.raw`@\S{0,63}:`, // `me@host:/mnt/data/a.csv`
@@ -39,7 +39,7 @@ export const ON_OTHER_SYSTEM = {
 };
 
 const QUOTE = "[\"'`”’»]";
-/** More text before a path on another system. Not used for bare names, because prose has the same text before a bare name. */
+/** More such patterns, for paths only. In prose, the same text often comes before a bare name that is not on another system. */
 export const BEFORE_OTHER_PATH = {
   word: String.raw`(?<![\p{L}\p{N}_.\-])(?!(?:${LABEL}):)[a-z][a-z\d_]{0,62}:`, // `titan:/mnt/data/a.csv`, `web_1:`
   variable: String.raw`\$\{\w{1,63}\}:|\$\w{1,63}:`, // `$HOST:/mnt/data/a.csv`, `${HOST}:`
@@ -55,7 +55,10 @@ export const BEFORE_OTHER_PATH = {
 };
 const beforePath = once(() => new RegExp(`(?<=${Object.values(BEFORE_OTHER_PATH).join("|")})`, "uy"));
 
-/** Returns whether the text before `at` shows that the path at `at` is on another system. */
+/**
+ * Returns whether the text before `at` shows that the path at `at` is on another system. Tries only the patterns in
+ * {@link BEFORE_OTHER_PATH}, because `canStart` in boundaries.ts tries those in {@link ON_OTHER_SYSTEM}.
+ */
 export function isOnOtherSystem(text: string, at: number): boolean {
   return testAt(beforePath(), text, at);
 }

@@ -15,7 +15,7 @@ import { decode, endOfMatch, withPlainTypography } from "./spelling.js";
 export interface PathMentions {
   found: Found[];
   missed: UnresolvedMention[];
-  /** Mentions that are neither cited nor reported: paths that lead out of the root, and mentions that an annotation covers. */
+  /** Mentions that are neither cited nor reported: paths that lead out of the root, and mentions that an annotation overlaps. */
   ignored: Outcome[];
 }
 
@@ -77,8 +77,9 @@ export class PathText {
   }
 
   /**
-   * Returns whether a mention by path overlaps the text from `start` to `end`. A name soon after the path of a missing file is
-   * taken as the rest of that path: `report.pdf` after `/mnt/data/Q3` most likely belongs to `/mnt/data/Q3 report.pdf`.
+   * Returns whether a mention by path overlaps the text from `start` to `end`. If the path of a missing file has no extension, a
+   * name soon after the path counts as its rest: `report.pdf` after `/mnt/data/Q3` most likely belongs to
+   * `/mnt/data/Q3 report.pdf`.
    */
   overlaps(start: number, end: number): boolean {
     for (const mentions of this.#mentions) {
@@ -152,8 +153,8 @@ function outcomeOfKnown(
 }
 
 /**
- * Returns whether the text means a longer look-alike and not a shorter exact path. `Q3 final report.pdf` more likely means the
- * file `Q3 Final Report.pdf` than the file `Q3`, because only the longer name explains the extension.
+ * Returns whether the text more likely means a longer look-alike than a shorter exact path. `Q3 final report.pdf` more likely
+ * means the file `Q3 Final Report.pdf` than the file `Q3`, because only the longer name has the extension in the text.
  */
 function isLikelier(longer: Candidate, exact: Candidate): boolean {
   const hasExtension = ({ fit }: Candidate): boolean => extensionOf(fit.files[0]!.name) !== "";
@@ -221,7 +222,7 @@ function outcomeOfCandidate(
   });
 }
 
-/** Returns where a mention of a folder ends, if it means a folder. In quotes or a link, the folder must be the whole content. */
+/** If a mention means a folder, returns where the mention ends. In quotes or a link, the folder must be the whole content. */
 function endOfFolder(
   text: string,
   { start, relativeStart, place }: PathMention,

@@ -1,4 +1,4 @@
-/** Ranges of a text and lookups in lists of ranges. A list must be sorted and without overlaps, as {@link merge} returns it. */
+/** Merges and searches lists of ranges of a text. The functions that search need a list as {@link merge} returns it. */
 
 /** A range of text in UTF-16 offsets, `end` exclusive. */
 export interface Range {

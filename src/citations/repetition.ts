@@ -1,11 +1,11 @@
-/** Detects a mention that a text repeats at a fixed distance, so that its file is looked up only once. */
+/** Detects that a text repeats a mention at a fixed distance. The caller then looks up the mention's file only once. */
 import { LONGEST_PATH } from "./mentions.js";
 
 /** How many UTF-16 units before and after the start of a mention can affect its meaning. */
 const LOOKBACK = 512;
 const LOOKAHEAD = LONGEST_PATH + LOOKBACK;
 
-/** Counts repetitions in a text. If mentions are passed in the text's order, each part of the text is compared only once. */
+/** Counts how often a text repeats a mention. For mentions in the text's order, each part of the text is compared only once. */
 export class Repetition {
   readonly #text: string;
   #period = 0;
@@ -17,8 +17,8 @@ export class Repetition {
   }
 
   /**
-   * Returns how often the mention at `start` repeats at intervals of `period`. A repetition counts only if all the text that can
-   * affect the meaning of the mention repeats too.
+   * Returns how often the mention at `start` is repeated, each time `period` UTF-16 units later. A repetition counts only if all
+   * the text that can affect the meaning of the mention is repeated too.
    */
   countAt(start: number, period: number): number {
     const from = start - LOOKBACK;

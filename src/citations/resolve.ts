@@ -1,4 +1,4 @@
-/** Finds the citations that a text lacks, given the container's files. Pure and synchronous. */
+/** Finds the citations that are missing in a text, given the container's files. Pure and synchronous. */
 import { badInput, isRecord } from "../errors.js";
 import type {
   Annotation,
@@ -48,8 +48,8 @@ export interface Resolution {
  * would have written them. Ambiguous mentions get no citation and are reported.
  *
  * @param text the text of an `output_text` part.
- * @param files the container's files, as `GET /v1/containers/{id}/files` lists them. If they belong to several containers, the
- * container that is listed first wins.
+ * @param files the container's files, as `GET /v1/containers/{id}/files` lists them. If files of several containers fit a mention
+ * equally well, the file of the container that comes first in `files` is cited.
  * @throws {TypeError} if an argument is invalid. The message names the argument, what is expected and what was passed.
  * @example
  * ```ts
@@ -82,7 +82,7 @@ function isArrayOfObjects(value: unknown): boolean {
   return Array.isArray(value) && value.every(isRecord);
 }
 
-/** The options of {@link resolveWithIndex}. Only the repair of a response passes the options that are added here. */
+/** The options of {@link resolveWithIndex}. Only the repair of a response passes the options that this interface adds. */
 interface IndexedResolveOptions extends ResolveOptions {
   /** Decides which look-alikes may be cited. Default: all. */
   acceptLookAlike?: AcceptLookAlike | undefined;

@@ -5,7 +5,7 @@
 
 /** Letters of scripts without spaces between words. In such a script, a particle may follow a file name directly. */
 export const UNSPACED = String.raw`\p{Script=Han}\p{Script=Hiragana}\p{Script=Katakana}\p{Script=Hangul}\p{Script=Bopomofo}\p{Script=Thai}\p{Script=Lao}\p{Script=Khmer}\p{Script=Myanmar}ー々〆`;
-/** A letter or digit of any other script. Variation selectors, which follow an emoji, do not count. */
+/** A letter, a combining mark or a digit of any other script. Variation selectors, which follow an emoji, do not count. */
 export const LETTER = String.raw`(?![${UNSPACED}\ufe00-\ufe0f])[\p{L}\p{Nd}\p{Mn}\p{Mc}]`;
 
 /** One way to read the characters at an offset. */
@@ -19,8 +19,8 @@ export interface Reading {
 const COMBINING = /\p{M}/u;
 
 /**
- * Reads the character at `at` with the combining marks after it, and returns them in NFD. Marks may be written in any order,
- * composed with the character or not.
+ * Reads the character at `at`. A run of slashes is read as one slash. A non-ASCII character is read with the combining marks
+ * after it and returned in NFD, so the order of the marks makes no difference, and neither does a composed form.
  */
 export function readLiteral(text: string, at: number): Reading {
   const base = text.codePointAt(at)!;
@@ -135,16 +135,16 @@ export function spells(written: string, name: string): boolean {
   return decode(written) === name || written.normalize("NFD") === name;
 }
 
-/** Variants of the dash, the space, the single and the double quote, and the sigma at the end of a word. */
+/** Variants of the dash, the space, the single quote and the double quote, and the form of sigma at the end of a word. */
 const VARIANTS =
   /([\u2010-\u2015\u2212\ufe58\ufe63\uff0d])|([\u00a0\u1680\u2000-\u200a\u202f\u205f\u3000])|([\u2018-\u201b\u2032])|([\u201c-\u201f\u2033])|ς/g;
 
-/** Replaces variants of dashes, spaces and quotes, so that two spellings of a name are equal. Keeps the case. */
+/** Replaces variants of dashes, spaces and quotes, so that two spellings of a name are equal. Keeps the case. Returns NFD. */
 export function withPlainTypography(text: string): string {
   return /[^\0-\x7f]/.test(text) ? plainVariants(text.normalize("NFD")) : text;
 }
 
-/** Lower-cases a text and replaces variants of dashes, spaces and quotes, so that two spellings of a name are equal. */
+/** Like {@link withPlainTypography}, but also changes the text to lower case. */
 export function fold(text: string): string {
   if (!/[^\0-\x7f]/.test(text)) return text.toLowerCase();
   return plainVariants(text.normalize("NFD").toLowerCase());

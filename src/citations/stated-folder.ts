@@ -1,26 +1,26 @@
-/** Compares the folder that a text states for a bare name with the folder of the file: "In /mnt/data/q3: report.csv". */
+/** Compares the folder that a text states for a bare name with the folders of the files: "In /mnt/data/q3: report.csv". */
 import type { UnresolvedMention } from "../types.js";
 import { extensionOf, type IndexedFile } from "./file-index.js";
 import type { Range } from "./ranges.js";
 import { decode, fold } from "./spelling.js";
 
-/** The maximum distance between a folder and a name, in UTF-16 units. */
+/** The maximum distance from a folder to a name after it, in UTF-16 units. */
 const REACH = 2000;
 /** Text between a folder and a name in the folder: `"/mnt/data/q3", "name": "a.csv"`, `/mnt/data/q3: a.csv`. */
 const IN_FOLDER = /^[`*_"')\]]{0,4}(?:\s{0,4}[:：]|,\s{0,4}"\w{1,30}"\s{0,4}:)\s{0,4}[`*_"'([]{0,4}$/;
-/** The rest of a line that ends with a folder: `:**`. */
+/** The text from the end of a folder to the end of its line, if only markup and a colon follow the folder: `:**`. */
 const LINE_END = /^[`*_"')\]]{0,4}\s?[:：]?[`*_"')\]]{0,4}\s{0,4}$/;
 /** The beginning of an item in a list or a file tree. */
 const ITEM = /^\s{0,40}(?:[-*+•|├└│]|\d{1,3}[.)])/;
-/** The beginning of an item, up to a name with which the item begins. */
+/** The text of an item before a name, if the name is the first text of the item. */
 const ITEM_START = /^\s{0,40}(?:[-*+•|├└│─\s]{1,40}|\d{1,3}[.)])[`*_"'([\s]{0,6}$/;
 /** Text between a name and its folder: `a.csv in /mnt/data/q3`, `"a.csv", "dir": "/mnt/data/q3"`. */
 const FOLDER_AFTER =
   /^",\s{0,4}"\w{1,30}"\s{0,4}:\s{0,4}"$|^[`*_"')\]]{0,4}\s{1,4}(?:(?:is|are|was|were|now) ){0,2}(?:in|into|to|under|inside)\s{1,4}(?:the )?(?:folder |directory )?[`*_"'([]{0,4}$/i;
 
 /**
- * Returns a function that tells whether the text states a folder for a name, and none of the files with that name is in this
- * folder. The function must be called for the names in the text's order.
+ * Returns a function that takes a bare name and returns whether the text states a folder for the name in which none of the name's
+ * files is. Then the name means none of these files. The function must be called for the names in the text's order.
  */
 export function statesOtherFolder(
   text: string,
@@ -30,7 +30,7 @@ export function statesOtherFolder(
   let folders: UnresolvedMention[] | undefined;
   let at = 0;
   return ({ start, end, files }) => {
-    folders ??= missed.filter(isFolder); // most texts have no bare name, so this is not done for each text
+    folders ??= missed.filter(isFolder); // done at the first name, because most texts have no bare name
     while (at < folders.length && folders[at]!.start < start) at++;
     const [before, after] = [folders[at - 1], folders[at]];
     const isOther = (folder: UnresolvedMention): boolean =>

@@ -1,4 +1,4 @@
-/** Decides whether a text may lack a citation. The list of files is requested only if a citation may be missing. */
+/** Decides whether a citation may be missing in a text. If none can be, the text needs no list of the container's files. */
 import type { Annotation, IndexUnit } from "../types.js";
 import { coveredRanges } from "./index-units.js";
 import { Markup } from "./markup/markup.js";
@@ -44,8 +44,8 @@ export class CitedText {
   }
 
   /**
-   * Returns whether the text has a path below a root without a citation. A path in the label of a cited link does not count. A
-   * path in a code block does not count if its file name is cited.
+   * Returns whether the text has a path without a citation: a path below a root, or any path with the scheme `sandbox:`. A path
+   * in the label of a cited link does not count. A path in a code block does not count if its file name is cited.
    */
   hasUncitedPath(): boolean {
     const finder = finderOf(this.#roots);

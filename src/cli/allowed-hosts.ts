@@ -53,7 +53,7 @@ export type HostRule = (request: IncomingMessage) => Response | undefined;
 /**
  * Creates the rule for a server that listens on `address`. A web page can make its own name resolve to 127.0.0.1 and so reach a
  * server on loopback. So loopback servers accept only loopback names and the names in `allowed`. Servers on other addresses
- * accept all names if `allowed` is empty, else the same names as loopback servers. `also` is one more name that is accepted.
+ * accept all names if `allowed` is empty, else the same names as loopback servers. `also` is a further name that is accepted.
  */
 export function hostRule(
   { address, family }: AddressInfo,

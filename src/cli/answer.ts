@@ -56,7 +56,7 @@ export class Answer {
     }
   }
 
-  /** Returns the final response. Call it after the last event. Throws if there was no final event. */
+  /** Returns the final response. Call this after the last event. Throws if there was no final event. */
   end(): Event & { output: unknown } {
     this.#line.clear();
     if (this.text !== "" && !this.text.endsWith("\n")) this.#out?.write("\n");

@@ -15,11 +15,11 @@ type Fetch = typeof globalThis.fetch;
 
 /** The base URL that OpenAI's own clients use by default. */
 export const DEFAULT_BASE_URL = "https://api.openai.com/v1";
-/** How often a failed request is retried, as in the SDK. */
+/** How often a failed request is retried. The SDK has the same default. */
 const RETRIES = 2;
 const FIRST_PAUSE_MS = 500;
 const LONGEST_PAUSE_MS = 8000;
-/** The longest `Retry-After` that is used. A longer one is ignored. */
+/** The longest pause that a `Retry-After` header may ask for. A header that asks for more is ignored. */
 const LONGEST_RETRY_AFTER_MS = 60_000;
 
 /** The error for a response with an error status. */
@@ -41,7 +41,7 @@ export interface Connection {
   /** The API key. `undefined` if none is set. */
   key: string | undefined;
   baseURL: string;
-  /** The headers of each request, without the key. */
+  /** The headers that the environment variables set for each request, without the key. */
   headers: Headers;
 }
 
@@ -204,7 +204,7 @@ function messageIn(body: string, key: string): string {
   return typeof message === "string" ? message.trim().replaceAll(key, "…").slice(0, 500) : "";
 }
 
-/** Returns whether an error has one of the other statuses that the SDK retries: 408 (request timeout) and 409 (conflict). */
+/** Returns whether an error has a status that the SDK retries but `isRetryable` does not: 408 (timeout) or 409 (conflict). */
 function isTimeoutOrConflict(error: Error): boolean {
   return error instanceof ApiError && [408, 409].includes(error.status);
 }

@@ -16,7 +16,7 @@ export function demoCommand(): Command {
     });
 }
 
-/** Loads the demo only when it is needed: no other command needs the `openai` package. */
+/** Loads the demo only for this command, because no other command needs the `openai` package. */
 async function importDemo(): Promise<typeof import("./demo-run.js")> {
   try {
     return await import("./demo-run.js");

@@ -12,7 +12,7 @@ import { statsCommand } from "./stats.js";
 import { colorsFor, shown } from "./terminal.js";
 import { WrongUse } from "./wrong-use.js";
 
-/** The exit codes other than 0. `INCOMPLETE`: something failed or could not be recovered. */
+/** The exit code if something failed or could not be recovered. */
 const INCOMPLETE = 1;
 const WRONG_USE = 2;
 
@@ -53,8 +53,8 @@ try {
 }
 
 /**
- * Prints an error, unless an error was printed before. If stdout fails, the command that writes to it fails too, and its error is
- * not printed.
+ * Prints an error if none was printed before. If stdout fails, the command that writes to it fails too, and only the first of the
+ * two errors is printed.
  */
 function fail(error: unknown): void {
   if (hasFailed) return;

@@ -21,7 +21,7 @@ export class ProgressLine {
     this.#text = text;
   }
 
-  /** Draws the line, unless it was just drawn. */
+  /** Draws the line. Does nothing if it was drawn less than `PAUSE_MS` ago. */
   update(): void {
     if (!this.#terminal.isTTY) return;
     const now = performance.now();

@@ -14,7 +14,7 @@ const MEGABYTE = 2 ** 20;
  */
 const SAME_SIGNAL_MS = 100;
 
-/** The options of `serve`: body limits in MB, the header limit in KB, the grace period in seconds. */
+/** The options of `serve`. Body limits are in MB, the header limit is in KB, and `grace` is in seconds. */
 export interface ServeOptions extends ServeLinkOptions {
   port: number;
   host: string;
@@ -86,7 +86,7 @@ function isInvalidHost({ syscall, code }: NodeJS.ErrnoException): boolean {
 
 /**
  * Waits for a signal. Then waits for running requests and for files that are being copied, for `grace` seconds in all. Returns
- * whether all requests were answered, and whether all files were copied. A second signal ends the process at once.
+ * whether all requests were answered, and whether all files were copied. A second signal ends the process immediately.
  */
 function stopOnSignal(
   server: ProxyServer,

@@ -54,7 +54,7 @@ export async function checkedInputs(
 }
 
 /**
- * Returns what `stat` says about each of the two outputs that exists.
+ * Returns what `stat` says about those of the outputs that exist and are regular files.
  *
  * @throws WrongUse if both are the same file.
  */
@@ -100,7 +100,7 @@ export async function* chunksOf({ path }: Input): AsyncGenerator<Buffer, void, u
   yield* path === STANDARD ? process.stdin : createReadStream(path, { highWaterMark: CHUNK_BYTES });
 }
 
-/** Returns the current size and time of an input's file; `undefined` for a pipe, and if the file is gone. */
+/** Returns the current size and time of an input's file; `undefined` if the input has no size or the file is gone. */
 export async function stateOf({ path, size }: Input): Promise<InputState | undefined> {
   if (size === undefined) return undefined;
   const found = await stat(path).catch(() => undefined);

@@ -186,8 +186,8 @@ async function leave({ out, report }: Outputs): Promise<void> {
 }
 
 /**
- * Returns the part of the inputs that was not read yet at the milestone `start`. If an input has changed, the error also says
- * what the user can do.
+ * Returns the part of the inputs that was not read yet at the milestone `start`. If an input has changed, throws an error that
+ * says what the user can do.
  */
 async function remainingOf(
   inputs: readonly Input[],
@@ -202,7 +202,7 @@ async function remainingOf(
   }
 }
 
-/** Returns callbacks that save at most one milestone a second. The first one is due at once. */
+/** Returns callbacks that save at most one milestone a second. The first milestone is due immediately. */
 function everySecond(
   save: (milestone: Milestone) => Promise<void>,
 ): Pick<NonNullable<RunOptions["milestones"]>, "isDue" | "save"> {

@@ -13,7 +13,7 @@ export interface Words {
   fate: string;
 }
 
-/** Counts the bytes that are read, and shows how much of the inputs is done. */
+/** Counts the bytes that are read, and shows how much of the inputs was read. */
 export class RunDisplay {
   readonly #words: Words;
   readonly #inputs: readonly Input[];

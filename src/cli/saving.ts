@@ -9,8 +9,8 @@ import { colorsFor, linkTo, shown } from "./terminal.js";
 import { WrongUse } from "./wrong-use.js";
 
 /**
- * Throws `WrongUse` if a path exists and is not a folder. A missing folder is created later. `option` is the option that the
- * message names.
+ * Throws `WrongUse` if a path is empty, or exists and is not a folder. A missing folder is created later. The error message names
+ * `option`.
  */
 export async function checkFolder(path: string, option = "--out"): Promise<void> {
   if (path === "") throw new WrongUse(`${option} must be the path of a folder, got an empty text`);

@@ -24,7 +24,7 @@ export interface ServeLinkOptions {
   missing?: string;
 }
 
-/** The links of the proxy. They can be made only after `listen` was called. */
+/** The links of the proxy. Call `listen` before the first request is handled. */
 export interface ServedLinks {
   files: ProxyFiles;
   /** The host name of the public URL. `undefined` if the links lead to the address that the proxy listens on. */
@@ -38,8 +38,9 @@ export interface ServedLinks {
 const MINUTE = 60;
 const HOUR = 60 * MINUTE;
 const DAY = 24 * HOUR;
-/** How long links work by default: as long as an idle container exists, or for a week if the files are kept. */
+/** How long links work by default: as long as an idle container exists. */
 const DEFAULT_SECONDS = 20 * MINUTE;
+/** How long links work by default if the files are kept. */
 const DEFAULT_KEPT_SECONDS = 7 * DAY;
 const LEAST_SECRET_BYTES = 32;
 
@@ -135,7 +136,7 @@ function secretIn({ FILE_LINKS_SECRET: secret }: NodeJS.ProcessEnv): string {
   );
 }
 
-/** Creates the folder of `--keep` at the start, so that the user learns at once if it cannot be written. */
+/** Creates the folder of `--keep` before the server starts, so that an error shows at the start and not at the first file. */
 async function prepareFolder(path: string): Promise<void> {
   await checkFolder(path, "--keep");
   try {
@@ -150,8 +151,8 @@ async function prepareFolder(path: string): Promise<void> {
 const SCOPES = ["openai-organization", "openai-project"];
 
 /**
- * Returns a function that tells whether a request has the proxy's key. A request that names another organization or project than
- * the proxy does not count as having the key, because it can get files that the proxy cannot open.
+ * Returns a function that tells whether a request has the proxy's key. If the request names another organization or project than
+ * the proxy's own, the function returns false, because the answer can cite files that the proxy cannot open.
  */
 function ownKeyRule(key: string, own: Headers): (headers: Headers) => boolean {
   const digest = digestOf(key);

@@ -29,9 +29,9 @@ export interface Answered {
   recovered: number;
   /** Set if the response is incomplete, because the client or the upstream disconnected. */
   aborted?: true;
-  /** Set if a citation may still be missing, because a container's list failed. */
+  /** Set if a citation may still be missing, because a recovery failed. */
   failed?: true;
-  /** Set if the proxy makes links, but not for this request, because the request does not have the proxy's key. */
+  /** Set if the proxy makes links, but the answer got none, because the request does not have the proxy's key. */
   otherKey?: true;
 }
 

@@ -1,4 +1,4 @@
-/** Counts from reports what responses cite and lack, for each model. Formats the counts as a table or as JSON. */
+/** Counts the cited and uncited mentions in reports, for each model. Formats the counts as a table or as JSON. */
 import type { Report, UnresolvedReason } from "../types.js";
 import { shown } from "./terminal.js";
 
@@ -22,7 +22,7 @@ interface Counts {
   citedByApi: number;
   recovered: number;
   left: number;
-  /** How many of the `left` mentions have each reason. */
+  /** How many of the `left` mentions there are for each reason. */
   reasons: Record<UnresolvedReason, number>;
   /** Responses whose recovery failed. */
   failed: number;

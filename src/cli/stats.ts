@@ -50,8 +50,8 @@ Examples:
 }
 
 /**
- * Prints the counts. Returns whether every record is a response and no recovery failed. A recovery does not count as failed if
- * there are no file lists to use.
+ * Prints the counts. Returns whether every record is a response and no recovery failed. If the user gave no source of file lists,
+ * the missing lists do not count as failures.
  */
 async function stats(names: readonly string[], { files, concurrency, json }: Options): Promise<boolean> {
   const inputs = await checkedInputs(names, { out: undefined, report: undefined, files });

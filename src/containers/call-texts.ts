@@ -1,4 +1,7 @@
-/** Reads the calls in a response's output: the code, the commands and the output of each call, and where the call ran. */
+/**
+ * Reads the calls in a response's output: the code, commands and printed output of each call, and whether the call ran in a
+ * container.
+ */
 
 import { isRecord } from "../errors.js";
 
@@ -25,7 +28,8 @@ const SAYS: Record<string, (item: Record<string, unknown>) => RawTexts> = {
   shell_call_output: ({ output }) => ({
     printed: recordsIn(output).flatMap(({ stdout, stderr }) => [stdout, stderr]),
   }),
-  // The path is returned as code that writes the file: `write("/mnt/data/a.csv")`. The diff is file content and is not read.
+  // The patched path is returned as code that writes the file: `write("/mnt/data/a.csv")`. The diff is file content and is not
+  // read.
   apply_patch_call: ({ operation }) => ({ code: isRecord(operation) ? patchedPath(operation) : [] }),
   apply_patch_call_output: ({ status, output }) => ({ printed: status === "failed" ? [] : [output] }),
 };
@@ -79,7 +83,7 @@ export function isLocalCall(item: unknown): boolean {
 const MAY_WRITE =
   /open|write|save|to_|dump|export|copy|cp|mv|move|rename|tee|touch|zip|tar|wget|curl|download|path|mkdir|plt|fig|doc|system|subprocess|exec|eval|>/i;
 
-/** Returns whether a call may have written a file: whether its code is unknown or contains a word that is used to write files. */
+/** Returns whether a call may have written a file: the call's code is unknown, or contains a word that is used to write files. */
 export function mayWrite(call: unknown): boolean {
   const { code, commands } = textsOf(call);
   const texts = [...code, ...commands];

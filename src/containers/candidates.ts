@@ -1,7 +1,7 @@
 /**
  * Lists the containers that a text can mean, in groups. A group is used only if the groups before it do not have the file. If no
- * group names a container that may be older than the response, the previous response is retrieved, and the containers of that
- * response are used.
+ * call comes before the text, and no group has a container that may be older than the response, the previous response is
+ * retrieved. Its containers are then the last group.
  */
 import { isRecord } from "../errors.js";
 import type { Evidence } from "./evidence.js";
@@ -13,18 +13,21 @@ import { containersOfTools, MOST_CONTAINERS } from "./named-containers.js";
 
 /** The sources of containers that the response itself does not name. */
 export interface OtherContainers extends Omit<ContainerSources, "response" | "history"> {
-  /** Containers to try if nothing names a container. */
+  /**
+   * More containers to try, such as those of a fixed list of files. For a text without a call before it, they are tried last. For
+   * a text after a call, they are tried only if nothing says where the calls ran.
+   */
   otherContainers?: readonly string[] | undefined;
   /**
-   * Retrieves an earlier response by its id. Called last, and only if nothing else names a container that may be older than the
-   * response.
+   * Retrieves an earlier response by its id. Called last, and only for a text without a call before it, if nothing else names a
+   * container that may be older than the response.
    */
   getResponse?: ((id: string, signal: AbortSignal) => Promise<unknown>) | undefined;
 }
 
 /** The facts that decide which containers a text can mean. */
 export interface TextScope {
-  /** Whether a call of the same turn comes before the text. */
+  /** True if a call of the same turn comes before the text. */
   hasCall: boolean;
   /** The containers in which the calls before the text ran, in groups, nearest first. */
   called: readonly (readonly string[])[];
@@ -32,15 +35,21 @@ export interface TextScope {
   latest: string | undefined;
   /** The containers in which a call before the text may have written a file. */
   writing: readonly string[];
-  /** Whether a call before the text ran on the caller's own machine. */
+  /** True if a call before the text ran on the caller's own machine. */
   hasLocalCall: boolean;
-  /** The containers in which the calls after the text ran. Empty if a call comes before the text. */
+  /**
+   * The containers in which the calls after the text ran. Empty if a call comes before the text, and while a call may still
+   * follow.
+   */
   later: readonly string[];
-  /** The containers of earlier turns of the same list of items. */
+  /** The containers of the latest earlier turn that has containers, if the list of items holds several turns. */
   earlier: readonly string[];
   /** The containers that the text's own citations with a range name. */
   cited: readonly string[];
-  /** The containers that the text's own 0..0 citations name. Such a citation stands for no place in the text. */
+  /**
+   * The containers that the text's own 0..0 citations name, without those in which only later calls ran. A 0..0 citation stands
+   * for no place in the text.
+   */
   citedUnranged: readonly string[];
   /** The containers that tool outputs before the text name. */
   outputs: readonly string[];
@@ -49,8 +58,8 @@ export interface TextScope {
 /**
  * A group of containers, and how it relates to the text:
  * - `called`: calls before the text ran in these containers.
- * - `cited`: the text's own citations name them. For a text without a call before it, also: tool outputs name them.
- * - `output`: tool outputs before a text with a call name them.
+ * - `cited`: the text's own citations name them. If no call comes before the text, tool outputs before it may name them instead.
+ * - `output`: a call comes before the text, and tool outputs before the text name them.
  * - `later`: calls after the text ran in them.
  * - `known`: they existed before the response, or the caller named them.
  */
@@ -92,12 +101,12 @@ export class ContainerCandidates {
     return this.#history.latestEvidence;
   }
 
-  /** Whether there is any container to try for a text without a call before it. */
+  /** True if there may be a container to try for a text without a call before it. */
   get mayKnow(): boolean {
     const { otherContainers = [], getResponse } = this.#context;
     if (this.known.length > 0 || otherContainers.length > 0) return true;
     const id = this.#previousId;
-    // `.` and `..` count as ids here, so that the report says why that response is not retrieved.
+    // `.` and `..` count as ids here, so that the report says why the previous response is not retrieved.
     return getResponse !== undefined && (isId(id) || isDotSegment(id));
   }
 
@@ -115,12 +124,12 @@ export class ContainerCandidates {
       const untried = [...new Set(containers)].filter((id) => !tried.has(id)).slice(0, MOST_CONTAINERS);
       for (const id of untried) tried.add(id);
       if (containers.length === 0) continue;
-      // A citation that names only the containers of later calls does not show which containers existed before the response, so
-      // the previous response is still needed.
+      // The containers of later calls do not show which containers existed before the response. So the previous response is still
+      // needed.
       const isOfLaterCalls = kind === "later" || (kind === "cited" && containers.every(isLater));
       if (!isOfLaterCalls) needsPrevious = false;
-      // If all containers of a group were tried already, the group is yielded empty. So the caller learns that it has tried all
-      // containers that are known.
+      // A group whose containers were all tried already is yielded empty. Its kind still tells the caller which kinds of
+      // containers have been tried.
       yield { kind, containers: untried };
     }
     if (!needsPrevious) return;
@@ -132,7 +141,7 @@ export class ContainerCandidates {
     const groups = called.map((containers): ContainerGroup => ({ kind: "called", containers }));
     if (called.length === 0 && latest === undefined) {
       // The calls do not name their container. They ran in a container that is stored for this response or that the tools name.
-      // If there is none, the other containers are tried.
+      // If there is no such container, `otherContainers` are tried.
       const { otherContainers = [], memory, responseId, request } = this.#context;
       const tools = containersOfTools(request?.tools ?? this.#response.tools);
       const ran = [...(memory?.recall(responseId) ?? []), ...tools];
@@ -147,7 +156,8 @@ export class ContainerCandidates {
     const isLater = (id: string): boolean => later.includes(id);
     return [
       ...citedGroups([...cited, ...outputs]),
-      // A known container in which a later call ran belongs to the known group below, in which older files count too.
+      // A known container in which a later call ran belongs to the `known` group below, because the text may mean an older file
+      // in it.
       { kind: "later", containers: later.filter((id) => !known.includes(id)) },
       { kind: "known", containers: [...known.filter(isLater), ...known.filter((id) => !isLater(id))] },
       ...citedGroups(citedUnranged),
@@ -160,8 +170,8 @@ export class ContainerCandidates {
   }
 
   /**
-   * Retrieves the previous response and returns its containers. Several calls share one request. Rejects if the response's id is
-   * not safe in a URL.
+   * Retrieves the previous response, at most once, and returns its containers. Rejects if the id of that response is `.` or `..`.
+   * Returns no containers if there is no valid id.
    */
   async #ofPrevious(signal: AbortSignal): Promise<readonly string[]> {
     const { getResponse } = this.#context;

@@ -1,6 +1,6 @@
 /**
- * Records the file names and paths in the calls of a response: the evidence of which files exist and which file a text means.
- * This file is long because all kinds of evidence come from one reading of a call.
+ * Records the file names and paths in the calls of a turn. They are the evidence of which files exist and which file a text
+ * means. This file is long because all kinds of evidence come from one reading of a call.
  */
 
 import { canStart } from "../citations/boundaries.js";
@@ -35,17 +35,17 @@ export class EvidenceLog {
   readonly paths = new Map<string, FirstCalls>();
   /** The `paths` that occur in code or commands, and not only in printed output. */
   readonly calledPaths = new Map<string, FirstCalls>();
-  /** The paths that code and commands give relative to a root. */
+  /** The possible full paths of the files that code and commands name by a relative path. */
   readonly relativePaths = new Map<string, FirstCalls>();
   /** Maps the last segment of each of the `relativePaths` to the paths that end with it. */
   readonly relativeByName = new Map<string, Set<string>>();
-  /** The paths that a call writes to, judging by the call's code. */
+  /** The paths that a call writes to, judging by the call's code or command. */
   readonly writtenPaths = new Map<string, FirstCalls>();
   /** Maps the last segment of each of the `writtenPaths` to the paths that end with it. */
   readonly writtenByName = new Map<string, Set<string>>();
   /**
-   * The file names with spaces that end a path in quotes, or that a call writes. Each has the number of its first call, as in
-   * `pathsByName` and `words`.
+   * The file names with spaces at the end of a quoted path, or of a path that a call writes to. The number is that of the first
+   * call with the name, as in `pathsByName` and `words`.
    */
   readonly spacedNames = new Map<string, number>();
   readonly pathsByName = new Map<string, Map<string, number>>();
@@ -55,7 +55,10 @@ export class EvidenceLog {
   readonly wordLengths: number[] = [];
   /** The names at places where a file name is expected, such as in quotes. */
   readonly names = new Map<string, FirstCalls>();
-  /** The places where calls may have written files whose paths they do not spell. The numbers give the order of the places. */
+  /**
+   * The places where a call may have written a file whose path the call does not spell. The numbers give the order in which the
+   * places were added.
+   */
   readonly unspelledWrites = new Map<Place, number>();
   readonly #roots: readonly string[];
   readonly #path: RegExp;
@@ -88,7 +91,8 @@ export class EvidenceLog {
 
   /**
    * Reads the relative paths of the code and the commands so far. Call this before you use `relativePaths`, `writtenPaths`,
-   * `writtenByName` or `spacedNames`. They are not read earlier, because most responses lack nothing and need none of them.
+   * `writtenByName` or `spacedNames`. The relative paths are not read earlier, because most responses lack no citation and do not
+   * need these properties.
    */
   readRelativePaths(): this {
     for (const { text, place, number, read } of this.#unread.splice(0)) {
@@ -101,7 +105,7 @@ export class EvidenceLog {
     return this;
   }
 
-  /** Reads a text of a call. `isCalled`: the text is code or a command, not printed output. */
+  /** Records the names and paths in one text of a call. `isCalled`: the text is code or a command, not printed output. */
   #read(text: string, place: Place, isFileName: IsFileName, isCalled: boolean): void {
     for (const { start, name } of fileNamesIn(text)) {
       const end = start + name.length;
@@ -148,8 +152,8 @@ export class EvidenceLog {
   }
 
   /**
-   * Records the path at `start`. It is unclear where the path ends, so several readings are recorded: to the end of the word, of
-   * the quotes and of the line.
+   * Records the path at `start`. The text does not show where the path ends. So several readings are recorded: to the end of the
+   * word, of the quotes and of the line.
    */
   #readPath(text: string, start: number, root: string, place: Place, isCalled: boolean): void {
     const rest = text.slice(start, start + LONGEST_PATH);
@@ -171,8 +175,8 @@ export class EvidenceLog {
       noteAt(this.paths, path, place, this.count);
       if (isCalled) noteAt(this.calledPaths, path, place, this.count);
       noteAt(this.names, name, place, this.count);
-      // The reading to the end of the line is only a guess, unless the path is the last word on the line. A guess does not count
-      // as written.
+      // The reading to the end of the line is only a guess and does not count as written. But if the first word ends the line,
+      // this reading is certain and counts.
       if (isWritten && (path !== line.trimEnd() || path === word)) this.#noteWritten(path, place, this.count);
       if (path === quoted && name.trim().includes(" ") && extensionOf(name) !== "")
         this.#noteSpaced(name, place, this.count);
@@ -239,7 +243,7 @@ export class Evidence {
     return this.#isNamed(this.#log.paths.get(path), place);
   }
 
-  /** Like {@link namesPath}, but also returns true if a call gives the path relative to a root. */
+  /** Like {@link namesPath}, but also returns true if a call gives the path relative to a root or to a working folder. */
   mayNamePath(path: string, place?: string): boolean {
     return (
       this.namesPath(path, place) ||
@@ -258,7 +262,7 @@ export class Evidence {
     return this.#isNamed(this.#log.readRelativePaths().writtenPaths.get(path), place);
   }
 
-  /** Returns whether a call in a container, or at an unknown place, may have written a file whose path it does not spell. */
+  /** Returns whether a call in this container, or at an unknown place, may have written a file whose path it does not spell. */
   writesUnspelled(containerId: string): boolean {
     const { unspelledWrites } = this.#log;
     return [containerId, undefined].some((place) => {

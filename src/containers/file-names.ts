@@ -1,9 +1,12 @@
-/** Finds what looks like a file name in code, commands and output. */
+/** Finds the words that look like file names in code, commands and printed output. */
 
 /** Returns whether the name from `start` to `end` is at a place where a file name is expected. */
 export type IsFileName = (text: string, start: number, end: number) => boolean;
 
-/** Matches a path before a name that is not relative: absolute, in the home folder, in a variable, or a URL. */
+/**
+ * Matches the part of a path before the file name, if the path is not relative: absolute, in the home folder, in a variable, or a
+ * URL.
+ */
 const ELSEWHERE = /(?:^|[\s"'`(=,:])(?:\/|~|\$|[a-z][a-z\d+.-]*:\/\/|[a-z]:\\)[^\s"'`]*$/i;
 
 /** Returns whether the name at `start` ends a path that is not relative to the working folder. */
@@ -15,7 +18,7 @@ function isElsewhere(text: string, start: number): boolean {
 export const IN_QUOTES: IsFileName = (text, start, end) =>
   /["'`/\\]/.test(text.charAt(start - 1)) && /["'`\\]/.test(text.charAt(end)) && !isElsewhere(text, start);
 
-/** Returns whether what looks like a file name is an abbreviation: `e.g`, `i.e`, `z.B`. */
+/** Returns whether a word that looks like a file name is an abbreviation: `e.g`, `i.e`, `z.B`. */
 export function isAbbreviation(name: string): boolean {
   return /^\p{L}\.\p{L}$/u.test(name);
 }
@@ -24,8 +27,8 @@ const USUAL_EXTENSION =
   /\.(?:csv|tsv|xlsx?|docx?|pptx?|pdf|png|jpe?g|gif|svg|webp|bmp|tiff?|txt|md|rtf|tex|od[tsp]|epub|json[l5]?|geojson|ya?ml|toml|xml|html?|css|[jt]sx?|py|ipynb|r|sql|sh|log|zip|tar|gz|tgz|7z|parquet|feather|pkl|npy|npz|h5|db|sqlite3?|mp[34]|wav|ogg|flac|avi|mov|webm|stl|obj|dxf|kml|ics|eml|vcf)$/i;
 
 /**
- * Accepts a name in a command or in output that follows a quote, ends a relative path, or is a separate word with a common
- * extension. If words with any extension counted, `scipy.stats` in a warning would count.
+ * Accepts a name in a command or in printed output, if the name follows a quote, ends a relative path, or is a separate word with
+ * a common extension. If words with any extension counted, `scipy.stats` in a warning would count.
  */
 export const IN_LINE: IsFileName = (text, start, end) => {
   if (!/^(?:$|[\s"'`\\,;:)\]<|&]|[.!?](?:\s|$))/.test(text.slice(end, end + 2))) return false;
@@ -51,7 +54,7 @@ export interface Word {
  * `np.float64` looks like a file name too, `math.sqrt(` does not.
  */
 export function* fileNamesIn(text: string): Generator<Word> {
-  /** The start of the word that `seen` is in. Characters before `seen` are not scanned again for the next dot. */
+  /** The start of the word that contains `seen`, the offset of the last dot. Characters before `seen` are not scanned again. */
   let wordStart = 0;
   let seen = 0;
   for (const { index, 0: extension } of text.matchAll(EXTENSION)) {

@@ -1,4 +1,4 @@
-/** Reads which containers, calls and files the items before a text name. */
+/** Reads the items before a text: which containers and files they name, and which calls they contain. */
 import { isRecord } from "../errors.js";
 import { isContainerCall, isLocalCall, LOCAL, mayWrite, textsOf } from "./call-texts.js";
 import { Evidence, EvidenceLog } from "./evidence.js";
@@ -26,7 +26,9 @@ class CalledContainers {
     return [...this.#all].reverse();
   }
 
-  /** Returns a group for each container in which calls of the agent ran, nearest first, and one group for all others. */
+  /**
+   * Returns a group for each container in which calls of the agent ran, nearest first, then one group for all other containers.
+   */
   groupsFor(agent: string | undefined): string[][] {
     const own = this.#byAgent.get(agent) ?? new Set();
     const others = this.all.filter((id) => !own.has(id));
@@ -35,7 +37,10 @@ class CalledContainers {
   }
 }
 
-/** The containers and calls of the items added so far. An item is read once, when a property is first used after it was added. */
+/**
+ * The containers and calls of the items added so far. Each item is read once: when a property is first used after the item was
+ * added.
+ */
 export class ItemsBefore {
   readonly #roots: readonly string[];
   readonly #items: unknown[] = [];
@@ -52,7 +57,7 @@ export class ItemsBefore {
   #log: EvidenceLog;
   #earlier: string[] = [];
   #earlierLog: EvidenceLog;
-  /** Where the latest call ran: a container, `LOCAL`, or unknown. Only the items that are in the log count. */
+  /** Where the latest call in the log ran: a container, `LOCAL`, or unknown (`undefined`). */
   #loggedPlace: string | undefined;
 
   constructor(roots: readonly string[]) {
@@ -69,17 +74,17 @@ export class ItemsBefore {
     return this.#items.length;
   }
 
-  /** Whether a call of the current turn ran, in a container or on the caller's own machine. */
+  /** True if a call of the current turn ran, in a container or on the caller's own machine. */
   get hasCall(): boolean {
     return this.#read().#hasCall;
   }
 
-  /** Whether a call of the current turn ran on the caller's own machine. */
+  /** True if a call of the current turn ran on the caller's own machine. */
   get hasLocalCall(): boolean {
     return this.#read().#hasLocalCall;
   }
 
-  /** Whether some items are unknown: a resumed stream lacks the items before its first event. */
+  /** True if an item is missing. For example, a resumed stream lacks the items before its first event. */
   get hasGap(): boolean {
     return this.#read().#hasGap;
   }
@@ -89,7 +94,7 @@ export class ItemsBefore {
     return this.#read().#called.all;
   }
 
-  /** The containers of the current turn in which a call may have written a file, judging by the call's code. */
+  /** The containers of the current turn in which a call may have written a file, judging by the call's code or commands. */
   get writing(): string[] {
     return [...this.#read().#writing];
   }
@@ -138,7 +143,7 @@ export class ItemsBefore {
   #readEvidence(): void {
     for (; this.#loggedCount < this.#readCount; this.#loggedCount++) {
       const item = this.#items[this.#loggedCount];
-      // A shell output does not name its container. It belongs to the call before it.
+      // A shell output does not name its container. It belongs to the call before it, so the place of that call is kept.
       if (isContainerCall(item)) this.#loggedPlace = containerOfCall(item);
       else if (isLocalCall(item)) this.#loggedPlace = LOCAL;
       const texts = textsOf(item);

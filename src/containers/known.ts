@@ -1,9 +1,14 @@
-/** Finds the containers that existed before a response: in its tools, in its input and in earlier responses. */
+/**
+ * Finds the containers that existed before a response: in the request's tools and input, and in the memory of earlier responses.
+ */
 import { isRecord } from "../errors.js";
 import type { ContainerMemory } from "./memory.js";
 import { containerIds, containersOfTools } from "./named-containers.js";
 
-/** Returns the ids of the item references in a request's input, last one first. The AI SDK sends earlier turns this way. */
+/**
+ * Returns the ids of the `item_reference` items in a request's input, the last one first. The AI SDK sends earlier turns as such
+ * references.
+ */
 function referencesIn(items: readonly unknown[]): unknown[] {
   return items
     .filter(isRecord)
@@ -11,18 +16,23 @@ function referencesIn(items: readonly unknown[]): unknown[] {
     .reverse();
 }
 
-/** The data that can name a container from before a response. The response's own items and citations are not used. */
+/** The data that can name containers that are older than a response. The response's own items and citations are not used. */
 export interface ContainerSources {
   response: Record<string, unknown>;
   request?: Record<string, unknown> | undefined;
   memory?: ContainerMemory | undefined;
-  /** The containers that the latest turn in the request's input names, nearest first. */
+  /** The containers that the latest turn in the request's input names, nearest first: the one that was used last comes first. */
   history?: readonly string[] | undefined;
-  /** The id of a response that is retrieved, not created. The memory can hold the response's own containers under this id. */
+  /**
+   * The id of the response, if it is retrieved and not created. The memory can hold the response's own containers under this id.
+   */
   responseId?: string | undefined;
 }
 
-/** Returns the containers that existed before a response, nearest first. */
+/**
+ * Returns the containers that existed before a response, nearest first. For a retrieved response, they include those that the
+ * memory holds under the response's own id.
+ */
 export function containersBefore(sources: ContainerSources): string[] {
   const { response, request, memory, responseId, history = [] } = sources;
   const input = Array.isArray(request?.input) ? request.input : [];
@@ -44,8 +54,8 @@ export function previousId({ response, request }: ContainerSources): string | un
 }
 
 /**
- * Returns the memory key of the conversation that a response belongs to. The key has a prefix, so that it differs from all
- * response ids.
+ * Returns the memory key of the conversation that a response belongs to; `undefined` if it belongs to none. The key has a prefix,
+ * so that no response id is equal to it.
  */
 export function conversationKey({ response, request }: ContainerSources): string | undefined {
   const conversation = response.conversation ?? request?.conversation;

@@ -2,8 +2,8 @@
 import type { ContainerFile } from "../types.js";
 
 /**
- * How many seconds after the end of a response its files can still be created. A file that is created later belongs to a later
- * response.
+ * A file that is created up to this many seconds after the end of a response can still belong to that response. A file that is
+ * created later belongs to a later response.
  */
 const LONGEST_DELAY_S = 600;
 /** The year 2001, in seconds since 1970. An earlier time is invalid. */
@@ -21,19 +21,20 @@ export class Lifetime {
     this.#end = seconds(completed_at);
   }
 
-  /** Whether the start of the response is known. */
+  /** True if the start of the response is known. */
   get isKnown(): boolean {
     return this.#begin !== undefined;
   }
 
-  /** Whether the end of the response is known. */
+  /** True if the end of the response is known. */
   get hasEnded(): boolean {
     return this.#end !== undefined;
   }
 
   /**
-   * Returns whether a file was written while the response was made: after its start and at most `LONGEST_DELAY_S` after its end.
-   * If the start is unknown, returns false. If the end is unknown, every file since the start counts.
+   * Returns whether a file was written while the response was made: not before the response's start and at most `LONGEST_DELAY_S`
+   * after the response's end. If the start or the file's time is unknown, returns false. If the end is unknown, every file since
+   * the start counts.
    */
   has(file: ContainerFile): boolean {
     const created = seconds(file.created_at);
@@ -43,8 +44,8 @@ export class Lifetime {
   }
 
   /**
-   * Returns whether a file was written more than `LONGEST_DELAY_S` after the response's end. If the end is unknown, returns
-   * false.
+   * Returns whether a file was written more than `LONGEST_DELAY_S` after the response's end. If the end or the file's time is
+   * unknown, returns false.
    */
   isAfter(file: ContainerFile): boolean {
     const created = seconds(file.created_at);

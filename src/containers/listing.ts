@@ -54,8 +54,8 @@ const givenFileSchema = once(() =>
 );
 
 /**
- * Returns whether `value` has the `list` method of a client. It does not use `instanceof`, which fails if an app has several
- * copies of the SDK.
+ * Returns whether `value` has the `list` method of a client. The check does not use `instanceof`, because `instanceof` fails if
+ * an app has several copies of the SDK.
  */
 export function isContainerFilesClient(value: unknown): value is ContainerFilesClient {
   if (typeof value !== "object" || value === null) return false;
@@ -104,14 +104,14 @@ export function listFilesFrom(source: FileSource, patience: Patience): ListFiles
 }
 
 /**
- * Returns a new signal that aborts with `signal`. Clients do not remove the listeners that they add to a signal. On a signal that
- * all requests share, these listeners would pile up.
+ * Returns a new signal that aborts with `signal`. Clients do not remove the listeners that they add to a signal. If all requests
+ * used one signal, its listeners would pile up.
  */
 function ownSignal(signal: AbortSignal): AbortSignal {
   return AbortSignal.any([signal]);
 }
 
-/** Throws if an id is not safe in a URL. The user sees the error only in the report. */
+/** Throws if an id is not safe in a URL. */
 function checkId(containerId: string): void {
   if (!isId(containerId)) {
     throw new Error(`the container's id is ${JSON.stringify(containerId)}, which cannot be part of a URL`);
@@ -119,8 +119,9 @@ function checkId(containerId: string): void {
 }
 
 /**
- * Selects the files of one container from the result of a function, which may return the files of all containers. If no file has
- * the container's id, returns all files: a gateway may use an id of its own, while the files have the provider's id.
+ * Selects the files of one container from the result of a function, which may return the files of all containers. A file without
+ * a `container_id` is selected too. If no file has the container's id, returns all files: a gateway may use an id of its own,
+ * while the files have the provider's id.
  */
 function ownFiles(files: readonly unknown[], containerId: string): readonly unknown[] {
   const containerOf = (file: unknown): unknown => (isRecord(file) ? file.container_id : undefined);
@@ -155,7 +156,9 @@ function filesIn(page: unknown, containerId: string): Page {
   return { files, hasMore: hasMore === true, lastId };
 }
 
-/** The error for a list that never ends. `files` are the files that were read until then. The container may have more files. */
+/**
+ * The error for a list that never ends. `files` are the files that were read before the error. The container may have more files.
+ */
 export class EndlessListError extends Error {
   override name = "EndlessListError";
   readonly files: readonly ContainerFile[];

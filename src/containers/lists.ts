@@ -1,6 +1,7 @@
 /**
- * Requests and caches the file lists of one response's repair. A list is requested again after another call, or with `again` if
- * it is late. A list is late if a file that a call wrote is not in it yet. text-files.ts decides whether a list is late.
+ * Requests and caches the container file lists that the repair of one response needs. After another call has run, a list is
+ * requested again. While a list is late, `again` requests it again. A list is late if a call wrote a file that is not in the list
+ * yet. text-files.ts decides whether a list is late.
  */
 import { FileIndex, isFile } from "../citations/file-index.js";
 import type { ContainerFile, ContainerFileCitation } from "../types.js";
@@ -8,10 +9,10 @@ import { EndlessListError, type ListFiles } from "./listing.js";
 import type { ContainerMemory } from "./memory.js";
 import { pause } from "./retries.js";
 
-/** The pause before the first repeated request for a list. It doubles with each repetition. */
+/** The pause before a list is requested again for the first time. The pause doubles with each repetition. */
 const FIRST_PAUSE_MS = 250;
 
-/** The files of a container. The array stays the same until the list is requested again. */
+/** The files of a container. The array object stays the same until the list is requested again, so it can be a cache key. */
 export type FileList = readonly ContainerFile[];
 
 /** The file lists of one response's repair. */
@@ -26,9 +27,12 @@ export class ContainerLists {
   readonly #memory: ContainerMemory | undefined;
   readonly #roots: readonly string[];
   readonly #lists = new Map<string, Promise<FileList>>();
-  /** For each container, the number of calls that had run when its list was last read successfully. */
+  /**
+   * For each container: how many calls had run when its list was requested, for the last list that arrived. An endless list
+   * counts as arrived.
+   */
   readonly #callsAtList = new Map<string, number>();
-  /** The repeated requests in progress. Texts that wait for late files of the same containers share them. */
+  /** The repeated requests in progress. Texts that wait for late files of the same containers share these requests. */
   readonly #rounds = new Map<string, Promise<FileList[]>>();
   #latest: { key: string; lists: readonly FileList[]; index: FileIndex } | undefined;
 
@@ -38,7 +42,10 @@ export class ContainerLists {
     this.#memory = memory;
   }
 
-  /** Returns the files of a container. For each `callCount`, the number of calls that have run, the list is requested once. */
+  /**
+   * Returns the files of a container. `callCount` is the number of calls that have run. A list that was requested for the same
+   * `callCount` is not requested again, except by `again`.
+   */
   of(containerId: string, callCount: number, signal: AbortSignal): Promise<FileList> {
     const key = `${containerId}/${callCount}`;
     let files = this.#lists.get(key);
@@ -73,8 +80,8 @@ export class ContainerLists {
   }
 
   /**
-   * Requests the lists again, at most `retries` times and after growing pauses, until `isEnough` returns true. Throws if the
-   * signal aborts or the last request fails.
+   * Requests the lists again until `isEnough` returns true, at most `retries` times and each time after a longer pause. Throws if
+   * the signal aborts or the last request fails.
    */
   async again(
     containers: readonly string[],
@@ -94,8 +101,9 @@ export class ContainerLists {
 
   /**
    * Returns the index of the files in some lists. The last index is cached, because most texts need the same lists as the text
-   * before. `leaderOf` maps each container to the first container of its rank. If files of several containers fit, those of the
-   * nearest rank win. Files of the same rank compete equally.
+   * before. `leaderOf` maps each container to the first container of its rank, the nearest rank first. If files of several
+   * containers fit a mention, those of the nearest rank win. Two files of one rank that fit equally well make the mention
+   * ambiguous.
    */
   indexOf(lists: readonly FileList[], leaderOf: ReadonlyMap<string, string>): FileIndex {
     const key = [...leaderOf].join();
@@ -112,8 +120,8 @@ export class ContainerLists {
   }
 
   /**
-   * Returns whether a container's list was last read after this number of calls. A list that was read earlier can contain files
-   * that are gone.
+   * Returns whether no call has run since a container's list was last requested. `callCount` is the number of calls that have
+   * run. An older list can contain files that are gone.
    */
   isCurrent(containerId: string, callCount: number): boolean {
     return this.#callsAtList.get(containerId) === callCount;
@@ -125,8 +133,8 @@ export class ContainerLists {
   }
 
   /**
-   * Returns the listed files that were written since a time, in seconds, and that existed in no list before this response. If a
-   * container has several files with the same path, returns only the newest.
+   * Returns the listed files that were created at or after a time, in seconds since 1970, and that were in no list of another
+   * response. If a container has several files with the same path, only the newest counts.
    */
   filesSince(seconds: number, responseId: unknown): ContainerFile[] {
     const newest = new Map<string, ContainerFile>();
@@ -143,7 +151,7 @@ export class ContainerLists {
     );
   }
 
-  /** Stores the file ids in the memory, for later responses. */
+  /** Stores the ids of the listed files in the memory. A later response then knows that these files are older than itself. */
   remember(responseId: unknown): void {
     for (const id of this.containers) {
       this.#memory?.rememberFiles(id, [...(this.#files.get(id)?.keys() ?? [])], responseId);
@@ -151,8 +159,8 @@ export class ContainerLists {
   }
 
   /**
-   * Requests the lists once more, after a pause that depends on `round`. Callers with the same round, calls and containers share
-   * one request.
+   * Requests the lists once more, after a pause that depends on `round`. Callers with the same `round`, `callCount` and
+   * containers share the requests.
    */
   #round(
     round: number,
@@ -191,8 +199,9 @@ export class ContainerLists {
   }
 
   /**
-   * Returns a list plus the files that only earlier lists of the container had, so that no file gets lost during a repair. The
-   * files of the new list come first: if two entries have the same path and the same time (in whole seconds), the first one wins.
+   * Stores and returns the files of a new list, followed by the files that only earlier lists of the container had. So a file
+   * that was listed once stays known during the repair. The files of the new list come first, because the first of two entries
+   * with the same path and the same time (in whole seconds) wins.
    */
   #add(containerId: string, listed: FileList): FileList {
     const files = new Map(listed.map((file) => [file.id, file]));

@@ -2,16 +2,17 @@
 
 import { MOST_CONTAINERS } from "./named-containers.js";
 
-/** The maximum number of entries in each map: of responses, items and conversations together, and of file lists. */
+/**
+ * The maximum number of entries in each of the two maps. One map has an entry for each response, item and conversation. The other
+ * has an entry for each container's file list.
+ */
 const MEMORY_SIZE = 5000;
 /** The maximum total number of files in the remembered file lists. */
 const MOST_FILES = 200_000;
-/**
- * The length of the longest id that is stored. All ids of the API are shorter. Without a limit, the memory would be unbounded.
- */
+/** The maximum length of an id that is stored. All ids of the API are shorter. Without a limit, the memory would be unbounded. */
 const LONGEST_ID = 1100;
 
-/** A map with a limit. If the limit is exceeded, it drops the entries that were not used for the longest time. */
+/** A map with a limit. If the limit is exceeded, the entries that were not used for the longest time are dropped. */
 class BoundedMap<Value> {
   readonly #entries = new Map<string, Value>();
   /** One iterator for all evictions. A new iterator for each eviction would first skip all entries that were deleted. */
@@ -54,17 +55,17 @@ class BoundedMap<Value> {
 }
 
 /**
- * Remembers the containers of earlier responses and conversations, so that a response to "send me that link again" finds its
- * file. Also remembers which files existed before a response.
+ * Remembers the containers of earlier responses and conversations, so that the file is found if the user asks "send me that link
+ * again". Also remembers which files existed before a response.
  */
 export class ContainerMemory {
   readonly #containers = new BoundedMap<readonly string[]>(() => 1, MEMORY_SIZE);
   readonly #files = new BoundedMap<ReadonlyMap<string, unknown>>(({ size }) => size, MOST_FILES);
 
   /**
-   * Stores containers, nearest first, under the ids of a response and its items, or under the key of a conversation.
-   * `areNew`: the response was created, not retrieved. If the id of a new response is stored already, the gateway uses ids more
-   * than once. The id is then ambiguous, and `recall` returns no containers for it from then on.
+   * Stores containers, nearest first, under the ids of a response and its items, or under the key of a conversation. `areNew`:
+   * the ids are those of a response that was just created, not of a retrieved one. If such an id is already stored, the gateway
+   * uses ids more than once. The id is then ambiguous, and from then on `recall` returns no containers for it.
    */
   remember(ids: readonly unknown[], containers: readonly string[], areNew = false): void {
     const nearest = [...new Set(containers)].slice(0, MOST_CONTAINERS);
@@ -90,8 +91,8 @@ export class ContainerMemory {
   }
 
   /**
-   * Returns whether a file was seen in a list before a response. Returns false for a file that was first seen with the same
-   * response, so that a response that is retrieved again gets the same result.
+   * Returns whether a file was first listed for another response than `responseId`, and so is older. A file that was first listed
+   * for this response does not count, so that the response gets the same result when it is retrieved again.
    */
   sawFileBefore(containerId: string, fileId: string, responseId: unknown): boolean {
     const files = this.#files.get(containerId);

@@ -3,8 +3,8 @@ import { isRecord } from "../errors.js";
 import { isDotSegment, isId } from "./ids.js";
 
 /**
- * The maximum number of containers that are considered for a response, nearest first. Containers farther back have long
- * expired. The limit also prevents thousands of requests for a response that names thousands of containers.
+ * The maximum number of containers in one group or set. The nearest ones are kept, because containers that were used earlier have
+ * long expired. The limit also prevents thousands of requests for a response that names thousands of containers.
  */
 export const MOST_CONTAINERS = 32;
 
@@ -48,8 +48,8 @@ const LONGEST_JSON = 2 ** 20;
 const DEEPEST = 16;
 
 /**
- * Returns the containers that a tool output names, in their order: in the item itself, in the item's entries, or in the item's
- * JSON.
+ * Returns the containers that a tool output names, in their order. Reads the item itself, the values nested in it, and the JSON
+ * in its texts.
  */
 export function containersOfOutputs(item: unknown): string[] {
   if (!isRecord(item) || typeof item.type !== "string" || !TOOL_OUTPUT.test(item.type)) return [];

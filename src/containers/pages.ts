@@ -33,7 +33,8 @@ export type ListPage = (
 ) => PromiseLike<unknown>;
 
 /**
- * `retries`: how often the request for a page is retried. `timeoutMs`: the longest total delay by `retry-after` that is accepted.
+ * `retries`: how often the request for a page is retried. `timeoutMs`: if the delays that `retry-after` asks for add up to this
+ * time, the request is not retried.
  */
 export type Patience = Pick<Settings, "retries" | "timeoutMs">;
 
@@ -43,8 +44,8 @@ const PAGE_SIZE = 100;
 const FIRST_PAUSE_MS = 250;
 
 /**
- * Lists pages through a client, with its credentials, base URL, default query and `fetch`. `search` and `headers` are the extra
- * query and headers of one call.
+ * Lists pages through a client, with its credentials, base URL, default query and `fetch`. `search` and `headers` are the query
+ * and headers to send in addition.
  */
 export function pagesOfClient(
   client: ContainerFilesClient,
@@ -60,7 +61,7 @@ export function pagesOfClient(
       // This replaces the `query` argument. openai 7 would treat names in that argument, such as `timeout`, as options, and
       // throw.
       ...(shared && { query: { ...shared, ...query } }),
-      // The client's own retry pauses ignore the signal and could outlast the response.
+      // The client's own retries are turned off, because their pauses ignore the signal and could exceed the time limit.
       maxRetries: 0,
       // A redirect may lead to another origin, which must not get the credentials.
       fetchOptions: { redirect: "manual" },
@@ -88,8 +89,8 @@ const OF_ONE_REQUEST =
   /^(?:content-|accept|if-|x-stainless-)|^(?:range|expect|host|connection|transfer-encoding|idempotency-key)$/;
 
 /**
- * Returns the headers of a request that a list request needs too, to be authorized: the key, the organization, the project, and
- * what a gateway needs.
+ * Returns the headers of a request that a request for a list needs too: the API key, the organization, the project, and what a
+ * gateway needs.
  */
 export function credentialsOf(request: Headers): Record<string, string> {
   return Object.fromEntries([...request].filter(([name]) => !OF_ONE_REQUEST.test(name)));

@@ -1,4 +1,7 @@
-/** Reads the paths that calls give relative to a root: `to_csv('out/a.csv')`, `os.path.join('/mnt/data/out', 'a.csv')`. */
+/**
+ * Reads the paths that calls give relative to a folder: `to_csv('out/a.csv')`, `os.path.join('/mnt/data/out', 'a.csv')`. Also
+ * decides whether a call writes a file whose path it does not spell.
+ */
 import { extensionOf, nameOf } from "../citations/file-index.js";
 import { matchAt, testAt } from "../citations/spelling.js";
 
@@ -6,15 +9,15 @@ import { matchAt, testAt } from "../citations/spelling.js";
 export interface RelativePath {
   /** The paths that the file can have: below each root, or in the folder that the code joins with the name. */
   paths: string[];
-  /** Whether the call writes the file, judging by the code or command around the name. */
+  /** True if the call writes the file, judging by the code or command around the name. */
   isWritten: boolean;
 }
 
-/** How many characters before a name are read. For the statement around an offset, also how many after it. */
+/** How many characters before a name are read, and in `statementAround` also how many after it. */
 const REACH = 200;
-// The next patterns are sticky and look back from an offset. A search for a pattern that ends at the offset would try each quote
-// before the offset.
-/** Matches the beginning of a string, up to a name inside the string. */
+// The next patterns are sticky: each is tried at one offset only, and looks back from there. A pattern that ends at the offset
+// would be slower: the search for it would try each quote before the offset.
+/** Matches the text from the opening quote of a string to a name inside the string. */
 const STRING = /(?<=["'`]([^"'`\n]{0,150}))/y;
 /** Matches the beginning of a relative path. Rejects absolute paths, URLs, templates, patterns and home folders. */
 const RELATIVE = /^(?!\/)[^\\{}$~:*?<>|]*$/;
@@ -30,7 +33,7 @@ const JOINING_CALL = /(?<=(?:join(?:path)?|resolve|Path)\(\s{0,20})/y;
 const JOINING_VARIABLE = /(?<=(?:join(?:path)?|resolve|Path)\(\s{0,20}[\w.]{1,64}\s{0,20},\s{0,20})/y;
 /** Matches code before the name of a file in an archive: `archive.writestr('a.csv'`. That file is not in the container. */
 const IN_ARCHIVE = /(?:\bwritestr\(|\barcname\s?=)\s{0,20}$/;
-/** How many strings that are joined before a name are read. */
+/** The maximum number of strings that are read before a name, if the code joins them with the name. */
 const MOST_JOINED = 8;
 /** Matches a variable and the slash that joins it to a string: `out / `. */
 const JOINED_VARIABLE = /(?<=[\w)\]]\s{0,20}\/\s{0,20})/y;
@@ -42,7 +45,9 @@ const OPENED_TO_WRITE = /^[^"'`]*["'`]\s*,\s*(?:mode\s*=\s*)?["'`][wax]/;
 /** Matches a statement that writes some file. */
 const STATEMENT_WRITES =
   /\b(?:to_\w+|save\w*|write\w*|output|dump|imwrite|export\w*|copy\w*|move|touch)\(|\bopen\([^\n]{0,150}["'][wax]b?["']/i;
-/** Matches a command up to the file that it writes, which is its last argument: `cp /tmp/x a.csv`. */
+/**
+ * Matches a command up to its last argument, the file that it writes: `cp /tmp/x a.csv`. Also matches a redirection: `> a.csv`.
+ */
 const COMMAND_WRITES = /\b(?:cp|mv|tee|touch|zip|tar)\s[^\n;&|]*$|>\s*["']?$/;
 
 /** Matches a change of the working folder: `os.chdir('/mnt/data/q3')`, `cd q3 &&`, `%cd /mnt/data/q3`. */
@@ -52,9 +57,11 @@ const CHANGES_FOLDER =
 const CHANGES_TO_UNKNOWN = /\bchdir\(\s{0,20}[a-z_]/i;
 /** Stands for a folder that the code does not spell. No file of a container has such a path. */
 const UNKNOWN = "?";
-/** How many changes of the working folder are read. */
+/** The maximum number of changes of the working folder that are read. */
 const MOST_CHANGES = 8;
-/** How many working folders are used, besides the roots. Each relative path is recorded once for each folder. */
+/**
+ * The maximum number of working folders that are used, besides the roots. Each relative path is recorded once for each folder.
+ */
 const MOST_FOLDERS = 4;
 
 /**
@@ -79,7 +86,10 @@ export function isWriting(before: string, from: string): boolean {
   return WRITES.test(before) || (OPENS.test(before) && OPENED_TO_WRITE.test(from));
 }
 
-/** Reads the string in code that ends with the name from `start` to `end`; `undefined` if it is not a relative path. */
+/**
+ * Reads the relative path in code that ends with the name from `start` to `end`. Returns `undefined` if the name does not end a
+ * relative path in a string, or if the code joins the string with a folder outside of the roots.
+ */
 export function relativePathInCode(
   text: string,
   start: number,
@@ -143,7 +153,7 @@ function joinedBefore(text: string, quote: number): { folder: string; from: numb
   return { folder, from, isOperator };
 }
 
-/** Reads the word in a command that ends with the name from `start` to `end`; `undefined` if it is not a relative path. */
+/** Reads the word in a command that ends with the name from `start` to `end`; `undefined` if the word is not a relative path. */
 export function relativePathInCommand(
   text: string,
   start: number,
@@ -160,8 +170,8 @@ export function relativePathInCommand(
 }
 
 /**
- * Matches calls whose first argument is the path of a file to write: `df.to_csv(`. `open(` and `ZipFile(` write only if their
- * mode says so.
+ * Matches function calls whose first argument is the path of a file to write: `df.to_csv(`. `open(` and `ZipFile(` write only if
+ * their mode says so.
  */
 const TAKES_PATH =
   /\b(?:(open|ZipFile|h5py\.File)|to_(?:csv|excel|json|parquet|feather|pickle|html|latex|xml|stata|hdf|markdown|orc|file|netcdf|image)|save\w*|m?im(?:save|write)|export\w*|output|write_(?:image|html|csv|parquet|excel|json|ipc|file|videofile|gif|pdf|png)|(?:nbformat|sf|soundfile|wavfile|\w{0,20}(?:tree|writer|merger))\.write|(?:sqlite3|duckdb)\.connect)\(\s*/gi;
@@ -176,11 +186,14 @@ const LONGEST_ARGUMENT = 1000;
 const MODE_TO_WRITE =
   /^(?:[^\n]{0,150},\s{0,20})?(?:mode\s?=\s?)?["'](?:[bt]{0,2}[wax][bt+]{0,2}(?:[:|]\w{0,3})?|r[bt]?\+[bt]?)["']/;
 /**
- * Goes before a method in a pattern, so that the pattern does not match if the code spells the path:
- * `(folder / 'a.csv').write_text(`.
+ * A lookbehind that goes before a method in a pattern. With it, the pattern does not match if the code spells the path: `(folder
+ * / 'a.csv').write_text(`.
  */
 const SPELLED_BEFORE = String.raw`(?<!\/\s{0,4}["'][^"'\n]{1,100}["']\))`;
-/** Match code that writes to a file in another argument than the first, in an object or in another program. */
+/**
+ * Match code that writes a file, but does not give the file's path as its first argument: the path is a later argument or is in
+ * an object, or another program writes the file.
+ */
 const WRITES_ELSEWHERE = [
   /\bcopy(?:file(?:obj)?|2|tree)?\(\s{0,20}[^\s)]/i,
   /\b(?:move|extractall|urlretrieve|make_archive|joblib\.dump|os\.(?:rename|replace|link|symlink))\(|outputfile\s?=/i,

@@ -1,6 +1,6 @@
 /**
- * Handles failed requests to other servers: decides whether and after what delay they are retried, removes the server's text from
- * their errors, and cancels bodies.
+ * Handles failed requests: decides whether and after what delay a request is retried, removes the server's text from errors, and
+ * cancels response bodies.
  */
 
 /**
@@ -19,7 +19,7 @@ export function retryAfterMs(headers: Headers): number {
   return ms > 0 ? ms : 0;
 }
 
-/** Resolves after some milliseconds. Rejects as soon as `signal` aborts, or at once if `signal` is already aborted. */
+/** Resolves after some milliseconds. Rejects as soon as `signal` aborts, or immediately if `signal` is already aborted. */
 export function pause(milliseconds: number, signal: AbortSignal | undefined): Promise<void> {
   return new Promise((resolve, reject) => {
     if (signal?.aborted) return reject(signal.reason);
@@ -39,7 +39,7 @@ export function pause(milliseconds: number, signal: AbortSignal | undefined): Pr
 export class AnswerError extends Error {
   override name = "AnswerError";
   readonly status: number;
-  /** The delay that the server asked for in `retry-after`. */
+  /** The delay that the server asked for in `retry-after`; 0 if it asked for none. */
   readonly retryAfterMs: number;
   constructor(message: string, { status, headers }: { status: number; headers: Headers }) {
     super(message);
@@ -49,8 +49,9 @@ export class AnswerError extends Error {
 }
 
 /**
- * Returns an error for a failed request that contains no message, headers or body of the response. Errors are logged, and a
- * server's response may repeat the request, including the API key. `who` names the server in the new message.
+ * Replaces the error of a failed request by one without the message, headers and body of the server's response. Errors are
+ * logged, and a server's response may repeat the request, including the API key. Returns other errors, such as those of a broken
+ * connection, unchanged. `who` names the server in the new message.
  */
 export function withoutServerText(error: unknown, who = "the API"): unknown {
   // The message of a SyntaxError quotes the body.
@@ -78,5 +79,5 @@ interface NodeBody {
 export function cancelBody(body: Body | null, reason?: unknown): void {
   if (body === null) return;
   if ("destroy" in body) body.destroy();
-  else body.cancel(reason).catch(() => {}); // the body had already failed
+  else body.cancel(reason).catch(() => {}); // rejects if the body has already failed
 }

@@ -1,7 +1,7 @@
 /**
- * Finds the files that one text means in the lists of its possible containers. Decides whether a list is late: whether a file
- * that a call wrote is not in the list yet. lists.ts requests a late list again.
- * This file is long because everything that decides about one text is here.
+ * Searches the lists of the containers that a text can mean for the files that the text means. Also decides whether a list is
+ * late: a call wrote a file, but the list does not show the file yet. lists.ts requests a late list again.
+ * This file is long because all rules that choose the files of a text are here.
  */
 import { endOfCompound } from "../citations/compounds.js";
 import { type FileIndex, filenameOf, type IndexedFile, nameOf, namesOf } from "../citations/file-index.js";
@@ -28,21 +28,23 @@ export interface TextPart {
   scope: TextScope;
   /** The evidence of the calls before the text. */
   evidence: Evidence;
-  /** The evidence of all calls of the text's turn, before and after the text. `undefined` until the response is complete. */
+  /**
+   * The evidence of all calls of the text's turn, before and after the text. `undefined` while a call may still follow the text.
+   */
   turn: Evidence | undefined;
   /** When the text's response began and ended. */
   lifetime: Lifetime;
   /**
-   * Whether the text's message names a root, as in "saved in /mnt/data:". The names in such a message can be those of files in
-   * the container, even if the code builds these names and no call spells them. `undefined` for a piece of a text, because later
-   * text may name a root.
+   * True if a call comes before the text and the text's message names a root, as in "saved in /mnt/data:". The names in such a
+   * message can be those of files in the container, even if the code builds these names and no call spells them. `undefined` for
+   * a piece of a text, because later text may name a root.
    */
   isRootNamed: boolean | undefined;
-  /** Whether the files of the text were already searched for, after the same calls. If so, late lists are not requested again. */
+  /** True if an earlier search, after the same calls, did not find all files. Late lists are then not requested again. */
   isRepeated: boolean;
   /**
-   * The containers whose lists an earlier pass over this text used. This pass uses these lists too, so that a stream, which needs
-   * two passes, finds the same files as a plain response.
+   * The containers whose lists an earlier search for this text used. This search uses these lists too. So a text in a stream,
+   * which may be searched twice, gets the same files as the text of a response that arrives whole.
    */
   asked: readonly string[];
   /** The markup of the piece, if this text is only a piece of a longer text. */
@@ -51,7 +53,7 @@ export interface TextPart {
   lastName?: string | undefined;
 }
 
-/** The state of a response's repair that all its texts share. */
+/** The state that all texts of a response share during the repair. */
 export interface Recovery {
   lists: ContainerLists;
   candidates: ContainerCandidates;
@@ -64,7 +66,7 @@ export interface Recovery {
 
 /** The result for a text. */
 export interface TextResolution extends Resolution {
-  /** Whether more citations may be found once the response is complete. */
+  /** True if more citations may be found once the response is complete. */
   isLacking: boolean;
   /** The containers whose lists were read for the text. */
   asked: readonly string[];
@@ -72,15 +74,18 @@ export interface TextResolution extends Resolution {
 
 /** The result for a piece of a text. */
 export interface PieceResolution extends TextResolution {
-  /** Whether a longer known path or name starts with the path or name at the end of the piece. */
+  /** True if a longer known path or name starts with the path or name at the end of the piece. */
   mayGoOn: boolean;
-  /** Returns whether a call writes the file of a citation, but the list still has the file from before the response. */
+  /**
+   * Returns whether a call writes the file of a citation, or may write it, but the list still has the file from before the
+   * response.
+   */
   isOutdated: (annotation: ContainerFileCitation) => boolean;
 }
 
 /**
- * Returns the citations that one text lacks, and its mentions that match no file. If a list fails or exceeds the time limit, the
- * result comes from the lists that have arrived.
+ * Returns the citations that one text lacks, and its mentions that get no citation. If a list fails or exceeds the time limit,
+ * only the lists that have arrived are used.
  */
 export async function resolveText(part: TextPart, recovery: Recovery): Promise<TextResolution> {
   const search = new FileSearch(part, recovery);
@@ -88,7 +93,7 @@ export async function resolveText(part: TextPart, recovery: Recovery): Promise<T
   return search.result();
 }
 
-/** Like {@link resolveText}, for a piece of a text that still streams. */
+/** Like {@link resolveText}, for a piece of a longer text. */
 export async function resolvePiece(part: TextPart, recovery: Recovery): Promise<PieceResolution> {
   const search = new FileSearch(part, recovery);
   await recovery.inTime((signal) => search.run(signal));
@@ -114,8 +119,8 @@ class FileSearch {
   /** The lists so far, those of the nearest containers first. */
   readonly #listed: FileList[] = [];
   /**
-   * Maps each requested container to the first container of its rank. All containers of a `called` group have the same rank. Any
-   * other container has its own rank.
+   * Maps each requested container to the first container of its rank. All containers of a `called` group have the same rank.
+   * Every other container has a rank of its own.
    */
   readonly #leaderOf = new Map<string, string>();
   /** The listed files that the text cannot mean, but whose paths can be read as encodings of other paths, such as `a%20b.csv`. */
@@ -123,7 +128,7 @@ class FileSearch {
   #resolution: Resolution | undefined;
   /** The containers of the first group. */
   #nearest: readonly string[] = [];
-  /** Whether all lists that the text needs have arrived. */
+  /** True if all lists that the text needs have arrived. */
   #isComplete = false;
 
   constructor(part: TextPart, recovery: Recovery) {
@@ -141,8 +146,8 @@ class FileSearch {
   }
 
   /**
-   * Returns whether an offset is inside a file name with spaces that calls use, after its start. A name that starts there is only
-   * part of the longer name.
+   * Returns whether an offset is inside a file name with spaces that calls use, but not at its start. A name that starts at this
+   * offset is only a part of the name with spaces.
    */
   #isInSpacedName(at: number): boolean {
     return this.#spacedNames.some(({ start, name }) => at > start && at < start + name.length);
@@ -162,15 +167,18 @@ class FileSearch {
         areKnown ||= group.kind !== "cited" && group.kind !== "output";
       }
     } finally {
-      // Files with a similar path count only if it is certain that no file has the exact path. After a call, the list of the
-      // nearest container proves this, even if another list fails. Without a call, all lists must have arrived, and at least one
+      // Files with a similar path count only if it is certain that no file has the exact path. The lists of the nearest `called`
+      // group make this certain, even if another list fails. Without such a group, all lists must have arrived, and at least one
       // group must be of another kind than `cited` and `output`.
       if (isDecided || (this.#isComplete && areKnown))
         this.#resolution = this.#withLookAlikes(this.#resolution!);
     }
   }
 
-  /** Returns the result. If a list is missing, mentions that match no file are `container-unavailable`, not `not-found`. */
+  /**
+   * Returns the result. If a list is missing, the reason of mentions that match no file is `container-unavailable` instead of
+   * `not-found`.
+   */
   result(): TextResolution {
     this.#resolution ??= this.#resolve(() => false);
     const resolution = this.#resolution;
@@ -183,7 +191,7 @@ class FileSearch {
     return { ...resolution, unresolved, isLacking, asked };
   }
 
-  /** Whether a longer known path or name starts with the path or name at the end of the piece. */
+  /** True if a longer known path or name starts with the path or name at the end of the piece. */
   get mayGoOn(): boolean {
     const { lastName } = this.#part;
     if (lastName === undefined) return false;
@@ -196,8 +204,8 @@ class FileSearch {
   }
 
   /**
-   * Returns whether the lists of a group are needed: a mention has no file yet, an earlier pass over this text used the lists, or a
-   * name without a path may be a file of this group.
+   * Returns whether the lists of a group are needed: a mention has no file yet, an earlier search for this text used the lists,
+   * or a name without a path may be that of a file in this group.
    */
   #needs({ kind, containers }: ContainerGroup): boolean {
     const { unresolved, annotations } = this.#resolution!;
@@ -207,8 +215,8 @@ class FileSearch {
   }
 
   /**
-   * Requests the lists of a group and resolves the text with them. If a list is late (see `#mayBeLate` and `#isLate`), the lists
-   * of the group are requested again.
+   * Requests the lists of a group and resolves the text with all lists so far. If a list of the group is late (see `#mayBeLate`
+   * and `#isLate`), the lists of the group are requested again.
    */
   async #search(group: ContainerGroup, signal: AbortSignal): Promise<void> {
     const { lists, callCount, settings } = this.#recovery;
@@ -225,7 +233,8 @@ class FileSearch {
       this.#listed.push(...added.map((list) => this.#possibleFiles(list, kind, nearer)));
       this.#resolution = this.#resolve(this.#acceptOnlyName);
     }
-    // The end of a piece can be the beginning of a known name. Only the next piece shows whether it is.
+    // The end of a piece can be the beginning of a known name. Only the next piece shows whether it is, so this piece does not
+    // wait for late lists.
     if (!this.#mayBeLate(group, isFirst) || this.mayGoOn || !this.#isLate(containers)) return;
     await lists.again(containers, callCount, signal, settings.retries, (later) => {
       const possible = later.map((list) => this.#possibleFiles(list, kind, nearer));
@@ -236,8 +245,9 @@ class FileSearch {
   }
 
   /**
-   * Returns whether a call may have written files that the lists of a group do not show yet. After a call, this holds for the
-   * nearest called group. For a text without a call before it, it holds for a group in which a later call ran.
+   * Returns whether a call may have written files that the lists of a group do not show yet. If a call comes before the text,
+   * only the first group can be late, and only if calls ran in it. Otherwise, a group can be late if a call after the text ran in
+   * it.
    */
   #mayBeLate({ kind, containers }: ContainerGroup, isFirst: boolean): boolean {
     const { scope, isRepeated } = this.#part;
@@ -282,8 +292,8 @@ class FileSearch {
   }
 
   /**
-   * Drops citations of a decoded path if the container also has a file whose path is the text as written. The mention is then
-   * ambiguous.
+   * For `a%20b.csv` in the text, drops the citation of `a b.csv` if the container also lists a file `a%20b.csv`, even one that
+   * the text cannot mean. The mention is then reported as ambiguous.
    */
   #withOneReading(resolution: Resolution): Resolution {
     if (this.#impossibleEncoded.size === 0) return resolution;
@@ -302,11 +312,11 @@ class FileSearch {
     return { citations, annotations, unresolved };
   }
 
-  /** Adds citations of files with a similar path, where no file matches exactly. */
+  /** Adds citations of files whose path is similar to the path in the text, for mentions that no file matches exactly. */
   #withLookAlikes(exact: Resolution): Resolution {
     const more = this.#resolve(this.#acceptLookAlike, exact.annotations);
-    // A missing file in a code block is not reported, so no list was requested again for it. The list may be late, so no similar
-    // file is cited there.
+    // A mention in a code block is not reported if its file is missing, so no late list was requested again for it. The exact
+    // file may still appear in the list, so no similar file is cited there.
     const missing = new Set(exact.unresolved.map(({ start }) => start));
     const meant = more.citations.filter(({ match, start }) => match === "filename" || missing.has(start));
     if (meant.length === 0) return { ...exact, unresolved: more.unresolved };
@@ -330,7 +340,10 @@ class FileSearch {
     return list.filter(isPossible);
   }
 
-  /** Returns whether the text can mean every file in a list. Used as long as the end of the response is unknown. */
+  /**
+   * Returns whether the text can mean every file in a list, so that the files need no check. Used only while the end of the
+   * response is unknown.
+   */
   #areAllPossible(kind: ContainerGroup["kind"], isNearestCall: boolean): boolean {
     const { turn, scope } = this.#part;
     if (isNearestCall) return !scope.hasLocalCall && scope.called.flat().length === 1;
@@ -363,7 +376,9 @@ class FileSearch {
     return this.#evidence.namesPath(path, LOCAL) && !this.#evidence.namesPath(path, id);
   }
 
-  /** Returns whether only calls after the text use a container that was not known before the response. */
+  /**
+   * Returns whether a container was unknown before the response and before the text, so that only calls after the text use it.
+   */
   #isOnlyLater(id: string): boolean {
     const { later, earlier } = this.#part.scope;
     return later.includes(id) && !earlier.includes(id) && !this.#recovery.candidates.known.includes(id);
@@ -395,16 +410,18 @@ class FileSearch {
   }
 
   /**
-   * Returns whether a file may be cited whose path is only similar to the path in the text. The response must be complete: only
-   * then it is certain that no call names the exact path. If a call ran before the text, the response must have written the file,
-   * or its calls must name the file and spell the path of each file that they write. If no call ran, the file is accepted unless
-   * earlier calls name the exact path.
+   * Returns whether a file may be cited whose path is only similar to the path in the text. The response must be complete,
+   * because only then it is certain that no call names the exact path.
+   * If a call ran before the text, the response must have written the file, or its calls must name the file and spell the path of
+   * each file that they write. If calls ran only after the text, no file is accepted. If no call ran at all, the file is
+   * accepted, except if a call of an earlier turn names the exact path.
    */
   readonly #acceptLookAlike: AcceptLookAlike = (file, written, literal) => {
     const { turn, scope, lifetime } = this.#part;
     if (!turn) return false;
     if (!scope.hasCall) {
-      // A text before the calls names the exact path of a file that a later call will write. So it means no file with a similar path.
+      // A text before the calls names the exact path of a file that a later call will write. So the text does not mean a file
+      // with a similar path.
       const isAnnouncement = scope.later.length > 0 || !turn.isEmpty;
       const { history } = this.#recovery.candidates;
       return !isAnnouncement && ![written, literal].some((path) => history.namesPath(path));
@@ -418,7 +435,8 @@ class FileSearch {
     if (isMoved && name !== own && name.toLowerCase() === own.toLowerCase()) return false;
     // An upload can be as new as the response, although no call wrote it.
     if (lifetime.has(file) && file.source !== "user") return true;
-    // A call whose code does not spell the path that it writes may have written the exact path, which the list does not show yet.
+    // A call that does not spell a path that it writes to may have written the file with the exact path. The list may not show
+    // that file yet.
     if (turn.writesUnspelled(file.container_id)) return false;
     return lifetime.has(file) || turn.callsNamePath(file.path);
   };
@@ -435,11 +453,11 @@ class FileSearch {
   };
 
   /**
-   * Chooses from several files with one name. If the text's message names a root and the response wrote exactly one of the files,
-   * returns that file.
-   * Returns all files if the text may mean one of the others. It may if a call names the other file's path. It also may if the
-   * other file is directly in a root, because the message says that the files are there.
-   * Returns no file if it is unknown whether the message names a root. The name is then neither cited nor reported.
+   * Chooses from several files with one name. If the text's message names a root, the response wrote exactly one of the files,
+   * and the text cannot mean another one, returns the written file. The text can mean another file if a call names that file's
+   * path. It can also mean a file that is directly in a root, because the message says that the files are there. In all other
+   * cases, returns all files.
+   * If only this is unknown, whether the message names a root, returns no file: the name is then neither cited nor reported.
    */
   readonly #narrowName: NarrowName = (indexed) => {
     const { isRootNamed, lifetime } = this.#part;
@@ -453,10 +471,9 @@ class FileSearch {
   };
 
   /**
-   * Drops the citation of a file name without a path if no call uses the name for the file, because the text may mean another
-   * file. If calls use the name for two files, the name is ambiguous. This holds in a link too, where the resolver alone would
-   * choose the file in the root. `sandbox:name` always means a file of the container, so it is reported as `not-found` if its
-   * citation is dropped.
+   * Drops the citation of a file name without a path if it is not certain that the name means the file (see `#isNameMeant`). If
+   * the name can mean two files, the mention is ambiguous, even in a link, for which the resolver alone would choose the file in
+   * the root. `sandbox:name` always means a file of the container, so it is reported as `not-found` if its citation is dropped.
    */
   #withMeantNames(resolution: Resolution, index: FileIndex): Resolution {
     const dropped: UnresolvedMention[] = [];
@@ -477,7 +494,7 @@ class FileSearch {
     return { citations, annotations, unresolved };
   }
 
-  /** Returns the other files with the same name, in the same container, for which calls use that name. */
+  /** Returns the other files in the same container that have the same name and that the name alone can mean too. */
   #namesakesOf(file: ContainerFile, index: FileIndex): ContainerFile[] {
     return index
       .filesNamed([fold(filenameOf(file))])
@@ -522,7 +539,10 @@ class FileSearch {
     return !this.#part.scope.hasCall && !history.namesOtherPath(filenameOf(file), file.path);
   }
 
-  /** Returns whether these containers' lists lack a path or name of the text, or have only an old file with this path or name. */
+  /**
+   * Returns whether a list is late: these containers' lists lack a path or name of the text, or have only an old file with this
+   * path or name.
+   */
   #isLate(containers: readonly string[]): boolean {
     const { unresolved, annotations, citations } = this.#resolution!;
     if (unresolved.some(isNotFound)) return true;
@@ -575,7 +595,10 @@ class FileSearch {
       );
   }
 
-  /** Returns the file names in the text that occur in calls, and that neither the API's citations nor those in `found` cover. */
+  /**
+   * Returns the file names in the text that occur in calls and that are not cited, neither by the API nor by the citations in
+   * `found`.
+   */
   #uncitedNames(found: readonly Annotation[]): readonly { start: number; name: string }[] {
     if (this.#names.length === 0) return [];
     const { text, given } = this.#part;

@@ -42,9 +42,9 @@ export function isKnown(headers: Headers, etag: string): boolean {
 }
 
 /**
- * Returns a range of a stream of `length` bytes. The returned stream fails if the given one ends too early. If the range ends
- * before the given stream, the rest of that stream is cancelled. Otherwise the given stream is read to its end, so that its
- * connection can be used again.
+ * Cuts a range out of a stream of `length` bytes and returns the range as a stream. The returned stream fails if the given one
+ * ends too early. If bytes follow the range, they are not read, and the given stream is cancelled. Otherwise the given stream is
+ * read to its end, so that its connection can be used again.
  */
 export function cut(
   body: ReadableStream<Uint8Array>,
@@ -63,7 +63,7 @@ export function cut(
       if (wanted.length > 0) return wanted;
     }
     if (end === length) await reader.read();
-    reader.cancel().catch(() => {}); // the rest may have failed
+    reader.cancel().catch(() => {}); // rejects if the stream has already failed
     return undefined;
   }
   return new ReadableStream<Uint8Array>(

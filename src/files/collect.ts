@@ -2,7 +2,7 @@
 import { badInput, isRecord } from "../errors.js";
 import { isPictureType, pictureExtension, pictureTypeOf } from "./pictures.js";
 
-/** A container file that the response cites. Its two ids are needed to download it. */
+/** A container file that the response cites. Both ids are needed to download the file. */
 export interface CitedFile {
   kind: "container-file";
   containerId: string;
@@ -11,14 +11,17 @@ export interface CitedFile {
   filename: string;
 }
 
-/** An image that the image generation tool made. The response contains its bytes. */
+/** An image that the image generation tool made. The response contains the image's bytes. */
 export interface GeneratedImage {
   kind: "generated-image";
   /** The id of the `image_generation_call`. */
   itemId: string;
-  /** Consists of the item's id and the image format. */
+  /** Consists of the item's id and an extension for the image format. */
   filename: string;
-  /** The type that the bytes show, else the item's `output_format`, else `image/png`, the API's default. */
+  /**
+   * The type that the bytes show. If they show none, the item's `output_format`. If that is no known type, `image/png`, the API's
+   * default.
+   */
   mediaType: string;
   base64: string;
 }
@@ -28,7 +31,7 @@ export interface CodeImage {
   kind: "code-image";
   /** The id of the `code_interpreter_call`. */
   itemId: string;
-  /** Consists of the call's id and the image's position in the call's outputs, from 1. */
+  /** Consists of the call's id, the position of the image in the call's outputs (from 1), and an extension. */
   filename: string;
   /** The media type in a `data:` URL; `undefined` for other URLs. */
   mediaType: string | undefined;
@@ -41,8 +44,8 @@ export type CollectedFile = CitedFile | GeneratedImage | CodeImage;
 
 /**
  * Returns all files of a response, each once and in the order of the output. These are the container files that any part cites
- * (charts too, which are cited from 0 to 0), generated images, and images in the outputs of Code Interpreter calls. Sends no
- * requests.
+ * (also charts, whose citations have the range 0 to 0), generated images, and images in the outputs of Code Interpreter calls.
+ * Sends no requests.
  *
  * @param response a complete response, such as the one in a stream's final event.
  * @throws {TypeError} if `response` is not a response.

@@ -1,4 +1,4 @@
-/** Reads the bytes of a response's files: from a container, from a URL or from the response itself. */
+/** Reads the bytes of the files of a model's response: from a container, from a URL or from the response itself. */
 import { AbortError } from "p-retry";
 import { isId } from "../containers/ids.js";
 import { badInput } from "../errors.js";
@@ -43,7 +43,8 @@ interface FileIds {
 /**
  * Requests the bytes of a container file and returns the HTTP response. Its status can be an error status: the SDK throws for
  * such a status, but other clients may not, and `fetch` after a redirect does not. A redirect is followed without the client's
- * credentials. If `fetch` itself followed it, it would send all headers except `authorization` to the other origin.
+ * credentials. If `fetch` itself followed the redirect, it would send all headers of the client except `authorization` to the
+ * other origin.
  */
 async function retrieveContent(
   client: ContainerContentClient,
@@ -67,7 +68,7 @@ async function retrieveContent(
   );
 }
 
-/** These headers ask for an unencoded body, because the length and the ranges of an encoded body are not those of the file. */
+/** Headers that ask for an unencoded body. The length and the ranges of an encoded body are not those of the file. */
 const UNENCODED = { "accept-encoding": "identity" };
 
 /** Requests a container file for the file route. Throws an error, or the API's response if its status is not 2xx. */
@@ -82,13 +83,16 @@ export async function retrieveFile(
   throw answer;
 }
 
-/** Returns the HTTP response. Throws if its status is 204, because then it has no file. The SDK returns `null` for a 204. */
+/**
+ * Returns the HTTP response. Throws if its status is 204, because such a response contains no file. The SDK returns `null` for
+ * status 204.
+ */
 function notEmpty(answer: Response | null): Response {
   if (answer && answer.status !== 204) return answer;
   throw Object.assign(new Error("the API answered 204 instead of sending the file"), { status: 204 });
 }
 
-/** Returns the URL to which an HTTP response, or the SDK's error for it, redirects. */
+/** Returns the URL to which an HTTP response, or the SDK's error for it, redirects; `undefined` if it does not redirect. */
 function redirectOf(answer: unknown): string | undefined {
   const { status, headers } = Object(answer) as { status?: unknown; headers?: unknown };
   const isRedirect = typeof status === "number" && status >= 300 && status < 400;
@@ -104,7 +108,8 @@ export interface Content {
 }
 
 /**
- * Returns whether the model's response itself contains the file's bytes. If these bytes are invalid, another try does not help.
+ * Returns whether the model's response itself contains the file's bytes. Such a file is not requested from a server, so a retry
+ * is of no use.
  */
 export function isInline(file: CollectedFile): boolean {
   return file.kind === "generated-image" || (file.kind === "code-image" && /^data:/i.test(file.url));

@@ -13,14 +13,14 @@ export type Sink<Location> = (file: CollectedFile, stream: ReadableStream<Uint8A
 
 /** Options of {@link copyFile}. */
 export interface CopyOptions {
-  /** How often a download is retried after a 429, a 5xx or a connection error. */
+  /** How often a failed download is retried: after status 429 or 5xx, or a connection error. */
   retries: number;
   signal?: AbortSignal | undefined;
   /** The size of the largest file that is copied, in bytes. Default: no limit. */
   maxBytes?: number;
   /** Called before each try, the first one included. */
   onTry: () => void;
-  /** Called for each chunk, with the bytes received so far and the file's length, if it is known. */
+  /** Called for each chunk. `bytes` is the number of bytes received so far, and `total` is the file's length, if it is known. */
   onChunk: (chunk: Uint8Array, bytes: number, total: number | undefined) => void;
 }
 
@@ -31,7 +31,7 @@ export interface Copied<Location> {
 }
 
 /**
- * Downloads a file into a sink and retries failed downloads. The error with which it rejects never contains text that the server
+ * Downloads a file into a sink and retries failed downloads. If the download fails, the error contains no text that the server
  * sent.
  */
 export async function copyFile<Location>(
@@ -76,9 +76,9 @@ async function copyOnce<Location>(
   const reader = body.getReader();
   let bytes = 0;
   let isWhole = false;
-  /** Whether the sink has stopped reading, so that the download ends early. */
+  /** True if the sink has cancelled the stream. Errors after that do not count as a failed download. */
   let isCanceled = false;
-  /** Why the download failed. */
+  /** Why the download failed or was aborted. */
   let failure: Error | undefined;
   /** Returns the next chunk and counts its bytes. Returns `undefined` at the end of the file. */
   const read = async (): Promise<Uint8Array | undefined> => {
@@ -127,14 +127,14 @@ async function copyOnce<Location>(
     };
   });
   signal?.addEventListener("abort", stop);
-  if (signal?.aborted) stop(); // it aborted while the file was opened
+  if (signal?.aborted) stop(); // the signal aborted while the file was being opened
   try {
     const location = await Promise.race([sink(file, measured), abandoned]);
     // A sink that knows the length may stop after the last byte, without reading the end of the stream.
     if (!isWhole && bytes !== total) throw new Error("the sink stopped before the file's end");
     return { location, bytes };
   } catch (error) {
-    reader.cancel(error).catch(() => {}); // the download may have failed before
+    reader.cancel(error).catch(() => {}); // rejects if the download has already failed
     // Only a failed download is retried, not a failed sink.
     if (!failure) throw new AbortError(asError(error));
     return rethrow(failure);
@@ -145,14 +145,14 @@ async function copyOnce<Location>(
 }
 
 /**
- * Throws an error so that p-retry calls `shouldRetry` for it. For most TypeErrors, p-retry does not call `shouldRetry`, so they
- * are wrapped.
+ * Throws an error in a form for which p-retry calls `shouldRetry`. p-retry does not call `shouldRetry` for most TypeErrors, so a
+ * TypeError is wrapped in an Error.
  */
 function rethrow(error: unknown): never {
   throw error instanceof TypeError ? new Error(error.message, { cause: error }) : error;
 }
 
-/** The longest delay that is used for `Retry-After`. During a longer pause, the container would expire. */
+/** The longest delay that is used for `Retry-After`. During a much longer pause, the container could expire. */
 const LONGEST_PAUSE_MS = 60_000;
 
 /** Returns the server's `Retry-After` in milliseconds, at most `LONGEST_PAUSE_MS`. p-retry's own pause is added to this delay. */
@@ -161,7 +161,7 @@ function pauseFor(error: unknown): number {
   return headers instanceof Headers ? Math.min(retryAfterMs(headers), LONGEST_PAUSE_MS) : 0;
 }
 
-/** Returns the error to report for a file. For a 404, the message says what the status means. */
+/** Returns the error to report for a file. For status 404, the message says what the status means. */
 function errorFor(file: CollectedFile, error: unknown): Error {
   const { status } = Object(error) as { status?: unknown };
   const plain = asError(withoutServerText(error));

@@ -1,4 +1,4 @@
-/** Keeps files on a disk: each copy is a file, and a JSON file beside it makes the copy valid. */
+/** Keeps copies of files on a disk: each copy is a file, and is valid only together with a JSON file beside it. */
 import { type FileHandle, mkdir, open, readFile, rename, stat } from "node:fs/promises";
 import { dirname, join, resolve } from "node:path";
 import { badInput, isRecord } from "../errors.js";
@@ -20,8 +20,8 @@ interface About {
  * Returns a store that keeps each file in a folder, for the option `store` of a file route or a webhook handler, and for
  * `saveFiles`. The store creates the folder if needed. Several processes and machines can use one folder.
  *
- * The container file `cfile_1` of `cntr_1` is kept as `cntr_1/cfile_1`, and `cntr_1/cfile_1.json` has its name and length. A
- * name from a response is never a path. Both files are written under hidden names, flushed to the disk and renamed, the JSON
+ * The container file `cfile_1` of `cntr_1` is kept as `cntr_1/cfile_1`, and `cntr_1/cfile_1.json` has its name and length. A name
+ * from a response is never used as a path. Both files are written under hidden names, flushed to the disk and renamed, the JSON
  * file last. A copy without a JSON file, or with another length than the JSON file says, is ignored. So an incomplete copy is
  * never served, even if the process was killed. The hidden files of killed processes are removed as in `directory`.
  *
@@ -95,8 +95,8 @@ function ifMissing(error: unknown): undefined {
 }
 
 /**
- * Streams the bytes of a file from `start` to `end`, which is exclusive. `Readable.toWeb` is not used, because it would read many
- * chunks ahead.
+ * Streams the bytes of a file from the offset `start` up to, but not including, the offset `end`. `Readable.toWeb` is not used,
+ * because it would read many chunks ahead.
  */
 function read(path: string, start: number, end: number): ReadableStream<Uint8Array> {
   let opening: Promise<FileHandle> | undefined;

@@ -1,6 +1,6 @@
 /**
- * Writes files to disk under safe names. If a name is taken, the file gets a number: `plan (2).docx`. No file is visible before
- * it is complete.
+ * Writes files to disk under safe names. If a name is taken, the file gets a number: `plan (2).docx`. A file gets its name only
+ * when it is complete. On file systems without hard links, an empty file holds the name for a moment before.
  */
 import { link, open, rename, rm } from "node:fs/promises";
 import { join, resolve } from "node:path";
@@ -26,14 +26,14 @@ const MOST_NAMES = 10_000;
  * Returns a sink that writes each file into a folder. The location of a saved file is its absolute path. The sink creates the
  * folder if needed.
  *
- * A file name from a response is never used as a path. These characters in it are replaced: those that could lead out of the
- * folder, those that some operating system does not allow, and a dot at the beginning. A file is written under a hidden name and
- * gets its final name when it is complete. Before its first file, the sink removes unfinished files that killed processes of this
- * host left in the folder more than an hour ago.
+ * A file name from a response is never used as a path: folders in the name are removed. A dot at the beginning is replaced, and
+ * so are characters that some operating system does not allow. A file is written under a hidden name and gets its final name when
+ * it is complete. Before its first file, the sink removes unfinished files that killed processes of this host left in the folder
+ * more than an hour ago.
  *
  * @param path the folder.
- * @param options `overwrite`: whether a file replaces an existing file of the same name, even one of the same response. Default
- * `false`: the file gets a number, as in `plan (2).docx`.
+ * @param options With `overwrite: true`, a file replaces an existing file of the same name, even one of the same response. By
+ * default, the new file gets a number instead, as in `plan (2).docx`.
  * @throws {TypeError} if `path` is not a string or is empty, or an option is wrong.
  * @example
  * ```ts

@@ -10,7 +10,7 @@ const SHOWN = /^(?:image\/(?:png|jpeg|gif|webp|avif)|(?:audio|video)\/[\w.+-]+|t
 /** How many bytes from the start of a file are needed to recognize its type. */
 const START = 16;
 
-/** The headers that keep a browser from running any response as a page or script. */
+/** Headers of all responses. They keep a browser from running a response as a page or script. */
 const SAFE = {
   "content-type": "text/plain; charset=utf-8",
   "x-content-type-options": "nosniff",
@@ -38,7 +38,7 @@ export function outsideFile(contentRange: string | null): Failure {
   return { status: 416, text: "The file has no such range.", headers };
 }
 
-/** Returns the 304 response for a client that already has this version of the file. */
+/** Returns the 304 response to a client that already has this version of the file. */
 export function unchanged(etag: string): Response {
   const { "content-type": _, ...safe } = SAFE; // the client keeps the type that it has
   return new Response(null, { status: 304, headers: { ...safe, "cache-control": "private", etag } });
@@ -49,8 +49,7 @@ export async function fileAnswer(upstream: Response, name: string, isHead: boole
   const { status, body, headers: upstreamHeaders } = upstream;
   const isPart = status === 206;
   const headers = new Headers({ ...SAFE, "cache-control": "private" });
-  // For an encoded body, the headers count encoded bytes. The bytes that are sent on are decoded, so these headers would be
-  // wrong.
+  // For an encoded body, these headers count the encoded bytes. The route sends decoded bytes, so the headers would be wrong.
   if (!upstreamHeaders.has("content-encoding")) {
     for (const header of PASSED_ON) {
       const value = upstreamHeaders.get(header);
@@ -101,8 +100,9 @@ async function startOf(body: ReadableStream<Uint8Array> | null) {
 }
 
 /**
- * Returns the media type of a file by its name and its first bytes. Only the bytes decide whether the file is an image. Audio and
- * video have too many formats to recognize: a file whose name says audio or video counts as such unless it starts like text.
+ * Returns the media type of a file by its name and its first bytes. If the first bytes are unknown, the name alone decides.
+ * Otherwise, only the bytes decide whether the file is an image. Audio and video have too many formats to recognize: a file whose
+ * name says audio or video is accepted as such if it does not start like text.
  */
 function mediaTypeOf(name: string, start: string | undefined): string {
   const byName = mime.getType(name) ?? "application/octet-stream";
@@ -111,7 +111,7 @@ function mediaTypeOf(name: string, start: string | undefined): string {
   return pictureTypeOf(start) ?? (isOther ? "application/octet-stream" : byName);
 }
 
-/** Returns whether one of the bytes never occurs in text. */
+/** Returns whether the start of a file contains a byte that never occurs in text. */
 function isBinary(start: string): boolean {
   return [...start].some((byte) => byte < " " && !"\t\n\f\r\x1b".includes(byte));
 }

@@ -31,7 +31,10 @@ export async function originalsIn(
   return originals;
 }
 
-/** Returns the range to restore: the whole link, or only its URL if the text around the URL has changed. */
+/**
+ * Returns the range to restore and the text to put there. The range is the whole link, or only its URL if the text around the URL
+ * has changed.
+ */
 function originalAt(
   text: string,
   { start, end }: { start: number; end: number },

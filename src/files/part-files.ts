@@ -11,7 +11,7 @@ import { Readable } from "node:stream";
 import { pipeline } from "node:stream/promises";
 import type { ReadableStream as NodeReadableStream } from "node:stream/web";
 
-/** A part file that was written to within this time is never removed. */
+/** A part file is removed only if the last write to it is at least this long ago. */
 const LEAST_AGE_MS = 60 * 60 * 1000;
 
 /**
@@ -76,8 +76,8 @@ async function removeDeadParts(folder: string): Promise<void> {
 
 /** Returns whether the process that wrote a part file has ended. `writtenMs` is the time of the last write. */
 function isDead(pid: number, writtenMs: number): boolean {
-  // In a Docker container, each run of a program can have the same process id. A file that is older than this process is of an
-  // earlier run.
+  // In a Docker container, each run of a program can have the same process id. A file that is older than this process was written
+  // by an earlier run.
   if (pid === process.pid) return writtenMs < Date.now() - process.uptime() * 1000;
   try {
     process.kill(pid, 0); // signal 0 only checks that the process exists

@@ -28,7 +28,8 @@ export function isPictureType(mediaType: string): boolean {
 }
 
 /**
- * Returns the file extension for a media type. Returns `png`, the API's default format, if the type is unknown or no image type.
+ * Returns the file extension for a media type. Returns `png`, the API's default format, if the media type is unknown or is not
+ * that of an image.
  */
 export function pictureExtension(mediaType: string | undefined): string {
   return /^image\/([a-z]+)(?:\+xml)?$/.exec(mediaType ?? "")?.[1]?.replace("jpeg", "jpg") ?? "png";

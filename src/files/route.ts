@@ -43,15 +43,15 @@ export interface FileRouteOptions {
    * - `urlFor` starts to copy the file into the store, and does not wait for the copy. Four files are copied at a time, and each
    *   file once.
    * - `handler` serves a file from the store. If the store does not have the file, `handler` serves it from the container and
-   *   starts to copy it. In both cases, the response has an `ETag` and supports ranges.
+   *   starts to copy it. In both cases, if the file's length is known, the response has an `ETag` and supports ranges.
    * - If the store fails or does not answer within three seconds, links work from the container as long as the container
    *   exists, and `onError` is called.
    */
   store?: FileStore | undefined;
   /**
-   * Called with an error if a file could not be sent, unless the reason is an expired container. Also called if a file could not
-   * be copied into the `store` or read from it. Errors that the callback throws or rejects with are ignored. Default
-   * `console.error`.
+   * Called with an error if the API failed to send a file, or if a file could not be copied into the `store` or read from it. Not
+   * called if the container has expired, if the file does not have the requested range, or if the browser has closed the request.
+   * Errors that the callback throws or rejects with are ignored. Default `console.error`.
    */
   onError?: ((error: unknown) => unknown) | undefined;
 }
@@ -59,8 +59,8 @@ export interface FileRouteOptions {
 /** What {@link createFileRoute} returns. */
 export interface FileRoute {
   /**
-   * Answers a `GET` or `HEAD` request to a link. It only looks at the last segment of the URL's path, with or without a slash
-   * at the end. It never rejects, and answers
+   * Answers a `GET` or `HEAD` request to a link. Reads only the last segment of the URL's path, with or without a slash at the
+   * end. Never rejects. The answers are:
    *
    * - 200 with the file, or 206 with the requested `Range` of the file, if there is a `store` or the API supports ranges;
    * - 304 if there is a `store` and `If-None-Match` has the file's `ETag`;
@@ -70,7 +70,9 @@ export interface FileRoute {
    * - 405 for other methods, 416 for a range that the file does not have.
    */
   handler: (request: Request) => Promise<Response>;
-  /** Returns the link to a file, which is given as a citation, a file from `collectFiles` or an entry of a container's list. */
+  /**
+   * Returns the link to a file. The file is given as a citation, a file from `collectFiles` or an entry of a container's list.
+   */
   urlFor: (file: ContainerFileCitation | CitedFile | ContainerFile) => Promise<string>;
   /**
    * Like `urlFor`, for the option `links`. The link also contains the text that it replaces, so that `restore` can put this text
@@ -78,10 +80,10 @@ export interface FileRoute {
    */
   toUrl: (citation: ContainerFileCitation, replaced: ReplacedText) => Promise<string>;
   /**
-   * Returns a text in which the links that the option `links` wrote are replaced by the text that the model wrote. Use it for a
-   * history that you keep yourself: a model that reads URLs of your site learns to write such URLs. Expired links are replaced
-   * too. Links that this route did not sign are not changed. With `links: files`, the `input` of later requests is restored
-   * automatically.
+   * Replaces the links that the option `links` wrote into a text by what the model wrote there, and returns the result. Use it if
+   * you keep the history of a conversation yourself: a model that reads URLs of your site in the history learns to write such
+   * URLs. Expired links are replaced too. Links that this route did not sign are not changed. If the option `links` is this
+   * route, the `input` of later requests is restored automatically.
    *
    * ```ts
    * import OpenAI from "openai";
@@ -99,21 +101,21 @@ export interface FileRoute {
   originals: (text: string) => Promise<readonly OriginalText[]>;
   /**
    * Resolves when no file is being copied into the `store`, even if a copy failed. Never rejects. Without a `store`, it resolves
-   * at once. A process that receives a signal must await this promise before `process.exit`. Workers pass the promise to
-   * `waitUntil`.
+   * immediately. A process that is told to stop, for example by `SIGTERM`, must await this promise before `process.exit`. Workers
+   * pass the promise to `waitUntil`.
    */
   keep: () => Promise<void>;
 }
 
 /**
  * Creates links to container files and a handler for them. The file streams from the API through your server to the browser,
- * which needs no API key. A link's signature covers the container, the file, its name and the expiry, and the handler
- * fetches nothing else. Anyone who has a link can open it.
+ * which needs no API key. A link's signature covers the container, the file, its name and the expiry. The handler fetches only
+ * files that a valid link names. Anyone who has a link can open it.
  *
- * The response has `Content-Disposition`. It has the media type of the file's name, if the file's bytes agree with that type.
- * A browser never runs the file as a page of your site, because the response has `Content-Security-Policy: sandbox` and
- * `X-Content-Type-Options: nosniff`. Browsers show only three kinds of files inline: images that are recognized by their
- * bytes, audio and video that do not start like text, and plain text.
+ * The response has `Content-Disposition`. Its media type is that of the file's name, if the file's bytes agree with that type. A
+ * browser never runs the file as a page of your site, because the response has `Content-Security-Policy: sandbox` and
+ * `X-Content-Type-Options: nosniff`. Browsers show only three kinds of files inline: images that are recognized by their bytes,
+ * audio and video that do not start like text, and plain text.
  *
  * @throws {TypeError} if `client` is not an OpenAI client, `secret` is too short, or an option is wrong.
  * @example
@@ -157,7 +159,7 @@ export function createFileRoute(client: ContainerContentClient, options: FileRou
   if (typeof onError !== "function") throw badInput("options.onError", "a function", onError);
   const kept = store && createStoreRoute(client, store, onError);
 
-  // The base is encoded like the URLs that are written into texts, so that `originals` finds it there.
+  // `base` is encoded like the URLs that are written into texts, so that `originals` finds `base` in these texts.
   const base = safeUrl(basePath.replace(/\/+$/, ""));
 
   async function linkTo(file: unknown, replaced?: ReplacedText): Promise<string> {
@@ -257,8 +259,8 @@ function checkDots(owner: "container" | "file", id: unknown): void {
 }
 
 /**
- * Returns the `Range` and `If-Range` headers to send to the API. Returns no headers for a HEAD request, or if the request does not
- * ask for exactly one range.
+ * Returns the `Range` and `If-Range` headers to send to the API. Returns none for a HEAD request, and none if the request does
+ * not ask for exactly one range.
  */
 function rangeHeaders({ method, headers }: Request): Record<string, string> {
   const range = method === "HEAD" ? undefined : singleRange(headers);

@@ -11,17 +11,18 @@ import { type FileStore, isStore, STORE, storeSink } from "./store.js";
 export interface SaveOptions {
   /** How many files are saved at the same time. Default `4`. */
   concurrency?: number | undefined;
-  /** How often a download is retried after a 429, a 5xx or a connection error. Default `3`. */
+  /** How often a failed download is retried: after status 429 or 5xx, or a connection error. Default `3`. */
   retries?: number | undefined;
   /**
-   * Stops all downloads when it aborts. Files that are not saved by then count as failed. A sink has half a second to clean up.
+   * When this signal aborts, all downloads stop. Files that are not saved by then count as failed. A sink has half a second to
+   * clean up.
    */
   signal?: AbortSignal | undefined;
   /** The size of the largest file that is saved, in bytes. Larger files fail. Default: no limit. */
   maxBytes?: number | undefined;
   /**
-   * Called for each chunk, with the bytes received so far. `total` is `undefined` if the server does not send the file's
-   * length. Errors that the callback throws or rejects with are ignored.
+   * Called for each chunk. `bytes` is the number of bytes received so far. `total` is `undefined` if the server does not send the
+   * file's length. Errors that the callback throws or rejects with are ignored.
    */
   onProgress?:
     | ((progress: { file: CollectedFile; bytes: number; total: number | undefined }) => unknown)
@@ -44,7 +45,7 @@ export interface FailedFile {
   error: Error;
 }
 
-/** The result of {@link saveFiles}. Both lists are in the order of the response. */
+/** The result of {@link saveFiles}. Both lists have the order of the files in the response. */
 export interface SaveResult<Location> {
   saved: SavedFile<Location>[];
   failed: FailedFile[];
@@ -159,11 +160,12 @@ function checked(options: SaveOptions) {
 }
 
 /**
- * Creates a SHA-256 hash that takes its input piece by piece. The Web Crypto API only hashes whole buffers. Node.js, Deno and Bun
- * have such a hash, which is ten times as fast as one in JavaScript. In other runtimes, JavaScript computes the hash.
+ * Creates a SHA-256 hash that takes its input piece by piece. The Web Crypto API cannot be used, because it only hashes whole
+ * buffers. Node.js, Deno and Bun have a built-in hash that takes pieces. It is ten times as fast as a hash in JavaScript, which
+ * other runtimes use.
  */
 function createSha256(): { update(bytes: Uint8Array): void; hex(): string } {
-  // This is not an import, because other runtimes and bundlers cannot resolve `node:crypto`.
+  // `node:crypto` is not imported, because other runtimes and bundlers cannot resolve it.
   const crypto = globalThis.process?.getBuiltinModule?.("node:crypto");
   if (crypto) {
     const hash = crypto.createHash("sha256");

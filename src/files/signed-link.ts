@@ -50,9 +50,9 @@ export function signed(
 }
 
 /**
- * Returns the file that a token names, or the reason why the token is not valid. Accepts tokens that any of the keys signed.
+ * Returns the file that a token names, or the reason why the token is not valid. The token may be signed with any of the keys.
  *
- * @param mayBeEndless whether a token without an expiry is valid.
+ * @param mayBeEndless true if a token without an expiry is valid.
  */
 export async function verified(
   token: string,
@@ -80,7 +80,7 @@ export async function verified(
 }
 
 /**
- * Returns the model's own text, in whose place a link was written. Reads it from the link's token, even if the token has expired.
+ * A link's token can contain the text of the model that the link replaced. Returns this text, even if the token has expired.
  * Returns `undefined` if none of the keys signed the token, or if the token does not contain the text.
  */
 export async function replacedBy(

@@ -8,24 +8,24 @@ import { safeName } from "./safe-name.js";
 import type { LinkedFile } from "./signed-link.js";
 import { type FileStore, type FoundFile, keyOf, storeSink } from "./store.js";
 
-/** How many files are copied at the same time. */
+/** How many files may be copied at the same time. */
 const MOST_AT_ONCE = 4;
-/** How many keys are remembered as stored. */
+/** The maximum number of keys that are remembered as stored. */
 const MOST_KEYS = 10_000;
 const RETRIES = 3;
-/** A copy that makes no progress for this time is stopped. The time is longer than the longest pause between two tries. */
+/** A copy that makes no progress for this time is stopped. The time is longer than the longest pause before a retry. */
 const LONGEST_STALL_MS = 90_000;
-/** How long a store may take to find a file, while a browser waits. */
+/** How long a store may take to find a file. The limit is short, because a browser may be waiting. */
 const LONGEST_LOOKUP_MS = 3000;
 
 /** The copies that a route or a webhook handler makes. */
 export interface StoreCopies {
   /**
-   * Starts to copy a file, unless the file is in the store or is being copied. The promise resolves when the copy has ended. It
-   * never rejects: if the copy fails, `onError` is called with the error.
+   * Starts to copy a file. Does nothing if the file is in the store, and starts no second copy if the file is being copied. The
+   * returned promise resolves when the copy has ended. It never rejects: if the copy fails, `onError` is called with the error.
    *
    * @param key the file's key in the store.
-   * @param isMissing whether the caller has just seen that the store does not have the file.
+   * @param isMissing true if the caller has just seen that the store does not have the file.
    */
   copy(key: string, file: LinkedFile, isMissing?: boolean): Promise<void>;
   /** Resolves when no file is being copied. */
@@ -46,7 +46,7 @@ export function createStoreCopies(
   const sink = storeSink(store);
   const underWay = new Map<string, Promise<void>>();
   const stored = new Set<string>();
-  /** For each copy that waits until it can begin: a function that lets it begin. */
+  /** For each copy that waits for its turn: a function that lets the copy begin. */
   const waiting: (() => void)[] = [];
   let free = MOST_AT_ONCE;
 
@@ -100,8 +100,8 @@ export function createStoreCopies(
 }
 
 /**
- * Copies the container files that a response cites. Never rejects. The response's other files are in no container and have no
- * links, so they are not copied.
+ * Copies the container files that a response cites. Does not reject if a copy fails. The other files of a response are images
+ * that are in no container and have no links, so they are not copied.
  */
 export async function copyCited(copies: StoreCopies, response: { output: unknown }): Promise<void> {
   const copying = collectFiles(response).map(async (file) => {
@@ -115,7 +115,7 @@ const STALLED = `a copy into the store made no progress for ${LONGEST_STALL_MS /
 
 /**
  * Looks up a file in a store. Returns `undefined` if the store does not have the file. Rejects if the store takes longer than
- * three seconds, or if it returns something that is not a stored file.
+ * three seconds, or returns something that is not a stored file.
  */
 export async function lookUp(store: FileStore, key: string): Promise<FoundFile | undefined> {
   const found = await withinLookup(store.get(key));

@@ -1,6 +1,6 @@
 /**
- * Serves the files of a route that has a store: from the store if it has the file, else from the container. Both ways give the
- * same responses.
+ * Serves the files of a route that has a store: from the store if it has the file, else from the container. If the length of the
+ * file is known, the response is the same in both cases.
  */
 import { notify } from "../errors.js";
 import { type ByteRange, cut, isKnown, rangeOf, singleRange } from "./byte-range.js";
@@ -16,7 +16,7 @@ interface Source {
   size: number | undefined;
   /** Returns the bytes of a range, or all bytes. */
   open(range: ByteRange | undefined): ReadableStream<Uint8Array> | null;
-  /** Call it if no bytes are needed. */
+  /** Must be called if the bytes are not needed. */
   cancel?(): Promise<void> | undefined;
 }
 
@@ -25,8 +25,8 @@ export interface StoreRoute {
   /** Starts to copy a file into the store. Resolves before the copy ends, and never rejects. */
   copy(file: LinkedFile): Promise<void>;
   /**
-   * Answers a request for a file. If neither the store nor the container has the file, rejects with an error or with the API's
-   * response.
+   * Answers a request for a file. If the file comes neither from the store nor from the container, rejects with an error or with
+   * the API's response.
    */
   answer(request: Request, file: LinkedFile): Promise<Response>;
   /** Resolves when no file is being copied. */
@@ -106,7 +106,7 @@ export function createStoreRoute(
 
 const UNREACHABLE = "the container has expired, and the store could not be read";
 
-/** Returns the file in a response of the API. The response has the whole file or the requested range. */
+/** Returns the `Source` for a response of the API, which contains the whole file or the requested range. */
 function containerSource({ status, headers, body }: Response): Source {
   const cancel = () => body?.cancel();
   // The headers of an encoded body count encoded bytes.

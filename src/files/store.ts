@@ -27,8 +27,9 @@ export interface FoundFile {
  * `saveFiles` can save into a store. docs/stores.md has a store for S3 and one for any driver of unstorage, and
  * `directoryStore` in `openai-file-citations/node` keeps files on a disk.
  *
- * A key has at most 210 characters: `a` to `z`, digits, `_`, `-`, `.` and one `/`. It is made of the ids of the container and
- * the file. An id with other characters, or with more than 100, is replaced by its SHA-256 hash.
+ * A key has at most 210 characters: `a` to `z`, digits, `_`, `-`, `.` and one `/`. It is made of the ids of the container and the
+ * file, or, for an image, of `images` and the image's name. An id or name in another form, such as one with upper-case letters or
+ * with more than 100 characters, is replaced by its SHA-256 hash.
  *
  * @example
  * ```ts
@@ -63,7 +64,7 @@ export interface FileStore {
   get(key: string): Promise<FoundFile | undefined>;
 }
 
-/** Says in error messages what a store is. */
+/** Describes a store in error messages. */
 export const STORE = "a store, an object with the functions put and get";
 
 /** Returns whether a value has the functions of a store. */
@@ -120,8 +121,8 @@ export function storeSink(store: FileStore): Sink<string> {
 }
 
 /**
- * Returns the key of an image. An image's file name consists of its item's id, the image's number if the item has several, and an
- * extension. The key does not contain the extension.
+ * Returns the key of an image. An image's file name consists of its item's id, for a Code Interpreter image also the image's
+ * number, and an extension. The key does not contain the extension.
  */
 async function imageKeyOf(filename: string): Promise<string> {
   return `${IMAGES}/${await partOf(filename.replace(/\.\w+$/, ""))}`;

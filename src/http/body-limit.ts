@@ -34,7 +34,7 @@ export interface BodyLimits {
   held: HeldBytes | undefined;
 }
 
-/** Chunks are merged once there are this many, because a chunk of one byte takes a hundred bytes of memory. */
+/** This many chunks are merged into one, because a chunk of one byte takes a hundred bytes of memory. */
 const MANY_CHUNKS = 1000;
 
 /**

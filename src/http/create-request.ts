@@ -51,8 +51,9 @@ export interface CreateContext {
 }
 
 /**
- * Sends a request with the link sentence and the `include` added. A body that is a stream or not JSON is sent unchanged. If
- * the API refuses the added `include`, sends the request again without it, and later requests to `base` without it too.
+ * Sends a request with the link sentence and the `include` added. A body that is a stream, not JSON or too long is sent
+ * unchanged. If the API refuses the added `include`, sends the request again without it. If that succeeds, later requests to
+ * `base` get no `include` either.
  */
 export async function createResponse(
   input: Input,
@@ -112,7 +113,7 @@ async function bodyOf(input: Input, init: RequestInit | undefined): Promise<stri
   return readable(init?.body);
 }
 
-/** Returns whether a request is a `Request` object with its own body. */
+/** Returns whether a request is a `Request` object whose own body is sent, because `init` has none. */
 function isWhole(input: Input, init: RequestInit | undefined): input is Request {
   return input instanceof Request && init?.body == null;
 }
@@ -153,8 +154,8 @@ function edited(
 const LONGEST_ERROR = 64 * 1024;
 
 /**
- * Reads the start of a body for at most `timeoutMs`. The returned `answer` can still be read from its start. `answer` is
- * the given object, unless the given object has no `clone`.
+ * Reads the start of a body for at most `timeoutMs`. The returned `answer` can still be read from its start. It is the given
+ * object if that has a `clone` method, else a new one.
  */
 async function peek(given: Response, timeoutMs: number): Promise<{ answer: Response; start: Uint8Array }> {
   const { answer, copy } = duplicate(given);
@@ -179,7 +180,7 @@ async function peek(given: Response, timeoutMs: number): Promise<{ answer: Respo
   return { answer, start: concat(chunks) };
 }
 
-/** Returns two bodies for an HTTP response, which can be read independently. */
+/** Returns an HTTP response and a copy of its body, each of which can be read independently of the other. */
 function duplicate(answer: Response): { answer: Response; copy: ReadableStream<Uint8Array> | null } {
   if (!answer.body) return { answer, copy: null };
   if (typeof answer.clone === "function") return { answer, copy: answer.clone().body };

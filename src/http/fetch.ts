@@ -29,8 +29,8 @@ export interface FileCitationsFetchOptions extends FileCitationsOptions {
   /** The `fetch` that sends the requests. Default: `globalThis.fetch`, looked up at each call. */
   fetch?: Fetch | undefined;
   /**
-   * An OpenAI client that lists the containers' files. Default: none. The lists are then requested with the base URL and
-   * the credentials of the request that the response answers.
+   * An OpenAI client that lists the containers' files. Default: none. Without a client, a list is requested with the base URL
+   * and the credentials of the request whose response is repaired.
    */
   client?: ContainerFilesClient | undefined;
 }
@@ -51,9 +51,9 @@ export function reportOf(answer: Response): Report | undefined {
 
 /**
  * Creates a `fetch` for any client of the Responses API. It adds the link sentence to requests that can make files, and
- * the missing file citations to their responses, plain or streamed. All other requests and HTTP responses are passed on
- * unchanged, as the same objects. If `options.fetch` was made by this function, it is returned as it is and keeps its own
- * options.
+ * the missing file citations to HTTP responses that contain a response or its items, streamed or not. The HTTP responses of
+ * all other endpoints are passed on as the same objects. Without the option `links`, so are all other requests.
+ * If `options.fetch` was made by this function, it is returned as it is and keeps its own options.
  *
  * @throws {TypeError} if an option is wrong. The message names the option, the value and what is accepted.
  * @example
@@ -88,7 +88,7 @@ export function createFileCitationsFetch(given: FileCitationsFetchOptions = {}):
   return Object.assign(repairingFetch, { [IS_WRAPPED]: true });
 }
 
-/** An HTTP response from upstream. */
+/** An HTTP response from upstream, and its repaired body. */
 interface RepairedAnswer {
   answer: Response;
   /** The repaired body. Without it, the answer is passed on as it is. */
@@ -154,7 +154,7 @@ interface Answered extends Created {
   after?: number | undefined;
 }
 
-/** Sends a request that creates no response. With links, requests the whole stream instead of its rest: see `resumedBy`. */
+/** Sends a request that creates no response. With the option `links`, requests a whole stream instead of its rest (resume.ts). */
 async function readResponse(
   input: Parameters<Fetch>[0],
   init: RequestInit | undefined,
@@ -179,7 +179,10 @@ function containersOfItem(
     : memory.recall(conversationKey({ response: { conversation: conversationId } }));
 }
 
-/** Returns the function that lists a container's files: through the client if the request went to the client's base URL. */
+/**
+ * Returns the function that lists a container's files. It uses the client if the request went to the client's base URL. The
+ * comments below give the exceptions.
+ */
 function listFilesFor(
   { base, search }: Route,
   requestHeaders: Headers,
@@ -190,7 +193,7 @@ function listFilesFor(
   const { baseURL, apiKey, organization, project, _options } = client as Partial<
     Record<"baseURL" | "apiKey" | "organization" | "project" | "_options", unknown>
   >;
-  // The object has the method of a client, but no base URL. It decides itself where its requests go.
+  // This object is not an SDK client: it can list files, but has no base URL. It decides itself where its requests go.
   if (typeof baseURL !== "string") return inPages(pagesOfClient(client, settings, { search }));
   // The request came from a copy of the client with another base URL. The copy's credentials must not go to the client's URL.
   if (baseURL.replace(/\/+$/, "") !== base) {

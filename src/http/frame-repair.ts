@@ -1,6 +1,6 @@
 /**
  * Repairs the frames of one response in an event stream. Adjacent frames that need no change are sent as one slice of their
- * chunk, and are not decoded, parsed or formatted. `isRead` (stream/events.ts) names the events that are parsed.
+ * chunk. Most frames are not even decoded or parsed: `isRead` (stream/events.ts) tells which events always are.
  * This file is long because all processing of a frame is in one place.
  */
 
@@ -51,7 +51,7 @@ export class FrameRepair {
   /** The beginning of a frame whose end has not come yet. */
   #partial: Uint8Array[] = [];
   #partialLength = 0;
-  /** The current frame is too long to be read. Its bytes are sent as they come. */
+  /** True while the current frame is too long to be read. Its bytes are sent as they come. */
   #isTooLong = false;
   /** A ring buffer of the latest text deltas that `stream.watch` has not seen. */
   readonly #deltas: Piece[] = [];
@@ -212,7 +212,7 @@ export class FrameRepair {
     this.#enqueue(bytes);
   }
 
-  /** Returns the end of the text deltas that begin at `from`. Deltas are the bulk of a stream, so this is the fast path. */
+  /** Passes the text deltas that begin at `from` and need no change, and returns their end. Most frames are such deltas. */
   #passDeltas(chunk: Uint8Array, from: number): number {
     const stream = this.#stream;
     if (!this.#splitter.isBetweenFrames || stream.isHolding) return from;
@@ -284,8 +284,8 @@ export class FrameRepair {
 
   /**
    * Returns the bytes of an event: its own frame, which is the first of `waiting`, or a new frame if the event was
-   * inserted. The stream returns the events that it took in their order, and an inserted event never has the type of the
-   * event after it.
+   * inserted. The stream returns events in the order in which it took them, and an inserted event never has the type of the event
+   * after it.
    */
   #frameOf(event: Record<string, unknown>, waiting: Frame[]): Uint8Array {
     const own = waiting[0];

@@ -9,26 +9,26 @@ const LF = 0x0a;
 const CR = 0x0d;
 /** What `indexOf` returns if it finds nothing. */
 const NONE = -1;
-/** The offset has not been looked for yet. */
+/** Stands for an offset that has not been searched for yet. */
 const UNKNOWN = -2;
 const decoder = new TextDecoder();
 const encoder = new TextEncoder();
 
 /** Finds the ends of frames, wherever the stream is cut into chunks. A line ends with LF, CR LF or CR. */
 export class FrameSplitter {
-  /** The current line has no bytes yet. */
+  /** True while the current line has no bytes. */
   #isLineEmpty = true;
-  /** The current frame has a line that is not empty. Only then does an empty line end it. */
+  /** True if the current frame has a line that is not empty. Only then does an empty line end the frame. */
   #hasLines = false;
-  /** The previous chunk ended with CR. If the next byte is LF, it belongs to the same line end. */
+  /** True if the previous chunk ended with CR. If the next byte is LF, it belongs to the same line end. */
   #isAfterCr = false;
   #chunk: Uint8Array = new Uint8Array();
-  /** The next LF in the chunk. Cached, because without any LF each line would search to the chunk's end. */
+  /** The offset of the next LF in the chunk. Cached: in a chunk without LF, each line would search to the chunk's end. */
   #lf = UNKNOWN;
-  /** Whether the chunk has a CR. Most streams have none, so their lines are not searched for it. `undefined`: not known yet. */
+  /** True if the chunk has a CR. Most streams have none, so their lines are not searched for CR. `undefined`: not known yet. */
   #hasCr: boolean | undefined;
 
-  /** Whether the next byte begins a frame. */
+  /** True if the next byte begins a frame. */
   get isBetweenFrames(): boolean {
     return this.#isLineEmpty && !this.#hasLines && !this.#isAfterCr;
   }
@@ -90,11 +90,11 @@ export class FrameSplitter {
 /** A frame with an event. */
 export interface Frame {
   event: Record<string, unknown> & { type: string };
-  /** Whether the frame has an `event:` line. */
+  /** True if the frame has an `event:` line with a value. */
   hasName: boolean;
   newline: string;
   bytes: Uint8Array;
-  /** The offsets of the values of its `data:` lines. */
+  /** The offsets of the values of the `data:` lines. */
   dataLines: readonly Range[];
   /** The values of the `data:` lines joined with LF: the event's JSON. */
   data: Uint8Array;
@@ -126,7 +126,7 @@ export function parseFrame(bytes: Uint8Array): Frame | undefined {
   };
 }
 
-/** Formats an inserted event as a frame with the same kind of lines as the given one. */
+/** Formats an inserted event as a frame. Writes an `event:` line if the given frame has one. Uses that frame's line ends. */
 export function formatFrame(event: Record<string, unknown>, { hasName, newline }: Frame): Uint8Array {
   const name = hasName ? `event: ${event.type}${newline}` : "";
   return encoder.encode(`${name}data: ${JSON.stringify(event)}${newline}${newline}`);
@@ -137,7 +137,7 @@ export function editFrame(
   { bytes, dataLines, data, event }: Frame,
   changed: Record<string, unknown>,
 ): Uint8Array {
-  // Nearly all frames have one such line. Editing the whole frame saves a copy.
+  // Nearly all frames have one `data:` line. Editing the whole frame saves a copy.
   if (dataLines.length === 1) return editJson(bytes, event, changed, dataLines[0]!.start);
   const edited = editJson(data, event, changed);
   const pieces: Uint8Array[] = [];
@@ -225,7 +225,7 @@ const BACKSLASH = 0x5c;
 
 const LETTER_N = 0x6e;
 
-/** The most bytes of text that `isPlain` collects. It rejects a delta that may exceed this, so that the text is read first. */
+/** The most bytes of text that `isPlain` collects. It returns false for a delta that may exceed this. */
 const MOST_COLLECTED = 4096;
 /** A table of the bytes that occur in mentions and in markup that affects links. */
 const MENTION_BYTES = tableOf("%&`<!][=");
@@ -259,7 +259,7 @@ export class TextDeltas {
   readonly #folderLetters: ReadonlySet<number>;
   /** The offset of the text in the latest delta's frame. In the next frame it is usually the same. */
   #textAt = 0;
-  /** The latest plain delta ended within a word. */
+  /** True if the latest plain delta ended with a letter, a digit or `_`. */
   #isAfterLetter = false;
   /** The JSON of the texts of plain deltas. Created when needed, because most streams need no such buffer. */
   #collected: Uint8Array | undefined;
@@ -309,9 +309,9 @@ export class TextDeltas {
   }
 
   /**
-   * Returns whether the text of the delta from `at` to `end` cannot belong to a mention, provided that the text before it does
-   * not belong to one. Such a text has no character that a mention needs, and no word that begins a scheme. Collects the text
-   * without decoding it. Call this for each delta, in order.
+   * Returns true only if the text of the delta from `at` to `end` cannot belong to a mention, provided that the text before it
+   * does not belong to one. Such a text has no character that a mention needs, and no word that begins a scheme. If it returns
+   * true, it has collected the text without decoding it. Call this for each delta, in order.
    */
   isPlain(chunk: Uint8Array, at: number, end: number): boolean {
     let isLetterBefore = this.#isAfterLetter;
@@ -354,7 +354,7 @@ export class TextDeltas {
     const next = chunk[at + 1]!;
     if (byte === BACKSLASH) return next !== LETTER_N;
     if (byte === SLASH) return !this.#isOrdinarySlash(next);
-    // JSON has no raw line feed in a string: this frame ends within its text, so it must be read.
+    // JSON has no raw line feed in a string. So this frame ends before its text does, and must be read.
     return MENTION_BYTES[byte] === 1 || byte === LF || (!isInWord && startsScheme(chunk, at));
   }
 

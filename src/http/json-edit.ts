@@ -1,6 +1,6 @@
 /**
- * Edits JSON in place, as bytes or as a string. Only the changed places are written. Everything else stays the same, so `1.0`, `1e400`,
- * `9223372036854775807`, escapes, spaces and repeated keys survive, which `JSON.stringify` would rewrite.
+ * Edits JSON that is given as bytes or as a string. Replaces only the changed places. So `1.0`, `1e400`, `9223372036854775807`,
+ * escapes, spaces and repeated keys elsewhere stay as they are. `JSON.stringify` would rewrite them.
  * This file is long because all code that reads JSON without parsing it is in one place.
  */
 import { isRecord } from "../errors.js";
@@ -9,8 +9,8 @@ const decoder = new TextDecoder();
 const encoder = new TextEncoder();
 
 /**
- * Returns `json` with the smallest edit after which it parses to `after`, or `json` itself if nothing changed. Takes time
- * linear in the length of `json`.
+ * Returns `json`, edited so that it parses to `after`, or `json` itself if nothing changed. Takes time linear in the length
+ * of `json`.
  *
  * @param json UTF-8, with or without a byte order mark. `JSON.parse` must accept it.
  * @param before what `JSON.parse` returned for `json`.
@@ -25,7 +25,7 @@ export function editJson(json: Uint8Array, before: unknown, after: unknown, star
   return editor.resultIn(json);
 }
 
-/** Does the same as {@link editJson} with JSON in a string, which is not encoded: that would take longer than the edit. */
+/** Does the same as {@link editJson} for a string. Encoding the string first would take longer than the edit. */
 export function editJsonText(json: string, before: unknown, after: unknown): string {
   if (Object.is(before, after)) return json;
   const editor = new Editor(new TextOfJson(json));
@@ -136,19 +136,19 @@ class Editor {
   /** The start and end offsets of each replaced range, alternating. */
   readonly #ranges: number[] = [];
   readonly #texts: string[] = [];
-  /** The edits are not in the order of their offsets. */
+  /** True if the edits are not in the order of their offsets. */
   #isUnordered = false;
 
   constructor(json: Json) {
     this.#json = json;
   }
 
-  /** Returns the result as bytes. `json` is what was read. */
+  /** Returns the result as bytes. `json` must be the JSON that was read. */
   resultIn(json: Uint8Array): Uint8Array {
     const ranges = this.#ranges;
     if (ranges.length === 0) return json;
     this.#order();
-    // Encoding all texts at once is much faster. LF can separate them, because JSON.stringify never writes one.
+    // Encoding all texts in one call is much faster. LF can separate them, because JSON.stringify never writes one.
     const texts = encoder.encode(`${this.#texts.join("\n")}\n`);
     let length = json.length + texts.length - this.#texts.length;
     for (let index = 0; index < ranges.length; index += 2) length -= ranges[index + 1]! - ranges[index]!;
@@ -169,7 +169,7 @@ class Editor {
     return result;
   }
 
-  /** Returns the result as a string. `json` is what was read. */
+  /** Returns the result as a string. `json` must be the JSON that was read. */
   resultInText(json: string): string {
     this.#order();
     let result = "";
@@ -182,8 +182,9 @@ class Editor {
   }
 
   /**
-   * Changes the value at `from`, after white space, from `before` to `after`. Returns the offset after the value. If the value's key is
-   * repeated later in the same object, the bytes can differ from `before`. The edits are then undone at the later member.
+   * Records the edits that change the value at `from` (or after white space there) from `before` to `after`. Returns the offset
+   * after the value. If a later member of the same object has the same key, `before` is the later member's value, so these edits
+   * can be wrong. They are undone when the later member is read.
    */
   change(from: number, before: unknown, after: unknown): number {
     const start = startOfValue(this.#json, from);
@@ -267,7 +268,7 @@ class Editor {
     }
   }
 
-  /** Makes edits change nothing. */
+  /** Undoes the edits from index `first` up to `next`, exclusive: they then change nothing. */
   #undo([first, next]: readonly [number, number] = [0, 0]): void {
     for (let edit = first; edit < next; edit++) {
       this.#ranges[2 * edit + 1] = this.#ranges[2 * edit]!;
@@ -319,7 +320,7 @@ function startOfValue(json: Json, from: number): number {
   return at;
 }
 
-/** Returns the offset after white space and a comma. */
+/** Returns the offset after white space and, if there is one, a comma with white space after it. */
 function startOfNext(json: Json, from: number): number {
   const at = startOfValue(json, from);
   return json.codeAt(at) === COMMA ? startOfValue(json, at + 1) : at;
@@ -341,7 +342,7 @@ function endOfValue(json: Json, start: number): number {
   return at;
 }
 
-/** Returns the end of a number, `true`, `false` or `null`: a comma, a closing bracket, white space or the end of the JSON. */
+/** Returns the offset after a number, `true`, `false` or `null`. */
 function endOfScalar(json: Json, start: number): number {
   let at = start;
   for (let code = json.codeAt(at); code > SPACE && code !== COMMA && !isBracket(code); code = json.codeAt(at))

@@ -9,7 +9,7 @@ import { editJson, parseObject } from "./json-edit.js";
 export interface AnswerShape {
   /** A response, a list of items in `data`, or a single item. */
   holds: "response" | "items" | "item";
-  /** Whether a list begins with its newest item. */
+  /** True if a list begins with its newest item. */
   isNewestFirst: boolean;
 }
 

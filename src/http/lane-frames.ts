@@ -12,8 +12,8 @@ const COLON = 0x3a;
 
 /**
  * Takes chunks and sends whole, repaired frames. While the stream carries one response, one {@link FrameRepair} gets the
- * unchanged chunks. Once the stream carries several responses, this class splits the chunks into frames, and each response
- * has its own `FrameRepair`, so that no response waits for another.
+ * unchanged chunks. Once the stream carries several responses, this class splits the chunks into frames, and each lane has
+ * its own `FrameRepair`, so that no lane waits for another.
  */
 export class LaneFrames {
   readonly #lanes: Lanes;
@@ -22,7 +22,7 @@ export class LaneFrames {
   readonly #byLane = new Map<Lane, FrameRepair>();
   readonly #first: FrameRepair;
   #sentCount = 0;
-  /** The lanes with a waiting frame. The promise resolves when that frame and the frames after it have been sent. */
+  /** For each lane with waiting frames, a promise that resolves when the last of these frames has been sent. */
   readonly #waiting = new Map<Lane, Promise<unknown>>();
   /** Splits the chunks once the stream carries several responses. */
   #splitter: FrameSplitter | undefined;
@@ -93,14 +93,17 @@ export class LaneFrames {
     return frames;
   }
 
-  /** If the stream now carries several responses, starts to split its chunks at this event's frame. Returns whether it did. */
+  /**
+   * If the stream now carries several responses, starts to split its chunks into frames, from this event's frame on. Returns
+   * whether it did.
+   */
   #takeOver(event: Record<string, unknown>, rest: () => Uint8Array): boolean {
     const lane = this.#lanes.of(event);
     if (lane instanceof Lane) lane.numberBefore = event.sequence_number;
     if (!this.#lanes.areApart) return false;
     for (const [first, frames] of this.#byLane) {
       frames.onEvent = undefined;
-      // Set here, because most frames so far were passed on without reading their numbers.
+      // The number is set here, because most frames so far were passed on without reading their numbers.
       first.numberBefore = frames.latestNumber;
     }
     this.#splitter = new FrameSplitter();
@@ -137,7 +140,7 @@ export class LaneFrames {
     this.#after([lane], bytes, () => frames.push(bytes));
   }
 
-  /** Passes a frame after the frames that already wait for its lanes. If that fails, sends its bytes unchanged. */
+  /** Calls `pass` after the frames that already wait for the lanes. If `pass` rejects, sends the frame's `bytes` unchanged. */
   #after(lanes: readonly Lane[], bytes: Uint8Array, pass: () => unknown): void {
     const waiting = lanes.flatMap((lane) => this.#waiting.get(lane) ?? []);
     const passed = waiting.length > 0 ? Promise.all(waiting).then(pass) : pass();

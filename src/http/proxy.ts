@@ -23,8 +23,8 @@ export interface ProxyOptions extends Omit<FileCitationsOptions, "onReport"> {
   /** The longest request body, in bytes. */
   maxBody: number;
   /**
-   * The longest body of `POST /responses`, in bytes. Such a body is held in memory, to add the link sentence. With `files`, this
-   * applies to all requests with input, because the model's own text is put in place of the links in it.
+   * The longest body of `POST /responses`, in bytes. Such a body is held in memory, to add the link sentence. With `files`, the
+   * limit applies to all requests with input, because the links in their bodies are replaced with the model's own text.
    */
   maxJson: number;
   /** The most bytes of request bodies that are held in memory at once, for all requests together. Default: 512 MB. */
@@ -53,7 +53,7 @@ interface ProxyContext {
   target?: string | undefined;
   /** Called with the report of each response that is repaired. */
   onReport?: (report: Report) => void;
-  /** Called if the proxy makes links, but not for this request, because it does not have the proxy's key. */
+  /** Called if the proxy makes links, but the answer gets none, because the request does not have the proxy's own key. */
   onOtherKey?: () => void;
 }
 
@@ -83,7 +83,7 @@ export function createProxy({
   ...options
 }: ProxyOptions): ApiProxy {
   const base = baseOf(upstream);
-  // Without a path, the URL of a file's bytes is unknown, and `/files` can be a path of the API.
+  // If the upstream has no path, the API's base URL for downloading files is unknown, and `/files` can be a path of the API.
   if (files && base.path === "") {
     throw badInput("upstream", "a URL with the API's path if there are links, such as …/v1", base.origin);
   }
@@ -132,9 +132,9 @@ export function createProxy({
 /** Where a request is forwarded to. */
 interface Route {
   url: string;
-  /** The request is `POST /responses`. Its body is read whole, to add the link sentence. */
+  /** True for `POST /responses`. The request's body is read whole, to add the link sentence. */
   isCreate: boolean;
-  /** The request creates no response, but has input. If that contains links of ours, the model's own text replaces them. */
+  /** True if the request has input, but creates no response. Our links in the input are replaced with the model's own text. */
   hasInput: boolean;
 }
 
@@ -188,7 +188,8 @@ function requestInit(
 
 /**
  * Releases a held request body when the upstream response has ended or failed. Until then the middleware keeps the request,
- * because it may need the request to find the containers of the response.
+ * because it may need the request to find the containers of the response. Only a body that is a stream of Node.js tells when
+ * it has ended. For any other upstream response, releases the request body now.
  */
 function releaseAfter({ body }: Response, limited: LimitedBody): void {
   if (body instanceof Readable && !body.closed) body.once("close", () => limited.release());

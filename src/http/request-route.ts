@@ -4,13 +4,13 @@ import type { AnswerShape } from "./json.js";
 
 type Fetch = typeof globalThis.fetch;
 
-/** A request whose answer is repaired: it contains a response, or items that may be messages. */
+/** A request whose answer is repaired. Such an answer contains a response, or items that may be messages. */
 export interface Route extends AnswerShape {
-  /** The request creates a response. All others read or cancel one, or read items. */
+  /** True if the request creates a response. Other requests read or cancel a response, or read items. */
   isCreate: boolean;
-  /** The id of the response that is read or cancelled. */
+  /** The id of the response that is read or cancelled; `undefined` for other requests. */
   responseId: string | undefined;
-  /** The item of a conversation that is read. */
+  /** The item of a conversation, if a single item is read. */
   item: { id: string; conversationId: string } | undefined;
   /** The URL up to `/responses` or `/conversations`: `https://api.openai.com/v1`. */
   base: string;
@@ -79,7 +79,7 @@ function conversationItems(path: RegExpExecArray, method: string): Endpoint | un
   };
 }
 
-/** Returns the endpoint that creates, reads or cancels a response, or reads its input items; `undefined` for any other. */
+/** Returns the endpoint that creates, reads or cancels a response, or reads its input items; `undefined` for other requests. */
 function responseEndpoint(path: RegExpExecArray | null, method: string): Endpoint | undefined {
   if (!path) return undefined;
   const [, base = "", id, action] = path;
@@ -105,7 +105,7 @@ function idIn(segment: string): string {
   }
 }
 
-/** Returns the query that other endpoints need too, with its question mark; empty if there is none. */
+/** Returns the query that other endpoints need too, with its question mark; an empty string if there is none. */
 function sharedSearch(params: URLSearchParams): string {
   const shared = [...params].filter(([name]) => !OWN_PARAMETER.test(name));
   return shared.length > 0 ? `?${new URLSearchParams(shared)}` : "";

@@ -6,7 +6,7 @@
 import { concat } from "./body.js";
 import { FrameSplitter, parseFrame } from "./frames.js";
 
-/** A request for the rest of a stream. */
+/** A request for a whole stream, which replaces a request for the rest of the stream. */
 export interface Resumed {
   /** The request for the whole stream. */
   input: Request | string;
@@ -14,7 +14,7 @@ export interface Resumed {
   after: number;
 }
 
-/** If a request has `stream=true` and `starting_after`, returns the request for the whole stream. */
+/** If a request has `stream=true` and `starting_after`, returns the request for the whole stream; else `undefined`. */
 export function resumedBy(input: Request | string | URL): Resumed | undefined {
   const url = new URL(input instanceof Request ? input.url : input);
   const after = url.searchParams.get("starting_after") ?? "";
@@ -25,7 +25,7 @@ export function resumedBy(input: Request | string | URL): Resumed | undefined {
 
 /**
  * Returns an event stream without the events up to the number `after`. Inserted events that repeat this number stay, because the
- * client may not have them. Without a number, returns the same stream.
+ * client may not have them. If `after` is `undefined`, returns the same stream.
  */
 export function eventsAfter(
   stream: ReadableStream<Uint8Array>,

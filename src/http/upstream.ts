@@ -17,7 +17,7 @@ const DECODERS: Readonly<Record<string, () => NodeJS.ReadWriteStream>> = {
 };
 
 /**
- * A `fetch` that sends a request as it is: it follows no redirects, adds only the headers that frame the body, and has no
+ * A `fetch` that sends a request as it is: it follows no redirects, adds only the headers that HTTP requires, and has no
  * time limit. The global `fetch` of Node.js fails if a response has not begun after five minutes.
  */
 export const fetchUpstream: typeof globalThis.fetch = async (
@@ -103,8 +103,8 @@ function headersOf(rawHeaders: readonly string[]): Headers {
 }
 
 /**
- * Decodes a body that is compressed although the request asked for none, so that the middleware can read it. Returns a body
- * with an unknown encoding unchanged.
+ * Decodes a body that is compressed although the request asked for no compression, so that the middleware can read it. Returns
+ * a body with an unknown encoding unchanged.
  */
 function decoded(body: Readable, headers: Headers): Readable {
   const encodings =
@@ -117,6 +117,6 @@ function decoded(body: Readable, headers: Headers): Readable {
   if (decoders.length === 0 || decoders.includes(undefined)) return body;
   headers.delete("content-encoding");
   withoutBodyHeaders(headers);
-  // An error in one stream destroys all of them, and the consumer gets it. The callback needs to do nothing.
+  // An error in one stream destroys all of them, and the consumer gets the error. The callback needs to do nothing.
   return pipeline([body, ...decoders.map((create) => create!())], () => {}) as unknown as Readable;
 }

@@ -29,7 +29,10 @@ export class HeldTime {
   ms = 0;
   readonly #limitMs: number;
   readonly #caller: AbortSignal | undefined;
-  /** Created for the first recovery. Most responses need none, and creating it costs more than the rest of their repair. */
+  /**
+   * Created for the first recovery. Most responses need no recovery, and creating an `AbortController` costs more than the rest
+   * of their repair.
+   */
   #stop: AbortController | undefined;
   #stopped: { reason: unknown } | undefined;
   /** Rejects when `signal` aborts. All waiting recoveries share this promise. */
@@ -60,7 +63,7 @@ export class HeldTime {
     return this.#stop.signal;
   }
 
-  /** Runs `recover` and waits for it. Rejects when the signal aborts, also if `recover` ignores the signal. */
+  /** Runs `recover` and waits for it. Rejects when the signal aborts, even if `recover` ignores the signal. */
   async wait(recover: (signal: AbortSignal) => Promise<void>): Promise<void> {
     const { signal } = this;
     if (this.#running++ === 0) this.#begin();
@@ -71,7 +74,7 @@ export class HeldTime {
     }
   }
 
-  /** Aborts the running recoveries. Later recoveries fail at once. */
+  /** Aborts the running recoveries. Later recoveries fail immediately. */
   stop(reason: unknown): void {
     this.#stopped ??= { reason };
     if (this.#caller) unfollow(this.#caller, this.#onAbort);

@@ -7,8 +7,9 @@ type LinkInstruction = NonNullable<Settings["instruction"]>;
 const OUTPUTS = "code_interpreter_call.outputs";
 
 /**
- * Adds the link-format sentence to a Responses request, and `code_interpreter_call.outputs` to its `include`. It changes only
- * requests with a tool that writes container files: `code_interpreter`, or a `shell` in a hosted container.
+ * Adds the link-format sentence to a Responses request, and `code_interpreter_call.outputs` to its `include`. Changes only
+ * requests with a tool that writes container files: `code_interpreter`, or a `shell` in a hosted container. For a `shell`,
+ * `include` stays the same.
  *
  * @param params the parameters of `POST /v1/responses`, or a `response.create` event. They are not changed.
  * @param options only `instruction`, `includeOutputs` and `roots` are used.
@@ -55,8 +56,8 @@ function includeChange({ include }: Record<string, unknown>): { include?: unknow
 }
 
 /**
- * Returns the request's `input` or `instructions` with the sentence, or `{}` if the request already asks for the link form. If
- * no user message can take the sentence, it goes into the instructions.
+ * Returns the request's `input` or `instructions` with the sentence. If no user message can take the sentence, the sentence goes
+ * into the instructions. Returns `{}` if the text already asks for the link form, or if the instructions are not a string.
  */
 function sentenceChange(
   { input, instructions }: Record<string, unknown>,
@@ -72,13 +73,18 @@ function sentenceChange(
   return changed === instructions ? {} : { instructions: changed };
 }
 
-/** Returns whether a tool is a shell in a hosted container, not one that the caller runs (`local`, or no environment). */
+/**
+ * Returns whether a tool is a shell in a hosted container. A shell with the environment `local`, or with none, runs on the
+ * caller's machine.
+ */
 function isHostedShell(tool: Record<string, unknown>): boolean {
   const environment = isRecord(tool.environment) ? tool.environment.type : undefined;
   return tool.type === "shell" && (environment === "container_auto" || environment === "container_reference");
 }
 
-/** Returns whether a text already asks for the link form: it contains the sentence or an example of the link. */
+/**
+ * Returns whether a text already asks for the link form: the text contains the sentence or the beginning of a link in that form.
+ */
 function isAsked(text: string, marks: readonly string[]): boolean {
   return marks.some((mark) => text.includes(mark));
 }

@@ -1,4 +1,4 @@
-/** Collects the output items of a response. Returns, for a text, the containers and calls of the items before it. */
+/** Collects the output items of a response. For each text, returns the containers and calls of the items before the text. */
 
 import { isContainerCall, isLocalCall, textsOf } from "../containers/call-texts.js";
 import { agentOf, beginsTurn, ItemsBefore } from "../containers/items-before.js";
@@ -10,7 +10,7 @@ import { isSame } from "./same-citation.js";
  * The output items of a response. In a stream, each item arrives twice: when it is added and when it is done. A list of items,
  * such as the items of a conversation, can hold several turns. Each user message begins a new turn.
  *
- * The items are read in one pass, not once for each text, as a response can have thousands of items and texts.
+ * The items are read in one pass, not once for each text, because a response can have thousands of items and texts.
  */
 export class ResponseItems {
   readonly #items: unknown[] = [];
@@ -18,10 +18,13 @@ export class ResponseItems {
   #callCount = 0;
   /** No item before this index names a container. */
   #firstNaming = 0;
-  /** How many items have each id. An id of an item that was replaced is forgotten, so that the map does not outgrow the items. */
+  /**
+   * Maps each id to the number of items that have it. The id of a replaced item is not counted, so that the map does not outgrow
+   * the items.
+   */
   readonly #countOf = new Map<string, number>();
   #before: ItemsBefore;
-  /** The turn that was requested last. */
+  /** The last result of `turnOf`, and the index for which it was requested. */
   #turn: { start: number; items: ItemsBefore } | undefined;
 
   constructor(roots: readonly string[]) {
@@ -51,14 +54,17 @@ export class ResponseItems {
     return this.#callCount;
   }
 
-  /** Whether any item names a container. */
+  /** True if any item names a container. */
   get hasContainers(): boolean {
     while (this.#firstNaming < this.#items.length && !namesContainer(this.#items[this.#firstNaming]))
       this.#firstNaming++;
     return this.#firstNaming < this.#items.length;
   }
 
-  /** Returns the facts of the items before `index`. Valid only until the next call of `before`, which extends the object. */
+  /**
+   * Returns the facts of the items before `index`. Use the object only until the next call of `before`, which may add items to
+   * it.
+   */
   before(index: number): ItemsBefore {
     if (index < this.#before.count) this.#before = new ItemsBefore(this.#roots);
     while (this.#before.count < index) this.#before.add(this.#items[this.#before.count]);

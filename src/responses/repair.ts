@@ -17,9 +17,13 @@ export function annotationsOf(part: Record<string, unknown>): readonly Annotatio
     : [];
 }
 
-/** Returns a copy with some properties changed. The copy keeps all other properties, even non-enumerable ones of an SDK. */
+/**
+ * Returns a copy with some properties changed. The copy keeps all other properties, even non-enumerable ones that an SDK has
+ * added.
+ */
 function copyWith<T extends object>(original: T, changes: Partial<T> | Record<string, unknown>): T {
-  // The changes go into the descriptors: properties copied from a frozen object are read-only afterwards.
+  // The changes go into the descriptors before the copy is made, because properties that are copied from a frozen object are
+  // read-only.
   const properties: PropertyDescriptorMap = Object.getOwnPropertyDescriptors(original);
   for (const [key, value] of Object.entries(changes)) {
     properties[key] = { value, enumerable: true, writable: true, configurable: true };
@@ -58,7 +62,10 @@ export function repairPart(repair: ResponseRepair, position: PartPosition, part:
   });
 }
 
-/** Returns a part with links in its text and the annotations that fit. Returns the same object if both stay the same. */
+/**
+ * Returns a copy of a part with links in its text, and with the annotations for that text. Returns the same object if text and
+ * annotations stay the same.
+ */
 function linkedPart(
   part: Record<string, unknown> & { text: string },
   given: readonly Annotation[],
@@ -69,7 +76,7 @@ function linkedPart(
   const all: unknown[] = Array.isArray(part.annotations) ? part.annotations : [];
   let next = 0;
   const changed = all.map((entry) => (isRecord(entry) ? annotations[next++] : entry));
-  // Log probabilities belong to the tokens of the old text.
+  // Log probabilities belong to the tokens of the model's text, so they are dropped if the text changes.
   const logprobs = Array.isArray(part.logprobs) && text !== part.text ? { logprobs: [] } : {};
   return copyWith(part, { annotations: [...changed, ...annotations.slice(next)], text, ...logprobs });
 }
@@ -91,8 +98,8 @@ export function repairOutput<Response extends Record<string, unknown>>(
 }
 
 /**
- * Adds the citations of unmentioned files to the last text, if the options ask for them. All texts are resolved first, to know
- * which files the texts mention.
+ * Adds the citations of unmentioned files to the last text, if the options ask for them. Before that, all texts get their
+ * citations, because these show which files the texts mention.
  */
 function citeUnmentioned(repair: ResponseRepair, items: readonly unknown[]): undefined | Promise<void> {
   if (!repair.mayCiteUnmentioned) return undefined;
@@ -103,7 +110,7 @@ function citeUnmentioned(repair: ResponseRepair, items: readonly unknown[]): und
   return Promise.resolve(resolved).then(() => repair.citeUnmentioned(last, isSent));
 }
 
-/** Returns the position of the last text in the last message that has one. */
+/** Returns the position of the last text in the last message that has a text; `undefined` if there is none. */
 function lastTextOf(items: readonly unknown[]): PartPosition | undefined {
   for (let outputIndex = items.length - 1; outputIndex >= 0; outputIndex--) {
     const item = items[outputIndex];
@@ -116,8 +123,8 @@ function lastTextOf(items: readonly unknown[]): PartPosition | undefined {
 }
 
 /**
- * Like {@link repairItem}, for a list of items: the items of a conversation, or the input of a response. A citation can be found
- * if an item of the same list names the container.
+ * Like {@link repairItem}, for a list of items: the items of a conversation, or the input of a response. A missing citation can
+ * be found if an item of the same list names the file's container.
  */
 export function repairItemList<List extends Record<string, unknown>>(
   repair: ResponseRepair,
@@ -133,8 +140,8 @@ export function repairItemList<List extends Record<string, unknown>>(
 }
 
 /**
- * Calls `next` with a value, synchronously unless the value is a promise. A response with nothing to repair must not wait for
- * a microtask.
+ * Calls `next` with a value. If the value is not a promise, calls `next` synchronously, because a response with nothing to repair
+ * must not wait for a microtask.
  */
 export function andThen<Value, Result>(
   value: Value | Promise<Value>,
@@ -181,7 +188,7 @@ export function contextOf(source: FileSource, given: RepairOptions): RepairConte
   const isFixed = Array.isArray(source);
   return {
     list: listFilesFrom(source, settings),
-    // A list that was passed as an array cannot grow, so a retry is of no use.
+    // An array of files cannot grow, so it is of no use to read it again.
     settings: isFixed ? { ...settings, retries: 0 } : settings,
     otherContainers: isFixed ? [...new Set(source.map(({ container_id }) => container_id))] : [],
     request,
@@ -190,8 +197,9 @@ export function contextOf(source: FileSource, given: RepairOptions): RepairConte
 }
 
 /**
- * Adds the citations that a response lacks. The given object is never changed: the result holds a copy, or the same object
- * if nothing was missing. Errors of the recovery are in the report, unless `onFailure` is `"throw"`.
+ * Adds the citations that a response lacks. The given object is never changed: the result holds a copy, or the same object if
+ * nothing was missing. An error of the recovery is in the report. If `onFailure` is `"throw"`, a `FileCitationsError` that
+ * contains the report is thrown instead.
  *
  * @param response a response of the API, new or retrieved later.
  * @param source the container files, a function that lists them, or an OpenAI client.
@@ -228,7 +236,10 @@ export async function repairResponse<Response extends { output: unknown }>(
   }
 }
 
-/** Throws a `TypeError` if the value is not a response. If reading `output` throws, the report will contain the error. */
+/**
+ * Throws a `TypeError` if the value is not a response. Does not throw if `output` cannot be read: the report will then contain
+ * the error.
+ */
 function checkResponse(response: unknown): void {
   let isResponse: boolean;
   try {
@@ -240,7 +251,7 @@ function checkResponse(response: unknown): void {
     throw badInput("response", "a response of the Responses API, with an output array", response);
 }
 
-/** Makes the report of a response that cannot be read, because a getter throws or it is a revoked proxy. */
+/** Makes the report of a response that could not be repaired, for example because one of its getters throws. */
 function failedReport(context: RepairContext, response: object, error: Error): Report {
   const repair = new ResponseRepair(context);
   repair.giveUp(error);

@@ -2,7 +2,10 @@
 import type { Resolution } from "../citations/resolve.js";
 import type { Annotation, ContainerFileCitation, PartPosition, Report, UnresolvedMention } from "../types.js";
 
-/** Thrown if the recovery fails and `onFailure` is `"throw"`. `cause` is the error, `report` the report of the response. */
+/**
+ * Thrown if the recovery fails and `onFailure` is `"throw"`. `cause` is the error of the recovery, and `report` is the report of
+ * the response.
+ */
 export class FileCitationsError extends Error {
   override name = "FileCitationsError";
   readonly report: Report;
@@ -29,7 +32,7 @@ export interface PartResult extends Resolution {
   given: readonly Annotation[];
 }
 
-/** Drops the unresolved mentions of a root from messages in which a file name was cited: "Saved in /mnt/data: a.csv". */
+/** Drops the unresolved mentions of a root if a file name in the same message was cited, as in "Saved in /mnt/data: a.csv". */
 export function withoutRoots(parts: readonly PartResult[], roots: readonly string[]): PartResult[] {
   const withName = new Set(
     parts

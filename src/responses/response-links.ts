@@ -1,6 +1,6 @@
 /**
- * Writes working links into the texts of one response: into whole texts, and into texts that still stream.
- * This file is long because each step from a mention to its link is a method of one object.
+ * Writes working links into the texts of one response: into whole texts, and into texts that still stream. This file is long
+ * because each step from a mention to its link is a method of one class.
  */
 import { isRanged, rangesOf } from "../citations/index-units.js";
 import { movedAnnotations, uncitedLinks, withReplacements } from "../citations/links/linked-ranges.js";
@@ -31,7 +31,7 @@ export interface LinkFiles {
    * or name at the piece's end, without the root.
    */
   resolvePiece(position: PartPosition, piece: string, lastName: string): Promise<PieceResolution | undefined>;
-  /** Whether the response's data is inconsistent, so that no file can be found. */
+  /** True if the response's data is inconsistent. Then no links are made. */
   readonly isGivenUp: boolean;
   noteError(error: unknown): void;
   /** Adds to the time for which the response was delayed, in milliseconds. */
@@ -44,9 +44,9 @@ export interface LinkedPart {
   readonly text: LinkedText;
   /** The pieces of the model's text. */
   readonly pieces: string[];
-  /** The citations of links that were found without an annotation. */
+  /** The citations that a file list gave for the links so far. The API may cite some of these links later. */
   readonly found: RecoveredCitation[];
-  /** The next mention cannot be decided before the response is complete. */
+  /** True if only the complete response can show what replaces the next mention. */
   isUndecided: boolean;
 }
 
@@ -58,7 +58,7 @@ export interface WholeText {
   given: readonly Annotation[];
   /** The citations that were found for the text and that `given` lacks. */
   missing: readonly ContainerFileCitation[];
-  /** The mentions that mean no file. */
+  /** The mentions that could not be resolved to one file. */
   unresolved: readonly UnresolvedMention[];
 }
 
@@ -68,12 +68,15 @@ export interface TextWithAnnotations {
   annotations: readonly Annotation[];
 }
 
-/** What a mention becomes: a link, a note, or what the model wrote. */
+/**
+ * What becomes of a mention: a link replaces it (`file`), a note replaces it (`missing`), or it stays as the model wrote it
+ * (`nothing`).
+ */
 type Meaning =
   | { kind: "file"; range: Range; citation: ContainerFileCitation; found?: RecoveredCitation }
   | { kind: "missing"; mention: UnresolvedMention }
   | { kind: "nothing" }
-  /** It cannot be decided before more of the text (`longer`) or the whole response (`undecided`) is known. */
+  /** Only more of the text (`longer`) or the complete response (`undecided`) can show what the mention means. */
   | { kind: "longer" | "undecided" };
 /** A file citation and the range of the mention that it cites. */
 interface CitedRange {
@@ -90,7 +93,7 @@ export class ResponseLinks {
   readonly #settings: Settings;
   readonly #files: LinkFiles;
   readonly #parts = new Map<string, LinkedPart>();
-  /** A URL took too long, so no more links are made. */
+  /** True if a URL took too long. Then no more links are made. */
   #isStopped = false;
   /** How many URLs are awaited, and since when. */
   #awaitedCount = 0;
@@ -112,7 +115,7 @@ export class ResponseLinks {
     return this.#parts.has(keyOf(position));
   }
 
-  /** Returns the part at a position. It is created at the first call. */
+  /** Returns the part at a position. The first call for a position creates the part. */
   partAt(position: PartPosition): LinkedPart {
     const key = keyOf(position);
     const part = this.#parts.get(key) ?? this.#newPart(position);
@@ -125,7 +128,7 @@ export class ResponseLinks {
     return { position, text, pieces: [], found: [], isUndecided: false };
   }
 
-  /** Adds text that was sent already, because it cannot belong to a mention. */
+  /** Adds text that the caller has already sent, because the text cannot belong to a mention. */
   pass(part: LinkedPart, text: string): void {
     part.text.push(text);
     part.pieces.push(text);
@@ -143,7 +146,7 @@ export class ResponseLinks {
 
   /**
    * Returns a whole text with links, and its annotations. Links that were sent in a stream stay. `onFound` gets the citations of
-   * the links that have no annotation.
+   * the links that no annotation covers.
    */
   finish(
     whole: WholeText,
@@ -179,8 +182,8 @@ export class ResponseLinks {
   }
 
   /**
-   * Gives up a text that is not the whole text, because the stream was resumed in the text's middle. The text that is held can
-   * then be sent.
+   * Makes no more links in a streamed text that differs from the whole text, for example because the stream was resumed in the
+   * middle of the text. Text that is still held can then be sent.
    */
   #giveUp(part: LinkedPart): void {
     part.text.giveUp();
@@ -207,7 +210,10 @@ export class ResponseLinks {
     return uncitedLinks(original, [...given, ...missing], found, indexUnit, roots);
   }
 
-  /** Decides the mentions that have ended. Returns `undefined` if there are none. */
+  /**
+   * Replaces or leaves each mention that has ended, up to the first one whose meaning is not known yet. Returns `undefined` if no
+   * mention has ended.
+   */
   #decideAll(part: LinkedPart, decide: Decide): Promise<void> | undefined {
     const first = part.text.candidate();
     return first && this.#decideFrom(part, first, decide);
@@ -227,7 +233,7 @@ export class ResponseLinks {
     }
   }
 
-  /** Leaves a mention as the model wrote it if the decision fails, because of a bug of ours or unexpected data. */
+  /** Calls `decide`. If `decide` fails, because of a bug of ours or unexpected data, the mention stays as the model wrote it. */
   async #decided(part: LinkedPart, candidate: Candidate, decide: Decide): Promise<Meaning> {
     if (this.#isStopped || this.#files.isGivenUp) return NOTHING;
     try {
@@ -270,8 +276,8 @@ export class ResponseLinks {
   }
 
   /**
-   * Returns a function that decides the mentions of a whole text: first by the API's annotations, then as in a stream, and last
-   * by the citations and the unresolved mentions that were found for the whole text.
+   * Returns a function that decides what a mention in a whole text means: first by the API's annotations, then as in a stream,
+   * and last by the citations and unresolved mentions that were found for the whole text.
    */
   #decideWhole({ original, given, missing, unresolved }: WholeText): Decide {
     // Created when first needed: in most calls, all mentions of the text are decided already.
@@ -304,7 +310,7 @@ export class ResponseLinks {
     return cited;
   }
 
-  /** Replaces a mention with its link. */
+  /** Replaces a mention with its link. The mention stays as it is if no link can be written at its place. */
   async #link(part: LinkedPart, candidate: Candidate, meaning: Meaning & { kind: "file" }): Promise<void> {
     const { window, start, at } = candidate;
     const { range, citation, found } = meaning;
@@ -326,7 +332,7 @@ export class ResponseLinks {
     }
   }
 
-  /** Calls `toUrl`. Rejects if `toUrl` takes longer than `timeoutMs`, and then makes no more links. */
+  /** Calls `toUrl`. If `toUrl` takes longer than `timeoutMs`, rejects, and no more links are made. */
   async #urlOf(citation: ContainerFileCitation, replaced: ReplacedText): Promise<LinkUrl> {
     const url = this.#links.toUrl(citation, replaced);
     if (!isThenable(url)) return url;
@@ -347,7 +353,7 @@ export class ResponseLinks {
     }
   }
 
-  /** Replaces a mention without a file with the note of `onMissing`. */
+  /** Replaces a mention that has no file with the note that `onMissing` returns. */
   #note(part: LinkedPart, { window, start, at }: Candidate, mention: UnresolvedMention): void {
     const base = start - at;
     const { onMissing } = this.#links;
@@ -377,14 +383,17 @@ export class ResponseLinks {
 /** Returns the meaning of a mention that an annotation of the whole text covers. */
 function knownFile(part: LinkedPart, candidate: Candidate, { range, citation }: CitedRange): Meaning {
   const { isPath, window, at, nameEnd, start } = candidate;
-  // If the destination is no file's name, it is a URL that an earlier repair wrote. The annotation covers that URL.
+  // A destination that is neither a path nor a file name is a URL that an earlier repair wrote. The annotation covers that URL.
   if (!isPath && !isFileName(window.slice(at, nameEnd))) return NOTHING;
   const end = at + range.end - start;
   if (end > window.length) return part.text.extend() ? { kind: "longer" } : NOTHING;
   return { kind: "file", range: { start: at, end }, citation };
 }
 
-/** Returns the meaning of a mention without a file. If the list is unavailable, the file may exist, so there will be no note. */
+/**
+ * Returns the meaning of a mention without a file. If the container's list is unavailable, the file may exist, so no note
+ * replaces the mention.
+ */
 function missingAt(mention: UnresolvedMention): Meaning {
   return mention.reason === "container-unavailable" ? NOTHING : { kind: "missing", mention };
 }
@@ -397,7 +406,10 @@ function isFileName(destination: string): boolean {
   return !OF_A_SITE.test(destination) && /\.[a-z]/i.test(destination);
 }
 
-/** Returns a written path or name without the root. It is decoded and folded, to compare it with listed names. */
+/**
+ * Returns a written path or name without the root. The result is decoded and folded, so that it can be compared with listed
+ * names.
+ */
 function relativeName(written: string, roots: readonly string[]): string {
   const path = fold(decode(written)).replace(/^[a-z]+:\/{0,3}/, "");
   const root = roots
@@ -406,7 +418,10 @@ function relativeName(written: string, roots: readonly string[]): string {
   return root === undefined ? path.slice(lastSegment(path)) : path.slice(path.indexOf(root) + root.length);
 }
 
-/** Returns the model's text of a part, as far as it is known. Joins its pieces once. */
+/**
+ * Returns the model's text of a part, as far as it is known. Stores the joined text as the only piece, so that the pieces are not
+ * joined again.
+ */
 function originalOf({ pieces }: LinkedPart): string {
   if (pieces.length > 1) pieces.splice(0, pieces.length, pieces.join(""));
   return pieces[0] ?? "";

@@ -1,6 +1,6 @@
 /**
- * Repairs one response: decides which parts lack citations, and finds the missing citations.
- * This file is long because each step of a response's life is a method of one object.
+ * Repairs one response: decides which parts lack citations, and finds the missing citations. This file is long because each step
+ * of a repair is a method of one class.
  */
 
 import { isRanged } from "../citations/index-units.js";
@@ -47,11 +47,11 @@ const COMPLETE = new Error("the response is complete");
 export interface RepairContext extends OtherContainers {
   list: ListFiles;
   settings: Settings;
-  /** The request created this response. `false` for a response that is retrieved later. */
+  /** True if the request created this response. False if the request retrieved a response that was created before. */
   isCreated?: boolean | undefined;
   /** When the request was sent, on the clock of `performance.now()`. `undefined` if the library did not send the request. */
   startedAt?: number | undefined;
-  /** Why the request could not be parsed. This error only goes into the report and is never thrown. */
+  /** Why the request could not be parsed. This error is only reported and never thrown. */
   requestError?: Error | undefined;
   /** Aborts when the consumer no longer waits for the response. */
   signal?: AbortSignal | undefined;
@@ -59,13 +59,13 @@ export interface RepairContext extends OtherContainers {
 
 /** The result for a part so far. */
 interface KnownPart extends PartResult, TextResolution {
-  /** Later items of the response cannot add citations to this part. */
+  /** True if later items of the response cannot add citations to this part. */
   isFinal: boolean;
   /** How many calls of the response were known when this result was stored. */
   callCount: number;
-  /** The lists of the part's containers were requested. */
+  /** True if the lists of the part's containers were requested. */
   isSearched: boolean;
-  /** The part's message named a root when this result was stored. */
+  /** True if the part's message named a root when this result was stored. */
   isRootNamed: boolean;
 }
 
@@ -85,7 +85,10 @@ export class ResponseRepair {
   readonly #context: RepairContext;
   readonly #items: ResponseItems;
   readonly #parts = new Map<string, KnownPart>();
-  /** The messages, and whether their texts so far name a root. */
+  /**
+   * For each message, by output index: whether the message's texts so far name a root. `isWhole`: the item arrived with its
+   * texts.
+   */
   readonly #messages = new Map<number, { item: unknown; isWhole: boolean; isRootNamed: boolean }>();
   readonly #lists: ContainerLists;
   readonly #candidates: ContainerCandidates;
@@ -95,16 +98,19 @@ export class ResponseRepair {
   #response: Record<string, unknown> = {};
   #isComplete = false;
   #isGivenUp = false;
-  /** Why items may be missing. This error only goes into the report and is never thrown. */
+  /** Why items may be missing. This error is only reported and never thrown. */
   #missed: Error | undefined;
   #error: Error | undefined;
-  /** The consumer of the response has left. */
+  /** True if the consumer no longer waits for the response. */
   #isLeft = false;
-  /** The number of calls when a text last lacked a file. Until another call runs, pieces cause no retry of a late list. */
+  /**
+   * How many calls had run when a text last lacked a file. Until another call runs, no late list is requested again for a piece
+   * of a text.
+   */
   #lateAt: number | undefined;
-  /** Writes the links of the texts, with the option `links`. */
+  /** Writes the links into the texts. `undefined` without the option `links`. */
   readonly links: ResponseLinks | undefined;
-  /** The report, after `finish`. */
+  /** The report. `undefined` before `finish` is called. */
   report: Report | undefined;
 
   constructor(context: RepairContext) {
@@ -116,7 +122,7 @@ export class ResponseRepair {
     this.#candidates = new ContainerCandidates(context, this.#lists, settings.roots);
     this.#time = new HeldTime(settings.timeoutMs, signal);
     this.links = settings.links && new ResponseLinks(settings.links, settings, this);
-    // The events of a resumed stream may not name the response's id.
+    // The events of a resumed stream may lack the response's id.
     if (responseId !== undefined) this.noteResponse({ id: responseId });
   }
 
@@ -152,8 +158,8 @@ export class ResponseRepair {
   }
 
   /**
-   * Records that an event could not be assigned to one of several responses. From then on, a text whose item or whose earlier
-   * items may have been missed gets its citations only with the final event.
+   * Records that an event could not be assigned to one of several responses. From then on, items may be missing. If a text's own
+   * item or an item before it may be missing, the text gets its citations only with the final event.
    */
   noteMissed(): void {
     this.#missed ??= new Error("an event could not be assigned to one of several responses");
@@ -165,16 +171,16 @@ export class ResponseRepair {
     if (Array.isArray(response.output)) {
       for (const [outputIndex, item] of response.output.entries()) this.noteItem(outputIndex, item);
     }
-    // Without the output, a call that was missed stays unknown.
+    // Without the output, a call that was missed stays unknown. So no more citations are recovered.
     const isWhole = Array.isArray(response.output) && response.output.length > 0;
     if (this.#missed && !isWhole) this.#isGivenUp = true;
     this.#isComplete = true;
   }
 
   /**
-   * Returns the citations that a part lacks: synchronously if none can be missing. If a part is passed again, the result also
-   * includes the citations that were found before. A text without a tool call before it can announce a file that a later call
-   * writes. Such a text gets its citations once the response is complete.
+   * Returns the citations that a part lacks. If none can be missing, returns them synchronously. If a part is passed again, the
+   * result also includes the citations that were found before. A text without a tool call before it can announce a file that a
+   * later call writes. Such a text gets its citations once the response is complete.
    */
   missingOf(
     position: PartPosition,
@@ -182,7 +188,8 @@ export class ResponseRepair {
     given: readonly Annotation[],
   ): readonly ContainerFileCitation[] | Promise<readonly ContainerFileCitation[]> {
     const known = this.#parts.get(keyOf(position));
-    // In the final event, a gateway may change the text or leave out items. Another part can then have this position.
+    // In the final event, a gateway may change the text or leave out items. Another part can then have this position, so the
+    // earlier result is only used for the same text.
     const before = known?.text === text ? known : undefined;
     if (before && (before.isFinal || !this.#isComplete || this.#isCurrent(before))) return before.annotations;
     const keep = (
@@ -210,13 +217,16 @@ export class ResponseRepair {
           return keep(NOTHING_FOUND, true);
         });
     } catch (error) {
-      // A bug of ours or unexpected data: the part goes out unchanged.
+      // The cause is a bug of ours or unexpected data. The part is sent unchanged.
       this.noteError(error);
       return keep(NOTHING_FOUND, true);
     }
   }
 
-  /** Returns whether a text must wait for the next event: it may lack a citation, and no call comes before it. */
+  /**
+   * Returns whether a text must wait for the next event: the text may lack a citation, a container may be known, and it is still
+   * open which files the text means (see `#isOpen`).
+   */
   mustWait(position: PartPosition, text: string, given: readonly Annotation[]): boolean {
     if (this.#isComplete || this.#isGivenUp || !this.#isOpen(position)) return false;
     const mayKnow = this.#candidates.mayKnow || containersOfAnnotations(given).length > 0;
@@ -228,9 +238,9 @@ export class ResponseRepair {
     const { indexUnit, roots } = this.#context.settings;
     const cited = new CitedText(text, given, indexUnit, roots);
     const before = this.#items.before(position.outputIndex);
-    // In "Saved in /mnt/data: dist_1.png", the code may have composed the name, so that no call contains it. Such a name can
-    // have any extension, because the list decides whether it is a file. `#isRootNamed` must run before the next line returns:
-    // it also records for the message's later parts that a root is named.
+    // In "Saved in /mnt/data: dist_1.png", the code may have composed the name, so that no call contains the whole name. Names
+    // with any extension count here, because the list will decide whether the name is that of a file. `#isRootNamed` must be
+    // called before this function returns, because it also records for the message's later parts that a root is named.
     const mayBeBuilt = before.hasCall && this.#isRootNamed(position, text);
     if (cited.hasUncitedPath()) return true;
     const isUncited = ({ start, name }: Word): boolean => cited.isUncited(start) && !cited.isCitedName(name);
@@ -244,15 +254,15 @@ export class ResponseRepair {
   }
 
   /**
-   * Returns whether a text after a call still lacks a file that may be found when the response is complete. Before that, a file
-   * with a similar path does not count. For a text without a call before it, see `mustWait`.
+   * Returns whether a text after a call still lacks a file that may be found when the response is complete. For example, files
+   * with a similar path are accepted only then. For a text without a call before it, see `mustWait`.
    */
   isLacking(position: PartPosition): boolean {
     if (this.#isComplete || this.#isOpen(position)) return false;
     return this.#parts.get(keyOf(position))?.isLacking === true;
   }
 
-  /** Records an error for the report. Only the first error is kept, as later errors are mostly consequences of the first. */
+  /** Records an error for the report. Only the first error is kept, because later errors are mostly consequences of the first. */
   noteError(error: unknown): void {
     this.#error ??= asError(error);
   }
@@ -268,14 +278,14 @@ export class ResponseRepair {
     return this.#parts.has(keyOf(position));
   }
 
-  /** Whether any container that a message can mean is known so far. */
+  /** True if at least one container is known so far that can have the files of a message. */
   get hasContainers(): boolean {
     return this.#items.hasContainers || this.#candidates.known.length > 0;
   }
 
   /**
    * Returns a text with links and its annotations. `given` are the part's annotations, `missing` the citations that were found.
-   * Without the option `links`, the text stays the same.
+   * Without the option `links`, or if no container is known, the text stays the same.
    */
   withLinks(
     position: PartPosition,
@@ -296,9 +306,10 @@ export class ResponseRepair {
   }
 
   /**
-   * Returns the files that a piece of a streaming text means. A piece is the last lines of the text, up to a mention. Returns
-   * `undefined` for a text without a call before it, as long as a call may follow. `lastName`: the path or name at the piece's
-   * end, without the root.
+   * Returns the files that a piece of a text means. A piece is the last lines of the text so far, up to the end of a mention.
+   * Returns `undefined` while it is still open which files the text means (see `#isOpen`). For a message that is marked as the
+   * final answer, this is not open, because no call follows it. `lastName`: the path or name at the piece's end, without the
+   * root.
    */
   async resolvePiece(
     position: PartPosition,
@@ -310,8 +321,8 @@ export class ResponseRepair {
     if ((!isAnswer || this.#isMissingItem(outputIndex)) && this.#isOpen(position)) return undefined;
     this.#items.check(outputIndex);
     const { callCount } = this.#items;
-    // `isRootNamed` stays open, because later text of the message may name a root. The pieces of a whole text must be read like
-    // those of a streamed text, for which this is unknown.
+    // `isRootNamed` is `undefined`, because later text of the message may name a root. This holds for the pieces of a whole text
+    // too: they must get the same result as the pieces of a streamed text.
     const part = { ...this.#partOf(outputIndex, piece, [], isAnswer), isRootNamed: undefined };
     const isRepeated = this.#lateAt === callCount;
     const found = await resolvePiece(
@@ -322,15 +333,15 @@ export class ResponseRepair {
     return found;
   }
 
-  /** Returns whether a call before a text names or writes files, which the text will probably mention. */
+  /** Returns whether a call before a text names or writes files. The text will then probably mention these files. */
   expectsFiles({ outputIndex }: PartPosition): boolean {
     const { hasCall, evidence } = this.#items.before(outputIndex);
     return hasCall && evidence.hasFiles;
   }
 
   /**
-   * Adds to the time for which text was held. This does not shorten the time limit of recoveries, because most of this time the
-   * model was still writing.
+   * Adds to the time for which text was held. This time does not count toward the time limit of recoveries, because the model was
+   * still writing during most of it.
    */
   noteHeld(ms: number): void {
     this.#heldTextMs += ms;
@@ -353,9 +364,9 @@ export class ResponseRepair {
   }
 
   /**
-   * Adds citations to a part for the files that the response's calls wrote and name, and that no text mentions. Call it after
-   * `missingOf` was called for all parts. Without a part, the files are only in the report. `isSent`: the part's other
-   * citations were sent already, so the new citations get higher annotation indices.
+   * Adds citations of unmentioned files to a part: of files that the response wrote, that its calls name, that no text mentions,
+   * and that the option `unmentioned` selects. Call it after `missingOf` was called for all parts. Without a part, the files are
+   * only reported. `isSent`: the part's other citations were sent already, so the new citations get higher annotation indices.
    */
   async citeUnmentioned(position: PartPosition | undefined, isSent = false): Promise<void> {
     const last = position?.outputIndex ?? this.#items.all.length - 1;
@@ -385,16 +396,16 @@ export class ResponseRepair {
   }
 
   /**
-   * Returns the containers that a part's own citations and the tool outputs before it name. The part's text can already mean
-   * files in these containers. A new citation in another container would add that container, and a second repair would then
-   * find more.
+   * Returns the containers that a part's own citations and the tool outputs before it name. Only files in these containers may be
+   * added to the part. A citation in another container would make the text able to mean files of that container, and a second
+   * repair would then find more citations.
    */
   #namedFor({ position, given, annotations }: KnownPart): string[] {
     const { outputs } = this.#items.before(position.outputIndex);
     return [...containersOfAnnotations([...given, ...annotations]), ...outputs];
   }
 
-  /** Returns the files that the `unmentioned` option selects; none if the user's function throws. */
+  /** Returns the files that the `unmentioned` option selects; none if the user's function throws or does not return a boolean. */
   #wanted(files: readonly ContainerFile[]): readonly ContainerFile[] {
     try {
       return files.filter((file) => isWanted(file, this.#context.settings));
@@ -404,14 +415,15 @@ export class ResponseRepair {
     }
   }
 
-  /** Whether the options allow citations of unmentioned files, and a call ran that may have written some. */
+  /** True if the options allow citations of unmentioned files, and a call ran that may have written such files. */
   get mayCiteUnmentioned(): boolean {
     return !this.#isGivenUp && mayCite(this.#context.settings) && this.#items.callCount > 0;
   }
 
   /**
-   * Makes and returns the report, and updates the memory. Calls `onReport` unless the consumer has left. Throws if the
-   * recovery failed and `onFailure` is `"throw"`. A response that broke off (`brokenBy`) is not a failure of the recovery.
+   * Makes and returns the report, and updates the memory. Calls `onReport` if the consumer still waits for the response. Throws
+   * if the recovery failed and `onFailure` is `"throw"`. `brokenBy` is the reason why the response broke off. It is reported, but
+   * is not a failure of the recovery.
    */
   finish(brokenBy?: Error): Report {
     const { settings, signal } = this.#context;
@@ -443,7 +455,10 @@ export class ResponseRepair {
     this.#time.stop(reason);
   }
 
-  /** Stores the containers of this response for later responses: those of its calls, or else those known before it. */
+  /**
+   * Stores the containers of this response for later responses: those in which its calls ran, or else those that its items name
+   * and those known before it.
+   */
   #remember(): void {
     const { memory, isCreated } = this.#context;
     if (!memory) return;
@@ -457,23 +472,26 @@ export class ResponseRepair {
   }
 
   /**
-   * Returns whether it is still open which files a text means. This is so if no call comes before the text and a call may still
-   * follow, or if a call before the text may have been missed.
+   * Returns whether it is still open which files a text means: the response is not complete, and either no call comes before the
+   * text, or a call before the text may have been missed.
    */
   #isOpen({ outputIndex }: PartPosition): boolean {
     if (this.#isComplete) return false;
     return !this.#items.before(outputIndex).hasCall || this.#isMissingItem(outputIndex);
   }
 
-  /** Returns whether an item before a text, or its own item, may have been missed. The text can then mean unknown files. */
+  /**
+   * Returns whether an item before a text, or the text's own item, may have been missed. The text can then mean files of calls
+   * that are unknown.
+   */
   #isMissingItem(outputIndex: number): boolean {
     if (!this.#missed) return false;
     return this.#items.all[outputIndex] === undefined || this.#items.before(outputIndex).hasGap;
   }
 
   /**
-   * Returns whether the result for a part stays valid when the response is complete: the part follows a call and lacks nothing,
-   * and no later part of its message named a root.
+   * Returns whether the result for a part stays valid when the response is complete: the part follows a call and lacks no file,
+   * and no later part of its message was the first to name a root.
    */
   #isCurrent({ position, isLacking, isRootNamed }: KnownPart): boolean {
     const { hasCall, hasGap } = this.#items.before(position.outputIndex);
@@ -596,7 +614,9 @@ export class ResponseRepair {
   }
 }
 
-/** Appends the citations that were found later to the first result for a text. */
+/**
+ * Returns the first result for a text with the citations that were found later appended. The rest comes from the later result.
+ */
 function added(before: TextResolution, later: TextResolution): TextResolution {
   return {
     annotations: [...before.annotations, ...later.annotations],
@@ -609,7 +629,7 @@ function added(before: TextResolution, later: TextResolution): TextResolution {
 
 /**
  * Returns the facts that decide which containers a text can mean. `before`: the items before the text. `turn`: all items of the
- * text's turn, once the response is complete. `agent`: the agent that wrote the text.
+ * text's turn; `undefined` while a call may still follow the text. `agent`: the agent that wrote the text.
  */
 function scopeOf(
   before: ItemsBefore,
@@ -633,7 +653,8 @@ function scopeOf(
     earlier: before.earlier,
     later: hasCall ? [] : inTurn,
     cited: containersOfAnnotations(given.filter(isRanged)),
-    // Before the response is complete, the later calls are unknown.
+    // While a call may still follow, the containers of later calls are unknown. So these citations are then used only if no call
+    // before the text names its container.
     citedUnranged: turn || called.length === 0 ? unranged.filter((id) => !isOfLaterCall(id)) : [],
   };
 }

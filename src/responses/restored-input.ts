@@ -5,7 +5,10 @@ import { isRecord } from "../errors.js";
 import type { Links, OriginalText, Settings } from "../options.js";
 import type { Annotation } from "../types.js";
 
-/** Returns a text with each link of ours replaced by what the model wrote. `originals` are in order and do not overlap. */
+/**
+ * Returns a text with each link of ours replaced by the text that the model wrote. `originals` must be in order and must not
+ * overlap.
+ */
 export function withOriginals(text: string, originals: readonly OriginalText[]): string {
   let restored = "";
   let from = 0;
@@ -16,12 +19,12 @@ export function withOriginals(text: string, originals: readonly OriginalText[]):
   return restored + text.slice(from);
 }
 
-/** The parameters with input: `items` in a request about a conversation. */
+/** The names of the parameters that hold the input. In a request about a conversation, the name is `items`. */
 const INPUTS = ["input", "items"];
 
 /**
- * Returns the parameters of a request with the model's own text in its input: the same object if the input has no links of ours.
- * Never rejects: if the links cannot be read, the input stays as it is.
+ * Returns the parameters of a request with our links in the input replaced. Returns the same object if the input has no links of
+ * ours. Never rejects: if the links cannot be read, the input stays as it is.
  */
 export async function withRestoredInput<Params extends Record<string, unknown>>(
   params: Params,
@@ -94,7 +97,10 @@ class Restoration {
   }
 }
 
-/** Returns a replaced text in three pieces: the path, and the backticks and spaces around it, which belong to a code span. */
+/**
+ * Splits a text that a link replaced into three pieces: the path, and the backticks and spaces before and after the path. They
+ * belong to a code span.
+ */
 export function withoutSpan(text: string): { before: string; path: string; after: string } {
   let start = 0;
   let end = text.length;

@@ -1,12 +1,15 @@
 /** Compares citations and files. An id from a gateway can be a value of any type. */
 import type { Annotation, ContainerFileCitation } from "../types.js";
 
-/** Returns a map key for a cited file, made of both ids: two containers can use the same file id. No id contains a line feed. */
+/**
+ * Returns a map key for a cited file; empty if an id is not a string. The key contains both ids, because two containers can use
+ * the same file id. No id contains a line feed.
+ */
 export function fileKeyOf({ container_id, file_id }: Pick<Annotation, "container_id" | "file_id">): string {
   return typeof container_id === "string" && typeof file_id === "string" ? `${container_id}\n${file_id}` : "";
 }
 
-/** Returns the citations that are not among the annotations. A set is used, as there may be thousands of each. */
+/** Returns the citations that are not among the annotations. A set is used, because there may be thousands of each. */
 export function notAmong(
   annotations: readonly Annotation[],
   citations: readonly ContainerFileCitation[],

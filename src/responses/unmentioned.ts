@@ -10,13 +10,13 @@ import type { Settings } from "../options.js";
 import type { ContainerFile } from "../types.js";
 
 /**
- * Returns the files whose name does not occur in any of the texts. It scans each text once for all names: searching for each
- * name separately takes minutes for 100,000 files.
+ * Returns the files whose name does not occur in any of the texts. Scans each text once for all names, because a separate search
+ * for each name takes minutes for 100,000 files.
  */
 export function unmentionedIn(files: readonly ContainerFile[], texts: readonly string[]): ContainerFile[] {
   const nameOf = (file: ContainerFile): string => fold(filenameOf(file));
   const unmentioned = new Set(files.map(nameOf));
-  unmentioned.delete(""); // the entry of a folder
+  unmentioned.delete(""); // a folder has an empty name
   const list = new NameList(unmentioned);
   for (const text of texts) {
     for (let at = 0; at < text.length && unmentioned.size > 0; at++) {
@@ -39,11 +39,11 @@ function isNamed(file: ContainerFile, evidence: Evidence): boolean {
   const { container_id: id, path } = file;
   if (evidence.namesPath(path, id)) return true;
   const name = filenameOf(file);
-  // If a call names another path with this file name, the call does not mean this file.
+  // If calls name paths with this file name, and none of them is this file's path, the name means another file.
   return evidence.pathsTo(name).length === 0 && !isUnseenFolder(path) && evidence.namesFile(name, id);
 }
 
-/** Returns whether the options allow citations of unmentioned files. If not, no list is requested for them. */
+/** Returns whether the options allow citations of unmentioned files. If not, no list is requested to find such files. */
 export function mayCite({ unmentioned }: Pick<Settings, "unmentioned">): boolean {
   return unmentioned !== "report";
 }
@@ -55,7 +55,7 @@ export function mayCite({ unmentioned }: Pick<Settings, "unmentioned">): boolean
  */
 export function isWanted(file: ContainerFile, { unmentioned }: Pick<Settings, "unmentioned">): boolean {
   if (typeof unmentioned !== "function") return unmentioned === "cite";
-  const result: unknown = unmentioned({ ...file }); // a copy, as the function may change it
+  const result: unknown = unmentioned({ ...file }); // a copy, because the function may change it
   if (typeof result === "boolean") return result;
   // The function may be async. Nothing awaits its promise, so a rejection is swallowed here.
   Promise.resolve(result).catch(() => {});

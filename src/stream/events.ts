@@ -2,7 +2,7 @@
 import type { PartPosition } from "../types.js";
 
 export type Event = Record<string, unknown>;
-/** The events to send in place of one event. It is a promise only if the repair has to wait for a file list. */
+/** The events to send in place of one event. It is a promise only if the repair has to wait, for example for a file list. */
 export type Taken = readonly Event[] | Promise<readonly Event[]>;
 
 export const FINAL: ReadonlySet<unknown> = new Set([
@@ -17,7 +17,10 @@ export const ENDS_OF_MESSAGE: ReadonlySet<unknown> = new Set([
   "response.output_item.done",
 ]);
 
-/** The events that can carry a citation or name a container. All other events pass without being parsed. */
+/**
+ * The events that a repair always reads, because they can carry a citation, name a container or show the response's state. It
+ * reads other events only if needed, for example text deltas with the option `links`.
+ */
 const READ: ReadonlySet<unknown> = new Set([
   "response.created",
   "response.in_progress",
@@ -32,7 +35,7 @@ const READ: ReadonlySet<unknown> = new Set([
 /** Indices must be below this limit. No response has so many items, and a larger index would allocate an array of its length. */
 const MOST_ITEMS = 100_000;
 
-/** Returns whether events of this type have to be parsed. */
+/** Returns whether events of this type always have to be parsed. */
 export function isRead(type: unknown): boolean {
   return READ.has(type);
 }

@@ -1,5 +1,6 @@
 /**
- * Assigns the interleaved events of one connection to their responses. Each response has its own repair.
+ * Assigns the interleaved events of one connection to lanes. The responses of one lane come one after the other, and each lane
+ * has its own repair.
  * This file is long because all code that assigns an event to its response is in one place.
  */
 import { isRecord } from "../errors.js";
@@ -9,7 +10,7 @@ import { StreamRepair } from "./stream-repair.js";
 
 /** The maximum number of open lanes. The limit bounds the memory if a peer opens lanes and never ends them. */
 const MOST_LANES = 256;
-/** The maximum number of item ids whose lanes are remembered, for a stream that never ends. */
+/** The maximum number of item ids whose lanes are remembered. The limit bounds the memory of a stream that never ends. */
 const MOST_ITEMS = 10_000;
 /** The events that begin a response. */
 const BEGINNINGS: ReadonlySet<unknown> = new Set([
@@ -17,7 +18,7 @@ const BEGINNINGS: ReadonlySet<unknown> = new Set([
   "response.queued",
   "response.in_progress",
 ]);
-/** The maximum size of a lane's `#uncertain`. Beyond it, the lane forgets its numbers and accepts any number as the next one. */
+/** The maximum size of a lane's `#uncertain`. A lane with more forgets its numbers. Then any number can be its next one. */
 const MOST_NUMBERS = 1000;
 
 /** Repairs a sequence of responses whose events arrive in order. */
@@ -25,18 +26,18 @@ export class Lane {
   readonly stream: StreamRepair;
   /** The sequence number of the latest event. */
   numberBefore: unknown;
-  /** Whether the beginning of the first response was seen, or its absence was reported. */
+  /** True once the beginning of the lane's first response was seen, or its absence was reported. */
   #isBegun = false;
-  /** The numbers of events after the latest one that may belong to this lane or to another lane. */
+  /** The numbers of later events that may belong to this lane or to another one. The next number may follow any of them. */
   readonly #uncertain = new Set<number>();
-  /** Resolves when no event waits any more. `undefined` if no event waits. */
+  /** Resolves when the output for the latest event is ready. `undefined` if no event waits. */
   #busy: Promise<unknown> | undefined;
 
   constructor(context: RepairContext) {
     this.stream = new StreamRepair(context);
   }
 
-  /** Whether the number of the latest event is known. If not, any number can be the next one. */
+  /** True if the number of the latest event is known. If false, any number can be the next one. */
   get isCounted(): boolean {
     return typeof this.numberBefore === "number";
   }
@@ -55,14 +56,15 @@ export class Lane {
     if (this.#uncertain.size > MOST_NUMBERS) this.lose();
   }
 
-  /** Records that the latest event is known to be this lane's. */
+  /** Records that an event surely belongs to this lane. Its number replaces the uncertain numbers before it. */
   noteCertain(): void {
     if (this.#uncertain.size > 0) this.#uncertain.clear();
   }
 
   /**
-   * Stops recovering if the first events of the response are missing, because calls before a text are then unknown. Call this
-   * only for a lane of a connection. A stream of one response may be resumed, and then it rightly begins in the middle.
+   * Stops recovering if the first events of the lane's first response are missing: they may contain calls whose containers the
+   * texts mean. Call this only for a lane of a connection. A stream of one response may be resumed, and then begins in the
+   * middle.
    */
   checkBegun(event: Event): void {
     if (this.#isBegun || !isOfResponse(event)) return;
@@ -74,7 +76,7 @@ export class Lane {
     );
   }
 
-  /** Forgets the number of the latest event. */
+  /** Forgets the number of the latest event, so that any number can be the next one. */
   lose(): void {
     this.numberBefore = undefined;
     this.#uncertain.clear();
@@ -92,7 +94,7 @@ export class Lane {
     return this.#queue(() => this.stream.break(error));
   }
 
-  /** Returns the held events. They must not come after an event that may belong to this lane, so call this before sending one. */
+  /** Repairs and returns the held events. Send them before an event that may belong to this lane but bypasses `take`. */
   release(): Taken {
     return this.#queue(() => this.stream.release());
   }
@@ -116,8 +118,9 @@ export class Lane {
 }
 
 /**
- * Returns the events to send in place of an event of any type. A delta is only scanned for paths. An event that the repair
- * does not have to read passes unchanged, unless earlier events are held.
+ * Returns the events to send in place of `event`. If the repair needs it, counts a text delta, scans it for paths, and compares
+ * the end of a text with the counted deltas. An event that the repair does not have to read is returned as it is. While earlier
+ * events are held, every event goes through the repair, to keep the order.
  */
 function takeEvent(stream: StreamRepair, event: Event, numberBefore: () => unknown): Taken {
   if (event.type === "response.output_text.delta") {
@@ -129,42 +132,42 @@ function takeEvent(stream: StreamRepair, event: Event, numberBefore: () => unkno
 
 /**
  * The lanes of a connection. On a WebSocket, an event names its lane (`stream_id`). Without a `stream_id`, the ids of responses
- * and items in an event identify its response.
+ * and items in an event identify its response. Without such ids, its sequence number may do so.
  */
 export class Lanes {
   readonly #context: RepairContext;
   /** Named lanes, the most recently used last. */
   readonly #byName = new Map<string, Lane>();
-  /** Named lanes whose final event is not sent yet. */
+  /** Named lanes whose final event came, but was not sent yet. */
   readonly #ending = new Map<string, Lane>();
   /** Unnamed lanes by response id. */
   readonly #byResponse = new Map<string, Lane>();
-  /** Lanes by item id. `undefined` for an item whose beginning could not be assigned. */
+  /** Lanes by item id. `undefined` for an item whose beginning could not be assigned to a lane. */
   readonly #byItem = new Map<unknown, Lane | undefined>();
-  /** All lanes whose response has not ended. */
+  /** All lanes that are neither closed nor dropped. */
   readonly #open = new Set<Lane>();
   /** The unnamed lane whose response began last. */
   #latest: Lane | undefined;
   #areNamed = false;
   /** True while the numbers of each response show no gap. Only then can the numbers tell unnamed lanes apart. */
   #areCounted = true;
-  /** Whether an unnamed lane was dropped. Its events can still arrive. */
+  /** True once an unnamed lane was dropped. Its events can still arrive, so a number no longer identifies a lane. */
   #hasDropped = false;
   #hasBegun = false;
 
-  /** Called with a lane that is no longer repaired, and the reason. It must send what the lane holds. */
+  /** Called with a lane that is no longer repaired, and the reason. The callback must send what the lane holds. */
   onDrop: (lane: Lane, error: Error) => void = () => {};
 
   constructor(context: RepairContext) {
     this.#context = context;
   }
 
-  /** The folders whose paths are looked for in the text. */
+  /** The folders below which paths are searched in the text. */
   get roots(): readonly string[] {
     return this.#context.settings.roots;
   }
 
-  /** Whether several responses can be in progress. If true, every event has to be parsed. */
+  /** True if several responses can be in progress. Then every event has to be parsed. */
   get areApart(): boolean {
     return this.#areNamed || this.#hasDropped || this.#byResponse.size > 1;
   }
@@ -187,13 +190,13 @@ export class Lanes {
     return waiting && Promise.race(waiting);
   }
 
-  /** All lanes whose response has not ended. A stream without events gets a lane, so that it gets a report too. */
+  /** All lanes that are neither closed nor dropped. A stream without events gets a lane, so that it gets a report too. */
   get open(): readonly Lane[] {
     if (!this.#hasBegun) this.#begin();
     return [...this.#open];
   }
 
-  /** Returns the lane of an event. If the event does not identify one, returns all lanes that it can belong to. */
+  /** Returns the lane of an event. If the event does not identify its lane, returns all lanes that it can belong to, or none. */
   of(event: Event): Lane | readonly Lane[] {
     if (typeof event.stream_id === "string") return this.#named(event.stream_id, event);
     const { response, item } = event;
@@ -206,7 +209,7 @@ export class Lanes {
     return this.#ofItem(event, isRecord(item) ? item.id : event.item_id);
   }
 
-  /** Forgets the numbers of all unnamed lanes, after an event that could not be read. */
+  /** Forgets the numbers of all unnamed lanes. Call this after an event that could not be read: it may belong to any lane. */
   lose(): void {
     for (const lane of this.#byResponse.values()) lane.lose();
   }
@@ -217,8 +220,8 @@ export class Lanes {
     const found = known ?? this.#laneByNumber(event);
     const lane = found instanceof Lane ? found : undefined;
     lane?.noteCertain();
-    // The beginning of this item could not be assigned to this lane. The lane's repair would get only a part of the item, so
-    // the event bypasses it: it is sent after the events that the lane holds.
+    // The beginning of this item could not be assigned to a lane, so this lane's repair does not have it. The repair must not get
+    // a part of an item: the event bypasses the repair, and is sent after the events that the lane holds.
     if (lane && !known && this.#byItem.has(itemId) && !isWholeCall(event)) {
       lane.numberBefore = event.sequence_number;
       return [lane];
@@ -233,14 +236,14 @@ export class Lanes {
     if (this.#byItem.size > MOST_ITEMS) this.#byItem.delete(this.#byItem.keys().next().value);
   }
 
-  /** Checks the number of an event whose ids identify its lane. If it shows a gap, no event is assigned by number any more. */
+  /** Checks the number of an event whose ids identify its lane. After a gap, no event is assigned by its number any more. */
   #checkNumber(lane: Lane, event: Event): void {
     if (this.#byResponse.size > 1 && !lane.mayExpect(event)) this.#areCounted = false;
   }
 
   /**
    * Returns the only lane. If there are several, returns the lane that expects the event's sequence number next: each response
-   * counts its own events. If no lane or several lanes expect this number, returns all lanes that the event can belong to.
+   * counts its own events. If the numbers do not identify a single lane, returns all lanes that the event can belong to.
    */
   #laneByNumber(event: Event): Lane | readonly Lane[] {
     if (this.#byResponse.size <= 1 && !this.#hasDropped) return this.latest;
@@ -256,7 +259,7 @@ export class Lanes {
     return possible;
   }
 
-  /** Reports that these lanes may lack an event. */
+  /** Records that an event may be missing from each of these lanes. */
   #noteMissed(lanes: readonly Lane[]): void {
     for (const [id, lane] of this.#byResponse) if (lanes.includes(lane)) lane.stream.noteMissed(id);
   }
@@ -264,7 +267,7 @@ export class Lanes {
   #named(name: string, event: Event): Lane | readonly Lane[] {
     this.#areNamed = true;
     const known = this.#byName.get(name) ?? this.#ending.get(name);
-    // An event like `response.steer.failed` can come when no response of its lane is in progress.
+    // An event like `response.steer.failed` can come when no response of its lane is in progress. It needs no repair.
     if (!known && !isOfResponse(event) && event.type !== "error") return [];
     const lane = known ?? this.#begin();
     lane.checkBegun(event);
@@ -301,7 +304,7 @@ export class Lanes {
     return lane;
   }
 
-  /** Drops the lane of a response that has ended. The last remaining lane stays for the next response. */
+  /** Closes the lane of a response that has ended. If no other lane is left, it stays open for the next response. */
   #forget(lane: Lane): void {
     removeValue(this.#byResponse, lane);
     removeValue(this.#byItem, lane);
@@ -321,8 +324,8 @@ export class Lanes {
   }
 
   /**
-   * Closes a lane after its final event has been sent. If the next response of the same name begins before that, it uses the same
-   * lane, so that it does not overtake the final event.
+   * Closes a lane when its final event has been sent. If the next response of the same `stream_id` begins earlier, it uses the
+   * same lane, so that its events do not overtake the final event.
    */
   #end(lane: Lane, name?: string): void {
     const close = (): void => {
@@ -352,7 +355,7 @@ function isOfResponse({ type, output_index }: Event): boolean {
   return output_index !== undefined || BEGINNINGS.has(type) || FINAL.has(type);
 }
 
-/** Returns whether an event carries a complete item that is not a message. */
+/** Returns whether an event has a complete item that is not a message. The repair can read it without the item's beginning. */
 function isWholeCall({ type, item }: Event): boolean {
   return type === "response.output_item.done" && isRecord(item) && item.type !== "message";
 }

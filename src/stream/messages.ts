@@ -1,4 +1,4 @@
-/** Reads the events in the messages of the SDK's `ResponsesWS`, and gives the repaired events the same form. */
+/** Takes the events out of the messages of the SDK's `ResponsesWS`, and puts the repaired events into such messages again. */
 import { isRecord } from "../errors.js";
 import { andThen } from "../responses/repair.js";
 import type { Event, Taken } from "./events.js";
@@ -33,7 +33,7 @@ export class Messages {
     lanes.onDrop = (lane, error) => void this.#dropped.push({ lane, held: lane.break(error) });
   }
 
-  /** Returns whether a value is a delta of the only response and can pass without inspection. */
+  /** Returns whether a value is a delta of the only response and can be sent as it is. If so, records and counts it. */
   passes(value: unknown): boolean {
     const { type, stream_id, sequence_number } = Object(value) as Event;
     if (type !== "response.output_text.delta" || stream_id !== undefined || this.#lanes.areApart)
@@ -59,7 +59,8 @@ export class Messages {
         taken: andThen(inOrder([...held, taken]), (events) => this.wrap(events)),
       };
     }
-    // The value is not an event of a response. It must not overtake held events.
+    // The value is not an event of a response. If there is one response, the value must not overtake its held events. If there
+    // are several, the value waits for none of them.
     if (this.#lanes.areApart) return { of: [undefined], taken: [value] };
     const held = this.#lanes.latest.stream.release();
     return { of: [undefined], taken: andThen(held, (events) => [...this.wrap(events), value]) };

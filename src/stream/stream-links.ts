@@ -1,18 +1,18 @@
-/** Sends the texts of a stream with working links. Holds only text that can belong to a mention. */
+/** Puts working links into the texts of a stream. Holds only text that can belong to a mention. */
 import { andThen } from "../responses/repair.js";
 import type { LinkedPart, ResponseLinks } from "../responses/response-links.js";
 import type { ResponseRepair } from "../responses/response-repair.js";
 import type { Annotation } from "../types.js";
 import { type Event, keyOf, positionOf, type Taken } from "./events.js";
 
-/** The text deltas and the annotation events of one response. */
+/** Processes the text deltas and the annotation events of one response. */
 export class StreamLinks {
   readonly #repair: ResponseRepair;
   readonly #links: ResponseLinks;
   readonly #timeoutMs: number;
   /** The latest delta of each text: the template for a delta that is inserted. */
   readonly #latest = new Map<LinkedPart, Event>();
-  /** The annotation events of a text whose links are not all decided. */
+  /** Held annotation events. The links of their text are not all known yet, so their new ranges are not known either. */
   #annotations: Event[] = [];
   /** The id of the item for which the lists were requested last. */
   #lookedAheadFor: unknown;
@@ -28,14 +28,14 @@ export class StreamLinks {
     this.#timeoutMs = timeoutMs;
   }
 
-  /** Whether annotation events are held. No other event must overtake them. */
+  /** True while annotation events are held. No other event must overtake them. */
   get isHoldingEvents(): boolean {
     return this.#annotations.length > 0;
   }
 
   /**
-   * Whether no text is held and no link is open. If so, a delta that cannot belong to a mention can be sent unread. False until
-   * the first delta of an item was taken, because the lists are requested at that delta.
+   * True while no text is held and no link is open. Then a delta that cannot belong to a mention can be sent unread. False until
+   * the first delta of an item was taken, because that delta may request the lists.
    */
   isIdle = false;
 
@@ -49,7 +49,10 @@ export class StreamLinks {
     this.#links.pass(part, text);
   }
 
-  /** Returns a delta with the text that can be sent now. Returns the same event if this text is the delta's own text. */
+  /**
+   * Returns the delta with the text that can be sent now. Returns the same object if its text is unchanged. If annotation events
+   * were held, they come first.
+   */
   takeDelta(event: Event): Taken {
     const position = positionOf(event);
     if (!position || typeof event.delta !== "string") return [event];
@@ -59,7 +62,7 @@ export class StreamLinks {
     const pushed = this.#links.push(part, event.delta);
     this.#lookAhead(part, event);
     const isDeciding = pushed instanceof Promise;
-    // Deciding a mention has its own time limit. While it runs, the held text must not become overdue.
+    // Finding the file of a mention has its own time limit. In the meantime, the held text must not become overdue.
     if (isDeciding) this.stop();
     return andThen(pushed, (text) => {
       this.isIdle = part.text.isIdle;
@@ -76,12 +79,12 @@ export class StreamLinks {
     this.#repair.lookAhead(position);
   }
 
-  /** Holds an annotation event until the links of its text are decided. */
+  /** Holds an annotation event until the links of its text are known. */
   hold(event: Event): void {
     this.#annotations.push(event);
   }
 
-  /** Returns the decided text that was not sent yet, and the held annotation events with their ranges in the text with links. */
+  /** Returns the text that is ready to be sent, and the held annotation events with their ranges in the text with links. */
   release(): Event[] {
     return [...this.#deltas((part) => part.text.take()), ...this.#releaseAnnotations()];
   }
@@ -130,7 +133,7 @@ export class StreamLinks {
     return deltas;
   }
 
-  /** Moves all annotations of a text in one call, because a single one may not show the unit of the ranges. */
+  /** Returns the held annotation events. Moves all ranges of a text in one call: a single one may not show their unit. */
   #releaseAnnotations(): Event[] {
     const events = this.#annotations.splice(0);
     const texts = new Map<string, Event[]>();

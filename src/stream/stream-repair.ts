@@ -32,36 +32,36 @@ export class StreamRepair {
   #repair: ResponseRepair;
   /** The annotations from the API's annotation events, by part. */
   readonly #sent = new Map<string, Annotation[]>();
-  /** The `output_text.done` events that were sent, and how many citations were added to each text. */
+  /** The `output_text.done` events that were sent, and how many added citations were known for each text when it was sent. */
   readonly #texts = new Map<string, { event: Event; addedCount: number }>();
   readonly #held: { event: Event; numberBefore: unknown }[] = [];
   #watch: TextWatch;
   #sum = new TextSum();
-  /** Whether deltas are counted, to compare them with the whole text. `undefined` until the first delta of an item. */
+  /** True if deltas are counted, to compare them with the whole text. `undefined` until the first delta of an item. */
   #isSumming: boolean | undefined;
-  /** The text that ended last had no deltas, although its item was added. Its deltas may still follow. */
+  /** True if the text that ended last had no deltas, although its item began in this stream. Its deltas may still follow. */
   #isWithoutDeltas = false;
-  /** The output indices of messages that were added and are not done. No other items, as some gateways never end reasoning. */
+  /** The output indices of messages that have begun and not ended. Only of messages: some gateways never end reasoning items. */
   readonly #openItems = new Set<number>();
-  /** Whether an item of the response has ended. Some gateways never end items. Then an open item does not show a wrong order. */
+  /** True once an item of the response has ended. Until then, an open item is no error, because some gateways never end items. */
   #hasItemEnds = false;
-  /** Whether deltas are scanned for paths, which needs a known container. `undefined` until the first delta of a message. */
+  /** True while deltas are scanned for paths, which needs a known container. `undefined` until the first delta of an item. */
   #isWatching: boolean | undefined;
-  /** Sends the texts with working links, with the option `links`. */
+  /** Puts working links into the texts. `undefined` without the option `links`. */
   #links: StreamLinks | undefined;
-  /** Whether the deltas of the current message get links. `undefined` until its first delta. */
+  /** True if the deltas of the current item get links. `undefined` until its first delta. */
   #isLinking: boolean | undefined;
   #isFinished = false;
-  /** The consumer has left, or the stream is broken. Events of the last chunk can still come. */
+  /** True once the consumer has left or the stream is broken. Events of the last chunk can still come. */
   #isStopped = false;
   #responseId: unknown;
   /** The id in the latest final event. */
   #endedId: unknown;
   /** The sequence number of the latest event that was read. */
   #number: number | undefined;
-  /** The id of a response of which an event may be missing, as the event could not be assigned. */
+  /** The id of the response from which an event may be missing, because an event could not be assigned to a lane. */
   #missedIn: string | undefined;
-  /** The error event with which the API ended the stream. */
+  /** The error for the report, made from the API's error event. `undefined` if no such event came. */
   #apiError: Error | undefined;
 
   constructor(context: RepairContext) {
@@ -93,8 +93,8 @@ export class StreamRepair {
   }
 
   /**
-   * True while events are held: annotation events, or the end events of a message. End events wait for the next event, because it
-   * shows whether this message is the last one. While events are held, every event must go through `take`, to keep the order.
+   * True while events are held: annotation events, or the end events of a message, which wait for the event after the message
+   * (see `#mustHold`). While events are held, every event must go through `take`, to keep the order.
    */
   get isHolding(): boolean {
     return this.#isHeld || this.#links?.isHoldingEvents === true;
@@ -104,19 +104,19 @@ export class StreamRepair {
     return this.#held.length > 0;
   }
 
-  /** Whether the deltas of the text get working links. If so, every delta must go through `take`. */
+  /** True if the deltas of the text get working links. Then every delta must go through `take` or `passText`. */
   get isLinking(): boolean {
     if (!this.#links) return false;
     this.#isLinking ??= !this.#isFinished && this.#repair.hasContainers;
     return this.#isLinking;
   }
 
-  /** Whether no text is held, so that a delta that cannot belong to a mention can be sent at once. */
+  /** True if no text is held and no link is open. Then a delta that cannot belong to a mention can be sent unread. */
   get isIdle(): boolean {
     return this.#links?.isIdle === true;
   }
 
-  /** Records the text of deltas that were sent without being held. `event` is the first of these deltas. */
+  /** Records the text of deltas that were sent unread. `event` is the first of these deltas. */
   passText(event: Event, text: string): void {
     this.#links?.passText(event, text);
   }
@@ -131,12 +131,12 @@ export class StreamRepair {
     return this.#links?.overdue;
   }
 
-  /** Returns the text that was held for too long. */
+  /** Returns the text that was held for too long, without its links. */
   takeOverdue(): readonly Event[] {
     return this.#links?.takeOverdue() ?? [];
   }
 
-  /** Whether the deltas of the text still have to be scanned. */
+  /** True while the deltas of the text have to be passed to `watch`. */
   get isWatching(): boolean {
     if (this.isLinking) return false;
     this.#isWatching ??= this.#repair.hasContainers;
@@ -144,8 +144,8 @@ export class StreamRepair {
   }
 
   /**
-   * Scans a delta of the text. A path in a form that the API does not annotate will lack its citation, so the file list is
-   * requested while the text still streams. The annotated form causes no request.
+   * Scans a text delta for paths. If a path has a form that the API does not annotate, its citation will be missing. So the file
+   * list is requested while the text still streams. A path in the annotated form causes no request.
    */
   watch(event: Event): void {
     const position = positionOf(event);
@@ -159,19 +159,19 @@ export class StreamRepair {
     this.#isWatching = false;
   }
 
-  /** Whether the deltas have to be counted. Without a container, no text can get a citation. */
+  /** True if the deltas have to be passed to `sum`. False without a known container, because then no text can get a citation. */
   get isSumming(): boolean {
     this.#isSumming ??= this.#repair.hasContainers;
     return this.#isSumming;
   }
 
-  /** Counts a delta, to compare the deltas with the whole text when the text ends. */
+  /** Counts a delta, so that `compare` can check the whole text. Stops recovering if the delta's text has already ended. */
   sum(event: Event): void {
     if (this.#sum.add(event)) return;
     this.giveUp(new Error(`the events are out of order: ${textAt(event)} goes on after its end`));
   }
 
-  /** Stops recovering if a text ends with another text than its deltas. Call this only if all deltas were counted. */
+  /** Stops recovering if the whole text in `event` differs from its deltas. Call this only if all deltas were counted. */
   compare(event: Event): void {
     const comparison = this.#sum.end(event);
     this.#isWithoutDeltas = comparison === "no-deltas";
@@ -200,7 +200,7 @@ export class StreamRepair {
     this.#repair.noteMissed();
   }
 
-  /** Repairs and returns the held events. Used before input that is not an event, which must not overtake held events. */
+  /** Repairs and returns the held events. Send them before anything that bypasses `take`, to keep the order. */
   release(): Taken {
     return this.#isHeld ? this.#release() : (this.#links?.release() ?? []);
   }
@@ -222,7 +222,7 @@ export class StreamRepair {
     return [...text, ...this.#held.splice(0).map(({ event }) => event)];
   }
 
-  /** Stops the repair because the consumer has left. After an error event of the API, the report names that error. */
+  /** Stops the repair: the consumer has left or the stream is broken. After an error event, the report has that error. */
   cancel(reason?: unknown): void {
     if (this.#apiError) this.#reportBreak(this.#apiError);
     this.#isFinished = this.#isStopped = true;
@@ -274,7 +274,10 @@ export class StreamRepair {
     return this.#unchangedOnError(event ? [...heldEvents, event] : heldEvents, release);
   }
 
-  /** Returns the result of `take`. If `take` fails, because of a bug of ours or unexpected data, returns the input events. */
+  /**
+   * Returns the result of `take`. If `take` fails, because of a bug of ours or unexpected data, returns the held text and the
+   * input events unchanged. Rethrows a `FileCitationsError`.
+   */
   #unchangedOnError(events: readonly Event[], take: () => Taken): Taken {
     const giveUp = (error: unknown): readonly Event[] => {
       if (error instanceof FileCitationsError) throw error;
@@ -314,7 +317,7 @@ export class StreamRepair {
     }
   }
 
-  /** Returns whether an event is the final event of another response than the ended one. Some gateways repeat a final event. */
+  /** Returns whether an event is the final event of a response that has not ended yet. Some gateways repeat a final event. */
   #isOtherFinal({ type, response }: Event): boolean {
     return FINAL.has(type) && Object(response).id !== this.#endedId;
   }
@@ -344,7 +347,7 @@ export class StreamRepair {
 
   #takeOne(event: Event, numberBefore: () => unknown, isReleased: boolean): Taken {
     const { type, output_index: outputIndex, response, item } = event;
-    // The next item can be a message after another call. Its deltas have to be scanned again.
+    // The next item can be a message that follows a new call. Its deltas have to be scanned again.
     if (type === "response.output_item.added") this.#beginItem(item);
     if (type === "response.created" && isRecord(response)) this.#begin(response.id);
     switch (type) {
@@ -380,7 +383,7 @@ export class StreamRepair {
     }
   }
 
-  /** Forgets which deltas must be read. The first delta of the new item decides this again. */
+  /** Resets how deltas are processed. This is determined again at the first delta of the new item. */
   #beginItem(item: unknown): void {
     this.#sum.beginItem(item);
     this.#isSumming = undefined;
@@ -414,7 +417,7 @@ export class StreamRepair {
     if (this.#missedIn === responseId && responseId !== undefined) this.#repair.noteMissed();
   }
 
-  /** Starts a repair for events after the final event. They get a report of their own, because the response's is already made. */
+  /** Starts a repair for events after the final event. They get their own report: the response's report is already made. */
   #beginAfterEnd(type: unknown): void {
     this.#renew();
     this.#repair.noteResponse({ id: this.#responseId });
@@ -452,7 +455,7 @@ export class StreamRepair {
     } catch {}
   }
 
-  /** Returns the annotations that the API sent for the part of an event. The caller may add to the array. */
+  /** Returns the annotations that the API sent for the event's text part. The caller may add to the array: it is no copy. */
   #sentFor(event: Event): Annotation[] {
     const key = keyOf(event);
     const sent = this.#sent.get(key) ?? [];
@@ -465,7 +468,7 @@ export class StreamRepair {
     if (!position || typeof event.text !== "string") return [event];
     const missing = this.#repair.missingOf(position, event.text, this.#sentFor(event));
     return andThen(missing, (citations) => {
-      // The event after the message decides whether the text can mean a file with a similar path.
+      // Only the event after the message shows whether the text can mean a file with a similar path.
       if (!isReleased && this.#repair.isLacking(position)) {
         this.#held.push({ event, numberBefore: numberBefore() });
         return [];
@@ -542,7 +545,7 @@ export class StreamRepair {
     });
   }
 
-  /** If the final event has no output, looks up the citations that the texts still lack, because `repairOutput` had no items. */
+  /** If the final event has no output, `repairOutput` found no texts: looks up the missing citations of the texts sent before. */
   #askOnceMore({ output }: Record<string, unknown>): undefined | Promise<unknown> {
     if (Array.isArray(output) && output.length > 0) return undefined;
     const texts = [...this.#texts.values()].map(({ event }) => event);
@@ -580,7 +583,7 @@ function textAt({ output_index, content_index }: Event): string {
   return `the text at output_index ${output_index}, content_index ${content_index},`;
 }
 
-/** Returns the texts that an event ends, each with the annotations that the event carries for it. */
+/** Returns the texts that an event ends. `given` are the annotations of a text, if the event has them. */
 function textsOf(event: Event): { position: PartPosition; text: string; given?: readonly Annotation[] }[] {
   const position = positionOf(event);
   if (typeof event.text === "string") return position ? [{ position, text: event.text }] : [];

@@ -9,12 +9,14 @@ import { Messages, type Owners } from "./messages.js";
 
 /**
  * Adds the citations that a streamed response lacks: as `response.output_text.annotation.added` events, and in the later
- * events that repeat a text's annotations. Each event is passed on before the next one is read. Without the option `links`,
- * only the events that end a text can be delayed. `response.output_text.done` waits for a container's file list. If no call
- * comes before the text, if a file is still missing, or with `unmentioned: "cite"`, `response.output_text.done`,
- * `response.content_part.done` and `response.output_item.done` also wait for the event after the message.
+ * events that repeat a text's annotations. An event that has nothing to wait for is passed on before the next one is read.
+ * Without the option `links`, only the events that end a text, a message or the response can be delayed, and the events behind
+ * them. `response.output_text.done` waits for a container's file list. If no call comes before the text, if a file is still
+ * missing, or with `unmentioned: "cite"`, `response.output_text.done`, `response.content_part.done` and
+ * `response.output_item.done` also wait for the event after the message.
  *
- * A connection can carry several responses. Each one is repaired separately and never waits for the list of another.
+ * A connection can carry several responses. Each one is repaired separately and does not wait for the list of another. Only an
+ * event that may belong to several responses waits for all of them.
  *
  * @param events the events of one response or of a connection, for example from an SDK stream, a WebSocket or a file.
  * Messages of the SDK's `ResponsesWS`, `{ type: "message", message: event }`, stay messages. Values that are not response
@@ -173,7 +175,7 @@ async function* iterate(values: Iterable<unknown>): AsyncGenerator<unknown, void
 
 /** A queue of pending output. The order within a lane is kept. Between lanes, the output that is ready first comes first. */
 class Waiting {
-  /** How many entries are in the queue: those added and not taken out yet. */
+  /** The number of entries that were added and not taken out yet. */
   size = 0;
   readonly #ready: { of: Owners; taken: Promise<unknown[]> }[] = [];
   /** The last entry of each lane that has entries in the queue. */
@@ -201,7 +203,7 @@ class Waiting {
     taken.then(settle, settle);
   }
 
-  /** Returns the output that is ready first, or the value of `other` if that is earlier. Rejects if making that output failed. */
+  /** Returns the output that is ready first, or the value of `other` if that is earlier. Rejects if making the output failed. */
   async first(): Promise<unknown[]>;
   async first<Other>(other: Promise<Other> | undefined): Promise<unknown[] | Other>;
   async first<Other>(other?: Promise<Other>): Promise<unknown[] | Other> {

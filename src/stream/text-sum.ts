@@ -1,12 +1,12 @@
 /** Compares the deltas of a text with the whole text in `response.output_text.done`. Keeps neither the deltas nor the text. */
 import type { Event } from "./events.js";
 
-/** The result of comparing deltas with the whole text. `unknown`: they cannot be compared, for example without all deltas. */
+/** The result of comparing deltas with the whole text. `unknown`: it was not possible, for example if a delta may be missing. */
 type Comparison = "same" | "different" | "no-deltas" | "unknown";
 
-/** Counts the deltas of texts that stream one after another. Keeps only the length and a hash of the current text. */
+/** Counts the deltas of texts that stream one after another. Keeps only the length and a hash of the latest text. */
 export class TextSum {
-  /** The id of the item that was added last. Of any other item, some deltas may have come before this stream began. */
+  /** The id of the item that began last. Texts of other items are not compared: they may have begun before this stream. */
   #added: unknown;
   /** The position of the latest text. `NaN` equals no position, so that the next delta begins a new text. */
   #output: unknown = Number.NaN;
@@ -17,7 +17,7 @@ export class TextSum {
   /** The length and the hash without the white space at the text's end. */
   #trimmedLength = 0;
   #trimmedHash = 0;
-  /** Whether a text began before the text before it had ended. If so, no text of this response can be compared any more. */
+  /** True once a text began before the previous text had ended. Then no text of this response can be compared any more. */
   #areMixed = false;
 
   /** Records that an item begins. */

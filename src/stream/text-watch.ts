@@ -1,14 +1,17 @@
 /** Scans streamed text for paths in a form that the API does not annotate. */
 import { finderOf, type MentionFinder } from "../citations/mentions.js";
 
-/** How many characters before a path are kept. They show the form of the path, such as `[a label](sandbox:`. */
+/**
+ * How many characters at the end of the text are kept, because the next delta may continue a path there. They are enough to show
+ * the form of that path, such as `[a label](sandbox:`.
+ */
 const LONGEST_LEAD = 240;
 
 export class TextWatch {
   readonly #finder: MentionFinder;
   /** The id of the item whose deltas arrive. */
   #item: unknown;
-  /** The end of the item's text so far. It is kept, because a path can be split between two deltas. */
+  /** The end of the item's text so far. It is kept, because a path can be split across deltas. */
   #text = "";
 
   constructor(roots: readonly string[]) {

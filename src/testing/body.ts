@@ -33,8 +33,8 @@ export function streamBody(
 }
 
 /**
- * Calls `next`. If it fails, waits for one task before rethrowing, so that earlier chunks reach the reader even through
- * a socket.
+ * Calls `next`. If `next` fails, lets the event loop run once before rethrowing the error, so that earlier chunks reach the
+ * reader even through a socket.
  */
 async function delayFailure<Chunk>(next: () => Chunk | Promise<Chunk>): Promise<Chunk> {
   try {

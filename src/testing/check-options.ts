@@ -1,7 +1,7 @@
 /** Checks options against a table of accepted values. */
 import { describe, isObject } from "./wire.js";
 
-/** For each option, a function that accepts its valid values and a description of them for error messages. */
+/** For each option, a function that returns true for a valid value, and a description of the valid values for error messages. */
 export type Checks<Options> = Readonly<
   Record<keyof Options, readonly [fits: (value: unknown) => boolean, takes: string]>
 >;

@@ -63,8 +63,8 @@ const CHECKS: { readonly [Type in Step["type"]]: Check } = {
 };
 
 /**
- * Returns the steps that a script returned if they are valid. Checking them first means that a mistake is reported for
- * the step that has it, and not as a failure in the middle of a stream.
+ * Checks what a script returned, and returns it as steps. All steps are checked before the first one runs, so that a mistake
+ * is reported with its step, not as a failure in the middle of a stream.
  *
  * @throws TypeError that names the step and the field.
  */

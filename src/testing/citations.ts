@@ -2,7 +2,7 @@
 import type { Container, EmulatedFile } from "./containers.js";
 import type { ContainerFileCitation, IndexUnit } from "./wire.js";
 
-// The label must not contain brackets: the service has only been observed to annotate links and images without them.
+// The label must not contain brackets: no recording shows that the service annotates a link or image with brackets in its label.
 const LINK_START = /\[[^[\]]*\]\((?=sandbox:\/)/g;
 /** Matches what follows a link's destination: an optional title and the closing parenthesis. */
 const LINK_END = /(?:[ \t\n]+(?:"(?:\\.|[^"\\])*"|'(?:\\.|[^'\\])*'|\((?:\\.|[^()\\])*\))[ \t\n]*)?\)/y;
@@ -33,14 +33,14 @@ export function citeSandboxLinks(
   return citations;
 }
 
-/** Returns the citation of a chart. Its range is 0..0, as it refers to no place in the text. */
+/** Returns the citation of a chart. Its range is 0..0, because it refers to no place in the text. */
 export function citeChart(container: Container, file: EmulatedFile): ContainerFileCitation {
   return cite(container, file, 0, 0);
 }
 
 function fileAt(text: string, start: number, containers: readonly Container[]) {
   for (const container of containers) {
-    // The path must end at the link's end. The longest path goes first, as a file name may contain a parenthesis.
+    // The path must end at the link's end. The longest path is tried first, because a file name may contain a parenthesis.
     const file = container.files
       .toSorted((a, b) => b.path.length - a.path.length)
       .find(({ path }) => text.startsWith(path, start) && endsLink(text, start + path.length));

@@ -24,7 +24,7 @@ export interface EmulatedFile {
 export interface ContainerSettings {
   /** Default `""`. */
   readonly name?: string;
-  /** The number of minutes after its last use at which the container expires. Default 20. */
+  /** The container expires this many minutes after its last use. Default 20. */
   readonly idleMinutes?: number;
   readonly memoryLimit?: string;
 }

@@ -126,8 +126,8 @@ export interface ResponsesEmulator {
    */
   expireContainer(id: string): void;
   /**
-   * Starts an HTTP server on the loopback address that serves the API and its WebSocket endpoint. Requires Node, and the
-   * package `ws` for WebSockets.
+   * Starts an HTTP server that serves the API and its WebSocket endpoint, by default on the loopback address. Requires Node,
+   * and the package `ws` for WebSockets.
    *
    * ```ts
    * const server = await emulator.listen();

@@ -42,11 +42,11 @@ export interface GatewayOptions {
    */
   readonly ids?: "litellm" | "openrouter" | ((nativeId: string, path?: string) => string);
   /**
-   * Whether listed files have the native id as their `container_id`, as with a gateway that forwards the provider's list
+   * If true, listed files have the native id as their `container_id`, as with a gateway that forwards the provider's list
    * unchanged. Requires `ids`. Default false: listed files have the gateway's id.
    */
   readonly nativeIdsInLists?: boolean;
-  /** Whether listed files have paths relative to `/mnt/data`, such as `out/report.csv`. Default false: absolute paths. */
+  /** If true, listed files have paths relative to `/mnt/data`, such as `out/report.csv`. Default false: absolute paths. */
   readonly relativePaths?: boolean;
   /**
    * Query parameters that a request must have, such as `{ provider: "openai" }` or `{ "api-version": "preview" }`. A
@@ -201,7 +201,7 @@ export class Gateway {
   }
 }
 
-/** Returns the error for a faulty `gateway.ids`. It contains the whole reason, as this option is part of the user's test. */
+/** Returns the error for a faulty `gateway.ids`. It contains the whole reason, because the option is part of the user's test. */
 export function idsFailed(reason: string): ApiError {
   return new ApiError(500, `The option gateway.ids failed. ${reason}`, { type: "server_error" });
 }

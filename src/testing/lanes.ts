@@ -15,7 +15,7 @@ export class Lane {
   readonly id: string;
   /** The lane's index in its connection. Lanes are ordered by their first requests. */
   readonly position: number;
-  /** Whether an event of the lane is being sent. */
+  /** True while an event of the lane is being sent. */
   isBusy = false;
   readonly #begin: (body: JsonObject) => Promise<Turn>;
   readonly #waiting: JsonObject[] = [];

@@ -33,7 +33,7 @@ export interface Played {
   readonly turn: Turn;
   /** The earlier turns, oldest first. */
   readonly previous: readonly Played[];
-  /** The containers of this turn and of earlier turns, by their names in scripts. The request's own has the name `undefined`. */
+  /** The containers of this turn and of earlier turns, by their names in scripts. `undefined`: the request's own container. */
   readonly containers: Map<string | undefined, Container>;
 }
 
@@ -189,7 +189,7 @@ export class ResponsesApi {
   /**
    * Calls the script and returns its steps.
    *
-   * @throws ApiError 500 if the script fails. The error contains the whole reason, as the script is part of the user's test.
+   * @throws ApiError 500 if the script fails. The error has the whole reason: the script is part of the user's test.
    */
   async #steps(
     request: TurnRequest,

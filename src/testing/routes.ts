@@ -56,8 +56,8 @@ export function createRoutes(responses: ResponsesApi, containers: ContainersApi)
 }
 
 /**
- * Answers a call by its route. Path segments before the resource's name, such as `/v1` or `/openai/v1`, are ignored as
- * part of the base URL.
+ * Answers a call by its route. Path segments before the resource's name, such as `/v1` or `/openai/v1`, are ignored,
+ * because they are part of the base URL.
  *
  * @param apiKey the only key that is accepted, or `undefined` to accept any key.
  * @throws ApiError if the key or the path is wrong, or the gateway refuses the request.

@@ -8,7 +8,8 @@ import { isObject } from "./wire.js";
 export interface ModelOptions {
   /**
    * The files that the model writes, as contents by path: absolute, or relative to `/mnt/data`. At least one.
-   * Default: a small CSV, `report.csv`; for `twoFilesModel` and `twoContainersModel` also `summary.txt`.
+   * Default: a small CSV, `report.csv`; for `twoFilesModel` and `twoContainersModel` also `summary.txt`; for `chartModel` no
+   * file.
    */
   readonly files?: Readonly<Record<string, FileContent>>;
 }

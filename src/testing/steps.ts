@@ -27,7 +27,7 @@ export interface ScriptRequest {
   readonly lastUserText: string;
   /** The earlier turns of the `previous_response_id` chain or the conversation, oldest first. */
   readonly previous: readonly PreviousTurn[];
-  /** Whether the last user message or the instructions contain `sandbox:/mnt/data`. */
+  /** True if the last user message or the instructions contain `sandbox:/mnt/data`. */
   readonly asksForSandboxLinks: boolean;
 }
 

@@ -118,7 +118,7 @@ export class Turn implements Stage {
     return [...running.filter(isOwn), ...running.filter((container) => !isOwn(container))];
   }
 
-  /** Whether the response has reached its final status. */
+  /** True if the response has reached its final status. */
   get isOver(): boolean {
     return this.#status !== "queued" && this.#status !== "in_progress";
   }

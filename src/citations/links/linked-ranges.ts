@@ -5,11 +5,11 @@ import { meantRange } from "../meant-range.js";
 import { lastBefore, merge, overlaps, type Range } from "../ranges.js";
 import type { Replacement } from "./linked-text.js";
 
-/** The model's text, the text with links, and what differs. */
+/** The model's text, the text with links, and the replacements that turn the one into the other. */
 export interface TextWithLinks {
   original: string;
   text: string;
-  /** In the text's order, without overlaps. */
+  /** In the order of the original text, without overlaps. */
   replacements: readonly Replacement[];
 }
 
@@ -25,9 +25,9 @@ export function withReplacements(original: string, replacements: readonly Replac
 }
 
 /**
- * Returns the annotations with their ranges in the text with links. The range of a container file citation becomes the range of
- * its URL. All other ranges move with the text. An annotation with the range `0..0` stays unchanged. Returns the same array if
- * nothing was replaced or no annotation has a range.
+ * Returns the annotations with their ranges in the text with links. If a container file citation has a URL in the text, its range
+ * becomes the range of this URL. All other ranges move with the text. An annotation with the range `0..0` stays unchanged.
+ * Returns the same array if nothing was replaced or no annotation has a range.
  */
 export function movedAnnotations(
   { original, text, replacements }: TextWithLinks,
@@ -47,7 +47,7 @@ export function movedAnnotations(
     return byMention.get(meant.start) ?? urlFor(moves, meant) ?? movedRange(moves, range);
   });
   // If both units give the same offsets in the model's text, `unit` does not show the unit of the annotations. With `"auto"`, the
-  // result then counts in code points, as the API does.
+  // returned ranges then count code points, as the API does.
   const isUtf16 = indexUnit === "utf-16" || (unit === "utf-16" && rangesDiffer(original, indexUnit));
   const ends = moved.flatMap(({ start, end }) => [start, end]).sort((a, b) => a - b);
   const indices = isUtf16 ? ends : toCodePoints(text, ends);
@@ -62,7 +62,7 @@ export function movedAnnotations(
 
 const ASTRAL = /[\ud800-\udbff][\udc00-\udfff]/;
 
-/** Returns whether the annotations can show their unit: it is not given, and the two units give different offsets in the text. */
+/** Returns whether the annotations can show their unit: `indexUnit` is `"auto"`, and the units give different offsets. */
 function rangesDiffer(original: string, indexUnit: IndexUnit): boolean {
   return indexUnit === "auto" && ASTRAL.test(original);
 }
@@ -103,14 +103,14 @@ function movedRange(moves: readonly Move[], { start, end }: Range): Range {
   return { start: movedOffset(moves, start, "movedStart"), end: movedOffset(moves, end, "movedEnd") };
 }
 
-/** Returns where an offset is in the text with links. An offset inside a replacement becomes the start or end of its link. */
+/** Returns where an offset is in the text with links. If it is in a replacement, returns the start or end that `inside` names. */
 function movedOffset(moves: readonly Move[], offset: number, inside: "movedStart" | "movedEnd"): number {
   const move = lastBefore(moves, offset);
   if (!move) return offset;
   return offset < move.end ? move[inside] : offset + move.movedEnd - move.end;
 }
 
-/** Returns the citations that no container file citation covers, with indices in the unit of the annotations. */
+/** Returns the `citations` whose range no file citation in `annotations` overlaps, with indices in the unit of `annotations`. */
 export function uncitedLinks(
   original: string,
   annotations: readonly Annotation[],

@@ -1,9 +1,9 @@
 /**
  * Replaces the links in a text that arrives piece by piece. Text that can belong to a mention is held until the caller has
- * decided what replaces the mention. All other text is passed on at once.
+ * decided what replaces the mention. All other text is passed on without being held.
  *
- * What is held and what a decision sees depends only on the text up to the end of the mention (see mention-end.ts). So the result
- * is the same however the text is cut into pieces.
+ * Only the text up to the end of a mention (see mention-end.ts) affects what is held and which text the caller gets for its
+ * decision. So the result is the same however the text is cut into pieces.
  *
  * This file is long because one class holds the whole state of a text.
  */
@@ -14,15 +14,15 @@ import type { Range } from "../ranges.js";
 import { endOfMention, endOfName, hasOpenSpan, type OpenMention, startOfMarkup } from "./mention-end.js";
 import { type Mark, type Marks, marksOf } from "./text-marks.js";
 
-/** The maximum length of a held mention in UTF-16 units. A longer mention is given up. */
+/** The maximum length of a held mention in UTF-16 units. A longer mention stays as the model wrote it. */
 const LONGEST_HELD = 4096;
 /** How many UTF-16 units before a mention are read to find the markup around the mention. */
 const USUAL_WINDOW = 300;
 /** How many UTF-16 units before a mention are read at most, if that markup starts earlier. */
 const LONGEST_WINDOW = 2000;
-/** How far back a search starts, to find a mark that was cut between two pieces. */
+/** How many UTF-16 units before its usual start a search begins, to find a mark that was cut between two pieces. */
 const LONGEST_MARK = 256;
-/** The buffer is cut when it has this much text that is no longer needed. */
+/** When this many UTF-16 units at the start of the buffer are no longer needed, they are removed. */
 const MOST_READ = 65_536;
 /**
  * How much of the beginning of a line and of the text is kept, in UTF-16 units. The beginning of a line shows whether the line is
@@ -30,11 +30,11 @@ const MOST_READ = 65_536;
  */
 const LONGEST_HEAD = 1000;
 
-/** A mention that has ended, with the text around it. */
+/** A mention that has ended, with the text around it. The caller decides what replaces the mention. */
 export interface Candidate {
   /** True for a path, with or without a scheme. False for any other destination of a link, which may be a file's name. */
   isPath: boolean;
-  /** The text from the start of the mention's paragraph, or less, to where the mention has ended. */
+  /** The text from the start of the mention's paragraph, or from a later offset, to where the mention has ended. */
   window: string;
   /** Offsets in `window`: where the mention starts, and the offset after the character that ends the mention. */
   at: number;
@@ -50,7 +50,7 @@ export interface Replacement extends Range {
   /** The URL; empty for a note. */
   url: string;
   after: string;
-  /** Where the mention starts: before the range if the mention is the label of a link that leads nowhere. */
+  /** Where the mention starts. If it is in the label of a link that leads nowhere, this is before the range. */
   mentionStart: number;
 }
 
@@ -59,8 +59,9 @@ interface HeldMention extends OpenMention {
   /** Where the text is held from: the mention's start, or the markup right before it. */
   heldFrom: number;
   isPath: boolean;
-  /** Where the search for the end of the name starts, and the offset after the character that ends the name, if it was found. */
+  /** Where the search for the character that ends the name starts. */
   nameFrom: number;
+  /** The offset after the character that ends the name. `undefined` if the search has not found that character yet. */
   nameEnd?: number | undefined;
 }
 
@@ -69,7 +70,7 @@ const OPENER_AT_END = /(?:\](?:\(|:)?|=)\s{0,8}\\?["'<]?\s{0,8}$/;
 const JSON_START = /^\s*(?:\{\s*["}]|\[\s*(?:\n|\{|\[\s*[{"\d\n]))/;
 
 export class LinkedText {
-  /** What was replaced so far, in the text's order. */
+  /** The replacements so far, in the text's order. */
   readonly replacements: Replacement[] = [];
   readonly #roots: readonly string[];
   readonly #marks: Marks;
@@ -80,7 +81,7 @@ export class LinkedText {
   #isEnded = false;
   /** True if a piece was added after the last search for a mark. */
   #hasNewPiece = false;
-  /** All marks before this offset are decided. */
+  /** The search for the next mark continues at this offset. */
   #scanned = 0;
   /** The text before this offset can be sent. */
   #limit = 0;
@@ -88,9 +89,9 @@ export class LinkedText {
   #sent = 0;
   #nextToSend = 0;
   #open: HeldMention | undefined;
-  /** A link whose label is held until its destination is decided. */
+  /** A link whose label is held until the caller has decided what replaces the link's destination. */
   #label: { start: number; destination: number } | undefined;
-  /** The comment, script or style sheet that is open: where its content starts, and the pattern that ends it. */
+  /** The open comment, script, style sheet or text field: where its content starts, and the pattern that matches its end. */
   #raw: { start: number; closer: RegExp } | undefined;
   readonly #blocks = new OpenBlocks();
   #line = 0;
@@ -118,7 +119,7 @@ export class LinkedText {
     this.#isEnded = true;
   }
 
-  /** True if nothing is held, and the text does not end with markup that a link's destination may follow. */
+  /** True if nothing is held, and the text does not end with markup after which a link's destination may start. */
   get isIdle(): boolean {
     return this.heldLength === 0 && !this.#label && !OPENER_AT_END.test(this.#buffer.slice(-LONGEST_MARK));
   }
@@ -128,7 +129,7 @@ export class LinkedText {
     return this.#start + this.#buffer.length - this.#sent;
   }
 
-  /** True if a path is held. To decide it, the caller will need the files of its container. */
+  /** True if a path is held. To decide what replaces the path, the caller will need the files of the path's container. */
   get isPathOpen(): boolean {
     return this.#open?.isPath === true;
   }
@@ -138,7 +139,10 @@ export class LinkedText {
     return JSON_START.test(this.#head);
   }
 
-  /** Returns the next mention to decide, or `undefined` if none has ended yet. Returns the same mention until it is decided. */
+  /**
+   * Returns the next mention that has ended, or `undefined` if there is none yet. Returns the same mention again until the caller
+   * calls `replace`, `leave`, `extend` or `giveUp`.
+   */
   candidate(): Candidate | undefined {
     for (;;) {
       this.#scan();
@@ -150,7 +154,7 @@ export class LinkedText {
     }
   }
 
-  /** Returns the open mention, or drops it and returns `undefined` if it is in prose and no path, as in `/mnt/database`. */
+  /** Returns the open mention as a candidate. Leaves text in prose that is no path (`/mnt/database`) and returns `undefined`. */
   #candidateOf(open: HeldMention, end: number): Candidate | undefined {
     const from = this.#windowStart(open);
     const window = this.#buffer.slice(from, end);
@@ -170,7 +174,7 @@ export class LinkedText {
     };
   }
 
-  /** Makes the candidate longer, because a known name may continue after its end. Returns false if the text ends there. */
+  /** Makes the candidate longer, because a known name may continue after its end. Returns false if the whole text ends there. */
   extend(): boolean {
     const open = this.#open!;
     if (open.nameEnd! >= this.#buffer.length && this.#isEnded) return false;
@@ -189,14 +193,14 @@ export class LinkedText {
       this.leave();
       return false;
     }
-    // A note can replace a whole link. Earlier replacements in the link's label are then dropped.
+    // A note can replace a whole link. It then also replaces earlier replacements in the link's label.
     while ((this.replacements.at(-1)?.start ?? -1) >= replacement.start) this.replacements.pop();
     this.replacements.push(replacement);
     this.#decide(Math.max(replacement.end - this.#start, this.#open!.start + 1));
     return true;
   }
 
-  /** Leaves the candidate as the model wrote it. `end` is where its mention ends in the text, if that is known. */
+  /** Leaves the candidate as the model wrote it. `end` is where the mention ends in the whole text, if that is known. */
   leave(end?: number): void {
     const open = this.#open!;
     this.#decide(Math.max(open.start + 1, end === undefined ? 0 : end - this.#start));
@@ -220,13 +224,13 @@ export class LinkedText {
     return taken;
   }
 
-  /** Gives up the mention that is held, and returns all text not sent yet. Mentions in later pieces are still found. */
+  /** Leaves the held mention unchanged, and returns all text not sent yet. Mentions in later pieces are still found. */
   release(): string {
     this.giveUp();
     return this.take();
   }
 
-  /** Gives up the mention that is held, so that all text can be sent. */
+  /** Leaves the held mention unchanged, so that all text can be sent. */
   giveUp(): void {
     this.#open = undefined;
     this.#label = undefined;
@@ -244,7 +248,7 @@ export class LinkedText {
     this.#limit = this.#label ? Math.min(held, this.#label.start) : held;
   }
 
-  /** Reads up to the end of the open comment, script or style sheet. Returns false if that end is not in the text yet. */
+  /** Reads up to the end of the open comment, script, style sheet or text field. Returns false if the end is not there yet. */
   #endRaw(): boolean {
     const { start, closer } = this.#raw!;
     closer.lastIndex = Math.max(start, this.#scanned - LONGEST_MARK);
@@ -298,7 +302,7 @@ export class LinkedText {
     return true;
   }
 
-  /** Holds the label of a link until the link's destination is decided. */
+  /** Holds a label until the caller has decided about the link's destination. Returns false if more text is needed. */
   #openLabel(start: number, textStart: number): boolean {
     if (this.#label) return this.#pass(textStart);
     const close = closingBracket(this.#buffer, textStart);
@@ -343,11 +347,11 @@ export class LinkedText {
   }
 
   /**
-   * Returns where the open mention has ended. Returns `undefined` if that is not in the text yet, or if the mention is too long
-   * and is given up.
+   * Returns where the open mention has ended. Returns `undefined` if that is not in the text yet. Also returns `undefined` if the
+   * mention is too long: then it is no longer open.
    */
   #endOf(open: HeldMention): number | undefined {
-    // A longer mention is given up anyway. Without this limit, a text that never ends a path would take quadratic time.
+    // A longer mention is not held. Without this limit, a text that never ends a path would take quadratic time.
     const text = this.#buffer.slice(0, open.start + LONGEST_HELD + 1);
     const isEnded = this.#isEnded && text.length === this.#buffer.length;
     open.nameEnd ??= endOfName(text, open, open.nameFrom) ?? (isEnded ? text.length : undefined);
@@ -363,7 +367,7 @@ export class LinkedText {
     if (this.#label && this.#scanned > this.#label.destination) this.#label = undefined;
   }
 
-  /** Returns whether the character at `at` is in a code block. Reads the lines before it. */
+  /** Returns whether the character at `at` is in a code block. Reads the lines before that character first. */
   #isCode(at: number): boolean {
     this.#readLines(at);
     const head = this.#lineHead + this.#buffer.slice(this.#line, at + 1);

@@ -1,8 +1,8 @@
-/** Finds where a mention has ended in a text that still grows: later text cannot change what the mention means. */
+/** Finds where a mention has ended in a text that still grows. From there on, later text cannot change what the mention means. */
 import { readSpans } from "../markup/code-spans.js";
 import { closingBracket, LONGEST_LABEL, type Place } from "../markup/places.js";
 
-/** A text of which only the beginning is known. */
+/** The text so far. */
 export interface GrowingText {
   text: string;
   /** True if no more text follows. */
@@ -17,7 +17,7 @@ export interface OpenMention {
   place: Place;
 }
 
-/** A character that ends a path without quotes, unless it belongs to a known file name. */
+/** A character that ends a path without quotes. If a known file name contains the character, the path goes on. */
 const TERMINATOR = /[\s"'`|<>“”‘’«»「」『』【】《》〈〉，。、；：！？…]/g;
 const LINE_END = /\n/g;
 const END_OF_UNQUOTED = /[\s>]/g;
@@ -25,7 +25,7 @@ const QUOTED_END: Record<string, RegExp> = { '"': /["\n]/g, "'": /['\n]/g, "": E
 const END_OF_ANGLE = /[>\n]/g;
 const NOT_SPACE = /\S/g;
 
-/** Returns the offset after the next match at or after `from`; `undefined` if it is not in the text yet. */
+/** Returns the offset after the first match at or after `from`, or `undefined` if the text has no such match yet. */
 function after(pattern: RegExp, text: string, from: number): number | undefined {
   pattern.lastIndex = from;
   return pattern.test(text) ? pattern.lastIndex : undefined;
@@ -43,7 +43,7 @@ export function endOfName(text: string, { place }: OpenMention, from: number): n
   return after(kind === "definition" ? LINE_END : TERMINATOR, text, from);
 }
 
-/** Returns the offset after the parenthesis that closes a destination, or after the line. */
+/** Returns the offset after the parenthesis that closes a destination, or after the line's end. `undefined` without either. */
 function afterParenthesis(text: string, from: number): number | undefined {
   for (let at = from, depth = 0; at < text.length; at++) {
     const character = text[at]!;
@@ -81,8 +81,8 @@ export function endOfMention(
 }
 
 /**
- * Returns the offset after the next visible character if the mention is in quotes, or `undefined` if it is not in the text yet.
- * That character shows whether the quoted string is a whole JSON value. For a mention without quotes, returns `nameEnd`.
+ * For a mention in double quotes, returns the offset after the next visible character, or `undefined` if there is none yet. That
+ * character shows whether the quoted string is a whole JSON value. For any other mention, returns `nameEnd`.
  */
 function endOfString(text: string, { start }: OpenMention, nameEnd: number): number | undefined {
   const isQuoted = text[start - 1] === '"' && text[nameEnd - 1] === '"';
@@ -93,8 +93,8 @@ function endOfString(text: string, { start }: OpenMention, nameEnd: number): num
 const TICKS_OR_BREAK = /`+|\n[ \t>]{0,99}(?:\r?\n|[-+*#|]|\d{1,9}[.)])/g;
 
 /**
- * Returns where the code span around the mention ends: at its closing backticks or at the paragraph's end. Returns `undefined` if
- * that is not in the text yet. If no code span may be open, returns the mention's start.
+ * Returns the offset after the code span around the mention: one character after its closing backticks, or the paragraph's end.
+ * Returns `undefined` if that is not in the text yet. If no run of backticks is open, returns the mention's start.
  */
 function endOfSpan({ text, isEnded }: GrowingText, { paragraph, start }: OpenMention): number | undefined {
   const open = new Set(readSpans(text.slice(paragraph, start), []).open.map(({ length }) => length));
@@ -115,8 +115,8 @@ export function hasOpenSpan(lead: string): boolean {
 }
 
 /**
- * Returns the offset from which to read the markup around a mention: `distance` before the mention, or earlier if a code span or
- * an open run of backticks starts before that offset and reaches beyond it. The result is never before `paragraph`.
+ * Returns the offset from which to read the markup around a mention: `distance` before the mention. If a code span contains that
+ * offset, or a run of backticks before it is open, returns where the span or the run starts. Never returns less than `paragraph`.
  */
 export function startOfMarkup(text: string, paragraph: number, start: number, distance: number): number {
   let from = start - distance;
@@ -131,8 +131,8 @@ export function startOfMarkup(text: string, paragraph: number, start: number, di
 const REFERENCE_END = /[\]\n]/g;
 
 /**
- * Returns where a link ends if the mention is in its label, or `undefined` if that end is not in the text yet. For a mention
- * outside of labels, returns the mention's start.
+ * If the mention is in the label of a link, returns where the link ends, or `undefined` if that end is not in the text yet. For
+ * any other mention, returns the mention's start.
  */
 function endOfLabel(text: string, { paragraph, start }: OpenMention): number | undefined {
   if (!isInBrackets(text, Math.max(paragraph, start - LONGEST_LABEL), start)) return start;

@@ -13,14 +13,15 @@ export interface ReplaceOptions {
   /** The unit of `start_index` and `end_index` in `annotations`. Default `"auto"`. */
   indexUnit?: IndexUnit | undefined;
   /**
-   * Mentions without a citation, as `resolveFileCitations` or a report returns them. Mentions of other parts are ignored: their
-   * text is not at their range. Default: none.
+   * Mentions without a citation, as `resolveFileCitations` or a report returns them. If the text at a mention's range is not the
+   * mention's text, the mention belongs to another part and is ignored. Default: none.
    */
   unresolved?: readonly UnresolvedMention[] | null | undefined;
   /**
    * Returns a note in Markdown that replaces a mention in `unresolved`. If the mention is a link's destination, the note replaces
-   * the whole link. With `null` or `undefined`, the mention stays unchanged. A mention in an attribute or a definition, or in a
-   * link around a cited image, always stays unchanged.
+   * the whole link. If `onMissing` returns `null` or `undefined`, the mention stays unchanged. These mentions always stay
+   * unchanged: those in an attribute, in a definition or in a link around a cited image, those for which
+   * {@link replaceFileLinks} could write no link, and folders in prose.
    */
   onMissing?: ((mention: UnresolvedMention) => string | null | undefined) | undefined;
 }
@@ -47,9 +48,9 @@ export interface ReplaceOptions {
  * @param text the text of an `output_text` part.
  * @param annotations all annotations of the part. Annotations without a range, or with a range outside of the text, are ignored,
  * and so are citations that overlap.
- * @param toUrl returns the URL for a citation. It is called once per citation, in the text's order. If it returns a promise,
- * `replaceFileLinks` returns a promise too. Without any citation, `toUrl` is not called, and the result is a string, not a
- * promise. `await` accepts both.
+ * @param toUrl returns the URL for a citation. It is called once for each link to write, in the text's order. If it returns a
+ * promise, `replaceFileLinks` returns a promise too. If there is no link to write, `toUrl` is not called, and the result is a
+ * string, not a promise. `await` accepts both.
  * @throws {TypeError} if an argument, or a value that `toUrl` or `onMissing` returns, is invalid. The message names the value,
  * what is expected and what was received.
  * @example
@@ -152,7 +153,7 @@ interface CitedPlace {
   place: LinkPlace;
 }
 
-/** Returns the file citations whose range is in the text and cuts no surrogate pair. */
+/** Returns the container file citations whose range is in the text and cuts no surrogate pair. */
 function citationsOf(text: string, annotations: readonly unknown[], indexUnit: IndexUnit): CitedRange[] {
   // Includes annotations of all types, because `url_citation` annotations also show the unit of the indices.
   const ranged = (annotations.filter(isRecord) as unknown as Annotation[]).filter(isRanged);
@@ -186,7 +187,7 @@ function isMentionOf(text: string, mention: UnresolvedMention): boolean {
   return spelled !== "" && text.slice(start, end) === spelled;
 }
 
-/** Returns the places that overlap no other place, in the text's order. If two citations overlap, neither gets a link. */
+/** Returns the links whose place overlaps no other place, in the text's order. If two places overlap, neither gets a link. */
 function withoutOverlaps(links: readonly CitedPlace[]): CitedPlace[] {
   const sorted = [...links].sort((a, b) => a.place.start - b.place.start);
   let reach = 0;

@@ -9,14 +9,14 @@ export type Mark =
   | { kind: "destination"; start: number; end: number }
   /** The opening bracket of a label. The label's text starts at `end`. */
   | { kind: "label"; start: number; end: number }
-  /** A path, or its beginning at the end of the text, with the markup before it. The path itself starts at `core`. */
+  /** A path, or the beginning of a path at the end of the text, with the markup before it. The path itself starts at `core`. */
   | { kind: "path"; start: number; core: number; end: number };
 
 /** Finds the marks for one set of roots. */
 export interface Marks {
   /**
-   * Returns the next mark. Starts to search at `from`, and skips the marks that start before `seen`. But marks of the kinds
-   * `destination` and `raw` are not held, so `seen` can be inside one of them: such a mark is returned if it ends after `seen`.
+   * Returns the next mark. Starts to search at `from`, and skips the marks that start before `seen`. A mark of the kind
+   * `destination` or `raw` is not held, so `seen` can be inside it. Such a mark is skipped only if it ends at or before `seen`.
    */
   next(text: string, from: number, seen: number): Mark | undefined;
   /** Returns whether a path starts at an offset; `undefined` if the text ends before that is certain. */
@@ -27,19 +27,19 @@ export interface Marks {
 const SLASH = String.raw`(?:\\{0,4}\/|\\{1,4}$|%(?:$|2(?:$|f))|&(?:$|#(?:$|4(?:$|7(?:$|;))|x(?:$|2(?:$|f(?:$|;))))))`;
 const COLON = "(?:$|:|%(?:$|3(?:$|a))|&(?:$|#(?:$|5(?:$|8(?:$|;)))))";
 const SANDBOX = String.raw`(?<![a-z\d_])s${lettersOf("andbox")}${COLON}`;
-/** Schemes that a path in prose can have. */
+/** The schemes, other than `sandbox:`, that a path in prose can have. */
 const FILE_SCHEME = String.raw`(?<![a-z\d_])(?:f${lettersOf("ile")}|h${lettersOf("ttp")}(?:$|s)?)${COLON}`;
 /**
- * The lead of a path is the markup right before it that a new link replaces or changes: backticks, `!`, `<` and backslashes. This
- * is one run of it. A lead has few runs, and a run is short, because a lead is held and read again with each delta until the path
- * begins.
+ * The lead of a path is the markup right before the path that a new link replaces or changes: backticks, `!`, `<` and
+ * backslashes. This pattern matches one run of a lead. The number of runs and their length are limited, because a lead is held
+ * and read again with each delta until the path begins.
  */
 const RUN_OF_LEAD = String.raw`(?:\x60{1,99}(?!\x60)\s{0,8}|[!<]{1,99}(?![!<])|\\{1,99}(?![\\/]))`;
 const LEAD_CHARACTERS = "`!<\\";
 const RUN = new RegExp(RUN_OF_LEAD, "uy");
 const MOST_RUNS = 4;
 const LEAD = String.raw`(?<![\x60!<\\])${RUN_OF_LEAD}{1,${MOST_RUNS}}`;
-/** A lead at the end of the text. It has one run more, as the backslashes of the last run may belong to the path: `\\/mnt`. */
+/** A lead at the end of the text. It can have one run more, because backslashes at its end may belong to the path: `\\/mnt`. */
 const OPEN_LEAD = String.raw`(?<![\x60!<\\])${RUN_OF_LEAD}{1,${MOST_RUNS + 1}}$`;
 const RAW = String.raw`<!--|<(?:script|style|textarea)\b[^<>]{0,200}>`;
 const DESTINATION = String.raw`\]\(\s{0,8}<?\s{0,8}|\]:[ \t]{0,8}<?|\b(?:href|src|poster)\s{0,8}=\s{0,8}\\?["']?\s{0,8}`;
@@ -52,7 +52,7 @@ function lettersOf(word: string): string {
 
 /**
  * Returns a pattern for a root, or for the beginning of a root at the end of the text. The number of slashes is limited, because
- * slashes are held. No path starts with more than three (see mentions.ts).
+ * slashes are held. No path starts with more than three slashes (see mentions.ts).
  */
 function patternOf(root: string): string {
   return root
@@ -74,13 +74,13 @@ export function marksOf(roots: readonly string[], withLabels: boolean): Marks {
 }
 
 /**
- * The characters with which a mark can start. Most text has few of them, and this pattern is much faster than the pattern of the
- * marks. It skips most of the inside of a run and of a row of slashes.
+ * Matches the characters with which a mark can start. Most text has few of them, and this pattern is much faster than the pattern
+ * of the marks. In a run of markup or in many slashes, it skips most characters after the first.
  */
 const FIRST =
   /\/(?!\/{3})|[%&\][]|(?<![`!<\\])[`!<\\]|!(?=\[)|<(?=!--|[st])|\\(?=\\{0,3}(?:\/|$))|s(?=a|rc|$)|f(?=i|$)|h(?=t|ref|$)|p(?=oster)/gi;
 
-/** Runs of markup without other text between them: where they end, and from where on a path's lead can start in them. */
+/** Runs of markup without other text between them. `end` is where they end. A path's lead can start only from `leadFrom` on. */
 interface Runs {
   end: number;
   leadFrom: number;

@@ -1,6 +1,6 @@
 /**
- * Reads the markup in the window of a mention: the piece of streamed text around it. The window is never inside a code block, a
- * comment or a script.
+ * Reads the markup in the window of a mention: the piece of streamed text around the mention. A mention in a code block, a
+ * comment or a script is never held, so it has no window.
  */
 import { LinkMarkup } from "../markup/link-markup.js";
 import type { Range } from "../ranges.js";
@@ -8,7 +8,7 @@ import type { Range } from "../ranges.js";
 const NONE: readonly Range[] = [];
 
 export class WindowMarkup extends LinkMarkup {
-  /** Always empty: indented text in a window is no code. It belongs to a list that starts before the window. */
+  /** Always empty. Indented text in a window is not code: it belongs to a list that starts before the window. */
   override get codeBlocks(): readonly Range[] {
     return NONE;
   }

@@ -3,7 +3,7 @@ import { badInput } from "../../errors.js";
 import type { ContainerFileCitation } from "../../types.js";
 import type { LinkPlace } from "../markup/link-places.js";
 
-/** A URL for a citation. With `null`, `undefined` or an empty string, the cited text stays unchanged. */
+/** The URL for a citation. If it is `null`, `undefined` or an empty string, the cited text stays unchanged. */
 export type LinkUrl = string | null | undefined;
 
 /** The text that replaces a place: a URL and what is written around it. */
@@ -75,10 +75,13 @@ function encoded(character: string): string {
 
 /** Control characters, incomplete surrogate pairs, line and paragraph separators, and bidi controls. */
 const UNSEEN = /[\p{Cc}\p{Cs}\p{Zl}\p{Zp}\p{Bidi_Control}]/gu;
-/** Characters with a meaning in Markdown or HTML. An underscore counts only where it can start or end emphasis. */
+/** Characters with a meaning in Markdown or HTML. An underscore has one only where it can start or end emphasis. */
 const MARKUP = /[[\]\\`*<>|"~$]|&(?=#?\w+;)|(?<![\p{L}\p{N}])_|_(?![\p{L}\p{N}])/gu;
 
-/** Returns a file's name as a link label. Entities, unlike backslashes, mean the same in Markdown, HTML and JSON strings. */
+/**
+ * Returns a file's name, or its id if the name is blank, as a link label. Characters are escaped as entities, because entities,
+ * unlike backslashes, mean the same in Markdown, HTML and JSON strings.
+ */
 function labelOf({ filename, file_id }: ContainerFileCitation): string {
   return (filename.trim() === "" ? file_id : filename)
     .replace(UNSEEN, "\ufffd")

@@ -7,7 +7,7 @@ const QUOTE = /(?:[ \t]{0,3}> ?){0,32}/y;
 const FENCE = /[ \t]{0,99}(?:(?:[-*+]|\d{1,9}[.)])[ \t]{1,9}){0,32}(`{3,}|~{3,})([^\n]*)/y;
 const INDENT = /[ \t]{0,99}/y;
 const LIST_ITEM = /[ \t]{0,99}(?:[-*+]|\d{1,9}[.)])[ \t]/y;
-/** A heading, its underline or a thematic break. An indented line after it is code, because that line continues no paragraph. */
+/** A line after which no paragraph continues: a heading, its underline or a thematic break. An indented line after it is code. */
 const ALONE =
   / {0,3}(?:#{1,6}[ \t]|(?:=+[ \t]?|-[- \t]*|_[ \t]{0,99}_[ \t]{0,99}_[_ \t]*|\*[ \t]{0,99}\*[ \t]{0,99}\*[* \t]*)\r?$)/my;
 
@@ -34,7 +34,7 @@ export class OpenBlocks {
     return this.#reader.isFenced;
   }
 
-  /** Returns whether the next line is in a code block. `line` is that line up to a character of its text. */
+  /** Returns whether the next line is in a code block. `line` is the beginning of that line and must not be blank. */
   isCode(line: string): boolean {
     return this.#reader.after(line).isCode;
   }
@@ -52,7 +52,7 @@ class BlockReader {
   #isAfterBlank = true;
   /** How many block quotes the previous line is in. */
   #depth = 0;
-  /** The column where the text of list items starts. The indent of code in a list item counts from it. 0 outside of lists. */
+  /** The column where the text of the list item starts, from which the indent of code in the item counts. 0 outside of lists. */
   #listIndent = 0;
 
   constructor(text: string) {
@@ -166,7 +166,7 @@ function isLetter(code: number): boolean {
   return lower >= 0x61 && lower <= 0x7a;
 }
 
-/** Returns whether a fence opens a block. Backticks with more backticks on their line are a code span. */
+/** Returns whether a match of {@link FENCE} opens a block. If backticks follow it on its line, it opens a code span instead. */
 function opensFence([, mark, rest]: RegExpExecArray): boolean {
   return !(mark!.startsWith("`") && rest!.includes("`"));
 }

@@ -11,7 +11,7 @@ export interface CodeSpan extends Range {
 /** A run of backticks, or the end of a paragraph, which no code span crosses. */
 const TICKS_OR_BREAK = /`+|\n(?=[ \t>]*(?:\r?\n|[-+*#|]|\d{1,9}[.)]))/g;
 
-/** A run of backticks that a later run of the same length in its paragraph would close. */
+/** A run of backticks without a closing run so far. A later run of the same length in the same paragraph would close it. */
 export interface OpenRun {
   start: number;
   length: number;
@@ -37,7 +37,7 @@ export function readSpans(text: string, blocks: readonly Range[]): { spans: Code
   return { spans, open: addSpans(text, runs, spans) };
 }
 
-/** Adds the code spans that runs of backticks form, and returns the other runs. The next run of the same length closes a run. */
+/** Adds the code spans of one paragraph, and returns its open runs. A run is closed by the next run of the same length. */
 function addSpans(text: string, runs: readonly Range[], spans: CodeSpan[]): OpenRun[] {
   const closers = new Map<number, number[]>();
   for (let at = runs.length - 1; at >= 0; at--) {
@@ -62,7 +62,7 @@ function addSpans(text: string, runs: readonly Range[], spans: CodeSpan[]): Open
   return open;
 }
 
-/** Returns the code span that contains `at`, if there is one. */
+/** Returns the code span that starts before `at` and ends after `at`, if there is one. */
 export function spanAround(spans: readonly CodeSpan[], at: number): CodeSpan | undefined {
   let low = 0;
   let high = spans.length;

@@ -6,7 +6,7 @@ import { LONGEST_LABEL, labelBefore, type Place, placeOf } from "./places.js";
 /** The labels of links that have a destination. */
 export interface Labels {
   all: Range[];
-  /** The labels of links that lead to a path or to the sandbox. */
+  /** The labels of links whose destination matches {@link IS_PATH}. */
   toPaths: Range[];
 }
 
@@ -14,12 +14,13 @@ interface Label extends Range {
   destination: string;
 }
 
-/** Returns whether the label from `start` to `end` is needed. */
+/** Returns whether the caller needs the label from `start` to `end`. */
 export type IsNeeded = (start: number, end: number) => boolean;
 
 /**
- * Returns the labels of Markdown and HTML links. The label of an HTML link includes the opening tag with its attributes. Labels
- * for which `isNeeded` returns false are left out: to find a link's destination takes ten times as long as to find its brackets.
+ * Returns the labels of Markdown and HTML links that have a destination. The label of an `<a>` element includes the opening tag.
+ * The label of any other element, such as `<img>`, is the tag itself. Labels for which `isNeeded` returns false are left out:
+ * finding a link's destination takes ten times as long as finding its brackets.
  */
 export function labelsWithDestination(text: string, isNeeded: IsNeeded): Labels {
   const labels = [...markdownLabels(text, isNeeded), ...htmlLabels(text, isNeeded)].filter(
@@ -32,7 +33,7 @@ export function labelsWithDestination(text: string, isNeeded: IsNeeded): Labels 
 }
 
 const LEADS_NOWHERE = /^#?$/;
-/** A file scheme, a drive, or a dot or slash without a scheme. `file`, `link` and `#top` are not paths. */
+/** A destination that is a path: it has a file scheme, a drive, or no scheme but a dot or a slash. Not `file` or `#top`. */
 const IS_PATH =
   /^(?:(?:sandbox|file|attachment)(?::|%3a)|[a-z]:[\\/]|(?![a-z][a-z\d+.-]{0,30}:|[#?]).{0,300}[./\\])/is;
 
@@ -60,7 +61,7 @@ function markdownLabels(text: string, isNeeded: IsNeeded): Label[] {
  * regular expression for each bracket would take 20 times as long.
  */
 function forEachPair(text: string, visit: (start: number, end: number) => void): void {
-  // Only the first `depth` elements are open brackets. Popping elements would free and allocate the array's memory repeatedly.
+  // Only the first `depth` elements are open brackets. Popping would free the array's memory and allocate it again and again.
   const open: number[] = [];
   let depth = 0;
   const last = text.lastIndexOf("]");
@@ -112,12 +113,12 @@ function htmlLabels(text: string, isNeeded: IsNeeded): Label[] {
   return labels;
 }
 
-/** An offset inside an opening `<a …`. */
+/** Matches at an offset inside an opening `<a …`. */
 const IN_ANCHOR = /(?<=<a\b[^<>]{0,300})/iy;
-/** The text from an offset inside `<a …` up to the next `</a`. */
+/** The text from an offset inside `<a …` to the next `</a`, if no other `<a` is in between. */
 const LINKED = /(?:(?!<a\b).){0,1000}?<\\?\/a\b/isy;
 
-/** Returns the labels of the links whose destinations start at `starts`. References to a definition are included. */
+/** Returns the labels of the links whose destinations start at `starts`. For a definition, includes all references to it. */
 export function labelsOf(text: string, starts: readonly number[]): Range[] {
   const labels: Range[] = [];
   const definitions = new Set<string>();
@@ -131,7 +132,7 @@ export function labelsOf(text: string, starts: readonly number[]): Range[] {
   return merge(labels);
 }
 
-/** Returns the label of the link whose destination starts at `start`. For an HTML link, the label goes up to the closing tag. */
+/** Returns the label of the link whose destination starts at `start`. For `<a>`, the text from `start` to `</a` is the label. */
 function labelOf(text: string, start: number, kind: Place["kind"]): Range | undefined {
   if (kind === "destination") return labelBefore(text, text.lastIndexOf("](", start));
   if (kind === "definition") return labelBefore(text, text.lastIndexOf("]:", start));
@@ -140,7 +141,7 @@ function labelOf(text: string, start: number, kind: Place["kind"]): Range | unde
   return end > start ? { start, end } : undefined;
 }
 
-/** Returns the references `[label][id]`, `[id][]` and `[id]` to the given definitions. */
+/** Returns the ranges of the references `[label][id]`, `[id][]` and `[id]` to the definitions with the given ids. */
 function referencesTo(text: string, definitions: ReadonlySet<string>): Range[] {
   const references: Range[] = [];
   for (const { 0: whole, 1: label, 2: id, index } of text.matchAll(/\[([^[\]]*)\](?:\[([^[\]]*)\])?/g)) {

@@ -1,6 +1,7 @@
 /**
- * Decides where and in which form a cited range gets a link: a new link in prose, only the URL in the destination of an existing
- * link or in an HTML attribute, nothing in a label. Like `places.ts`, it looks at the text around an offset and builds no tree.
+ * Decides which text the link for a cited range replaces, and in which form the link is written. A path in prose becomes a new
+ * link. The destination of an existing link, or an HTML attribute, becomes only the URL. Like `places.ts`, this file looks at the
+ * text around an offset and builds no tree.
  */
 import type { UnresolvedMention } from "../../types.js";
 import { QUERY } from "../boundaries.js";
@@ -45,7 +46,7 @@ export class LinkPlaces {
   readonly #markup: LinkMarkup;
   readonly #definitions: Definitions;
 
-  /** `isJson` must be passed if `markup` is of only a piece of the text. */
+  /** If `markup` is of only a piece of the text, `isJson` must be passed. */
   constructor(markup: LinkMarkup, isJson = isJsonText(markup.text)) {
     this.#text = markup.text;
     this.#markup = markup;
@@ -53,7 +54,7 @@ export class LinkPlaces {
     this.#definitions = definitionsOf(markup.text);
   }
 
-  /** Returns the place for the link of a cited range, or `undefined` if no link can be there. */
+  /** Returns the place for the link of a cited range, or `undefined` if no link can be written for this range. */
   placeFor(cited: Range): LinkPlace | undefined {
     const range = meantRange(this.#text, cited);
     if (isInside(this.#markup.rawHtml, range.start)) return undefined;
@@ -88,7 +89,8 @@ export class LinkPlaces {
 
   /**
    * Returns the place for a note about a mention. If the mention is a link's destination, the note replaces the whole link. A
-   * mention of a folder gets a note only there: the folder in "Saved in /mnt/data: a.csv" is not a broken link.
+   * mention of a folder gets a note only as a link's destination: the folder in "Saved in /mnt/data: a.csv" is no broken link. A
+   * mention in an attribute or a definition gets no note.
    */
   placeForNote(mention: Range & Pick<UnresolvedMention, "reason">): LinkPlace | undefined {
     const place = this.placeFor(mention);
@@ -129,10 +131,14 @@ export class LinkPlaces {
   }
 
   /**
-   * Prevents the character before a new link from changing the link. `!` would make the link an image, a backslash would make the
-   * link's first bracket plain text, and after `]` the link's label could become the id of a reference link. `!` and a backslash
-   * become an entity, because an entity, unlike a second backslash, means the same in Markdown and in JSON strings. After `]`, an
-   * invisible character is written.
+   * Prevents the character before a new link from changing the link:
+   *
+   * - `!` would make the link an image. It becomes an entity.
+   * - A backslash would make the link's first bracket plain text. If it escapes the place's first character, the link replaces
+   *   it too. Otherwise it becomes an entity.
+   * - After `]`, the link's label could become the id of a reference link. An invisible character is written between the two.
+   *
+   * An entity, unlike a second backslash, means the same in Markdown and in JSON strings.
    */
   #keepApart(place: LinkPlace): void {
     const text = this.#text;
@@ -172,14 +178,14 @@ export class LinkPlaces {
   }
 }
 
-/** Characters that a backslash escapes in Markdown. Before any other character, it is a literal backslash. */
+/** Characters that a backslash escapes in Markdown. A backslash before any other character is a literal backslash. */
 const PUNCTUATION = /[!-/:-@[-`{-~]/;
 /** An invisible character at which no line breaks. */
 const WORD_JOINER = "&#8288;";
 
 /**
- * Returns the place for a URL that is an attribute's value in an open tag. Returns `undefined` if the URL is elsewhere in the
- * tag. `tag` is the text of the tag up to `start`.
+ * Returns the place for a link in an open tag, from `start` to `end`, if the range is an attribute's value. Otherwise, returns
+ * `undefined`. `tag` is the text of the tag up to `start`.
  */
 function placeInTag(tag: string, start: number, end: number): LinkPlace | undefined {
   const value = /=\s*(\\?["'])?$/.exec(tag);
@@ -203,7 +209,7 @@ function isJsonText(text: string): boolean {
   }
 }
 
-/** The definitions by lower-case label. If a destination leads nowhere, the value is its place, otherwise `undefined`. */
+/** The definitions by lower-case id. The value is the place of the destination if it leads nowhere, otherwise `undefined`. */
 type Definitions = ReadonlyMap<string, LinkPlace | undefined>;
 
 const DEFINITION =
@@ -222,8 +228,8 @@ function definitionsOf(text: string): Definitions {
 }
 
 /**
- * Returns the label that contains a range, if there is one: a label cannot contain a new link, because links cannot be nested.
- * The name of a definition counts as a label too: references to the definition contain the same name, so it must not change.
+ * Returns the label that contains a range, if there is one. A range in a label gets no new link, because links cannot be nested.
+ * The id of a definition counts as a label too: it must not change, because references to the definition contain the same id.
  */
 function labelAround(text: string, { start, end }: Range, definitions: Definitions): Range | undefined {
   const close = closingBracket(text, end) ?? -1;
@@ -237,7 +243,7 @@ function idOf(text: string, { start, end }: Range): string {
   return text.slice(start, end).toLowerCase();
 }
 
-/** Returns the place of a label's destination if it leads nowhere, as in `[plan.docx](#)`, `[plan.docx]()` or a definition. */
+/** Returns the place of a label's destination, if it leads nowhere: in `[plan.docx](#)`, `[plan.docx]()` or a definition. */
 function destinationToFill(text: string, label: Range, definitions: Definitions): LinkPlace | undefined {
   const close = label.end;
   const after = text.slice(close, close + LONGEST_LABEL);
@@ -254,7 +260,7 @@ function destinationToFill(text: string, label: Range, definitions: Definitions)
 /** An `<a …>` that no `</a>` follows, and the text after it up to the end. */
 const OPEN_ANCHOR = /<a (?:(?!<\\?\/?a\b).)*$/is;
 
-/** Returns the place of an HTML link's `href` if it leads nowhere: `<a href="#">`, `<a href="">`. `anchor` ends at `at`. */
+/** Returns the place of an `href` that leads nowhere, as in `<a href="#">`. `anchor` is the text from the `<a` to `at`. */
 function hrefToFill(anchor: string, at: number): LinkPlace | undefined {
   const nowhere = /^[^>]*?\shref=(\\?["'])#?(?=\1)/i.exec(anchor)?.[0];
   if (!nowhere) return undefined;
@@ -263,8 +269,8 @@ function hrefToFill(anchor: string, at: number): LinkPlace | undefined {
 }
 
 /**
- * Matches an offset in the title of a link or a definition by the text before it: the destination and the start of the title. The
- * lookbehind reads backwards from the offset. A forward search would have to start at each bracket before the offset.
+ * Matches at an offset in the title of a link or a definition if the destination and the start of the title are before the
+ * offset. The lookbehind reads backwards from the offset. A forward search would have to start at each bracket before the offset.
  */
 const TITLE =
   /(?<=(?:\]\(|(?:^|\n)[ \t>]{0,16}\[[^[\]\n]{1,200}\]:)\s{0,99}(?:<[^<>\n]{0,500}>|[^\s()<>]{1,500})\s{1,99}\\?["'(][^"()\n]{0,500})/y;

@@ -22,7 +22,7 @@ export class Markup {
     return isInside(this.codeBlocks, at);
   }
 
-  /** Returns the labels of the links whose destinations start at `starts`. */
+  /** Returns the labels of the links whose destinations start at `starts`. For a definition, includes all references to it. */
   labelsOf(starts: readonly number[]): readonly Range[] {
     return labelsOf(this.text, starts);
   }

@@ -14,7 +14,7 @@ export interface Place {
   closer: string;
 }
 
-/** Tags that count as HTML. Any other word in `<>` is a placeholder. Inside a name, `<i>` is a placeholder too. */
+/** Tags that count as HTML. Any other word in `<>` is a placeholder. Inside a name, a letter in `<>` (`<i>`) is one too. */
 export const HTML_TAGS = String.raw`(?:br|p|hr|b|i|li|ul|ol|td|th|tr|div|span|sup|code)\b`;
 
 const DEFINITION = String.raw`(?:^|\n|\\n)[ \t>]{0,16}\[[^\]\n]{1,200}\]:`;
@@ -25,7 +25,7 @@ const LINK = new RegExp(
   "iy",
 );
 
-/** Returns the kind of text around a mention that starts at `at`. `<…>` is a link only if the mention has a scheme. */
+/** Returns the kind of text around a mention that starts at `at`. `<…>` in prose is a link only if the mention has a scheme. */
 export function placeOf(text: string, at: number, hasScheme: boolean): Place {
   const link = matchAt(LINK, text, at);
   if (!link) {
@@ -38,7 +38,7 @@ export function placeOf(text: string, at: number, hasScheme: boolean): Place {
   return { kind: "destination", closer: angle === "<" ? ">" : ")" };
 }
 
-/** Returns whether the mention that starts at `start` is in a link's destination. */
+/** Returns whether the mention that starts at `start` is a link of any kind: see {@link Place.kind}. */
 export function isLinkAt(text: string, start: number): boolean {
   return placeOf(text, start, /[a-z]/i.test(text[start]!)).kind !== "text";
 }
@@ -48,7 +48,10 @@ const INSIDE = new RegExp(
   "iy",
 );
 
-/** Returns whether `at` is inside a link's destination but not at its start. Text at `at` is only part of the destination. */
+/**
+ * Returns whether `at` is inside a link's destination. Callers use it after {@link placeOf} returned `"text"` for `at`: then no
+ * destination starts at `at`, and the text at `at` is only part of a destination.
+ */
 export function isInDestination(text: string, at: number): boolean {
   return testAt(INSIDE, text, at);
 }
@@ -58,7 +61,10 @@ export const CLOSED_DESTINATION =
   /\s{0,8}(?:(?:\\?"[^\n]{0,300}?"|'[^\n]{0,300}?'|\([^()\n]{0,300}\)|[“‘][^\n]{0,300}?[”’]|=[\dx%]{1,12})\s{0,8})?\)/y;
 const CLOSED_DEFINITION = /[ \t]{0,8}(?:\r?\n|$|\\[nr"]|["'(])/y;
 
-/** Returns whether the white space at `at` ends a link's destination. Only a title and the closer may follow it. */
+/**
+ * Returns whether the white space at `at` ends a link's destination. It always does in an attribute without quotes. In any other
+ * link, the link's closer must follow. A title or an image size may be in between, except in angle brackets and attributes.
+ */
 export function closesAfterSpace(text: string, at: number, { kind, closer }: Place): boolean {
   if (kind === "attribute" && closer === "") return true;
   if (closer === ">" || kind === "attribute")
@@ -103,8 +109,8 @@ export function isEscaped(text: string, at: number): boolean {
 const BRACKET_OR_BREAK = /[[\]]|\n[ \t\r]{0,7}\n/g;
 
 /**
- * Returns where the bracket that is open at `at` closes. Returns -1 if the paragraph ends first, or no closing bracket is within
- * {@link LONGEST_LABEL}. Returns `undefined` if the text ends before either is certain.
+ * Returns where the bracket that is open at `at` closes. Returns -1 if the paragraph ends before that, or no closing bracket is
+ * within {@link LONGEST_LABEL}. Returns `undefined` if the text ends before one of the two is certain.
  */
 export function closingBracket(text: string, at: number): number | undefined {
   const near = text.slice(at, at + LONGEST_LABEL);

@@ -85,7 +85,7 @@ export function checkUnit(citation: FoundCitation | undefined): Finding {
   );
 }
 
-/** Returns the ranges that the library gives to mentions of a file. */
+/** Returns the ranges of the citations that the library would make for a file in a text. */
 function expectedRanges(text: string, file: ContainerFile): Expected[] {
   const { citations } = resolveFileCitations(text, [file], { indexUnit: "utf-16" });
   return citations.map(({ start, end }: RecoveredCitation) => {
@@ -94,7 +94,7 @@ function expectedRanges(text: string, file: ContainerFile): Expected[] {
   });
 }
 
-/** Builds the list entry that the file would have. Used if the container's list cannot be read. */
+/** Builds a list entry for the file from its ids. The resolver needs an entry, even if the container's list was not read. */
 function fileOf(id: string, containerId: string): ContainerFile {
   return { id, container_id: containerId, path: PATH, source: "assistant", created_at: 0 };
 }

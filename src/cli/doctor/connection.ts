@@ -5,8 +5,9 @@ import { codeOf } from "./recorder.js";
 
 type Fetch = typeof globalThis.fetch;
 
-/** How long an answer may take: to a POST request, which may run code, and to a GET request. */
+/** How long the answer to a POST request may take. The request may run code. */
 const LONGEST_RUN_MS = 300_000;
+/** How long the answer to a GET request may take. */
 const LONGEST_WAIT_MS = 30_000;
 const LONGEST_MESSAGE = 300;
 
@@ -65,7 +66,7 @@ export class Caller {
     return this.#send(path, {}, LONGEST_WAIT_MS);
   }
 
-  /** Sends a POST request. `fetch` replaces the caller's own. */
+  /** Sends a POST request with `fetch`, or with the caller's own `fetch` if none is given. */
   post(path: string, body: object, fetch?: Fetch): Promise<Answer | NoAnswer> {
     return this.#send(path, postOf(body), LONGEST_RUN_MS, fetch);
   }

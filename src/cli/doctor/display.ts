@@ -8,14 +8,13 @@ const COLORS = { ok: "green", warning: "yellow", failed: "red", skipped: "dim" }
 const NAME_WIDTH = 18;
 const SEEN_INDENT = 2 + NAME_WIDTH;
 const ADVICE_INDENT = 4;
-/**
- * The number of columns: if the terminal reports none, the greatest number that reads well, and the smallest number that is used.
- */
+/** The number of columns if the terminal reports none. */
 const DEFAULT_COLUMNS = 80;
+/** Lines with more columns are hard to read. */
 const MOST_COLUMNS = 100;
 const FEWEST_COLUMNS = 50;
 
-/** Returns the lines of a check: the mark, the name and what was seen, and below it what to do. */
+/** Returns the lines of a check: the mark, the name and what was seen, and below them the advice. */
 export function linesOf({ name, mark, seen, advice }: Check, stream: NodeJS.WriteStream): string {
   const colors = colorsFor(stream);
   const color = colors[COLORS[mark]];
@@ -40,7 +39,7 @@ export function summaryOf(checks: readonly Check[]): string {
   return isWhole(checks) ? "Everything works." : "No problem was found, but not everything was checked.";
 }
 
-/** Returns whether the run reached the check of streaming, which sends the last request. */
+/** Returns whether the run made the check `streaming`, which sends the last request. */
 export function isWhole(checks: readonly Check[]): boolean {
   return checks.some(({ name, mark }) => name === "streaming" && mark !== "skipped");
 }

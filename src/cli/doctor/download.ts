@@ -7,7 +7,7 @@ import { BYTES, FILENAME } from "./task.js";
 
 type Fetch = typeof globalThis.fetch;
 
-/** Downloads the file as `saveFiles` does, and compares its bytes. */
+/** Downloads the file with `saveFiles`, and compares its bytes with those that Python should have written. */
 export async function checkDownload(
   connection: Connection,
   { fetch, signal }: { fetch: Fetch; signal: AbortSignal },

@@ -8,7 +8,7 @@ import { type Finding, failed, ok, skipped } from "./check.js";
 export interface Versions {
   node: string;
   package: string;
-  /** `undefined` if no `openai` is installed for the current folder or beside this package. */
+  /** `undefined` if `openai` is installed neither for the current folder nor beside this package. */
   openai: string | undefined;
 }
 
@@ -18,7 +18,7 @@ export interface Supported {
   openai: string;
 }
 
-/** Returns the installed versions. The current folder's `openai` is the one that the user's own code imports. */
+/** Returns the installed versions. Prefers the current folder's `openai`, because the user's own code imports that one. */
 export function installedVersions(ownVersion: string): Versions {
   return {
     node: process.versions.node,
@@ -71,7 +71,7 @@ export function checkWebhookSecret(secret: string | undefined): Finding {
   if (!secret?.trim()) return skipped("OPENAI_WEBHOOK_SECRET is not set");
   const advice =
     "Copy the signing secret again from the webhook's page. It begins with whsec_. Set it without quotes.";
-  const trimmed = secret.trim(); // as the SDK does
+  const trimmed = secret.trim(); // the SDK trims the secret too
   if (!trimmed.startsWith(PREFIX)) return failed("OPENAI_WEBHOOK_SECRET does not begin with whsec_", advice);
   const base64 = trimmed.slice(PREFIX.length);
   if (!/^[A-Za-z\d+/]+={0,2}$/.test(base64)) {

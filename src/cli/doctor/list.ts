@@ -11,7 +11,7 @@ import { FILENAME, PATH } from "./task.js";
 
 type Fetch = typeof globalThis.fetch;
 
-/** The pauses before the list is requested again. A list can lag behind the container, so it may not show a new file at once. */
+/** The pauses before the list is requested again. A list can lag behind the container, so it may lack a new file. */
 const PAUSES_MS = [250, 500];
 const LONGEST_LIST_MS = 20_000;
 
@@ -45,7 +45,7 @@ export async function checkList(caller: Caller, fetch: Fetch, containerId: strin
   return { finding: missing(files.length), file: undefined, lack: "no file" };
 }
 
-/** Lists the files. Requests the list again while it lacks the file. */
+/** Lists the files. If the list lacks the file, requests the list again after each of the pauses. */
 async function filesOf(caller: Caller, fetch: Fetch, containerId: string): Promise<ContainerFile[]> {
   const headers = Object.fromEntries(caller.headers);
   const list = inPages(
@@ -107,8 +107,8 @@ async function explain(caller: Caller, containerId: string, error: Error): Promi
 }
 
 /**
- * Returns whether the server has `GET /containers`, judging by its answer. If the key may not read the list of containers, the
- * status is 401 or 403.
+ * Returns whether the server has `GET /containers`, judging by its answer. The statuses 401 and 403 count too: the server has the
+ * route, but the key may not read the list.
  */
 function hasRoutes(answer: Answer | NoAnswer): boolean {
   return isAnswer(answer) && [200, 401, 403].includes(answer.status) && answer.type !== "text/html";

@@ -7,7 +7,7 @@ export interface Exchange {
   method: string;
   url: string;
   requestHeaders: Headers;
-  /** `undefined` for a request without a body. */
+  /** The body, if it is a string; otherwise `undefined`. */
   requestBody: string | undefined;
   /** When the request was sent, in milliseconds since the recorder was made. */
   sentMs: number;

@@ -90,8 +90,8 @@ export class Redaction {
   #replacements: readonly [string, string][] | undefined;
 
   /**
-   * @param model the model that got the requests. Its name is kept if it is one of OpenAI's. The user may have chosen any other
-   * name.
+   * @param model the model that got the requests. Its name is kept if it is one of OpenAI's. Any other name is removed, because
+   * the user may have chosen it.
    * @param secrets texts that must not be in the recording, such as the key.
    */
   constructor(baseURL: string, model: string, secrets: readonly (string | undefined)[]) {
@@ -179,8 +179,8 @@ export class Redaction {
   }
 
   /**
-   * Returns whether a model's name is one of OpenAI's. On other servers, only known patterns count, because users may choose
-   * names there. The name of a fine-tuned model never counts. It has a colon.
+   * Returns whether a model's name is one of OpenAI's. At OpenAI's own server, every name without special characters counts. On
+   * other servers, users may choose names, so only known patterns count. A fine-tuned model's name has a colon and never counts.
    */
   #isOpenAIModel(name: string): boolean {
     return OPENAI_MODEL.test(name) || (OPENAI_HOST.test(this.#base.hostname) && /^[\w.-]+$/.test(name));
@@ -295,7 +295,7 @@ function decoded(segment: string): string {
   }
 }
 
-/** Returns a URL of OpenAI's without its query. Returns the URL of a host that does not exist for any other URL. */
+/** Returns a URL below openai.com without its query. For any other URL, returns the URL of a host that does not exist. */
 function withoutHost(url: string): string {
   const { hostname, origin, pathname } = URL.canParse(url) ? new URL(url) : new URL(`https://${OTHER_HOST}`);
   return /(?:^|\.)openai\.com$/.test(hostname) ? origin + pathname : `https://${OTHER_HOST}`;

@@ -10,7 +10,7 @@ import { FILENAME, fileRequest } from "./task.js";
 
 type Fetch = typeof globalThis.fetch;
 
-/** A citation of the file that Python wrote, as it is in a repaired response. */
+/** A citation of the file that Python wrote, from a repaired response. */
 export interface FoundCitation {
   annotation: ContainerFileCitation;
   origin: "api" | "recovered";
@@ -31,7 +31,7 @@ export interface CodeRun {
   response: RunResponse | undefined;
 }
 
-/** Sends the request with Code Interpreter through the library, and checks the response. */
+/** Sends a request that runs Python through the library, and checks the response. */
 export async function checkCodeInterpreter(caller: Caller, fetch: Fetch, model: string): Promise<CodeRun> {
   const no = (finding: Finding): CodeRun => ({ finding, response: undefined });
   let report: Report | undefined;
@@ -59,7 +59,7 @@ export function readResponse(response: unknown, report: Report | undefined): Run
   );
   if (!call || !report) return undefined;
   const own = report.citations.filter(({ annotation }) => annotation.filename === FILENAME);
-  // A citation from 0 to 0 stands for no place in the text.
+  // A citation from 0 to 0 stands for no place in the text, so it is used only if there is no other.
   const found = own.find(({ annotation }) => annotation.end_index > 0) ?? own[0];
   const text = found && textAt(output, found);
   return {

@@ -17,7 +17,7 @@ const DELTA = "response.output_text.delta";
 const TEXT_DONE = "response.output_text.done";
 const FINAL = /^response\.(?:completed|incomplete|failed)$/;
 
-/** Sends the request with Code Interpreter once more, streamed and through the library. */
+/** Sends the request that runs Python once more, streamed and through the library, and checks the events. */
 export async function checkStreaming(caller: Caller, recorder: Recorder, model: string): Promise<Finding> {
   let report: Report | undefined;
   const fetch = createFileCitationsFetch({ fetch: recorder.fetch, onReport: (made) => (report = made) });
@@ -86,7 +86,7 @@ function isInTime(events: readonly Event[]): boolean {
   return at >= 0 && at < end;
 }
 
-/** Returns the finding. Its message says when in the stream the list was requested, or that no list was needed. */
+/** Returns a finding that also says when in the stream the list was requested, or that no list was needed. */
 function withList(seen: string, origin: "api" | "recovered", exchanges: readonly Exchange[]): Finding {
   const [stream, ...others] = exchanges;
   const list = others.find(({ method, url }) => method === "GET" && url.includes("/containers/"));

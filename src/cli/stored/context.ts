@@ -7,7 +7,7 @@ import { readGivenFiles } from "./given-files.js";
 /** The time limit for lists. It is longer than the library's default, because no user waits for a single response here. */
 const LIST_TIMEOUT_MS = 60_000;
 
-/** The error of each response that needs a list, if there are no lists. Shared, because each new error would capture a stack. */
+/** The error for responses that need a list, if there are no lists. Shared, because each new error would capture a stack. */
 export const NO_LISTS = new Error("there are no file lists");
 
 export interface StoredContext {
@@ -23,7 +23,7 @@ export interface StoredContext {
  * @throws WrongUse if the file holds no lists, or if the settings of the API are wrong.
  */
 export async function contextFor(files: string | undefined): Promise<StoredContext> {
-  // The lists in a file do not change, so a retry is of no use.
+  // The lists in a file do not change, so a retry would get the same list.
   if (files !== undefined)
     return { context: contextOf(await readGivenFiles(files), { retries: 0 }), lists: "file" };
   const api = apiOf(process.env);

@@ -1,6 +1,6 @@
 /**
- * Repairs the events in one input's records, one event in each. The input can have the events of several responses, one after the
- * other or interleaved.
+ * Repairs the records of one input that hold one event each. The events can belong to several responses, one after the other or
+ * interleaved.
  */
 import { editJson } from "../../http/json-edit.js";
 import { andThen } from "../../responses/repair.js";
@@ -74,13 +74,13 @@ export class EventRecords {
     return this.#inTurn(() => this.#release([...this.#pending.keys()]));
   }
 
-  /** Whether more events of a response may follow: a response's final event has not come, or events wait to be repaired. */
+  /** True if more events of a response may follow: its final event has not come, or an event is still being repaired. */
   get mayBeInside(): boolean {
     return this.#inside.size > 0 || this.#before !== undefined;
   }
 
   /**
-   * If responses were cut off, returns their reports, and the citations to write after all events. Call it at the input's end.
+   * If responses were cut off, returns their reports, and the citations to write after all events. Call this at the input's end.
    */
   async end(): Promise<Repaired | undefined> {
     await this.#before;

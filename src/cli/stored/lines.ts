@@ -6,7 +6,7 @@ export class LineSplitter {
   /** The start of a line whose end is in a later chunk. */
   #held: Buffer[] = [];
   #heldLength = 0;
-  /** Whether the start of the line was already output, because the line is too long to hold. */
+  /** True if the start of the line was already output, because the line is too long to hold. */
   #isTooLong = false;
   #number: number;
 
@@ -28,7 +28,7 @@ export class LineSplitter {
     return pieces;
   }
 
-  /** Returns the last line, if no newline ends it. Call it once, after the last chunk. */
+  /** Returns the last line, if no newline ends it. Call this once, after the last chunk. */
   end(): Piece[] {
     return this.#heldLength > 0 ? [this.#line(Buffer.alloc(0))] : [];
   }

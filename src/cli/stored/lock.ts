@@ -1,6 +1,6 @@
 /**
- * Locks an output, so that only one process writes it at a time. The lock is a file beside the output. It names the process that
- * holds it.
+ * Locks an output, so that only one process writes it at a time. The lock is a file beside the output. The file names the process
+ * that holds the lock.
  */
 import { randomUUID } from "node:crypto";
 import { constants as FS, readFileSync, readlinkSync, unlinkSync } from "node:fs";
@@ -100,7 +100,7 @@ async function create(lock: string, text: string): Promise<boolean> {
     await file.datasync();
     await link(draft, lock).catch((error: NodeJS.ErrnoException) => {
       if (error.code === "EEXIST") throw error;
-      return copyFile(draft, lock, FS.COPYFILE_EXCL); // some file systems have no links
+      return copyFile(draft, lock, FS.COPYFILE_EXCL); // some file systems have no hard links
     });
     return true;
   } catch (error) {
@@ -112,7 +112,7 @@ async function create(lock: string, text: string): Promise<boolean> {
   }
 }
 
-/** @throws WrongUse unless the lock's holder is known to be dead. */
+/** @throws WrongUse if the lock's holder still runs, or may still run. */
 async function checkDead(output: string, lock: string, text: string): Promise<void> {
   const holder = holderIn(text);
   if (!holder) {
@@ -195,8 +195,8 @@ function releaseAll(): void {
 }
 
 /**
- * Removes a lock if this process still holds it. It may not: the user may have removed the lock, and another run may have taken
- * it since.
+ * Removes a lock if this process still holds it. The user may have removed the lock meanwhile, and another run may have taken it
+ * since.
  */
 function release(lock: string): void {
   ownLocks.delete(lock);

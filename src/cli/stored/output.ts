@@ -12,7 +12,7 @@ const FULL = 2 ** 20;
 export class Output {
   /** The length of the output in bytes, including the part that a resumed run keeps. */
   length: number;
-  /** Whether the output is empty or ends with a newline. */
+  /** True if the output is empty or ends with a newline. */
   endsLine = true;
   readonly #file: FileHandle | undefined;
   /** The path of the file, if the file did not exist before. */
@@ -61,8 +61,8 @@ export class Output {
   }
 
   /**
-   * Cuts the file off after its first `length` bytes. So what an interrupted run wrote after its last milestone, which may end
-   * within a line, is removed.
+   * Cuts the file off after its first `length` bytes. This removes what an interrupted run wrote after its last milestone, which
+   * may end within a line.
    */
   async begin(): Promise<void> {
     const file = this.#file;
@@ -107,7 +107,7 @@ export class Output {
     });
   }
 
-  /** Makes the written bytes survive a crash of the machine. Ignores errors, because outputs such as pipes cannot do that. */
+  /** Writes the file's bytes to the disk, so that they survive a crash of the machine. Ignores errors: pipes cannot do this. */
   async sync(): Promise<void> {
     await this.#file?.datasync().catch(() => {});
   }

@@ -34,7 +34,7 @@ export interface Repaired {
   customId?: unknown;
   /** Why the record is neither a response nor an event. Its bytes are written unchanged. */
   problem?: string;
-  /** Whether the record is inside a response's events, so that more of these events follow. */
+  /** True if the record is inside a response's events, so that more of these events follow. */
   isInsideStream?: boolean;
 }
 

@@ -49,7 +49,7 @@ export class ReadHash {
   }
 }
 
-/** Tell the user which changes of an input a resumed run accepts. */
+/** These sentences tell the user which changes of an input a resumed run accepts. */
 const ACCEPTED = "The part that was read must be the same; new bytes may follow it";
 const ACCEPTED_AT_END =
   "An input that was read to its end must be the same, as the output of the next input follows it";

@@ -20,7 +20,7 @@ export class RecordRepair {
     this.#events = new EventRecords({ ...context, settings: { ...context.settings, retries: 0 } });
   }
 
-  /** Repairs a record. Returns a promise only if the repair must wait: for a list, for the event before, or for later events. */
+  /** Repairs a record. Returns a promise only if the repair must wait: for a list, for an earlier event, or for later events. */
   take({ bytes, problem, shape }: Piece): Repaired | Promise<Repaired | Later<Repaired>> {
     if (problem !== undefined) return { bytes, reports: [], problem };
     if (!isUtf8(bytes)) return { bytes, reports: [], problem: "not UTF-8" };
@@ -44,14 +44,14 @@ export class RecordRepair {
   }
 
   /**
-   * Repairs the held records: the events that wait for later events. Call it if no later record can be read before the held ones
-   * are written.
+   * Repairs the held records: the events that wait for later events. Call this if the held records must be written before a later
+   * record can be read.
    */
   release(): void | Promise<void> {
     return this.#events.release();
   }
 
-  /** Repairs the held records, and returns what is left of responses that were cut off. Call it at the input's end. */
+  /** Repairs the held records. Returns reports and citations of responses that were cut off. Call this at the input's end. */
   end(): Promise<Repaired | undefined> {
     return this.#events.end();
   }

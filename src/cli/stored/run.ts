@@ -30,7 +30,7 @@ export interface Counts {
   others: number;
 }
 
-/** A point in a run at which everything before it is written, and nothing after it. */
+/** A point in a run. When it is saved, everything before this point is written. */
 export interface Milestone {
   /** The inputs that were read to their end. */
   done: ReadPart[];
@@ -58,7 +58,7 @@ export interface RunOptions {
   onReport?: (report: Report) => void;
   /** How many responses may wait for their lists at the same time. */
   concurrency: number;
-  /** Called for records that are not responses, once for all consecutive ones with the same problem. */
+  /** Called for records that are not responses: once for all consecutive records with the same problem. */
   onOthers: (others: Others) => void;
   /** Called often: after each chunk and after each wait. */
   onProgress: () => void;
@@ -87,10 +87,10 @@ export class Run {
   readonly #options: RunOptions;
   readonly #done: ReadPart[];
   #input: number;
-  /** The hash of the current input so far. Set only for runs with milestones. */
+  /** The hash of the part of the current input that was written. Set only for runs with milestones. */
   #hash: ReadHash | undefined;
   #position: Position | undefined;
-  /** A milestone that was reached but is not saved yet. */
+  /** A milestone that was reached and is not saved yet. */
   #milestone: Milestone | undefined;
   #others: Others | undefined;
 
@@ -103,7 +103,7 @@ export class Run {
     this.counts = { ...counts };
   }
 
-  /** Repairs the remaining inputs. `hash` is the hash of the part of the first of them that was already read. */
+  /** Repairs the remaining inputs. `hash` is the hash of what an interrupted run has read of the first one. */
   async of(inputs: readonly AsyncIterable<Buffer>[], hash = new ReadHash()): Promise<void> {
     if (this.#options.milestones) this.#hash = hash;
     for (const [index, input] of inputs.entries()) {
@@ -148,8 +148,8 @@ export class Run {
   }
 
   /**
-   * Repairs a recorded HTTP event stream in the same way as a live one, but requests no list again: a stored response is old, so
-   * its list does not change any more.
+   * Repairs a recorded HTTP event stream in the same way as a live one, but requests no list a second time: a stored response is
+   * old, so its list does not change any more.
    */
   async #events(chunks: AsyncGenerator<Buffer>): Promise<void> {
     const { context, out } = this.#options;
@@ -299,8 +299,8 @@ export class Run {
 }
 
 /**
- * Returns whether a record stays the same if bytes are added after it. A last line without a newline does not: it would continue
- * if the input grew.
+ * Returns whether a record stays the same if bytes are added after it. A last line without a newline does not stay the same: the
+ * added bytes would continue the line.
  */
 function isWhole({ bytes, shape, problem }: Piece): boolean {
   return problem === undefined && (shape !== "lines" || bytes.at(-1) === LF);

@@ -21,7 +21,7 @@ export class Sniffer {
   /** Parses the first line. If the line holds exactly one value, or is not valid JSON, the shape is `lines`, else `values`. */
   #probe: ValueSplitter | undefined;
 
-  /** `pass` receives a byte order mark and leading white space. These bytes do not show the shape, so they need not be held. */
+  /** `pass` receives a byte order mark and leading white space. These bytes do not show the shape, so they are not held. */
   constructor(pass: (bytes: Buffer) => void) {
     this.#pass = pass;
   }

@@ -18,7 +18,7 @@ export class Splitter {
     return this.#lines ? this.#lines.push(chunk) : this.#withBroken(this.#values!.push(chunk));
   }
 
-  /** Returns the last pieces. Call it once, after the last chunk. */
+  /** Returns the last pieces. Call this once, after the last chunk. */
   end(): Piece[] {
     const pieces = this.#lines ? [] : this.#withBroken(this.#values!.end());
     return [...pieces, ...(this.#lines?.end() ?? [])];

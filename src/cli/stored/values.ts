@@ -18,8 +18,8 @@ type Expected = "value" | "value or ]" | "key" | "key or }" | "colon" | "comma o
 /**
  * Cuts an input into JSON values that may span several lines, or into the elements of one array.
  *
- * It follows the JSON grammar and stops at the first byte that breaks it. If it continued, a value that was cut off would swallow
- * all values after it. It does not check the content of strings and scalars, because JSON.parse does that for each record.
+ * Follows the JSON grammar and stops at the first byte that breaks the grammar. Otherwise a value that was cut off would contain
+ * all values after it. Does not check the content of strings and scalars, because JSON.parse does that for each record.
  */
 export class ValueSplitter {
   /**
@@ -30,14 +30,14 @@ export class ValueSplitter {
   /** The start of a record whose end is in a later chunk. */
   #held: Buffer[] = [];
   #heldLength = 0;
-  /** Whether the start of the record was already output, because the record is too long to hold. */
+  /** True if the start of the record was already output, because the record is too long to hold. */
   #isTooLong = false;
   #isInRecord = false;
-  /** Whether the last chunk ended with a backslash inside a string. */
+  /** True if the last chunk ended with a backslash inside a string, which escapes the first byte of the next chunk. */
   #isEscaped = false;
   /** The kind of the token that is not complete yet. A key is a string too. */
   #token: "string" | "scalar" | undefined;
-  /** The tokens that may come next. If a token is not complete yet, the tokens that may come after it. */
+  /** The tokens that may come next. While a token is not complete, these are the tokens that may come after it. */
   #expected: Expected;
   /** For each open array or object, including the outer array: true if it is an object. */
   readonly #open: boolean[] = [];
@@ -90,7 +90,7 @@ export class ValueSplitter {
     return pieces;
   }
 
-  /** Returns the last pieces. Call it once, after the last chunk. */
+  /** Returns the last pieces. Call this once, after the last chunk. */
   end(): Piece[] {
     const pieces: Piece[] = [];
     if (this.#isInRecord && this.#token !== "scalar") this.broken = joined(this.#held);
@@ -99,7 +99,7 @@ export class ValueSplitter {
     return pieces;
   }
 
-  /** Sets `broken`, because the token at `at` is not allowed there. */
+  /** Sets `broken`, because the token at `at` is not allowed there. Returns the pieces before the broken part. */
   #break(chunk: Buffer, pieceStart: number, at: number, pieces: Piece[]): Piece[] {
     if (!this.#isInRecord) {
       this.#emit(chunk.subarray(pieceStart, at), pieces);
@@ -241,8 +241,8 @@ export class ValueSplitter {
   }
 
   /**
-   * Outputs the held bytes and `rest` as one piece, unless both are empty. The piece is a record, or the bytes between two
-   * records.
+   * Outputs the held bytes and `rest` as one piece. If both are empty, outputs nothing. The piece is a record, or the bytes
+   * between two records.
    */
   #emit(rest: Buffer, pieces: Piece[]): void {
     if (this.#heldLength + rest.length === 0) return;

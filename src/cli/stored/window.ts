@@ -10,8 +10,8 @@ interface Entry<Item, Result> {
 }
 
 /**
- * A result that depends on items that are added later. It does not count as waiting, because otherwise the window could be full
- * before these items are added.
+ * A result that depends on items that are added later. It does not count for the limit `concurrency`, because otherwise the
+ * window could be full before these items are added.
  */
 export interface Later<Result> {
   later: Promise<Result>;
@@ -36,12 +36,12 @@ export class Window<Item, Result extends object> {
     return this.#entries.length === 0;
   }
 
-  /** Whether the window is full. If it is, wait for `settled` and call `drain` before the next `add`. */
+  /** True if the window is full. Then wait for `settled` and call `drain` before the next `add`. */
   get isFull(): boolean {
     return this.#waiting >= this.#concurrency || this.#bytes >= MOST_BYTES;
   }
 
-  /** Whether all results that are still missing depend on items that were not added yet. */
+  /** True if all results that are still missing depend on items that were not added yet. */
   get isStuck(): boolean {
     return this.#waiting === 0 && !this.isEmpty;
   }
@@ -75,7 +75,7 @@ export class Window<Item, Result extends object> {
       });
   }
 
-  /** Resolves when the next pending result settles. After another call, the promises of earlier calls never resolve. */
+  /** Resolves when the next pending result settles. Only the promise of the latest call resolves. */
   settled(): Promise<void> {
     return new Promise((resolve) => {
       this.#wake = resolve;
