@@ -1,4 +1,7 @@
-/** The entry point `openai-file-citations/webhook`: verifies OpenAI's deliveries and passes on the repaired responses. */
+/**
+ * The entry point `openai-file-citations/webhook`: verifies OpenAI's deliveries and passes on the repaired responses. This file is
+ * long because a third of it documents the options.
+ */
 
 import { type OpenAIClient, withFileCitations } from "./client.js";
 import { withoutServerText } from "./containers/retries.js";
