@@ -164,6 +164,9 @@ describe("a path that can be read in two ways", () => {
 it.each([
   ["report.csv", "Report.csv"],
   ["Report.csv", "report.csv"],
+  ["über.csv", "Über.csv"],
+  ["Über.csv", "über.csv"],
+  ["über.csv".normalize("NFD"), "Über.csv".normalize("NFD")],
 ])("%s: a path in another case than one that the API cited is another file", (name, citedName) => {
   const files = [name, citedName].map((one) => file(`/mnt/data/${one}`, { id: one }));
   const text = `[a](/mnt/data/${name}) and [b](sandbox:/mnt/data/${citedName})`;

@@ -28,7 +28,7 @@ export class CitedFiles {
       addTo(this.#byName, fold(filename), fileId);
       const path = withoutScheme(decode(covered));
       addTo(this.#byPath, path, fileId);
-      if (!path.endsWith(filename)) addTo(this.#byLoosePath, fold(path), fileId);
+      if (!path.endsWith(filename.normalize("NFD"))) addTo(this.#byLoosePath, fold(path), fileId);
     }
   }
 

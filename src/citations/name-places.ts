@@ -3,7 +3,7 @@ import { canStart } from "./boundaries.js";
 import { extensionOf, type IndexedFile } from "./file-index.js";
 import { COPY_COMMANDS, LABEL } from "./other-systems.js";
 import type { Range } from "./ranges.js";
-import { endOfMatch, matchAt, testAt } from "./spelling.js";
+import { composed, decode, endOfMatch, matchAt, startOfSpelled, testAt } from "./spelling.js";
 
 /** The opening parenthesis of a function call: `console.log(x)`. Not that of a file's size: `report.csv(12 KB)`. */
 const CALL = /\((?!~?\d[\d.,]{0,12} ?(?:[kKMGT]?i?B|bytes)\b)/y;
@@ -120,8 +120,25 @@ export function isSplitByMarkup(text: string, start: number, { root, folder }: I
   if (markup === undefined) return false;
   const at = start - markup.length;
   if (!testAt(UNFINISHED_BEFORE, text, at)) return false;
-  const lead = text.slice(Math.max(0, at - 1000), at);
-  const isFolder = (path: string): boolean =>
-    path !== "" && lead.endsWith(path) && canStart(lead, lead.length - path.length);
+  const isFolder = (path: string): boolean => {
+    const folderStart = startOfSpelled(text, at, path.normalize("NFD"));
+    return folderStart !== undefined && folderStart < at && canStart(text, folderStart);
+  };
   return !isFolder(`${root}/${folder}`) && !isFolder(folder);
 }
+
+/** Two letters that are most likely in one word: `최종보고서`, `売上グラフ`. Not `はグラフ`, because a particle ends a word. */
+const IN_ONE_WORD =
+  /\p{Script=Hangul}{2}$|[\p{Script=Katakana}ー\p{Script=Han}]\p{Script=Katakana}$|\p{Script=Hiragana}{2}$/u;
+
+/**
+ * Returns whether a folder before a name is only the end of a longer folder, written in a script without spaces: `보고서/` in
+ * `최종보고서/a.png`. `start` is where the text spells `folder`.
+ */
+export function isEndOfWord(text: string, start: number, folder: string): boolean {
+  const before = decode(text.slice(Math.max(0, start - LONGEST_CHARACTER), start));
+  return IN_ONE_WORD.test(composed(before) + composed(folder).charAt(0));
+}
+
+/** The maximum length of an encoded character in UTF-16 units: a letter of Hangul, composed of three encoded ones. */
+const LONGEST_CHARACTER = 27;

@@ -11,10 +11,10 @@ import {
 import type { AcceptLookAlike, Files, Found } from "./found.js";
 import { isInDestination, type Place, placeOf } from "./markup/places.js";
 import { isUnseenFolder } from "./moved.js";
-import { isPartOfLongerText, isSplitByMarkup } from "./name-places.js";
+import { isEndOfWord, isPartOfLongerText, isSplitByMarkup } from "./name-places.js";
 import { type PathMentions, PathText } from "./paths.js";
 import { isInside, lastBefore, overlaps, type Range } from "./ranges.js";
-import { decode, isWordCharacter, matchAt, testAt } from "./spelling.js";
+import { decode, isWordCharacter, matchAt, startOfSpelled, testAt } from "./spelling.js";
 
 /** The scheme and the `./` before a name. Each may be missing. The citation of the name includes them. */
 const LEAD = /(?<=((?:(attachment|file):\/{0,3})?(?:\.\/)?))/iy;
@@ -109,7 +109,7 @@ function nameAt(
     const { start, place, fit } = name;
     const isLink = place.kind !== "text";
     if (!canStart(text, start)) return undefined;
-    if (!isLink && isPartOfOther(text, { start, end: spelled.end }, fit.files, paths)) return undefined;
+    if (!isLink && isPartOfOther(text, name, spelled.end, paths)) return undefined;
     const end = endOfCitation(text, name, spelled.end, fit.files[0]!.name);
     if (end === undefined) continue;
     if (!isMeant(name, text.slice(at, spelled.end), acceptLookAlike)) return undefined;
@@ -130,33 +130,37 @@ interface WrittenName {
 
 function writtenName(text: string, { start: at, end }: Range, named: readonly IndexedFile[]): WrittenName {
   // The former name of an upload counts only if no file has that name now.
-  const { files, folder } = inFolderBefore(text, at, withoutAliases(named));
-  const [, lead, scheme] = matchAt(LEAD, text, at - folder.length)!;
-  const start = at - folder.length - lead!.length;
+  const { files, folderStart } = inFolderBefore(text, at, withoutAliases(named));
+  const hasFolder = folderStart < at;
+  const [, lead, scheme] = matchAt(LEAD, text, folderStart)!;
+  const start = folderStart - lead!.length;
   const hasScheme = scheme !== undefined;
   const place = placeOf(text, start, hasScheme);
   const isLink = place.kind !== "text";
   // A link's destination is a path relative to the root. So if a file in the root has the name, the link means this file.
   const atRoot = isLink ? files.filter((indexed) => indexed.folder === "") : [];
   const candidates = atRoot.length > 0 ? atRoot : files;
-  const fit = fitOf(candidates, text.slice(at, end), ({ name }) => name, isLink)!;
-  return { start, hasScheme, hasFolder: folder !== "", place, fit };
+  const nameOf = ({ folder, name }: IndexedFile): string => (hasFolder ? folder + name : name);
+  const fit = fitOf(candidates, text.slice(folderStart, end), nameOf, isLink)!;
+  return { start, hasScheme, hasFolder, place, fit };
 }
 
 /** Returns whether a name outside of a link is part of something else: a URL, a pattern, a longer name or another path. */
 function isPartOfOther(
   text: string,
-  name: Range,
-  files: readonly IndexedFile[],
+  { start, hasFolder, fit }: WrittenName,
+  end: number,
   { found, missed, ignored }: PathMentions,
 ): boolean {
+  const [first] = fit.files;
   const isPathEnd = (at: number): boolean =>
     [found, missed, ignored].some((mentions) => lastBefore<Range>(mentions, at)?.end === at);
   return (
-    isInDestination(text, name.start) ||
-    isWildcard(text, name.start, name.end) ||
-    isSplitByMarkup(text, name.start, files[0]!) ||
-    isPartOfLongerText(text, name, isPathEnd)
+    isInDestination(text, start) ||
+    isWildcard(text, start, end) ||
+    isSplitByMarkup(text, start, first!) ||
+    (hasFolder && isEndOfWord(text, start, first!.folder)) ||
+    isPartOfLongerText(text, { start, end }, isPathEnd)
   );
 }
 
@@ -177,21 +181,22 @@ function isMeant(
 }
 
 /**
- * If the text before `at` is the folder of some of the files, such as `out/figures/`, returns the folder and the files in it.
- * Otherwise returns all files.
+ * If the text before `at` spells the folder of some of the files, such as `out/figures/`, returns where the folder starts and the
+ * files in it. Otherwise returns all files. If the text can be read in two ways, as `a%20b/` can, the files can be in two folders.
  */
 function inFolderBefore(
   text: string,
   at: number,
   files: readonly IndexedFile[],
-): { files: readonly IndexedFile[]; folder: string } {
-  let folder = "";
-  if (text[at - 1] === "/") {
-    for (const { folder: candidate } of files) {
-      if (candidate.length > folder.length && text.endsWith(candidate, at)) folder = candidate;
-    }
-  }
-  return { files: folder === "" ? files : files.filter((indexed) => indexed.folder === folder), folder };
+): { files: readonly IndexedFile[]; folderStart: number } {
+  if (text[at - 1] !== "/") return { files, folderStart: at };
+  const starts = files.map(({ folder }) => startOfSpelled(text, at, folder) ?? at);
+  const folderStart = starts.reduce((first, start) => Math.min(first, start), at);
+  const isWritten = folderStart < at;
+  return {
+    files: isWritten ? files.filter((_, index) => starts[index] === folderStart) : files,
+    folderStart,
+  };
 }
 
 const FILLED_IN = /(?<=[}>)\]]_{1,4})/y;

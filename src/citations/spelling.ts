@@ -17,6 +17,10 @@ export interface Reading {
 }
 
 const COMBINING = /\p{M}/u;
+/** No language writes sixteen marks on one character. Without a limit, a text that has only marks would take quadratic time. */
+const MOST_MARKS = 16;
+/** How many slashes are read as one when a text is read backwards. */
+const MOST_SLASHES = 16;
 
 /**
  * Reads the character at `at`. A run of slashes is read as one slash. A non-ASCII character is read with the combining marks
@@ -30,8 +34,7 @@ export function readLiteral(text: string, at: number): Reading {
     if (base === 0x2f) while (text[end] === "/") end++;
     return { meant: text[at]!, end }; // marks after an ASCII character are read separately
   }
-  // No language writes sixteen marks on one character. Without a limit, a text that has only marks would take quadratic time.
-  for (let marks = 0; marks < 16 && text.charCodeAt(end) >= 0x300; marks++) {
+  for (let marks = 0; marks < MOST_MARKS && text.charCodeAt(end) >= 0x300; marks++) {
     const next = text.codePointAt(end)!;
     if (!COMBINING.test(String.fromCodePoint(next))) break;
     end += next > 0xffff ? 2 : 1;
@@ -130,9 +133,72 @@ export function decode(text: string): string {
   return (meant + text.slice(from)).normalize("NFD").replace(/\/{2,}/g, "/");
 }
 
+/** Returns a text in NFC. Paths and names of calls and of lists are compared in this form. Fast for ASCII. */
+export function composed(text: string): string {
+  return /[^\0-\x7f]/.test(text) ? text.normalize("NFC") : text;
+}
+
 /** Returns whether `written` is exactly `name`, either decoded or as it is. `name` must be in NFD. */
 export function spells(written: string, name: string): boolean {
   return decode(written) === name || written.normalize("NFD") === name;
+}
+
+/** An escape, an encoded character or an entity, right before an offset. */
+const ENCODED_BEFORE = new RegExp(`(?<=(${ENCODED.source}))`, "iy");
+
+/**
+ * Returns where the text before `end` starts to spell `name`, decoded or as it is. Returns `undefined` if it does not spell `name`.
+ * `name` must be in NFD. Reads the text backwards, and not further than `name`.
+ */
+export function startOfSpelled(text: string, end: number, name: string): number | undefined {
+  return startOfReading(text, end, name, true) ?? startOfReading(text, end, name, false);
+}
+
+/** Like {@link startOfSpelled}, for one reading: every escape is decoded (`isDecoded`), or none. */
+function startOfReading(text: string, end: number, name: string, isDecoded: boolean): number | undefined {
+  let at = end;
+  for (let left = name.length; left > 0; ) {
+    const { start, meant } = (isDecoded && encodedBefore(text, at)) || literalBefore(text, at);
+    if (start === at || !name.endsWith(meant, left)) return undefined;
+    at = start;
+    left -= meant.length;
+  }
+  return at;
+}
+
+/** The characters right before an offset: where they start in the text, and the decoded characters in NFD. */
+interface ReadingBefore {
+  start: number;
+  meant: string;
+}
+
+function encodedBefore(text: string, at: number): ReadingBefore | undefined {
+  // `%20`, `\_`, `&amp;` and `\u00fc` show at one of these places. Most characters need no regular expression.
+  const mayBeEncoded =
+    text[at - 3] === "%" || text[at - 2] === "\\" || text[at - 1] === ";" || /u/i.test(text.charAt(at - 5));
+  const written = mayBeEncoded ? matchAt(ENCODED_BEFORE, text, at)?.[1] : undefined;
+  const reading = written === undefined ? undefined : readEncoded(written, 0);
+  return reading && { start: at - written!.length, meant: reading.meant };
+}
+
+/** Reads the character before `at` with its combining marks. A run of slashes is read as one. At the text's start, reads nothing. */
+function literalBefore(text: string, at: number): ReadingBefore {
+  let start = startOfCharacter(text, at);
+  if (text[start] === "/") {
+    while (text[start - 1] === "/" && at - start < MOST_SLASHES) start--;
+    return { start, meant: "/" };
+  }
+  for (let marks = 0; marks < MOST_MARKS && text.charCodeAt(start) >= 0x300; marks++) {
+    if (!COMBINING.test(String.fromCodePoint(text.codePointAt(start)!))) break;
+    start = startOfCharacter(text, start);
+  }
+  return { start, meant: text.slice(start, at).normalize("NFD") };
+}
+
+/** Returns where the character before `at` starts: two UTF-16 units before `at` if the character is a surrogate pair. */
+function startOfCharacter(text: string, at: number): number {
+  const isPair = text.codePointAt(at - 2)! > 0xffff;
+  return Math.max(0, at - (isPair ? 2 : 1));
 }
 
 /** Variants of the dash, the space, the single quote and the double quote, and the form of sigma at the end of a word. */

@@ -6,7 +6,7 @@
 import { canStart } from "../citations/boundaries.js";
 import { endOfCompound } from "../citations/compounds.js";
 import { extensionOf, nameOf } from "../citations/file-index.js";
-import { decode, fold, literal } from "../citations/spelling.js";
+import { composed, decode, fold, literal } from "../citations/spelling.js";
 import type { CallTexts } from "./call-texts.js";
 import { fileNamesIn, IN_LINE, IN_QUOTES, type IsFileName, type Word } from "./file-names.js";
 import {
@@ -28,7 +28,10 @@ type Place = string | undefined;
  */
 type FirstCalls = Map<Place, number>;
 
-/** Records the names and paths in the calls of a turn. The calls must be added in their order. */
+/**
+ * Records the names and paths in the calls of a turn, all in NFC. The calls must be added in their order. Calls, lists and texts
+ * can write the same name in different Unicode forms.
+ */
 export class EvidenceLog {
   /** How many calls and outputs were added. */
   count = 0;
@@ -66,20 +69,20 @@ export class EvidenceLog {
   readonly #unread: { text: string; place: Place; number: number; read: typeof relativePathInCode }[] = [];
 
   constructor(roots: readonly string[]) {
-    this.#roots = roots;
-    this.#path = new RegExp(`(?:${roots.map(literal).join("|") || "(?!)"})/`, "g");
+    this.#roots = roots.map(composed);
+    this.#path = new RegExp(`(?:${this.#roots.map(literal).join("|") || "(?!)"})/`, "g");
   }
 
   add({ code, commands, printed }: CallTexts, place: Place): void {
-    for (const text of code) {
+    for (const text of code.map(composed)) {
       this.#read(text, place, IN_QUOTES, true);
       this.#unread.push({ text, place, number: this.count, read: relativePathInCode });
     }
-    for (const text of commands) {
+    for (const text of commands.map(composed)) {
       this.#read(text, place, IN_LINE, true);
       this.#unread.push({ text, place, number: this.count, read: relativePathInCommand });
     }
-    for (const text of printed) this.#read(text, place, IN_LINE, false);
+    for (const text of printed.map(composed)) this.#read(text, place, IN_LINE, false);
     if (code.some(writesUnspelled) || commands.some(commandWritesUnspelled)) this.addUnknown(place);
     this.count++;
   }
@@ -187,7 +190,10 @@ export class EvidenceLog {
   }
 }
 
-/** Answers questions about the names and paths in the calls before a text. */
+/**
+ * Answers questions about the names and paths in the calls before a text. Arguments can be in any Unicode form. Returned paths are
+ * in NFC.
+ */
 export class Evidence {
   readonly #log: EvidenceLog;
   readonly #count: number;
@@ -235,31 +241,32 @@ export class Evidence {
    * unknown place count.
    */
   namesFile(name: string, place?: string): boolean {
-    return this.#isNamed(this.#log.names.get(name), place);
+    return this.#isNamed(this.#log.names.get(composed(name)), place);
   }
 
   /** Returns whether a call contains exactly this path. `place` works as in {@link namesFile}. */
   namesPath(path: string, place?: string): boolean {
-    return this.#isNamed(this.#log.paths.get(path), place);
+    return this.#isNamed(this.#log.paths.get(composed(path)), place);
   }
 
   /** Like {@link namesPath}, but also returns true if a call gives the path relative to a root or to a working folder. */
   mayNamePath(path: string, place?: string): boolean {
     return (
       this.namesPath(path, place) ||
-      this.#isNamed(this.#log.readRelativePaths().relativePaths.get(path), place)
+      this.#isNamed(this.#log.readRelativePaths().relativePaths.get(composed(path)), place)
     );
   }
 
   /** Returns whether the code or a command of a call contains this path, absolute or relative. Printed output does not count. */
   callsNamePath(path: string): boolean {
     const { calledPaths, relativePaths } = this.#log.readRelativePaths();
-    return this.#isNamed(calledPaths.get(path)) || this.#isNamed(relativePaths.get(path));
+    const key = composed(path);
+    return this.#isNamed(calledPaths.get(key)) || this.#isNamed(relativePaths.get(key));
   }
 
   /** Returns whether a call writes to this path, absolute or relative. `place` works as in {@link namesFile}. */
   writesPath(path: string, place?: string): boolean {
-    return this.#isNamed(this.#log.readRelativePaths().writtenPaths.get(path), place);
+    return this.#isNamed(this.#log.readRelativePaths().writtenPaths.get(composed(path)), place);
   }
 
   /** Returns whether a call in this container, or at an unknown place, may have written a file whose path it does not spell. */
@@ -273,25 +280,30 @@ export class Evidence {
 
   /** Returns the paths with this last segment that calls write to. */
   writtenPathsTo(name: string): readonly string[] {
-    return [...(this.#log.readRelativePaths().writtenByName.get(name) ?? [])].filter((path) =>
+    return [...(this.#log.readRelativePaths().writtenByName.get(composed(name)) ?? [])].filter((path) =>
       this.writesPath(path),
     );
   }
 
   /** Returns whether a call contains a path to a file with this name, absolute or relative, that is not `path`. */
   namesOtherPath(name: string, path: string): boolean {
-    const relative = this.#log.readRelativePaths().relativeByName.get(name) ?? [];
+    const relative = this.#log.readRelativePaths().relativeByName.get(composed(name)) ?? [];
     const others = [...this.pathsTo(name), ...[...relative].filter((other) => this.mayNamePath(other))];
     // In `cp /mnt/data/in.csv /mnt/data/a.csv`, the reading of the first path to the end of the line contains both paths. Such a
     // reading ends with a space and `path`, and does not count as another path.
-    return others.some((other) => other !== path && !other.endsWith(` ${path}`));
+    const own = composed(path);
+    return others.some((other) => other !== own && !other.endsWith(` ${own}`));
   }
 
-  /** Finds in a text the file names with spaces that calls use. Returns each occurrence with its offset. */
+  /**
+   * Finds in a text the file names with spaces that calls use. Returns each occurrence with its offset, as the text writes it: in
+   * NFC or in NFD.
+   */
   spacedNamesIn(text: string): { start: number; name: string }[] {
     const found: { start: number; name: string }[] = [];
-    for (const [name, first] of [...this.#log.readRelativePaths().spacedNames].slice(0, MOST_SPACED_NAMES)) {
-      if (!this.#isBefore(first)) continue;
+    const named = [...this.#log.readRelativePaths().spacedNames].slice(0, MOST_SPACED_NAMES);
+    const names = named.filter(([, first]) => this.#isBefore(first)).map(([name]) => name);
+    for (const name of new Set(names.flatMap((one) => [one, one.normalize("NFD")]))) {
       for (let start = text.indexOf(name); start >= 0; start = text.indexOf(name, start + name.length))
         found.push({ start, name });
     }
@@ -300,7 +312,7 @@ export class Evidence {
 
   /** Returns the paths below a root, found in calls, whose last segment is `name`. */
   pathsTo(name: string): readonly string[] {
-    const paths = this.#log.pathsByName.get(name) ?? [];
+    const paths = this.#log.pathsByName.get(composed(name)) ?? [];
     return [...paths].filter(([, first]) => this.#isBefore(first)).map(([path]) => path);
   }
 

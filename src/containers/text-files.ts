@@ -9,7 +9,7 @@ import type { AcceptLookAlike, NarrowName } from "../citations/found.js";
 import type { Markup } from "../citations/markup/markup.js";
 import { hasSandboxScheme } from "../citations/mentions.js";
 import { type Resolution, resolveWithIndex } from "../citations/resolve.js";
-import { fold } from "../citations/spelling.js";
+import { composed, decode, fold } from "../citations/spelling.js";
 import { CitedText } from "../citations/uncited.js";
 import type { Settings } from "../options.js";
 import type { Annotation, ContainerFile, ContainerFileCitation, UnresolvedMention } from "../types.js";
@@ -281,7 +281,7 @@ class FileSearch {
       const compoundEnd = endOfCompound(whole, end);
       if (compoundEnd === end) return true;
       const text = whole.slice(start, compoundEnd);
-      if (!this.#evidence.namesFile(nameOf(text))) return true;
+      if (![nameOf(text), nameOf(decode(text))].some((name) => this.#evidence.namesFile(name))) return true;
       if (match !== "filename") missing.push({ text, start, end: compoundEnd, reason: "not-found" });
       return false;
     });
@@ -301,7 +301,8 @@ class FileSearch {
     const citations = resolution.citations.filter(({ text, start, end, annotation }) => {
       const file = this.#recovery.lists.file(annotation);
       const others = [...this.#impossibleEncoded].filter(
-        ({ path, container_id: id }) => id === file.container_id && path !== file.path && text.endsWith(path),
+        ({ path, container_id: id }) =>
+          id === file.container_id && path !== file.path && composed(text).endsWith(composed(path)),
       );
       if (others.length === 0) return true;
       dropped.push({ text, start, end, reason: "ambiguous", candidates: [file, ...others] });
@@ -429,9 +430,10 @@ class FileSearch {
     const isPath = written.includes("/");
     const isNamed = (path: string): boolean => turn.mayNamePath(path) || (!isPath && turn.namesFile(path));
     if ([written, literal].some(isNamed)) return false;
-    const isMoved = isPath && folderOf(written) !== folderOf(file.path);
+    const [meant, path] = [composed(written), composed(file.path)];
+    const isMoved = isPath && folderOf(meant) !== folderOf(path);
     // Only one difference is accepted. Another folder together with another letter case is too much.
-    const [name, own] = [nameOf(written), filenameOf(file)];
+    const [name, own] = [nameOf(meant), nameOf(path)];
     if (isMoved && name !== own && name.toLowerCase() === own.toLowerCase()) return false;
     // An upload can be as new as the response, although no call wrote it.
     if (lifetime.has(file) && file.source !== "user") return true;
@@ -448,7 +450,8 @@ class FileSearch {
   readonly #acceptOnlyName: AcceptLookAlike = (file, written, literal) => {
     const { scope, lifetime } = this.#part;
     // A path below a root has at least two slashes, and a name without a scheme has none.
-    if (!scope.hasCall || written !== `/${filenameOf(file)}` || !lifetime.has(file)) return false;
+    const isOwnName = composed(written) === composed(`/${filenameOf(file)}`);
+    if (!scope.hasCall || !isOwnName || !lifetime.has(file)) return false;
     return ![written, literal].some((path) => this.#evidence.namesOtherPath(nameOf(path), file.path));
   };
 
@@ -519,8 +522,8 @@ class FileSearch {
     const name = filenameOf(file);
     const written = evidence.writtenPathsTo(name);
     const isElsewhere = lifetime.isKnown
-      ? written.some((path) => path !== file.path)
-      : !written.includes(file.path);
+      ? written.some((path) => path !== composed(file.path))
+      : !written.includes(composed(file.path));
     if (written.length > 0 && isElsewhere) return false;
     if (evidence.namesPath(file.path)) return true;
     const isInRoot = this.#recovery.settings.roots.includes(folderOf(file.path));
@@ -575,13 +578,13 @@ class FileSearch {
       if (written.length > 0) return !written.some((path) => this.#isListedAnew(path, containers));
       const named = this.#evidence.pathsTo(name);
       if (named.length > 0) return !named.some((path) => near.some(({ paths }) => paths.has(path)));
-      return this.#evidence.namesFile(name) && !near.some(({ names: listed }) => listed.has(name));
+      return this.#evidence.namesFile(name) && !near.some(({ names: listed }) => listed.has(composed(name)));
     });
   }
 
   /**
    * Returns whether these containers list a file at `path` that the response wrote. If the start of the response is unknown, any
-   * file at `path` counts.
+   * file at `path` counts. `path` is in NFC.
    */
   #isListedAnew(path: string, containers: readonly string[]): boolean {
     const { lifetime } = this.#part;
@@ -589,7 +592,7 @@ class FileSearch {
       .flat()
       .some(
         (file) =>
-          file.path === path &&
+          composed(file.path) === path &&
           containers.includes(file.container_id) &&
           (!lifetime.isKnown || lifetime.has(file)),
       );
@@ -615,11 +618,12 @@ interface ListedNames {
 
 const namesOfLists = new WeakMap<FileList, ListedNames>();
 
-/** Returns the paths and names in a list, cached per list. */
+/** Returns the paths and names in a list, in NFC, cached per list. */
 function namesInList(list: FileList): ListedNames {
   let names = namesOfLists.get(list);
   if (!names) {
-    names = { paths: new Set(list.map(({ path }) => path)), names: new Set(list.flatMap(namesOf)) };
+    const paths = new Set(list.map(({ path }) => composed(path)));
+    names = { paths, names: new Set(list.flatMap(namesOf).map(composed)) };
     namesOfLists.set(list, names);
   }
   return names;
