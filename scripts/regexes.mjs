@@ -8,7 +8,7 @@
  * give a reason why it is used. The expression is then skipped. If a call of `RegExp` is not reached, `unbuilt` must give a
  * reason. A reason for an expression or a call that no longer exists is an error.
  */
-import { readdirSync, readFileSync } from "node:fs";
+import { existsSync, readdirSync, readFileSync } from "node:fs";
 import { availableParallelism } from "node:os";
 import { fileURLToPath, pathToFileURL } from "node:url";
 import { isMainThread, parentPort, Worker } from "node:worker_threads";
@@ -159,14 +159,21 @@ async function checkAll(queue) {
   return results;
 }
 
-/** Runs in a thread: checks the expressions that the thread receives. Ends at an empty message. */
+/**
+ * Runs in a thread: checks the expressions that the thread receives. Ends at an empty message. Uses the checker's native program,
+ * which is four times as fast, if npm has installed it for this platform.
+ */
 async function checkInThread() {
-  process.env.RECHECK_SYNC_BACKEND = "pure"; // checks in JavaScript, without starting a native program
-  const { checkSync } = await import("recheck");
-  parentPort.on("message", (expression) => {
-    if (!expression) return parentPort.close();
+  const platform = process.platform === "darwin" ? "macos" : process.platform;
+  const hasProgram = existsSync(
+    new URL(`../node_modules/recheck-${platform}-${process.arch}`, import.meta.url),
+  );
+  process.env.RECHECK_BACKEND = hasProgram ? "native" : "pure";
+  const { check } = await import("recheck");
+  parentPort.on("message", async (expression) => {
+    if (!expression) return process.exit(); // ends this thread and its native program
     const { name, pattern, flags } = expression;
-    const { status, complexity, attack, error } = checkSync(pattern, flags, LIMITS);
+    const { status, complexity, attack, error } = await check(pattern, flags, LIMITS);
     let finding;
     if (status === "unknown") finding = `undecided, ${error.kind}`;
     if (status === "vulnerable") finding = `${complexity.summary}, for example on ${attack.pattern}`;
