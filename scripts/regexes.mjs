@@ -132,7 +132,10 @@ async function recordBuilt(files, expressions, sites) {
       container_id: "cntr_1",
       created_at: 1,
     }));
-    resolveFileCitations("See **/mnt/data/b.csv** and a.csv, /mnt/data/Makefile, /mnt/data/out/に", listed);
+    resolveFileCitations(
+      "See **/mnt/data/b.csv** and a.csv, /mnt/data/Makefile, /mnt/data/out/に, 旧a.csv",
+      listed,
+    );
     const { marksOf } = await import(new URL("citations/links/text-marks.js", compiled).href);
     marksOf(["/mnt/data"], true);
   } finally {

@@ -15,6 +15,7 @@ import { isPartOfLongerText, isSplitByMarkup } from "./name-places.js";
 import { type PathMentions, PathText } from "./paths.js";
 import { isInside, lastBefore, overlaps, type Range } from "./ranges.js";
 import { decode, isWordCharacter, matchAt, testAt } from "./spelling.js";
+import { isEndOfUnspaced } from "./unspaced-names.js";
 
 /** The scheme and the `./` before a name. Each may be missing. The citation of the name includes them. */
 const LEAD = /(?<=((?:(attachment|file):\/{0,3})?(?:\.\/)?))/iy;
@@ -151,11 +152,16 @@ function isPartOfOther(
 ): boolean {
   const isPathEnd = (at: number): boolean =>
     [found, missed, ignored].some((mentions) => lastBefore<Range>(mentions, at)?.end === at);
+  const pathEnd = (): number =>
+    Math.max(
+      ...[found, missed, ignored].map((mentions) => lastBefore<Range>(mentions, name.start)?.end ?? 0),
+    );
   return (
     isInDestination(text, name.start) ||
     isWildcard(text, name.start, name.end) ||
     isSplitByMarkup(text, name.start, files[0]!) ||
-    isPartOfLongerText(text, name, isPathEnd)
+    isPartOfLongerText(text, name, isPathEnd) ||
+    isEndOfUnspaced(text, name, pathEnd)
   );
 }
 
