@@ -138,6 +138,9 @@ async function recordBuilt(files, expressions, sites) {
     );
     const { marksOf } = await import(new URL("citations/links/text-marks.js", compiled).href);
     marksOf(["/mnt/data"], true);
+    const { EvidenceLog } = await import(new URL("containers/evidence.js", compiled).href);
+    const log = new EvidenceLog(["/mnt/data"]);
+    log.add({ code: [], commands: [], printed: ["/mnt/data/a.csv"] }, undefined);
   } finally {
     globalThis.RegExp = original;
   }
