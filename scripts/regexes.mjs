@@ -132,9 +132,15 @@ async function recordBuilt(files, expressions, sites) {
       container_id: "cntr_1",
       created_at: 1,
     }));
-    resolveFileCitations("See **/mnt/data/b.csv** and a.csv, /mnt/data/Makefile, /mnt/data/out/に", listed);
+    resolveFileCitations(
+      "See **/mnt/data/b.csv** and a.csv, /mnt/data/Makefile, /mnt/data/out/に, 旧a.csv",
+      listed,
+    );
     const { marksOf } = await import(new URL("citations/links/text-marks.js", compiled).href);
     marksOf(["/mnt/data"], true);
+    const { EvidenceLog } = await import(new URL("containers/evidence.js", compiled).href);
+    const log = new EvidenceLog(["/mnt/data"]);
+    log.add({ code: [], commands: [], printed: ["/mnt/data/a.csv"] }, undefined);
   } finally {
     globalThis.RegExp = original;
   }

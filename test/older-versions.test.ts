@@ -202,6 +202,24 @@ describe("a call writes a file whose entry in the list is from before the respon
     expect(await citedIn([run(code), says("I saved Final report.csv")], { cntr_1: [[input]] })).toEqual([]);
   });
 
+  it("by a name in a script without spaces, whose end is another file's name", async () => {
+    const code = "df.to_csv('/mnt/data/报告.csv'); df.to_csv('/mnt/data/最新报告.csv')";
+    const short = fresh("short", "报告.csv");
+    const late = { cntr_1: [[short], [short, fresh("long", "最新报告.csv")]] };
+    const texts = ["已保存最新报告.csv。", '{"file": "最新报告.csv"}'];
+    for (const text of texts) {
+      expect(await citedIn([run(code), says(text)], late)).toEqual(["long"]);
+      expect(await citedIn([run(code), says(text)], { cntr_1: [[short]] })).toEqual([]);
+    }
+    expect(await citedIn([run(code), says("已保存报告.csv。")], { cntr_1: [[short]] })).toEqual(["short"]);
+    const relative = "import os\nos.chdir('/mnt/data')\ndf.to_csv('报告.csv'); df.to_csv('最新报告.csv')";
+    expect(await citedIn([run(relative), says(texts[0]!)], { cntr_1: [[short]] })).toEqual([]);
+    const printing = "df.to_csv('/mnt/data/报告.csv'); print('已保存报告.csv')";
+    expect(await citedIn([run(printing), says("已保存报告.csv。")], { cntr_1: [[short]] })).toEqual([
+      "short",
+    ]);
+  });
+
   it("also if the text announces it before the call, in a container that is known", async () => {
     const output = [
       says("I will overwrite /mnt/data/a.csv"),

@@ -15,6 +15,7 @@ import { isEndOfWord, isPartOfLongerText, isSplitByMarkup } from "./name-places.
 import { type PathMentions, PathText } from "./paths.js";
 import { isInside, lastBefore, overlaps, type Range } from "./ranges.js";
 import { decode, isWordCharacter, matchAt, startOfSpelled, testAt } from "./spelling.js";
+import { isEndOfUnspaced } from "./unspaced-names.js";
 
 /** The scheme and the `./` before a name. Each may be missing. The citation of the name includes them. */
 const LEAD = /(?<=((?:(attachment|file):\/{0,3})?(?:\.\/)?))/iy;
@@ -155,12 +156,15 @@ function isPartOfOther(
   const [first] = fit.files;
   const isPathEnd = (at: number): boolean =>
     [found, missed, ignored].some((mentions) => lastBefore<Range>(mentions, at)?.end === at);
+  const pathEnd = (): number =>
+    Math.max(...[found, missed, ignored].map((mentions) => lastBefore<Range>(mentions, start)?.end ?? 0));
   return (
     isInDestination(text, start) ||
     isWildcard(text, start, end) ||
     isSplitByMarkup(text, start, first!) ||
     (hasFolder && isEndOfWord(text, start, first!.folder)) ||
-    isPartOfLongerText(text, { start, end }, isPathEnd)
+    isPartOfLongerText(text, { start, end }, isPathEnd) ||
+    isEndOfUnspaced(text, { start, end }, pathEnd)
   );
 }
 

@@ -6,7 +6,8 @@
 import { canStart } from "../citations/boundaries.js";
 import { endOfCompound } from "../citations/compounds.js";
 import { extensionOf, nameOf } from "../citations/file-index.js";
-import { composed, decode, fold, literal } from "../citations/spelling.js";
+import { composed, decode, fold, literal, UNSPACED } from "../citations/spelling.js";
+import { once } from "../once.js";
 import type { CallTexts } from "./call-texts.js";
 import { fileNamesIn, IN_LINE, IN_QUOTES, type IsFileName, type Word } from "./file-names.js";
 import {
@@ -47,8 +48,9 @@ export class EvidenceLog {
   /** Maps the last segment of each of the `writtenPaths` to the paths that end with it. */
   readonly writtenByName = new Map<string, Set<string>>();
   /**
-   * The file names with spaces at the end of a quoted path, or of a path that a call writes to. The number is that of the first
-   * call with the name, as in `pathsByName` and `words`.
+   * The file names with spaces, or with letters of scripts without spaces, that end a path or that a call writes. A name with
+   * spaces counts only if the path is in quotes or written. The end of such a name can be another file's name. Each name has the
+   * number of its first call, as in `pathsByName` and `words`.
    */
   readonly spacedNames = new Map<string, number>();
   readonly pathsByName = new Map<string, Map<string, number>>();
@@ -146,7 +148,7 @@ export class EvidenceLog {
   #noteWritten(path: string, place: Place, number: number): void {
     noteAt(this.writtenPaths, path, place, number);
     const name = noteName(this.writtenByName, path);
-    if (name.includes(" ")) this.#noteSpaced(name, place, number);
+    if (name.includes(" ") || unspaced().test(name)) this.#noteSpaced(name, place, number);
   }
 
   #noteSpaced(name: string, place: Place, number: number): void {
@@ -181,8 +183,7 @@ export class EvidenceLog {
       // The reading to the end of the line is only a guess and does not count as written. But if the first word ends the line,
       // this reading is certain and counts.
       if (isWritten && (path !== line.trimEnd() || path === word)) this.#noteWritten(path, place, this.count);
-      if (path === quoted && name.trim().includes(" ") && extensionOf(name) !== "")
-        this.#noteSpaced(name, place, this.count);
+      if (isLongName(name, path === quoted, path === word)) this.#noteSpaced(name, place, this.count);
       const paths = this.pathsByName.get(name) ?? new Map();
       this.pathsByName.set(name, paths);
       note(paths, path, this.count);
@@ -296,8 +297,8 @@ export class Evidence {
   }
 
   /**
-   * Finds in a text the file names with spaces that calls use. Returns each occurrence with its offset, as the text writes it: in
-   * NFC or in NFD.
+   * Finds the `spacedNames` that calls use in a text. Returns each occurrence with its offset, as the text writes it: in NFC or in
+   * NFD.
    */
   spacedNamesIn(text: string): { start: number; name: string }[] {
     const found: { start: number; name: string }[] = [];
@@ -347,6 +348,14 @@ function startOfEnding(written: string, ending: string): number {
 const MOST_SPACED_NAMES = 100;
 /** The maximum length of a path that is read, in characters. */
 const LONGEST_PATH = 512;
+/** A letter of a script without spaces. Before a name, such a letter can be part of the name or of the sentence. */
+const unspaced = once(() => new RegExp(`[${UNSPACED}]`, "u"));
+
+/** Returns whether the name of a path in quotes or of a path that is one word belongs to the `spacedNames`. */
+function isLongName(name: string, isQuoted: boolean, isWord: boolean): boolean {
+  if (extensionOf(name) === "") return false;
+  return (isQuoted && name.trim().includes(" ")) || (isWord && unspaced().test(name));
+}
 
 function note<Key>(numbers: Map<Key, number>, key: Key, number: number): void {
   const known = numbers.get(key);

@@ -112,7 +112,7 @@ class FileSearch {
   readonly #part: TextPart;
   readonly #recovery: Recovery;
   readonly #evidence: Evidence;
-  /** The file names with spaces that calls use and that occur in the text. */
+  /** The file names that calls use and that occur in the text, if they have spaces or letters of scripts without spaces. */
   readonly #spacedNames: readonly { start: number; name: string }[];
   /** The file names in the text that occur in calls too. */
   readonly #names: readonly { start: number; name: string }[];
@@ -146,8 +146,8 @@ class FileSearch {
   }
 
   /**
-   * Returns whether an offset is inside a file name with spaces that calls use, but not at its start. A name that starts at this
-   * offset is only a part of the name with spaces.
+   * Returns whether an offset is inside one of the `#spacedNames`, but not at its start. A name that starts at this offset is only a
+   * part of the longer name.
    */
   #isInSpacedName(at: number): boolean {
     return this.#spacedNames.some(({ start, name }) => at > start && at < start + name.length);

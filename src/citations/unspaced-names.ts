@@ -1,0 +1,101 @@
+/**
+ * Decides whether the letters before a file's name belong to a longer name, in a script without spaces: `最新报告.xlsx` is another
+ * file than `报告.xlsx`, but `已保存为报告.xlsx` means "saved as `报告.xlsx`". In prose, nothing shows where the name starts. But the
+ * letters belong to the name if they follow a slash, or if they and the name fill quotes, a table cell or a list item, unless
+ * they are words of a sentence.
+ */
+import { once } from "../once.js";
+import type { Range } from "./ranges.js";
+import { decode, matchAt, testAt, UNSPACED } from "./spelling.js";
+
+/** Letters of a script without spaces right before a name. Letters of other scripts and digits may come before them: `Q3最新`. */
+const LETTERS = String.raw`([\p{L}\p{N}\p{M}\-&]{0,64}[${UNSPACED}])`;
+/** Words after a folder: "folder", "in", "under", "of", "and". Then the letters after the folder are words of a sentence. */
+const AFTER_FOLDER = "目[录錄]|文件[夹夾]|フォルダ|[中里裡裏内內下上的和与與及或是のにでをと]";
+
+/** Letters that an earlier character joins to a longer path or name. */
+const JOINED = once(() =>
+  before([
+    String.raw`\/[\d${UNSPACED}]{1,64}`, // `/tmp/最新a.csv`
+    // `/tmp/v2_最新a.csv`; not `/mnt/data目录下的a.csv`
+    String.raw`\/[A-Za-z\d_\-]{1,64}(?!${AFTER_FOLDER})[\d${UNSPACED}]{1,64}`,
+    String.raw`(?:\\|[\p{L}\p{N}]_|(?:[A-Za-z]|\d{4})-)[\d${UNSPACED}]{1,64}`, // `D:\最新a.csv`, `my_最新a.csv`, `2024-最新a.csv`
+  ]),
+);
+
+/** Openers after which letters and a name are a longer name, even if more text follows the name in front of the closer. */
+const OPENED = once(() =>
+  before([
+    `[“„‘«‹「『《〈【]${LETTERS}`,
+    String.raw`<(?:code|kbd|samp|tt|t[dh]|b|strong|i|em|u|a|mark|span)\b[^<>]{0,200}>${LETTERS}`,
+  ]),
+);
+
+const END_OF_LINE = /[ \t]{0,8}(?:\r?\n|$)/y;
+/** Openers and their closers. The letters and a name between them are a longer name only if they are the whole content. */
+const WHOLE: readonly { opened: () => RegExp; closer: RegExp }[] = [
+  { opened: opener('"'), closer: /"/y },
+  { opened: opener("'"), closer: /'/y },
+  { opened: opener("`"), closer: /`/y },
+  { opened: opener(String.raw`\*`), closer: /\*/y },
+  { opened: opener("_"), closer: /_/y },
+  { opened: opener("~~"), closer: /~~/y },
+  { opened: opener(String.raw`\[`), closer: /\]/y }, // `[最新a.csv](#)`
+  { opened: opener(String.raw`\|[ \t]{0,40}`), closer: /[ \t]{0,40}\|/y }, // `|  最新a.csv  |`
+  { opened: opener(String.raw`<(?:p|li|div|h\d)\b[^<>]{0,200}>\s{0,8}`), closer: /\s{0,8}</y },
+  // `- 最新a.csv`, `1. 最新a.csv`
+  { opened: opener(String.raw`\n[ \t>]{0,16}(?:[-*+•]|\d{1,3}[.)])[ \t]{1,4}`), closer: END_OF_LINE },
+];
+
+/** Words at the end of the letters that introduce a file: "as", "to", "in", "is", "see", and Japanese and Thai particles. */
+const PARTICLE = "为|為|到|至|了|在|是|见|見|は|を|が|に|へ|เป็น|ที่|ใน|ไฟล์";
+const INTRODUCING = new RegExp(`(?:${PARTICLE})$`);
+/** All of the letters, if they are a request or report about a file: "download", "please see", "created"; or a word for "file". */
+const SENTENCE = new RegExp(
+  [
+    "^(?:文件|檔案|档案|附件|ファイル",
+    "(?:[您我可请請]|可以|点击|點擊|直接){0,4}(?:下[载載]|打[开開]|[开開][启啟]|查看|[检檢][视視]|保存|[储儲]存|包含)",
+    "(?:已|已[经經]|我|成功){1,4}(?:保存|[储儲]存|生成|[产產]生|[创創]建|建立|[写寫]入))$",
+  ].join("|"),
+);
+
+const IS_HANGUL_JOINED = /(?<=\p{Script=Hangul})\p{Script=Hangul}/uy;
+const LONGEST_LEAD = 300;
+const LONGEST_CLOSER = 80;
+
+function before(patterns: readonly string[]): RegExp {
+  return new RegExp(`(?<=(${patterns.join("|")}))`, "uy");
+}
+
+function opener(pattern: string): () => RegExp {
+  return once(() => new RegExp(`(?<=${pattern}${LETTERS})`, "uy"));
+}
+
+/**
+ * Returns whether the name from `start` to `end` is the end of a longer name or path in a script without spaces. `pathEnd` returns
+ * where the last mention by path before the name ends. A slash in that path does not join letters to the name.
+ */
+export function isEndOfUnspaced(text: string, { start, end }: Range, pathEnd: () => number): boolean {
+  const last = text.charCodeAt(start - 1);
+  if (!(last >= 0x80 || last === 0x3b)) return false; // 0x3b is the end of an entity
+  // Korean has a space before a noun.
+  if (testAt(IS_HANGUL_JOINED, text, start)) return true;
+  const from = Math.max(0, start - LONGEST_LEAD, pathEnd());
+  const lead = (from === 0 ? "\n" : "") + decode(text.slice(from, start)).normalize("NFC");
+  const joined = matchAt(JOINED(), lead, lead.length);
+  if (joined) return !INTRODUCING.test(joined[1]!);
+  const tail = decode(text.slice(end, end + LONGEST_CLOSER));
+  const letters = lettersAfterOpener(lead, tail);
+  return letters !== undefined && !INTRODUCING.test(letters) && !SENTENCE.test(letters);
+}
+
+/** Returns the letters between an opener and the end of `lead`, if the opener makes them part of a longer name. */
+function lettersAfterOpener(lead: string, tail: string): string | undefined {
+  const opened = matchAt(OPENED(), lead, lead.length);
+  if (opened) return opened[2] ?? opened[3];
+  for (const { opened: pattern, closer } of WHOLE) {
+    const letters = matchAt(pattern(), lead, lead.length)?.[1];
+    if (letters !== undefined && testAt(closer, tail, 0)) return letters;
+  }
+  return undefined;
+}
