@@ -266,7 +266,8 @@ class FileSearch {
       narrowName: this.#narrowName,
       markup: this.#part.markup,
     });
-    return this.#withMeantNames(this.#withOneReading(this.#withWholeNames(resolution)), index);
+    const whole = this.#withOneReading(this.#withWholeNames(resolution));
+    return this.#withMeantNames(whole, index, resolution.withFolder);
   }
 
   /**
@@ -473,16 +474,17 @@ class FileSearch {
   /**
    * Drops the citation of a file name without a path if it is not certain that the name means the file (see `#isNameMeant`). If
    * the name can mean two files, the mention is ambiguous, even in a link, for which the resolver alone would choose the file in
-   * the root. `sandbox:name` always means a file of the container, so it is reported as `not-found` if its citation is dropped.
+   * the root. This does not hold for the names that start at `withFolder`, because the text gives their folders. `sandbox:name`
+   * always means a file of the container, so it is reported as `not-found` if its citation is dropped.
    */
-  #withMeantNames(resolution: Resolution, index: FileIndex): Resolution {
+  #withMeantNames(resolution: Resolution, index: FileIndex, withFolder: ReadonlySet<number>): Resolution {
     const dropped: UnresolvedMention[] = [];
     const citations = resolution.citations.filter(({ match, annotation, text, start, end }) => {
       if (match !== "filename") return true;
       const file = this.#recovery.lists.file(annotation);
       if (this.#isInSpacedName(start)) return false;
       const isInSandbox = hasSandboxScheme(text);
-      const namesakes = this.#namesakesOf(file, index);
+      const namesakes = withFolder.has(start) ? [] : this.#namesakesOf(file, index);
       const candidates = [file, ...namesakes];
       const isMeant = this.#isNameMeant(file) || (isInSandbox && this.#isOnlyMeaning(file));
       if (namesakes.length > 0) dropped.push({ text, start, end, reason: "ambiguous", candidates });
