@@ -443,13 +443,17 @@ class FileSearch {
   };
 
   /**
-   * Returns whether a file may be cited for `sandbox:name` while the lists may still be late. The response must have written a
-   * file with exactly this name, and no call may name another path that ends with this name.
+   * Returns whether a file may be cited for `sandbox:name` or `sandbox:folder/name` while the lists may still be late. The response
+   * must have written a file with exactly this name or path. For a name, no call may name another path that ends with it.
    */
   readonly #acceptOnlyName: AcceptLookAlike = (file, written, literal) => {
     const { scope, lifetime } = this.#part;
     // A path below a root has at least two slashes, and a name without a scheme has none.
-    if (!scope.hasCall || written !== `/${filenameOf(file)}` || !lifetime.has(file)) return false;
+    if (!scope.hasCall || !lifetime.has(file)) return false;
+    const { roots } = this.#recovery.settings;
+    if (nameOf(written) !== written.slice(1) && roots.some((root) => file.path === root + written))
+      return true;
+    if (written !== `/${filenameOf(file)}`) return false;
     return ![written, literal].some((path) => this.#evidence.namesOtherPath(nameOf(path), file.path));
   };
 
