@@ -136,6 +136,88 @@ describe("a name whose folder the text states is not a file in another folder", 
   });
 });
 
+describe("of two files with one name, the name means the one in the folder that the text states", () => {
+  const Q1 = "/mnt/data/q1/report.csv";
+  const Q2 = "/mnt/data/q2/report.csv";
+
+  it.each([
+    "In `/mnt/data/q1`: report.csv",
+    "**sandbox:/mnt/data/Q1/**: `report.csv`",
+    "In `/mnt/data/q1/`:\n- report.csv",
+    "/mnt/data/q1 (2 files):\n\n1. `other.csv` (2 KB)\n2. `report.csv`",
+    "- /mnt/data/q1/\n  - report.csv",
+    "* **`/mnt/data/q1/`**\n    * other.csv\n    * report.csv",
+    "- /mnt/data/q2/\n  - other.csv\n- /mnt/data/q1/\n  - report.csv",
+    "/mnt/data/q1\n├── other.csv\n└── report.csv",
+    "/mnt/data/\n├── q1/\n│   └── report.csv\n└── q2/",
+    "/mnt/data\n├── q2\n│   └── other.csv\n└── q1  # first quarter\n    └── report.csv",
+    "- /mnt/data/\n  - `q2/`\n    - other.csv\n  - `q1/`\n    - report.csv",
+    "report.csv in /mnt/data/q1",
+    "`report.csv` is now in the folder `/mnt/data/q1`",
+    '{"dir":"/mnt/data/q1","name":"report.csv"}',
+    '{"name": "report.csv", "dir": "sandbox:/mnt/data/q1"}',
+    '{"folder": "/mnt/data/q1/", "files": ["report.csv"]}',
+  ])("%j", (text) => {
+    expect(resolved(text, [Q1, Q2]).ids).toEqual([Q1]);
+    expect(resolved(text, ["/mnt/data/report.csv", Q2, Q1]).ids).toEqual([Q1]);
+    expect(resolved(text, [Q2]).ids).toEqual([]);
+  });
+
+  it.each([
+    "- /mnt/data/q1/\n  - report.csv\n- /mnt/data/q2/\n  - report.csv",
+    "/mnt/data/\n├── q1/\n│   └── report.csv\n└── q2/\n    └── report.csv",
+    '[{"dir":"/mnt/data/q1","name":"report.csv"},{"dir":"/mnt/data/q2","name":"report.csv"}]',
+    '[{"name":"report.csv","dir":"/mnt/data/q1"},{"name":"report.csv","dir":"/mnt/data/q2"}]',
+    "In /mnt/data/q1: report.csv. In /mnt/data/q2: report.csv.",
+    "report.csv in /mnt/data/q1 is newer than report.csv in /mnt/data/q2",
+    "See /mnt/data/q1/report.csv. In /mnt/data/q2: report.csv.",
+    "In `/mnt/data/q1`: report.csv and `q2/report.csv`",
+  ])("both are cited: %j", (text) => {
+    expect(resolved(text, [Q1, Q2]).ids).toEqual([Q1, Q2]);
+  });
+
+  it.each([
+    "Compared /mnt/data/q2 and /mnt/data/q1: report.csv",
+    "`/mnt/data/q2`, `/mnt/data/q1`:\n- report.csv",
+    "report.csv is in /mnt/data/q1 and /mnt/data/q2",
+    "report.csv in `/mnt/data/q1`, also `/mnt/data/q2`",
+    "Copied from `/mnt/data/q1`: report.csv",
+    '{"input_dir":"/mnt/data/q1","output":"report.csv"}',
+    '{"output":"report.csv","source":"/mnt/data/q1"}',
+    '{"dir":"/mnt/data/q1","name":"report.csv","path":"/mnt/data/q2"}',
+    "In /mnt/data/q1:\n- Inputs\n  - report.csv",
+    "| From | To |\n|---|---|\n| /mnt/data/q1 | report.csv |",
+  ])("but not if the file in that folder may not be meant: %j", (text) => {
+    expect(resolved(text, [Q1, Q2])).toEqual({ ids: [], reasons: expect.arrayContaining(["ambiguous"]) });
+  });
+
+  it("a link in a list of a folder means a file in this folder, not in the root", () => {
+    const text = "In `/mnt/data/q1/`:\n- [report.csv](report.csv)";
+    expect(resolved(text, [Q1, Q2]).ids).toEqual([Q1]);
+    for (const path of [Q2, "/mnt/data/report.csv"]) expect(resolved(text, [path]).ids).toEqual([]);
+  });
+
+  it("a tree says which of two files in the stated folder is meant", () => {
+    const text = "/mnt/data/q1\n├── v1\n│   └── report.csv\n└── v2";
+    const paths = [Q1, "/mnt/data/q1/v1/report.csv", "/mnt/data/q1/v2/report.csv"];
+    expect(resolved(text, paths).ids).toEqual([paths[1]]);
+    expect(resolved(text, [Q1]).ids).toEqual([]);
+  });
+
+  it.each([
+    "In `/mnt/data/q1`: report.csv",
+    "- /mnt/data/q1/\n  - report.csv",
+    "See `q1/report.csv`",
+    "[it](q1/report.csv)",
+  ])("also if calls write both: %j", async (text) => {
+    const files = [Q1, Q2].map((path) => file(path, { id: path }));
+    const output = [call(`a.to_csv('${Q1}'); b.to_csv('${Q2}')`), message(text)];
+    const { report } = await repairResponse(response(output), () => files, { retries: 0 });
+    expect(report.citations.map(({ annotation }) => annotation.file_id)).toEqual([Q1]);
+    expect(report.unresolved.map(({ reason }) => reason)).not.toContain("ambiguous");
+  });
+});
+
 it("an entry whose path is two paths joined by white space is not a file", () => {
   const joined = file("/mnt/data/a.csv /mnt/data/b.csv", { id: "joined", bytes: null });
   const files = [joined, file("/mnt/data/a.csv", { id: "a" }), file("/mnt/data/b.csv", { id: "b" })];

@@ -1,5 +1,6 @@
 /** Chooses which mentions of a text are cited and which are reported. */
 import type { Annotation, UnresolvedMention } from "../types.js";
+import type { IndexedFile } from "./file-index.js";
 import { ambiguous, type Found, type NarrowName } from "./found.js";
 import { isRanged } from "./index-units.js";
 import type { Markup } from "./markup/markup.js";
@@ -101,12 +102,13 @@ class Choice {
 
   /**
    * Removes the names of files that a path mentions or that an annotation with a range cites. For a name in a link's destination,
-   * only paths outside of code blocks and labels count. A name is also removed if the path of a missing file ends with this name:
-   * the name then means the missing file.
+   * only paths outside of code blocks and labels count. A name is also removed if it means a missing file: see
+   * {@link missingMeaning}.
    */
   #withoutPath(names: readonly Found[]): Found[] {
     if (names.length === 0) return [];
     const { given, paths } = this.#mentions;
+    const meansMissing = missingMeaning(paths.missed);
     const citedBefore = given.filter(isRanged).map((annotation) => annotation.file_id);
     const withPath = new Set<unknown>(citedBefore);
     const withPathInText = new Set<unknown>(citedBefore);
@@ -116,10 +118,9 @@ class Choice {
       withPath.add(id);
       if (this.#isPathInText(mention)) withPathInText.add(id);
     }
-    const missing = new Set(paths.missed.map(({ text }) => fold(decode(text.slice(lastSegment(text))))));
     return names.filter((mention) => {
       const others = mention.isLink ? withPathInText : withPath;
-      return mention.files.every(({ file, name }) => !others.has(file.id) && !missing.has(fold(name)));
+      return !mention.files.some(({ file }) => others.has(file.id)) && !meansMissing(mention);
     });
   }
 
@@ -167,6 +168,36 @@ function handsOver({ start, files, isLink, isHandedOver }: Found, labels: readon
   return (
     (isLink || !isInside(labels, start)) && (isHandedOver || files.some(({ file }) => file.source !== "user"))
   );
+}
+
+/**
+ * Returns a function that tells whether a name means a missing file: no file has the path of a mention in `missed`, and this path
+ * ends with the name. If the text gives the name's folder, the path must end with the folder too.
+ */
+function missingMeaning(missed: readonly UnresolvedMention[]): (mention: Found) => boolean {
+  const pathsByName = new Map<string, string[]>();
+  for (const { text } of missed) {
+    const name = fold(decode(text.slice(lastSegment(text))));
+    const others = pathsByName.get(name);
+    if (others) others.push(text);
+    else pathsByName.set(name, [text]);
+  }
+  /** The results for names with a folder, by file, so that a file that is named often is compared with the paths only once. */
+  const results = new Map<string, boolean>();
+  const isMissing = ({ file, foldedFolder, name }: IndexedFile, paths: readonly string[]): boolean => {
+    let result = results.get(file.id);
+    if (result === undefined) {
+      const end = foldedFolder + fold(name);
+      result = paths.some((path) => [`/${end}`, `:${end}`].some((rest) => fold(decode(path)).endsWith(rest)));
+      results.set(file.id, result);
+    }
+    return result;
+  };
+  return ({ files, hasFolder }) =>
+    files.some((indexed) => {
+      const paths = pathsByName.get(fold(indexed.name));
+      return paths !== undefined && (!hasFolder || isMissing(indexed, paths));
+    });
 }
 
 /** For each file, returns all names that are link destinations. If there are none, returns the file's first name in the text. */

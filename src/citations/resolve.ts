@@ -18,7 +18,7 @@ import { DEFAULT_ROOTS, finderOf, LONGEST_PATH, ROOT } from "./mentions.js";
 import { nameMentions } from "./names.js";
 import { pathMentions } from "./paths.js";
 import { merge, type Range } from "./ranges.js";
-import { statesOtherFolder } from "./stated-folder.js";
+import { inStatedFolder } from "./stated-folder.js";
 
 /** Options of {@link resolveFileCitations}. */
 export interface ResolveOptions {
@@ -75,7 +75,9 @@ export function resolveFileCitations(
   if (!Array.isArray(roots) || !roots.every((root) => typeof root === "string" && ROOT.test(root))) {
     throw badInput("roots", "an array of absolute paths without a slash at the end", roots);
   }
-  return resolveWithIndex(text, new FileIndex(files, roots), { annotations, indexUnit, roots });
+  const index = new FileIndex(files, roots);
+  const { withFolder: _, ...resolution } = resolveWithIndex(text, index, { annotations, indexUnit, roots });
+  return resolution;
 }
 
 function isArrayOfObjects(value: unknown): boolean {
@@ -92,6 +94,12 @@ interface IndexedResolveOptions extends ResolveOptions {
   markup?: Markup | undefined;
 }
 
+/** The result of {@link resolveWithIndex}. */
+export interface IndexedResolution extends Resolution {
+  /** The starts of the citations whose match is a file name, but whose folder the text gives too. */
+  withFolder: ReadonlySet<number>;
+}
+
 /** Like {@link resolveFileCitations}, but takes an index, which can be used for many texts, and does not check its arguments. */
 export function resolveWithIndex(
   text: string,
@@ -104,22 +112,23 @@ export function resolveWithIndex(
     narrowName = (several) => several,
     markup = new Markup(text),
   }: IndexedResolveOptions = {},
-): Resolution {
+): IndexedResolution {
   const given = annotations ?? [];
   const { citations: citedByApi, covered, unit } = citedRanges(text, given, indexUnit, roots);
   const files = { index, acceptLookAlike };
   const paths = settleLookAlikes(text, pathMentions(text, files, finderOf(roots), covered), citedByApi);
-  const isElsewhere = statesOtherFolder(text, paths.missed, roots);
-  const names = nameMentions(text, files, paths, covered).filter(
-    (mention) => !isElsewhere(mention) && !mention.files.some((indexed) => citedByApi.hasOther(indexed)),
-  );
+  const narrowedToFolder = inStatedFolder(text, paths.missed, roots);
+  const names = nameMentions(text, files, paths, covered)
+    .flatMap((mention) => narrowedToFolder(mention) ?? [])
+    .filter((mention) => !mention.files.some((indexed) => citedByApi.hasOther(indexed)));
   if (paths.found.length + paths.missed.length + names.length === 0) {
-    return { annotations: [], citations: [], unresolved: [] };
+    return { annotations: [], citations: [], unresolved: [], withFolder: new Set() };
   }
 
   const { cited, unresolved } = choose({ text, markup, given, covered, paths, names, narrowName });
   const citations = toCitations(text, cited, unit);
-  return { annotations: citations.map(({ annotation }) => annotation), citations, unresolved };
+  const withFolder = new Set(cited.filter(({ hasFolder }) => hasFolder).map(({ start }) => start));
+  return { annotations: citations.map(({ annotation }) => annotation), citations, unresolved, withFolder };
 }
 
 /** Returns the files that the given annotations cite, the ranges that the annotations cover, and the unit of the annotations. */

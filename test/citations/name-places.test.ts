@@ -83,6 +83,18 @@ describeRows([
     ],
   },
   {
+    rule: "a missing path hides a name that may mean it, but not a name with another folder",
+    files: ["out/data.csv"],
+    texts: [
+      "Input: ⟪not-found:/mnt/data/raw/x/data.csv⟫ (missing). Output: [data.csv](⟦./out/data.csv⟧)",
+      "⟪not-found:/mnt/data/raw/x/data.csv⟫ became `⟦out/data.csv⟧`",
+      "⟪not-found:/mnt/data/raw/x/data.csv⟫ is gone. In ⟪directory:/mnt/data/out⟫: ⟦data.csv⟧",
+      "⟪not-found:/mnt/data/raw/x/data.csv⟫, data.csv and [it](data.csv)",
+      "⟪not-found:/mnt/data/raw/out/data.csv⟫, `out/data.csv` and [it](out/data.csv)",
+      "[it](⟪not-found:sandbox:Out/data.csv⟫) and [it](out/data.csv)",
+    ],
+  },
+  {
     rule: "markup inside a path or a name does not split it",
     files: ["report.csv", "a.csv"],
     texts: [
