@@ -97,6 +97,7 @@ export class LinkedText {
   #line = 0;
   /** The beginning of the current line, if the buffer no longer has it. */
   #lineHead = "";
+  /** Where the current paragraph starts: after the last line that is blank or in a code block. */
   #paragraph = 0;
   #head = "";
   #points = { at: 0, count: 0 };
@@ -290,9 +291,14 @@ export class LinkedText {
 
   /** Returns where the search continues if a mark is in a code block, or `undefined` if the mark is not in a code block. */
   #behindCode(mark: Mark, at: number): number | undefined {
-    // A path mark includes the backticks before the path. They can be the fence that opens the code block.
-    if (mark.kind === "path" && this.#isCode(mark.core)) return mark.core + 1;
-    if (!this.#isCode(at)) return undefined;
+    const isAtCode = this.#isCode(at);
+    if (mark.kind === "path") {
+      // A path mark includes the backticks before the path. They can be a fence: one that opens a code block with the path, or one
+      // that closes the code block before the path. A closing fence is not part of the path's paragraph.
+      if (this.#isCode(mark.core)) return mark.core + 1;
+      if (mark.start < this.#paragraph) return this.#paragraph;
+    }
+    if (!isAtCode) return undefined;
     return mark.kind === "raw" || mark.kind === "destination" ? mark.end : at + 1;
   }
 
@@ -367,7 +373,10 @@ export class LinkedText {
     if (this.#label && this.#scanned > this.#label.destination) this.#label = undefined;
   }
 
-  /** Returns whether the character at `at` is in a code block. Reads the lines before that character first. */
+  /**
+   * Returns whether the character at `at` is in a code block. Reads the lines before that character first. If an earlier call read
+   * the line of that character too, the result is about the first line that is not read yet.
+   */
   #isCode(at: number): boolean {
     this.#readLines(at);
     const head = this.#lineHead + this.#buffer.slice(this.#line, at + 1);
@@ -386,7 +395,7 @@ export class LinkedText {
       this.#blocks.readLine(line);
       this.#line = feed + 1;
       this.#lineHead = "";
-      if (wasFenced || this.#blocks.isFenced || line.trim() === "") this.#paragraph = this.#line;
+      if (wasFenced || this.#blocks.isInCode || line.trim() === "") this.#paragraph = this.#line;
     }
   }
 
