@@ -162,6 +162,9 @@ describe("a cited place reads as replaceFileLinks writes it", () => {
 
 describe("text without a link", () => {
   it.each([
+    ["a script as a definition's destination", "[r]: <script> /mnt/data/a.csv"],
+    ["a comment as a definition's destination", "See [a]: <!-- hidden /mnt/data/a.csv --> end"],
+    ["a script as a link's destination", "[it](<script>/mnt/data/a.csv"],
     ["a bare name in prose", "I made a.csv for you."],
     ["a file that is not there", "See [it](sandbox:/mnt/data/gone.csv) and /mnt/data/gone.csv"],
     ["no mention", "Plain text, and/or more of it.\n"],

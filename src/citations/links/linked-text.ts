@@ -79,8 +79,11 @@ export class LinkedText {
   /** Where the buffer starts in the text. */
   #start = 0;
   #isEnded = false;
-  /** True if a piece was added after the last search for a mark. */
-  #hasNewPiece = false;
+  /**
+   * True if the next mark can begin before `#scanned`: after the last search, a piece was added or a mention ended. In
+   * `[r]: <script>`, the destination ends in the mark of the script.
+   */
+  #mayBeCut = false;
   /** The search for the next mark continues at this offset. */
   #scanned = 0;
   /** The text before this offset can be sent. */
@@ -111,7 +114,7 @@ export class LinkedText {
   /** Adds the next piece of the text. */
   push(piece: string): void {
     this.#buffer += piece;
-    this.#hasNewPiece = true;
+    this.#mayBeCut = true;
     if (this.#head.length < LONGEST_HEAD) this.#head += piece.slice(0, LONGEST_HEAD);
   }
 
@@ -261,9 +264,9 @@ export class LinkedText {
 
   /** Reads the next mark. Returns false if more text is needed. */
   #readMark(): boolean {
-    // A mark can begin before `#scanned` only if it was cut at the end of a piece and the next piece completes it.
-    const from = this.#hasNewPiece ? Math.max(0, this.#scanned - LONGEST_MARK) : this.#scanned;
-    this.#hasNewPiece = false;
+    // A mark that was cut at the end of a piece, or in which a mention ended, begins before `#scanned`.
+    const from = this.#mayBeCut ? Math.max(0, this.#scanned - LONGEST_MARK) : this.#scanned;
+    this.#mayBeCut = false;
     const mark = this.#marks.next(this.#buffer, from, this.#scanned);
     if (!mark) {
       this.#scanned = this.#limit = this.#buffer.length;
@@ -329,7 +332,10 @@ export class LinkedText {
   #openDestination(opener: number, start: number): boolean {
     const isPath = this.#marks.isPathAt(this.#buffer, start);
     const place = placeOf(this.#buffer, start, true);
-    if (place.kind === "text" || place.kind === "autolink") return this.#pass(start);
+    if (place.kind === "text" || place.kind === "autolink") {
+      this.#mayBeCut = true;
+      return this.#pass(start);
+    }
     return this.#hold({ heldFrom: start, start, place, isPath: isPath !== false, nameFrom: start }, opener);
   }
 
@@ -370,6 +376,7 @@ export class LinkedText {
   #decide(scanned: number): void {
     this.#open = undefined;
     this.#scanned = this.#limit = Math.min(scanned, this.#buffer.length);
+    this.#mayBeCut = true;
     if (this.#label && this.#scanned > this.#label.destination) this.#label = undefined;
   }
 
