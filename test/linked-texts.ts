@@ -24,6 +24,8 @@ const OWN: [string, string, ...string[]][] = [
   ["bold type", "**/mnt/data/a.csv**", "a.csv"],
   ["fenced code", "```python\nopen('/mnt/data/a.csv')\n```\nSee /mnt/data/a.csv", "a.csv"],
   ["a fence with only a path", "Saved:\n\n```\n/mnt/data/a.csv\n```\nDone.", "a.csv"],
+  ["a path right after a fence", "```\nx\n```\n/mnt/data/a.csv has it:\n```sh\ny\n```\nEnd", "a.csv"],
+  ["a scheme right after a fence", "```\nx\n```\nsandbox:/mnt/data/a.csv\n```\ny\n```\n", "a.csv"],
   ["a label that is a path", "[/mnt/data/a.csv](sandbox:/mnt/data/a.csv)", "a.csv"],
   ["a label of a link that leads nowhere", "[/mnt/data/a.csv](#) and", "a.csv"],
   ["a bare name as a destination", "[report](report.csv) and [x](https://example.com/a.csv)", "report.csv"],

@@ -36,6 +36,39 @@ describe("fenced code stays as the model wrote it", () => {
   });
 });
 
+describe("the fence that closes a code block stays if a path begins the next line", () => {
+  const link = `[a.csv](${URL_OF_A})`;
+  it.each([
+    ["before a block with a language", "```python\nx\n```\nPATH has the rows:\n```python\ny\n```\n"],
+    ["before a block without a language", "```\nx\n```\nPATH\n```\ny\n```\n"],
+    ["after an information string", "```sh\nls\n```\nPATH: see\n```sh\ncat\n```\nPATH again\n"],
+    ["with a scheme", "```\nx\n```\nsandbox:PATH\n```sh\ny\n```\n"],
+    ["in a list", "- x\n  ```\n  y\n  ```\n  PATH\n  ```\n  z\n  ```\n"],
+    ["at the end of a line with spaces", "```\nx\n```  \nPATH and ```y```\n"],
+    ["before two paths", "```\nx\n```\nPATH\nPATH\n```\ny\n```\n"],
+    ["before a blank line", "```\nx\n```\n\nPATH has the rows:\n```\ny\n```\n"],
+    ["of tildes", "~~~\nx\n~~~\nPATH\n~~~\ny\n~~~\n"],
+    ["at the start of the text", "```\n```\nPATH\n```\n```\n"],
+  ])("%s", async (_, text) => {
+    const given = { text: text.replaceAll("PATH", "/mnt/data/a.csv"), files: [A] };
+    const expected = text.replaceAll(/(?:sandbox:)?PATH/g, link);
+    expect((await read(given)).text).toBe(expected);
+    for (const at of everyCut(given.text)) expect((await streamed(given, [at])).text).toBe(expected);
+  });
+
+  it("before code in backticks", async () => {
+    const text = "```\nx\n```\n`/mnt/data/a.csv` and `b`\n```\ny\n```\n";
+    expect((await read({ text, files: [A] })).text).toBe(text.replace("`/mnt/data/a.csv`", link));
+  });
+
+  it("before a note", async () => {
+    const text = "```\nx\n```\n/mnt/data/gone.csv is not there\n```\ny\n```\n";
+    const options = { ...OPTIONS, links: { toUrl, onMissing: () => "(gone)" } };
+    const { text: noted } = await read({ text, files: [A] }, options);
+    expect(noted).toBe(text.replace("/mnt/data/gone.csv", "(gone)"));
+  });
+});
+
 it("a word that a hyphen joins to a path stays beside the link", async () => {
   const text =
     "Der /mnt/data/a.csv-Bericht, /mnt/data/a.csv-Bericht2, /mnt/data/a.csv-Backup, /mnt/data/a.csv-filen";
@@ -129,6 +162,9 @@ describe("a cited place reads as replaceFileLinks writes it", () => {
 
 describe("text without a link", () => {
   it.each([
+    ["a script as a definition's destination", "[r]: <script> /mnt/data/a.csv"],
+    ["a comment as a definition's destination", "See [a]: <!-- hidden /mnt/data/a.csv --> end"],
+    ["a script as a link's destination", "[it](<script>/mnt/data/a.csv"],
     ["a bare name in prose", "I made a.csv for you."],
     ["a file that is not there", "See [it](sandbox:/mnt/data/gone.csv) and /mnt/data/gone.csv"],
     ["no mention", "Plain text, and/or more of it.\n"],

@@ -108,6 +108,8 @@ export class ResponseRepair {
    * of a text.
    */
   #lateAt: number | undefined;
+  /** The streamed texts that were sent without links, because no container that can have their files was known. By part. */
+  readonly #unlinked = new Map<string, string>();
   /** Writes the links into the texts. `undefined` without the option `links`. */
   readonly links: ResponseLinks | undefined;
   /** The report. `undefined` before `finish` is called. */
@@ -284,8 +286,18 @@ export class ResponseRepair {
   }
 
   /**
+   * True if the files of a message can be found: a container is known, the caller gave the files, or there is a previous response
+   * that may name a container.
+   */
+  get mayHaveContainers(): boolean {
+    return this.#items.hasContainers || this.#candidates.mayKnow;
+  }
+
+  /**
    * Returns a text with links and its annotations. `given` are the part's annotations, `missing` the citations that were found.
-   * Without the option `links`, or if no container is known, the text stays the same.
+   * The text stays the same without the option `links`, and if no container can be known. If a later event of a stream names a
+   * container, the text still stays the same, because its deltas were sent without links. The exception is a stream that lacks its
+   * beginning: its final event has the links.
    */
   withLinks(
     position: PartPosition,
@@ -293,12 +305,16 @@ export class ResponseRepair {
     given: readonly Annotation[],
     missing: readonly ContainerFileCitation[],
   ): TextWithAnnotations | Promise<TextWithAnnotations> {
-    if (!this.links || !(this.hasContainers || this.links.has(position)))
+    const key = keyOf(position);
+    const mayLink = this.links && (this.mayHaveContainers || this.links.has(position));
+    if (!this.links || !mayLink || this.#unlinked.get(key) === original) {
+      if (this.links && !this.#lacksItem(position.outputIndex)) this.#unlinked.set(key, original);
       return { text: original, annotations: [...given, ...missing] };
-    const known = this.#parts.get(keyOf(position));
+    }
+    const known = this.#parts.get(key);
     const unresolved = known?.text === original ? known.unresolved : [];
     return this.links.finish({ position, original, given, missing, unresolved }, (found) => {
-      const part = this.#parts.get(keyOf(position));
+      const part = this.#parts.get(key);
       if (!part) return;
       part.citations = [...part.citations, ...found].sort((a, b) => a.start - b.start);
       part.annotations = part.citations.map(({ annotation }) => annotation);
@@ -485,7 +501,11 @@ export class ResponseRepair {
    * that are unknown.
    */
   #isMissingItem(outputIndex: number): boolean {
-    if (!this.#missed) return false;
+    return this.#missed !== undefined && this.#lacksItem(outputIndex);
+  }
+
+  /** Returns whether an item before a text, or the text's own item, is unknown so far. */
+  #lacksItem(outputIndex: number): boolean {
     return this.#items.all[outputIndex] === undefined || this.#items.before(outputIndex).hasGap;
   }
 

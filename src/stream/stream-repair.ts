@@ -107,7 +107,7 @@ export class StreamRepair {
   /** True if the deltas of the text get working links. Then every delta must go through `take` or `passText`. */
   get isLinking(): boolean {
     if (!this.#links) return false;
-    this.#isLinking ??= !this.#isFinished && this.#repair.hasContainers;
+    this.#isLinking ??= !this.#isFinished && this.#repair.mayHaveContainers;
     return this.#isLinking;
   }
 

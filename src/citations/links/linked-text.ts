@@ -79,8 +79,11 @@ export class LinkedText {
   /** Where the buffer starts in the text. */
   #start = 0;
   #isEnded = false;
-  /** True if a piece was added after the last search for a mark. */
-  #hasNewPiece = false;
+  /**
+   * True if the next mark can begin before `#scanned`: after the last search, a piece was added or a mention ended. In
+   * `[r]: <script>`, the destination ends in the mark of the script.
+   */
+  #mayBeCut = false;
   /** The search for the next mark continues at this offset. */
   #scanned = 0;
   /** The text before this offset can be sent. */
@@ -97,6 +100,7 @@ export class LinkedText {
   #line = 0;
   /** The beginning of the current line, if the buffer no longer has it. */
   #lineHead = "";
+  /** Where the current paragraph starts: after the last line that is blank or in a code block. */
   #paragraph = 0;
   #head = "";
   #points = { at: 0, count: 0 };
@@ -110,7 +114,7 @@ export class LinkedText {
   /** Adds the next piece of the text. */
   push(piece: string): void {
     this.#buffer += piece;
-    this.#hasNewPiece = true;
+    this.#mayBeCut = true;
     if (this.#head.length < LONGEST_HEAD) this.#head += piece.slice(0, LONGEST_HEAD);
   }
 
@@ -260,9 +264,9 @@ export class LinkedText {
 
   /** Reads the next mark. Returns false if more text is needed. */
   #readMark(): boolean {
-    // A mark can begin before `#scanned` only if it was cut at the end of a piece and the next piece completes it.
-    const from = this.#hasNewPiece ? Math.max(0, this.#scanned - LONGEST_MARK) : this.#scanned;
-    this.#hasNewPiece = false;
+    // A mark that was cut at the end of a piece, or in which a mention ended, begins before `#scanned`.
+    const from = this.#mayBeCut ? Math.max(0, this.#scanned - LONGEST_MARK) : this.#scanned;
+    this.#mayBeCut = false;
     const mark = this.#marks.next(this.#buffer, from, this.#scanned);
     if (!mark) {
       this.#scanned = this.#limit = this.#buffer.length;
@@ -290,9 +294,14 @@ export class LinkedText {
 
   /** Returns where the search continues if a mark is in a code block, or `undefined` if the mark is not in a code block. */
   #behindCode(mark: Mark, at: number): number | undefined {
-    // A path mark includes the backticks before the path. They can be the fence that opens the code block.
-    if (mark.kind === "path" && this.#isCode(mark.core)) return mark.core + 1;
-    if (!this.#isCode(at)) return undefined;
+    const isAtCode = this.#isCode(at);
+    if (mark.kind === "path") {
+      // A path mark includes the backticks before the path. They can be a fence: one that opens a code block with the path, or one
+      // that closes the code block before the path. A closing fence is not part of the path's paragraph.
+      if (this.#isCode(mark.core)) return mark.core + 1;
+      if (mark.start < this.#paragraph) return this.#paragraph;
+    }
+    if (!isAtCode) return undefined;
     return mark.kind === "raw" || mark.kind === "destination" ? mark.end : at + 1;
   }
 
@@ -323,7 +332,10 @@ export class LinkedText {
   #openDestination(opener: number, start: number): boolean {
     const isPath = this.#marks.isPathAt(this.#buffer, start);
     const place = placeOf(this.#buffer, start, true);
-    if (place.kind === "text" || place.kind === "autolink") return this.#pass(start);
+    if (place.kind === "text" || place.kind === "autolink") {
+      this.#mayBeCut = true;
+      return this.#pass(start);
+    }
     return this.#hold({ heldFrom: start, start, place, isPath: isPath !== false, nameFrom: start }, opener);
   }
 
@@ -364,10 +376,14 @@ export class LinkedText {
   #decide(scanned: number): void {
     this.#open = undefined;
     this.#scanned = this.#limit = Math.min(scanned, this.#buffer.length);
+    this.#mayBeCut = true;
     if (this.#label && this.#scanned > this.#label.destination) this.#label = undefined;
   }
 
-  /** Returns whether the character at `at` is in a code block. Reads the lines before that character first. */
+  /**
+   * Returns whether the character at `at` is in a code block. Reads the lines before that character first. If an earlier call read
+   * the line of that character too, the result is about the first line that is not read yet.
+   */
   #isCode(at: number): boolean {
     this.#readLines(at);
     const head = this.#lineHead + this.#buffer.slice(this.#line, at + 1);
@@ -386,7 +402,7 @@ export class LinkedText {
       this.#blocks.readLine(line);
       this.#line = feed + 1;
       this.#lineHead = "";
-      if (wasFenced || this.#blocks.isFenced || line.trim() === "") this.#paragraph = this.#line;
+      if (wasFenced || this.#blocks.isInCode || line.trim() === "") this.#paragraph = this.#line;
     }
   }
 

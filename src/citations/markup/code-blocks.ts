@@ -34,6 +34,11 @@ export class OpenBlocks {
     return this.#reader.isFenced;
   }
 
+  /** True if the last line so far is in a code block, or opens one. The line that closes a fenced code block does not count. */
+  get isInCode(): boolean {
+    return this.#reader.isCode;
+  }
+
   /** Returns whether the next line is in a code block. `line` is the beginning of that line and must not be blank. */
   isCode(line: string): boolean {
     return this.#reader.after(line).isCode;
