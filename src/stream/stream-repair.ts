@@ -338,11 +338,13 @@ export class StreamRepair {
 
   /** Repairs one event. `isReleased`: the event was held, and the event after its message is known now. */
   #take(event: Event, numberBefore: () => unknown, isReleased = false): Taken {
+    const links = this.#links; // `#takeOne` replaces them if another response begins
     const taken = this.#takeOne(event, numberBefore, isReleased);
-    const links = this.#links;
     if (!links || PARTS_OF_TEXT.has(event.type)) return taken;
-    // The held text and its annotation events are sent before the events that repeat them.
-    return andThen(taken, (events) => (events.length > 0 ? [...links.release(), ...events] : events));
+    const isEnd = FINAL.has(event.type) || event.type === "error" || links !== this.#links;
+    // The held text and its annotation events are sent before the events that repeat them, and before the response ends.
+    const released = (): Event[] => (isEnd ? links.releaseUnchanged() : links.release());
+    return andThen(taken, (events) => (events.length > 0 ? [...released(), ...events] : events));
   }
 
   #takeOne(event: Event, numberBefore: () => unknown, isReleased: boolean): Taken {
