@@ -129,7 +129,7 @@ export class StreamLinks {
       const { obfuscation: _, ...delta } = changed(latest, text);
       deltas.push(delta);
     }
-    this.#watchHeld(true);
+    this.#watchHeld(deltas.length > 0);
     return deltas;
   }
 
