@@ -412,9 +412,11 @@ export class StreamRepair {
   /** Starts a new repair if the stream continues with another response, as a WebSocket does. No state is carried over. */
   #begin(responseId: unknown): void {
     if (this.#isFinished || (this.#responseId !== undefined && this.#responseId !== responseId)) {
-      this.#finish();
+      this.#finish(this.#apiError ?? new Error("the response ended without its final event"));
       this.#renew();
     }
+    // An error before the beginning was about a request that began no response.
+    this.#apiError = undefined;
     this.#responseId = responseId;
     if (this.#missedIn === responseId && responseId !== undefined) this.#repair.noteMissed();
   }
