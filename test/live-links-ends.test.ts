@@ -1,18 +1,11 @@
-/** Tests the option `links` with a response that ends before its text does: no text is lost, and none comes after the end. */
+/**
+ * Tests the option `links` with texts that end early: no text is lost, none comes after the end of its response, and all events
+ * have the same text.
+ */
 import { describe, expect, it } from "vitest";
-import { createFileCitationsFetch } from "../src/index.js";
-import { A, all, eventsOf, given, OPTIONS, opened, TEXT, textIn, URL_OF_A } from "./linking.js";
-import {
-  BASE,
-  call,
-  eventsIn,
-  frames,
-  message,
-  type StreamEvent,
-  sse,
-  streamOf,
-  upstream,
-} from "./upstream.js";
+import { createFileCitationsFetch, repairResponse } from "../src/index.js";
+import { A, all, eventsOf, given, listOf, OPTIONS, opened, TEXT, textIn, URL_OF_A } from "./linking.js";
+import { BASE, call, eventsIn, frames, message, response, type StreamEvent, sse, streamOf, upstream } from "./upstream.js";
 
 /** Returns the events of a response up to its second delta, which ends within a link. */
 function cut(): StreamEvent[] {
@@ -105,4 +98,38 @@ it("the text that is held when the response ends gets its links if the final eve
   const delta = { ...cut().at(-1)!, delta: text.slice(30) } as StreamEvent;
   const out = await all(opened([...cut(), delta, end]).stream);
   expect(textBefore(out, end.type)).toBe(`Before. See [the file](${URL_OF_A})`);
+});
+
+describe("a text that announces a file before the call that writes it", () => {
+  const text = "I will write [it](sandbox:/mnt/data/a.csv) and /mnt/data/a.csv now.";
+  const events = streamOf([message(text), call("open('/mnt/data/a.csv', 'w')"), message("Done.")]);
+
+  it("stays unlinked in all events, and the late citations fit it", async () => {
+    const { stream, reports } = opened(events);
+    const out = await all(stream);
+    const done = out.find(({ type }) => type === "response.output_text.done")!;
+    expect(done.text).toBe(text);
+    const added = out.filter(({ type }) => type === "response.output_text.annotation.added");
+    const ranges = added.map(({ annotation }) => annotation as { start_index: number; end_index: number });
+    expect(ranges.map(({ start_index, end_index }) => text.slice(start_index, end_index))).toEqual([
+      "sandbox:/mnt/data/a.csv",
+      "/mnt/data/a.csv",
+    ]);
+    const { output } = out.at(-1)!.response as { output: { content: unknown[] }[] };
+    expect(output[0]!.content[0]).toMatchObject({ text, annotations: ranges });
+    expect(reports).toMatchObject([{ outcome: "recovered", citations: [{}, {}] }]);
+  });
+
+  it("is the same through the fetch", async () => {
+    const { fetch } = upstream({ answer: () => sse(frames(events), 50), files: [A] });
+    const repairing = createFileCitationsFetch({ fetch, ...OPTIONS });
+    const answer = await repairing(`${BASE}/responses`, { method: "POST", body: "{}" });
+    expect(eventsIn(await answer.text())).toEqual(await all(opened(events).stream));
+  });
+
+  it("gets links in a plain response", async () => {
+    const { output } = (events.at(-1)!.response ?? {}) as { output: unknown[] };
+    const { response: repaired } = await repairResponse(response(output), listOf([A]), OPTIONS);
+    expect(JSON.stringify(repaired.output[0])).toContain(`[a.csv](${URL_OF_A})`);
+  });
 });
