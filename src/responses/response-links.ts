@@ -109,11 +109,6 @@ export class ResponseLinks {
     this.#files = files;
   }
 
-  /** The parts so far. */
-  get parts(): Iterable<LinkedPart> {
-    return this.#parts.values();
-  }
-
   /** Returns whether the part at a position streams or has streamed. */
   has(position: PartPosition): boolean {
     return this.#parts.has(keyOf(position));

@@ -11,7 +11,9 @@ export class StreamLinks {
   readonly #links: ResponseLinks;
   readonly #timeoutMs: number;
   /** The latest delta of each text: the template for a delta that is inserted. */
-  readonly #latest = new Map<LinkedPart, Event>();
+  readonly #latest = new WeakMap<LinkedPart, Event>();
+  /** The texts that may hold text. All other texts are left out: a response can have thousands of texts. */
+  readonly #holding = new Set<LinkedPart>();
   /** Held annotation events. The links of their text are not all known yet, so their new ranges are not known either. */
   #annotations: Event[] = [];
   /** The sequence number of the event before the first held annotation event. */
@@ -61,6 +63,7 @@ export class StreamLinks {
     const before = this.isHoldingEvents ? this.release(() => this.#numberBeforeHeld) : [];
     const part = this.#links.partAt(position);
     this.#latest.set(part, event);
+    this.#holding.add(part);
     const pushed = this.#links.push(part, event.delta);
     this.#lookAhead(part, event);
     const isDeciding = pushed instanceof Promise;
@@ -126,7 +129,7 @@ export class StreamLinks {
   #deltas(take: (part: LinkedPart) => string, numberBefore: () => unknown): Event[] {
     const deltas: Event[] = [];
     let number: unknown;
-    for (const part of this.#links.parts) {
+    for (const part of this.#holding) {
       const latest = this.#latest.get(part);
       const text = latest ? take(part) : "";
       if (!latest || text === "") continue;
@@ -164,7 +167,8 @@ export class StreamLinks {
 
   /** Starts the time limit if text is held. Restarts it if a part of the held text was sent (`isSent`). */
   watchHeld(isSent = false): void {
-    const isHolding = [...this.#latest.keys()].some(({ text }) => text.heldLength > 0);
+    for (const part of this.#holding) if (part.text.heldLength === 0) this.#holding.delete(part);
+    const isHolding = this.#holding.size > 0;
     if (isHolding && this.overdue && !isSent) return;
     this.stop();
     if (!isHolding) return;
