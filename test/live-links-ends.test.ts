@@ -5,7 +5,18 @@
 import { describe, expect, it } from "vitest";
 import { createFileCitationsFetch, repairResponse } from "../src/index.js";
 import { A, all, eventsOf, given, listOf, OPTIONS, opened, TEXT, textIn, URL_OF_A } from "./linking.js";
-import { BASE, call, eventsIn, frames, message, response, type StreamEvent, sse, streamOf, upstream } from "./upstream.js";
+import {
+  BASE,
+  call,
+  eventsIn,
+  frames,
+  message,
+  response,
+  type StreamEvent,
+  sse,
+  streamOf,
+  upstream,
+} from "./upstream.js";
 
 /** Returns the events of a response up to its second delta, which ends within a link. */
 function cut(): StreamEvent[] {

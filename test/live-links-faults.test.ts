@@ -173,7 +173,11 @@ describe("held text", () => {
     const at = whole.findIndex(({ type }) => type === "response.output_text.delta") + 1;
     let controller!: ReadableStreamDefaultController<Uint8Array>;
     const send = (text: string): void => controller.enqueue(new TextEncoder().encode(text));
-    const body = new ReadableStream<Uint8Array>({ start: (started) => void (controller = started) });
+    const body = new ReadableStream<Uint8Array>({
+      start(started) {
+        controller = started;
+      },
+    });
     send(frames(whole.slice(0, at)));
     const headers = { "content-type": "text/event-stream" };
     const { fetch } = upstream({ answer: () => new Response(body, { headers }), files: [A] });

@@ -19,7 +19,13 @@ const otherItem: Bare = {
 };
 const annotated = (start: number): Bare => ({
   ...{ type: "response.output_text.annotation.added", item_id, output_index, content_index },
-  annotation: { type: "url_citation", url: "https://e.com", title: "e", start_index: start, end_index: start + 1 },
+  annotation: {
+    type: "url_citation",
+    url: "https://e.com",
+    title: "e",
+    start_index: start,
+    end_index: start + 1,
+  },
 });
 
 const numbered = (events: readonly Bare[]): StreamEvent[] =>

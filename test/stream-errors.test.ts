@@ -4,7 +4,12 @@ import { type Report, repairResponseStream } from "../src/index.js";
 import { PLAN } from "./repairing.js";
 import { call, message, type StreamEvent, streamOf } from "./upstream.js";
 
-const error = { type: "error", code: "server_error", message: "overloaded", param: null } as never as StreamEvent;
+const error = {
+  type: "error",
+  code: "server_error",
+  message: "overloaded",
+  param: null,
+} as never as StreamEvent;
 
 /** Returns the events of a response with this id. */
 function eventsOf(id: string): StreamEvent[] {
@@ -17,7 +22,9 @@ function eventsOf(id: string): StreamEvent[] {
 async function reportsOf(events: readonly StreamEvent[], last = Infinity): Promise<[unknown, unknown][]> {
   const reports: Report[] = [];
   let count = 0;
-  for await (const _ of repairResponseStream(events, [PLAN], { onReport: (report) => reports.push(report) })) {
+  for await (const _ of repairResponseStream(events, [PLAN], {
+    onReport: (report) => reports.push(report),
+  })) {
     if (count++ === last) break;
   }
   return reports.map((report) => [report.responseId, report.error?.message]);
@@ -53,8 +60,11 @@ it.each([
     [["resp_1", "the stream ended without its final event"]],
   ],
   ["is left by its reader", eventsOf("resp_1"), 4, []],
-])("an error before a response is not the error of that response: it %s", async (_, events, last, reports) => {
-  for (const given of [[error, ...events], inLane([error, ...events])]) {
-    expect(await reportsOf(given, last)).toEqual(reports);
-  }
-});
+])(
+  "an error before a response is not the error of that response: it %s",
+  async (_, events, last, reports) => {
+    for (const given of [[error, ...events], inLane([error, ...events])]) {
+      expect(await reportsOf(given, last)).toEqual(reports);
+    }
+  },
+);
