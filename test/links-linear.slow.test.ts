@@ -3,8 +3,9 @@
  * for 8 n characters within one run: linear time gives a ratio of 8, quadratic time a ratio of 64.
  */
 import { expect, it } from "vitest";
-import { replaceFileLinks } from "../src/index.js";
+import { repairResponseStream, replaceFileLinks } from "../src/index.js";
 import { citation } from "./marked-text.js";
+import { call, file, message, streamOf } from "./upstream.js";
 
 const LIMIT = 32;
 /** Shorter times scatter too much, so they count as this time. Quadratic code takes seconds for the larger text. */
@@ -36,3 +37,18 @@ it.each<[string, (n: number) => string]>([
   leastTime(small, 8); // compiles the code
   expect(leastTime(large, 1) / Math.max(LEAST_MICROS, leastTime(small, 8))).toBeLessThan(LIMIT);
 });
+
+it("a stream with many messages", async () => {
+  const timeOf = async (count: number): Promise<number> => {
+    const messages = Array.from({ length: count }, (_, at) => ({ ...message("Done."), id: `msg_${at}` }));
+    const events = streamOf([call(), ...messages]);
+    const before = process.cpuUsage();
+    const list = async () => [file("/mnt/data/a.csv")];
+    for await (const _ of repairResponseStream(events, list, { links: () => "u:1" }));
+    const { user, system } = process.cpuUsage(before);
+    return user + system;
+  };
+  await timeOf(500); // compiles the code
+  const small = Math.min(await timeOf(500), await timeOf(500));
+  expect((await timeOf(8000)) / small).toBeLessThan(60); // linear time gives 16, quadratic time 256
+}, 120_000);

@@ -164,6 +164,39 @@ describe("held text", () => {
     expect(readEvents(eventsIn(received)).text).toBe(TEXT);
   });
 
+  it.each([
+    ["comments", ": keep-alive\n\n"],
+    ["other frames", 'event: ping\ndata: {"cost":1}\n\n'],
+    ["events that are read", frames([{ type: "response.in_progress" } as StreamEvent])],
+  ])("goes out after timeoutMs while the API sends only %s", async (_, frame) => {
+    const whole = eventsOf(given, [30]);
+    const at = whole.findIndex(({ type }) => type === "response.output_text.delta") + 1;
+    let controller!: ReadableStreamDefaultController<Uint8Array>;
+    const send = (text: string): void => controller.enqueue(new TextEncoder().encode(text));
+    const body = new ReadableStream<Uint8Array>({
+      start(started) {
+        controller = started;
+      },
+    });
+    send(frames(whole.slice(0, at)));
+    const headers = { "content-type": "text/event-stream" };
+    const { fetch } = upstream({ answer: () => new Response(body, { headers }), files: [A] });
+    const repairing = createFileCitationsFetch({ fetch, ...OPTIONS, timeoutMs: 2000 });
+    const answer = await repairing(`${BASE}/responses`, { method: "POST", body: "{}" });
+    let received = "";
+    const reading = (async () => {
+      for await (const chunk of answer.body!.pipeThrough(new TextDecoderStream())) received += chunk;
+    })();
+    for (let ms = 0; ms < 2000; ms += 250) {
+      await vi.advanceTimersByTimeAsync(250);
+      send(frame);
+    }
+    await vi.advanceTimersByTimeAsync(1);
+    expect(textIn(eventsIn(received))).toBe(TEXT.slice(0, 30));
+    controller.close();
+    await reading;
+  });
+
   it("loses no bytes that arrive after it has gone out and before the next read", async () => {
     const whole = eventsOf(given, [30]);
     const at = whole.findIndex(({ type }) => type === "response.output_text.delta") + 1;

@@ -259,4 +259,22 @@ describe("a note in place of a dead link", () => {
     expect(textIn(await all(stream))).toBe(missing.text.replace("sandbox:/mnt/data/a.csv", URL_OF_A));
     expect(reports[0]!.error!.message).toBe("no note");
   });
+
+  it("leaves the text unchanged if onMissing is async and rejects, and causes no unhandled rejection", async () => {
+    const unhandled: unknown[] = [];
+    const note = (reason: unknown): void => void unhandled.push(reason);
+    process.on("unhandledRejection", note);
+    const onMissing = (async () => {
+      throw new Error("no note");
+    }) as never;
+    const { response: repaired, report } = await repairResponse(response(itemsOf(missing)), listOf([A]), {
+      ...OPTIONS,
+      links: { toUrl, onMissing },
+    });
+    await new Promise((resolve) => setTimeout(resolve, 10));
+    process.off("unhandledRejection", note);
+    expect(JSON.stringify(repaired)).toContain("(sandbox:/mnt/data/gone.csv)");
+    expect(report.error!.message).toMatch(/the return value of onMissing must be a string/);
+    expect(unhandled).toEqual([]);
+  });
 });

@@ -7,13 +7,14 @@ const callbacksOf = new WeakMap<AbortSignal, Set<() => void>>();
  * Calls `callback` when `signal` aborts. All callbacks of a signal share one listener: many responses can share a signal, and
  * Node.js prints a warning from the eleventh listener on.
  */
-function follow(signal: AbortSignal, callback: () => void): void {
+export function follow(signal: AbortSignal, callback: () => void): void {
   const callbacks = callbacksOf.get(signal) ?? new Set();
   callbacksOf.set(signal, callbacks.add(callback));
   if (callbacks.size === 1) signal.addEventListener("abort", callAll);
 }
 
-function unfollow(signal: AbortSignal, callback: () => void): void {
+/** Calls `callback` no more. */
+export function unfollow(signal: AbortSignal, callback: () => void): void {
   const callbacks = callbacksOf.get(signal);
   if (!callbacks?.delete(callback) || callbacks.size > 0) return;
   signal.removeEventListener("abort", callAll);

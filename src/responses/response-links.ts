@@ -23,6 +23,7 @@ import type {
   RecoveredCitation,
   UnresolvedMention,
 } from "../types.js";
+import { follow, unfollow } from "./held-time.js";
 
 /** Finds the files of a response for its links. */
 export interface LinkFiles {
@@ -34,6 +35,8 @@ export interface LinkFiles {
   /** True if the response's data is inconsistent. Then no links are made. */
   readonly isGivenUp: boolean;
   noteError(error: unknown): void;
+  /** Aborts when the consumer no longer waits for the response. */
+  readonly callerSignal: AbortSignal | undefined;
   /** Adds to the time for which the response was delayed, in milliseconds. */
   noteHeld(ms: number): void;
 }
@@ -93,21 +96,17 @@ export class ResponseLinks {
   readonly #settings: Settings;
   readonly #files: LinkFiles;
   readonly #parts = new Map<string, LinkedPart>();
-  /** True if a URL took too long. Then no more links are made. */
+  /** True if a URL took too long, or the consumer has left. Then no more links are made. */
   #isStopped = false;
-  /** How many URLs are awaited, and since when. */
-  #awaitedCount = 0;
+  /** The functions that reject the URLs that are awaited. */
+  readonly #awaited = new Set<(reason: unknown) => void>();
+  /** Since when URLs are awaited. */
   #awaitedSince = 0;
 
   constructor(links: Links, settings: Settings, files: LinkFiles) {
     this.#links = links;
     this.#settings = settings;
     this.#files = files;
-  }
-
-  /** The parts so far. */
-  get parts(): Iterable<LinkedPart> {
-    return this.#parts.values();
   }
 
   /** Returns whether the part at a position streams or has streamed. */
@@ -134,6 +133,18 @@ export class ResponseLinks {
     part.pieces.push(text);
     part.text.candidate();
     part.text.release();
+  }
+
+  /**
+   * Records that a stream has sent a whole text without links. Then later events of the stream repeat it without links, even if
+   * a call after the text shows which files it means.
+   */
+  keep(position: PartPosition, text: string): void {
+    if (this.has(position)) return;
+    const part = this.partAt(position);
+    part.pieces.push(text);
+    part.text.push(text);
+    part.text.giveUp();
   }
 
   /** Adds a delta to a text that streams. Returns the text that can be sent now: as a promise only if a mention has ended. */
@@ -332,24 +343,44 @@ export class ResponseLinks {
     }
   }
 
-  /** Calls `toUrl`. If `toUrl` takes longer than `timeoutMs`, rejects, and no more links are made. */
+  /** Rejects the URLs that are awaited, and makes no more links: the consumer no longer waits for the response. */
+  cancel(reason: unknown): void {
+    this.#isStopped = true;
+    for (const reject of this.#awaited) reject(reason);
+  }
+
+  readonly #onAbort = (): void => this.cancel(this.#files.callerSignal?.reason);
+
+  /** Calls `toUrl`. If it takes longer than `timeoutMs`, or the consumer leaves, rejects, and no more links are made. */
   async #urlOf(citation: ContainerFileCitation, replaced: ReplacedText): Promise<LinkUrl> {
     const url = this.#links.toUrl(citation, replaced);
     if (!isThenable(url)) return url;
     const { timeoutMs } = this.#settings;
-    if (this.#awaitedCount++ === 0) this.#awaitedSince = performance.now();
-    let timer: ReturnType<typeof setTimeout> | undefined;
-    const timeout = new Promise<never>((_, reject) => {
-      timer = setTimeout(() => {
-        this.#isStopped = true;
-        reject(new Error(`the URL of a link took longer than ${timeoutMs} ms`));
-      }, timeoutMs);
+    const { callerSignal } = this.#files;
+    if (this.#awaited.size === 0) {
+      this.#awaitedSince = performance.now();
+      if (callerSignal) follow(callerSignal, this.#onAbort);
+    }
+    let stop!: (reason: unknown) => void;
+    const stopped = new Promise<never>((_, reject) => {
+      stop = reject;
     });
+    this.#awaited.add(stop);
+    const timer = setTimeout(() => {
+      this.#isStopped = true;
+      stop(new Error(`the URL of a link took longer than ${timeoutMs} ms`));
+    }, timeoutMs);
+    // The consumer may have left during `toUrl`.
+    if (callerSignal?.aborted) this.#onAbort();
     try {
-      return await Promise.race([url, timeout]);
+      return await Promise.race([url, stopped]);
     } finally {
       clearTimeout(timer);
-      if (--this.#awaitedCount === 0) this.#files.noteHeld(performance.now() - this.#awaitedSince);
+      this.#awaited.delete(stop);
+      if (this.#awaited.size === 0) {
+        if (callerSignal) unfollow(callerSignal, this.#onAbort);
+        this.#files.noteHeld(performance.now() - this.#awaitedSince);
+      }
     }
   }
 

@@ -153,6 +153,11 @@ export class ResponseRepair {
     return this.#isGivenUp;
   }
 
+  /** Aborts when the consumer no longer waits for the response. */
+  get callerSignal(): AbortSignal | undefined {
+    return this.#context.signal;
+  }
+
   /** Stops recovering citations for this response, because its data is inconsistent. */
   giveUp(error: unknown): void {
     this.noteError(error);
@@ -469,6 +474,7 @@ export class ResponseRepair {
   cancel(reason?: unknown): void {
     this.#isLeft = true;
     this.#time.stop(reason);
+    this.links?.cancel(reason);
   }
 
   /**

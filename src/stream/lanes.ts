@@ -35,6 +35,7 @@ export class Lane {
 
   constructor(context: RepairContext) {
     this.stream = new StreamRepair(context);
+    this.stream.latestNumber = () => this.numberBefore;
   }
 
   /** True if the number of the latest event is known. If false, any number can be the next one. */

@@ -11,9 +11,13 @@ export class StreamLinks {
   readonly #links: ResponseLinks;
   readonly #timeoutMs: number;
   /** The latest delta of each text: the template for a delta that is inserted. */
-  readonly #latest = new Map<LinkedPart, Event>();
+  readonly #latest = new WeakMap<LinkedPart, Event>();
+  /** The texts that may hold text. All other texts are left out: a response can have thousands of texts. */
+  readonly #holding = new Set<LinkedPart>();
   /** Held annotation events. The links of their text are not all known yet, so their new ranges are not known either. */
   #annotations: Event[] = [];
+  /** The sequence number of the event before the first held annotation event. */
+  #numberBeforeHeld: unknown;
   /** The id of the item for which the lists were requested last. */
   #lookedAheadFor: unknown;
   #timer: ReturnType<typeof setTimeout> | undefined;
@@ -56,9 +60,10 @@ export class StreamLinks {
   takeDelta(event: Event): Taken {
     const position = positionOf(event);
     if (!position || typeof event.delta !== "string") return [event];
-    const before = this.isHoldingEvents ? this.release() : [];
+    const before = this.isHoldingEvents ? this.release(() => this.#numberBeforeHeld) : [];
     const part = this.#links.partAt(position);
     this.#latest.set(part, event);
+    this.#holding.add(part);
     const pushed = this.#links.push(part, event.delta);
     this.#lookAhead(part, event);
     const isDeciding = pushed instanceof Promise;
@@ -66,7 +71,7 @@ export class StreamLinks {
     if (isDeciding) this.stop();
     return andThen(pushed, (text) => {
       this.isIdle = part.text.isIdle;
-      this.#watchHeld(isDeciding || text !== "");
+      this.watchHeld(isDeciding || text !== "");
       const sent = text === event.delta ? event : changed(event, text);
       return [...before, sent];
     });
@@ -79,24 +84,28 @@ export class StreamLinks {
     this.#repair.lookAhead(position);
   }
 
-  /** Holds an annotation event until the links of its text are known. */
-  hold(event: Event): void {
+  /** Holds an annotation event until the links of its text are known. `numberBefore` returns the number of the previous event. */
+  hold(event: Event, numberBefore: () => unknown): void {
+    if (!this.isHoldingEvents) this.#numberBeforeHeld = numberBefore();
     this.#annotations.push(event);
   }
 
-  /** Returns the text that is ready to be sent, and the held annotation events with their ranges in the text with links. */
-  release(): Event[] {
-    return [...this.#deltas((part) => part.text.take()), ...this.#releaseAnnotations()];
+  /**
+   * Returns the text that is ready to be sent, and the held annotation events with their ranges in the text with links.
+   * `numberBefore` returns the sequence number of the latest event that was sent.
+   */
+  release(numberBefore: () => unknown): Event[] {
+    return [...this.#deltas((part) => part.text.take(), numberBefore), ...this.#releaseAnnotations()];
   }
 
   /** Returns all held text unchanged, and the held annotation events. */
-  releaseUnchanged(): Event[] {
-    return [...this.#deltas((part) => part.text.release()), ...this.#releaseAnnotations()];
+  releaseUnchanged(numberBefore: () => unknown): Event[] {
+    return [...this.#deltas((part) => part.text.release(), numberBefore), ...this.#releaseAnnotations()];
   }
 
   /** Returns the text that was held for longer than `timeoutMs`. Reports that its links are missing. */
-  takeOverdue(): Event[] {
-    const deltas = this.#deltas((part) => part.text.release());
+  takeOverdue(numberBefore: () => unknown): Event[] {
+    const deltas = this.#deltas((part) => part.text.release(), numberBefore);
     if (deltas.length > 0) {
       this.#repair.noteError(
         new Error(`text was held for longer than ${this.#timeoutMs} ms, so its links were not replaced`),
@@ -117,19 +126,21 @@ export class StreamLinks {
     this.#repair.noteHeld(Math.max(0, performance.now() - now - (this.#repair.heldMs - heldMs)));
   }
 
-  #deltas(take: (part: LinkedPart) => string): Event[] {
+  #deltas(take: (part: LinkedPart) => string, numberBefore: () => unknown): Event[] {
     const deltas: Event[] = [];
-    for (const part of this.#links.parts) {
+    let number: unknown;
+    for (const part of this.#holding) {
       const latest = this.#latest.get(part);
       const text = latest ? take(part) : "";
       if (!latest || text === "") continue;
       part.isUndecided = false;
-      // The inserted delta repeats the sequence number of the text's latest delta, but not its `obfuscation`: the padding for
-      // the text of that delta.
+      number ??= this.isHoldingEvents ? this.#numberBeforeHeld : numberBefore();
+      // The inserted delta is like the text's latest delta, but without its `obfuscation`: the padding for the text of that delta.
       const { obfuscation: _, ...delta } = changed(latest, text);
-      deltas.push(delta);
+      const isNumbered = typeof delta.sequence_number === "number" && typeof number === "number";
+      deltas.push(isNumbered ? { ...delta, sequence_number: number } : delta);
     }
-    this.#watchHeld(true);
+    this.watchHeld(deltas.length > 0);
     return deltas;
   }
 
@@ -155,8 +166,9 @@ export class StreamLinks {
   }
 
   /** Starts the time limit if text is held. Restarts it if a part of the held text was sent (`isSent`). */
-  #watchHeld(isSent: boolean): void {
-    const isHolding = [...this.#latest.keys()].some(({ text }) => text.heldLength > 0);
+  watchHeld(isSent = false): void {
+    for (const part of this.#holding) if (part.text.heldLength === 0) this.#holding.delete(part);
+    const isHolding = this.#holding.size > 0;
     if (isHolding && this.overdue && !isSent) return;
     this.stop();
     if (!isHolding) return;

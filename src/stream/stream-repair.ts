@@ -28,6 +28,8 @@ import { TextWatch } from "./text-watch.js";
 export class StreamRepair {
   /** The folders below which paths are searched in the text. */
   readonly roots: readonly string[];
+  /** Returns the sequence number of the latest event. `undefined` if that event has no number. */
+  latestNumber: () => unknown = () => undefined;
   readonly #context: RepairContext;
   #repair: ResponseRepair;
   /** The annotations from the API's annotation events, by part. */
@@ -89,7 +91,7 @@ export class StreamRepair {
       return [];
     }
     if (this.#isHeld) return this.#release(event);
-    return this.#unchangedOnError([event], () => this.#take(event, numberBefore));
+    return this.#unchangedOnError([event], numberBefore, () => this.#take(event, numberBefore));
   }
 
   /**
@@ -103,6 +105,12 @@ export class StreamRepair {
   get #isHeld(): boolean {
     return this.#held.length > 0;
   }
+
+  /** Returns the sequence number of the latest event that was sent. The events that are held now are not sent. */
+  readonly #numberSent = (): unknown => {
+    const [first] = this.#held;
+    return first ? first.numberBefore : this.latestNumber();
+  };
 
   /** True if the deltas of the text get working links. Then every delta must go through `take` or `passText`. */
   get isLinking(): boolean {
@@ -133,7 +141,7 @@ export class StreamRepair {
 
   /** Returns the text that was held for too long, without its links. */
   takeOverdue(): readonly Event[] {
-    return this.#links?.takeOverdue() ?? [];
+    return this.#links?.takeOverdue(this.#numberSent) ?? [];
   }
 
   /** True while the deltas of the text have to be passed to `watch`. */
@@ -202,21 +210,21 @@ export class StreamRepair {
 
   /** Repairs and returns the held events. Send them before anything that bypasses `take`, to keep the order. */
   release(): Taken {
-    return this.#isHeld ? this.#release() : (this.#links?.release() ?? []);
+    return this.#isHeld ? this.#release() : (this.#links?.release(this.#numberSent) ?? []);
   }
 
   /** Ends the response and returns the events that are still held. If the final event never came, the report has an error. */
   end(): Taken {
-    return andThen(this.release(), (events) => {
-      const text = this.#links?.releaseUnchanged() ?? [];
+    return andThen(this.#isHeld ? this.#release() : [], (events) => {
+      const text = this.#links?.releaseUnchanged(this.#numberSent) ?? [];
       this.#finish(this.#apiError ?? new Error("the stream ended without its final event"));
-      return [...text, ...events];
+      return [...events, ...text];
     });
   }
 
   /** Ends a broken stream: reports what was found so far and returns the held events unchanged. */
   break(error: unknown): readonly Event[] {
-    const text = this.#links?.releaseUnchanged() ?? [];
+    const text = this.#links?.releaseUnchanged(this.#numberSent) ?? [];
     this.#reportBreak(asError(error));
     this.cancel(error);
     return [...text, ...this.#held.splice(0).map(({ event }) => event)];
@@ -253,6 +261,8 @@ export class StreamRepair {
   /** Repairs the held events, and then `event`, which came after the held events. */
   #release(event?: Event): Taken {
     const held = this.#held.splice(0);
+    // Finding the citations has its own time limit. In the meantime, held text must not become overdue.
+    this.#links?.stop();
     if (event?.type === "response.output_text.delta" && held.some((end) => isEndOf(end.event, event)))
       this.giveUp(new Error(`the events are out of order: ${textAt(event)} goes on after its end`));
     const text = held[0]!.event;
@@ -271,18 +281,19 @@ export class StreamRepair {
       return events;
     };
     const heldEvents = held.map(({ event: heldEvent }) => heldEvent);
-    return this.#unchangedOnError(event ? [...heldEvents, event] : heldEvents, release);
+    const { numberBefore: first } = held[0]!;
+    return this.#unchangedOnError(event ? [...heldEvents, event] : heldEvents, () => first, release);
   }
 
   /**
    * Returns the result of `take`. If `take` fails, because of a bug of ours or unexpected data, returns the held text and the
    * input events unchanged. Rethrows a `FileCitationsError`.
    */
-  #unchangedOnError(events: readonly Event[], take: () => Taken): Taken {
+  #unchangedOnError(events: readonly Event[], numberBefore: () => unknown, take: () => Taken): Taken {
     const giveUp = (error: unknown): readonly Event[] => {
       if (error instanceof FileCitationsError) throw error;
       this.#repair.noteError(error);
-      return [...(this.#links?.releaseUnchanged() ?? []), ...events];
+      return [...(this.#links?.releaseUnchanged(numberBefore) ?? []), ...events];
     };
     try {
       const taken = take();
@@ -338,11 +349,19 @@ export class StreamRepair {
 
   /** Repairs one event. `isReleased`: the event was held, and the event after its message is known now. */
   #take(event: Event, numberBefore: () => unknown, isReleased = false): Taken {
+    const links = this.#links; // `#takeOne` replaces them if another response begins
     const taken = this.#takeOne(event, numberBefore, isReleased);
-    const links = this.#links;
     if (!links || PARTS_OF_TEXT.has(event.type)) return taken;
-    // The held text and its annotation events are sent before the events that repeat them.
-    return andThen(taken, (events) => (events.length > 0 ? [...links.release(), ...events] : events));
+    const isEnd = FINAL.has(event.type) || event.type === "error" || links !== this.#links;
+    // The held text and its annotation events are sent before the events that repeat them, and before the response ends.
+    const released = (): Event[] =>
+      isEnd ? links.releaseUnchanged(numberBefore) : links.release(numberBefore);
+    if (taken instanceof Promise) links.stop(); // see `#release`
+    return andThen(taken, (events) => {
+      if (events.length > 0) return [...released(), ...events];
+      links.watchHeld();
+      return events;
+    });
   }
 
   #takeOne(event: Event, numberBefore: () => unknown, isReleased: boolean): Taken {
@@ -360,7 +379,7 @@ export class StreamRepair {
         if (isIndex(outputIndex)) this.#repair.noteItem(outputIndex, item);
         return [event];
       case "response.output_text.annotation.added":
-        return this.#takeAnnotation(event);
+        return this.#takeAnnotation(event, numberBefore);
       case "response.output_text.delta":
         return this.#links?.takeDelta(event) ?? [event];
       case "response.output_text.done":
@@ -392,11 +411,11 @@ export class StreamRepair {
     if (this.#links) this.#links.isIdle = false;
   }
 
-  #takeAnnotation(event: Event): Taken {
+  #takeAnnotation(event: Event, numberBefore: () => unknown): Taken {
     if (!isRecord(event.annotation) || !positionOf(event)) return [event];
     this.#sentFor(event).push(event.annotation as unknown as Annotation);
     if (!this.#links || !this.isLinking) return [event];
-    this.#links.hold(event);
+    this.#links.hold(event, numberBefore);
     return [];
   }
 
@@ -410,9 +429,11 @@ export class StreamRepair {
   /** Starts a new repair if the stream continues with another response, as a WebSocket does. No state is carried over. */
   #begin(responseId: unknown): void {
     if (this.#isFinished || (this.#responseId !== undefined && this.#responseId !== responseId)) {
-      this.#finish();
+      this.#finish(this.#apiError ?? new Error("the response ended without its final event"));
       this.#renew();
     }
+    // An error before the beginning was about a request that began no response.
+    this.#apiError = undefined;
     this.#responseId = responseId;
     if (this.#missedIn === responseId && responseId !== undefined) this.#repair.noteMissed();
   }
@@ -491,7 +512,10 @@ export class StreamRepair {
     const sent = this.#sentFor(event);
     const linked = this.#repair.withLinks(position, String(event.text), sent, notAmong(sent, citations));
     return andThen(linked, ({ text }) => {
-      if (text === event.text) return event;
+      if (text === event.text) {
+        this.#repair.links?.keep(position, text);
+        return event;
+      }
       return { ...event, text, ...(Array.isArray(event.logprobs) && { logprobs: [] }) };
     });
   }

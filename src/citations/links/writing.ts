@@ -1,5 +1,5 @@
 /** Writes links and notes into the places of a text, so that no URL, file name or note breaks out of its place. */
-import { badInput } from "../../errors.js";
+import { badInput, isThenable } from "../../errors.js";
 import type { ContainerFileCitation } from "../../types.js";
 import type { LinkPlace } from "../markup/link-places.js";
 
@@ -48,8 +48,11 @@ function escapedUrl({ form }: LinkPlace, url: string): string {
  */
 export function noteAt(place: LinkPlace, note: unknown, isJson: boolean): string | undefined {
   if (note == null) return undefined;
-  if (typeof note !== "string")
+  if (typeof note !== "string") {
+    // Without a handler, a promise that rejects would end a Node.js process.
+    if (isThenable(note)) Promise.resolve(note).catch(() => {});
     throw badInput("the return value of onMissing", "a string, null or undefined", note);
+  }
   const inPlace = isJson || place.form === "json" ? JSON.stringify(note).slice(1, -1) : note;
   return place.before + inPlace + place.after;
 }
