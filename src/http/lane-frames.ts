@@ -22,8 +22,8 @@ export class LaneFrames {
   readonly #byLane = new Map<Lane, FrameRepair>();
   readonly #first: FrameRepair;
   #sentCount = 0;
-  /** For each lane with waiting frames, a promise that resolves when the last of these frames has been sent. */
-  readonly #waiting = new Map<Lane, Promise<unknown>>();
+  /** True once nothing can be sent any more: the consumer has left, or the stream has failed. */
+  #isStopped = false;
   /** Splits the chunks once the stream carries several responses. */
   #splitter: FrameSplitter | undefined;
   /** The beginning of a frame whose end has not come yet. */
@@ -36,8 +36,8 @@ export class LaneFrames {
     this.#first = this.#framesOf(lanes.latest);
     lanes.onDrop = (lane, error) => {
       const frames = this.#framesOf(lane);
-      this.#after([lane], NOTHING, () => frames.flush(lane.stream.break(error)));
-      this.#byLane.delete(lane);
+      const sent = this.#after([lane], NOTHING, () => frames.flush(lane.stream.break(error)));
+      andThen(sent, () => this.#byLane.delete(lane));
     };
   }
 
@@ -58,7 +58,7 @@ export class LaneFrames {
 
   /** Sends what is left at the end of the stream: held events and an incomplete frame. */
   async end(): Promise<void> {
-    await Promise.all(this.#waiting.values());
+    await this.#settled();
     for (const frames of this.#byLane.values()) await frames.end();
     this.#send(concat(this.#partial.splice(0)));
   }
@@ -67,16 +67,33 @@ export class LaneFrames {
   break(error: unknown): boolean | Promise<boolean> {
     const before = this.#sentCount;
     const broken = [...this.#byLane].map(([{ stream }, frames]) => ({ frames, held: stream.break(error) }));
-    const settled = this.#waiting.size > 0 ? Promise.all(this.#waiting.values()) : undefined;
-    return andThen<unknown, boolean>(settled, () => {
+    return andThen<unknown, boolean>(this.#settled(), () => {
       for (const { frames, held } of broken) frames.flush(held);
       this.#send(concat(this.#partial.splice(0)));
       return this.#sentCount > before;
     });
   }
 
+  /** Ends all repairs without a report, because the consumer has left. Sends nothing more. */
+  cancel(reason: unknown): void {
+    this.#isStopped = true;
+    for (const { stream } of this.#byLane.keys()) stream.cancel(reason);
+  }
+
+  /** Ends all repairs after the stream has failed. Sends nothing more. */
+  fail(error: unknown): void {
+    this.#isStopped = true;
+    for (const { stream } of this.#byLane.keys()) stream.break(error);
+  }
+
+  /** Resolves when no frame waits any more. Returns `undefined` if none waits. */
+  #settled(): Promise<unknown> | undefined {
+    const waiting = [...this.#byLane.keys()].flatMap(({ busy }) => busy ?? []);
+    return waiting.length > 0 ? Promise.all(waiting) : undefined;
+  }
+
   #send(bytes: Uint8Array): void {
-    if (bytes.length === 0) return;
+    if (bytes.length === 0 || this.#isStopped) return;
     this.#sentCount++;
     this.#enqueue(bytes);
   }
@@ -140,17 +157,20 @@ export class LaneFrames {
     this.#after([lane], bytes, () => frames.push(bytes));
   }
 
-  /** Calls `pass` after the frames that already wait for the lanes. If `pass` rejects, sends the frame's `bytes` unchanged. */
-  #after(lanes: readonly Lane[], bytes: Uint8Array, pass: () => unknown): void {
-    const waiting = lanes.flatMap((lane) => this.#waiting.get(lane) ?? []);
-    const passed = waiting.length > 0 ? Promise.all(waiting).then(pass) : pass();
-    if (!(passed instanceof Promise)) return;
-    const settled = passed
-      .catch(() => this.#send(bytes))
-      .then(() => {
-        for (const lane of lanes) if (this.#waiting.get(lane) === settled) this.#waiting.delete(lane);
-      });
-    for (const lane of lanes) this.#waiting.set(lane, settled);
+  /**
+   * Calls `pass` after the frames that already wait for the lanes. If `pass` rejects, sends the frame's `bytes` unchanged. Returns
+   * a promise only if something waits. It never rejects.
+   */
+  #after(lanes: readonly Lane[], bytes: Uint8Array, pass: () => unknown): Promise<void> | undefined {
+    const waiting = lanes.flatMap(({ busy }) => busy ?? []);
+    const passed = waiting.length > 0 ? Promise.all(waiting).then(() => !this.#isStopped && pass()) : pass();
+    if (!(passed instanceof Promise)) return undefined;
+    const settled = passed.then(
+      () => {},
+      () => this.#send(bytes),
+    );
+    for (const lane of lanes) lane.waitFor(settled);
+    return settled;
   }
 
   /** Sends a frame that can belong to several lanes, after the frames that these lanes hold. */

@@ -30,7 +30,6 @@ export class Lane {
   #isBegun = false;
   /** The numbers of later events that may belong to this lane or to another one. The next number may follow any of them. */
   readonly #uncertain = new Set<number>();
-  /** Resolves when the output for the latest event is ready. `undefined` if no event waits. */
   #busy: Promise<unknown> | undefined;
 
   constructor(context: RepairContext) {
@@ -101,14 +100,24 @@ export class Lane {
 
   #queue(take: () => Taken): Taken {
     const taken = this.#busy ? this.#busy.then(take) : take();
-    if (!(taken instanceof Promise)) return taken;
-    const busy = taken
-      .catch(() => {}) // the caller of take() handles the error
-      .then(() => {
-        if (this.#busy === busy) this.#busy = undefined;
-      });
-    this.#busy = busy;
+    if (taken instanceof Promise) this.waitFor(taken.catch(() => {})); // the caller of take() handles the error
     return taken;
+  }
+
+  /** Resolves when the output for the latest event is ready. `undefined` if no event waits. */
+  get busy(): Promise<unknown> | undefined {
+    return this.#busy;
+  }
+
+  /**
+   * Makes the output for later events wait for `output`, which must not reject, and must not resolve before the output for earlier
+   * events. Until then, the lane stays open.
+   */
+  waitFor(output: Promise<unknown>): void {
+    const busy = output.then(() => {
+      if (this.#busy === busy) this.#busy = undefined;
+    });
+    this.#busy = busy;
   }
 
   /** Resolves when no event waits any more. */

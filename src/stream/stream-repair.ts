@@ -54,6 +54,8 @@ export class StreamRepair {
   #isFinished = false;
   /** True once the consumer has left or the stream is broken. Events of the last chunk can still come. */
   #isStopped = false;
+  /** True once the consumer has left. Then no event needs a repair or a report any more. */
+  #hasLeft = false;
   #responseId: unknown;
   /** The id in the latest final event. */
   #endedId: unknown;
@@ -82,6 +84,7 @@ export class StreamRepair {
    * stream with nothing to repair never waits. `numberBefore` returns the sequence number of the previous event.
    */
   take(event: Event, numberBefore: () => unknown): Taken {
+    if (this.#hasLeft) return [event];
     this.#check(event);
     const isEnd = ENDS_OF_MESSAGE.has(event.type);
     if (isEnd && (this.#isHeld || this.#mustHold(event, numberBefore))) {
@@ -218,13 +221,18 @@ export class StreamRepair {
   break(error: unknown): readonly Event[] {
     const text = this.#links?.releaseUnchanged() ?? [];
     this.#reportBreak(asError(error));
-    this.cancel(error);
+    this.#stop(error);
     return [...text, ...this.#held.splice(0).map(({ event }) => event)];
   }
 
   /** Stops the repair: the consumer has left or the stream is broken. After an error event, the report has that error. */
   cancel(reason?: unknown): void {
     if (this.#apiError) this.#reportBreak(this.#apiError);
+    this.#hasLeft = true;
+    this.#stop(reason);
+  }
+
+  #stop(reason: unknown): void {
     this.#isFinished = this.#isStopped = true;
     this.#links?.stop();
     this.#repair.cancel(reason);
