@@ -1,7 +1,17 @@
 /** Tests connections with several responses that break, or whose reader leaves, while one response waits for its list. */
 import { describe, expect, it } from "vitest";
 import { createFileCitationsFetch, type Report, repairResponseStream } from "../src/index.js";
-import { BASE, call, frames, message, type StreamEvent, streamed, streamOf, upstream } from "./upstream.js";
+import {
+  BASE,
+  call,
+  eventsIn,
+  frames,
+  message,
+  type StreamEvent,
+  streamed,
+  streamOf,
+  upstream,
+} from "./upstream.js";
 
 const POST = { method: "POST", body: JSON.stringify({ stream: true, input: "x" }) };
 const TEXT = "See /mnt/data/report.csv";
@@ -97,5 +107,90 @@ describe("a reader that leaves a connection while a response waits for its list"
     await turns();
     expect(asked).toEqual(["cntr_a", "cntr_a"]);
     expect(reports).toEqual([]);
+  });
+});
+
+describe("a connection that breaks while a response waits for its list", () => {
+  const reset = new Error("reset");
+  const OPTIONS = [
+    ["", {}],
+    [", with links", { links: () => "/files/1" }],
+    [", with unmentioned files", { unmentioned: "cite" }],
+  ] as const;
+  // Only the event after the second text shows that the backtick begins no code, so its end waits for the list.
+  const texts = [TEXT, "See `/mnt/data/report.csv and more"];
+  const cases = FORMS.flatMap(([form, more]) =>
+    OPTIONS.flatMap(([option, options]) =>
+      texts.map((text) => ({ name: `${form}${option}: ${text}`, more, options, text })),
+    ),
+  );
+
+  const never = () => new Promise<never>(() => {});
+
+  /** Fails after the events, when all of them were read. */
+  async function* broken(events: StreamEvent[]): AsyncGenerator<StreamEvent> {
+    yield* events;
+    await turns();
+    throw reset;
+  }
+
+  function brokenBody(events: StreamEvent[]): ReadableStream<Uint8Array> {
+    const source = broken(events);
+    return new ReadableStream({
+      async pull(controller) {
+        const { value } = await source.next();
+        controller.enqueue(new TextEncoder().encode(frames([value!])));
+      },
+    });
+  }
+
+  async function readAll(body: ReadableStream<Uint8Array>): Promise<string> {
+    const decoder = new TextDecoder();
+    let text = "";
+    try {
+      for await (const chunk of body) text += decoder.decode(chunk, { stream: true });
+    } catch (error) {
+      expect(String(error)).toContain("reset");
+      return text;
+    }
+    throw new Error("the body did not fail");
+  }
+
+  /** Checks that all events of a lane arrived in their order, and that its deltas make the whole text. */
+  function expectWhole(out: StreamEvent[], given: StreamEvent[]): void {
+    const isOfA = (event: StreamEvent) => /_a"/.test(JSON.stringify(event));
+    const isDelta = ({ type }: StreamEvent) => type === "response.output_text.delta";
+    const [came, expected] = [out, given].map((events) => events.filter(isOfA));
+    const types = (events: StreamEvent[]) => events.filter((it) => !isDelta(it)).map(({ type }) => type);
+    expect(types(came!)).toEqual(types(expected!));
+    const textOf = (events: StreamEvent[]) =>
+      events
+        .filter(isDelta)
+        .map(({ delta }) => delta)
+        .join("");
+    expect(textOf(came!)).toBe(textOf(expected!));
+    const end = came!.findIndex(({ type }) => type === "response.output_text.done");
+    expect(came!.slice(end).some(isDelta)).toBe(false);
+  }
+
+  it.each(cases)("loses no event and keeps their order $name", async ({ more, options, text }) => {
+    const all = eventsOf("a", more("a"), text);
+    const b = eventsOf("b", more("b"), "Hello");
+    for (const length of [all.length, all.length - 1, all.length - 2, all.length - 3]) {
+      const given = [...b.slice(0, 5), ...all.slice(0, length), b[5]!];
+      const out: StreamEvent[] = [];
+      const reports: Report[] = [];
+      const repairing = { ...options, timeoutMs: 2 ** 30, onReport: (it: Report) => void reports.push(it) };
+      const read = async (): Promise<void> => {
+        for await (const event of repairResponseStream(broken(given), never, repairing)) out.push(event);
+      };
+      await expect(read()).rejects.toBe(reset);
+      expectWhole(out, given);
+      const { fetch } = upstream({ answer: () => streamed(brokenBody(given)), list: never });
+      const answer = await createFileCitationsFetch({ fetch, ...repairing })(`${BASE}/responses`, POST);
+      expectWhole(eventsIn(await readAll(answer.body!)), given);
+      const reported = reports.flatMap(({ responseId }) => responseId ?? []);
+      expect(reported.sort()).toEqual(["resp_a", "resp_a", "resp_b", "resp_b"]);
+    }
   });
 });

@@ -66,9 +66,10 @@ export class LaneFrames {
   /** Ends all repairs, and sends all bytes that were not sent yet, unchanged. Returns whether there were any. */
   break(error: unknown): boolean | Promise<boolean> {
     const before = this.#sentCount;
-    const broken = [...this.#byLane].map(([{ stream }, frames]) => ({ frames, held: stream.break(error) }));
+    const broken = [...this.#byLane];
+    for (const [{ stream }] of broken) stream.breakOff(error);
     return andThen<unknown, boolean>(this.#settled(), () => {
-      for (const { frames, held } of broken) frames.flush(held);
+      for (const [{ stream }, frames] of broken) frames.flush(stream.break(error));
       this.#send(concat(this.#partial.splice(0)));
       return this.#sentCount > before;
     });

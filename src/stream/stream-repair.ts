@@ -217,11 +217,19 @@ export class StreamRepair {
     });
   }
 
-  /** Ends a broken stream: reports what was found so far and returns the held events unchanged. */
-  break(error: unknown): readonly Event[] {
-    const text = this.#links?.releaseUnchanged() ?? [];
+  /** Ends a broken stream: reports what was found so far, and requests no more lists. Then call `break`. */
+  breakOff(error: unknown): void {
     this.#reportBreak(asError(error));
     this.#stop(error);
+  }
+
+  /**
+   * Ends a broken stream and returns the held events unchanged. If an event still waits, call `breakOff` first, and this method
+   * after the output for that event: the event may be held then, and the held text comes before it.
+   */
+  break(error: unknown): readonly Event[] {
+    const text = this.#links?.releaseUnchanged() ?? [];
+    this.breakOff(error);
     return [...text, ...this.#held.splice(0).map(({ event }) => event)];
   }
 
@@ -420,6 +428,7 @@ export class StreamRepair {
     if (this.#isFinished || (this.#responseId !== undefined && this.#responseId !== responseId)) {
       this.#finish();
       this.#renew();
+      if (this.#isStopped) this.#repair.cancel();
     }
     this.#responseId = responseId;
     if (this.#missedIn === responseId && responseId !== undefined) this.#repair.noteMissed();
