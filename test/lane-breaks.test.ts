@@ -8,6 +8,7 @@ import {
   frames,
   message,
   type StreamEvent,
+  sse,
   streamed,
   streamOf,
   upstream,
@@ -108,6 +109,22 @@ describe("a reader that leaves a connection while a response waits for its list"
     expect(asked).toEqual(["cntr_a", "cntr_a"]);
     expect(reports).toEqual([]);
   });
+});
+
+describe("an event stream with several responses and nothing to repair", () => {
+  it.each(FORMS)(
+    "keeps its bytes if its lines end with CR LF, wherever they are cut: %s",
+    async (_, more) => {
+      const [a, b] = ["a", "b"].map((name) => eventsOf(name, more(name), "Hello"));
+      const bytes = frames([...a!.slice(0, 5), ...b!, ...a!.slice(5)], "\r\n");
+      for (const cut of [1, 2, 3, 5, 7, 64, 97, 121]) {
+        const { fetch } = upstream({ answer: () => sse(bytes, cut) });
+        expect(await (await createFileCitationsFetch({ fetch })(`${BASE}/responses`, POST)).text()).toBe(
+          bytes,
+        );
+      }
+    },
+  );
 });
 
 describe("a connection that breaks while a response waits for its list", () => {

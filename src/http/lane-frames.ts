@@ -10,6 +10,13 @@ const NOTHING = new Uint8Array();
 /** The first byte of a comment. */
 const COLON = 0x3a;
 
+/** A whole frame. `isPassed`: it was sent, or given to the repair `frames`. Before that, its bytes can change. */
+interface Latest {
+  bytes: Uint8Array;
+  frames: FrameRepair | undefined;
+  isPassed: boolean;
+}
+
 /**
  * Takes chunks and sends whole, repaired frames. While the stream carries one response, one {@link FrameRepair} gets the
  * unchanged chunks. Once the stream carries several responses, this class splits the chunks into frames, and each lane has
@@ -28,6 +35,8 @@ export class LaneFrames {
   #splitter: FrameSplitter | undefined;
   /** The beginning of a frame whose end has not come yet. */
   #partial: Uint8Array[] = [];
+  /** The latest whole frame. */
+  #latest: Latest | undefined;
 
   constructor(lanes: Lanes, longest: number, enqueue: (bytes: Uint8Array) => void) {
     this.#lanes = lanes;
@@ -132,7 +141,7 @@ export class LaneFrames {
   #split(chunk: Uint8Array): void {
     const splitter = this.#splitter!;
     let start = splitter.take(chunk);
-    if (start > 0) this.#send(chunk.subarray(0, start));
+    if (start > 0) this.#endLine(chunk.subarray(0, start));
     for (let end = splitter.endFrom(start); end >= 0; end = splitter.endFrom(start)) {
       this.#pass(concat([...this.#partial.splice(0), chunk.subarray(start, end)]));
       start = end;
@@ -140,22 +149,38 @@ export class LaneFrames {
     if (start < chunk.length) this.#partial.push(chunk.subarray(start));
   }
 
+  /** If a CR LF was cut between two chunks, adds the LF to the frame that has the CR, or sends the LF after that frame. */
+  #endLine(lf: Uint8Array): void {
+    const latest = this.#latest;
+    if (this.#partial.length > 0) this.#partial.push(lf);
+    else if (latest?.frames) latest.frames.endLine(lf);
+    else if (latest && !latest.isPassed) latest.bytes = concat([latest.bytes, lf]);
+    else this.#send(lf);
+  }
+
   /** Gives a whole frame to the repair of its lane, after the frames that already wait for that repair. */
   #pass(bytes: Uint8Array): void {
+    const latest: Latest = { bytes, frames: undefined, isPassed: false };
+    this.#latest = latest;
     const event = parseFrame(bytes)?.event;
     if (!event) {
       if (bytes[0] !== COLON) this.#lanes.lose();
+      latest.isPassed = true;
       this.#send(bytes);
       return;
     }
     const lane = this.#lanes.of(event);
     if (!(lane instanceof Lane)) {
-      this.#after(lane, bytes, () => this.#passUnassigned(lane, bytes));
+      this.#after(lane, bytes, () => this.#passUnassigned(lane, latest));
       return;
     }
     lane.numberBefore = event.sequence_number;
     const frames = this.#framesOf(lane);
-    this.#after([lane], bytes, () => frames.push(bytes));
+    this.#after([lane], bytes, () => {
+      latest.isPassed = true;
+      latest.frames = frames;
+      return frames.push(latest.bytes);
+    });
   }
 
   /**
@@ -175,10 +200,13 @@ export class LaneFrames {
   }
 
   /** Sends a frame that can belong to several lanes, after the frames that these lanes hold. */
-  #passUnassigned(lanes: readonly Lane[], bytes: Uint8Array): void | Promise<void> {
+  #passUnassigned(lanes: readonly Lane[], latest: Latest): void | Promise<void> {
     const holding = lanes.filter(({ stream }) => stream.isHolding);
     const released = holding.map((lane) => this.#framesOf(lane).release());
     const isWaiting = released.some((sent) => sent instanceof Promise);
-    return andThen(isWaiting ? Promise.all(released) : undefined, () => this.#send(bytes));
+    return andThen(isWaiting ? Promise.all(released) : undefined, () => {
+      latest.isPassed = true;
+      this.#send(latest.bytes);
+    });
   }
 }
