@@ -48,6 +48,10 @@ export class LaneFrames {
       const sent = this.#after([lane], NOTHING, () => frames.flush(lane.stream.break(error)));
       andThen(sent, () => this.#byLane.delete(lane));
     };
+    // After an error event, a lane is closed too, but its report is made only at the end of the stream.
+    lanes.onClose = (lane) => {
+      if (lane.stream.isFinished) this.#byLane.delete(lane);
+    };
   }
 
   /** Sends the frames that a chunk completes. Returns whether it sent any, as a promise only if it has to wait. */
@@ -112,7 +116,7 @@ export class LaneFrames {
   #framesOf(lane: Lane): FrameRepair {
     let frames = this.#byLane.get(lane);
     if (!frames) {
-      const isFirst = this.#byLane.size === 0;
+      const isFirst = !this.#splitter && this.#byLane.size === 0;
       frames = new FrameRepair(lane.stream, this.#longest, (bytes) => this.#send(bytes));
       if (isFirst) frames.onEvent = (event, rest) => this.#takeOver(event, rest);
       this.#byLane.set(lane, frames);

@@ -167,6 +167,9 @@ export class Lanes {
   /** Called with a lane that is no longer repaired, and the reason. The callback must send what the lane holds. */
   onDrop: (lane: Lane, error: Error) => void = () => {};
 
+  /** Called with a lane that is closed: its response has ended, and the output for its events was sent. */
+  onClose: (lane: Lane) => void = () => {};
+
   constructor(context: RepairContext) {
     this.#context = context;
   }
@@ -341,6 +344,7 @@ export class Lanes {
       if (name !== undefined && this.#ending.get(name) !== lane) return;
       if (name !== undefined) this.#ending.delete(name);
       this.#open.delete(lane);
+      this.onClose(lane);
     };
     queueMicrotask(() => void lane.idle().then(close));
   }

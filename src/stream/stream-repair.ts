@@ -103,6 +103,11 @@ export class StreamRepair {
     return this.#isHeld || this.#links?.isHoldingEvents === true;
   }
 
+  /** True once the report of the latest response was made, or is not needed any more. */
+  get isFinished(): boolean {
+    return this.#isFinished;
+  }
+
   get #isHeld(): boolean {
     return this.#held.length > 0;
   }
