@@ -81,13 +81,13 @@ export class FrameRepair {
   push(chunk: Uint8Array): boolean | Promise<boolean> {
     const before = this.#sentCount;
     const rest = this.#splitter.take(chunk);
-    if (rest > 0) this.#endLine(slice(chunk, 0, rest));
+    if (rest > 0) this.endLine(slice(chunk, 0, rest));
     const passed = this.#pass(chunk, rest);
     return passed ? passed.then(() => this.#sentCount > before) : this.#sentCount > before;
   }
 
   /** If a CR LF was cut between two chunks, adds the LF to the frame that has the CR, or sends the LF after that frame. */
-  #endLine(rest: Uint8Array): void {
+  endLine(rest: Uint8Array): void {
     const pending = this.#pending.at(-1);
     if (this.#partial.length > 0) this.#partial.push(rest);
     else if (pending) pending.bytes = concat([pending.bytes, rest]);

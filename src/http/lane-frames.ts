@@ -10,6 +10,13 @@ const NOTHING = new Uint8Array();
 /** The first byte of a comment. */
 const COLON = 0x3a;
 
+/** A whole frame. `isPassed`: it was sent, or given to the repair `frames`. Before that, its bytes can change. */
+interface Latest {
+  bytes: Uint8Array;
+  frames: FrameRepair | undefined;
+  isPassed: boolean;
+}
+
 /**
  * Takes chunks and sends whole, repaired frames. While the stream carries one response, one {@link FrameRepair} gets the
  * unchanged chunks. Once the stream carries several responses, this class splits the chunks into frames, and each lane has
@@ -22,12 +29,14 @@ export class LaneFrames {
   readonly #byLane = new Map<Lane, FrameRepair>();
   readonly #first: FrameRepair;
   #sentCount = 0;
-  /** For each lane with waiting frames, a promise that resolves when the last of these frames has been sent. */
-  readonly #waiting = new Map<Lane, Promise<unknown>>();
+  /** True once nothing can be sent any more: the consumer has left, or the stream has failed. */
+  #isStopped = false;
   /** Splits the chunks once the stream carries several responses. */
   #splitter: FrameSplitter | undefined;
   /** The beginning of a frame whose end has not come yet. */
   #partial: Uint8Array[] = [];
+  /** The latest whole frame. */
+  #latest: Latest | undefined;
 
   constructor(lanes: Lanes, longest: number, enqueue: (bytes: Uint8Array) => void) {
     this.#lanes = lanes;
@@ -36,8 +45,12 @@ export class LaneFrames {
     this.#first = this.#framesOf(lanes.latest);
     lanes.onDrop = (lane, error) => {
       const frames = this.#framesOf(lane);
-      this.#after([lane], NOTHING, () => frames.flush(lane.stream.break(error)));
-      this.#byLane.delete(lane);
+      const sent = this.#after([lane], NOTHING, () => frames.flush(lane.stream.break(error)));
+      andThen(sent, () => this.#byLane.delete(lane));
+    };
+    // After an error event, a lane is closed too, but its report is made only at the end of the stream.
+    lanes.onClose = (lane) => {
+      if (lane.stream.isFinished) this.#byLane.delete(lane);
     };
   }
 
@@ -58,7 +71,7 @@ export class LaneFrames {
 
   /** Sends what is left at the end of the stream: held events and an incomplete frame. */
   async end(): Promise<void> {
-    await Promise.all(this.#waiting.values());
+    await this.#settled();
     for (const frames of this.#byLane.values()) await frames.end();
     this.#send(concat(this.#partial.splice(0)));
   }
@@ -66,17 +79,35 @@ export class LaneFrames {
   /** Ends all repairs, and sends all bytes that were not sent yet, unchanged. Returns whether there were any. */
   break(error: unknown): boolean | Promise<boolean> {
     const before = this.#sentCount;
-    const broken = [...this.#byLane].map(([{ stream }, frames]) => ({ frames, held: stream.break(error) }));
-    const settled = this.#waiting.size > 0 ? Promise.all(this.#waiting.values()) : undefined;
-    return andThen<unknown, boolean>(settled, () => {
-      for (const { frames, held } of broken) frames.flush(held);
+    const broken = [...this.#byLane];
+    for (const [{ stream }] of broken) stream.breakOff(error);
+    return andThen<unknown, boolean>(this.#settled(), () => {
+      for (const [{ stream }, frames] of broken) frames.flush(stream.break(error));
       this.#send(concat(this.#partial.splice(0)));
       return this.#sentCount > before;
     });
   }
 
+  /** Ends all repairs without a report, because the consumer has left. Sends nothing more. */
+  cancel(reason: unknown): void {
+    this.#isStopped = true;
+    for (const { stream } of this.#byLane.keys()) stream.cancel(reason);
+  }
+
+  /** Ends all repairs after the stream has failed. Sends nothing more. */
+  fail(error: unknown): void {
+    this.#isStopped = true;
+    for (const { stream } of this.#byLane.keys()) stream.break(error);
+  }
+
+  /** Resolves when no frame waits any more. Returns `undefined` if none waits. */
+  #settled(): Promise<unknown> | undefined {
+    const waiting = [...this.#byLane.keys()].flatMap(({ busy }) => busy ?? []);
+    return waiting.length > 0 ? Promise.all(waiting) : undefined;
+  }
+
   #send(bytes: Uint8Array): void {
-    if (bytes.length === 0) return;
+    if (bytes.length === 0 || this.#isStopped) return;
     this.#sentCount++;
     this.#enqueue(bytes);
   }
@@ -85,7 +116,7 @@ export class LaneFrames {
   #framesOf(lane: Lane): FrameRepair {
     let frames = this.#byLane.get(lane);
     if (!frames) {
-      const isFirst = this.#byLane.size === 0;
+      const isFirst = !this.#splitter && this.#byLane.size === 0;
       frames = new FrameRepair(lane.stream, this.#longest, (bytes) => this.#send(bytes));
       if (isFirst) frames.onEvent = (event, rest) => this.#takeOver(event, rest);
       this.#byLane.set(lane, frames);
@@ -114,7 +145,7 @@ export class LaneFrames {
   #split(chunk: Uint8Array): void {
     const splitter = this.#splitter!;
     let start = splitter.take(chunk);
-    if (start > 0) this.#send(chunk.subarray(0, start));
+    if (start > 0) this.#endLine(chunk.subarray(0, start));
     for (let end = splitter.endFrom(start); end >= 0; end = splitter.endFrom(start)) {
       this.#pass(concat([...this.#partial.splice(0), chunk.subarray(start, end)]));
       start = end;
@@ -122,42 +153,64 @@ export class LaneFrames {
     if (start < chunk.length) this.#partial.push(chunk.subarray(start));
   }
 
+  /** If a CR LF was cut between two chunks, adds the LF to the frame that has the CR, or sends the LF after that frame. */
+  #endLine(lf: Uint8Array): void {
+    const latest = this.#latest;
+    if (this.#partial.length > 0) this.#partial.push(lf);
+    else if (latest?.frames) latest.frames.endLine(lf);
+    else if (latest && !latest.isPassed) latest.bytes = concat([latest.bytes, lf]);
+    else this.#send(lf);
+  }
+
   /** Gives a whole frame to the repair of its lane, after the frames that already wait for that repair. */
   #pass(bytes: Uint8Array): void {
+    const latest: Latest = { bytes, frames: undefined, isPassed: false };
+    this.#latest = latest;
     const event = parseFrame(bytes)?.event;
     if (!event) {
       if (bytes[0] !== COLON) this.#lanes.lose();
+      latest.isPassed = true;
       this.#send(bytes);
       return;
     }
     const lane = this.#lanes.of(event);
     if (!(lane instanceof Lane)) {
-      this.#after(lane, bytes, () => this.#passUnassigned(lane, bytes));
+      this.#after(lane, bytes, () => this.#passUnassigned(lane, latest));
       return;
     }
     lane.numberBefore = event.sequence_number;
     const frames = this.#framesOf(lane);
-    this.#after([lane], bytes, () => frames.push(bytes));
+    this.#after([lane], bytes, () => {
+      latest.isPassed = true;
+      latest.frames = frames;
+      return frames.push(latest.bytes);
+    });
   }
 
-  /** Calls `pass` after the frames that already wait for the lanes. If `pass` rejects, sends the frame's `bytes` unchanged. */
-  #after(lanes: readonly Lane[], bytes: Uint8Array, pass: () => unknown): void {
-    const waiting = lanes.flatMap((lane) => this.#waiting.get(lane) ?? []);
-    const passed = waiting.length > 0 ? Promise.all(waiting).then(pass) : pass();
-    if (!(passed instanceof Promise)) return;
-    const settled = passed
-      .catch(() => this.#send(bytes))
-      .then(() => {
-        for (const lane of lanes) if (this.#waiting.get(lane) === settled) this.#waiting.delete(lane);
-      });
-    for (const lane of lanes) this.#waiting.set(lane, settled);
+  /**
+   * Calls `pass` after the frames that already wait for the lanes. If `pass` rejects, sends the frame's `bytes` unchanged. Returns
+   * a promise only if something waits. It never rejects.
+   */
+  #after(lanes: readonly Lane[], bytes: Uint8Array, pass: () => unknown): Promise<void> | undefined {
+    const waiting = lanes.flatMap(({ busy }) => busy ?? []);
+    const passed = waiting.length > 0 ? Promise.all(waiting).then(() => !this.#isStopped && pass()) : pass();
+    if (!(passed instanceof Promise)) return undefined;
+    const settled = passed.then(
+      () => {},
+      () => this.#send(bytes),
+    );
+    for (const lane of lanes) lane.waitFor(settled);
+    return settled;
   }
 
   /** Sends a frame that can belong to several lanes, after the frames that these lanes hold. */
-  #passUnassigned(lanes: readonly Lane[], bytes: Uint8Array): void | Promise<void> {
+  #passUnassigned(lanes: readonly Lane[], latest: Latest): void | Promise<void> {
     const holding = lanes.filter(({ stream }) => stream.isHolding);
     const released = holding.map((lane) => this.#framesOf(lane).release());
     const isWaiting = released.some((sent) => sent instanceof Promise);
-    return andThen(isWaiting ? Promise.all(released) : undefined, () => this.#send(bytes));
+    return andThen(isWaiting ? Promise.all(released) : undefined, () => {
+      latest.isPassed = true;
+      this.#send(latest.bytes);
+    });
   }
 }

@@ -45,7 +45,7 @@ export function repairEventStream(
   };
   // Nobody cancels a stream that has failed, so `fail` ends the repairs and the upstream body.
   const fail = (error: unknown): never => {
-    for (const { stream } of lanes.open) stream.break(error);
+    frames.fail(error);
     reader.cancel(error).catch(() => {});
     throw error;
   };
@@ -81,7 +81,7 @@ export function repairEventStream(
       },
       pull: () => (failure ? Promise.reject(failure.error) : read().then(pass, failUpstream)),
       cancel(reason) {
-        for (const { stream } of lanes.open) stream.cancel(reason);
+        frames.cancel(reason);
         return reader.cancel(reason);
       },
     },

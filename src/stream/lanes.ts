@@ -30,7 +30,6 @@ export class Lane {
   #isBegun = false;
   /** The numbers of later events that may belong to this lane or to another one. The next number may follow any of them. */
   readonly #uncertain = new Set<number>();
-  /** Resolves when the output for the latest event is ready. `undefined` if no event waits. */
   #busy: Promise<unknown> | undefined;
 
   constructor(context: RepairContext) {
@@ -102,14 +101,24 @@ export class Lane {
 
   #queue(take: () => Taken): Taken {
     const taken = this.#busy ? this.#busy.then(take) : take();
-    if (!(taken instanceof Promise)) return taken;
-    const busy = taken
-      .catch(() => {}) // the caller of take() handles the error
-      .then(() => {
-        if (this.#busy === busy) this.#busy = undefined;
-      });
-    this.#busy = busy;
+    if (taken instanceof Promise) this.waitFor(taken.catch(() => {})); // the caller of take() handles the error
     return taken;
+  }
+
+  /** Resolves when the output for the latest event is ready. `undefined` if no event waits. */
+  get busy(): Promise<unknown> | undefined {
+    return this.#busy;
+  }
+
+  /**
+   * Makes the output for later events wait for `output`, which must not reject, and must not resolve before the output for earlier
+   * events. Until then, the lane stays open.
+   */
+  waitFor(output: Promise<unknown>): void {
+    const busy = output.then(() => {
+      if (this.#busy === busy) this.#busy = undefined;
+    });
+    this.#busy = busy;
   }
 
   /** Resolves when no event waits any more. */
@@ -158,6 +167,9 @@ export class Lanes {
 
   /** Called with a lane that is no longer repaired, and the reason. The callback must send what the lane holds. */
   onDrop: (lane: Lane, error: Error) => void = () => {};
+
+  /** Called with a lane that is closed: its response has ended, and the output for its events was sent. */
+  onClose: (lane: Lane) => void = () => {};
 
   constructor(context: RepairContext) {
     this.#context = context;
@@ -333,6 +345,7 @@ export class Lanes {
       if (name !== undefined && this.#ending.get(name) !== lane) return;
       if (name !== undefined) this.#ending.delete(name);
       this.#open.delete(lane);
+      this.onClose(lane);
     };
     queueMicrotask(() => void lane.idle().then(close));
   }

@@ -56,6 +56,8 @@ export class StreamRepair {
   #isFinished = false;
   /** True once the consumer has left or the stream is broken. Events of the last chunk can still come. */
   #isStopped = false;
+  /** True once the consumer has left. Then no event needs a repair or a report any more. */
+  #hasLeft = false;
   #responseId: unknown;
   /** The id in the latest final event. */
   #endedId: unknown;
@@ -84,6 +86,7 @@ export class StreamRepair {
    * stream with nothing to repair never waits. `numberBefore` returns the sequence number of the previous event.
    */
   take(event: Event, numberBefore: () => unknown): Taken {
+    if (this.#hasLeft) return [event];
     this.#check(event);
     const isEnd = ENDS_OF_MESSAGE.has(event.type);
     if (isEnd && (this.#isHeld || this.#mustHold(event, numberBefore))) {
@@ -100,6 +103,11 @@ export class StreamRepair {
    */
   get isHolding(): boolean {
     return this.#isHeld || this.#links?.isHoldingEvents === true;
+  }
+
+  /** True once the report of the latest response was made, or is not needed any more. */
+  get isFinished(): boolean {
+    return this.#isFinished;
   }
 
   get #isHeld(): boolean {
@@ -222,17 +230,30 @@ export class StreamRepair {
     });
   }
 
-  /** Ends a broken stream: reports what was found so far and returns the held events unchanged. */
+  /** Ends a broken stream: reports what was found so far, and requests no more lists. Then call `break`. */
+  breakOff(error: unknown): void {
+    this.#reportBreak(asError(error));
+    this.#stop(error);
+  }
+
+  /**
+   * Ends a broken stream and returns the held events unchanged. If an event still waits, call `breakOff` first, and this method
+   * after the output for that event: the event may be held then, and the held text comes before it.
+   */
   break(error: unknown): readonly Event[] {
     const text = this.#links?.releaseUnchanged(this.#numberSent) ?? [];
-    this.#reportBreak(asError(error));
-    this.cancel(error);
+    this.breakOff(error);
     return [...text, ...this.#held.splice(0).map(({ event }) => event)];
   }
 
   /** Stops the repair: the consumer has left or the stream is broken. After an error event, the report has that error. */
   cancel(reason?: unknown): void {
     if (this.#apiError) this.#reportBreak(this.#apiError);
+    this.#hasLeft = true;
+    this.#stop(reason);
+  }
+
+  #stop(reason: unknown): void {
     this.#isFinished = this.#isStopped = true;
     this.#links?.stop();
     this.#repair.cancel(reason);
@@ -431,6 +452,7 @@ export class StreamRepair {
     if (this.#isFinished || (this.#responseId !== undefined && this.#responseId !== responseId)) {
       this.#finish(this.#apiError ?? new Error("the response ended without its final event"));
       this.#renew();
+      if (this.#isStopped) this.#repair.cancel();
     }
     // An error before the beginning was about a request that began no response.
     this.#apiError = undefined;

@@ -67,9 +67,10 @@ async function* repairEvents(
   } catch (error) {
     if (!(error instanceof FileCitationsError)) source.isEnded = true;
     // Events that are still held or waiting are sent before the error is thrown. Held events are sent unchanged.
-    const held = lanes.open.flatMap(({ stream }) => stream.break(error));
+    const { open } = lanes;
+    for (const { stream } of open) stream.breakOff(error);
     while (waiting.size > 0) yield* await waiting.first().catch(() => []);
-    yield* messages.wrap(held);
+    for (const { stream } of open) yield* messages.wrap(stream.break(error));
     throw error;
   } finally {
     for (const { stream } of lanes.open) stream.cancel();
@@ -102,8 +103,9 @@ async function* passEvents(
       yield next.value;
       continue;
     }
+    const wereApart = lanes.areApart; // the final event of one of two responses ends this
     const { of, taken } = messages.take(next.value);
-    if (mustQueue(of, taken, waiting, lanes)) waiting.add(of, taken);
+    if (mustQueue(of, taken, waiting, wereApart || lanes.areApart)) waiting.add(of, taken);
     else yield* taken instanceof Promise ? await taken : taken;
   }
 }
@@ -137,9 +139,9 @@ function mustQueue(
   of: Owners,
   taken: unknown[] | Promise<unknown[]>,
   waiting: Waiting,
-  lanes: Lanes,
+  areApart: boolean,
 ): boolean {
-  if (!lanes.areApart && waiting.size === 0) return false;
+  if (!areApart && waiting.size === 0) return false;
   return taken instanceof Promise || of.some((lane) => waiting.has(lane));
 }
 
