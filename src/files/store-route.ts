@@ -4,7 +4,7 @@
  */
 import { notify } from "../errors.js";
 import { type ByteRange, cut, isKnown, rangeOf, singleRange } from "./byte-range.js";
-import { type ContainerContentClient, retrieveFile } from "./content.js";
+import { type ContainerContentClient, type ContentAnswer, retrieveFile } from "./content.js";
 import { fileAnswer, outsideFile, refusal, unchanged } from "./file-answer.js";
 import type { LinkedFile } from "./signed-link.js";
 import { type FileStore, keyOf } from "./store.js";
@@ -107,7 +107,7 @@ export function createStoreRoute(
 const UNREACHABLE = "the container has expired, and the store could not be read";
 
 /** Returns the `Source` for a response of the API, which contains the whole file or the requested range. */
-function containerSource({ status, headers, body }: Response): Source {
+function containerSource({ status, headers, body }: ContentAnswer): Source {
   const cancel = () => body?.cancel();
   // The headers of an encoded body count encoded bytes.
   const isEncoded = headers.has("content-encoding");
