@@ -10,19 +10,23 @@ import { type FileStore, type FoundFile, keyOf, storeSink } from "./store.js";
 
 /** How many files may be copied at the same time. */
 const MOST_AT_ONCE = 4;
-/** The maximum number of keys that are remembered as stored. */
+/** The maximum number of keys that are remembered as stored, and of keys whose copies failed. */
 const MOST_KEYS = 10_000;
 const RETRIES = 3;
 /** A copy that makes no progress for this time is stopped. The time is longer than the longest pause before a retry. */
 const LONGEST_STALL_MS = 90_000;
+/** After this many failed copies of a file in a row, opening its link starts no copy for a while. */
+const FAILURES_BEFORE_PAUSE = 2;
+/** How long opening a link starts no copy. A store that cannot be written would otherwise cost a download for each request. */
+const PAUSE_MS = 60_000;
 /** How long a store may take to find a file. The limit is short, because a browser may be waiting. */
 const LONGEST_LOOKUP_MS = 3000;
 
 /** The copies that a route or a webhook handler makes. */
 export interface StoreCopies {
   /**
-   * Starts to copy a file. Does nothing if the file is in the store, and starts no second copy if the file is being copied. The
-   * returned promise resolves when the copy has ended. It never rejects: if the copy fails, `onError` is called with the error.
+   * Starts to copy a file. Does nothing if the file is in the store, and starts no second copy if the file is being copied. If
+   * `isMissing` is true, also does nothing for a minute after two failed copies of the file in a row. The returned promise resolves when the copy has ended. It never rejects: if the copy fails, `onError` is called with the error.
    *
    * @param key the file's key in the store.
    * @param isMissing true if the caller has just seen that the store does not have the file.
@@ -46,6 +50,8 @@ export function createStoreCopies(
   const sink = storeSink(store);
   const underWay = new Map<string, Promise<void>>();
   const stored = new Set<string>();
+  /** For each file whose latest copies failed: how many failed, and when the latest one failed. */
+  const failures = new Map<string, { count: number; at: number }>();
   /** For each copy that waits for its turn: a function that lets the copy begin. */
   const waiting: (() => void)[] = [];
   let free = MOST_AT_ONCE;
@@ -55,9 +61,14 @@ export function createStoreCopies(
     else free--;
     try {
       if (!(await lookUp(store, key))) await copyNow(file);
-      if (stored.size >= MOST_KEYS) stored.delete(stored.values().next().value!);
+      failures.delete(key);
+      makeRoom(stored);
       stored.add(key);
     } catch (error) {
+      const count = (failures.get(key)?.count ?? 0) + 1;
+      failures.delete(key); // the key becomes the newest
+      makeRoom(failures);
+      failures.set(key, { count, at: Date.now() });
       notify(onError, error);
     } finally {
       underWay.delete(key);
@@ -65,6 +76,12 @@ export function createStoreCopies(
       if (next) next();
       else free++;
     }
+  }
+
+  /** Returns whether the latest copies of a file failed and the pause after them has not ended. */
+  function isPaused(key: string): boolean {
+    const { count, at } = failures.get(key) ?? { count: 0, at: 0 };
+    return count >= FAILURES_BEFORE_PAUSE && Math.abs(Date.now() - at) < PAUSE_MS;
   }
 
   async function copyNow({ containerId, fileId, name }: LinkedFile): Promise<void> {
@@ -88,7 +105,7 @@ export function createStoreCopies(
       if (isMissing) stored.delete(key);
       const running = underWay.get(key);
       if (running) return running;
-      if (stored.has(key)) return Promise.resolve();
+      if (isMissing ? isPaused(key) : stored.has(key)) return Promise.resolve();
       const copying = begin(key, file);
       underWay.set(key, copying);
       return copying;
@@ -97,6 +114,11 @@ export function createStoreCopies(
       while (underWay.size > 0) await Promise.all(underWay.values());
     },
   };
+}
+
+/** Removes the oldest key of a full collection. */
+function makeRoom(keys: Set<string> | Map<string, unknown>): void {
+  if (keys.size >= MOST_KEYS) keys.delete(keys.keys().next().value!);
 }
 
 /**
