@@ -53,6 +53,20 @@ describe("container files", () => {
     ]);
   });
 
+  it("are found in what one agent answers another", () => {
+    const part = (fileId: string) => ({
+      type: "output_text",
+      text: "x",
+      annotations: [citation(fileId)],
+    });
+    const output = [
+      { type: "multi_agent_call_output", id: "mac_1", call_id: "call_1", output: [part("a"), part("b")] },
+      message(part("b"), part("c")),
+      { type: "multi_agent_call_output", id: "mac_2", call_id: "call_2", output: "no parts" },
+    ];
+    expect(collectFiles(response(output))).toEqual([cited("a"), cited("b"), cited("c")]);
+  });
+
   it("without a name are named by their id, and are left out without an id", () => {
     const { filename: _, ...nameless } = citation("a");
     const { file_id: __, ...idless } = citation("b");
@@ -184,7 +198,13 @@ it("throws a TypeError for a value that is not a response", () => {
 });
 
 it("never throws, whatever the output array holds, and returns no file twice", () => {
-  const type = fc.constantFrom("message", "image_generation_call", "code_interpreter_call", "reasoning");
+  const type = fc.constantFrom(
+    "message",
+    "multi_agent_call_output",
+    "image_generation_call",
+    "code_interpreter_call",
+    "reasoning",
+  );
   const odd = fc.oneof(
     fc.anything(),
     fc.constantFrom<unknown>(
@@ -196,7 +216,7 @@ it("never throws, whatever the output array holds, and returns no file twice", (
   );
   const item = fc.oneof(
     fc.anything(),
-    fc.record({ type, id: odd, content: odd, outputs: odd, result: odd, output_format: odd }),
+    fc.record({ type, id: odd, content: odd, output: odd, outputs: odd, result: odd, output_format: odd }),
   );
   fc.assert(
     fc.property(fc.array(item), (output) => {

@@ -284,6 +284,77 @@ describe("the answers from the container and from the store are equal", () => {
   });
 });
 
+describe("an API that sends less than the requested range, as RFC 9110 allows, or not the file's length", () => {
+  const DIGITS = "0123456789";
+  const full = { put: () => Promise.reject(new Error("full")), get: async () => undefined };
+
+  /** Opens a link to ten digits. The API answers a request for a range with the part from `start` to `end`. */
+  async function opened(
+    range: string,
+    [start, end, size]: [start: number, end: number, size: string],
+    more: Record<string, string> = {},
+  ) {
+    const asked: (string | undefined)[] = [];
+    const route = routeWith(full, ({ range }) => {
+      asked.push(range);
+      if (range === undefined) return new Response(DIGITS, { headers: { "content-length": "10" } });
+      const headers = {
+        "content-length": `${end - start}`,
+        "content-range": `bytes ${start}-${end - 1}/${size}`,
+      };
+      return new Response(DIGITS.slice(start, end), { status: 206, headers });
+    });
+    const url = `https://example.com${await route.urlFor(citation("a.txt"))}`;
+    await route.keep();
+    const etag = (await route.handler(new Request(url))).headers.get("etag");
+    await route.keep();
+    asked.length = 0;
+    const answer = await route.handler(new Request(url, { headers: { range, ...more } }));
+    return { answer, asked: asked[0], etag };
+  }
+
+  it.each([
+    ["bytes=0-", [0, 4, "10"]],
+    ["bytes=2-8", [2, 3, "10"]],
+    ["bytes=-6", [4, 6, "10"]],
+    ["bytes=2-20", [2, 10, "10"]],
+    ["bytes=0-", [0, 4, "*"]],
+    ["bytes=2-8", [2, 9, "*"]],
+    ["bytes=2-8", [2, 4, "*"]],
+    ["bytes=-6", [4, 10, "*"]],
+  ] as const)("passes on the part for %s: %j", async (range, [start, end, size]) => {
+    const { answer, asked, etag } = await opened(range, [start, end, size]);
+    expect(asked).toBe(range);
+    expect([answer.status, await answer.text()]).toEqual([206, DIGITS.slice(start, end)]);
+    expect(answer.headers.get("content-range")).toBe(`bytes ${start}-${end - 1}/${size}`);
+    expect(answer.headers.get("content-length")).toBe(`${end - start}`);
+    // The ETag contains the length, so it is the same as that of the whole file or missing.
+    expect(answer.headers.get("etag")).toBe(size === "*" ? null : etag);
+  });
+
+  it.each([
+    ["bytes=2-4", [2, 6, "10"]],
+    ["bytes=2-4", [3, 4, "10"]],
+    ["bytes=2-4", [1, 5, "*"]],
+    ["bytes=2-4", [2, 6, "*"]],
+    ["bytes=2-4", [2, 5, "4"]],
+    ["bytes=2-4", [2, 1, "10"]],
+    ["bytes=2-4", [2, 5, "1e1"]],
+  ] as const)(
+    "answers 502 if bytes may be missing before the part or were not requested: %s, %j",
+    async (range, part) => {
+      expect((await opened(range, [...part])).answer.status).toBe(502);
+    },
+  );
+
+  it("answers a request with If-Range from the whole file", async () => {
+    const { etag } = await opened("bytes=0-", [0, 4, "10"]);
+    const { answer, asked } = await opened("bytes=4-5", [0, 4, "10"], { "if-range": etag! });
+    expect(asked).toBeUndefined();
+    expect([answer.status, await answer.text()]).toEqual([206, "45"]);
+  });
+});
+
 it("sends a Range to the API, but not with If-Range, as the API does not know the route's ETag", async () => {
   const seen: (string | undefined)[][] = [];
   const intercept = ({ path, headers }: RecordedRequest) => {

@@ -68,6 +68,27 @@ describe("over real HTTP", () => {
   });
 });
 
+it("saves a file that only the answer of one agent to another cites", async () => {
+  const emulator = createResponsesEmulator({
+    script: () => [
+      {
+        type: "python",
+        agent: "worker",
+        code: "open('/mnt/data/report.csv', 'w')",
+        files: { "report.csv": "1" },
+      },
+      { type: "multi_agent_call", agent: "root", output: "I wrote /mnt/data/report.csv" },
+      { type: "message", agent: "root", text: "The worker is done." },
+    ],
+  });
+  const client = withFileCitations(new OpenAI({ apiKey: "k", fetch: emulator.fetch }));
+  const { kept, sink } = memory();
+  const { saved, failed } = await saveFiles(client, await client.responses.create(REQUEST), sink);
+  expect(failed).toEqual([]);
+  expect(saved).toHaveLength(1);
+  expect(kept.get("report.csv")?.toString()).toBe("1");
+});
+
 it("saves at most `concurrency` files at the same time", async () => {
   let running = 0;
   let most = 0;

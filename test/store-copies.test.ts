@@ -171,6 +171,57 @@ describe("a copy that was cut off", () => {
     expect(errors).toHaveLength(1);
   });
 
+  it("is made again at most once a minute after two failed copies in a row, however often the link is opened", async () => {
+    const { store, overrides, copies } = memoryStore();
+    const errors: unknown[] = [];
+    let downloads = 0;
+    const route = routeWith(
+      store,
+      () => {
+        downloads++;
+        return new Response("0123456789", { headers: { "content-length": "10" } });
+      },
+      { onError: (error) => errors.push(error) },
+    );
+    overrides.put = () => Promise.reject(new Error("full"));
+    const url = await route.urlFor(citation("a.txt"));
+    await route.keep();
+    const openOften = async () => {
+      for (let count = 0; count < 20; count++) {
+        expect(await (await open(route, url, { headers: { range: "bytes=0-3" } })).text()).toBe("0123");
+        await route.keep();
+      }
+    };
+    await openOften();
+    expect(errors).toHaveLength(2);
+    expect(downloads).toBe(22);
+    vi.advanceTimersByTime(59_999);
+    await openOften();
+    expect(downloads).toBe(42);
+    vi.advanceTimersByTime(1);
+    await openOften();
+    expect(errors).toHaveLength(3);
+    expect(downloads).toBe(63);
+    // Another file is not affected, and a new link starts a copy.
+    await route.urlFor(cited("cfile_2"));
+    await route.keep();
+    expect(errors).toHaveLength(4);
+    delete overrides.put;
+    await route.urlFor(citation("a.txt"));
+    await route.keep();
+    expect([...copies.keys()]).toEqual(["cntr_1/cfile_1"]);
+    // After a success, the failures before it no longer count.
+    copies.clear();
+    overrides.put = () => Promise.reject(new Error("full"));
+    await openOften();
+    expect(errors).toHaveLength(6);
+    // If the clock was set back, no copy has to wait longer.
+    vi.setSystemTime(0);
+    delete overrides.put;
+    await openOften();
+    expect(copies.size).toBe(1);
+  });
+
   it("is never served: a store's stream that ends too early is an error, not a shorter file", async () => {
     const store: FileStore = {
       ...EMPTY,

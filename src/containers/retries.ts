@@ -19,6 +19,20 @@ export function retryAfterMs(headers: Headers): number {
   return ms > 0 ? ms : 0;
 }
 
+/**
+ * Returns the headers of an HTTP response, or of a client's error for one; `undefined` if `given` cannot be headers. A client on
+ * node-fetch has a class `Headers` of its own.
+ */
+export function headersOf(given: unknown): Headers | undefined {
+  if (given instanceof Headers) return given;
+  if (typeof given !== "object" || given === null) return undefined;
+  try {
+    return new Headers(given as HeadersInit);
+  } catch {
+    return new Headers(); // a name or a value is invalid
+  }
+}
+
 /** Resolves after some milliseconds. Rejects as soon as `signal` aborts, or immediately if `signal` is already aborted. */
 export function pause(milliseconds: number, signal: AbortSignal | undefined): Promise<void> {
   return new Promise((resolve, reject) => {
@@ -56,8 +70,9 @@ export class AnswerError extends Error {
 export function withoutServerText(error: unknown, who = "the API"): unknown {
   // The message of a SyntaxError quotes the body.
   if (error instanceof SyntaxError) return new Error(`${who} answered with invalid JSON`);
-  const { status, headers } = Object(error) as { status?: unknown; headers?: unknown };
-  if (typeof status !== "number" || !(headers instanceof Headers)) return error;
+  const { status, headers: given } = Object(error) as { status?: unknown; headers?: unknown };
+  const headers = headersOf(given);
+  if (typeof status !== "number" || !headers) return error;
   return new AnswerError(`${who} answered ${status}`, { status, headers });
 }
 

@@ -1,5 +1,6 @@
 /** Lists the files of a response: the container files that it cites and the images that it contains. */
 import { badInput, isRecord } from "../errors.js";
+import { partsOf } from "../responses/items.js";
 import { isPictureType, pictureExtension, pictureTypeOf } from "./pictures.js";
 
 /** A container file that the response cites. Both ids are needed to download the file. */
@@ -43,9 +44,9 @@ export interface CodeImage {
 export type CollectedFile = CitedFile | GeneratedImage | CodeImage;
 
 /**
- * Returns all files of a response, each once and in the order of the output. These are the container files that any part cites
- * (also charts, whose citations have the range 0 to 0), generated images, and images in the outputs of Code Interpreter calls.
- * Sends no requests.
+ * Returns all files of a response, each once and in the order of the output. These are the container files that any part cites,
+ * of a message or of one agent's answer to another (also charts, whose citations have the range 0 to 0), generated images, and
+ * images in the outputs of Code Interpreter calls. Sends no requests.
  *
  * @param response a complete response, such as the one in a stream's final event.
  * @throws {TypeError} if `response` is not a response.
@@ -83,14 +84,12 @@ function keyOf(file: CollectedFile): string {
 function filesOfItem(item: unknown): CollectedFile[] {
   if (!isRecord(item)) return [];
   switch (item.type) {
-    case "message":
-      return Array.isArray(item.content) ? item.content.flatMap(citedFilesOf) : [];
     case "image_generation_call":
       return generatedImageOf(item);
     case "code_interpreter_call":
       return codeImagesOf(item);
     default:
-      return [];
+      return partsOf(item)?.parts.flatMap(citedFilesOf) ?? [];
   }
 }
 

@@ -1,7 +1,9 @@
 /** Reads the bytes of the files of a model's response: from a container, from a URL or from the response itself. */
 import { AbortError } from "p-retry";
 import { isId } from "../containers/ids.js";
+import { type Body, cancelBody, headersOf } from "../containers/retries.js";
 import { badInput } from "../errors.js";
+import { webStreamOf } from "../http/body.js";
 import type { CodeImage, CollectedFile } from "./collect.js";
 
 /**
@@ -40,8 +42,14 @@ interface FileIds {
   fileId: string;
 }
 
+/** The properties of an HTTP response that are needed to read a file. */
+export interface ContentAnswer extends Pick<Response, "ok" | "status" | "headers"> {
+  body: ReadableStream<Uint8Array> | null;
+}
+
 /**
- * Requests the bytes of a container file and returns the HTTP response. Its status can be an error status: the SDK throws for
+ * Requests the bytes of a container file and returns the HTTP response. Its body is a web stream, even if the client is on
+ * node-fetch, which has streams of Node.js. Its status can be an error status: the SDK throws for
  * such a status, but other clients may not, and `fetch` after a redirect does not. A redirect is followed without the client's
  * credentials. If `fetch` itself followed the redirect, it would send all headers of the client except `authorization` to the
  * other origin.
@@ -50,7 +58,7 @@ async function retrieveContent(
   client: ContainerContentClient,
   { containerId, fileId }: FileIds,
   options: { signal?: AbortSignal; headers?: Record<string, string>; maxRetries?: number },
-): Promise<Response> {
+): Promise<ContentAnswer> {
   const request = Promise.resolve(
     client.containers.files.content.retrieve(
       fileId,
@@ -60,12 +68,19 @@ async function retrieveContent(
   );
   const answer: unknown = await request.catch((error: unknown) => error); // the SDK throws unless the status is 2xx
   const location = redirectOf(answer);
-  if (location === undefined) return notEmpty(await request);
-  if (answer instanceof Response) await answer.body?.cancel();
+  if (location === undefined) return withWebStream(notEmpty(await request));
+  cancelBody(Object(answer).body ?? null); // an error of the SDK has no body
   const { signal, headers } = options;
   return notEmpty(
     await fetch(location, { ...(signal && { signal }), ...(headers && { headers }), credentials: "omit" }),
   );
+}
+
+/** Returns the response with a web stream as its body, and with headers of the global class. */
+function withWebStream(answer: Response): ContentAnswer {
+  if (answer instanceof Response) return answer;
+  const { ok, status, headers, body } = answer as Omit<Response, "body"> & { body: Body | null };
+  return { ok, status, headers: headersOf(headers) ?? new Headers(), body: body && webStreamOf(body) };
 }
 
 /** Headers that ask for an unencoded body. The length and the ranges of an encoded body are not those of the file. */
@@ -76,7 +91,7 @@ export async function retrieveFile(
   client: ContainerContentClient,
   file: FileIds,
   { headers, signal }: { headers: Record<string, string>; signal: AbortSignal },
-): Promise<Response> {
+): Promise<ContentAnswer> {
   const answer = await retrieveContent(client, file, { headers: { ...UNENCODED, ...headers }, signal });
   if (answer.ok) return answer;
   await answer.body?.cancel();
@@ -96,7 +111,7 @@ function notEmpty(answer: Response | null): Response {
 function redirectOf(answer: unknown): string | undefined {
   const { status, headers } = Object(answer) as { status?: unknown; headers?: unknown };
   const isRedirect = typeof status === "number" && status >= 300 && status < 400;
-  const location = isRedirect && headers instanceof Headers ? (headers.get("location") ?? "") : "";
+  const location = (isRedirect && headersOf(headers)?.get("location")) || "";
   return /^https?:/i.test(location) && URL.canParse(location) ? location : undefined;
 }
 
@@ -144,7 +159,7 @@ function download(
   client: ContainerContentClient,
   file: CollectedFile,
   signal: AbortSignal | undefined,
-): Promise<Response> {
+): Promise<ContentAnswer> {
   const abort = signal && { signal };
   if (file.kind !== "container-file") {
     return fetch((file as CodeImage).url, { ...abort, credentials: "omit" });

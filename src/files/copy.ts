@@ -1,6 +1,6 @@
 /** Copies one file into a sink. Retries downloads that fail, and checks that the sink got the whole file. */
 import pRetry, { AbortError } from "p-retry";
-import { isRetryable, pause, retryAfterMs, withoutServerText } from "../containers/retries.js";
+import { headersOf, isRetryable, pause, retryAfterMs, withoutServerText } from "../containers/retries.js";
 import { asError } from "../errors.js";
 import type { CollectedFile } from "./collect.js";
 import { type ContainerContentClient, isInline, openFile } from "./content.js";
@@ -157,8 +157,8 @@ const LONGEST_PAUSE_MS = 60_000;
 
 /** Returns the server's `Retry-After` in milliseconds, at most `LONGEST_PAUSE_MS`. p-retry's own pause is added to this delay. */
 function pauseFor(error: unknown): number {
-  const { headers } = Object(error) as { headers?: unknown };
-  return headers instanceof Headers ? Math.min(retryAfterMs(headers), LONGEST_PAUSE_MS) : 0;
+  const headers = headersOf(Object(error).headers);
+  return headers ? Math.min(retryAfterMs(headers), LONGEST_PAUSE_MS) : 0;
 }
 
 /** Returns the error to report for a file. For status 404, the message says what the status means. */

@@ -1,6 +1,7 @@
 /** Builds the responses of the file route: the file under a safe media type, or the reason why the file is not sent. */
 import { create as contentDisposition } from "content-disposition";
 import mime from "mime";
+import type { ContentAnswer } from "./content.js";
 import { isPictureType, pictureTypeOf } from "./pictures.js";
 
 /** The headers that are copied from the API's response, because they describe the bytes. */
@@ -45,7 +46,7 @@ export function unchanged(etag: string): Response {
 }
 
 /** Returns the response with the file. `name` decides the file name for the browser and, with the first bytes, the media type. */
-export async function fileAnswer(upstream: Response, name: string, isHead: boolean): Promise<Response> {
+export async function fileAnswer(upstream: ContentAnswer, name: string, isHead: boolean): Promise<Response> {
   const { status, body, headers: upstreamHeaders } = upstream;
   const isPart = status === 206;
   const headers = new Headers({ ...SAFE, "cache-control": "private" });

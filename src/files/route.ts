@@ -4,7 +4,7 @@
  */
 import { safeUrl } from "../citations/links/writing.js";
 import { isDotSegment, isId } from "../containers/ids.js";
-import { withoutServerText } from "../containers/retries.js";
+import { headersOf, withoutServerText } from "../containers/retries.js";
 import { badInput, checkNames, isRecord, notify } from "../errors.js";
 import type { OriginalText, ReplacedText } from "../options.js";
 import { withOriginals } from "../responses/restored-input.js";
@@ -224,7 +224,7 @@ function tokenIn(url: string): string {
  */
 function failureOf(error: unknown): Failure {
   const { status, headers } = Object(error) as { status?: unknown; headers?: unknown };
-  const upstreamHeaders = new Headers(headers instanceof Headers ? headers : undefined);
+  const upstreamHeaders = headersOf(headers) ?? new Headers();
   switch (status) {
     case 404:
       return { status: 410, text: "This file is gone: its container has expired." };

@@ -4,7 +4,7 @@
  */
 import { notify } from "../errors.js";
 import { type ByteRange, cut, isKnown, rangeOf, singleRange } from "./byte-range.js";
-import { type ContainerContentClient, retrieveFile } from "./content.js";
+import { type ContainerContentClient, type ContentAnswer, retrieveFile } from "./content.js";
 import { fileAnswer, outsideFile, refusal, unchanged } from "./file-answer.js";
 import type { LinkedFile } from "./signed-link.js";
 import { type FileStore, keyOf } from "./store.js";
@@ -14,7 +14,9 @@ import { createStoreCopies, lookUp, withinLookup } from "./store-copies.js";
 interface Source {
   /** The file's length in bytes, if it is known. */
   size: number | undefined;
-  /** Returns the bytes of a range, or all bytes. */
+  /** The part of the file that the source has; `undefined` if it has the whole file. */
+  part?: ByteRange;
+  /** Returns the bytes of a range, or all bytes. If the source has only a part of the file, returns that part. */
   open(range: ByteRange | undefined): ReadableStream<Uint8Array> | null;
   /** Must be called if the bytes are not needed. */
   cancel?(): Promise<void> | undefined;
@@ -76,6 +78,18 @@ export function createStoreRoute(
     return sourceAnswer(request, file, key, containerSource(upstream));
   }
 
+  /** Returns the response with a file whose copy may be older; `undefined` if the container does not send the file. */
+  async function newest(request: Request, file: LinkedFile, key: string): Promise<Response | undefined> {
+    if (!copies.isOutdated(key)) return undefined;
+    try {
+      const answer = await fromContainer(request, file, key);
+      void copies.copy(key, file, true);
+      return answer;
+    } catch {
+      return undefined; // the store may still have the file
+    }
+  }
+
   return {
     async copy(file) {
       const key = await keyOf(file);
@@ -83,6 +97,8 @@ export function createStoreRoute(
     },
     async answer(request, file) {
       const key = await keyOf(file);
+      const answer = await newest(request, file, key);
+      if (answer) return answer;
       let hasFailed = false;
       const stored = await fromStore(request, file, key).catch((error: unknown) => {
         hasFailed = true;
@@ -107,7 +123,7 @@ export function createStoreRoute(
 const UNREACHABLE = "the container has expired, and the store could not be read";
 
 /** Returns the `Source` for a response of the API, which contains the whole file or the requested range. */
-function containerSource({ status, headers, body }: Response): Source {
+function containerSource({ status, headers, body }: ContentAnswer): Source {
   const cancel = () => body?.cancel();
   // The headers of an encoded body count encoded bytes.
   const isEncoded = headers.has("content-encoding");
@@ -116,11 +132,12 @@ function containerSource({ status, headers, body }: Response): Source {
     const open = (range?: ByteRange) => (range && body && length ? cut(body, range, length) : body);
     return { size: length, open, cancel };
   }
-  const [, first, last, size] = CONTENT_RANGE.exec((!isEncoded && headers.get("content-range")) || "") ?? [];
+  const { part, size } = isEncoded ? {} : contentRangeIn(headers);
   return {
-    size: Number(size),
+    size,
+    ...(part && { part }),
     open(range) {
-      if (range?.start === Number(first) && range.end === Number(last) + 1) return body;
+      if (range && part && isStartOf(range, part)) return body;
       cancel()?.catch(() => {});
       throw new Error("the API sent a range other than the requested one");
     },
@@ -128,7 +145,22 @@ function containerSource({ status, headers, body }: Response): Source {
   };
 }
 
-const CONTENT_RANGE = /^bytes (\d+)-(\d+)\/(\d+)$/;
+/** Returns whether a part contains only bytes of a range, from the range's first byte on. A server may send less than the range. */
+function isStartOf(range: ByteRange, part: ByteRange): boolean {
+  // In a file of unknown length, it is not known where the last bytes of the file begin.
+  return range.start === Number.POSITIVE_INFINITY || (part.start === range.start && part.end <= range.end);
+}
+
+const CONTENT_RANGE = /^bytes (\d{1,15})-(\d{1,15})\/(?:(\d{1,15})|\*)$/;
+
+/** Returns the part of the file that a `content-range` header names, and the file's length, if the header says it. */
+function contentRangeIn(headers: Headers): { part?: ByteRange; size?: number } {
+  const [range, first, last, length] = CONTENT_RANGE.exec(headers.get("content-range") ?? "") ?? [];
+  const part = { start: Number(first), end: Number(last) + 1 };
+  const size = length === undefined ? undefined : Number(length);
+  const isValid = range !== undefined && part.start < part.end && part.end <= (size ?? part.end);
+  return isValid ? { part, ...(size !== undefined && { size }) } : {};
+}
 
 function lengthIn(headers: Headers): number | undefined {
   const length = headers.get("content-length") ?? "";
@@ -142,9 +174,9 @@ async function sourceAnswer(
   key: string,
   source: Source,
 ): Promise<Response> {
-  const { size, open } = source;
+  const { size } = source;
   const isHead = request.method === "HEAD";
-  if (size === undefined) return fileAnswer(new Response(open(undefined)), name, isHead);
+  if (size === undefined) return fileAnswer(unknownLength(request, source), name, isHead);
   // The ETag contains the file's length, because some gateways derive a file's id from its path: a new version of the file then
   // has the same id.
   const etag = `"${key}.${size}"`;
@@ -157,19 +189,30 @@ async function sourceAnswer(
     await source.cancel?.();
     return refusal(request, outsideFile(`bytes */${size}`));
   }
-  const headers = { etag, "accept-ranges": "bytes" };
-  const body = open(range);
-  if (!range) {
-    return fileAnswer(
-      new Response(body, { headers: { ...headers, "content-length": `${size}` } }),
-      name,
-      isHead,
-    );
-  }
-  const { start, end } = range;
-  const partial = {
+  const answer = range
+    ? partial(source.open(range), source.part ?? range, size)
+    : new Response(source.open(undefined), { headers: { "content-length": `${size}` } });
+  answer.headers.set("etag", etag);
+  answer.headers.set("accept-ranges", "bytes");
+  return fileAnswer(answer, name, isHead);
+}
+
+/** Returns the response with a file of unknown length: the whole file, or the part that the source has. */
+function unknownLength({ method, headers }: Request, { part, open }: Source): Response {
+  if (!part) return new Response(open(undefined));
+  // Without the length there is no ETag that an If-Range could match.
+  const range = method === "HEAD" ? undefined : rangeOf(headers, Number.POSITIVE_INFINITY, "");
+  return partial(open(range === "outside" ? undefined : range), part, "*");
+}
+
+function partial(
+  body: ReadableStream<Uint8Array> | null,
+  { start, end }: ByteRange,
+  size: number | "*",
+): Response {
+  const headers = {
     "content-length": `${end - start}`,
     "content-range": `bytes ${start}-${end - 1}/${size}`,
   };
-  return fileAnswer(new Response(body, { status: 206, headers: { ...headers, ...partial } }), name, isHead);
+  return new Response(body, { status: 206, headers });
 }
