@@ -1,6 +1,7 @@
 /** Tests the command's API client, which reads the environment like the SDK and retries requests. */
 import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
-import { Api, apiOf } from "../src/cli/api.js";
+import { Api, apiOf, connectionOf } from "../src/cli/api.js";
+import { WrongUse } from "../src/cli/wrong-use.js";
 import { listFilesFrom } from "../src/containers/listing.js";
 
 beforeEach(() => {
@@ -140,6 +141,17 @@ describe("the environment", () => {
       "x-team": "a:b",
       "x-other": "2",
     });
+  });
+
+  it.each([
+    ["OPENAI_CUSTOM_HEADERS", "x-team: a\nX Gateway Key: secret-123"],
+    ["OPENAI_CUSTOM_HEADERS", "X-Gateway-Key: secret-ü€-123"],
+    ["OPENAI_ORG_ID", "secret-€"],
+    ["OPENAI_PROJECT_ID", "secret-\n123"],
+  ])("is wrong use if %s is no valid header, and the error does not contain the value", (name, value) => {
+    const connect = (): unknown => connectionOf({ OPENAI_API_KEY: "sk-1", [name]: value });
+    expect(connect).toThrow(WrongUse);
+    expect(connect).toThrow(new RegExp(`^${name} (?!.*secret)`));
   });
 
   it("needs only the key", async () => {

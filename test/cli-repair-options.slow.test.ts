@@ -20,6 +20,10 @@ describe("--files", () => {
     ["lists by container", byContainer((n) => [fileOf(n)])],
     ["pages by container", byContainer((n) => ({ object: "list", data: [fileOf(n)] }))],
     [
+      "lists by container whose files have the id that the container has behind a gateway",
+      byContainer((n) => [{ ...fileOf(n), container_id: `cntr_native_${n}` }]),
+    ],
+    [
       "lists by container whose files do not repeat the container id",
       { ...byContainer((n) => [fileOf(n)]), cntr_1: [withoutContainer] },
     ],

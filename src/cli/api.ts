@@ -56,7 +56,7 @@ export function apiOf(env: NodeJS.ProcessEnv): Api | undefined {
 /**
  * Reads the connection from the environment variables that the SDK reads.
  *
- * @throws WrongUse if the key or the base URL is not valid.
+ * @throws WrongUse if the key, the base URL or a header is not valid.
  */
 export function connectionOf(env: NodeJS.ProcessEnv): Connection {
   const read = (name: string): string | undefined => env[name]?.trim() || undefined;
@@ -72,13 +72,29 @@ export function connectionOf(env: NodeJS.ProcessEnv): Connection {
   const headers = new Headers();
   for (const line of read("OPENAI_CUSTOM_HEADERS")?.split("\n") ?? []) {
     const colon = line.indexOf(":");
-    if (colon > 0) headers.set(line.slice(0, colon).trim(), line.slice(colon + 1).trim());
+    const [name, value] = [line.slice(0, colon).trim(), line.slice(colon + 1).trim()];
+    if (colon > 0) setHeader(headers, name, value, "OPENAI_CUSTOM_HEADERS");
   }
   const organization = read("OPENAI_ORG_ID");
   const project = read("OPENAI_PROJECT_ID");
-  if (organization) headers.set("openai-organization", organization);
-  if (project) headers.set("openai-project", project);
+  if (organization) setHeader(headers, "openai-organization", organization, "OPENAI_ORG_ID");
+  if (project) setHeader(headers, "openai-project", project, "OPENAI_PROJECT_ID");
   return { key, baseURL, headers };
+}
+
+const EXPECTED_OF = {
+  OPENAI_CUSTOM_HEADERS: "expected lines such as x-team: a, with ASCII characters",
+  OPENAI_ORG_ID: "expected an id",
+  OPENAI_PROJECT_ID: "expected an id",
+};
+
+/** Sets a header. The error names only the variable that it comes from, because a name or value can be a secret. */
+function setHeader(headers: Headers, name: string, value: string, variable: keyof typeof EXPECTED_OF): void {
+  try {
+    headers.set(name, value);
+  } catch {
+    throw new WrongUse(`${variable} is no valid HTTP header: ${EXPECTED_OF[variable]}`);
+  }
 }
 
 export class Api implements ContainerFilesClient, ContainerContentClient {

@@ -26,6 +26,10 @@ export class Lane {
   readonly stream: StreamRepair;
   /** The sequence number of the latest event. */
   numberBefore: unknown;
+  /** True once the response was given up as cut off. The lane still gets late events of the response. They need no repair. */
+  isClosed = false;
+  /** True if the lane got an event that a lane that rests may have expected too. */
+  isDoubtful = false;
   /** True once the beginning of the lane's first response was seen, or its absence was reported. */
   #isBegun = false;
   /** The numbers of later events that may belong to this lane or to another one. The next number may follow any of them. */
@@ -150,8 +154,10 @@ export class Lanes {
   readonly #byName = new Map<string, Lane>();
   /** Named lanes whose final event came, but was not sent yet. */
   readonly #ending = new Map<string, Lane>();
-  /** Unnamed lanes by response id. */
+  /** Unnamed lanes by response id, without those that rest. */
   readonly #byResponse = new Map<string, Lane>();
+  /** Unnamed lanes that rest, by response id. */
+  readonly #resting = new Map<string, Lane>();
   /** Lanes by item id. `undefined` for an item whose beginning could not be assigned to a lane. */
   readonly #byItem = new Map<unknown, Lane | undefined>();
   /** All lanes that are neither closed nor dropped. */
@@ -164,6 +170,10 @@ export class Lanes {
   /** True once an unnamed lane was dropped. Its events can still arrive, so a number no longer identifies a lane. */
   #hasDropped = false;
   #hasBegun = false;
+  /** The unnamed lane that got the latest event. */
+  #used: Lane | undefined;
+  /** True once an event belonged to another response than the event before it, and did not begin that response. */
+  areInterleaved = false;
 
   /** Called with a lane that is no longer repaired, and the reason. The callback must send what the lane holds. */
   onDrop: (lane: Lane, error: Error) => void = () => {};
@@ -227,11 +237,86 @@ export class Lanes {
     for (const lane of this.#byResponse.values()) lane.lose();
   }
 
+  /**
+   * Lets an unnamed lane rest: its response seems to be cut off. A lane that rests gets an event only if the event's ids name it,
+   * or if no other lane can have the event.
+   */
+  rest(lane: Lane): void {
+    const id = keyIn(this.#byResponse, lane);
+    if (id !== undefined) {
+      this.#byResponse.delete(id);
+      this.#resting.set(id, lane);
+      this.#limit(this.#resting);
+    }
+    if (lane === this.#latest) this.#latest = [...this.#byResponse.values()].at(-1);
+  }
+
+  /** Closes a lane whose response was cut off. An unnamed lane goes on to rest, so that no other lane gets its late events. */
+  close(lane: Lane): void {
+    lane.isClosed = true;
+    this.rest(lane);
+    removeValue(this.#byName, lane);
+    this.#open.delete(lane);
+  }
+
+  #wake(id: string, lane: Lane): void {
+    this.#resting.delete(id);
+    this.#byResponse.set(id, lane);
+    // An event without ids belongs to the latest lane if there is only one. The latest lane so far waits for its next response.
+    if (this.#byResponse.size === 1) {
+      if (this.#latest) this.#end(this.#latest);
+      this.#latest = lane;
+    }
+    this.#limit(this.#byResponse);
+  }
+
+  /**
+   * Wakes a lane if it rests and the ids of an event name it. If the event's number does not follow, other lanes may have got the
+   * events between: closes the lanes that got events in doubt.
+   */
+  #wakeById(id: string, lane: Lane, event: Event): void {
+    const others = [...this.#byResponse.values()].filter((other) => other.isDoubtful);
+    this.#wake(id, lane);
+    if (lane.isCounted && event.sequence_number === Number(lane.numberBefore) + 1) return;
+    for (const other of others) {
+      this.close(other);
+      this.onDrop(other, new Error("an event could not be assigned to one of several responses"));
+    }
+  }
+
+  /** Wakes the lanes that can have an event whose ids name no lane. A lane that does not rest has precedence. */
+  #wakeFor(event: Event): void {
+    const isNumbered = this.#areCounted && typeof event.sequence_number === "number";
+    const lanes = [...this.#byResponse.values()];
+    if (lanes.length > 0 && isNumbered && lanes.some((lane) => lane.mayExpect(event))) return;
+    if (lanes.length > 0 && !isNumbered && !this.areInterleaved) return;
+    for (const [id, lane] of [...this.#resting]) {
+      const mayExpect = isNumbered && lane.isCounted && lane.mayExpect(event);
+      const isPossible = !lane.isClosed && (lanes.length === 0 || !isNumbered);
+      if (mayExpect || isPossible) this.#wake(id, lane);
+    }
+  }
+
+  /** Records that the ids of an event name this lane. */
+  #use(lane: Lane, { type }: Event): void {
+    if (lane !== this.#used && this.#used && type !== "response.created") this.areInterleaved = true;
+    this.#used = lane;
+  }
+
+  #useKnown(lane: Lane, event: Event): void {
+    const id = this.#resting.size > 0 ? keyIn(this.#resting, lane) : undefined;
+    if (id !== undefined) this.#wakeById(id, lane, event);
+    this.#use(lane, event);
+    this.#checkNumber(lane, event);
+  }
+
   #ofItem(event: Event, itemId: unknown): Lane | readonly Lane[] {
     const known = this.#byItem.get(itemId);
-    if (known) this.#checkNumber(known, event);
+    if (known) this.#useKnown(known, event);
+    else if (this.#resting.size > 0) this.#wakeFor(event);
     const found = known ?? this.#laneByNumber(event);
     const lane = found instanceof Lane ? found : undefined;
+    if (lane && !known && this.#resting.size > 0) lane.isDoubtful = true;
     lane?.noteCertain();
     // The beginning of this item could not be assigned to a lane, so this lane's repair does not have it. The repair must not get
     // a part of an item: the event bypasses the repair, and is sent after the events that the lane holds.
@@ -251,7 +336,8 @@ export class Lanes {
 
   /** Checks the number of an event whose ids identify its lane. After a gap, no event is assigned by its number any more. */
   #checkNumber(lane: Lane, event: Event): void {
-    if (this.#byResponse.size > 1 && !lane.mayExpect(event)) this.#areCounted = false;
+    const { size } = this.#byResponse;
+    if (size + this.#resting.size > 1 && !lane.mayExpect(event)) this.#areCounted = false;
   }
 
   /**
@@ -294,8 +380,16 @@ export class Lanes {
   }
 
   #ofResponse(event: Event, id: string): Lane {
+    const resting = this.#resting.get(id);
+    if (event.type === "response.created")
+      this.#resting.delete(id); // the response begins again
+    else if (resting) this.#wakeById(id, resting, event);
     const lane = this.#byResponse.get(id) ?? this.#unknown(event, id);
-    if (event.type === "response.created") this.#latest = lane;
+    this.#use(lane, event);
+    if (event.type === "response.created") {
+      this.#latest = lane;
+      lane.isDoubtful = false;
+    }
     if (FINAL.has(event.type)) this.#forget(lane);
     return lane;
   }
@@ -372,6 +466,11 @@ function isOfResponse({ type, output_index }: Event): boolean {
 /** Returns whether an event has a complete item that is not a message. The repair can read it without the item's beginning. */
 function isWholeCall({ type, item }: Event): boolean {
   return type === "response.output_item.done" && isRecord(item) && item.type !== "message";
+}
+
+function keyIn<Key>(map: ReadonlyMap<Key, Lane>, value: Lane): Key | undefined {
+  for (const [key, other] of map) if (other === value) return key;
+  return undefined;
 }
 
 function removeValue<Key>(map: Map<Key, Lane | undefined>, value: Lane): void {

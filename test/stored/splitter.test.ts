@@ -24,12 +24,12 @@ function read(bytes: Buffer, cuts: readonly number[] = []): { shape: InputShape;
   let shape: InputShape | undefined;
   let next = 0;
   while (shape === undefined && next < chunks.length) shape = sniffer.take(chunks[next++]!);
-  shape ??= "lines";
+  shape ??= sniffer.end();
   if (shape === "events") return { shape, pieces: [] };
   const { blankLines: lines } = sniffer;
   const splitter = new Splitter({ shape, number: 0, lines });
   const first: Piece = { bytes: Buffer.concat(passed), shape: "values", number: 0, lines };
-  const rest = [sniffer.rest, ...chunks.slice(next)];
+  const rest = [...sniffer.held, ...chunks.slice(next)];
   return { shape, pieces: [first, ...rest.flatMap((chunk) => splitter.push(chunk)), ...splitter.end()] };
 }
 
@@ -149,6 +149,9 @@ describe("an input's shape is detected from its beginning", () => {
     ["\n \n", "lines", []],
     ['{\n "id": 1\n}\n{\n "id": 2\n}\n', "values", ['{\n "id": 1\n}', '{\n "id": 2\n}']],
     ['{"id":1}{"id":2}\n', "values", ['{"id":1}', '{"id":2}']],
+    ['{"id":1}{"id":2}', "values", ['{"id":1}', '{"id":2}']],
+    ['{"id":1} {"id":2', "values", ['{"id":1}', '{"id":2']],
+    ['{"id":1} \r', "lines", ['{"id":1}']],
     ['\ufeff [ {"id":1},\n{"id":2} ]', "values", ['{"id":1}', '{"id":2}']],
     ["[]", "values", []],
     ["event: response.created\ndata: {}\n\n", "events", []],
@@ -184,6 +187,46 @@ describe("an input's shape is detected from its beginning", () => {
   });
 });
 
+describe("a very long first line", () => {
+  it("is held only until it is clear that it is long, and later lines are not affected", () => {
+    const chunk = Buffer.alloc(2 ** 16, "a");
+    const sniffer = new Sniffer(() => {});
+    let shape = sniffer.take(Buffer.from('{"id":"'));
+    let held = 0;
+    while (shape === undefined && held < 2 ** 30) {
+      shape = sniffer.take(chunk);
+      held += chunk.length;
+    }
+    expect(shape).toBe("lines");
+    expect(held).toBeLessThan(2 ** 23);
+    const splitter = new Splitter({ shape: "lines", number: 0, lines: 0 });
+    const pieces = [...sniffer.held, Buffer.from('"}\n{"id":2}\n')].flatMap((part) => splitter.push(part));
+    expect(pieces.every(({ bytes }) => bytes.length <= chunk.length)).toBe(true);
+    expect(pieces.filter(({ number }) => number > 0)).toMatchObject([
+      { number: 1, problem: "longer than 256 MiB" },
+      { number: 2, bytes: Buffer.from('{"id":2}\n') },
+    ]);
+  });
+
+  it("of several values is cut into the values", () => {
+    const value = `{"id":"${"a".repeat(2 ** 19)}"}`;
+    const { shape, pieces } = read(Buffer.from(value.repeat(12)), [2 ** 20, 2 ** 21, 5 * 2 ** 20]);
+    expect(shape).toBe("values");
+    expect(records(pieces)).toEqual(Array(12).fill(value));
+  });
+
+  it("that is too long is not parsed if it comes in one chunk", () => {
+    const line = `{"id":"${"a".repeat(LONGEST_RECORD)}"}\n`;
+    const splitter = new Splitter({ shape: "lines", number: 0, lines: 0 });
+    const pieces = splitter.push(Buffer.from(`${line}{"id":2}\n`));
+    expect(textOf(pieces)).toBe(`${line}{"id":2}\n`);
+    expect(pieces.filter(({ number }) => number > 0)).toMatchObject([
+      { number: 1, problem: "longer than 256 MiB" },
+      { number: 2, lines: 2 },
+    ]);
+  });
+});
+
 describe("blank lines", () => {
   const blank = Buffer.from(" \n\r\n\n".repeat(1000));
 
@@ -205,7 +248,7 @@ describe("blank lines", () => {
     });
     for (let n = 1; n <= 3; n++) {
       expect(sniffer.take(blank)).toBeUndefined();
-      expect([length, sniffer.blankLines, sniffer.rest.length]).toEqual([n * blank.length, n * 3000, 0]);
+      expect([length, sniffer.blankLines, sniffer.held.length]).toEqual([n * blank.length, n * 3000, 0]);
     }
   });
 });

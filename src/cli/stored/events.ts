@@ -5,9 +5,10 @@
 import { editJson } from "../../http/json-edit.js";
 import { andThen } from "../../responses/repair.js";
 import type { RepairContext } from "../../responses/response-repair.js";
-import { type Event, FINAL } from "../../stream/events.js";
+import type { Event } from "../../stream/events.js";
 import { Lane, Lanes } from "../../stream/lanes.js";
 import type { Report } from "../../types.js";
+import { OpenLanes } from "./open-lanes.js";
 import { asBuffer, type Repaired } from "./piece.js";
 import type { Later } from "./window.js";
 
@@ -31,7 +32,9 @@ export class EventRecords {
    */
   readonly #pending = new Map<Lane, Pending[]>();
   /** The lanes whose response has not ended. */
-  readonly #inside = new Set<Lane>();
+  readonly #inside = new OpenLanes();
+  /** The lanes that are no longer repaired, because too many responses have not ended. */
+  readonly #dropped: { lane: Lane; error: Error }[] = [];
   /**
    * Resolves when the work on the latest event or release has ended; `undefined` if no work is running. Events are handled one
    * after the other.
@@ -41,6 +44,7 @@ export class EventRecords {
   constructor(context: RepairContext) {
     const onReport = (report: Report): void => void this.#reports.push(report);
     this.#lanes = new Lanes({ ...context, settings: { ...context.settings, onReport } });
+    this.#lanes.onDrop = (lane, error) => void this.#dropped.push({ lane, error });
   }
 
   /**
@@ -86,8 +90,8 @@ export class EventRecords {
     await this.#before;
     if (this.#inside.size === 0) return undefined;
     let left = "";
-    for (const lane of this.#inside)
-      for (const event of this.#settle(lane, await lane.stream.end())) left += `${JSON.stringify(event)}\n`;
+    for (const lane of this.#inside.lanes)
+      for (const event of await this.#end(lane)) left += `${JSON.stringify(event)}\n`;
     return { bytes: Buffer.from(left), reports: this.#reports.splice(0) };
   }
 
@@ -105,15 +109,54 @@ export class EventRecords {
 
   #take(pending: Pending): void | Promise<void> {
     const { event } = pending;
+    const failed = this.#inside.failedBefore(event);
+    if (failed.length > 0) return this.#endAll(failed).then(() => this.#take(pending));
     const found = this.#lanes.of(event);
-    if (!(found instanceof Lane)) {
-      // The event belongs to no lane, or to one of several. Its record must not overtake the records that these lanes hold.
-      return andThen(this.#release(found), () => pending.resolve(this.#repaired(pending.bytes)));
+    const cut = this.#dropped.length > 0 ? this.#drop() : undefined;
+    return andThen(cut, () => this.#takeIn(found, pending));
+  }
+
+  #takeIn(found: Lane | readonly Lane[], pending: Pending): void | Promise<void> {
+    const { event } = pending;
+    const lanes = found instanceof Lane ? [found] : found;
+    if (!(found instanceof Lane) || found.isClosed) {
+      // The event belongs to no lane, or to one of several, or to a lane that is closed. Its record must not overtake the records
+      // that these lanes hold.
+      if (found instanceof Lane) found.numberBefore = event.sequence_number;
+      for (const lane of lanes) if (lane.isClosed) this.#lanes.rest(lane);
+      return andThen(this.#release(lanes), () => pending.resolve(this.#repaired(pending.bytes)));
     }
-    if (FINAL.has(event.type)) this.#inside.delete(found);
-    else this.#inside.add(found);
+    const silent = this.#inside.note(found, event, this.#lanes.areInterleaved);
+    for (const lane of silent.resting) this.#lanes.rest(lane);
     this.#pending.set(found, [...this.#pendingOf(found), pending]);
-    return this.#settled(found, () => found.take(event));
+    const taken = (): void | Promise<void> => this.#settled(found, () => found.take(event));
+    if (silent.cutOff.length === 0) return taken();
+    for (const lane of silent.cutOff) this.#lanes.close(lane);
+    return this.#endAll(silent.cutOff).then(taken);
+  }
+
+  async #endAll(lanes: readonly Lane[]): Promise<void> {
+    for (const lane of lanes) await this.#end(lane);
+  }
+
+  /**
+   * Ends a lane whose response was cut off, so that the response is reported. Resolves the records that the lane holds. Returns
+   * the citations that no record follows.
+   */
+  async #end(lane: Lane): Promise<readonly Event[]> {
+    this.#inside.delete(lane);
+    return this.#settle(lane, await lane.stream.end());
+  }
+
+  /** Resolves the records of the dropped lanes unchanged. */
+  #drop(): void | Promise<void> {
+    // A lane that is not inside was reported before.
+    const dropped = this.#dropped.splice(0).filter(({ lane }) => this.#inside.lanes.includes(lane));
+    const settled = dropped.map(({ lane, error }) => {
+      this.#inside.delete(lane);
+      return this.#settled(lane, () => lane.break(error));
+    });
+    return settled.some((wait) => wait instanceof Promise) ? Promise.all(settled).then(() => {}) : undefined;
   }
 
   #release(lanes: readonly Lane[]): void | Promise<void> {

@@ -25,7 +25,8 @@ export async function readGivenFiles(path: string): Promise<FileSourceFunction> 
   const byContainer = new Map<string, ContainerFile[]>();
   const add = (list: readonly unknown[], containerId?: string): void => {
     const files = list.map((file) =>
-      containerId && isRecord(file) ? { container_id: containerId, ...file } : file,
+      // Behind a gateway, the files can have the id that the container has there. The responses have the id of the key.
+      containerId !== undefined && isRecord(file) ? { ...file, container_id: containerId } : file,
     );
     checkFiles(files, "files");
     for (const file of files) {

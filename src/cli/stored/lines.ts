@@ -21,7 +21,12 @@ export class LineSplitter {
       const blankEnd = this.#takeBlank(chunk, from);
       const isBlank = blankEnd > from;
       const bytes = chunk.subarray(from, isBlank ? blankEnd : end);
-      pieces.push(isBlank ? { bytes, shape: "lines", number: 0, lines: this.#number } : this.#line(bytes));
+      if (isBlank) pieces.push({ bytes, shape: "lines", number: 0, lines: this.#number });
+      else if (this.#heldLength + bytes.length <= LONGEST_RECORD) pieces.push(this.#line(bytes));
+      else {
+        this.#hold(bytes, pieces); // outputs the line, because it is too long
+        pieces.push(this.#line(Buffer.alloc(0)));
+      }
       from += bytes.length;
     }
     if (from < chunk.length) this.#hold(chunk.subarray(from), pieces);

@@ -115,14 +115,14 @@ export async function readAgain(
     const what = `has changed: its first ${inBytes(part.bytes)} are not those that the interrupted run read`;
     throw await changed(input, what, part, accepted);
   }
-  return { hash, rest: startingWith(behind, chunks) };
+  return { hash, rest: startingWith([behind], chunks) };
 }
 
 export async function* startingWith(
-  beginning: Buffer,
+  beginning: readonly Buffer[],
   chunks: AsyncIterator<Buffer>,
 ): AsyncGenerator<Buffer, void, undefined> {
-  if (beginning.length > 0) yield beginning;
+  for (const chunk of beginning) if (chunk.length > 0) yield chunk;
   for (let read = await chunks.next(); !read.done; read = await chunks.next()) yield read.value;
 }
 

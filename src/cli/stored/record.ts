@@ -24,9 +24,10 @@ export class RecordRepair {
   take({ bytes, problem, shape }: Piece): Repaired | Promise<Repaired | Later<Repaired>> {
     if (problem !== undefined) return { bytes, reports: [], problem };
     if (!isUtf8(bytes)) return { bytes, reports: [], problem: "not UTF-8" };
-    const text = bytes.toString();
+    let text: string;
     let value: unknown;
     try {
+      text = bytes.toString();
       value = JSON.parse(text);
     } catch {
       return { bytes, reports: [], problem: "invalid JSON" };

@@ -142,9 +142,10 @@ export class Run {
       shape = sniffer.take(value);
       if (out.isFull) await this.#flush();
     }
-    const rest = startingWith(sniffer.rest, chunks);
+    shape ??= sniffer.end();
+    const rest = startingWith(sniffer.held, chunks);
     if (shape === "events") await this.#events(rest);
-    else await this.#records(rest, { shape: shape ?? "lines", number: 0, lines: sniffer.blankLines });
+    else await this.#records(rest, { shape, number: 0, lines: sniffer.blankLines });
   }
 
   /**

@@ -56,8 +56,8 @@ export class ValueSplitter {
 
   /** How many values have been read; `undefined` if the last one is not complete. */
   get wholeValues(): number | undefined {
-    const isOutside = !this.#isInRecord && this.#open.length === 0;
-    return isOutside || this.#token === "scalar" ? this.#number : undefined;
+    const isWhole = !this.#isInRecord || this.#token === "scalar";
+    return isWhole && this.#open.length === 0 ? this.#number : undefined;
   }
 
   push(chunk: Buffer): Piece[] {

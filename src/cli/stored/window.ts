@@ -20,7 +20,9 @@ export interface Later<Result> {
 export class Window<Item, Result extends object> {
   readonly #concurrency: number;
   readonly #put: (item: Item, result: Result) => void;
-  readonly #entries: Entry<Item, Result>[] = [];
+  readonly #entries: (Entry<Item, Result> | undefined)[] = [];
+  /** The index of the first entry that was not output. The entries before it are removed together, as each removal is slow. */
+  #first = 0;
   #bytes = 0;
   #waiting = 0;
   #wake: () => void = () => {};
@@ -33,7 +35,7 @@ export class Window<Item, Result extends object> {
   }
 
   get isEmpty(): boolean {
-    return this.#entries.length === 0;
+    return this.#first === this.#entries.length;
   }
 
   /** True if the window is full. Then wait for `settled` and call `drain` before the next `add`. */
@@ -85,11 +87,18 @@ export class Window<Item, Result extends object> {
   /** Outputs the results in order, until the first one that is still pending. Throws if a result was rejected. */
   drain(): void {
     if (this.#failure) throw this.#failure.error;
-    for (let entry = this.#entries[0]; entry?.result !== undefined; entry = this.#entries[0]) {
-      this.#entries.shift();
+    for (
+      let entry = this.#entries[this.#first];
+      entry?.result !== undefined;
+      entry = this.#entries[this.#first]
+    ) {
+      this.#entries[this.#first++] = undefined; // frees the memory of the record
       this.#bytes -= entry.size;
       this.#put(entry.item, entry.result);
     }
+    if (this.#first * 2 < this.#entries.length) return;
+    this.#entries.splice(0, this.#first);
+    this.#first = 0;
   }
 
   #push(entry: Entry<Item, Result>): void {
