@@ -135,18 +135,6 @@ export class ResponseLinks {
     part.text.release();
   }
 
-  /**
-   * Records that a stream has sent a whole text without links. Then later events of the stream repeat it without links, even if
-   * a call after the text shows which files it means.
-   */
-  keep(position: PartPosition, text: string): void {
-    if (this.has(position)) return;
-    const part = this.partAt(position);
-    part.pieces.push(text);
-    part.text.push(text);
-    part.text.giveUp();
-  }
-
   /** Adds a delta to a text that streams. Returns the text that can be sent now: as a promise only if a mention has ended. */
   push(part: LinkedPart, delta: string): string | Promise<string> {
     part.text.push(delta);

@@ -534,10 +534,7 @@ export class StreamRepair {
     const sent = this.#sentFor(event);
     const linked = this.#repair.withLinks(position, String(event.text), sent, notAmong(sent, citations));
     return andThen(linked, ({ text }) => {
-      if (text === event.text) {
-        this.#repair.links?.keep(position, text);
-        return event;
-      }
+      if (text === event.text) return event;
       return { ...event, text, ...(Array.isArray(event.logprobs) && { logprobs: [] }) };
     });
   }
