@@ -16,10 +16,10 @@ const KB = 1000;
 
 /** Limits are in kB and include all dependencies. `entry` is the file that a bundler reads for `import` or for `require`. */
 const BUNDLES = [
-  { what: "`resolveFileCitations` alone", names: "{ resolveFileCitations }", limit: 20.4, aim: 11 },
-  { what: "`withFileCitations` alone", names: "{ withFileCitations }", limit: 71.5, aim: 36 },
-  { what: "the whole main entry", names: "*", limit: 81 },
-  { what: "the whole main entry, in CommonJS", names: "*", entry: "index.cjs", limit: 83 },
+  { what: "`resolveFileCitations` alone", names: "{ resolveFileCitations }", limit: 23, aim: 11 },
+  { what: "`withFileCitations` alone", names: "{ withFileCitations }", limit: 77, aim: 36 },
+  { what: "the whole main entry", names: "*", limit: 87 },
+  { what: "the whole main entry, in CommonJS", names: "*", entry: "index.cjs", limit: 89 },
 ];
 
 async function gzippedSize({ names, entry = "index.js" }) {
@@ -44,7 +44,7 @@ const sizes = [];
 for (const { what, limit, aim, ...bundle } of BUNDLES) {
   sizes.push({ what, size: await gzippedSize(bundle), limit, aim });
 }
-sizes.push({ what: "the tarball", size: tarballSize(), limit: 515 });
+sizes.push({ what: "the tarball", size: tarballSize(), limit: 540 });
 
 console.log("| what | kB | limit | aim |\n|---|---|---|---|");
 for (const { what, size, limit, aim } of sizes) {
