@@ -147,38 +147,6 @@ describe.each(["sandbox:a.csv", "sandbox:/a.csv"])("%s", (destination) => {
   });
 });
 
-describe.each(["sandbox:out/a.csv", "sandbox:/out/a.csv", "sandbox:./out/a.csv"])("%s", (destination) => {
-  const text = message(`Here: [t](${destination})`);
-  const inFolder = file("/mnt/data/out/a.csv", { id: "new" });
-
-  it.each([
-    ["the path", "df.to_csv('/mnt/data/out/a.csv')"],
-    ["a relative path", "df.to_csv('out/a.csv')"],
-    ["a computed path", "df.to_csv(f'{folder}/{name}.csv')"],
-    ["a second path with this name", "a.to_csv('/mnt/data/a.csv'); b.to_csv('/mnt/data/out/a.csv')"],
-  ])("is cited after one request if the response wrote this path and a call names %s", async (_, code) => {
-    expect(await repaired([call(code), text], [[inFolder]])).toEqual(AT_ONCE);
-    const other = { ...written, id: "other" };
-    expect(await repaired([call(code), text], [[other, inFolder]])).toEqual(AT_ONCE);
-  });
-
-  it("is cited as soon as a late list has the file", async () => {
-    const output = [call("df.to_csv('out/a.csv')"), text];
-    expect(await repaired(output, [[], [inFolder]])).toEqual({ ...LATE, requests: 2, ms: 250 });
-  });
-
-  it("does not mean an older file that no call names, nor one in another folder", async () => {
-    const older = { ...inFolder, created_at: OLD };
-    expect(await repaired([call("df.to_csv(path)"), text], [[older]])).toEqual(MISSING);
-    expect(await repaired([call(WROTE), text], [[written]])).toEqual(MISSING);
-  });
-
-  it("waits for a late list before it means an older file that a call names", async () => {
-    const older = { ...inFolder, created_at: OLD };
-    expect(await repaired([call("pd.read_csv('out/a.csv')"), text], [[older]])).toEqual(LATE);
-  });
-});
-
 it("a percent-encoded name that a call writes with the same escape waits for a late list", async () => {
   const alike = file("/mnt/data/a b.csv", { id: "alike" });
   const meant = file("/mnt/data/out/a%20b.csv", { id: "meant" });

@@ -23,8 +23,6 @@ export interface Found extends Range {
    * Other dashes, spaces or quotes alone do not count.
    */
   isLookAlike?: boolean;
-  /** True for a name whose folder the text gives, before the name (`out/a.csv`) or elsewhere (`In /mnt/data/out: a.csv`). */
-  hasFolder?: boolean;
 }
 
 export type Outcome = Found | UnresolvedMention;

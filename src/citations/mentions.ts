@@ -41,11 +41,10 @@ const LEAD = new RegExp(`(?<=(?:(${SANDBOX})|((?:https?|file|attachment)${COLON}
 const IN_SANDBOX = `sandbox(?:${COLON}|(?<=https?:\\/\\/sandbox)(?=\\/))${SLASH}{0,3}`;
 /**
  * In prose, `sandbox:` outside the roots starts a mention only if a name follows. Without slashes between `sandbox:` and the
- * name, the name must have an extension. Folders may come before it.
+ * name, the name must have an extension.
  */
 const NAME = /[\p{L}\p{N}_.~%$-]/uy;
-const NAME_WITH_EXTENSION =
-  /(?:\.\/)?(?:[\p{L}\p{N}_.\-%]{1,255}\/){0,9}[\p{L}\p{N}_.\-%]{1,255}\.[A-Za-z]\w{0,9}(?!\w)/uy;
+const NAME_WITH_EXTENSION = /(?:\.\/)?[\p{L}\p{N}_.\-%]{1,255}\.[A-Za-z]\w{0,9}(?!\w)/uy;
 /** Text after `sandbox:` and its slashes at which no path starts. */
 const NO_PATH = new RegExp(String.raw`$|[\s)>"'<]|${SLASH}`, "iy");
 /** A folder before a path, named in a script without spaces or in emoji. In `/home/田中/mnt/data`, `/mnt/data` is not the root. */

@@ -1,7 +1,4 @@
-/**
- * Finds the file for a path that no file has: a file of the same name in another folder, or an upload by its former name. For
- * `sandbox:` also finds a file by its path relative to a root.
- */
+/** Finds the file for a path that no file has: a file of the same name in another folder, or an upload by its former name. */
 import { endOfCitation } from "./boundaries.js";
 import { type FileIndex, fitOf, type IndexedFile, OUTSIDE, withoutAliases } from "./file-index.js";
 import { type Files, type Found, foundMention } from "./found.js";
@@ -32,10 +29,8 @@ export function fileByName(
   nameStart: number,
 ): Found | undefined {
   const isOutside = mention.root === OUTSIDE;
-  // If the text gives a folder, a path below none of the roots can only be a path relative to a root.
-  if (isOutside && nameStart !== mention.relativeStart) {
-    return fileBelowRoot(text, mention, files, nameStart);
-  }
+  // A file below none of the roots is found by its name only if the text gives no folder.
+  if (isOutside && nameStart !== mention.relativeStart) return undefined;
   const named = filesNamed(text, mention, files.index, nameStart);
   if (!named) return undefined;
   return isOutside ? onlyFileOf(mention, files, named) : movedFile(mention, files, named);
@@ -60,34 +55,6 @@ function filesNamed(
     const written = text.slice(relativeStart, nameEnd);
     const path = `${root}/${decode(written)}`;
     return { files: fit!.files, end, folder, path, literal: `${root}/${written}` };
-  }
-  return undefined;
-}
-
-/** First folders of absolute paths in Linux: `/tmp/a.csv` is not `tmp/a.csv` below a root. */
-const SYSTEM_FOLDER =
-  /^(?:s?bin|boot|dev|etc|home|lib(?:32|64)?|media|mnt|opt|proc|root|run|srv|sys|tmp|usr|var)\//i;
-
-/** Returns the file that has exactly the path in the text below a root, as in `sandbox:out/a.csv`. */
-function fileBelowRoot(
-  text: string,
-  mention: PathMention,
-  { index, acceptLookAlike }: Files,
-  nameStart: number,
-): Found | undefined {
-  const folder = decode(text.slice(mention.relativeStart, nameStart)).replace(/\/{2,}/g, "/");
-  if (SYSTEM_FOLDER.test(folder)) return undefined;
-  const nfd = folder.normalize("NFD");
-  for (const { names, end: nameEnd } of index.namesAt(text, nameStart)) {
-    const named = index.filesNamed(names).filter((other) => other.folder === nfd && !other.isUploadAlias);
-    const name = text.slice(nameStart, nameEnd);
-    const fit = fitOf(named, name, (indexed) => indexed.name, mention.place.kind !== "text");
-    const end = fit && endOfCitation(text, mention, nameEnd, fit.files[0]!.name);
-    if (end === undefined || fit!.isDifferent) continue;
-    const { files } = fit!;
-    const path = `/${folder}${decode(name)}`;
-    if (!files.some(({ file }) => acceptLookAlike(file, path, `/${folder}${name}`))) return undefined;
-    return foundMention(mention, { end, files, match: "path" });
   }
   return undefined;
 }

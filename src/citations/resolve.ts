@@ -18,7 +18,7 @@ import { DEFAULT_ROOTS, finderOf, LONGEST_PATH, ROOT } from "./mentions.js";
 import { nameMentions } from "./names.js";
 import { pathMentions } from "./paths.js";
 import { merge, type Range } from "./ranges.js";
-import { inStatedFolder } from "./stated-folder.js";
+import { statesOtherFolder } from "./stated-folder.js";
 
 /** Options of {@link resolveFileCitations}. */
 export interface ResolveOptions {
@@ -75,9 +75,7 @@ export function resolveFileCitations(
   if (!Array.isArray(roots) || !roots.every((root) => typeof root === "string" && ROOT.test(root))) {
     throw badInput("roots", "an array of absolute paths without a slash at the end", roots);
   }
-  const index = new FileIndex(files, roots);
-  const { withFolder: _, ...resolution } = resolveWithIndex(text, index, { annotations, indexUnit, roots });
-  return resolution;
+  return resolveWithIndex(text, new FileIndex(files, roots), { annotations, indexUnit, roots });
 }
 
 function isArrayOfObjects(value: unknown): boolean {
@@ -94,12 +92,6 @@ interface IndexedResolveOptions extends ResolveOptions {
   markup?: Markup | undefined;
 }
 
-/** The result of {@link resolveWithIndex}. */
-export interface IndexedResolution extends Resolution {
-  /** The starts of the citations whose match is a file name, but whose folder the text gives too. */
-  withFolder: ReadonlySet<number>;
-}
-
 /** Like {@link resolveFileCitations}, but takes an index, which can be used for many texts, and does not check its arguments. */
 export function resolveWithIndex(
   text: string,
@@ -112,23 +104,22 @@ export function resolveWithIndex(
     narrowName = (several) => several,
     markup = new Markup(text),
   }: IndexedResolveOptions = {},
-): IndexedResolution {
+): Resolution {
   const given = annotations ?? [];
   const { citations: citedByApi, covered, unit } = citedRanges(text, given, indexUnit, roots);
   const files = { index, acceptLookAlike };
   const paths = settleLookAlikes(text, pathMentions(text, files, finderOf(roots), covered), citedByApi);
-  const narrowedToFolder = inStatedFolder(text, paths.missed, roots);
-  const names = nameMentions(text, files, paths, covered)
-    .flatMap((mention) => narrowedToFolder(mention) ?? [])
-    .filter((mention) => !mention.files.some((indexed) => citedByApi.hasOther(indexed)));
+  const isElsewhere = statesOtherFolder(text, paths.missed, roots);
+  const names = nameMentions(text, files, paths, covered).filter(
+    (mention) => !isElsewhere(mention) && !mention.files.some((indexed) => citedByApi.hasOther(indexed)),
+  );
   if (paths.found.length + paths.missed.length + names.length === 0) {
-    return { annotations: [], citations: [], unresolved: [], withFolder: new Set() };
+    return { annotations: [], citations: [], unresolved: [] };
   }
 
   const { cited, unresolved } = choose({ text, markup, given, covered, paths, names, narrowName });
   const citations = toCitations(text, cited, unit);
-  const withFolder = new Set(cited.filter(({ hasFolder }) => hasFolder).map(({ start }) => start));
-  return { annotations: citations.map(({ annotation }) => annotation), citations, unresolved, withFolder };
+  return { annotations: citations.map(({ annotation }) => annotation), citations, unresolved };
 }
 
 /** Returns the files that the given annotations cite, the ranges that the annotations cover, and the unit of the annotations. */

@@ -266,8 +266,7 @@ class FileSearch {
       narrowName: this.#narrowName,
       markup: this.#part.markup,
     });
-    const whole = this.#withOneReading(this.#withWholeNames(resolution));
-    return this.#withMeantNames(whole, index, resolution.withFolder);
+    return this.#withMeantNames(this.#withOneReading(this.#withWholeNames(resolution)), index);
   }
 
   /**
@@ -445,19 +444,14 @@ class FileSearch {
   };
 
   /**
-   * Returns whether a file may be cited for `sandbox:name` or `sandbox:folder/name` while the lists may still be late. The response
-   * must have written a file with exactly this name or path. For a name, no call may name another path that ends with it.
+   * Returns whether a file may be cited for `sandbox:name` while the lists may still be late. The response must have written a
+   * file with exactly this name, and no call may name another path that ends with this name.
    */
   readonly #acceptOnlyName: AcceptLookAlike = (file, written, literal) => {
     const { scope, lifetime } = this.#part;
     // A path below a root has at least two slashes, and a name without a scheme has none.
-    if (!scope.hasCall || !lifetime.has(file)) return false;
-    const path = composed(file.path);
-    const named = composed(written);
-    const { roots } = this.#recovery.settings;
-    if (nameOf(named) !== named.slice(1) && roots.some((root) => path === composed(root) + named))
-      return true;
-    if (named !== composed(`/${filenameOf(file)}`)) return false;
+    const isOwnName = composed(written) === composed(`/${filenameOf(file)}`);
+    if (!scope.hasCall || !isOwnName || !lifetime.has(file)) return false;
     return ![written, literal].some((path) => this.#evidence.namesOtherPath(nameOf(path), file.path));
   };
 
@@ -482,17 +476,16 @@ class FileSearch {
   /**
    * Drops the citation of a file name without a path if it is not certain that the name means the file (see `#isNameMeant`). If
    * the name can mean two files, the mention is ambiguous, even in a link, for which the resolver alone would choose the file in
-   * the root. This does not hold for the names that start at `withFolder`, because the text gives their folders. `sandbox:name`
-   * always means a file of the container, so it is reported as `not-found` if its citation is dropped.
+   * the root. `sandbox:name` always means a file of the container, so it is reported as `not-found` if its citation is dropped.
    */
-  #withMeantNames(resolution: Resolution, index: FileIndex, withFolder: ReadonlySet<number>): Resolution {
+  #withMeantNames(resolution: Resolution, index: FileIndex): Resolution {
     const dropped: UnresolvedMention[] = [];
     const citations = resolution.citations.filter(({ match, annotation, text, start, end }) => {
       if (match !== "filename") return true;
       const file = this.#recovery.lists.file(annotation);
       if (this.#isInSpacedName(start)) return false;
       const isInSandbox = hasSandboxScheme(text);
-      const namesakes = withFolder.has(start) ? [] : this.#namesakesOf(file, index);
+      const namesakes = this.#namesakesOf(file, index);
       const candidates = [file, ...namesakes];
       const isMeant = this.#isNameMeant(file) || (isInSandbox && this.#isOnlyMeaning(file));
       if (namesakes.length > 0) dropped.push({ text, start, end, reason: "ambiguous", candidates });
