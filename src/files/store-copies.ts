@@ -25,34 +25,16 @@ const LONGEST_LOOKUP_MS = 3000;
 /** The copies that a route or a webhook handler makes. */
 export interface StoreCopies {
   /**
-   * Starts to copy a file. Does nothing if the file is in the store, and starts no second copy if the file is being copied. But
-   * if `isMissing` is false and the file's id may be derived from its path, the file may be a new version, so it is copied anew. If
+   * Starts to copy a file. Does nothing if the file is in the store, and starts no second copy if the file is being copied. If
    * `isMissing` is true, also does nothing for a minute after two failed copies of the file in a row. The returned promise resolves when the copy has ended. It never rejects: if the copy fails, `onError` is called with the error.
    *
    * @param key the file's key in the store.
    * @param isMissing true if the caller has just seen that the store does not have the file.
    */
   copy(key: string, file: LinkedFile, isMissing?: boolean): Promise<void>;
-  /** Returns whether the store may have an older version of a file: the file is to be copied anew and has not been yet. */
-  isOutdated(key: string): boolean;
   /** Resolves when no file is being copied. */
   ended(): Promise<void>;
 }
-
-/** A copy that waits for its turn or is under way. */
-interface Copying {
-  /** True if the file is copied even if the store has it. */
-  isRenewal: boolean;
-  /** True if the download has begun. A later version of the file needs another copy. */
-  hasBegun: boolean;
-  ended: Promise<void>;
-}
-
-/**
- * Matches the file ids of the API. A new version of a file gets a new id. A gateway may derive a file's id from its path, and then
- * all versions have one id.
- */
-const API_ID = /^cfile_[\da-f]+$/;
 
 /**
  * Returns the functions that copy files into a store in the background. Throws a `TypeError` if `client` cannot download
@@ -66,8 +48,7 @@ export function createStoreCopies(
   checkContentClient(client);
   const downloads: ContainerContentClient = client;
   const sink = storeSink(store);
-  const underWay = new Map<string, Copying>();
-  const outdated = new Set<string>();
+  const underWay = new Map<string, Promise<void>>();
   const stored = new Set<string>();
   /** For each file whose latest copies failed: how many failed, and when the latest one failed. */
   const failures = new Map<string, { count: number; at: number }>();
@@ -75,51 +56,32 @@ export function createStoreCopies(
   const waiting: (() => void)[] = [];
   let free = MOST_AT_ONCE;
 
-  async function begin(key: string, file: LinkedFile, copying: Copying): Promise<void> {
+  async function begin(key: string, file: LinkedFile): Promise<void> {
     if (free === 0) await new Promise<void>((resolve) => waiting.push(resolve));
     else free--;
-    let found: FoundFile | undefined;
     try {
-      found = await lookUp(store, key);
-      copying.hasBegun = true;
-      if (!found || copying.isRenewal) await copyNow(file);
+      if (!(await lookUp(store, key))) await copyNow(file);
       failures.delete(key);
       makeRoom(stored);
       stored.add(key);
-      if (underWay.get(key) === copying) outdated.delete(key);
     } catch (error) {
-      if (found && isGone(error)) {
-        outdated.delete(key); // there will be no newer version
-        return;
-      }
       const count = (failures.get(key)?.count ?? 0) + 1;
       failures.delete(key); // the key becomes the newest
       makeRoom(failures);
       failures.set(key, { count, at: Date.now() });
       notify(onError, error);
     } finally {
-      if (underWay.get(key) === copying) underWay.delete(key);
+      underWay.delete(key);
       const next = waiting.shift();
       if (next) next();
       else free++;
     }
   }
 
-  /** Records that the store may have an older version of a file. */
-  function noteNewVersion(key: string): void {
-    stored.delete(key);
-    makeRoom(outdated);
-    outdated.add(key);
-  }
-
   /** Returns whether the latest copies of a file failed and the pause after them has not ended. */
   function isPaused(key: string): boolean {
     const { count, at } = failures.get(key) ?? { count: 0, at: 0 };
     return count >= FAILURES_BEFORE_PAUSE && Math.abs(Date.now() - at) < PAUSE_MS;
-  }
-
-  function isNeedless(key: string, isMissing: boolean): boolean {
-    return isMissing ? isPaused(key) : stored.has(key);
   }
 
   async function copyNow({ containerId, fileId, name }: LinkedFile): Promise<void> {
@@ -141,30 +103,17 @@ export function createStoreCopies(
   return {
     copy(key, file, isMissing = false) {
       if (isMissing) stored.delete(key);
-      const isNew = !isMissing && !API_ID.test(file.fileId);
-      if (isNew) noteNewVersion(key);
       const running = underWay.get(key);
-      if (running && !(isNew && running.hasBegun)) {
-        running.isRenewal ||= isNew;
-        return running.ended;
-      }
-      if (isNeedless(key, isMissing)) return Promise.resolve();
-      const copying: Copying = { isRenewal: outdated.has(key), hasBegun: false, ended: Promise.resolve() };
+      if (running) return running;
+      if (isMissing ? isPaused(key) : stored.has(key)) return Promise.resolve();
+      const copying = begin(key, file);
       underWay.set(key, copying);
-      const start = () => begin(key, file, copying);
-      copying.ended = running ? running.ended.then(start) : start();
-      return copying.ended;
+      return copying;
     },
-    isOutdated: (key) => outdated.has(key),
     async ended() {
-      while (underWay.size > 0) await Promise.all(Array.from(underWay.values(), ({ ended }) => ended));
+      while (underWay.size > 0) await Promise.all(underWay.values());
     },
   };
-}
-
-/** Returns whether `copyFile` failed because the container has expired or the file is gone. */
-function isGone(error: unknown): boolean {
-  return Object(Object(error).cause).status === 404;
 }
 
 /** Removes the oldest key of a full collection. */

@@ -78,18 +78,6 @@ export function createStoreRoute(
     return sourceAnswer(request, file, key, containerSource(upstream));
   }
 
-  /** Returns the response with a file whose copy may be older; `undefined` if the container does not send the file. */
-  async function newest(request: Request, file: LinkedFile, key: string): Promise<Response | undefined> {
-    if (!copies.isOutdated(key)) return undefined;
-    try {
-      const answer = await fromContainer(request, file, key);
-      void copies.copy(key, file, true);
-      return answer;
-    } catch {
-      return undefined; // the store may still have the file
-    }
-  }
-
   return {
     async copy(file) {
       const key = await keyOf(file);
@@ -97,8 +85,6 @@ export function createStoreRoute(
     },
     async answer(request, file) {
       const key = await keyOf(file);
-      const answer = await newest(request, file, key);
-      if (answer) return answer;
       let hasFailed = false;
       const stored = await fromStore(request, file, key).catch((error: unknown) => {
         hasFailed = true;

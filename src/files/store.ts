@@ -57,7 +57,7 @@ export interface FileStore {
   /**
    * Stores a file whole or not at all: reads `stream` to its end, and only then makes the file visible to `get`. If the stream
    * fails, `put` must reject, and `get` must not return the part that was read. A `put` of a key that exists already replaces
-   * the file, because a gateway may give all versions of a file one id. Several processes may put one key at the same time.
+   * the file with the same bytes, or does nothing. Several processes may put one key at the same time.
    */
   put(key: string, file: StoredFile, stream: ReadableStream<Uint8Array>): Promise<void>;
   /** Returns a stored file; `undefined` if the store does not have it. Rejects if the store cannot be read. */
