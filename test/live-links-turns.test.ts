@@ -96,27 +96,46 @@ async function streamed(
 }
 
 describe("a later turn whose container only the previous response names", () => {
-  it.each([false, true])("gets links (stream: %s)", async (isStream) => {
+  it("gets links in a plain response", async () => {
     for (const [text, linked] of [
       [TEXT, LINKED],
       [BARE, BARE_LINKED],
     ] as const) {
-      const { read, asked } = await throughFetch(turnOf(text), isStream);
+      const { read, asked } = await throughFetch(turnOf(text), false);
       expect(read.text).toBe(linked);
       expectRanges(read);
       expect(asked).toHaveLength(3);
     }
   });
 
-  it.each([false, true])(
-    "gets the links of the API's citations without a request (stream: %s)",
-    async (isStream) => {
+  it("keeps its text in a stream, which must not wait for a container that may not exist, and is cited", async () => {
+    for (const text of [TEXT, BARE]) {
+      const { read, asked } = await throughFetch(turnOf(text), true);
+      expect(read.text).toBe(text);
+      expect(read.annotations).not.toHaveLength(0);
+      expect(asked).toHaveLength(3);
+    }
+  });
+
+  it.each([
+    [false, LINKED],
+    [true, TEXT],
+  ])(
+    "gets the links of the API's citations in a plain response, without a request (stream: %s)",
+    async (isStream, text) => {
       const { read, asked } = await throughFetch(turnOf(TEXT, [CITATION]), isStream);
-      expect(read.text).toBe(LINKED);
-      expectRanges(read);
+      expect(read.text).toBe(text);
+      if (!isStream) expectRanges(read);
       expect(asked).toHaveLength(1);
     },
   );
+
+  it("holds nothing of a stream for a relative link", async () => {
+    const items = turnOf("See [the guide](guide.html) and more.");
+    const { bytes, asked } = await throughFetch(items, true, response([message("No file.")]));
+    expect(bytes).toBe(frames(eventsOf(items, CUTS, TURN)));
+    expect(asked).toHaveLength(1);
+  });
 
   it.each([false, true])(
     "stays as it is if that response has no container (stream: %s)",

@@ -16,6 +16,8 @@ export interface Found extends Range {
    * does not only talk about the file. False for any other name, even in a link.
    */
   isHandedOver: boolean;
+  /** True for a name with its folder right before it: `out/a.csv`. */
+  hasFolder?: boolean;
   /** The path in the text, decoded, with its root. `undefined` for a name, also after `sandbox:`. */
   path?: string;
   /**

@@ -107,14 +107,14 @@ function nameAt(
     const named = index.filesNamed(spelled.names);
     if (named.length === 0 || extensionOf(spelled.names[0]!) === "") continue;
     const name = writtenName(text, { start: at, end: spelled.end }, named);
-    const { start, place, fit } = name;
+    const { start, place, fit, hasFolder } = name;
     const isLink = place.kind !== "text";
     if (!canStart(text, start)) return undefined;
     if (!isLink && isPartOfOther(text, name, spelled.end, paths)) return undefined;
     const end = endOfCitation(text, name, spelled.end, fit.files[0]!.name);
     if (end === undefined) continue;
     if (!isMeant(name, text.slice(at, spelled.end), acceptLookAlike)) return undefined;
-    return { start, end, files: fit.files, match: "filename", isLink, isHandedOver: false };
+    return { start, end, files: fit.files, match: "filename", isLink, isHandedOver: false, hasFolder };
   }
   return undefined;
 }

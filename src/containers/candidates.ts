@@ -101,10 +101,15 @@ export class ContainerCandidates {
     return this.#history.latestEvidence;
   }
 
+  /** True if a container is known without the previous response. */
+  get hasKnown(): boolean {
+    return this.known.length > 0 || (this.#context.otherContainers ?? []).length > 0;
+  }
+
   /** True if there may be a container to try for a text without a call before it. */
   get mayKnow(): boolean {
-    const { otherContainers = [], getResponse } = this.#context;
-    if (this.known.length > 0 || otherContainers.length > 0) return true;
+    const { getResponse } = this.#context;
+    if (this.hasKnown) return true;
     const id = this.#previousId;
     // `.` and `..` count as ids here, so that the report says why the previous response is not retrieved.
     return getResponse !== undefined && (isId(id) || isDotSegment(id));

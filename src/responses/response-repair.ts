@@ -97,6 +97,8 @@ export class ResponseRepair {
   readonly #startedAt: number;
   #response: Record<string, unknown> = {};
   #isComplete = false;
+  /** True if the texts come in deltas, which may have been sent before a container is known. */
+  isStreamed = false;
   #isGivenUp = false;
   /** Why items may be missing. This error is only reported and never thrown. */
   #missed: Error | undefined;
@@ -291,11 +293,11 @@ export class ResponseRepair {
   }
 
   /**
-   * True if the files of a message can be found: a container is known, the caller gave the files, or there is a previous response
-   * that may name a container.
+   * True if the files of a message can be found without the previous response: a container is known, or the caller gave the files.
+   * A previous response that this client did not see may name no container. Text must not be held for it.
    */
   get mayHaveContainers(): boolean {
-    return this.#items.hasContainers || this.#candidates.mayKnow;
+    return this.#items.hasContainers || this.#candidates.hasKnown;
   }
 
   /**
@@ -311,7 +313,8 @@ export class ResponseRepair {
     missing: readonly ContainerFileCitation[],
   ): TextWithAnnotations | Promise<TextWithAnnotations> {
     const key = keyOf(position);
-    const mayLink = this.links && (this.mayHaveContainers || this.links.has(position));
+    const isPlain = !this.isStreamed && this.#candidates.mayKnow;
+    const mayLink = this.links && (this.mayHaveContainers || isPlain || this.links.has(position));
     if (!this.links || !mayLink || this.#unlinked.get(key) === original) {
       if (this.links && !this.#lacksItem(position.outputIndex)) this.#unlinked.set(key, original);
       return { text: original, annotations: [...given, ...missing] };

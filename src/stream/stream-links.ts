@@ -21,6 +21,7 @@ export class StreamLinks {
   /** The id of the item for which the lists were requested last. */
   #lookedAheadFor: unknown;
   #timer: ReturnType<typeof setTimeout> | undefined;
+  #hasEnded = false;
   /** When the current hold of text began (`now`), and the repair's `heldMs` at that time. Both are in milliseconds. */
   #heldSince: { now: number; heldMs: number } | undefined;
   /** Resolves when text is held for longer than `timeoutMs`. `undefined` if no text is held. */
@@ -126,6 +127,12 @@ export class StreamLinks {
     this.#repair.noteHeld(Math.max(0, performance.now() - now - (this.#repair.heldMs - heldMs)));
   }
 
+  /** Stops the time limit for good, because nobody reads the stream any more. */
+  end(): void {
+    this.#hasEnded = true;
+    this.stop();
+  }
+
   #deltas(take: (part: LinkedPart) => string, numberBefore: () => unknown): Event[] {
     const deltas: Event[] = [];
     let number: unknown;
@@ -171,7 +178,7 @@ export class StreamLinks {
     const isHolding = this.#holding.size > 0;
     if (isHolding && this.overdue && !isSent) return;
     this.stop();
-    if (!isHolding) return;
+    if (!isHolding || this.#hasEnded) return;
     this.#heldSince = { now: performance.now(), heldMs: this.#repair.heldMs };
     this.overdue = new Promise((resolve) => {
       this.#timer = setTimeout(resolve, this.#timeoutMs);

@@ -72,6 +72,7 @@ export class StreamRepair {
     this.roots = context.settings.roots;
     this.#context = context;
     this.#repair = new ResponseRepair(context);
+    this.#repair.isStreamed = true;
     this.#watch = new TextWatch(this.roots);
     this.#links = this.#newLinks();
   }
@@ -255,7 +256,7 @@ export class StreamRepair {
 
   #stop(reason: unknown): void {
     this.#isFinished = this.#isStopped = true;
-    this.#links?.stop();
+    this.#links?.end();
     this.#repair.cancel(reason);
   }
 
@@ -471,6 +472,7 @@ export class StreamRepair {
 
   #renew(): void {
     this.#repair = new ResponseRepair({ ...this.#context, startedAt: undefined });
+    this.#repair.isStreamed = true;
     this.#sent.clear();
     this.#texts.clear();
     this.#openItems.clear();

@@ -122,7 +122,10 @@ function nextOf(
   const next = (): Promise<IteratorResult<unknown> | Lane> =>
     overdue ? Promise.race([source.next(), overdue]) : source.next();
   if (waiting.size === 0) return next();
-  return waiting.first(waiting.size < MOST_WAITING ? next() : undefined);
+  const following = waiting.size < MOST_WAITING ? next() : undefined;
+  // If output is ready, nobody awaits this promise. The source is read again later, and then an error is handled.
+  following?.catch(() => {});
+  return waiting.first(following);
 }
 
 /** Returns the events that can be sent before another event is read; `undefined` if an event was read. */

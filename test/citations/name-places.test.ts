@@ -88,7 +88,6 @@ describeRows([
     texts: [
       "Input: ⟪not-found:/mnt/data/raw/x/data.csv⟫ (missing). Output: [data.csv](⟦./out/data.csv⟧)",
       "⟪not-found:/mnt/data/raw/x/data.csv⟫ became `⟦out/data.csv⟧`",
-      "⟪not-found:/mnt/data/raw/x/data.csv⟫ is gone. In ⟪directory:/mnt/data/out⟫: ⟦data.csv⟧",
       "⟪not-found:/mnt/data/raw/x/data.csv⟫, data.csv and [it](data.csv)",
       "⟪not-found:/mnt/data/raw/out/data.csv⟫, `out/data.csv` and [it](out/data.csv)",
       "[it](⟪not-found:sandbox:Out/data.csv⟫) and [it](out/data.csv)",
