@@ -64,30 +64,14 @@ const OPENED_BEFORE = new RegExp(
   String.raw`(?<=(?<![\p{L}\p{N}])(${"`"}{1,3}|\*\*|__|\\{0,4}["']|[“„‘«「『《])(${WORD}(?:${SPACE}${WORD}){0,2})${SPACE})`,
   "uy",
 );
-/** The closers of HTML elements, table cells and labels, by the first character of their openers. */
-const MARKUP_CLOSERS: Record<string, RegExp> = {
-  "<": /\s{0,8}<|[ \t]{0,8}$/y,
-  "|": /[ \t]{0,40}(?:[|\r\n]|$)/y,
-  "[": /\]/y,
-};
-const MARKUP_WORD = WORD.replace("[^", "[^<>|\\[\\]");
-/** Like {@link OPENED_BEFORE}, for `<td>2024 report.csv</td>`, `| 2024 report.csv |` and `[2024 report.csv](#)`. */
-const MARKUP_OPENED_BEFORE = new RegExp(
-  String.raw`(?<=(<(?:code|kbd|samp|tt|t[dh]|li|b|strong|i|em|u|a|mark|span)\b[^<>]{0,200}>\s{0,8}|\|[ \t]{0,40}|\[)(${MARKUP_WORD}(?:${SPACE}${MARKUP_WORD}){0,2})${SPACE})`,
-  "iuy",
-);
 const LONGEST_LEAD = 60;
 
-/** Returns whether a name is the end of a longer name or path in quotes or markup: `"2024 report.csv"`, `| 2024 report.csv |`. */
+/** Returns whether a name is the end of a longer name or path in backticks, quotes or bold type: `"2024 report.csv"`. */
 function isEndOfQuoted(text: string, start: number, end: number): boolean {
-  return [OPENED_BEFORE, MARKUP_OPENED_BEFORE].some((pattern) => isEndOfOpened(pattern, text, start, end));
-}
-
-function isEndOfOpened(pattern: RegExp, text: string, start: number, end: number): boolean {
-  const opened = matchAt(pattern, text, start);
+  const opened = matchAt(OPENED_BEFORE, text, start);
   if (!opened) return false;
   const [, opener, lead] = opened;
-  const closer = CLOSERS[opener!.at(-1)!] ?? MARKUP_CLOSERS[opener![0]!]!;
+  const closer = CLOSERS[opener!.at(-1)!]!;
   if (lead!.length > LONGEST_LEAD || endOfMatch(closer, text, end) === end) return false;
   return isPartOfPath(lead!) || isPartOfName(lead!);
 }
@@ -96,12 +80,10 @@ function isEndOfOpened(pattern: RegExp, text: string, start: number, end: number
 const BEFORE_NAME =
   /^(?:cat|head|tail|less|more|open|start|python3?|node|npx|bash|sh|ls|wc|rm|mv|cp|cd|tar|zip|unzip|jq|vim?|nano|code|import|from|git|curl|download|get|view|see|save[ds]?|create[ds]?|generated?|wrote|write|read|load|export(?:ed)?|update[ds]?|attached|file|files|the|this|your|datei|fichier|archivo)$/i;
 const NUMBER_OF_ITEM = /^\d{1,3}[.)] ?/;
-/** An emoji in front of a name: `[📄 2024 report.csv](#)`. */
-const ICON = /^\p{Extended_Pictographic}\ufe0f?(?:[ \u00a0]|$)/u;
 const NAME_LIKE = /^[\p{L}\p{N}\p{M}._\-()&+#@]+$/u;
 
 function isPartOfName(lead: string): boolean {
-  const words = lead.replace(ICON, "").replace(NUMBER_OF_ITEM, "").split(IS_SPACE);
+  const words = lead.replace(NUMBER_OF_ITEM, "").split(IS_SPACE);
   return !BEFORE_NAME.test(words[0]!) && words.every((word) => NAME_LIKE.test(word));
 }
 

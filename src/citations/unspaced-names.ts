@@ -59,6 +59,12 @@ const SENTENCE = new RegExp(
   ].join("|"),
 );
 
+/** Nouns and verbs before a name that starts with a Latin letter or a digit: "file", "table", "chart", "report", "download". */
+const BEFORE_LATIN =
+  /(?:文件名?|檔案|档案|附件|附表|表格?|[图圖]表?|[报報]告|[数數]据|[资資]料|查收|查看|下[载載]|ファイル名?|データ|レポート|グラフ)$/;
+const IS_LATIN = /[a-z\d]/iy;
+const IS_UNSPACED = new RegExp(`[${UNSPACED}]`, "u");
+
 const IS_HANGUL_JOINED = /(?<=\p{Script=Hangul})\p{Script=Hangul}/uy;
 const LONGEST_LEAD = 300;
 const LONGEST_CLOSER = 80;
@@ -82,11 +88,18 @@ export function isEndOfUnspaced(text: string, { start, end }: Range, pathEnd: ()
   if (testAt(IS_HANGUL_JOINED, text, start)) return true;
   const from = Math.max(0, start - LONGEST_LEAD, pathEnd());
   const lead = (from === 0 ? "\n" : "") + decode(text.slice(from, start)).normalize("NFC");
-  const joined = matchAt(JOINED(), lead, lead.length);
-  if (joined) return !INTRODUCING.test(joined[1]!);
+  const isLatin = testAt(IS_LATIN, text, start);
+  const introduce = (letters: string): boolean =>
+    INTRODUCING.test(letters) || (isLatin && BEFORE_LATIN.test(letters));
+  const joined = matchAt(JOINED(), lead, lead.length)?.[1];
+  if (joined !== undefined) {
+    // `下载/查看a.csv`: a slash between words
+    const isBetweenWords = isLatin && IS_UNSPACED.test(lead.charAt(lead.length - joined.length - 1));
+    return !isBetweenWords && !introduce(joined);
+  }
   const tail = decode(text.slice(end, end + LONGEST_CLOSER));
   const letters = lettersAfterOpener(lead, tail);
-  return letters !== undefined && !INTRODUCING.test(letters) && !SENTENCE.test(letters);
+  return letters !== undefined && !introduce(letters) && !SENTENCE.test(letters);
 }
 
 /** Returns the letters between an opener and the end of `lead`, if the opener makes them part of a longer name. */

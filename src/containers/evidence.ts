@@ -13,6 +13,7 @@ import { fileNamesIn, IN_LINE, IN_QUOTES, type IsFileName, type Word } from "./f
 import {
   commandWritesUnspelled,
   foldersOf,
+  isUnknown,
   isWriting,
   type RelativePath,
   relativePathInCode,
@@ -293,7 +294,7 @@ export class Evidence {
     // In `cp /mnt/data/in.csv /mnt/data/a.csv`, the reading of the first path to the end of the line contains both paths. Such a
     // reading ends with a space and `path`, and does not count as another path.
     const own = composed(path);
-    return others.some((other) => other !== own && !other.endsWith(` ${own}`));
+    return others.some((other) => other !== own && !other.endsWith(` ${own}`) && !isUnknown(other));
   }
 
   /**

@@ -57,6 +57,12 @@ const CHANGES_FOLDER =
 const CHANGES_TO_UNKNOWN = /\bchdir\(\s{0,20}[a-z_]/i;
 /** Stands for a folder that the code does not spell. No file of a container has such a path. */
 const UNKNOWN = "?";
+
+/** Returns whether the folder of a relative path is not known. */
+export function isUnknown(path: string): boolean {
+  return path.startsWith(`${UNKNOWN}/`);
+}
+
 /** The maximum number of changes of the working folder that are read. */
 const MOST_CHANGES = 8;
 /**
@@ -100,7 +106,7 @@ export function relativePathInCode(
   if (lead === undefined || !RELATIVE.test(lead)) return undefined;
   const quote = start - lead.length - 1;
   if (IN_ARCHIVE.test(text.slice(Math.max(0, quote - 40), quote)))
-    return { paths: pathsBelow([UNKNOWN], text.slice(quote + 1, end)), isWritten: false };
+    return { paths: pathsBelow([UNKNOWN], text.slice(quote + 1, end)), isWritten: true };
   const { folders, isJoined } = foldersBefore(text, quote, roots);
   if (folders.length === 0) return undefined;
   return {
@@ -126,7 +132,7 @@ function foldersBefore(
   if (!folder.startsWith("/")) {
     const below = folder !== "" && isSure ? pathsBelow(roots, folder) : [];
     const unknown = isOfVariable ? pathsBelow([UNKNOWN], folder) : [];
-    return { folders: [...roots, ...below, ...unknown], isJoined: isOperator };
+    return { folders: [...roots, ...below, ...unknown], isJoined: isOperator || isOfVariable };
   }
   const isBelowRoot = roots.some((root) => `${folder}/`.startsWith(`${root}/`));
   if (isSure) return { folders: isBelowRoot ? [folder] : [], isJoined: true };

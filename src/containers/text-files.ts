@@ -527,10 +527,7 @@ class FileSearch {
     if (written.length > 0 && isElsewhere) return false;
     if (evidence.namesPath(file.path)) return true;
     const isInRoot = this.#recovery.settings.roots.includes(folderOf(file.path));
-    const hasOtherPath = lifetime.isKnown
-      ? evidence.namesOtherPath(name, file.path)
-      : evidence.pathsTo(name).length > 0;
-    return isInRoot && evidence.namesFile(name) && !hasOtherPath;
+    return isInRoot && evidence.namesFile(name) && evidence.pathsTo(name).length === 0;
   }
 
   /**
