@@ -284,9 +284,14 @@ export class Lanes {
     }
   }
 
-  /** Wakes the lanes that can have an event whose ids name no lane. A lane that does not rest has precedence. */
+  /**
+   * Wakes the lanes that can have an event whose ids name no lane. A lane that is not closed may go on at any time: if it expects
+   * the event's number, it competes for the event, which then belongs to no lane for certain. Lanes that do not rest have precedence
+   * over closed lanes.
+   */
   #wakeFor(event: Event): void {
     const isNumbered = this.#areCounted && typeof event.sequence_number === "number";
+    if (isNumbered) this.#wakeExpecting(event);
     const lanes = [...this.#byResponse.values()];
     if (lanes.length > 0 && isNumbered && lanes.some((lane) => lane.mayExpect(event))) return;
     if (lanes.length > 0 && !isNumbered && !this.areInterleaved) return;
@@ -295,6 +300,11 @@ export class Lanes {
       const isPossible = !lane.isClosed && (lanes.length === 0 || !isNumbered);
       if (mayExpect || isPossible) this.#wake(id, lane);
     }
+  }
+
+  #wakeExpecting(event: Event): void {
+    for (const [id, lane] of [...this.#resting])
+      if (!lane.isClosed && lane.isCounted && lane.mayExpect(event)) this.#wake(id, lane);
   }
 
   /** Records that the ids of an event name this lane. */

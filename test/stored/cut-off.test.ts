@@ -65,14 +65,21 @@ async function repaired(
 const reportOf = (reports: readonly Report[], name: string): Report[] =>
   reports.filter(({ responseId }) => responseId === `resp_${name}`);
 
+/** Returns whether an event is the end of this whole response, with its own file cited. */
+const isCitedEnd = ({ type, response }: StreamEvent, n: number): boolean =>
+  type === "response.completed" &&
+  (response as { id: string }).id === `resp_whole${n}` &&
+  JSON.stringify(response).includes(`"file_id":"cfile_whole${n}"`);
+
 const places = Object.keys(writing("a")).map(Number).slice(1);
 
 describe("a response whose events are cut off", () => {
-  it.each(places)("after %i events harms at most the next response", async (cut) => {
-    const { reports, out } = await repaired([...writing("cut").slice(0, cut), ...whole(6)]);
-    expect(reports).toHaveLength(7);
+  it.each(places)("after %i events harms at most the next eight responses", async (cut) => {
+    const { reports, out } = await repaired([...writing("cut").slice(0, cut), ...whole(12)]);
+    expect(reports).toHaveLength(13);
     expect(reportOf(reports, "cut")).toMatchObject([{ error: expect.anything() }]);
-    for (const n of numbersTo(6).slice(1)) {
+    for (const n of numbersTo(12)) expect(out.some((event) => isCitedEnd(event, n))).toBe(true);
+    for (const n of numbersTo(12).slice(8)) {
       const [report] = reportOf(reports, `whole${n}`);
       expect(report).toMatchObject({
         outcome: "recovered",
@@ -105,13 +112,37 @@ describe("a response whose events are cut off", () => {
     expect(milestones.at(-1)!.counts.responses).toBe(31);
   });
 
-  it("is reported soon if it has a stream_id", async () => {
-    const others = numbersTo(30).flatMap((n) => named(`lane${n}`, writing(`whole${n}`)));
+  it("is reported after 64 other responses if it has a stream_id", async () => {
+    const others = numbersTo(90).flatMap((n) => named(`lane${n}`, writing(`whole${n}`)));
     const { reports, milestones } = await repaired([...named("cut", writing("cut").slice(0, 4)), ...others]);
-    expect(reports).toHaveLength(31);
+    expect(reports).toHaveLength(91);
     expect(reports.filter(({ error }) => error)).toHaveLength(1);
     expect(milestones.length).toBeGreaterThan(15);
   });
+
+  it.each(places)(
+    "after %i events is no other response's, if it goes on while the next response has the same number",
+    async (at) => {
+      const [paused, short, next] = ["paused", "short", "next"].map(writing) as [
+        StreamEvent[],
+        StreamEvent[],
+        StreamEvent[],
+      ];
+      const alternating = Array.from({ length: next.length }, (_, n) => [
+        paused[at + n],
+        next[at + n],
+      ]).flat();
+      const rest = alternating.filter((event) => event !== undefined);
+      const { out } = await repaired([...paused.slice(0, at), ...short, ...next.slice(0, at), ...rest]);
+      for (const event of out.filter(({ type }) =>
+        /annotation.added|text.done|part.done|item.done/.test(type),
+      )) {
+        const [, name] = /^msg_(\w+)/.exec(`${event.item_id ?? (event.item as { id?: string })?.id}`) ?? [];
+        for (const [, owner] of JSON.stringify(event).matchAll(/"file_id":"cfile_(\w+)"/g))
+          expect(owner).toBe(name);
+      }
+    },
+  );
 
   it("gets no citation if it goes on after it was reported, and no other response gets its events", async () => {
     const cut = writing("cut");

@@ -3,12 +3,12 @@ import { type Event, FINAL } from "../../stream/events.js";
 import type { Lane } from "../../stream/lanes.js";
 
 /**
- * A lane is cut off if it got no event while this number of other responses began and ended. The number is small, so that memory
- * is freed and progress can be saved soon. In one log, a response rarely pauses for so long.
+ * A lane is cut off if it got no event while this number of other responses began and ended. The number is small while nothing
+ * shows that the log is interleaved, so that memory is freed and progress can be saved soon.
  */
-const MOST_RESPONSES = 8;
+const MOST_RESPONSES = { sequential: 8, interleaved: 64 };
 /** While no response's events came after those of a later response, this is the maximum number of lanes that are not cut off. */
-const MOST_LANES = 8;
+const MOST_LANES = 64;
 
 /** A response that has not ended. The times count the events of all lanes. */
 interface Progress {
@@ -62,12 +62,15 @@ export class OpenLanes {
    * @param areInterleaved whether the events of several responses are known to be interleaved. If not, a response that ends
    * without its final event is followed by the whole next response.
    */
-  note(lane: Lane, { type }: Event, areInterleaved: boolean): Silent {
+  note(lane: Lane, { type, stream_id: name }: Event, areInterleaved: boolean): Silent {
     const now = ++this.#time;
     const before = this.#progress.get(lane);
     if (!before && type === "keepalive") return NONE;
     this.#progress.delete(lane);
-    if (FINAL.has(type)) return before?.begunAt === undefined ? NONE : this.#silentSince(before.begunAt);
+    const most =
+      areInterleaved || name !== undefined ? MOST_RESPONSES.interleaved : MOST_RESPONSES.sequential;
+    if (FINAL.has(type))
+      return before?.begunAt === undefined ? NONE : this.#silentSince(before.begunAt, most);
     const isBeginning = type === "response.created";
     this.#progress.set(lane, {
       begunAt: isBeginning ? now : before?.begunAt,
@@ -75,18 +78,18 @@ export class OpenLanes {
       responsesSince: 0,
       hasFailed: type === "error",
     });
-    if (!isBeginning || areInterleaved || this.size <= MOST_LANES) return NONE;
+    if (!isBeginning || areInterleaved || name !== undefined || this.size <= MOST_LANES) return NONE;
     return { resting: [], cutOff: this.lanes.slice(0, this.size - MOST_LANES) };
   }
 
-  /** Returns the lanes that got no event since the response that ends now began. */
-  #silentSince(begunAt: number): Silent {
+  /** Returns the lanes that got no event since the response that ends now began. Those of `most` responses are cut off. */
+  #silentSince(begunAt: number, most: number): Silent {
     const resting: Lane[] = [];
     const cutOff: Lane[] = [];
     for (const [lane, progress] of this.#progress) {
       if (progress.usedAt >= begunAt) break;
       progress.responsesSince++;
-      (progress.responsesSince < MOST_RESPONSES ? resting : cutOff).push(lane);
+      (progress.responsesSince < most ? resting : cutOff).push(lane);
     }
     return { resting, cutOff };
   }
