@@ -238,7 +238,7 @@ class TextTruth {
     if (!this.#isOrdered) for (const other of holders) allowed.push(...this.#versions(other, path));
     // The response wrote the path in another container, and `holder` has only a file from before the response.
     const written = holders
-      .filter((container) => container !== holder && this.#isSaid(path, container))
+      .filter((container) => container !== holder && this.#isWrittenIn(path, container))
       .flatMap((container) => this.#versions(container, path).slice(-1))
       .filter(({ createdAt }) => createdAt >= this.#turn.createdAt && meant.createdAt < this.#turn.createdAt);
     allowed.push(...written);
@@ -512,6 +512,12 @@ class TextTruth {
     return this.#callsBefore.some(
       (call) => (container ?? call.container) === call.container && saysPath(call.code, path),
     );
+  }
+
+  /** Returns whether a call in a container names a path as one string, or joins its name with a folder. */
+  #isWrittenIn(path: string, container: string): boolean {
+    const calls = this.#callsBefore.filter((call) => call.container === container);
+    return this.#isSaid(path, container) || calls.some(({ code }) => saysName(code, nameOf(path)));
   }
 
   /** Returns whether a call may concern a path: the call contains the file's name, or could have written any file. */
