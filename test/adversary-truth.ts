@@ -299,7 +299,7 @@ class TextTruth {
     const alike = this.#lookAlikes(path);
     const allowed = [...later, ...alike];
     const [only] = alike;
-    // A call after the text may overwrite an upload. Then the list's newest file at the upload's path is not an upload.
+    // A call after the text may overwrite an upload. The newest file that the list has at this path is then the call's file.
     const isOverwritten =
       this.#writtenLater(({ container, path: its }) => container === only?.container && its === only.path)
         .length > 0;

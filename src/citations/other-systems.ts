@@ -29,7 +29,7 @@ const OTHER_SCHEMES = [
 export const ON_OTHER_SYSTEM = {
   drive: String.raw`(?<![A-Za-z\d_.])[A-Za-z]:`, // `C:/mnt/data/a.csv`
   userAtHost: String.raw`@\S{0,63}:`, // `me@host:/mnt/data/a.csv`
-  // `10.0.0.5:/mnt/data/a.csv`, `10.0.0.5:22:`, `node1.lan:`; not a file's own name, `a.csv:`
+  // Matches `10.0.0.5:/mnt/data/a.csv`, `10.0.0.5:22:` and `node1.lan:`. Does not match `a.csv:`, because that is a file name.
   dottedHost: String.raw`(?<![\w.])(?:[\w\-]{1,63}\.){1,8}(?!${FILE_EXTENSION}:)[A-Za-z\d\-]{1,63}(?::\d{1,5})?:`,
   ipv6: String.raw`\[[\da-fA-F:.]{2,45}(?:%\w{1,32})?\](?::\d{1,5})?:`, // `[::1]:/mnt/data/a.csv`, `[fe80::1%25eth0]:`
   // `db-1:/mnt/data/a.csv`, `nas01:`, `host:`

@@ -426,8 +426,8 @@ function isFileName(destination: string): boolean {
 }
 
 /**
- * Returns a written path or name without the root. The result is decoded and folded, so that it can be compared with listed
- * names.
+ * Returns a path or name from the text without its root, or only its last segment if it is below none of the roots. The result is
+ * decoded and folded, so that it can be compared with listed names.
  */
 function relativeName(written: string, roots: readonly string[]): string {
   const path = fold(decode(written)).replace(/^[a-z]+:\/{0,3}/, "");

@@ -189,7 +189,8 @@ export class ResponsesApi {
   /**
    * Calls the script and returns its steps.
    *
-   * @throws ApiError 500 if the script fails. The error has the whole reason: the script is part of the user's test.
+   * @throws ApiError 500 if the script fails. The message contains the script's own error message, because the script is part of
+   * the user's test.
    */
   async #steps(
     request: TurnRequest,

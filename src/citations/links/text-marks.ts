@@ -39,7 +39,10 @@ const LEAD_CHARACTERS = "`!<\\";
 const RUN = new RegExp(RUN_OF_LEAD, "uy");
 const MOST_RUNS = 4;
 const LEAD = String.raw`(?<![\x60!<\\])${RUN_OF_LEAD}{1,${MOST_RUNS}}`;
-/** A lead at the end of the text. It can have one run more, because backslashes at its end may belong to the path: `\\/mnt`. */
+/**
+ * A lead at the end of the text. It may have one run more than `LEAD`: backslashes at the end of the text look like a run, but they
+ * may be the beginning of the path, as in `\\/mnt`.
+ */
 const OPEN_LEAD = String.raw`(?<![\x60!<\\])${RUN_OF_LEAD}{1,${MOST_RUNS + 1}}$`;
 const RAW = String.raw`<!--|<(?:script|style|textarea)\b[^<>]{0,200}>`;
 const DESTINATION = String.raw`\]\(\s{0,8}<?\s{0,8}|\]:[ \t]{0,8}<?|\b(?:href|src|poster)\s{0,8}=\s{0,8}\\?["']?\s{0,8}`;
@@ -91,8 +94,9 @@ class RootMarks implements Marks {
   readonly #pattern: RegExp;
   /** Matches the same marks, but a path only without its lead. */
   readonly #alone: RegExp;
-  /** `#path` matches a path that may be incomplete at the end of the text, `#whole` only a complete root or `sandbox:`. */
+  /** Matches a path that may be incomplete at the end of the text. */
   readonly #path: RegExp;
+  /** Matches only a complete root or a complete `sandbox:`. */
   readonly #whole: RegExp;
 
   constructor(roots: readonly string[], withLabels: boolean) {
