@@ -205,8 +205,11 @@ class TextTruth {
     const holders = this.containers.filter((container) => this.#versions(container, path).length > 0);
     const [holder] = holders;
     if (holders.length > 1 && holders.every((container) => this.#foreign.includes(container))) {
-      // Several containers of other agents have the file, so the path is ambiguous.
-      return { allowed: [], isDemanded: false, isLoose: false };
+      // Several containers of other agents have the file, so the path is ambiguous. A container whose list answers 404 has expired,
+      // so its file is gone.
+      const alive = holders.filter((container) => this.#turn.modes.get(container) !== "404");
+      const allowed = alive.length === 1 ? this.#versions(alive[0]!, path) : [];
+      return { allowed, isDemanded: false, isLoose: false };
     }
     const truth =
       holder === undefined

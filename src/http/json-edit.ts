@@ -29,7 +29,7 @@ export function editJson(json: Uint8Array, before: unknown, after: unknown, star
 export function editJsonText(json: string, before: unknown, after: unknown): string {
   if (Object.is(before, after)) return json;
   const editor = new Editor(new TextOfJson(json));
-  editor.change(json.startsWith("\ufeff") ? 1 : 0, before, after);
+  editor.change(json.charCodeAt(0) === 0xfeff ? 1 : 0, before, after);
   return editor.resultInText(json);
 }
 
