@@ -13,6 +13,7 @@ import {
   type Frame,
   FrameSplitter,
   formatFrame,
+  isComment,
   parseFrame,
   TEXT_DELTA,
   TextDeltas,
@@ -25,8 +26,6 @@ const WATCHED_DELTAS = 16;
 const WATCHED_AFTER = 4;
 
 const NOTHING = new Uint8Array();
-/** The first byte of a comment. */
-const COLON = 0x3a;
 
 /** A frame, as a range of offsets in its chunk. This avoids copying the bytes of nearly every frame. */
 interface Piece {
@@ -261,7 +260,7 @@ export class FrameRepair {
     const frame = isTooLong ? undefined : this.#parse(bytes);
     this.#parsed = undefined;
     if (!frame) {
-      if (bytes[0] === COLON) this.#last = before; // a comment has no sequence number
+      if (isComment(bytes)) this.#last = before; // a comment has no sequence number
       const released = isTooLong ? this.#releaseBeforeLong() : this.#release();
       return andThen(released, (held) => (held.length > 0 ? concat([held, bytes]) : bytes));
     }

@@ -159,6 +159,11 @@ const EVENT_FIELD = encoder.encode("event");
 const COLON = 0x3a;
 const SPACE = 0x20;
 
+/** Returns whether a frame begins with a comment, as keep-alive frames do. */
+export function isComment(frame: Uint8Array): boolean {
+  return frame[0] === COLON;
+}
+
 /** Returns the lines of a frame, without line ends and byte order mark. */
 function linesOf(bytes: Uint8Array): Range[] {
   const lines: Range[] = [];

@@ -4,11 +4,9 @@ import { andThen } from "../responses/repair.js";
 import { Lane, type Lanes } from "../stream/lanes.js";
 import { concat } from "./body.js";
 import { FrameRepair } from "./frame-repair.js";
-import { FrameSplitter, parseFrame } from "./frames.js";
+import { FrameSplitter, isComment, parseFrame } from "./frames.js";
 
 const NOTHING = new Uint8Array();
-/** The first byte of a comment. */
-const COLON = 0x3a;
 
 /** A whole frame. `isPassed`: it was sent, or given to the repair `frames`. Before that, its bytes can change. */
 interface Latest {
@@ -168,7 +166,7 @@ export class LaneFrames {
     this.#latest = latest;
     const event = parseFrame(bytes)?.event;
     if (!event) {
-      if (bytes[0] !== COLON) this.#lanes.lose();
+      if (!isComment(bytes)) this.#lanes.lose();
       latest.isPassed = true;
       this.#send(bytes);
       return;
