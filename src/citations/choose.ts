@@ -178,9 +178,10 @@ function missingMeaning(missed: readonly UnresolvedMention[]): (mention: Found) 
   const pathsByName = new Map<string, string[]>();
   for (const { text } of missed) {
     const name = fold(decode(text.slice(lastSegment(text))));
+    const path = fold(decode(text));
     const others = pathsByName.get(name);
-    if (others) others.push(text);
-    else pathsByName.set(name, [text]);
+    if (others) others.push(path);
+    else pathsByName.set(name, [path]);
   }
   /** The results for names with a folder, by file, so that a file that is named often is compared with the paths only once. */
   const results = new Map<string, boolean>();
@@ -188,7 +189,7 @@ function missingMeaning(missed: readonly UnresolvedMention[]): (mention: Found) 
     let result = results.get(file.id);
     if (result === undefined) {
       const end = foldedFolder + fold(name);
-      result = paths.some((path) => [`/${end}`, `:${end}`].some((rest) => fold(decode(path)).endsWith(rest)));
+      result = paths.some((path) => path.endsWith(`/${end}`) || path.endsWith(`:${end}`));
       results.set(file.id, result);
     }
     return result;
