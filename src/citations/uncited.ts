@@ -67,6 +67,11 @@ export class CitedText {
     return this.#citedNames.has(fold(name));
   }
 
+  /** Returns whether a name in the text has no citation: neither at this place, nor of a file with this name. */
+  isUncitedName({ start, name }: { start: number; name: string }): boolean {
+    return this.isUncited(start) && !this.isCitedName(name);
+  }
+
   /** Returns whether the text at `at` has no citation and is not in the label of a cited link. */
   isUncited(at: number): boolean {
     return !isInside(this.#covered, at) && !isInside(this.#labels, at);

@@ -604,7 +604,7 @@ class FileSearch {
     const { text, given } = this.#part;
     const { indexUnit, roots } = this.#recovery.settings;
     const cited = new CitedText(text, [...given, ...found], indexUnit, roots);
-    return this.#names.filter(({ start, name }) => cited.isUncited(start) && !cited.isCitedName(name));
+    return this.#names.filter((name) => cited.isUncitedName(name));
   }
 }
 

@@ -8,7 +8,7 @@ import { WindowMarkup } from "../citations/links/window-markup.js";
 import { citationOf } from "../citations/resolve.js";
 import { CitedText, namesFolder } from "../citations/uncited.js";
 import { ContainerCandidates, type OtherContainers, type TextScope } from "../containers/candidates.js";
-import { fileNamesIn, isAbbreviation, type Word } from "../containers/file-names.js";
+import { fileNamesIn, isAbbreviation } from "../containers/file-names.js";
 import type { ItemsBefore } from "../containers/items-before.js";
 import { conversationKey } from "../containers/known.js";
 import { Lifetime } from "../containers/lifetime.js";
@@ -252,12 +252,11 @@ export class ResponseRepair {
     // called before this function returns, because it also records for the message's later parts that a root is named.
     const mayBeBuilt = before.hasCall && this.#isRootNamed(position, text);
     if (cited.hasUncitedPath()) return true;
-    const isUncited = ({ start, name }: Word): boolean => cited.isUncited(start) && !cited.isCitedName(name);
     for (const word of fileNamesIn(text)) {
-      if (!isUncited(word)) continue;
+      if (!cited.isUncitedName(word)) continue;
       // Reading the calls costs more than reading the text, and most texts have no such name.
       const known = before.evidence.wordIn(text, word);
-      if (known ? isUncited(known) : mayBeBuilt && !isAbbreviation(word.name)) return true;
+      if (known ? cited.isUncitedName(known) : mayBeBuilt && !isAbbreviation(word.name)) return true;
     }
     return false;
   }
