@@ -98,7 +98,7 @@ export class ResponseRepair {
   #response: Record<string, unknown> = {};
   #isComplete = false;
   /** True if the texts come in deltas, which may have been sent before a container is known. */
-  isStreamed = false;
+  readonly #isStreamed: boolean;
   #isGivenUp = false;
   /** Why items may be missing. This error is only reported and never thrown. */
   #missed: Error | undefined;
@@ -117,9 +117,10 @@ export class ResponseRepair {
   /** The report. `undefined` before `finish` is called. */
   report: Report | undefined;
 
-  constructor(context: RepairContext) {
+  constructor(context: RepairContext, { isStreamed = false } = {}) {
     const { list, memory, settings, signal, responseId, startedAt = performance.now() } = context;
     this.#context = context;
+    this.#isStreamed = isStreamed;
     this.#startedAt = startedAt;
     this.#items = new ResponseItems(settings.roots);
     this.#lists = new ContainerLists(list, memory, settings.roots);
@@ -312,9 +313,7 @@ export class ResponseRepair {
     missing: readonly ContainerFileCitation[],
   ): TextWithAnnotations | Promise<TextWithAnnotations> {
     const key = keyOf(position);
-    const isPlain = !this.isStreamed && this.#candidates.mayKnow;
-    const mayLink = this.links && (this.mayHaveContainers || isPlain || this.links.has(position));
-    if (!this.links || !mayLink || this.#unlinked.get(key) === original) {
+    if (!this.links || !this.#mayLink(position) || this.#unlinked.get(key) === original) {
       if (this.links && !this.#lacksItem(position.outputIndex)) this.#unlinked.set(key, original);
       return { text: original, annotations: [...given, ...missing] };
     }
@@ -326,6 +325,11 @@ export class ResponseRepair {
       part.citations = [...part.citations, ...found].sort((a, b) => a.start - b.start);
       part.annotations = part.citations.map(({ annotation }) => annotation);
     });
+  }
+
+  #mayLink(position: PartPosition): boolean {
+    const isPlain = !this.#isStreamed && this.#candidates.mayKnow;
+    return this.mayHaveContainers || isPlain || this.links?.has(position) === true;
   }
 
   /**

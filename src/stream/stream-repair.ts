@@ -71,8 +71,7 @@ export class StreamRepair {
   constructor(context: RepairContext) {
     this.roots = context.settings.roots;
     this.#context = context;
-    this.#repair = new ResponseRepair(context);
-    this.#repair.isStreamed = true;
+    this.#repair = new ResponseRepair(context, { isStreamed: true });
     this.#watch = new TextWatch(this.roots);
     this.#links = this.#newLinks();
   }
@@ -471,8 +470,7 @@ export class StreamRepair {
   }
 
   #renew(): void {
-    this.#repair = new ResponseRepair({ ...this.#context, startedAt: undefined });
-    this.#repair.isStreamed = true;
+    this.#repair = new ResponseRepair({ ...this.#context, startedAt: undefined }, { isStreamed: true });
     this.#sent.clear();
     this.#texts.clear();
     this.#openItems.clear();
