@@ -15,7 +15,10 @@ afterEach(() => void vi.useRealTimers());
 
 type Lists = readonly (readonly ContainerFile[])[];
 
-/** Runs a repair. Returns the cited files, the reasons, the list requests and how long the repair took. */
+/**
+ * Runs a repair with fake timers. The first request for the file list gets the first of `lists`, and so on. Returns the ids of the
+ * cited files, the reasons of the mentions without a citation, the number of list requests and the time in milliseconds.
+ */
 async function measured(
   lists: Lists,
   repair: (list: () => Promise<readonly ContainerFile[]>) => Promise<Report>,
