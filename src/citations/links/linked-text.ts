@@ -80,8 +80,8 @@ export class LinkedText {
   #start = 0;
   #isEnded = false;
   /**
-   * True if the next mark can begin before `#scanned`: after the last search, a piece was added or a mention ended. In
-   * `[r]: <script>`, the destination ends in the mark of the script.
+   * True if the next mark can begin before `#scanned`: after the last search, a piece was added, or a destination or mention took
+   * the `<` of a comment or script, as in `[r]: <script>`.
    */
   #mayBeCut = false;
   /** The search for the next mark continues at this offset. */
@@ -333,7 +333,7 @@ export class LinkedText {
     const isPath = this.#marks.isPathAt(this.#buffer, start);
     const place = placeOf(this.#buffer, start, true);
     if (place.kind === "text" || place.kind === "autolink") {
-      this.#mayBeCut = true;
+      this.#noteRawMark(start - 1, start);
       return this.#pass(start);
     }
     return this.#hold({ heldFrom: start, start, place, isPath: isPath !== false, nameFrom: start }, opener);
@@ -374,10 +374,16 @@ export class LinkedText {
   }
 
   #decide(scanned: number): void {
+    const { start } = this.#open!;
     this.#open = undefined;
     this.#scanned = this.#limit = Math.min(scanned, this.#buffer.length);
-    this.#mayBeCut = true;
+    this.#noteRawMark(start - 1, this.#scanned);
     if (this.#label && this.#scanned > this.#label.destination) this.#label = undefined;
+  }
+
+  /** Lets the next search look back if a comment or script can begin between two offsets. Looking back each time is slow. */
+  #noteRawMark(from: number, to: number): void {
+    this.#mayBeCut ||= this.#buffer.slice(Math.max(0, from), to).includes("<");
   }
 
   /**
