@@ -166,3 +166,37 @@ it("a text's file is found in the container that an MCP call's output names", as
   expect(asked).toEqual([ID]);
   expect(cited(repaired)).toEqual(["plan.docx@/mnt/data/plan.docx"]);
 });
+
+describe("a link's name that a farther container has exactly is not cited as a similar name of the nearest one", () => {
+  const exact = "q3-report.csv";
+  const similar = "q3\u2011report.csv";
+  const similarFile = file(`/mnt/data/${similar}`, { container_id: "cntr_near", created_at: 1_760_000_005 });
+  const tool = { ...output(JSON.stringify(meta), "mcp_call"), id: "mcp_1" };
+  it.each([
+    ["a container that a tool's output names", ID, tool],
+    ["the container of an earlier call", "cntr_far", { ...call("df.to_csv(out)", "cntr_far"), id: "ci_0" }],
+  ])("%s", async (_, far, first) => {
+    const items = [first, call(`df.to_csv('${similar}')`, "cntr_near"), message(`[it](${exact})`)];
+    const exactFile = file(`/mnt/data/${exact}`, { container_id: far, created_at: 1_760_000_003 });
+    const list = async (id: string) => [exactFile, similarFile].filter((one) => one.container_id === id);
+    const { report } = await repairResponse(response(items), list, { retries: 0 });
+    expect(report.citations.map(({ annotation }) => annotation.filename)).not.toContain(similar);
+  });
+
+  it("nor if that container's list fails", async () => {
+    const items = [tool, call(`df.to_csv('${similar}')`, "cntr_near"), message(`[it](${exact})`)];
+    const list = async (id: string) => {
+      if (id === ID) throw new Error("no list");
+      return [similarFile];
+    };
+    const { report } = await repairResponse(response(items), list, { retries: 0 });
+    expect(report.citations).toEqual([]);
+  });
+
+  it("but is cited as the similar name if no other container has the exact name", async () => {
+    const items = [tool, call(`df.to_csv('${similar}')`, "cntr_near"), message(`[it](${exact})`)];
+    const list = async (id: string) => (id === "cntr_near" ? [similarFile] : []);
+    const { report } = await repairResponse(response(items), list, { retries: 0 });
+    expect(report.citations.map(({ annotation }) => annotation.filename)).toEqual([similar]);
+  });
+});

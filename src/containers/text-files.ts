@@ -211,7 +211,17 @@ class FileSearch {
     const { unresolved, annotations } = this.#resolution!;
     if (unresolved.some(isNotFound) || containers.some((id) => this.#part.asked.includes(id))) return true;
     // `np.float64` looks like a file name too, so a name without a path is searched only in the containers of calls.
-    return kind === "called" && this.#uncitedNames(annotations).length > 0;
+    if (kind === "called" && this.#uncitedNames(annotations).length > 0) return true;
+    return this.#hasSimilarName();
+  }
+
+  /**
+   * Returns whether a name without a path would be cited as a file with a similar name. A container that is farther away may have
+   * a file with exactly this name.
+   */
+  #hasSimilarName(): boolean {
+    const { citations } = this.#resolve(this.#acceptLookAlike, this.#resolution!.annotations);
+    return citations.some(({ match }) => match === "filename");
   }
 
   /**
@@ -319,7 +329,10 @@ class FileSearch {
     // A mention in a code block is not reported if its file is missing, so no late list was requested again for it. The exact
     // file may still appear in the list, so no similar file is cited there.
     const missing = new Set(exact.unresolved.map(({ start }) => start));
-    const meant = more.citations.filter(({ match, start }) => match === "filename" || missing.has(start));
+    // A list that did not arrive may have a file with exactly the name in the text.
+    const meant = more.citations.filter(({ match, start }) =>
+      match === "filename" ? this.#isComplete : missing.has(start),
+    );
     if (meant.length === 0) return { ...exact, unresolved: more.unresolved };
     const citations = [...exact.citations, ...meant].sort((a, b) => a.start - b.start);
     return {
