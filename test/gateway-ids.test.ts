@@ -52,15 +52,18 @@ function gatewayOf(id: string, options: EmulatorOptions = {}) {
   const ids = (nativeId: string) => (isSecond(nativeId) ? nativeId : id);
   const emulator = createResponsesEmulator({ script, ...options, gateway: { ids, nativeIdsInLists: true } });
   /**
-   * Returns the decoded ids in the paths of all requests after the first `skip`. Fails if a path does not match `pattern`, unless
-   * the request creates a response.
+   * Returns the decoded ids in the paths of all requests after the first `skip`. Fails if a path does not match `pattern`, or if an
+   * id in it is not encoded with `encodeURIComponent`. A request that creates a response is not checked.
    */
   const idsIn = (pattern: RegExp, skip = 0): string[] =>
     emulator.requests.slice(skip).flatMap(({ url, path }) => {
       expect(new URL(url).origin).toBe(new URL(BASE).origin);
       if (path === "/v1/responses") return [];
       expect(path).toMatch(pattern);
-      return pattern.exec(path)!.slice(1).map(decodeURIComponent).join(" | ");
+      const encoded = pattern.exec(new URL(url).pathname)!.slice(1);
+      const decoded = encoded.map(decodeURIComponent);
+      expect(encoded).toEqual(decoded.map(encodeURIComponent));
+      return decoded.join(" | ");
     });
   return { emulator, fetch: emulator.fetch, idsIn };
 }

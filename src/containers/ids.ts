@@ -6,8 +6,8 @@ const ID = /^[^\p{Cc}\p{Cs}]{1,512}$/u;
 /**
  * Returns whether `id` is a valid id. Any 1 to 512 characters except control characters are accepted, because gateways send ids
  * such as base64 with `/` and `=`, paths, or names with spaces. Ids come from a response, so they must be encoded with
- * `encodeURIComponent`, or by the SDK, before they go into a URL. An id is also invalid if it cannot be encoded, or if a URL with
- * the encoded id leads to another path.
+ * `encodeURIComponent` before they go into a URL. An id is also invalid if it cannot be encoded, or if a URL with the encoded id
+ * leads to another path.
  */
 export function isId(id: unknown): id is string {
   return typeof id === "string" && ID.test(id) && !isDotSegment(id);
@@ -16,4 +16,22 @@ export function isId(id: unknown): id is string {
 /** Returns whether `id` is `.` or `..`. A URL parser resolves these path segments, even if they are percent-encoded. */
 export function isDotSegment(id: unknown): id is string {
   return id === "." || id === "..";
+}
+
+/** Matches the characters that `encodeURIComponent` encodes, but the SDK leaves as they are. */
+const UNENCODED_BY_SDK = /[$&+,:;=@]/;
+
+/** A client that can request any path of the API, as the SDK's clients can. */
+export interface GetClient {
+  /** The path is relative to the client's base URL. Default: ids are encoded by the client's other methods. */
+  get?(path: string, options: object): unknown;
+}
+
+/**
+ * Returns the client's `get` if the SDK would not encode all of `ids` as `encodeURIComponent` does. Some gateways read a `+` in a
+ * path as a space. Returns `undefined` if the client's other methods encode the ids completely, or if the client has no `get`.
+ */
+export function getterFor(client: GetClient, ids: readonly string[]): GetClient["get"] {
+  if (typeof client.get !== "function" || !ids.some((id) => UNENCODED_BY_SDK.test(id))) return undefined;
+  return client.get.bind(client);
 }

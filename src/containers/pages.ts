@@ -1,13 +1,14 @@
 /** Requests one page of a container's file list, through a client or a `fetch`, with retries. */
 import pRetry from "p-retry";
 import type { Settings } from "../options.js";
+import { type GetClient, getterFor } from "./ids.js";
 import { AnswerError, cancelBody, isRetryable, pause, withoutServerText } from "./retries.js";
 
 /**
  * The methods of an OpenAI client, of any version and class, that are needed to list a container's files. `list` must
  * percent-encode the container id in the URL, as the SDK does: an id can contain any characters except control characters.
  */
-export interface ContainerFilesClient {
+export interface ContainerFilesClient extends GetClient {
   containers: {
     files: {
       list(
@@ -55,17 +56,24 @@ export function pagesOfClient(
   const shared = queryOf(search);
   return withRetries(patience, async (containerId, after, signal) => {
     const query = { limit: PAGE_SIZE, ...(after !== undefined && { after }) };
-    const page = client.containers.files.list(containerId, query, {
+    const options = {
       signal,
       ...(headers && { headers }),
-      // This replaces the `query` argument. openai 7 would treat names in that argument, such as `timeout`, as options, and
-      // throw.
-      ...(shared && { query: { ...shared, ...query } }),
       // The client's own retries are turned off, because their pauses ignore the signal and could exceed the time limit.
       maxRetries: 0,
       // A redirect may lead to another origin, which must not get the credentials.
-      fetchOptions: { redirect: "manual" },
-    });
+      fetchOptions: { redirect: "manual" as const },
+    };
+    const whole = { ...shared, ...query };
+    const get = getterFor(client, [containerId]);
+    const page = get
+      ? get(`/containers/${encodeURIComponent(containerId)}/files`, { ...options, query: whole })
+      : client.containers.files.list(containerId, query, {
+          ...options,
+          // This replaces the `query` argument. openai 7 would treat names in that argument, such as `timeout`, as options, and
+          // throw.
+          ...(shared && { query: whole }),
+        });
     // The raw response is parsed here, because the SDK would turn a body that is not a list into an empty list.
     const { asResponse } = page as { asResponse?: () => Promise<Response> };
     return asResponse ? (await asResponse.call(page)).json() : page;

@@ -1,6 +1,6 @@
 /** Reads the bytes of the files of a model's response: from a container, from a URL or from the response itself. */
 import { AbortError } from "p-retry";
-import { isId } from "../containers/ids.js";
+import { type GetClient, getterFor, isId } from "../containers/ids.js";
 import { type Body, cancelBody, headersOf } from "../containers/retries.js";
 import { badInput } from "../errors.js";
 import { webStreamOf } from "../http/body.js";
@@ -10,7 +10,7 @@ import type { CodeImage, CollectedFile } from "./collect.js";
  * The methods of an OpenAI client that download container files. `retrieve` must percent-encode the ids in the URL, as the SDK
  * does, because ids can contain any characters except control characters.
  */
-export interface ContainerContentClient {
+export interface ContainerContentClient extends GetClient {
   containers: {
     files: {
       content: {
@@ -60,11 +60,7 @@ async function retrieveContent(
   options: { signal?: AbortSignal; headers?: Record<string, string>; maxRetries?: number },
 ): Promise<ContentAnswer> {
   const request = Promise.resolve(
-    client.containers.files.content.retrieve(
-      fileId,
-      { container_id: containerId },
-      { ...options, fetchOptions: { redirect: "manual" } },
-    ),
+    requestContent(client, { containerId, fileId }, { ...options, fetchOptions: { redirect: "manual" } }),
   );
   const answer: unknown = await request.catch((error: unknown) => error); // the SDK throws unless the status is 2xx
   const location = redirectOf(answer);
@@ -74,6 +70,21 @@ async function retrieveContent(
   return notEmpty(
     await fetch(location, { ...(signal && { signal }), ...(headers && { headers }), credentials: "omit" }),
   );
+}
+
+type ContentOptions = Parameters<ContainerContentClient["containers"]["files"]["content"]["retrieve"]>[2];
+
+function requestContent(
+  client: ContainerContentClient,
+  { containerId, fileId }: FileIds,
+  options: ContentOptions,
+): PromiseLike<Response> {
+  const { content } = client.containers.files;
+  const get = getterFor(client, [containerId, fileId]);
+  if (!get) return content.retrieve(fileId, { container_id: containerId }, options);
+  const path = `/containers/${encodeURIComponent(containerId)}/files/${encodeURIComponent(fileId)}/content`;
+  const headers = { accept: "application/binary", ...options.headers };
+  return (get(path, { ...options, headers }) as { asResponse(): Promise<Response> }).asResponse();
 }
 
 /** Returns the response with a web stream as its body, and with headers of the global class. */
