@@ -163,8 +163,8 @@ class Choice {
 }
 
 /**
- * Returns whether a mention can be cited. A mention in the label of a link cannot be cited. If a mention means only uploads, it
- * cannot be cited as a name or as a bare path.
+ * Returns whether a mention can be cited. A mention in the label of a link cannot be cited, except if it is a link itself, such as
+ * an image. A name or a bare path that means only uploads cannot be cited.
  */
 function handsOver({ start, files, isLink, isHandedOver }: Found, labels: readonly Range[]): boolean {
   return (

@@ -50,7 +50,7 @@ export interface Replacement extends Range {
   /** The URL; empty for a note. */
   url: string;
   after: string;
-  /** Where the mention starts: before the range, if the mention is a label and the range is the destination of its link. */
+  /** Where the mention starts. If it is in a label and the URL replaces the destination of the link, this is before the range. */
   mentionStart: number;
 }
 
