@@ -223,9 +223,9 @@ export class Evidence {
 
   /**
    * Finds the file name in a call that a word of `text` spells. Returns the name as the call writes it, and the offset in `text`
-   * where the name starts. The text may escape the name, or write it with other dashes, quotes or case. A quotation mark may come
-   * right before the name and, in a script without spaces, other words of the sentence. Returns `undefined` if no call has the
-   * name.
+   * where the name starts. The text may escape the name, or write it with other dashes, quotes or case. The word can be longer
+   * than the name: it can start with a quotation mark or, in a script without spaces, with other words of the sentence. Returns
+   * `undefined` if no call has the name.
    */
   wordIn(text: string, { start: wordStart, name }: Word): Word | undefined {
     const start = startOfEscaped(text, wordStart);
