@@ -17,7 +17,7 @@ export const OPENING = {
   space: String.raw`[\s'"${"`"}“”‘’«»「『(\[<\|>]`, // `(/mnt/data/a.csv`, `"/mnt/data/a.csv"`
   jsonBreak: String.raw`(?<!\\)(?:\\\\){0,8}\\[nrt]|\\[nrt](?=[/\\])`, // `Saved:\n/mnt/data/a.csv`, in raw JSON
   curlFile: "(?<![^\\s='\"(])@(?=/)", // `-F file=@/mnt/data/a.csv`: curl sends the content of that file
-  semiticPrefix: String.raw`(?<![\p{L}\p{M}/])[\p{Script=Arabic}\p{Script=Hebrew}](?=\/)`, // `و/mnt/data/a.csv`, "and"
+  semiticPrefix: String.raw`(?<![\p{L}\p{M}/])[\p{Script=Arabic}\p{Script=Hebrew}](?=\/)`, // `و/mnt/data/a.csv`: "and" in Arabic
 };
 const opened = once(() => either(OPENING, "(?<=", ")"));
 
@@ -44,7 +44,7 @@ const ENCODED_BEFORE = /(?<=(&#?\w{2,8};|\\{1,2}u[\da-f]{4}))/iy;
 /** Returns whether a path or a name may start at `at`. It may not if the text before `at` belongs to the same path or name. */
 export function canStart(text: string, at: number): boolean {
   const before = at === 0 ? 0x20 : text.charCodeAt(at - 1);
-  // The most frequent characters need no regular expression: space, line break, `(`, `"`, backtick; and slash.
+  // The most frequent characters need no regular expression. The numbers are space, line break, `(`, `"`, backtick and slash.
   if (before === 0x20 || before === 0x0a || before === 0x28 || before === 0x22 || before === 0x60)
     return true;
   if (before === 0x2f) return false;
@@ -63,7 +63,10 @@ export function canStart(text: string, at: number): boolean {
   return testAt(opened(), text, at) || !testAt(attached(), text, at);
 }
 
-/** Characters that end a name. A name without an extension does not end if more text with an extension follows the character. */
+/**
+ * Characters that end a name. Exception: in `Makefile,final.pdf`, the comma does not end the name. The text before the comma has
+ * no extension, and the text after the comma has one.
+ */
 const ENDING = String.raw`"'${"`"}“”‘’\)\|\]\}>»」』）】》〉，。、；：！？．｡､,;:!?…—،؛؟۔।॥።։`;
 /** The rest of a name after a placeholder in square brackets: `.csv` in `a.csv[1].csv`. */
 const MORE = String.raw`[_.\-]{0,4}(?:\/|${LETTER})`;
@@ -81,14 +84,14 @@ const CONTINUING = {
   call: String.raw`\(\)`, // `a.csv()`
   backslash: String.raw`\\(?![nrt"'\s]|$)`, // `a.csv\_b`; not `\n` and `\"`, which end a name in raw JSON
   braces: String.raw`\{[^\}\n]{1,98}\}`, // `a.csv{,.bak}`
-  placeholder: "<[^\\W_abipqsu]>", // `a.csv<n>`; not `a.csv<b>`
+  placeholder: "<[^\\W_abipqsu]>", // `a.csv<n>`; not `a.csv<b>`, where `<b>` is an HTML tag
   brackets: String.raw`\[(?!\^)[^\]]{0,98}\]${MORE}`, // `a.csv[1].csv`; not `a.csv[^1]`, where a footnote follows
   // `a.csv.bak`, `a.csv_old`; not a sentence's full stop or the closing underscore of emphasis
   suffix: String.raw`[._]+(?![._])(?:${LETTER}|[\-/@+=$^%&~\{]|\*(?!\*)|\\(?![nrt"'\\*_]|$))`,
   extensionPlaceholder: String.raw`\.<(?!${HTML_TAGS})\w[\w \-]{0,30}>`, // `a.csv.<ext>`
   starredWord: String.raw`\*+_{0,2}(?:[/\{A-Za-z\d]|\.\w)`, // `a.csv*b`
   wildCard: String.raw`(?<!\*[^\n]{0,500})\*(?!\*)`, // `a.csv*`; not `*a.csv*`, which is italic, and `**`, which is bold
-  // `a.csv数据_1.csv`; not a particle (を, 에, 的), which also follows a name without a space
+  // `a.csv数据_1.csv`; not `a.csvを`: a particle (を, 에, 的) follows a name without a space and does not belong to the name
   unspacedName: String.raw`[${UNSPACED}]{1,64}(?:[_\-]|\.[A-Za-z\d])`,
 };
 const HYPHEN = "[\\-\\u2010\\u2011]";
@@ -101,11 +104,17 @@ const continuesWithExtension = once(() => either(CONTINUING_WITH_EXTENSION));
 
 const NAME_PART = String.raw`\p{L}\p{N}\p{M}_.\-`;
 const EXTENSION = String.raw`\.(?=\d{0,9}[A-Za-z])[A-Za-z\d]{1,10}(?![A-Za-z\d])`;
-/** The rest of a name, or its next word, up to an extension. In a sentence, the next word has no extension. */
+/**
+ * The rest of a name up to an extension (`.am` in `Makefile.am`), or one more word with an extension (` report.pdf` in
+ * `Makefile report.pdf`). In a sentence, the word after a name rarely has an extension.
+ */
 const REST = String.raw`[${NAME_PART}]{0,64}(?:(?<!\.)[^\S\r\n](?![a-z]+:|[*[|<])[^\s/\]["'${"`"}]{0,64}(?:[^\S\r\n]\(\w{1,16}\))?)?${EXTENSION}`;
-/** A particle that directly follows a name in the same script, if no more letters follow the particle. */
+/**
+ * A Japanese or Korean particle right after a name or a folder. Any particle except `を` counts only if no letter of its script
+ * follows, because a letter with more letters after it is most likely the beginning of a word.
+ */
 const PARTICLE = String.raw`を|[にはがへで](?!\p{Script=Hiragana})|(?:[을를은는이가의로와과도]|에[서는도]?|으로)(?!\p{Script=Hangul})`;
-/** Text that continues a name without an extension. Such a name is often the start of another name, so it has more patterns. */
+/** Text that continues a name without an extension. Such a name is often the start of another name, so this table is longer. */
 export const CONTINUING_WITHOUT_EXTENSION = {
   ...CONTINUING,
   hyphen: String.raw`${HYPHEN}(?!-*(?:[\s>]|$))`, // `Makefile-old`
@@ -162,7 +171,7 @@ function isPartOfQuoted(text: string, end: number, opener: string): boolean {
   return after > end && text[after] === closer;
 }
 
-/** Text that may follow a folder's last slash: particles, words for "in" and "folder". Any other word may be a file's name. */
+/** Text that may follow a folder's last slash, such as punctuation, a particle or "in". Any other word may be a file's name. */
 export const AFTER_FOLDER = {
   end: String.raw`$|[\s\p{Script=Hiragana}${ENDING}]`, // `out/ `, `out/,`, `out/に`
   particle: PARTICLE, // `out/에`
@@ -174,7 +183,10 @@ export const AFTER_FOLDER = {
 };
 const endsFolder = once(() => either(AFTER_FOLDER));
 
-/** Returns whether the path of a folder that the text spells up to `end`, with or without a slash, stops at `end`. */
+/**
+ * Returns whether a folder's path stops at `end`. The text spells the path up to `end`, with or without a slash at its end.
+ * `/mnt/data/out` stops in `/mnt/data/out.`, but not in `/mnt/data/out2`.
+ */
 export function canFolderEnd(text: string, end: number): boolean {
   if (isWordCharacter(text, end)) return false;
   if (text[end - 1] !== "/") return canEnd(text, end, "a.b"); // text that ends a name with an extension also ends a folder
@@ -193,9 +205,9 @@ const QUERIES: Record<string, RegExp> = {
 };
 
 /**
- * Returns where a mention's citation ends, if the text spells the path or name up to `end`. The citation ends at `end`, or, if a
- * link has a scheme, after its query and fragment. Returns `undefined` if the text names something else. In a link, the whole
- * destination must be the file's path or name.
+ * Returns where the citation of a mention ends. The text spells the file's path or name up to `end`. The citation ends there too,
+ * or, in a link with a scheme, after the query and fragment. Returns `undefined` if the path or name goes on after `end`, so that
+ * the text names something else. In a link's destination, only a query, a fragment or punctuation may follow.
  */
 export function endOfCitation(
   text: string,

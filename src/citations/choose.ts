@@ -1,4 +1,4 @@
-/** Chooses which mentions of a text are cited and which are reported. */
+/** Chooses which mentions (paths and file names in a text) are cited, and which are reported. */
 import type { Annotation, UnresolvedMention } from "../types.js";
 import type { IndexedFile } from "./file-index.js";
 import { ambiguous, type Found, type NarrowName } from "./found.js";
@@ -31,9 +31,11 @@ export interface Chosen {
 }
 
 /**
- * Returns the mentions to cite and to report. A path of one file is cited if it is outside of code blocks and labels and not the
- * bare path of an upload. A bare name, or a path in a code block, is cited only if nothing else in the text cites its file. A
- * mention of several files is reported.
+ * Returns the mentions to cite and to report:
+ *
+ * - The path of one file is cited outside of code blocks and labels. The bare path of an upload is not cited.
+ * - A bare name, or a path in a code block, is cited only if nothing else in the text cites its file.
+ * - A mention of several files is reported.
  */
 export function choose(mentions: Mentions): Chosen {
   const choice = new Choice(mentions);
@@ -60,7 +62,7 @@ class Choice {
     this.#labelsOfNames = merge([...ofFiles, ...all]);
   }
 
-  /** Returns where the destinations of links to container files start, also of links to missing files and of cited links. */
+  /** Returns where the destinations of links to container files start. Includes links to missing files and cited links. */
   #startsOfLinks(): number[] {
     const { text, covered, paths, names } = this.#mentions;
     const links = [...paths.found, ...names].filter(({ isLink }) => isLink);
@@ -70,7 +72,7 @@ class Choice {
     return [...links, ...broken, ...covered].map(({ start }) => start);
   }
 
-  /** Returns the labels of links that contain a mention. */
+  /** Returns the labels that contain a mention. Only labels of links with a destination count. */
   #labelsWithMentions(): ReturnType<Markup["labelsWithDestination"]> {
     const { paths, names } = this.#mentions;
     const cursors = [paths.found, paths.missed, paths.ignored, names].map(
@@ -91,7 +93,7 @@ class Choice {
       !this.#markup.isInCodeBlock(mention.start) && handsOver(mention, labels);
     const shown = paths.found.filter((mention) => isShown(mention, this.#labels));
     const named = names.filter((mention) => isShown(mention, this.#labelsOfNames));
-    // `narrowName` comes second: if a path in the text means one of a name's files, the name must not mean another of its files.
+    // `#withoutPath` comes before `narrowName`: if a path in the text means a file, its name must not mean another file.
     const { narrowName } = this.#mentions;
     const narrowed = this.#withoutPath(named).map((mention) => ({
       ...mention,
@@ -161,8 +163,8 @@ class Choice {
 }
 
 /**
- * Returns whether a mention can be cited. A mention in the label of a link cannot, and neither can a bare path or a name that
- * means only uploads.
+ * Returns whether a mention can be cited. A mention in the label of a link cannot be cited, except if it is a link itself, such as
+ * an image. A name or a bare path that means only uploads cannot be cited.
  */
 function handsOver({ start, files, isLink, isHandedOver }: Found, labels: readonly Range[]): boolean {
   return (
@@ -171,8 +173,8 @@ function handsOver({ start, files, isLink, isHandedOver }: Found, labels: readon
 }
 
 /**
- * Returns a function that tells whether a name means a missing file: no file has the path of a mention in `missed`, and this path
- * ends with the name. If the text gives the name's folder, the path must end with the folder too.
+ * Returns a function that tells whether a name means a missing file. A name does if the path of a mention in `missed` ends with
+ * this name. If the text gives a folder before the name, the path must end with the folder and the name.
  */
 function missingMeaning(missed: readonly UnresolvedMention[]): (mention: Found) => boolean {
   const pathsByName = new Map<string, string[]>();
@@ -183,7 +185,7 @@ function missingMeaning(missed: readonly UnresolvedMention[]): (mention: Found) 
     if (others) others.push(path);
     else pathsByName.set(name, [path]);
   }
-  /** The results for names with a folder, by file, so that a file that is named often is compared with the paths only once. */
+  /** The results for names with a folder, by file id. With this cache, each file is compared with the paths only once. */
   const results = new Map<string, boolean>();
   const isMissing = ({ file, foldedFolder, name }: IndexedFile, paths: readonly string[]): boolean => {
     let result = results.get(file.id);

@@ -1,6 +1,6 @@
 /**
- * Finds a word that describes a file name and that a hyphen joins to it: `report.xlsx-Datei`, German for "report.xlsx file". The
- * name ends before the hyphen. Any other word after a hyphen is part of a longer name: `report.xlsx-old`.
+ * Finds a word that a hyphen joins to a file name and that describes the file: `report.xlsx-Datei`, German for "report.xlsx
+ * file". The name ends before the hyphen. Any other word after a hyphen is part of a longer name: `report.xlsx-old`.
  */
 import { endOfMatch, testAt } from "./spelling.js";
 
@@ -15,8 +15,8 @@ const FILE_WORD = [
   "αρχεί[οα]|文件|檔案|档案|表格|ファイル|파일",
 ].join("|");
 /**
- * The beginnings and ends of nouns and participles for another version or another part of a file. A file name can have such a
- * word after the extension: `report.xlsx-Backup`.
+ * Beginnings (`Back`) and endings (`ed`) of words for another version or another part of a file. A file name can have such a word
+ * after the extension: `report.xlsx-Backup`, `report.xlsx-Fixed`.
  */
 const VERSION = [
   "(?:Back|Kopi|Cop[iy]|Dupli|Sicher|Entw|Draft|Final|End|Orig|Lat?est|Akt|Neu|Alt|Temp|Test|Vers|Rev|Arch|Part|Teil|Sampl|Snap|Sav|Clean|Clear|Upd|Upgr|Mast|Full|Demo|Prod|Short|Long|Small|Merge)",

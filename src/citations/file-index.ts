@@ -1,8 +1,8 @@
 /**
  * Finds a container's files by the paths and names in a text. The index compares the known folder and file names with the text
- * (see name-list.ts), so the known names decide where a name in the text ends. So names with spaces, dots or brackets are found
- * too. Names are folded (see spelling.ts) before they are compared: then case and variants of dashes, spaces and quotes make no
- * difference. `fitOf` decides which files fit a name best. Several files that fit a name equally well are ambiguous.
+ * (see name-list.ts). The known names decide where a name in the text ends, so names with spaces, dots or brackets are found too.
+ * Names are folded (see spelling.ts) before they are compared: case and variants of dashes, spaces and quotes make no difference.
+ * `fitOf` decides which files fit a name best. Several files that fit a name equally well are ambiguous.
  *
  * This file is long because all ways to look up a file are methods of one index.
  */
@@ -39,10 +39,14 @@ export interface Fit {
 }
 
 /**
- * The prefix that the API puts in front of an upload's name: 32 hexadecimal digits, or `file-` or `assistant-` and an id. An id
- * has at least 20 letters and digits with at least one digit, or 4 to 6 letters and digits with small letters, capital letters
- * and at least two digits. Any other prefix is part of a name that somebody chose: `file-final-report.csv`,
- * `file-Version2-report.csv`.
+ * The prefix that the API puts in front of an upload's name:
+ *
+ * - 32 hexadecimal digits, or
+ * - `file-` or `assistant-` and a long id: at least 20 letters and digits, at least one of them a digit, or
+ * - `file-` or `assistant-` and a short id: 4 to 6 letters and digits with small letters, capital letters and at least
+ *   two digits.
+ *
+ * Any other prefix is part of a name that somebody chose: `file-final-report.csv`, `file-Version2-report.csv`.
  */
 const UPLOAD =
   /^(?:[0-9a-fA-F]{32}|(?:file|assistant)-(?:(?=[^-]*\d)[A-Za-z0-9]{20,}|(?=[^-]*\d[^-]*\d)(?=[^-]*[a-z])(?=[^-]*[A-Z])[A-Za-z0-9]{4,6}))-(?=.)/;
@@ -150,8 +154,8 @@ export class FileIndex {
   }
 
   /**
-   * Returns the folders below `root` that `text` spells from `at`, the offset after the root's slash, longest first. `root` is
-   * one of the constructor's roots or {@link OUTSIDE}.
+   * Returns the folders below `root` that `text` spells from `at`, longest first. `at` is the offset after the root's slash.
+   * `root` is one of the constructor's roots or {@link OUTSIDE}.
    */
   foldersAt(text: string, at: number, root: string): readonly Spelled[] {
     return this.#roots.get(root)!.names.spelledAt(text, at);

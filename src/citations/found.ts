@@ -1,4 +1,7 @@
-/** Defines the result of looking up a mention: one file, several files, or none. */
+/**
+ * Defines the result of looking up a mention: one file, several files, or none. A mention is a place in a text where a path or a
+ * name may stand for a container file.
+ */
 import type { ContainerFile, MatchKind, UnresolvedMention, UnresolvedReason } from "../types.js";
 import type { FileIndex, IndexedFile } from "./file-index.js";
 import type { PathMention } from "./mentions.js";
@@ -6,23 +9,26 @@ import type { Range } from "./ranges.js";
 
 /** A mention and the files that it can mean. */
 export interface Found extends Range {
-  /** With several files, the mention is ambiguous. With none, its path leads out of the root, or `NarrowName` returned none. */
+  /** Several files: the mention is ambiguous. No file: the path leads out of the root, or `NarrowName` returned no file. */
   files: readonly IndexedFile[];
   match: MatchKind;
   /** True if the mention is a link's destination: in Markdown, in an HTML attribute, in a definition or in an autolink. */
   isLink: boolean;
   /**
-   * True for a path in a link or with a scheme, and for `sandbox:` with a name: such a mention offers the file to the user and
-   * does not only talk about the file. False for any other name, even in a link.
+   * True for a path in a link, for a path with a scheme, and for `sandbox:` with a name. Such a mention offers the file to the
+   * user and does not only talk about the file. False for any other name, even in a link.
    */
   isHandedOver: boolean;
   /** True for a name with its folder right before it: `out/a.csv`. */
   hasFolder?: boolean;
-  /** The path in the text, decoded, with its root. `undefined` for a name, also after `sandbox:`. */
+  /**
+   * The path in the text with its root: decoded, with `.` and `..` resolved. `undefined` for a name, also after `sandbox:`, and
+   * for a path that leads out of the root.
+   */
   path?: string;
   /**
-   * True if the file's own path differs from the path in the text, for example in its folder, its case or an upload's prefix.
-   * Other dashes, spaces or quotes alone do not count.
+   * True if the file's own path differs from the path in the text, for example in the folder, the case or an upload's prefix. A
+   * difference only in dashes, spaces or quotes does not count.
    */
   isLookAlike?: boolean;
 }
@@ -30,9 +36,9 @@ export interface Found extends Range {
 export type Outcome = Found | UnresolvedMention;
 
 /**
- * Returns whether a file may be cited for a text that does not spell the file's path exactly: the file's name has another case or
- * other dashes, the file is in another folder, or it is an upload under its former name. `written` is the path or the bare name
- * in the text, decoded. `literal` is the same path or name with its escapes.
+ * Returns whether a look-alike may be cited: a file whose path the text does not spell exactly. For example, the file's name has
+ * another case or other dashes, the file is in another folder, or the file is an upload under its former name. `written` is the
+ * path or the bare name in the text, decoded. `literal` is the same path or name with its escapes.
  */
 export type AcceptLookAlike = (file: ContainerFile, written: string, literal: string) => boolean;
 

@@ -20,7 +20,7 @@ export function toCodePoints(text: string, offsets: readonly number[]): readonly
 }
 
 /**
- * Converts ascending offsets to the other unit. They count UTF-16 units if `isUtf16` is true, otherwise code points. An offset
+ * Converts ascending offsets to the other unit: from UTF-16 units if `isUtf16` is true, otherwise from code points. An offset
  * after the end of the text becomes `Infinity`.
  */
 function converted(text: string, offsets: readonly number[], isUtf16: boolean): number[] {
@@ -86,7 +86,7 @@ export function rangesOf(
     end: utf16Of.get(end)!,
   }));
   if (indexUnit === "auto") {
-    /** Returns whether the first annotation that fits in only one unit fits in UTF-16. Returns `undefined` if none decides. */
+    /** Finds the first annotation that fits in only one unit. Returns whether that is UTF-16; `undefined` if there is none. */
     const fitsOnlyUtf16 = (
       fits: (covered: string, annotation: Annotation) => boolean,
     ): boolean | undefined => {

@@ -58,7 +58,7 @@ function withoutScheme(path: string): string {
 }
 
 /**
- * Moves the mentions that another part of the text contradicts from `found` to `missed`:
+ * Moves mentions from `found` to `missed` if another part of the text contradicts them:
  *
  * - A mention of a look-alike is `not-found` if the API cited another file with the look-alike's name in this text.
  * - A mention of a look-alike is `not-found` if another mention has the file's own path: two paths in one text mean two files.

@@ -52,7 +52,7 @@ function isLabel(text: string, start: number, close: number): boolean {
   return close > bracket && labelBefore(text, close)?.start === bracket + 1;
 }
 
-/** Returns the destination and the end of a link, or `undefined` if the link is not complete. Its parenthesis opens at `open`. */
+/** Returns the destination and the end of the link whose parenthesis opens at `open`, or `undefined` if it is incomplete. */
 function linkFrom(text: string, open: number): { destination: Range; end: number } | undefined {
   const start = endOfMatch(BEFORE_DESTINATION, text, open);
   const afterAngles = endOfMatch(ANGLED_DESTINATION, text, open);

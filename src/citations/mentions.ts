@@ -5,14 +5,14 @@ import { HTML_TAGS, isInDestination, type Place, placeOf } from "./markup/places
 import { isOnOtherSystem } from "./other-systems.js";
 import { endOfMatch, literal, matchAt, testAt, UNSPACED } from "./spelling.js";
 
-/** The default roots. In this folder of a container, models leave files for the user. */
+/** The default roots. A root is a folder of the container in which models leave files for the user. */
 export const DEFAULT_ROOTS: readonly string[] = ["/mnt/data"];
 /** Matches a valid root: an absolute path without a slash at its end. */
 export const ROOT = /^(?:\/[^/]+)+$/;
 
 /**
- * The start of a root, of a path below a root, or of any path with the scheme `sandbox:`. Where the path ends, and which file it
- * means, depends on the container's files.
+ * A place in a text where a path starts: a root, a path below a root, or any path with the scheme `sandbox:`. The end of the path
+ * and the file that the path means depend on the container's files.
  */
 export interface PathMention {
   /** Where the citation of the path starts, scheme included. All offsets are in UTF-16 units. */
@@ -40,19 +40,22 @@ const LEAD = new RegExp(`(?<=(?:(${SANDBOX})|((?:https?|file|attachment)${COLON}
 /** The scheme `sandbox:` with up to three slashes after it. */
 const IN_SANDBOX = `sandbox(?:${COLON}|(?<=https?:\\/\\/sandbox)(?=\\/))${SLASH}{0,3}`;
 /**
- * In prose, `sandbox:` outside the roots starts a mention only if a name follows. Without slashes between `sandbox:` and the
- * name, the name must have an extension.
+ * In prose, `sandbox:` without a root after it starts a mention only if a name follows. Without slashes between `sandbox:` and
+ * the name, the name must have an extension.
  */
 const NAME = /[\p{L}\p{N}_.~%$-]/uy;
 const NAME_WITH_EXTENSION = /(?:\.\/)?[\p{L}\p{N}_.\-%]{1,255}\.[A-Za-z]\w{0,9}(?!\w)/uy;
-/** Text after `sandbox:` and its slashes at which no path starts. */
+/** If this text follows `sandbox:` and its slashes, no path starts there. */
 const NO_PATH = new RegExp(String.raw`$|[\s)>"'<]|${SLASH}`, "iy");
 /** A folder before a path, named in a script without spaces or in emoji. In `/home/田中/mnt/data`, `/mnt/data` is not the root. */
 const FOLDER_BEFORE = new RegExp(String.raw`(?<=(\/[${UNSPACED}\p{Extended_Pictographic}]{1,64}))`, "uy");
-/** The end of other folders and the root's first slash, as in `/home/me/mnt/data`. The pattern of a root does not match there. */
+/**
+ * Text before a root's first letter that shows that the root is part of another path: `e/` in `/home/me/mnt/data`. There, the
+ * pattern of a root does not match.
+ */
 const INSIDE_PATH = String.raw`(?:(?<!\\|\\u[\da-f]{3}|%3)[a-z\d]|[^/:]\/)\/`;
 
-/** Finds the path mentions below one set of roots. */
+/** Finds the mentions of paths below the given roots, and of any paths with the scheme `sandbox:`. */
 export class MentionFinder {
   readonly #roots: readonly string[];
   /** Matches a root without its first slash, one capture group per root, or `sandbox:` and the slashes after it. */
@@ -123,8 +126,8 @@ export function hasSandboxScheme(mention: string): boolean {
 }
 
 /**
- * Returns the mention whose root (without its first slash) is from `at` to `end`. Returns `undefined` if that is not a mention,
- * or if the mention would start before `bound`.
+ * Returns the mention whose root (without its first slash) is from `at` to `end`. Returns `undefined` if there is no mention, or
+ * if the mention would start before `bound`.
  */
 function mentionAt(
   text: string,
@@ -139,7 +142,7 @@ function mentionAt(
   const { scheme, slashes } = leadBefore(text, at);
   const pathStart = at - slashes.length;
   const hasScheme = scheme !== "" && canStartAt(text, pathStart - scheme.length, bound);
-  // In "xsandbox:/mnt/data", the scheme is not known, but the text after it may still be a path.
+  // In "Xsandbox:/mnt/data", `sandbox:` is only the end of a word. The path after the colon may still be a mention.
   if (!hasScheme && !isPathAt(text, pathStart, bound)) return undefined;
   const start = hasScheme ? pathStart - scheme.length : pathStart;
   const place = placeOf(text, start, hasScheme);
@@ -227,9 +230,12 @@ const BARE = new RegExp(`${CHARACTERS}(?:(?:${ESCAPED}|${PLACEHOLDER})${CHARACTE
 const PARTICLE = new RegExp(String.raw`(?<=\.[a-z\d]{1,10})[${UNSPACED}]{1,64}$`, "iu");
 
 /**
- * Returns where a mention that matches no file ends. In a link or in quotes, the mention ends at the character that closes the
- * link or, on the same line, the quotes. Any other mention ends at the first character that cannot be part of a path, at the
- * latest at `limit`, where the next mention starts. Punctuation at its end does not belong to it.
+ * Returns where a mention ends if it matches no file:
+ *
+ * - In a link, it ends at the character that closes the link.
+ * - In quotes that are closed on the same line, it ends at the closing quote.
+ * - Any other mention ends at the first character that cannot be part of a path, or at `limit`, where the next mention starts.
+ *   Punctuation or a particle at the end of the path is left out.
  */
 export function endOfUnknown(
   text: string,

@@ -29,7 +29,7 @@ export function fileByName(
   nameStart: number,
 ): Found | undefined {
   const isOutside = mention.root === OUTSIDE;
-  // A file below none of the roots is found by its name only if the text gives no folder.
+  // A path after `sandbox:` that is below none of the roots is looked up by name only if it is a bare name: `sandbox:a.csv`.
   if (isOutside && nameStart !== mention.relativeStart) return undefined;
   const named = filesNamed(text, mention, files.index, nameStart);
   if (!named) return undefined;
@@ -118,7 +118,7 @@ function isFolder(written: string, root: string, index: FileIndex): boolean {
 }
 
 /**
- * Returns whether a path in `folder` can mean a file. An upload with this former name must be in the same folder. The folder of
+ * Returns whether a path in `folder` can mean a file. An upload found by its former name must be in `folder`. The folder of
  * any other file must be at most one level higher or lower, and not a folder such as `.cache` or `old`.
  */
 function isWithinReach(folder: string, root: string, indexed: IndexedFile): boolean {

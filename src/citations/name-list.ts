@@ -1,6 +1,6 @@
 /**
- * Finds the known names that a text spells from an offset, in any encoding. The names are folded (see spelling.ts) and sorted, so
- * names with the same beginning form one range of the list, and each character of the text narrows the range.
+ * Finds the known names that a text spells from an offset, in any encoding. The names are folded (see spelling.ts) and sorted.
+ * So names with the same beginning form one range of the list, and each character of the text narrows the range.
  */
 import { fold, isWordCharacter, type Reading, readEncoded, readLiteral } from "./spelling.js";
 
@@ -36,7 +36,8 @@ export class NameList {
   /** Returns every name that `text` spells from `start`, longest first. */
   spelledAt(text: string, start: number): readonly Spelled[] {
     const first = text.charAt(start);
-    // Slashes are checked too: they are read as a run, and to read a long run from each of its offsets would take quadratic time.
+    // Slashes are checked too. A run of slashes is read at once, so reading a long run from each of its offsets would take
+    // quadratic time.
     if ((first === "/" || isWordCharacter(text, start)) && !this.#firsts.has(fold(first))) return NOTHING;
     const found = new Map<number, Spelled>();
     let walks: Walk[] = [{ low: 0, high: this.#names.length, depth: 0, at: start }];

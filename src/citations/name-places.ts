@@ -5,7 +5,7 @@ import { COPY_COMMANDS, LABEL } from "./other-systems.js";
 import type { Range } from "./ranges.js";
 import { composed, decode, endOfMatch, matchAt, startOfSpelled, testAt } from "./spelling.js";
 
-/** The opening parenthesis of a function call: `console.log(x)`. Not that of a file's size: `report.csv(12 KB)`. */
+/** The opening parenthesis of a function call: `console.log(x)`. Not the parenthesis of a size: `report.csv(12 KB)`. */
 const CALL = /\((?!~?\d[\d.,]{0,12} ?(?:[kKMGT]?i?B|bytes)\b)/y;
 /** A space that is escaped for a shell: `my\ report.csv`. */
 const ESCAPED_SPACE = /(?<=[^\s\\]\\[ ])/y;
@@ -17,7 +17,7 @@ const ATTACHED_IN_CODE = new RegExp(
   `(?<=\`(?:[\\w.-]{1,20} ){0,3}(?:(?!(?:${LABEL}):)[\\w./@~^-]{1,64}:|[^\`<>\\s]{0,60}<[a-z][\\w -]{0,30}>))`,
   "iy",
 );
-/** A copy command from another system, up to its target: `scp me@h:/mnt/data/a.csv a.csv`. */
+/** A command that copies from another system, up to the name of the copy: `scp me@h:/mnt/data/a.csv ` before `a.csv`. */
 const COPY_TARGET = new RegExp(
   `(?<=\\b(?:${COPY_COMMANDS})\\s[^\\n\`]{0,200}[\\w\\]]:["']?[\\w/~.][^\\s\`]{0,200}[^\\S\\n])`,
   "y",
@@ -87,7 +87,7 @@ function isPartOfName(lead: string): boolean {
   return !BEFORE_NAME.test(words[0]!) && words.every((word) => NAME_LIKE.test(word));
 }
 
-/** Returns whether `lead` ends with an unfinished path. It has no extension, and no slash or punctuation is at its end. */
+/** Returns whether `lead` ends with an unfinished path: without an extension, and without a slash or punctuation at its end. */
 function isPartOfPath(lead: string): boolean {
   const words = lead.split(" ");
   const first = words.findIndex((word) => /[/\\]/.test(word));
@@ -127,7 +127,10 @@ export function isSplitByMarkup(text: string, start: number, { root, folder }: I
   return !isFolder(`${root}/${folder}`) && !isFolder(folder);
 }
 
-/** Two letters that are most likely in one word: `최종보고서`, `売上グラフ`. Not `はグラフ`, because a particle ends a word. */
+/**
+ * Two letters that are most likely in one word: `종보` in `최종보고서`, `上グ` in `売上グラフ`. Not `はグ` in `はグラフ`: `は` is a
+ * particle and ends a word.
+ */
 const IN_ONE_WORD =
   /\p{Script=Hangul}{2}$|[\p{Script=Katakana}ー\p{Script=Han}]\p{Script=Katakana}$|\p{Script=Hiragana}{2}$/u;
 
@@ -140,5 +143,5 @@ export function isEndOfWord(text: string, start: number, folder: string): boolea
   return IN_ONE_WORD.test(composed(before) + composed(folder).charAt(0));
 }
 
-/** The maximum length of an encoded character in UTF-16 units: a letter of Hangul, composed of three encoded ones. */
+/** The maximum length of an encoded character in UTF-16 units: a Hangul syllable of three letters, each like `%E1%84%8E`. */
 const LONGEST_CHARACTER = 27;

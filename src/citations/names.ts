@@ -24,8 +24,8 @@ const SPECIAL = /[%&\\]|[^\0-\x7f]/g;
 
 /**
  * Returns the mentions by name in `text`, in order, except those that a path or a citation covers. It looks for names only where
- * the text has an extension of a file that the model wrote. So a text without these extensions is searched only once. A returned
- * mention can mean only uploads. Such a mention is never cited (see choose.ts).
+ * the text has an extension of a file that the model wrote. So a text without these extensions is searched only once. Some of the
+ * returned mentions mean nothing but uploads. These mentions are never cited (see choose.ts).
  */
 export function nameMentions(
   text: string,
@@ -62,7 +62,7 @@ class NameStarts {
   readonly #lengths: readonly number[];
   /** The maximum distance from the start of a name to the dot of its extension, in UTF-16 units. */
   readonly #reach: number;
-  /** The offset after the last dot up to which all offsets were tried. With it, no offset is tried again for a later dot. */
+  /** Offsets before this one were tried for an earlier dot and are not tried again. */
   #triedTo = 0;
   /** The offset of the next character that matches {@link SPECIAL}. */
   #special = -1;

@@ -39,7 +39,7 @@ export const ON_OTHER_SYSTEM = {
 };
 
 const QUOTE = "[\"'`”’»]";
-/** More such patterns, for paths only. In prose, the same text often comes before a bare name that is not on another system. */
+/** Like {@link ON_OTHER_SYSTEM}, but only for paths. In prose, such text also comes before names that are on no other system. */
 export const BEFORE_OTHER_PATH = {
   word: String.raw`(?<![\p{L}\p{N}_.\-])(?!(?:${LABEL}):)[a-z][a-z\d_]{0,62}:`, // `titan:/mnt/data/a.csv`, `web_1:`
   variable: String.raw`\$\{\w{1,63}\}:|\$\w{1,63}:`, // `$HOST:/mnt/data/a.csv`, `${HOST}:`

@@ -11,7 +11,7 @@ import { Cursor, overlaps, type Range } from "./ranges.js";
 import { Repetition } from "./repetition.js";
 import { decode, endOfMatch, withPlainTypography } from "./spelling.js";
 
-/** The mentions by path. Each list is in the text's order. */
+/** The mentions by path: the places where a text spells a path. Each list is in the text's order. */
 export interface PathMentions {
   found: Found[];
   missed: UnresolvedMention[];
@@ -54,7 +54,7 @@ function record({ found, missed, ignored }: PathMentions, outcome: Outcome, cove
   else ignored.push(outcome);
 }
 
-/** Returns the same outcome for the repetition of its mention `by` UTF-16 units later. */
+/** Returns an outcome with its range moved by `by` UTF-16 units, to where the text repeats the mention. */
 function shifted(outcome: Outcome, by: number): Outcome {
   return { ...outcome, start: outcome.start + by, end: outcome.end + by };
 }
@@ -77,8 +77,8 @@ export class PathText {
   }
 
   /**
-   * Returns whether a mention by path overlaps the text from `start` to `end`. If the path of a missing file has no extension, a
-   * name soon after the path counts as its rest: `report.pdf` after `/mnt/data/Q3` most likely belongs to
+   * Returns whether a mention by path overlaps the text from `start` to `end`. Also returns true for a name soon after the path
+   * of a missing file, if that path has no extension: `report.pdf` after `/mnt/data/Q3` most likely belongs to
    * `/mnt/data/Q3 report.pdf`.
    */
   overlaps(start: number, end: number): boolean {
@@ -133,8 +133,8 @@ interface Candidate {
 
 /**
  * Returns the outcome for the file whose path the text spells, or `undefined` if the text spells no file's path. It looks in the
- * longest of `folders` first and in the root last. The longest exactly spelled path wins over a look-alike, except if
- * {@link isLikelier} returns true for the look-alike.
+ * longest of `folders` first and in the root last. A look-alike is a file whose path differs in more than dashes, spaces and
+ * quotes, for example in its case. Any other file wins over a look-alike, except if {@link isLikelier} returns true.
  */
 function outcomeOfKnown(
   text: string,
@@ -153,8 +153,8 @@ function outcomeOfKnown(
 }
 
 /**
- * Returns whether the text more likely means a longer look-alike than a shorter exact path. `Q3 final report.pdf` more likely
- * means the file `Q3 Final Report.pdf` than the file `Q3`, because only the longer name has the extension in the text.
+ * Returns whether the text more likely means a longer look-alike than a shorter exact path. For example, the text
+ * `Q3 final report.pdf` more likely means the file `Q3 Final Report.pdf` than `Q3`. Only the longer one has an extension.
  */
 function isLikelier(longer: Candidate, exact: Candidate): boolean {
   const hasExtension = ({ fit }: Candidate): boolean => extensionOf(fit.files[0]!.name) !== "";
@@ -174,7 +174,7 @@ function* candidatesOf(
   yield* candidatesIn(text, mention, index, mention.relativeStart, [""]);
 }
 
-/** Yields the files in one of `folders` whose names the text spells from `at`, longest first. */
+/** Yields the files in one of `folders` whose names the text spells from `at`. The files with the longest name come first. */
 function* candidatesIn(
   text: string,
   mention: PathMention,

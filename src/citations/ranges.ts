@@ -1,4 +1,4 @@
-/** Merges and searches lists of ranges of a text. The functions that search need a list as {@link merge} returns it. */
+/** Merges and searches lists of ranges of a text. To be searched, a list must be sorted and without overlaps. */
 
 /** A range of text in UTF-16 offsets, `end` exclusive. */
 export interface Range {

@@ -1,7 +1,7 @@
 /** Detects that a text repeats a mention at a fixed distance. The caller then looks up the mention's file only once. */
 import { LONGEST_PATH } from "./mentions.js";
 
-/** How many UTF-16 units before and after the start of a mention can affect its meaning. */
+/** How many UTF-16 units before and after the start of a mention can affect which file the mention means. */
 const LOOKBACK = 512;
 const LOOKAHEAD = LONGEST_PATH + LOOKBACK;
 

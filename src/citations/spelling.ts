@@ -1,6 +1,6 @@
 /**
  * Decodes the characters of a path or a name in a text: plain, percent-encoded, escaped for Markdown or JSON, HTML entities,
- * composed or decomposed. Also folds text, so that two spellings of a name with other dashes, spaces, quotes or case are equal.
+ * composed or decomposed. Also folds text: spellings of a name that differ only in dashes, spaces, quotes or case become equal.
  */
 
 /** Letters of scripts without spaces between words. In such a script, a particle may follow a file name directly. */
@@ -133,7 +133,7 @@ export function decode(text: string): string {
   return (meant + text.slice(from)).normalize("NFD").replace(/\/{2,}/g, "/");
 }
 
-/** Returns a text in NFC. Paths and names of calls and of lists are compared in this form. Fast for ASCII. */
+/** Returns a text in NFC. The paths and names in calls and in file lists are compared in this form. Fast for ASCII. */
 export function composed(text: string): string {
   return /[^\0-\x7f]/.test(text) ? text.normalize("NFC") : text;
 }
@@ -148,7 +148,7 @@ const ENCODED_BEFORE = new RegExp(`(?<=(${ENCODED.source}))`, "iy");
 
 /**
  * Returns where the text before `end` starts to spell `name`, decoded or as it is. Returns `undefined` if it does not spell `name`.
- * `name` must be in NFD. Reads the text backwards, and not further than `name`.
+ * `name` must be in NFD. Reads the text backwards and stops where it differs from `name`.
  */
 export function startOfSpelled(text: string, end: number, name: string): number | undefined {
   return startOfReading(text, end, name, true) ?? startOfReading(text, end, name, false);
@@ -173,7 +173,8 @@ interface ReadingBefore {
 }
 
 function encodedBefore(text: string, at: number): ReadingBefore | undefined {
-  // `%20`, `\_`, `&amp;` and `\u00fc` show at one of these places. Most characters need no regular expression.
+  // Each kind of escape (`%20`, `\_`, `&amp;`, `\u00fc`) has its `%`, `\`, `;` or `u` at one of these offsets. Without such a
+  // character, no regular expression is needed.
   const mayBeEncoded =
     text[at - 3] === "%" || text[at - 2] === "\\" || text[at - 1] === ";" || /u/i.test(text.charAt(at - 5));
   const written = mayBeEncoded ? matchAt(ENCODED_BEFORE, text, at)?.[1] : undefined;

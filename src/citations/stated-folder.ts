@@ -19,8 +19,8 @@ const FOLDER_AFTER =
   /^",\s{0,4}"\w{1,30}"\s{0,4}:\s{0,4}"$|^[`*_"')\]]{0,4}\s{1,4}(?:(?:is|are|was|were|now) ){0,2}(?:in|into|to|under|inside)\s{1,4}(?:the )?(?:folder |directory )?[`*_"'([]{0,4}$/i;
 
 /**
- * Returns a function that takes a bare name and returns whether the text states a folder for the name in which none of the name's
- * files is. Then the name means none of these files. The function must be called for the names in the text's order.
+ * Returns a function that takes a bare name. The function returns true if the text states a folder for the name, and none of the
+ * name's files is in that folder. Then the name means none of these files. Call the function for the names in the text's order.
  */
 export function statesOtherFolder(
   text: string,

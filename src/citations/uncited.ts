@@ -1,4 +1,4 @@
-/** Decides whether a citation may be missing in a text. If none can be, the text needs no list of the container's files. */
+/** Decides whether a citation may be missing in a text. If no citation can be missing, no file list is needed. */
 import type { Annotation, IndexUnit } from "../types.js";
 import { coveredRanges } from "./index-units.js";
 import { Markup } from "./markup/markup.js";

@@ -1,8 +1,14 @@
 /**
- * Decides whether the letters before a file's name belong to a longer name, in a script without spaces: `最新报告.xlsx` is another
- * file than `报告.xlsx`, but `已保存为报告.xlsx` means "saved as `报告.xlsx`". In prose, nothing shows where the name starts. But the
- * letters belong to the name if they follow a slash, or if they and the name fill quotes, a table cell or a list item, unless
- * they are words of a sentence.
+ * Decides whether the letters before a file's name belong to a longer name, in a script without spaces such as Chinese:
+ * `最新报告.xlsx` ("newest report") is another file than `报告.xlsx`. But `已保存为报告.xlsx` means "saved as `报告.xlsx`".
+ *
+ * In prose, nothing shows where the name starts, so the letters do not count as part of the name. They count in three cases:
+ *
+ * - a slash, `_` or `-` joins them to a longer path or name;
+ * - they and the name fill quotes, a table cell or a list item;
+ * - they are Korean, because Korean writes spaces between words.
+ *
+ * Words of a sentence do not count, even in quotes: "saved as".
  */
 import { once } from "../once.js";
 import type { Range } from "./ranges.js";
@@ -10,7 +16,7 @@ import { decode, matchAt, testAt, UNSPACED } from "./spelling.js";
 
 /** Letters of a script without spaces right before a name. Letters of other scripts and digits may come before them: `Q3最新`. */
 const LETTERS = String.raw`([\p{L}\p{N}\p{M}\-&]{0,64}[${UNSPACED}])`;
-/** Words after a folder: "folder", "in", "under", "of", "and". Then the letters after the folder are words of a sentence. */
+/** Words after a folder: "folder", "in", "under", "of", "and". They begin the rest of a sentence, not a file's name. */
 const AFTER_FOLDER = "目[录錄]|文件[夹夾]|フォルダ|[中里裡裏内內下上的和与與及或是のにでをと]";
 
 /** Letters that an earlier character joins to a longer path or name. */
@@ -50,7 +56,7 @@ const WHOLE: readonly { opened: () => RegExp; closer: RegExp }[] = [
 /** Words at the end of the letters that introduce a file: "as", "to", "in", "is", "see", and Japanese and Thai particles. */
 const PARTICLE = "为|為|到|至|了|在|是|见|見|は|を|が|に|へ|เป็น|ที่|ใน|ไฟล์";
 const INTRODUCING = new RegExp(`(?:${PARTICLE})$`);
-/** All of the letters, if they are a request or report about a file: "download", "please see", "created"; or a word for "file". */
+/** Matches letters that are nothing but a word for "file" or a request or report about a file: "please see", "created". */
 const SENTENCE = new RegExp(
   [
     "^(?:文件|檔案|档案|附件|ファイル",
@@ -84,7 +90,7 @@ function opener(pattern: string): () => RegExp {
 export function isEndOfUnspaced(text: string, { start, end }: Range, pathEnd: () => number): boolean {
   const last = text.charCodeAt(start - 1);
   if (!(last >= 0x80 || last === 0x3b)) return false; // 0x3b is the end of an entity
-  // Korean has a space before a noun.
+  // Korean writes a space between words, so two Hangul letters without a space are in one word.
   if (testAt(IS_HANGUL_JOINED, text, start)) return true;
   const from = Math.max(0, start - LONGEST_LEAD, pathEnd());
   const lead = (from === 0 ? "\n" : "") + decode(text.slice(from, start)).normalize("NFC");

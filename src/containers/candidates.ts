@@ -19,8 +19,8 @@ export interface OtherContainers extends Omit<ContainerSources, "response" | "hi
    */
   otherContainers?: readonly string[] | undefined;
   /**
-   * Retrieves an earlier response by its id. Called last, and only for a text without a call before it, if nothing else names a
-   * container that may be older than the response.
+   * Retrieves an earlier response by its id. It is called last, and only if both are true: no call comes before the text, and
+   * nothing else names a container that may be older than the response.
    */
   getResponse?: ((id: string, signal: AbortSignal) => Promise<unknown>) | undefined;
 }
@@ -117,9 +117,9 @@ export class ContainerCandidates {
 
   /**
    * Yields the groups for a text, nearest first. A text after a call of its response can mean the containers of the calls, then
-   * those that its own citations name, then those that tool outputs name. Older containers count only if no call comes before the
-   * text: an automatic container is reused until it expires, so if a call ran in a newer container, the older one has expired or
-   * is not meant.
+   * those that the text's own citations name, then those that tool outputs name. Older containers count only if no call comes
+   * before the text, because an automatic container is reused until it expires. If a call ran in a newer container, the older one
+   * has expired or is not meant.
    */
   async *groups(scope: TextScope, signal: AbortSignal): AsyncGenerator<ContainerGroup> {
     const tried = new Set<string>();

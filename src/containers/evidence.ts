@@ -1,6 +1,7 @@
 /**
- * Records the file names and paths in the calls of a turn. They are the evidence of which files exist and which file a text
- * means. This file is long because all kinds of evidence come from one reading of a call.
+ * Records the file names and paths in the calls of a turn: the items from one message of the user to the next. The names and
+ * paths are the evidence of which files exist and which file a text means. This file is long because all kinds of evidence come
+ * from one reading of a call.
  */
 
 import { canStart } from "../citations/boundaries.js";
@@ -31,8 +32,8 @@ type Place = string | undefined;
 type FirstCalls = Map<Place, number>;
 
 /**
- * Records the names and paths in the calls of a turn, all in NFC. The calls must be added in their order. Calls, lists and texts
- * can write the same name in different Unicode forms.
+ * Records the names and paths in the calls of a turn. All of them are recorded in NFC, because calls, lists and texts can write
+ * the same name in different Unicode forms. The calls must be added in their order.
  */
 export class EvidenceLog {
   /** How many calls and outputs were added. */
@@ -49,9 +50,10 @@ export class EvidenceLog {
   /** Maps the last segment of each of the `writtenPaths` to the paths that end with it. */
   readonly writtenByName = new Map<string, Set<string>>();
   /**
-   * The file names with spaces, or with letters of scripts without spaces, that end a path or that a call writes. A name with
-   * spaces counts only if the path is in quotes or written. The end of such a name can be another file's name. Each name has the
-   * number of its first call, as in `pathsByName` and `words`.
+   * File names with spaces (`Q3 report.csv`) or with letters of scripts without spaces. They are kept, because the end of such a
+   * name can be another file's name (`report.csv`). Each of them ends a path, or a call writes the file. A name with spaces
+   * counts only if its path is in quotes or a call writes the file. The value is the number of the first call with the name, as
+   * in `pathsByName` and `words`.
    */
   readonly spacedNames = new Map<string, number>();
   readonly pathsByName = new Map<string, Map<string, number>>();
@@ -220,9 +222,10 @@ export class Evidence {
   }
 
   /**
-   * Returns the word of a call that a word of `text` spells, and the offset where it starts. The text may escape it, or write it
-   * with other dashes, quotes or case. A quotation mark or, in a script without spaces, other words of the sentence may be
-   * attached to its start. Returns `undefined` if no call has the word.
+   * Finds the file name in a call that a word of `text` spells. Returns the name as the call writes it, and the offset in `text`
+   * where the name starts. The text may escape the name, or write it with other dashes, quotes or case. The word can be longer
+   * than the name: it can start with a quotation mark or, in a script without spaces, with other words of the sentence. Returns
+   * `undefined` if no call has the name.
    */
   wordIn(text: string, { start: wordStart, name }: Word): Word | undefined {
     const start = startOfEscaped(text, wordStart);
@@ -329,7 +332,10 @@ export class Evidence {
   }
 }
 
-/** Returns where a word starts that has escapes before `start`, such as `my\_report.csv` or `R&amp;D.csv`. */
+/**
+ * Returns where a word starts if an escape comes right before `start`, as in `my\_report.csv` or `R&amp;D.csv`. Without an
+ * escape, returns `start`.
+ */
 function startOfEscaped(text: string, start: number): number {
   const before = text.charAt(start - 1);
   if (before !== "\\" && before !== ";") return start;
@@ -352,7 +358,7 @@ const LONGEST_PATH = 512;
 /** A letter of a script without spaces. Before a name, such a letter can be part of the name or of the sentence. */
 const unspaced = once(() => new RegExp(`[${UNSPACED}]`, "u"));
 
-/** Returns whether the name of a path in quotes or of a path that is one word belongs to the `spacedNames`. */
+/** Returns whether the `name` of a path belongs to the `spacedNames`. `isQuoted`: the path is in quotes. `isWord`: one word. */
 function isLongName(name: string, isQuoted: boolean, isWord: boolean): boolean {
   if (extensionOf(name) === "") return false;
   return (isQuoted && name.trim().includes(" ")) || (isWord && unspaced().test(name));

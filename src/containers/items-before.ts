@@ -27,7 +27,8 @@ class CalledContainers {
   }
 
   /**
-   * Returns a group for each container in which calls of the agent ran, nearest first, then one group for all other containers.
+   * Returns a group for each container in which calls of the agent ran, nearest first: the one that was used last comes first.
+   * The last group has all other containers.
    */
   groupsFor(agent: string | undefined): string[][] {
     const own = this.#byAgent.get(agent) ?? new Set();
@@ -39,7 +40,7 @@ class CalledContainers {
 
 /**
  * The containers and calls of the items added so far. Each item is read once: when a property is first used after the item was
- * added.
+ * added. "Nearest first" means that the container that was used last comes first.
  */
 export class ItemsBefore {
   readonly #roots: readonly string[];
@@ -127,7 +128,7 @@ export class ItemsBefore {
     return this.#read().#earlier;
   }
 
-  /** The evidence of the calls of the current turn that were added so far. */
+  /** The evidence of the calls added so far in the current turn: the file names and paths in these calls. */
   get evidence(): Evidence {
     this.#read();
     this.#readEvidence();

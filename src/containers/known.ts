@@ -21,17 +21,21 @@ export interface ContainerSources {
   response: Record<string, unknown>;
   request?: Record<string, unknown> | undefined;
   memory?: ContainerMemory | undefined;
-  /** The containers that the latest turn in the request's input names, nearest first: the one that was used last comes first. */
+  /**
+   * The containers of the latest turn in the request's input, nearest first: the one that was used last comes first. A turn
+   * begins with a message of the user.
+   */
   history?: readonly string[] | undefined;
   /**
-   * The id of the response, if it is retrieved and not created. The memory can hold the response's own containers under this id.
+   * The id of the response, if the response was retrieved, not created. The memory can hold the response's own containers under
+   * this id.
    */
   responseId?: string | undefined;
 }
 
 /**
- * Returns the containers that existed before a response, nearest first. For a retrieved response, they include those that the
- * memory holds under the response's own id.
+ * Returns the containers that existed before a response, nearest first. For a retrieved response, the containers that the memory
+ * holds under the response's own id are included.
  */
 export function containersBefore(sources: ContainerSources): string[] {
   const { response, request, memory, responseId, history = [] } = sources;

@@ -28,8 +28,7 @@ export class ContainerLists {
   readonly #roots: readonly string[];
   readonly #lists = new Map<string, Promise<FileList>>();
   /**
-   * For each container: how many calls had run when its list was requested, for the last list that arrived. An endless list
-   * counts as arrived.
+   * For each container: how many calls had run when the last list that arrived was requested. An endless list counts as arrived.
    */
   readonly #callsAtList = new Map<string, number>();
   /** The repeated requests in progress. Texts that wait for late files of the same containers share these requests. */
@@ -101,9 +100,9 @@ export class ContainerLists {
 
   /**
    * Returns the index of the files in some lists. The last index is cached, because most texts need the same lists as the text
-   * before. `leaderOf` maps each container to the first container of its rank, the nearest rank first. If files of several
-   * containers fit a mention, those of the nearest rank win. Two files of one rank that fit equally well make the mention
-   * ambiguous.
+   * before. Each container has a rank. If files of several containers fit a mention, the files of the nearest rank win. Two files
+   * of one rank that fit equally well make the mention ambiguous. `leaderOf` maps each container to the first container of its
+   * rank. The entries are in the order of the ranks, the nearest first.
    */
   indexOf(lists: readonly FileList[], leaderOf: ReadonlyMap<string, string>): FileIndex {
     const key = [...leaderOf].join();
@@ -151,7 +150,7 @@ export class ContainerLists {
     );
   }
 
-  /** Stores the ids of the listed files in the memory. A later response then knows that these files are older than itself. */
+  /** Stores the ids of the listed files in the memory. The repair of a later response then knows that they are older. */
   remember(responseId: unknown): void {
     for (const id of this.containers) {
       this.#memory?.rememberFiles(id, [...(this.#files.get(id)?.keys() ?? [])], responseId);

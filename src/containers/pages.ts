@@ -97,8 +97,8 @@ const OF_ONE_REQUEST =
   /^(?:content-|accept|if-|x-stainless-)|^(?:range|expect|host|connection|transfer-encoding|idempotency-key)$/;
 
 /**
- * Returns the headers of a request that a request for a list needs too: the API key, the organization, the project, and what a
- * gateway needs.
+ * Returns those headers of a request that are also needed to request a list: the API key, the organization, the project, and what
+ * a gateway needs.
  */
 export function credentialsOf(request: Headers): Record<string, string> {
   return Object.fromEntries([...request].filter(([name]) => !OF_ONE_REQUEST.test(name)));

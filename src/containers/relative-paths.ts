@@ -15,8 +15,8 @@ export interface RelativePath {
 
 /** How many characters before a name are read, and in `statementAround` also how many after it. */
 const REACH = 200;
-// The next patterns are sticky: each is tried at one offset only, and looks back from there. A pattern that ends at the offset
-// would be slower: the search for it would try each quote before the offset.
+// The next patterns are sticky: each is tried at one offset only, and looks back from there. A pattern that starts at a quote and
+// ends with `$` would be slower, because it would be tried at each quote before the offset.
 /** Matches the text from the opening quote of a string to a name inside the string. */
 const STRING = /(?<=["'`]([^"'`\n]{0,150}))/y;
 /** Matches the beginning of a relative path. Rejects absolute paths, URLs, templates, patterns and home folders. */

@@ -20,8 +20,8 @@ export function retryAfterMs(headers: Headers): number {
 }
 
 /**
- * Returns the headers of an HTTP response, or of a client's error for one; `undefined` if `given` cannot be headers. A client on
- * node-fetch has a class `Headers` of its own.
+ * Returns `given`, the headers of an HTTP response or of a client's error, as a `Headers` object. Returns `undefined` if `given`
+ * is no object. A conversion is needed, because a client on node-fetch has a class `Headers` of its own.
  */
 export function headersOf(given: unknown): Headers | undefined {
   if (given instanceof Headers) return given;

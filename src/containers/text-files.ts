@@ -385,13 +385,13 @@ class FileSearch {
     return this.#isPossibleThoughOlder(file, nearer);
   }
 
-  /** Returns whether only calls on the caller's own machine name the path of a file. */
+  /** Returns whether a call on the caller's own machine names the path of a file, and no call in the file's container does. */
   #isOnlyLocal({ path, container_id: id }: ContainerFile): boolean {
     return this.#evidence.namesPath(path, LOCAL) && !this.#evidence.namesPath(path, id);
   }
 
   /**
-   * Returns whether a container was unknown before the response and before the text, so that only calls after the text use it.
+   * Returns whether only calls after the text use a container: the container was unknown before the response and before the text.
    */
   #isOnlyLater(id: string): boolean {
     const { later, earlier } = this.#part.scope;
@@ -426,9 +426,11 @@ class FileSearch {
   /**
    * Returns whether a file may be cited whose path is only similar to the path in the text. The response must be complete,
    * because only then it is certain that no call names the exact path.
-   * If a call ran before the text, the response must have written the file, or its calls must name the file and spell the path of
-   * each file that they write. If calls ran only after the text, no file is accepted. If no call ran at all, the file is
-   * accepted, except if a call of an earlier turn names the exact path.
+   *
+   * - If a call ran before the text, the response must have written the file. Or the calls must name the file, and must spell the
+   *   path of each file that they write.
+   * - If calls ran only after the text, no file is accepted.
+   * - If no call ran at all, the file is accepted, except if a call of an earlier turn names the exact path.
    */
   readonly #acceptLookAlike: AcceptLookAlike = (file, written, literal) => {
     const { turn, scope, lifetime } = this.#part;
@@ -462,18 +464,22 @@ class FileSearch {
    */
   readonly #acceptOnlyName: AcceptLookAlike = (file, written, literal) => {
     const { scope, lifetime } = this.#part;
-    // A path below a root has at least two slashes, and a name without a scheme has none.
+    // For `sandbox:a.csv`, `written` is `/a.csv`. A path below a root has more slashes, and a name without a scheme has none.
     const isOwnName = composed(written) === composed(`/${filenameOf(file)}`);
     if (!scope.hasCall || !isOwnName || !lifetime.has(file)) return false;
     return ![written, literal].some((path) => this.#evidence.namesOtherPath(nameOf(path), file.path));
   };
 
   /**
-   * Chooses from several files with one name. If the text's message names a root, the response wrote exactly one of the files,
-   * and the text cannot mean another one, returns the written file. The text can mean another file if a call names that file's
-   * path. It can also mean a file that is directly in a root, because the message says that the files are there. In all other
-   * cases, returns all files.
-   * If only this is unknown, whether the message names a root, returns no file: the name is then neither cited nor reported.
+   * Chooses from several files with the same name. Returns only the file that the response wrote if all of these are true:
+   *
+   * - The text's message names a root.
+   * - The response wrote exactly one of the files.
+   * - The text can mean none of the others. It could mean another file if a call names that file's path. It could also mean a
+   *   file directly in a root, because the message says that the files are there.
+   *
+   * Otherwise, returns all files. If only the first condition is unknown, returns no file: the name is then neither cited nor
+   * reported.
    */
   readonly #narrowName: NarrowName = (indexed) => {
     const { isRootNamed, lifetime } = this.#part;
@@ -488,8 +494,9 @@ class FileSearch {
 
   /**
    * Drops the citation of a file name without a path if it is not certain that the name means the file (see `#isNameMeant`). If
-   * the name can mean two files, the mention is ambiguous, even in a link, for which the resolver alone would choose the file in
-   * the root. `sandbox:name` always means a file of the container, so it is reported as `not-found` if its citation is dropped.
+   * the name can mean two files, the mention is ambiguous. That is also so in a link, where the resolver alone would choose the
+   * file in the root. `sandbox:name` always means a file of the container, so it is reported as `not-found` if its citation is
+   * dropped.
    */
   #withMeantNames(resolution: Resolution, index: FileIndex): Resolution {
     const dropped: UnresolvedMention[] = [];
@@ -510,7 +517,10 @@ class FileSearch {
     return { citations, annotations, unresolved };
   }
 
-  /** Returns the other files in the same container that have the same name and that the name alone can mean too. */
+  /**
+   * Returns the other files in the same container that have the same name and that the name alone can mean too. Uploads do not
+   * count.
+   */
   #namesakesOf(file: ContainerFile, index: FileIndex): ContainerFile[] {
     return index
       .filesNamed([fold(filenameOf(file))])
@@ -525,8 +535,14 @@ class FileSearch {
   }
 
   /**
-   * Returns whether the file's name alone can mean the file: the response wrote the file, or a call names it and names no other
-   * path with this name. A file that is older than the response is not meant if the call may have written it in another folder.
+   * Returns whether the file's name alone can mean the file. It can if the response wrote the file. For an older file, one of
+   * these must be true:
+   *
+   * - A call names the file's path.
+   * - The file is directly in a root, a call contains its name, and no call gives a path for this name.
+   *
+   * An older file is not meant if a call writes a file of this name in another folder. Exception: if the start of the response is
+   * unknown, the file can be meant if a call also writes to the file's own path.
    */
   #isNameMeant(file: ContainerFile): boolean {
     const { lifetime, scope } = this.#part;

@@ -5,7 +5,7 @@ import { meantRange } from "../meant-range.js";
 import { lastBefore, merge, overlaps, type Range } from "../ranges.js";
 import type { Replacement } from "./linked-text.js";
 
-/** The model's text, the text with links, and the replacements that turn the one into the other. */
+/** The model's text, the text with links, and the replacements that turn the first into the second. */
 export interface TextWithLinks {
   original: string;
   text: string;
@@ -103,14 +103,20 @@ function movedRange(moves: readonly Move[], { start, end }: Range): Range {
   return { start: movedOffset(moves, start, "movedStart"), end: movedOffset(moves, end, "movedEnd") };
 }
 
-/** Returns where an offset is in the text with links. If it is in a replacement, returns the start or end that `inside` names. */
+/**
+ * Returns where an offset is in the text with links. If the offset is inside a replacement, returns the start or the end of the
+ * replacement there, as `inside` says.
+ */
 function movedOffset(moves: readonly Move[], offset: number, inside: "movedStart" | "movedEnd"): number {
   const move = lastBefore(moves, offset);
   if (!move) return offset;
   return offset < move.end ? move[inside] : offset + move.movedEnd - move.end;
 }
 
-/** Returns the `citations` whose range no file citation in `annotations` overlaps, with indices in the unit of `annotations`. */
+/**
+ * Returns the `citations` whose range overlaps no container file citation in `annotations`. The indices of the result are in the
+ * unit of `annotations`.
+ */
 export function uncitedLinks(
   original: string,
   annotations: readonly Annotation[],

@@ -20,7 +20,7 @@ const LONGEST_HELD = 4096;
 const USUAL_WINDOW = 300;
 /** How many UTF-16 units before a mention are read at most, if that markup starts earlier. */
 const LONGEST_WINDOW = 2000;
-/** How many UTF-16 units before its usual start a search begins, to find a mark that was cut between two pieces. */
+/** A mark can be cut between two pieces. To find such a mark, the search starts this many UTF-16 units earlier than usual. */
 const LONGEST_MARK = 256;
 /** When this many UTF-16 units at the start of the buffer are no longer needed, they are removed. */
 const MOST_READ = 65_536;
@@ -50,7 +50,7 @@ export interface Replacement extends Range {
   /** The URL; empty for a note. */
   url: string;
   after: string;
-  /** Where the mention starts. If it is in the label of a link that leads nowhere, this is before the range. */
+  /** Where the mention starts. If it is in a label and the URL replaces the destination of the link, this is before the range. */
   mentionStart: number;
 }
 
@@ -80,8 +80,8 @@ export class LinkedText {
   #start = 0;
   #isEnded = false;
   /**
-   * True if the next mark can begin before `#scanned`: after the last search, a piece was added, or a destination or mention took
-   * the `<` of a comment or script, as in `[r]: <script>`.
+   * True if the next mark can begin before `#scanned`. This is so in two cases: a piece was added after the last search, or a
+   * destination or mention included the `<` of a comment or script, as in `[r]: <script>`.
    */
   #mayBeCut = false;
   /** The search for the next mark continues at this offset. */

@@ -32,8 +32,8 @@ function after(pattern: RegExp, text: string, from: number): number | undefined 
 }
 
 /**
- * Returns the offset after the character that ends the path or name itself, or `undefined` if it is not in the text yet. The
- * search starts at `from`: in the mention, or, if a known file name contains such a character, after this character.
+ * Returns the offset after the character that ends the path or name itself, or `undefined` if that character is not in the text
+ * yet. The search starts at `from`. If a known file name contains such a character, `from` is after this character.
  */
 export function endOfName(text: string, { place }: OpenMention, from: number): number | undefined {
   const { kind, closer } = place;
@@ -109,14 +109,15 @@ function endOfSpan({ text, isEnded }: GrowingText, { paragraph, start }: OpenMen
   return undefined;
 }
 
-/** Returns whether `lead` has a run of backticks that a later run of the same length, after `lead`, would close. */
+/** Returns whether `lead` has an open run of backticks. A run of the same length after `lead` would close it. */
 export function hasOpenSpan(lead: string): boolean {
   return readSpans(lead, []).open.length > 0;
 }
 
 /**
  * Returns the offset from which to read the markup around a mention: `distance` before the mention. If a code span contains that
- * offset, or a run of backticks before it is open, returns where the span or the run starts. Never returns less than `paragraph`.
+ * offset, or an open run of backticks starts before it, returns where the span or the run starts. Never returns less than
+ * `paragraph`.
  */
 export function startOfMarkup(text: string, paragraph: number, start: number, distance: number): number {
   let from = start - distance;

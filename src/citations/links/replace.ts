@@ -20,8 +20,11 @@ export interface ReplaceOptions {
   /**
    * Returns a note in Markdown that replaces a mention in `unresolved`. If the mention is a link's destination, the note replaces
    * the whole link. If `onMissing` returns `null` or `undefined`, the mention stays unchanged. These mentions always stay
-   * unchanged: those in an attribute, in a definition or in a link around a cited image, those for which
-   * {@link replaceFileLinks} could write no link, and folders in prose.
+   * unchanged:
+   *
+   * - a mention in an attribute, in a definition or in a link around a cited image;
+   * - a mention at a place where {@link replaceFileLinks} could write no link;
+   * - a folder in prose.
    */
   onMissing?: ((mention: UnresolvedMention) => string | null | undefined) | undefined;
 }

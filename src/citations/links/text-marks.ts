@@ -19,7 +19,7 @@ export interface Marks {
    * `destination` or `raw` is not held, so `seen` can be inside it. Such a mark is skipped only if it ends at or before `seen`.
    */
   next(text: string, from: number, seen: number): Mark | undefined;
-  /** Returns whether a path starts at an offset; `undefined` if the text ends before that is certain. */
+  /** Returns whether a path starts at an offset; `undefined` if the text ends too early to tell. */
   isPathAt(text: string, at: number): boolean | undefined;
 }
 

@@ -57,7 +57,7 @@ class BlockReader {
   #isAfterBlank = true;
   /** How many block quotes the previous line is in. */
   #depth = 0;
-  /** The column where the text of the list item starts, from which the indent of code in the item counts. 0 outside of lists. */
+  /** The column where the text of the list item starts. The indent of code in the item counts from there. 0 outside of lists. */
   #listIndent = 0;
 
   constructor(text: string) {
@@ -171,7 +171,7 @@ function isLetter(code: number): boolean {
   return lower >= 0x61 && lower <= 0x7a;
 }
 
-/** Returns whether a match of {@link FENCE} opens a block. If backticks follow it on its line, it opens a code span instead. */
+/** Returns whether a match of {@link FENCE} opens a block. If more backticks follow on the line, it opens a code span. */
 function opensFence([, mark, rest]: RegExpExecArray): boolean {
   return !(mark!.startsWith("`") && rest!.includes("`"));
 }

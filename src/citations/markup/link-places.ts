@@ -134,8 +134,8 @@ export class LinkPlaces {
    * Prevents the character before a new link from changing the link:
    *
    * - `!` would make the link an image. It becomes an entity.
-   * - A backslash would make the link's first bracket plain text. If it escapes the place's first character, the link replaces
-   *   it too. Otherwise it becomes an entity.
+   * - A backslash would make the link's first bracket plain text. If the backslash escapes the first character of the place, the
+   *   link replaces the backslash too. Otherwise the backslash becomes an entity.
    * - After `]`, the link's label could become the id of a reference link. An invisible character is written between the two.
    *
    * An entity, unlike a second backslash, means the same in Markdown and in JSON strings.
@@ -209,7 +209,7 @@ function isJsonText(text: string): boolean {
   }
 }
 
-/** The definitions by lower-case id. The value is the place of the destination if it leads nowhere, otherwise `undefined`. */
+/** The definitions by lower-case id. The value is the place of a destination that leads nowhere, otherwise `undefined`. */
 type Definitions = ReadonlyMap<string, LinkPlace | undefined>;
 
 const DEFINITION =
@@ -243,7 +243,7 @@ function idOf(text: string, { start, end }: Range): string {
   return text.slice(start, end).toLowerCase();
 }
 
-/** Returns the place of a label's destination, if it leads nowhere: in `[plan.docx](#)`, `[plan.docx]()` or a definition. */
+/** Returns the place of a link's destination that leads nowhere: in `[plan.docx](#)`, `[plan.docx]()` or a definition. */
 function destinationToFill(text: string, label: Range, definitions: Definitions): LinkPlace | undefined {
   const close = label.end;
   const after = text.slice(close, close + LONGEST_LABEL);
@@ -269,8 +269,8 @@ function hrefToFill(anchor: string, at: number): LinkPlace | undefined {
 }
 
 /**
- * Matches at an offset in the title of a link or a definition if the destination and the start of the title are before the
- * offset. The lookbehind reads backwards from the offset. A forward search would have to start at each bracket before the offset.
+ * Matches at an offset in the title of a link or a definition, such as `x` in `[a](b "x")`. The lookbehind reads backwards from
+ * the offset to the destination. A forward search would have to start at each bracket before the offset.
  */
 const TITLE =
   /(?<=(?:\]\(|(?:^|\n)[ \t>]{0,16}\[[^[\]\n]{1,200}\]:)\s{0,99}(?:<[^<>\n]{0,500}>|[^\s()<>]{1,500})\s{1,99}\\?["'(][^"()\n]{0,500})/y;

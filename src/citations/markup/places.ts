@@ -14,7 +14,7 @@ export interface Place {
   closer: string;
 }
 
-/** Tags that count as HTML. Any other word in `<>` is a placeholder. Inside a name, a letter in `<>` (`<i>`) is one too. */
+/** Tags that count as HTML. Any other word in `<>` is a placeholder. So is `<i>` inside a name: `part<i>.csv`. */
 export const HTML_TAGS = String.raw`(?:br|p|hr|b|i|li|ul|ol|td|th|tr|div|span|sup|code)\b`;
 
 const DEFINITION = String.raw`(?:^|\n|\\n)[ \t>]{0,16}\[[^\]\n]{1,200}\]:`;
@@ -110,7 +110,7 @@ const BRACKET_OR_BREAK = /[[\]]|\n[ \t\r]{0,7}\n/g;
 
 /**
  * Returns where the bracket that is open at `at` closes. Returns -1 if the paragraph ends before that, or no closing bracket is
- * within {@link LONGEST_LABEL}. Returns `undefined` if the text ends before one of the two is certain.
+ * within {@link LONGEST_LABEL}. Returns `undefined` if the text ends too early to tell.
  */
 export function closingBracket(text: string, at: number): number | undefined {
   const near = text.slice(at, at + LONGEST_LABEL);
