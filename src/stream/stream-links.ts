@@ -151,7 +151,10 @@ export class StreamLinks {
     return deltas;
   }
 
-  /** Returns the held annotation events. Moves all ranges of a text in one call: a single one may not show their unit. */
+  /**
+   * Returns the held annotation events. Moves all ranges of a text in one call: a single range may not show whether they count
+   * code points or UTF-16 units.
+   */
   #releaseAnnotations(): Event[] {
     const events = this.#annotations.splice(0);
     const texts = new Map<string, Event[]>();
