@@ -130,7 +130,10 @@ function isEscaped(json: Json, at: number): boolean {
   return backslashes % 2 === 1;
 }
 
-/** Reads the JSON once and records the edits. Only if a key is repeated, its last member is read a second time. */
+/**
+ * Reads the JSON once and records the edits. If an object repeats the key of a changed member, the last member with this key is
+ * read a second time.
+ */
 class Editor {
   readonly #json: Json;
   /** The start and end offsets of each replaced range, alternating. */

@@ -39,7 +39,10 @@ export interface ProxyOptions extends Omit<FileCitationsOptions, "onReport"> {
 export interface ProxyFiles {
   /** The option `links`. It applies to requests with the proxy's own key. */
   links: NonNullable<FileCitationsOptions["links"]>;
-  /** Returns whether a request has the proxy's own key. With another key, the proxy could not open the files of the answer. */
+  /**
+   * Returns whether a request has the proxy's own key. Only answers to such requests get links: the proxy opens files with its
+   * own key, which may not open the files of another key.
+   */
   hasOwnKey(headers: Headers): boolean;
   /** Answers a request below `/files`. Never rejects. */
   handler(request: Request): Promise<Response>;
