@@ -124,7 +124,7 @@ function findLoss(client: object, copy: object, resource = client, copied = copy
 
 /**
  * Returns whether the copy of a client can share a value with the client. A function, or an object that contains the client,
- * cannot be shared, because it would go on using the client without citations.
+ * cannot be shared, because such a value would go on using the client without citations.
  */
 function isPortable(value: unknown, client: object): boolean {
   return typeof value !== "function" && value !== client && !Object.values(value ?? {}).includes(client);

@@ -105,9 +105,13 @@ export interface WebhookOptions<Response> extends Omit<FileCitationsOptions, "in
    */
   store?: FileStore | undefined;
   /**
-   * Called with each error that leads to an answer of 500, with the errors of `done` and `release` of `deliveries`, and with the
-   * error of each file that could not be copied into the `store`. Errors that the callback throws or rejects with are ignored.
-   * Default `console.error`.
+   * Called with each error
+   *
+   * - that leads to an answer of 500,
+   * - that `done` or `release` of `deliveries` throws or rejects with, or
+   * - because of which a file could not be copied into the `store`.
+   *
+   * Errors that the callback throws or rejects with are ignored. Default `console.error`.
    */
   onError?: ((error: unknown) => unknown) | undefined;
 }
