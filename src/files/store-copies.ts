@@ -13,7 +13,10 @@ const MOST_AT_ONCE = 4;
 /** The maximum number of keys that are remembered as stored, and of keys whose copies failed. */
 const MOST_KEYS = 10_000;
 const RETRIES = 3;
-/** A copy that makes no progress for this time is stopped. The time is longer than the longest pause before a retry. */
+/**
+ * A copy that makes no progress for this time is stopped. The time is longer than the longest pause before a retry, so that no
+ * pause stops a copy.
+ */
 const LONGEST_STALL_MS = 90_000;
 /** After this many failed copies of a file in a row, opening its link starts no copy for a while. */
 const FAILURES_BEFORE_PAUSE = 2;

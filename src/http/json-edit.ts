@@ -306,7 +306,7 @@ function readKey(json: Json, start: number, end: number, likely: string | undefi
   return JSON.parse(json.textOf(start, end)) as string;
 }
 
-/** Returns whether `text` is between two offsets, in ASCII and without escapes. */
+/** Returns whether the JSON between two offsets is exactly `text`, in ASCII and without escapes. */
 function isPlain(json: Json, start: number, end: number, text: string): boolean {
   if (end - start !== text.length) return false;
   for (let at = start; at < end; at++) {

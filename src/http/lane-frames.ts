@@ -89,7 +89,7 @@ export class LaneFrames {
     });
   }
 
-  /** Ends all repairs without a report, because the consumer has left. Sends nothing more. */
+  /** Ends all repairs, because the consumer has left. Sends nothing more. Only after an error event, a report is made. */
   cancel(reason: unknown): void {
     this.#isStopped = true;
     for (const { stream } of this.#byLane.keys()) stream.cancel(reason);

@@ -267,7 +267,10 @@ function withoutSecrets(url: string): string {
     .replace(/\/\/.*@/, "//…@");
 }
 
-/** Maps a path below `/v1` to one below the upstream's path. Returns `undefined` for a path that is not below `/v1`. */
+/**
+ * Maps a path below `/v1` to one below the upstream's path. Returns `undefined` for a path that is not below `/v1`. If the
+ * upstream has no path, returns each path unchanged.
+ */
 function upstreamPath(pathname: string, base: Base): string | undefined {
   if (base.path === "") return pathname;
   const isBelow = pathname === BASE_PATH || pathname.startsWith(`${BASE_PATH}/`);

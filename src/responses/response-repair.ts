@@ -107,11 +107,11 @@ export class ResponseRepair {
   /** True if the consumer no longer waits for the response. */
   #isLeft = false;
   /**
-   * How many calls had run when a text last lacked a file. Until another call runs, a piece of a text does not request a late
-   * list again (one that may not show a new file yet).
+   * How many calls had run when a text last lacked a file, because a list may not show a new file yet. Until another call runs,
+   * no piece of a text requests such a late list again.
    */
   #lateAt: number | undefined;
-  /** The streamed texts that were sent without links, because no container that can have their files was known. By part. */
+  /** Maps parts to their texts that were sent without links, because no container that can have their files was known. */
   readonly #unlinked = new Map<string, string>();
   /** Writes the links into the texts. `undefined` without the option `links`. */
   readonly links: ResponseLinks | undefined;

@@ -90,7 +90,7 @@ export class Messages {
   }
 }
 
-/** Joins the outputs of several lanes in this order. */
+/** Joins the outputs of several lanes in the order of the array. */
 function inOrder(outputs: readonly Taken[]): Taken {
   const [only] = outputs;
   if (outputs.length === 1) return only!;
