@@ -1,11 +1,11 @@
 /** Builds the errors for invalid arguments, and calls user callbacks safely. */
 
-/** Returns the error for a wrong argument. It names the argument, what is accepted and the value. */
+/** Returns the error for a wrong argument. Its message names the argument, what is accepted and the value that was given. */
 export function badInput(name: string, expected: string, got: unknown): TypeError {
   return new TypeError(`${name} must be ${expected}, got ${show(got)}`);
 }
 
-/** Returns the error for unknown options. It names them and the options that exist. */
+/** Returns the error for unknown options. Its message names the unknown options and the options that exist. */
 export function unknownNames(
   name: string,
   unknown: readonly string[],

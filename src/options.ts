@@ -9,8 +9,9 @@ import type { ContainerFile, ContainerFileCitation, IndexUnit, Report, Unresolve
 /** The options of {@link withFileCitations} and, as far as they apply, of all other functions that repair responses. */
 export interface FileCitationsOptions {
   /**
-   * The sentence that asks the model for the link form that the API annotates. `true`: the library's own sentence, at the end
-   * of the last user message. A string: that sentence instead. `false`: no sentence. Default `true`.
+   * The sentence that asks the model for links in the form that the API annotates: `[plan](sandbox:/mnt/data/plan.docx)`. `true`:
+   * the library's own sentence, at the end of the last user message. A string: that sentence instead. `false`: no sentence.
+   * Default `true`.
    */
   instruction?: boolean | string | Instruction | undefined;
   /**
@@ -22,10 +23,10 @@ export interface FileCitationsOptions {
    * What to do with a file that the response wrote and no text mentions. Default `"report"`.
    *
    * - `"report"`: list it in the report only.
-   * - `"cite"`: cite it from 0 to 0 in the last message, as the API cites charts, if a call of the response names the
-   *   file.
-   * - A function: cite the files for which the function returns `true`, also from 0 to 0, and list the others in the report
-   *   only. The function can be called several times for a file. If it throws or returns anything but a boolean, no
+   * - `"cite"`: cite it in the last message if a call of the response names the file. The citation has the range 0 to 0, like the
+   *   API's citations of charts.
+   * - A function: like `"cite"`, but only for the files for which the function returns `true`. The others are listed in the
+   *   report only. The function can be called several times for a file. If it throws or returns anything but a boolean, no
    *   unmentioned file is cited and the report has the error.
    *
    * If other items follow the last message in a stream, the citation's event comes right before the final event.
@@ -40,8 +41,9 @@ export interface FileCitationsOptions {
   unmentioned?: "report" | "cite" | ((file: ContainerFile) => boolean) | undefined;
   /**
    * Puts working links into the texts. Default: none, and texts stay as the model wrote them. With this option, each cited path
-   * reads as `replaceFileLinks` would write it, also in the deltas of a stream. The ranges of the annotations fit the new text. A
-   * name without a path is replaced only if it is a link's destination. Code blocks stay unchanged.
+   * becomes a link as `replaceFileLinks` writes it, also in the deltas of a stream: `[plan.docx](/files/cfile_1)` instead of
+   * `/mnt/data/plan.docx`. The ranges of the annotations fit the new text. A name without a path is replaced only if it is a
+   * link's destination. Code blocks stay unchanged.
    *
    * - A function returns the URL for a citation, or nothing to leave the text unchanged.
    * - `{ toUrl, onMissing }`: `toUrl` is such a function. `onMissing` returns a note in place of a link to a file that is not
@@ -49,7 +51,7 @@ export interface FileCitationsOptions {
    * - A file route (see `createFileRoute`) makes signed links. In the input of later requests, the library replaces these links
    *   with the text that the model wrote.
    *
-   * In a stream, only text that can belong to a mention is held, and not longer than `timeoutMs`.
+   * In a stream, only text that can belong to a path, a file name or its link is held back, for at most `timeoutMs`.
    *
    * ```ts
    * const client = withFileCitations(new OpenAI(), { links: ({ file_id }) => `/files/${file_id}` });
@@ -61,19 +63,21 @@ export interface FileCitationsOptions {
   /** The absolute paths of the container's folders whose files are cited. Default `["/mnt/data"]`. */
   roots?: readonly string[] | undefined;
   /**
-   * How long a recovery may delay a response, in milliseconds. If the recovery takes longer, the response is passed on
-   * unchanged. Default `5000`.
+   * How long the search for missing citations may delay a response, in milliseconds. If the search takes longer, the response is
+   * passed on with the citations that were found by then. Default `5000`.
    */
   timeoutMs?: number | undefined;
   /**
-   * How often a container's list is requested again, with growing pauses and within `timeoutMs`. The list is requested again
-   * if the request failed in a way that a retry can fix, or if a call ran and the list lacks a file that the text mentions, or
-   * has only an older version of it. Default `2`.
+   * How often a container's list is requested again, with growing pauses and within `timeoutMs`. Default `2`. The list is
+   * requested again
+   *
+   * - if the request failed in a way that a retry can fix;
+   * - if a call ran in the container, and the list does not show the newest version of a file that the text mentions.
    */
   retries?: number | undefined;
   /**
-   * What to do if a recovery fails: pass the response on unchanged, or throw a {@link FileCitationsError}. Default
-   * `"pass-through"`.
+   * What to do if the search for missing citations fails: pass the response on without the citations that were not found, or
+   * throw a {@link FileCitationsError}. Default `"pass-through"`.
    */
   onFailure?: "pass-through" | "throw" | undefined;
   /**
@@ -83,11 +87,15 @@ export interface FileCitationsOptions {
   onReport?: ((report: Report) => void) | undefined;
 }
 
-/** The text that a link replaces. The function that makes the URL can keep it, to turn the link back into this text later. */
+/**
+ * The text that a link replaces. The function that makes the URL can keep this text, to put it back in place of the link later.
+ */
 export interface ReplacedText {
   /** The text as the model wrote it: a link's destination, or a path with the backticks around it. */
   text: string;
-  /** What is written before and after the URL: `[report.csv](` and `)`, or nothing in the destination of a link. */
+  /**
+   * What is written before and after the URL: `[report.csv](` and `)`. Both are empty if the URL replaces a link's destination.
+   */
   before: string;
   after: string;
 }
@@ -101,7 +109,7 @@ export type LinkToUrl = (
 /** The option `links` as an object: a function that makes URLs, and optional functions for missing files and later requests. */
 export interface LinkOptions {
   toUrl: LinkToUrl;
-  /** Returns a note in Markdown that replaces the mention, or nothing. See `replaceFileLinks`. */
+  /** Returns a note in Markdown that replaces the mention, or nothing to leave the mention unchanged. See `replaceFileLinks`. */
   onMissing?: ((mention: UnresolvedMention) => string | null | undefined) | undefined;
   /**
    * Finds the links of `toUrl` in a text and returns them in order. In the input of later requests, the library replaces them
@@ -209,7 +217,7 @@ const schema = once(() => {
         .check(z.minLength(1, "an array of at least one absolute path")),
       [...DEFAULT_ROOTS],
     ),
-    // The maximum prevents a delay that a timer does not support: with a longer delay, it would fire immediately.
+    // A timer with a longer delay than this maximum would fire immediately.
     timeoutMs: z._default(
       z.number({ error: TIMEOUT }).check(z.positive(TIMEOUT), z.maximum(LONGEST_TIMER_MS, TIMEOUT)),
       5000,

@@ -32,7 +32,7 @@ export interface ContainerFileCitation {
   start_index: number;
 }
 
-/** An annotation of an `output_text` part, of any type. A mention that an annotation already covers gets no new one. */
+/** An annotation of an `output_text` part, of any type. A path or file name that an annotation already covers gets no new one. */
 export interface Annotation {
   type: string;
   start_index?: number | null | undefined;
@@ -46,7 +46,7 @@ export interface Annotation {
 export type IndexUnit = "auto" | "code-point" | "utf-16";
 
 /**
- * How a mention matched its file.
+ * How a mention (a path or a file name in a text) matched its file.
  *
  * - `"path"`: by its path, in any encoding.
  * - `"written-differently"`: by its path, with other dashes, spaces, quotes or case.
@@ -72,7 +72,7 @@ export interface RecoveredCitation {
 /** Why a mention got no citation. */
 export type UnresolvedReason = "not-found" | "ambiguous" | "directory" | "pattern" | "container-unavailable";
 
-/** A mention that got no citation. */
+/** A mention (a path or a file name in a text) that got no citation. */
 export interface UnresolvedMention {
   text: string;
   /** The start of the mention, as an offset in UTF-16 units. */
@@ -120,8 +120,8 @@ export interface Report {
   /** How long the recovery delayed the response, in milliseconds. */
   heldMs: number;
   /**
-   * How long the response took until this report, in milliseconds: from its request, or, if the library did not send the
-   * request, from the moment when the library began to read the response. Includes `heldMs`.
+   * How long the response took from its request to this report, in milliseconds. If the library did not send the request, the
+   * time counts from the moment when the library began to read the response. Includes `heldMs`.
    */
   durationMs: number;
   /** The error, if something failed. */

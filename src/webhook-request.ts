@@ -21,7 +21,8 @@ interface Webhooks {
 /**
  * Verifies a request. Returns its delivery, or the HTTP response to send if there is nothing to handle.
  *
- * @throws if the request could not be verified because of the server: its runtime, or a body that was already read.
+ * @throws if this server cannot verify the request: its runtime lacks a global that the SDK needs, or other code has already read
+ * the request's body.
  */
 export async function verify(request: Request, webhooks: Webhooks): Promise<Delivery | Response> {
   if (request.method !== "POST") return answer(405, "POST only", { allow: "POST" });

@@ -80,8 +80,8 @@ export interface WebhookDeliveries {
 }
 
 /**
- * Options of {@link createWebhookHandler}. The options of `withFileCitations` do not apply if the client is already wrapped,
- * because a wrapped client has its own options.
+ * Options of {@link createWebhookHandler}. If the client is already wrapped, its own options apply to its responses, not the
+ * options of `withFileCitations` that are given here. Only `onReport` and `includeOutputs` apply in both cases.
  */
 export interface WebhookOptions<Response> extends Omit<FileCitationsOptions, "instruction"> {
   /**
@@ -105,9 +105,13 @@ export interface WebhookOptions<Response> extends Omit<FileCitationsOptions, "in
    */
   store?: FileStore | undefined;
   /**
-   * Called with each error that leads to an answer of 500, with the errors of `done` and `release` of `deliveries`, and with the
-   * error of each file that could not be copied into the `store`. Errors that the callback throws or rejects with are ignored.
-   * Default `console.error`.
+   * Called with each error
+   *
+   * - that leads to an answer of 500,
+   * - that `done` or `release` of `deliveries` throws or rejects with, or
+   * - because of which a file could not be copied into the `store`.
+   *
+   * Errors that the callback throws or rejects with are ignored. Default `console.error`.
    */
   onError?: ((error: unknown) => unknown) | undefined;
 }
@@ -124,8 +128,8 @@ const STORE = "an object with the functions claim, done and release";
  * - 400 if the signature is missing, wrong or older than five minutes, or the body is not an event;
  * - 405 for methods other than POST, 413 for more than 1 MiB;
  * - 409 while the `deliveries` store says that another process is handling the delivery;
- * - 500 if the response cannot be retrieved (including a 404: it was deleted or belongs to another project), `onResponse`
- *   throws or rejects, or the store fails.
+ * - 500 if the response cannot be retrieved (including a 404: it was deleted or belongs to another project), `onResponse` throws
+ *   or rejects, or `claim` of the `deliveries` fails.
  *
  * After a 409 or 500, OpenAI delivers again, for up to three days.
  *
@@ -290,8 +294,8 @@ function checkClaim(claim: "new" | "busy" | "done"): typeof claim {
 }
 
 /**
- * Creates a store of the latest handled deliveries, in memory. Its `claim` never has to return `"busy"`, because
- * `sharingOutcomes` does not call it for a delivery that is being handled.
+ * Creates a store of the latest handled deliveries, in memory. Its `claim` never has to return `"busy"`: `sharingOutcomes`
+ * handles no delivery twice at the same time.
  */
 function deliveriesInMemory(): WebhookDeliveries {
   const handled = new Set<string>();

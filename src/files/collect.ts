@@ -44,9 +44,12 @@ export interface CodeImage {
 export type CollectedFile = CitedFile | GeneratedImage | CodeImage;
 
 /**
- * Returns all files of a response, each once and in the order of the output. These are the container files that any part cites,
- * of a message or of one agent's answer to another (also charts, whose citations have the range 0 to 0), generated images, and
- * images in the outputs of Code Interpreter calls. Sends no requests.
+ * Returns all files of a response, each once and in the order of the output. Sends no requests. The files are
+ *
+ * - the container files that are cited in a message, or in one agent's answer to another. Charts are among them: their citations
+ *   have the range 0 to 0;
+ * - generated images;
+ * - images in the outputs of Code Interpreter calls.
  *
  * @param response a complete response, such as the one in a stream's final event.
  * @throws {TypeError} if `response` is not a response.

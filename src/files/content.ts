@@ -49,10 +49,9 @@ export interface ContentAnswer extends Pick<Response, "ok" | "status" | "headers
 
 /**
  * Requests the bytes of a container file and returns the HTTP response. Its body is a web stream, even if the client is on
- * node-fetch, which has streams of Node.js. Its status can be an error status: the SDK throws for
- * such a status, but other clients may not, and `fetch` after a redirect does not. A redirect is followed without the client's
- * credentials. If `fetch` itself followed the redirect, it would send all headers of the client except `authorization` to the
- * other origin.
+ * node-fetch, which has streams of Node.js. Its status can be an error status: the SDK throws for such a status, but other
+ * clients may not, and the `fetch` that follows a redirect does not. A redirect is followed without the client's credentials. If
+ * `fetch` itself followed the redirect, it would send all headers of the client except `authorization` to the other origin.
  */
 async function retrieveContent(
   client: ContainerContentClient,

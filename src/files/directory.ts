@@ -1,6 +1,6 @@
 /**
  * Writes files to disk under safe names. If a name is taken, the file gets a number: `plan (2).docx`. A file gets its name only
- * when it is complete. On file systems without hard links, an empty file holds the name for a moment before.
+ * when it is complete. On file systems without hard links, an empty file reserves the name for a moment before that.
  */
 import { link, open, rename, rm } from "node:fs/promises";
 import { join, resolve } from "node:path";

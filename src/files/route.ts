@@ -49,9 +49,9 @@ export interface FileRouteOptions {
    */
   store?: FileStore | undefined;
   /**
-   * Called with an error if the API failed to send a file, or if a file could not be copied into the `store` or read from it. Not
-   * called if the container has expired, if the file does not have the requested range, or if the browser has closed the request.
-   * Errors that the callback throws or rejects with are ignored. Default `console.error`.
+   * Called with an error if the API fails to send a file, or if the `store` fails to take or to return a file. Not called if the
+   * container has expired, if the file does not have the requested range, or if the browser has closed the request. Errors that
+   * the callback throws or rejects with are ignored. Default `console.error`.
    */
   onError?: ((error: unknown) => unknown) | undefined;
 }
@@ -62,7 +62,7 @@ export interface FileRoute {
    * Answers a `GET` or `HEAD` request to a link. Reads only the last segment of the URL's path, with or without a slash at the
    * end. Never rejects. The answers are:
    *
-   * - 200 with the file, or 206 with the requested `Range` of the file, if there is a `store` or the API supports ranges;
+   * - 200 with the file. If there is a `store` or the API supports ranges, 206 with the requested `Range` of the file;
    * - 304 if there is a `store` and `If-None-Match` has the file's `ETag`;
    * - 403 if the link was not signed with one of the secrets or was changed, 410 if it has expired;
    * - 410 if the container has expired or the file in it is gone, and the `store` does not have the file;

@@ -20,8 +20,8 @@ const DEVICE = /^(?:con|prn|aux|nul|conin\$|conout\$|com[0-9¹²³]|lpt[0-9¹²�
 const INVISIBLE_START = /^[ \p{Default_Ignorable_Code_Point}]+/u;
 
 /**
- * Returns a file name that is valid on every system. It contains no folder and never starts with a dot, because a model must
- * not be able to write `.npmrc`, `.env` or `.git`, from which other programs read their settings.
+ * Returns a file name that is valid on every system. It contains no folder and never starts with a dot. Otherwise a model could
+ * write `.npmrc`, `.env` or `.git`, from which other programs read their settings.
  */
 export function safeName(filename: string): string {
   const last = filename.slice(Math.max(filename.lastIndexOf("/"), filename.lastIndexOf("\\")) + 1);

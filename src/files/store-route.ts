@@ -133,7 +133,8 @@ function containerSource({ status, headers, body }: ContentAnswer): Source {
 
 /** Returns whether a part contains only bytes of a range, from the range's first byte on. A server may send less than the range. */
 function isStartOf(range: ByteRange, part: ByteRange): boolean {
-  // In a file of unknown length, it is not known where the last bytes of the file begin.
+  // For a file of unknown length, `rangeOf` returns this start if the request asks for the last bytes: it is unknown where they
+  // begin.
   return range.start === Number.POSITIVE_INFINITY || (part.start === range.start && part.end <= range.end);
 }
 

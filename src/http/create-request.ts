@@ -107,7 +107,7 @@ export async function sendOther(
   return fetch(...withBody(input, init, edited(body, params, restored)));
 }
 
-/** Returns a request's body if it can be read more than once; `undefined` for a stream and other types. */
+/** Returns a request's body if it can be read more than once, as a string can; `undefined` for a stream or any other type. */
 async function bodyOf(input: Input, init: RequestInit | undefined): Promise<string | Uint8Array | undefined> {
   if (isWhole(input, init)) return new Uint8Array(await input.clone().arrayBuffer());
   return readable(init?.body);
@@ -134,7 +134,7 @@ function withBody(
   return isWhole(input, init) ? [new Request(input, request)] : [input, request];
 }
 
-/** Returns a body that can be read more than once; `undefined` for a stream and other types. */
+/** Returns a body if it can be read more than once, as a string can; `undefined` for a stream or any other type. */
 function readable(body: unknown): string | Uint8Array | undefined {
   if (body instanceof ArrayBuffer) return new Uint8Array(body);
   return typeof body === "string" || body instanceof Uint8Array ? body : undefined;
@@ -154,8 +154,8 @@ function edited(
 const LONGEST_ERROR = 64 * 1024;
 
 /**
- * Reads the start of a body for at most `timeoutMs`. The returned `answer` can still be read from its start. It is the given
- * object if that has a `clone` method, else a new one.
+ * Reads the start of a body for at most `timeoutMs`. The returned `answer` can still be read from its start. It is a new object
+ * if the given one has no `clone` method.
  */
 async function peek(given: Response, timeoutMs: number): Promise<{ answer: Response; start: Uint8Array }> {
   const { answer, copy } = duplicate(given);

@@ -50,10 +50,10 @@ export function reportOf(answer: Response): Report | undefined {
 }
 
 /**
- * Creates a `fetch` for any client of the Responses API. It adds the link sentence to requests that can make files, and
- * the missing file citations to HTTP responses that contain a response or its items, streamed or not. The HTTP responses of
- * all other endpoints are passed on as the same objects. Without the option `links`, so are all other requests.
- * If `options.fetch` was made by this function, it is returned as it is and keeps its own options.
+ * Creates a `fetch` for any client of the Responses API. It adds the sentence that asks for links to requests that can make
+ * files. It adds the missing file citations to HTTP responses that contain a response or its items, streamed or not. The HTTP
+ * responses of all other endpoints are passed on as the same objects. Without the option `links`, requests to them are passed on
+ * unchanged too. If `options.fetch` was made by this function, it is returned as it is and keeps its own options.
  *
  * @throws {TypeError} if an option is wrong. The message names the option, the value and what is accepted.
  * @example
@@ -206,7 +206,8 @@ function listFilesFor(
       return inPages(pagesOfClient(client, settings, { search }));
     return inPages(pagesOfFetch(fetch, settings, { base, search, headers }));
   }
-  // A copy of the client with another key, organization or project can see other containers.
+  // A copy of the client may have another key, organization or project, and so see other containers. Then the list is requested
+  // with the credentials of the copy's request.
   const isOwnKey = headers.authorization === `Bearer ${apiKey}` || headers["api-key"] === apiKey;
   const isOwn =
     isOwnKey &&

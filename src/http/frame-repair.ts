@@ -1,7 +1,7 @@
 /**
  * Repairs the frames of one response in an event stream. Adjacent frames that need no change are sent as one slice of their
- * chunk. Most frames are not even decoded or parsed: `isRead` (stream/events.ts) tells which events always are.
- * This file is long because all processing of a frame is in one place.
+ * chunk. Most frames are not even decoded or parsed. `isRead` (stream/events.ts) tells which events are always parsed. This file
+ * is long because all processing of a frame is in one place.
  */
 
 import { andThen } from "../responses/repair.js";
@@ -20,7 +20,10 @@ import {
   typeOf,
 } from "./frames.js";
 
-/** If a delta may begin a root, this many deltas are read: it and those before it. A model writes `](sandbox:/` in about four. */
+/**
+ * If a delta may begin a root such as `/mnt/data`, this many deltas are read: that delta and those before it, which show whether
+ * the path is in a link. A model writes `](sandbox:/` in about four deltas.
+ */
 const WATCHED_DELTAS = 16;
 /** How many more deltas are read after such a delta, because `/mnt`, `/data` and `/report` come one by one. */
 const WATCHED_AFTER = 4;
@@ -85,7 +88,10 @@ export class FrameRepair {
     return passed ? passed.then(() => this.#sentCount > before) : this.#sentCount > before;
   }
 
-  /** If a CR LF was cut between two chunks, adds the LF to the frame that has the CR, or sends the LF after that frame. */
+  /**
+   * Handles the LF of a CR LF that was cut between two chunks. Adds the LF to the frame that has the CR, or sends it after that
+   * frame.
+   */
   endLine(rest: Uint8Array): void {
     const pending = this.#pending.at(-1);
     if (this.#partial.length > 0) this.#partial.push(rest);
@@ -114,7 +120,9 @@ export class FrameRepair {
     this.flush();
   }
 
-  /** Sends the remaining bytes unchanged. `held` are the events that the broken stream held. Returns whether there were any. */
+  /**
+   * Sends the remaining bytes unchanged. `held` are the events that the broken stream held. Returns whether any bytes were sent.
+   */
   flush(held: readonly Record<string, unknown>[] = []): boolean {
     const before = this.#sentCount;
     this.#send(this.#write(held));

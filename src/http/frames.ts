@@ -18,7 +18,7 @@ const encoder = new TextEncoder();
 export class FrameSplitter {
   /** True while the current line has no bytes. */
   #isLineEmpty = true;
-  /** True if the current frame has a line that is not empty. Only then does an empty line end the frame. */
+  /** True if the current frame has a line that is not empty. An empty line before the first such line does not end the frame. */
   #hasLines = false;
   /** True if the previous chunk ended with CR. If the next byte is LF, it belongs to the same line end. */
   #isAfterCr = false;
@@ -314,9 +314,9 @@ export class TextDeltas {
   }
 
   /**
-   * Returns true only if the text of the delta from `at` to `end` cannot belong to a mention, provided that the text before it
-   * does not belong to one. Such a text has no character that a mention needs, and no word that begins a scheme. If it returns
-   * true, it has collected the text without decoding it. Call this for each delta, in order.
+   * Returns true only if the text of the delta from `at` to `end` cannot belong to a mention: it has no character that a mention
+   * needs, and no word that begins a scheme. While no mention is open, call this for each delta, in order. If the result is true,
+   * the text was collected without decoding it.
    */
   isPlain(chunk: Uint8Array, at: number, end: number): boolean {
     let isLetterBefore = this.#isAfterLetter;

@@ -130,7 +130,10 @@ function isEscaped(json: Json, at: number): boolean {
   return backslashes % 2 === 1;
 }
 
-/** Reads the JSON once and records the edits. Only if a key is repeated, its last member is read a second time. */
+/**
+ * Reads the JSON once and records the edits. If an object repeats the key of a changed member, the last member with this key is
+ * read a second time.
+ */
 class Editor {
   readonly #json: Json;
   /** The start and end offsets of each replaced range, alternating. */
@@ -303,7 +306,7 @@ function readKey(json: Json, start: number, end: number, likely: string | undefi
   return JSON.parse(json.textOf(start, end)) as string;
 }
 
-/** Returns whether `text` is between two offsets, in ASCII and without escapes. */
+/** Returns whether the JSON between two offsets is exactly `text`, in ASCII and without escapes. */
 function isPlain(json: Json, start: number, end: number, text: string): boolean {
   if (end - start !== text.length) return false;
   for (let at = start; at < end; at++) {

@@ -8,7 +8,10 @@ import { FrameSplitter, isComment, parseFrame } from "./frames.js";
 
 const NOTHING = new Uint8Array();
 
-/** A whole frame. `isPassed`: it was sent, or given to the repair `frames`. Before that, its bytes can change. */
+/**
+ * A whole frame. `isPassed`: it was sent, or given to the repair `frames`. Before that, the LF of a CR LF can be added to its
+ * bytes.
+ */
 interface Latest {
   bytes: Uint8Array;
   frames: FrameRepair | undefined;
@@ -17,8 +20,8 @@ interface Latest {
 
 /**
  * Takes chunks and sends whole, repaired frames. While the stream carries one response, one {@link FrameRepair} gets the
- * unchanged chunks. Once the stream carries several responses, this class splits the chunks into frames, and each lane has
- * its own `FrameRepair`, so that no lane waits for another.
+ * unchanged chunks. Once the stream carries several responses, this class splits the chunks into frames itself. Each lane then
+ * has its own `FrameRepair`, so that no lane waits for another.
  */
 export class LaneFrames {
   readonly #lanes: Lanes;
@@ -86,7 +89,7 @@ export class LaneFrames {
     });
   }
 
-  /** Ends all repairs without a report, because the consumer has left. Sends nothing more. */
+  /** Ends all repairs, because the consumer has left. Sends nothing more. Only after an error event, a report is made. */
   cancel(reason: unknown): void {
     this.#isStopped = true;
     for (const { stream } of this.#byLane.keys()) stream.cancel(reason);
@@ -151,7 +154,10 @@ export class LaneFrames {
     if (start < chunk.length) this.#partial.push(chunk.subarray(start));
   }
 
-  /** If a CR LF was cut between two chunks, adds the LF to the frame that has the CR, or sends the LF after that frame. */
+  /**
+   * Handles the LF of a CR LF that was cut between two chunks. Adds the LF to the frame that has the CR, or sends it after that
+   * frame.
+   */
   #endLine(lf: Uint8Array): void {
     const latest = this.#latest;
     if (this.#partial.length > 0) this.#partial.push(lf);

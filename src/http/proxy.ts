@@ -39,7 +39,10 @@ export interface ProxyOptions extends Omit<FileCitationsOptions, "onReport"> {
 export interface ProxyFiles {
   /** The option `links`. It applies to requests with the proxy's own key. */
   links: NonNullable<FileCitationsOptions["links"]>;
-  /** Returns whether a request has the proxy's own key. With another key, the proxy could not open the files of the answer. */
+  /**
+   * Returns whether a request has the proxy's own key. Only answers to such requests get links: the proxy opens files with its
+   * own key, which may not open the files of another key.
+   */
   hasOwnKey(headers: Headers): boolean;
   /** Answers a request below `/files`. Never rejects. */
   handler(request: Request): Promise<Response>;
@@ -264,7 +267,10 @@ function withoutSecrets(url: string): string {
     .replace(/\/\/.*@/, "//…@");
 }
 
-/** Maps a path below `/v1` to one below the upstream's path. Returns `undefined` for a path that is not below `/v1`. */
+/**
+ * Maps a path below `/v1` to one below the upstream's path. Returns `undefined` for a path that is not below `/v1`. If the
+ * upstream has no path, returns each path unchanged.
+ */
 function upstreamPath(pathname: string, base: Base): string | undefined {
   if (base.path === "") return pathname;
   const isBelow = pathname === BASE_PATH || pathname.startsWith(`${BASE_PATH}/`);

@@ -13,7 +13,7 @@ export function follow(signal: AbortSignal, callback: () => void): void {
   if (callbacks.size === 1) signal.addEventListener("abort", callAll);
 }
 
-/** Calls `callback` no more. */
+/** Stops calling `callback` when `signal` aborts. */
 export function unfollow(signal: AbortSignal, callback: () => void): void {
   const callbacks = callbacksOf.get(signal);
   if (!callbacks?.delete(callback) || callbacks.size > 0) return;
@@ -24,9 +24,9 @@ function callAll({ target }: Event): void {
   for (const callback of callbacksOf.get(target as AbortSignal) ?? []) callback();
 }
 
-/** Limits the total time in which the recoveries of one response run. */
+/** Limits the total time of the recoveries of one response. A recovery looks up the citations that one text lacks. */
 export class HeldTime {
-  /** How long the response was delayed so far, in milliseconds. Time in which several recoveries run counts once. */
+  /** How long the response was delayed so far, in milliseconds. Time in which several recoveries run at once counts once. */
   ms = 0;
   readonly #limitMs: number;
   readonly #caller: AbortSignal | undefined;

@@ -7,8 +7,8 @@ type LinkInstruction = NonNullable<Settings["instruction"]>;
 const OUTPUTS = "code_interpreter_call.outputs";
 
 /**
- * Adds the link-format sentence to a Responses request, and `code_interpreter_call.outputs` to its `include`. Changes only
- * requests with a tool that writes container files: `code_interpreter`, or a `shell` in a hosted container. For a `shell`,
+ * Adds the sentence that asks for links to a Responses request, and `code_interpreter_call.outputs` to its `include`. Changes
+ * only requests with a tool that writes container files: `code_interpreter`, or a `shell` in a hosted container. For a `shell`,
  * `include` stays the same.
  *
  * @param params the parameters of `POST /v1/responses`, or a `response.create` event. They are not changed.
@@ -83,7 +83,8 @@ function isHostedShell(tool: Record<string, unknown>): boolean {
 }
 
 /**
- * Returns whether a text already asks for the link form: the text contains the sentence or the beginning of a link in that form.
+ * Returns whether a text already asks for the link form: it contains the sentence, or the beginning of such a link,
+ * `sandbox:/mnt/data`.
  */
 function isAsked(text: string, marks: readonly string[]): boolean {
   return marks.some((mark) => text.includes(mark));

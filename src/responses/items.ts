@@ -62,8 +62,8 @@ export class ResponseItems {
   }
 
   /**
-   * Returns the facts of the items before `index`. Use the object only until the next call of `before`, which may add items to
-   * it.
+   * Returns the containers and calls of the items before `index`. Use the object only until the next call of `before`, which may
+   * add items to it.
    */
   before(index: number): ItemsBefore {
     if (index < this.#before.count) this.#before = new ItemsBefore(this.#roots);
@@ -71,7 +71,7 @@ export class ResponseItems {
     return this.#before;
   }
 
-  /** Returns the facts of all items up to the end of the turn that the item at `index` belongs to. */
+  /** Returns the containers and calls of all items up to the end of the turn that the item at `index` belongs to. */
   turnOf(index: number): ItemsBefore {
     if (this.#turn && index >= this.#turn.start && index < this.#turn.items.count) return this.#turn.items;
     let end = index + 1;

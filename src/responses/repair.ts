@@ -98,8 +98,8 @@ export function repairOutput<Response extends Record<string, unknown>>(
 }
 
 /**
- * Adds the citations of unmentioned files to the last text, if the options ask for them. Before that, all texts get their
- * citations, because these show which files the texts mention.
+ * Adds citations to the last text for the files that no text mentions, if the options ask for them. Before that, all texts get
+ * their citations, because these show which files the texts mention.
  */
 function citeUnmentioned(repair: ResponseRepair, items: readonly unknown[]): undefined | Promise<void> {
   if (!repair.mayCiteUnmentioned) return undefined;

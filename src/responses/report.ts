@@ -14,7 +14,10 @@ export class FileCitationsError extends Error {
     this.report = report;
   }
 
-  /** Accepts an error of any copy of this class: the ES modules and the CommonJS files of the package each have a copy. */
+  /**
+   * Makes `instanceof` accept the errors of any copy of this class: the ES modules and the CommonJS files of the package each
+   * have a copy.
+   */
   static override readonly [Symbol.hasInstance]: (this: unknown, value: unknown) => boolean = isInstance;
 }
 

@@ -98,7 +98,7 @@ export class ResponseLinks {
   readonly #parts = new Map<string, LinkedPart>();
   /** True if a URL took too long, or the consumer has left. Then no more links are made. */
   #isStopped = false;
-  /** The functions that reject the URLs that are awaited. */
+  /** For each URL that is awaited: the function that ends the wait with an error. */
   readonly #awaited = new Set<(reason: unknown) => void>();
   /** Since when URLs are awaited. */
   #awaitedSince = 0;
@@ -261,7 +261,10 @@ export class ResponseLinks {
     return mention ? missingAt(mention) : NOTHING;
   };
 
-  /** Returns a copy of a citation whose range is in the whole text. The given range is in the candidate's window. */
+  /**
+   * Returns a copy of a citation with offsets in the whole text. The given offsets are in the candidate's window, a piece of the
+   * text.
+   */
   #inWholeText(citation: RecoveredCitation, { at, start, startCodePoints }: Candidate): RecoveredCitation {
     const { annotation } = citation;
     const startIndex = this.#settings.indexUnit === "utf-16" ? start : startCodePoints;
@@ -331,7 +334,7 @@ export class ResponseLinks {
     }
   }
 
-  /** Rejects the URLs that are awaited, and makes no more links: the consumer no longer waits for the response. */
+  /** Stops waiting for URLs and makes no more links, because the consumer no longer waits for the response. */
   cancel(reason: unknown): void {
     this.#isStopped = true;
     for (const reject of this.#awaited) reject(reason);
@@ -339,7 +342,10 @@ export class ResponseLinks {
 
   readonly #onAbort = (): void => this.cancel(this.#files.callerSignal?.reason);
 
-  /** Calls `toUrl`. If it takes longer than `timeoutMs`, or the consumer leaves, rejects, and no more links are made. */
+  /**
+   * Calls `toUrl` and returns the URL. Rejects if this takes longer than `timeoutMs`, or if the consumer leaves. After that, no
+   * more links are made.
+   */
   async #urlOf(citation: ContainerFileCitation, replaced: ReplacedText): Promise<LinkUrl> {
     const url = this.#links.toUrl(citation, replaced);
     if (!isThenable(url)) return url;
@@ -426,8 +432,8 @@ function isFileName(destination: string): boolean {
 }
 
 /**
- * Returns a path or name from the text without its root, or only its last segment if it is below none of the roots. The result is
- * decoded and folded, so that it can be compared with listed names.
+ * Returns a path or name from the text without its root: `out/a.csv` for `/mnt/data/out/a.csv`. Returns only the last segment of
+ * a path that is below none of the roots. The result is decoded and folded, so that it can be compared with listed names.
  */
 function relativeName(written: string, roots: readonly string[]): string {
   const path = fold(decode(written)).replace(/^[a-z]+:\/{0,3}/, "");

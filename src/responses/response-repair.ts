@@ -1,6 +1,7 @@
 /**
- * Repairs one response: decides which parts lack citations, and finds the missing citations. This file is long because each step
- * of a repair is a method of one class.
+ * Repairs one response: decides which parts lack citations, and finds the missing citations. A root is a folder whose files are
+ * cited, such as `/mnt/data`. A list says which files a container has. This file is long because each step of a repair is a
+ * method of one class.
  */
 
 import { isRanged } from "../citations/index-units.js";
@@ -86,8 +87,8 @@ export class ResponseRepair {
   readonly #items: ResponseItems;
   readonly #parts = new Map<string, KnownPart>();
   /**
-   * For each message, by output index: whether the message's texts so far name a root. `isWhole`: the item arrived with its
-   * texts.
+   * For each message, by output index: whether the message's texts so far name a root. `isWhole`: the item arrived with all its
+   * texts, so texts that are passed later add nothing.
    */
   readonly #messages = new Map<number, { item: unknown; isWhole: boolean; isRootNamed: boolean }>();
   readonly #lists: ContainerLists;
@@ -106,11 +107,11 @@ export class ResponseRepair {
   /** True if the consumer no longer waits for the response. */
   #isLeft = false;
   /**
-   * How many calls had run when a text last lacked a file. Until another call runs, no late list is requested again for a piece
-   * of a text.
+   * How many calls had run when a text last lacked a file, because a list may not show a new file yet. Until another call runs,
+   * no piece of a text requests such a late list again.
    */
   #lateAt: number | undefined;
-  /** The streamed texts that were sent without links, because no container that can have their files was known. By part. */
+  /** Maps parts to their texts that were sent without links, because no container that can have their files was known. */
   readonly #unlinked = new Map<string, string>();
   /** Writes the links into the texts. `undefined` without the option `links`. */
   readonly links: ResponseLinks | undefined;
@@ -188,9 +189,9 @@ export class ResponseRepair {
   }
 
   /**
-   * Returns the citations that a part lacks. If none can be missing, returns them synchronously. If a part is passed again, the
-   * result also includes the citations that were found before. A text without a tool call before it can announce a file that a
-   * later call writes. Such a text gets its citations once the response is complete.
+   * Returns the citations that a part lacks. The result is a promise only if a citation may be missing. If a part is passed
+   * again, the result also includes the citations that were found before. A text without a tool call before it can announce a
+   * file that a later call writes. Such a text gets its citations once the response is complete.
    */
   missingOf(
     position: PartPosition,
@@ -234,8 +235,10 @@ export class ResponseRepair {
   }
 
   /**
-   * Returns whether a text must wait for the next event: the text may lack a citation, a container may be known, and it is still
-   * open which files the text means (see `#isOpen`).
+   * Returns whether a text must wait for the next event. It must wait if all of these are true:
+   * - The text may lack a citation.
+   * - A container may be known.
+   * - It is still open which files the text means (see `#isOpen`).
    */
   mustWait(position: PartPosition, text: string, given: readonly Annotation[]): boolean {
     if (this.#isComplete || this.#isGivenUp || !this.#isOpen(position)) return false;
@@ -249,8 +252,8 @@ export class ResponseRepair {
     const cited = new CitedText(text, given, indexUnit, roots);
     const before = this.#items.before(position.outputIndex);
     // In "Saved in /mnt/data: dist_1.png", the code may have composed the name, so that no call contains the whole name. Names
-    // with any extension count here, because the list will decide whether the name is that of a file. `#isRootNamed` must be
-    // called before this function returns, because it also records for the message's later parts that a root is named.
+    // with any extension count here, because the list will decide whether the name is that of a file. This line must come before
+    // the first `return`: `#isRootNamed` also records the root for the message's later parts.
     const mayBeBuilt = before.hasCall && this.#isRootNamed(position, text);
     if (cited.hasUncitedPath()) return true;
     for (const word of fileNamesIn(text)) {
@@ -293,8 +296,8 @@ export class ResponseRepair {
   }
 
   /**
-   * True if the files of a message can be found without the previous response: a container is known, or the caller gave the files.
-   * A previous response that this client did not see may name no container. Text must not be held for it.
+   * True if the files of a message can be found without the previous response: a container is known, or the caller gave the
+   * files. The previous response does not count, because it may name no container. Then text would be held for nothing.
    */
   get mayHaveContainers(): boolean {
     return this.#items.hasContainers || this.#candidates.hasKnown;
@@ -302,9 +305,9 @@ export class ResponseRepair {
 
   /**
    * Returns a text with links and its annotations. `given` are the part's annotations, `missing` the citations that were found.
-   * The text stays the same without the option `links`, and if no container can be known. If a later event of a stream names a
-   * container, the text still stays the same, because its deltas were sent without links. The exception is a stream that lacks its
-   * beginning: its final event has the links.
+   * Without the option `links`, or if no container can be known, the text stays the same. If a later event of a stream names a
+   * container, the text still stays the same, because its deltas were sent without links. The exception is a stream that lacks
+   * its beginning: its final event has the links.
    */
   withLinks(
     position: PartPosition,
@@ -335,8 +338,8 @@ export class ResponseRepair {
   /**
    * Returns the files that a piece of a text means. A piece is the last lines of the text so far, up to the end of a mention.
    * Returns `undefined` while it is still open which files the text means (see `#isOpen`). For a message that is marked as the
-   * final answer, this is not open, because no call follows it. `lastName`: the path or name at the piece's end, without the
-   * root.
+   * final answer, this is open only if an item may have been missed, because no call follows it. `lastName`: the path or name at
+   * the piece's end, without the root.
    */
   async resolvePiece(
     position: PartPosition,
@@ -391,9 +394,10 @@ export class ResponseRepair {
   }
 
   /**
-   * Adds citations of unmentioned files to a part: of files that the response wrote, that its calls name, that no text mentions,
-   * and that the option `unmentioned` selects. Call it after `missingOf` was called for all parts. Without a part, the files are
-   * only reported. `isSent`: the part's other citations were sent already, so the new citations get higher annotation indices.
+   * Adds citations to a part for unmentioned files: files that the response wrote and no text mentions. A file gets a citation
+   * only if a call names it and the option `unmentioned` selects it. Without a part, the files are only reported. Call this after
+   * `missingOf` was called for all parts. `isSent`: the part's other citations were sent already, so the new citations get higher
+   * annotation indices.
    */
   async citeUnmentioned(position: PartPosition | undefined, isSent = false): Promise<void> {
     const last = position?.outputIndex ?? this.#items.all.length - 1;
@@ -424,8 +428,8 @@ export class ResponseRepair {
 
   /**
    * Returns the containers that a part's own citations and the tool outputs before it name. Only files in these containers may be
-   * added to the part. A citation in another container would make the text able to mean files of that container, and a second
-   * repair would then find more citations.
+   * added to the part. A citation names its container, and a text can mean the files of the containers that its citations name.
+   * So with a citation of another container, a second repair would find more citations.
    */
   #namedFor({ position, given, annotations }: KnownPart): string[] {
     const { outputs } = this.#items.before(position.outputIndex);
@@ -500,8 +504,9 @@ export class ResponseRepair {
   }
 
   /**
-   * Returns whether it is still open which files a text means: the response is not complete, and either no call comes before the
-   * text, or a call before the text may have been missed.
+   * Returns whether it is still open which files a text means. This is never open once the response is complete. Before that, it
+   * is open if no call comes before the text, because a later call may write the files. It is also open if a call before the text
+   * may have been missed.
    */
   #isOpen({ outputIndex }: PartPosition): boolean {
     if (this.#isComplete) return false;
@@ -522,8 +527,9 @@ export class ResponseRepair {
   }
 
   /**
-   * Returns whether the result for a part stays valid when the response is complete: the part follows a call and lacks no file,
-   * and no later part of its message was the first to name a root.
+   * Returns whether the result for a part stays valid when the response is complete. All items before the part must be known, one
+   * of them must be a call, and the part must lack no file. If a later part of its message was the first to name a root, the
+   * result is not valid any more.
    */
   #isCurrent({ position, isLacking, isRootNamed }: KnownPart): boolean {
     const { hasCall, hasGap } = this.#items.before(position.outputIndex);
@@ -532,7 +538,7 @@ export class ResponseRepair {
 
   /**
    * Returns whether the message of a part names a root: "saved in /mnt/data:". `text` is the part's own text. In a stream, only
-   * the texts before it in the message are known.
+   * this text and those before it in the message are known.
    */
   #isRootNamed({ outputIndex }: PartPosition, text = ""): boolean {
     const { roots } = this.#context.settings;
@@ -647,7 +653,8 @@ export class ResponseRepair {
 }
 
 /**
- * Returns the first result for a text with the citations that were found later appended. The rest comes from the later result.
+ * Joins two results for the same text: the citations of the first one, then those of the later one. Everything else comes from
+ * the later result.
  */
 function added(before: TextResolution, later: TextResolution): TextResolution {
   return {
@@ -685,8 +692,8 @@ function scopeOf(
     earlier: before.earlier,
     later: hasCall ? [] : inTurn,
     cited: containersOfAnnotations(given.filter(isRanged)),
-    // While a call may still follow, the containers of later calls are unknown. So these citations are then used only if no call
-    // before the text names its container.
+    // While a call may still follow, the containers of later calls are unknown. Citations without a range are then used only if
+    // no call before the text names its container.
     citedUnranged: turn || called.length === 0 ? unranged.filter((id) => !isOfLaterCall(id)) : [],
   };
 }

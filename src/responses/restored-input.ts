@@ -1,4 +1,7 @@
-/** Replaces our links in a request's input with the model's own text, so that the model does not learn to write such links. */
+/**
+ * Replaces our links (those that the option `links` wrote) in a request's input with the model's own text. Otherwise the model
+ * would learn to write such links.
+ */
 import { movedAnnotations } from "../citations/links/linked-ranges.js";
 import type { Replacement } from "../citations/links/linked-text.js";
 import { isRecord } from "../errors.js";
@@ -98,8 +101,8 @@ class Restoration {
 }
 
 /**
- * Splits a text that a link replaced into three pieces: the path, and the backticks and spaces before and after the path. They
- * belong to a code span.
+ * Splits a text that a link replaced, such as `` `/mnt/data/a.csv` ``, into three pieces: the path, and what a code span has
+ * before and after the path (backticks and spaces).
  */
 export function withoutSpan(text: string): { before: string; path: string; after: string } {
   let start = 0;

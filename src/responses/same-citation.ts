@@ -3,7 +3,7 @@ import type { Annotation, ContainerFileCitation } from "../types.js";
 
 /**
  * Returns a map key for a cited file; empty if an id is not a string. The key contains both ids, because two containers can use
- * the same file id. No id contains a line feed.
+ * the same file id. A line feed separates the ids, because no id contains one.
  */
 export function fileKeyOf({ container_id, file_id }: Pick<Annotation, "container_id" | "file_id">): string {
   return typeof container_id === "string" && typeof file_id === "string" ? `${container_id}\n${file_id}` : "";

@@ -18,7 +18,10 @@ const BEGINNINGS: ReadonlySet<unknown> = new Set([
   "response.queued",
   "response.in_progress",
 ]);
-/** The maximum size of a lane's `#uncertain`. A lane with more forgets its numbers. Then any number can be its next one. */
+/**
+ * The maximum size of a lane's `#uncertain`. If it would get larger, the lane forgets all its numbers. Then any number can be its
+ * next one.
+ */
 const MOST_NUMBERS = 1000;
 
 /** Repairs a sequence of responses whose events arrive in order. */
@@ -28,7 +31,7 @@ export class Lane {
   numberBefore: unknown;
   /** True once the response was given up as cut off. The lane still gets late events of the response. They need no repair. */
   isClosed = false;
-  /** True if the lane got an event that a lane that rests may have expected too. */
+  /** True if the lane got an event that a resting lane may have expected too (see `Lanes.rest`). */
   isDoubtful = false;
   /** True once the beginning of the lane's first response was seen, or its absence was reported. */
   #isBegun = false;
@@ -115,8 +118,8 @@ export class Lane {
   }
 
   /**
-   * Makes the output for later events wait for `output`, which must not reject, and must not resolve before the output for earlier
-   * events. Until then, the lane stays open.
+   * Makes the output for later events wait for `output`. Until then, the lane stays open. `output` must not reject, and must not
+   * resolve before the output for earlier events.
    */
   waitFor(output: Promise<unknown>): void {
     const busy = output.then(() => {
@@ -145,8 +148,9 @@ function takeEvent(stream: StreamRepair, event: Event, numberBefore: () => unkno
 }
 
 /**
- * The lanes of a connection. On a WebSocket, an event names its lane (`stream_id`). Without a `stream_id`, the ids of responses
- * and items in an event identify its response. Without such ids, its sequence number may do so.
+ * The lanes of a connection. On a WebSocket, an event names its lane (`stream_id`). A lane without such a name is called unnamed.
+ * To find an event's unnamed lane, the ids of responses and items in the event are used. If it has no such ids, its sequence
+ * number is used.
  */
 export class Lanes {
   readonly #context: RepairContext;
@@ -156,7 +160,7 @@ export class Lanes {
   readonly #ending = new Map<string, Lane>();
   /** Unnamed lanes by response id, without those that rest. */
   readonly #byResponse = new Map<string, Lane>();
-  /** Unnamed lanes that rest, by response id. */
+  /** Unnamed lanes that rest, because their responses seem to be cut off. By response id. */
   readonly #resting = new Map<string, Lane>();
   /** Lanes by item id. `undefined` for an item whose beginning could not be assigned to a lane. */
   readonly #byItem = new Map<unknown, Lane | undefined>();
@@ -167,7 +171,10 @@ export class Lanes {
   #areNamed = false;
   /** True while the numbers of each response show no gap. Only then can the numbers tell unnamed lanes apart. */
   #areCounted = true;
-  /** True once an unnamed lane was dropped. Its events can still arrive, so a number no longer identifies a lane. */
+  /**
+   * True once an unnamed lane was dropped, because too many lanes were open. Its events can still arrive, so a number no longer
+   * identifies a lane.
+   */
   #hasDropped = false;
   #hasBegun = false;
   /** The unnamed lane that got the latest event. */
@@ -185,7 +192,7 @@ export class Lanes {
     this.#context = context;
   }
 
-  /** The folders below which paths are searched in the text. */
+  /** The folders whose paths are searched for in the text, such as `/mnt/data`. */
   get roots(): readonly string[] {
     return this.#context.settings.roots;
   }
@@ -219,7 +226,9 @@ export class Lanes {
     return [...this.#open];
   }
 
-  /** Returns the lane of an event. If the event does not identify its lane, returns all lanes that it can belong to, or none. */
+  /**
+   * Returns the lane of an event. If the event does not identify its lane, returns all lanes that can have it. There may be none.
+   */
   of(event: Event): Lane | readonly Lane[] {
     if (typeof event.stream_id === "string") return this.#named(event.stream_id, event);
     const { response, item } = event;
@@ -251,7 +260,7 @@ export class Lanes {
     if (lane === this.#latest) this.#latest = [...this.#byResponse.values()].at(-1);
   }
 
-  /** Closes a lane whose response was cut off. An unnamed lane goes on to rest, so that no other lane gets its late events. */
+  /** Closes a lane whose response was cut off. An unnamed lane rests from then on, so that no other lane gets its late events. */
   close(lane: Lane): void {
     lane.isClosed = true;
     this.rest(lane);
@@ -262,7 +271,8 @@ export class Lanes {
   #wake(id: string, lane: Lane): void {
     this.#resting.delete(id);
     this.#byResponse.set(id, lane);
-    // An event without ids belongs to the latest lane if there is only one. The latest lane so far waits for its next response.
+    // If no other lane has a response in progress, events without ids belong to the lane that wakes. So it becomes the latest
+    // lane. The latest lane so far only waits for its next response, so it is closed.
     if (this.#byResponse.size === 1) {
       if (this.#latest) this.#end(this.#latest);
       this.#latest = lane;
@@ -271,8 +281,8 @@ export class Lanes {
   }
 
   /**
-   * Wakes a lane if it rests and the ids of an event name it. If the event's number does not follow, other lanes may have got the
-   * events between: closes the lanes that got events in doubt.
+   * Wakes a resting lane, because the ids of an event name it. If the event's number does not follow the lane's latest number,
+   * other lanes may have got the events between. So this closes the other lanes that got events in doubt (`isDoubtful`).
    */
   #wakeById(id: string, lane: Lane, event: Event): void {
     const others = [...this.#byResponse.values()].filter((other) => other.isDoubtful);
@@ -285,9 +295,11 @@ export class Lanes {
   }
 
   /**
-   * Wakes the lanes that can have an event whose ids name no lane. A lane that is not closed may go on at any time: if it expects
-   * the event's number, it competes for the event, which then belongs to no lane for certain. Lanes that do not rest have precedence
-   * over closed lanes.
+   * Wakes the resting lanes that can have an event whose ids name no lane.
+   *
+   * A resting lane that is not closed may go on at any time. If it expects the event's number, it wakes even if another lane
+   * expects this number too. The event then belongs to no lane for certain. A closed lane wakes only if no other lane expects the
+   * number.
    */
   #wakeFor(event: Event): void {
     const isNumbered = this.#areCounted && typeof event.sequence_number === "number";

@@ -1,4 +1,7 @@
-/** Takes the events out of the messages of the SDK's `ResponsesWS`, and puts the repaired events into such messages again. */
+/**
+ * Takes the events out of the messages of the SDK's `ResponsesWS`, and puts the repaired events into such messages again. A lane
+ * is a sequence of responses that come one after the other (see lanes.ts).
+ */
 import { isRecord } from "../errors.js";
 import { andThen } from "../responses/repair.js";
 import type { Event, Taken } from "./events.js";
@@ -87,7 +90,7 @@ export class Messages {
   }
 }
 
-/** Joins the outputs of several lanes in this order. */
+/** Joins the outputs of several lanes in the order of the array. */
 function inOrder(outputs: readonly Taken[]): Taken {
   const [only] = outputs;
   if (outputs.length === 1) return only!;

@@ -12,7 +12,7 @@ export class StreamLinks {
   readonly #timeoutMs: number;
   /** The latest delta of each text: the template for a delta that is inserted. */
   readonly #latest = new WeakMap<LinkedPart, Event>();
-  /** The texts that may hold text. All other texts are left out: a response can have thousands of texts. */
+  /** The parts that may have held text. All other parts are left out: a response can have thousands of parts. */
   readonly #holding = new Set<LinkedPart>();
   /** Held annotation events. The links of their text are not all known yet, so their new ranges are not known either. */
   #annotations: Event[] = [];
@@ -151,7 +151,10 @@ export class StreamLinks {
     return deltas;
   }
 
-  /** Returns the held annotation events. Moves all ranges of a text in one call: a single one may not show their unit. */
+  /**
+   * Returns the held annotation events. Moves all ranges of a text in one call: a single range may not show whether they count
+   * code points or UTF-16 units.
+   */
   #releaseAnnotations(): Event[] {
     const events = this.#annotations.splice(0);
     const texts = new Map<string, Event[]>();

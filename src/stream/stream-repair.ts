@@ -26,7 +26,7 @@ import { TextWatch } from "./text-watch.js";
 
 /** Repairs the events of one response, and then the events of the next response if the stream carries several. */
 export class StreamRepair {
-  /** The folders below which paths are searched in the text. */
+  /** The folders whose paths are searched for in the text, such as `/mnt/data`. */
   readonly roots: readonly string[];
   /** Returns the sequence number of the latest event. `undefined` if that event has no number. */
   latestNumber: () => unknown = () => undefined;
@@ -63,7 +63,7 @@ export class StreamRepair {
   #endedId: unknown;
   /** The sequence number of the latest event that was read. */
   #number: number | undefined;
-  /** The id of the response from which an event may be missing, because an event could not be assigned to a lane. */
+  /** The id of the response that may lack an event, because the event could not be assigned to one response. */
   #missedIn: string | undefined;
   /** The error for the report, made from the API's error event. `undefined` if no such event came. */
   #apiError: Error | undefined;
@@ -208,8 +208,8 @@ export class StreamRepair {
   }
 
   /**
-   * Records that an event may be missing from the response `responseId`: the response in progress, or one that has not begun. If
-   * it has not begun, this is recorded again when it begins.
+   * Records that an event may be missing from the response `responseId`: the response in progress, or one that has not begun. For
+   * a response that has not begun, this is recorded again when the response begins.
    */
   noteMissed(responseId: string): void {
     this.#missedIn = responseId;
@@ -237,8 +237,9 @@ export class StreamRepair {
   }
 
   /**
-   * Ends a broken stream and returns the held events unchanged. If an event still waits, call `breakOff` first, and this method
-   * after the output for that event: the event may be held then, and the held text comes before it.
+   * Ends a broken stream and returns the held text and the held events, unchanged. If the output for an event is still awaited,
+   * call `breakOff` first, await that output, and then call this method: until then, the event may still be added to the held
+   * events.
    */
   break(error: unknown): readonly Event[] {
     const text = this.#links?.releaseUnchanged(this.#numberSent) ?? [];
@@ -260,9 +261,11 @@ export class StreamRepair {
   }
 
   /**
-   * Returns whether an end event waits for the event after its message. That event shows three things: whether the message is the
-   * last one, which gets the citations of unmentioned files; whether a call follows; and whether a text that may have ended too
-   * early continues. If no call follows, the message can only mean files that existed before the response.
+   * Returns whether an end event waits for the event after its message. That event shows three things:
+   * - whether the message is the last one, which gets the citations of unmentioned files;
+   * - whether a call follows. If none follows, a message without a call before it can only mean files that existed before the
+   *   response;
+   * - whether the text goes on. Its end may have come too early.
    */
   #mustHold(event: Event, numberBefore: () => unknown): boolean {
     const isText = event.type === "response.output_text.done";
@@ -454,7 +457,7 @@ export class StreamRepair {
       this.#renew();
       if (this.#isStopped) this.#repair.cancel();
     }
-    // An error before the beginning was about a request that began no response.
+    // An error event before the beginning of this response was about another request, which began no response.
     this.#apiError = undefined;
     this.#responseId = responseId;
     if (this.#missedIn === responseId && responseId !== undefined) this.#repair.noteMissed();
@@ -588,7 +591,10 @@ export class StreamRepair {
     });
   }
 
-  /** If the final event has no output, `repairOutput` found no texts: looks up the missing citations of the texts sent before. */
+  /**
+   * Looks up the missing citations of the texts that were sent, if the final event has no output. `repairOutput` then found no
+   * texts.
+   */
   #askOnceMore({ output }: Record<string, unknown>): undefined | Promise<unknown> {
     if (Array.isArray(output) && output.length > 0) return undefined;
     const texts = [...this.#texts.values()].map(({ event }) => event);

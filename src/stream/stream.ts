@@ -8,12 +8,16 @@ import { Lane, Lanes } from "./lanes.js";
 import { Messages, type Owners } from "./messages.js";
 
 /**
- * Adds the citations that a streamed response lacks: as `response.output_text.annotation.added` events, and in the later
- * events that repeat a text's annotations. An event that has nothing to wait for is passed on before the next one is read.
- * Without the option `links`, only the events that end a text, a message or the response can be delayed, and the events behind
- * them. `response.output_text.done` waits for a container's file list. If no call comes before the text, if a file is still
- * missing, or with `unmentioned: "cite"`, `response.output_text.done`, `response.content_part.done` and
- * `response.output_item.done` also wait for the event after the message.
+ * Adds the citations that a streamed response lacks: as `response.output_text.annotation.added` events, and in the later events
+ * that repeat a text's annotations. An event that has nothing to wait for is passed on before the next one is read.
+ *
+ * Without the option `links`, only the events that end a text, a message or the response can wait for a container's file list.
+ * The events behind them are then delayed too. `response.output_text.done`, `response.content_part.done` and
+ * `response.output_item.done` also wait for the event after the message
+ *
+ * - if no call comes before the text,
+ * - if a file is still missing, or
+ * - if the option `unmentioned` is `"cite"` or a function.
  *
  * A connection can carry several responses. Each one is repaired separately and does not wait for the list of another. Only an
  * event that may belong to several responses waits for all of them.
@@ -103,7 +107,7 @@ async function* passEvents(
       yield next.value;
       continue;
     }
-    const wereApart = lanes.areApart; // the final event of one of two responses ends this
+    const wereApart = lanes.areApart; // the final event of one of two responses makes this false
     const { of, taken } = messages.take(next.value);
     if (mustQueue(of, taken, waiting, wereApart || lanes.areApart)) waiting.add(of, taken);
     else yield* taken instanceof Promise ? await taken : taken;
@@ -123,7 +127,8 @@ function nextOf(
     overdue ? Promise.race([source.next(), overdue]) : source.next();
   if (waiting.size === 0) return next();
   const following = waiting.size < MOST_WAITING ? next() : undefined;
-  // If output is ready, nobody awaits this promise. The source is read again later, and then an error is handled.
+  // If output is ready first, nobody awaits this promise. The next call gets the same promise from `source` and handles its
+  // error.
   following?.catch(() => {});
   return waiting.first(following);
 }

@@ -1,7 +1,10 @@
 /** Compares the deltas of a text with the whole text in `response.output_text.done`. Keeps neither the deltas nor the text. */
 import type { Event } from "./events.js";
 
-/** The result of comparing deltas with the whole text. `unknown`: it was not possible, for example if a delta may be missing. */
+/**
+ * The result of comparing deltas with the whole text. `unknown`: they could not be compared, for example because a delta may be
+ * missing.
+ */
 type Comparison = "same" | "different" | "no-deltas" | "unknown";
 
 /** Counts the deltas of texts that stream one after another. Keeps only the length and a hash of the latest text. */
