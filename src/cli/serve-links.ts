@@ -168,7 +168,8 @@ function ownKeyRule(key: string, own: Headers): (headers: Headers) => boolean {
 }
 
 /**
- * Returns the hash of a text. Comparing hashes takes the same time for texts of any length, so it tells nothing about the key.
+ * Returns the hash of a text. Comparing two hashes takes the same time for texts of any length. So the time of a comparison tells
+ * nothing about the key.
  */
 function digestOf(text: string): Buffer {
   return createHash("sha256").update(text).digest();

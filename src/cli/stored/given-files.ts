@@ -25,7 +25,8 @@ export async function readGivenFiles(path: string): Promise<FileSourceFunction> 
   const byContainer = new Map<string, ContainerFile[]>();
   const add = (list: readonly unknown[], containerId?: string): void => {
     const files = list.map((file) =>
-      // Behind a gateway, the files can have the id that the container has there. The responses have the id of the key.
+      // The key of the object is the container's id in the responses. Behind a gateway, `container_id` of a file can be another
+      // id, so it is replaced by the key.
       containerId !== undefined && isRecord(file) ? { ...file, container_id: containerId } : file,
     );
     checkFiles(files, "files");
