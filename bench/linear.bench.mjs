@@ -125,7 +125,10 @@ function links(text) {
 
 const begin = start.map(frame).join("");
 
-/** Each shape: its name, its smaller size, and a function that makes input of a given size and returns a function to read it. */
+/**
+ * Each shape has a name, its smaller size, and a function. The function makes input of a given size, and returns a function that
+ * reads this input.
+ */
 const shapes = [
   ["bytes without a line's end", 400_000, (n) => stream("x".repeat(n))],
   ["bytes without a line's end, in pieces of 10", 40_000, (n) => stream("x".repeat(n), 10)],

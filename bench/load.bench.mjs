@@ -25,7 +25,7 @@ const HAS_LINKS = process.env.LOAD_LINKS === "1";
 const CONTENT = "a,b\n";
 /** How many links are opened at the end: the latest ones. */
 const OPENED = 100;
-/** The limit of the heap at the end of the run, relative to the heap after a third of it. Both are medians of samples. */
+/** The limit of the heap at the end of the run, relative to the heap after a third of the run. Both are medians of samples. */
 const LIMIT = 1.1;
 /** The most containers that the library remembers. The benchmark fills this memory before it measures. */
 const REMEMBERED = 5000;
