@@ -159,7 +159,7 @@ export async function startServer(
       return;
     }
     const [status, code, message] = refusalFor(error, maxHeaders);
-    // A request with a broken body is running and gets its own log entry when it closes.
+    // A request whose body is broken is already in `running`. Its log entry is written when its response closes.
     for (const [, { answered }] of busy) answered.status = status;
     if (busy.length === 0) onAnswered(unread("-", status));
     refuse(socket, status, JSON.stringify(errorBody(status, code, message)));

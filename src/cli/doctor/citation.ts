@@ -6,7 +6,7 @@ import { type Finding, failed, ok, skipped, warning } from "./check.js";
 import type { FoundCitation, RunResponse } from "./run-code.js";
 import { EMOJI, FILENAME, PATH } from "./task.js";
 
-/** The range that a citation should have, in both index units. */
+/** The range that a citation should have, counted in code points and in UTF-16 units. */
 interface Expected {
   codePoints: readonly [number, number];
   utf16: readonly [number, number];

@@ -18,7 +18,10 @@ const HEADERS: ReadonlyMap<string, RegExp> = new Map([
   ["openai-version", /^\d{4}-\d\d-\d\d$/],
 ]);
 
-/** Request headers whose values are removed but whose names are kept. The names of other request headers may be personal. */
+/**
+ * Request headers whose values are removed but whose names are kept. The names of other request headers may be personal, so these
+ * headers are left out.
+ */
 const NAMED = new Set(["authorization", "api-key", "openai-organization", "openai-project"]);
 
 const setOf = (names: string): ReadonlySet<string> => new Set(names.trim().split(/\s+/));
@@ -90,7 +93,7 @@ export class Redaction {
   #replacements: readonly [string, string][] | undefined;
 
   /**
-   * @param model the model that got the requests. Its name is kept if it is one of OpenAI's. Any other name is removed, because
+   * @param model the model that got the requests. Its name is kept if it is an OpenAI model's. Any other name is removed, because
    * the user may have chosen it.
    * @param secrets texts that must not be in the recording, such as the key.
    */
@@ -182,7 +185,7 @@ export class Redaction {
   }
 
   /**
-   * Returns whether a model's name is one of OpenAI's. At OpenAI's own server, every name without special characters counts. On
+   * Returns whether a name is that of an OpenAI model. At OpenAI's own server, every name without special characters counts. On
    * other servers, users may choose names, so only known patterns count. A fine-tuned model's name has a colon and never counts.
    */
   #isOpenAIModel(name: string): boolean {

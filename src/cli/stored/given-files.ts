@@ -6,8 +6,8 @@ import type { ContainerFile } from "../../types.js";
 import { WrongUse } from "../wrong-use.js";
 
 /**
- * Reads file lists from a JSON file. The file holds an array of files, or a page of `GET /containers/{id}/files`, or an object
- * that has an array or a page for each container id.
+ * Reads file lists from a JSON file. The JSON file holds an array of container files, or a page of `GET /containers/{id}/files`.
+ * It can also hold an object with an array or a page for each container id.
  *
  * @throws WrongUse for any other content.
  */
