@@ -32,7 +32,7 @@ export interface EmulatorOptions {
    */
   readonly listLag?: number;
   /**
-   * How every list of a container's files fails. Default: lists do not fail. Use `intercept` to fail only some of them.
+   * How every list of a container's files fails. Default: lists do not fail. Use `intercept` to fail only some lists.
    *
    * ```ts
    * createResponsesEmulator({ script: stubbornModel(), listFault: "trickle" });

@@ -85,7 +85,7 @@ export class Lane {
 /** Chooses the lane that sends the next event. */
 export class LaneOrder {
   readonly #names: readonly string[];
-  /** The number of turns in `#names` that are over: the lane sent an event or was skipped. */
+  /** How many turns are over, counted over all repetitions of `#names`. In its turn, a lane sends an event or is skipped. */
   #step = 0;
   /** The position of the lane that sent the latest event among the lanes that are not in `#names`. */
   #last = -1;
