@@ -209,7 +209,7 @@ const shapes = [
           { type: "response.output_item.done", output_index: 2 * at, item: call(at) },
           { ...texts(1, "See b.csv and c.csv")[0], output_index: 2 * at + 1 },
         ]).flat(),
-        { retries: 0 }, // otherwise each text waits while its late list is requested again
+        { retries: 0 }, // with retries, each text would wait while the list is requested again
       ),
   ],
   [

@@ -49,8 +49,8 @@ for (const [what, deltaAt, limit] of [
   report(`20,000 deltas, ${what}, CPU (${ours.toFixed(0)} ms against ${theirs.toFixed(0)} ms)`, ratio, limit);
 }
 
-// Measures how long the link is held after its own last delta. The code names the file, so the list is requested when the text
-// begins.
+// Measures how long the link is held after the link's last delta. The call's code names the file, so the list is requested as
+// soon as the text begins.
 for (const delay of [0, 50, 200]) {
   const times = [];
   for (let round = 0; round < 9; round++) times.push(await heldAfterLink(delay));
