@@ -105,7 +105,7 @@ function siteName(site) {
 /** Records the expressions of `RegExp` calls while modules load and a sample text is resolved. */
 async function recordBuilt(files, expressions, sites) {
   const record = (expression) => {
-    // Line 0 of the stack is the message, line 1 this function, line 2 the trap of the proxy, and line 3 the call of `RegExp`.
+    // Line 3 of the stack is the call of `RegExp`. Line 0 is the message, line 1 this function, and line 2 the trap of the proxy.
     const { stack } = new Error();
     const frame = stack.split("\n")[3];
     const start = frame.indexOf(compiled.href);
