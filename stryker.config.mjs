@@ -1,10 +1,13 @@
-/** `npm run mutation`: whether the tests of src/citations notice when it does something else. */
+/**
+ * For `npm run mutation`. Stryker makes small changes (mutants) to src/citations and checks whether a test fails for each of them.
+ * docs/mutation.md shows the results.
+ */
 export default {
   testRunner: "vitest",
   vitest: { configFile: "vitest.mutation.config.ts" },
   mutate: ["src/citations/**/*.ts"],
   coverageAnalysis: "perTest",
-  // What was found out stays until the file or its tests change: the whole takes long.
+  // Keeps the result of a mutant until its code or its tests change, because a whole run takes hours.
   incremental: true,
   incrementalFile: ".stryker/incremental.json",
   tempDirName: ".stryker/sandbox",
@@ -13,6 +16,7 @@ export default {
   clearTextReporter: { allowColor: false, reportTests: false },
   thresholds: { high: 90, low: 85, break: 85 },
   concurrency: 2,
-  // It would rewrite its paths with TypeScript's API, which version 7 does not have; vitest needs nothing of it.
+  // Stryker would rewrite the paths in tsconfig.json with TypeScript's API, which TypeScript 7 does not have. Vitest does not need
+  // this file.
   tsconfigFile: "none",
 };

@@ -3,8 +3,8 @@ import { configDefaults, defineConfig } from "vitest/config";
 import { BaseSequencer, type TestSpecification } from "vitest/node";
 
 /**
- * Tests that replace a module for the whole process, or that count the process's timers: connections of an earlier file can still
- * have some.
+ * Test files that need their own process. Some replace a module for the whole process. Others count the process's timers, and in a
+ * shared process, connections of an earlier test file can still have timers.
  */
 const ISOLATED = [
   "test/copies.test.ts",
@@ -26,11 +26,14 @@ const ISOLATED = [
 const SLOW_ISOLATED = ["test/faults.slow.test.ts"];
 /** Files that start many processes or take several seconds. `npm test` leaves them out, `npm run test:slow` runs only them. */
 const SLOW = ["test/**/*.slow.test.ts"];
-/** Which files run: `fast`, `slow`, or `all` as in CI. A path such as `test/faults` on the command line runs the files it names. */
+/**
+ * `TESTS` selects which files run: `fast`, `slow`, or `all` as in CI. The default is `fast`. If the command line has a path such as
+ * `test/faults`, the default is `all`, so that the path can select slow files too.
+ */
 const isNamed = process.argv.some((word) => word.startsWith("test/"));
 const { TESTS = isNamed ? "all" : "fast" } = process.env;
 
-/** Slow files come first, so that none is left for one worker at the end while the other has nothing to do. */
+/** Runs slow files first. Otherwise, one worker could still run a slow file at the end, while the others have nothing to do. */
 class SlowFirst extends BaseSequencer {
   override async sort(files: TestSpecification[]): Promise<TestSpecification[]> {
     const sorted = await super.sort(files);
@@ -41,9 +44,9 @@ class SlowFirst extends BaseSequencer {
 
 export default defineConfig({
   test: {
-    // For what hangs. What is only slow, on a machine that has other work, has the time that it takes.
+    // The limit ends tests that hang. It is long, so that no test fails only because the machine is busy.
     testTimeout: 300_000,
-    // On two cores, vitest would take one.
+    // On two cores, vitest would start only one worker.
     maxWorkers: Math.max(2, availableParallelism() - 1),
     hookTimeout: 300_000,
     sequence: { sequencer: SlowFirst },
@@ -72,7 +75,7 @@ export default defineConfig({
         },
       },
     ],
-    // `npm run coverage`. The command runs in processes of its own. scripts/coverage.mjs adds their coverage.
+    // For `npm run coverage`. Vitest does not see the processes of the command. scripts/coverage.mjs adds their coverage.
     coverage: {
       reportOnFailure: true,
       include: ["src/**"],

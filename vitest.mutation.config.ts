@@ -1,7 +1,10 @@
 import { defineConfig } from "vitest/config";
 import { BaseSequencer, type TestSpecification } from "vitest/node";
 
-/** What notices most in the least time comes first: the first failure is the last test that a mutant costs. */
+/**
+ * The order of the test files. A mutant is a small change to src/citations. Stryker stops testing a mutant after the first test that
+ * fails, so the files that find the most mutants in the least time come first.
+ */
 const ORDER = [
   "ranges",
   "uncited",
@@ -24,12 +27,12 @@ class FastestFirst extends BaseSequencer {
   }
 }
 
-/** For `npm run mutation`: the tests that a mutant of src/citations has to get past. */
+/** For `npm run mutation`: the tests that Stryker runs for each mutant. */
 export default defineConfig({
   test: {
     include: ["test/citations/**/*.test.ts", "test/links*.test.ts"],
     setupFiles: ["test/citations/mutation.setup.ts"],
     sequence: { sequencer: FastestFirst },
-    testTimeout: 60_000, // Stryker ends what takes too long
+    testTimeout: 60_000, // Stryker itself ends a mutant that takes too long
   },
 });

@@ -13,9 +13,9 @@ import { fileURLToPath } from "node:url";
 
 const RUNS = 15;
 /**
- * The limits of the ratio. The aim is 0.3. The limits are loose because a busy machine adds noise. The limit for `require` is
- * looser: a `require` of this package takes as long as an `import`, but a `require` of `openai`, which has many small files,
- * takes only 0.6 of the time of its `import`.
+ * The limits of the ratio. The aim is 0.3. The limits are loose, because a busy machine adds noise. The limit for `require` is
+ * looser. For this package, `require` takes as long as `import`. For `openai`, which has many small files, `require` takes only 0.6
+ * of the time that `import` takes.
  */
 const LIMITS = { import: 0.45, require: 0.6 };
 const AIM = 0.3;

@@ -125,7 +125,10 @@ function links(text) {
 
 const begin = start.map(frame).join("");
 
-/** Each shape: its name, its smaller size, and a function that makes input of a given size and returns a function to read it. */
+/**
+ * Each shape has a name, its smaller size, and a function. The function makes input of a given size, and returns a function that
+ * reads this input.
+ */
 const shapes = [
   ["bytes without a line's end", 400_000, (n) => stream("x".repeat(n))],
   ["bytes without a line's end, in pieces of 10", 40_000, (n) => stream("x".repeat(n), 10)],
@@ -206,7 +209,7 @@ const shapes = [
           { type: "response.output_item.done", output_index: 2 * at, item: call(at) },
           { ...texts(1, "See b.csv and c.csv")[0], output_index: 2 * at + 1 },
         ]).flat(),
-        { retries: 0 }, // otherwise each text waits while its late list is requested again
+        { retries: 0 }, // with retries, each text would wait while the list is requested again
       ),
   ],
   [

@@ -1,7 +1,7 @@
 /**
- * Measures the option `links`: `node bench/links.bench.mjs`, after `npm run build`. Compares the CPU time for a stream with that
- * of the middleware without the option, as the median of interleaved rounds. Then measures how long a link is held after its
- * last delta, and compares the time for hostile texts with that for ordinary texts. Exits with 1 if a limit is exceeded.
+ * Measures the option `links`: `node bench/links.bench.mjs`, after `npm run build`. Compares the CPU time of the middleware for a
+ * stream with and without the option. The ratio is the median of interleaved rounds. Then measures how long a link is held after
+ * its last delta. Last, compares the time for hostile texts with the time for ordinary texts. Exits with 1 if a limit is exceeded.
  */
 import { performance } from "node:perf_hooks";
 import { createFileCitationsFetch, repairResponse, repairResponseStream } from "../dist/index.js";
@@ -32,7 +32,7 @@ function withList(fetch, delay = 0) {
 
 reportHead();
 
-/** Returns delta number `n` if the link in the middle of the text has it, else `undefined`. */
+/** Returns delta number `n` if it belongs to the link in the middle of the text, else `undefined`. */
 const linkAt = (n) => LINK[n - DELTAS / 2];
 for (const [what, deltaAt, limit] of [
   ["no mention", undefined, 1.03],
@@ -49,8 +49,8 @@ for (const [what, deltaAt, limit] of [
   report(`20,000 deltas, ${what}, CPU (${ours.toFixed(0)} ms against ${theirs.toFixed(0)} ms)`, ratio, limit);
 }
 
-// Measures how long the link is held after its own last delta. The code names the file, so the list is requested when the text
-// begins.
+// Measures how long the link is held after the link's last delta. The call's code names the file, so the list is requested as
+// soon as the text begins.
 for (const delay of [0, 50, 200]) {
   const times = [];
   for (let round = 0; round < 9; round++) times.push(await heldAfterLink(delay));

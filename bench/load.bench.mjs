@@ -1,10 +1,10 @@
 /**
  * Checks for leaks under load: `node --expose-gc bench/load.bench.mjs`, after `npm run build`. With LOAD_LINKS=1, the texts get
- * links, and a store keeps the files. This file is long because it holds both processes.
+ * links, and a store keeps the files. This file is long because it has the code of both processes.
  *
  * Keeps 500 streams open for LOAD_SECONDS (60). A repairing SDK client reads them from an emulator in another process. Of ten
- * streams, one is abandoned half-way, and for one the list fails. Exits with 1 if memory grows, if a stream, a report or a stored
- * file is wrong, if there is a warning, or if sockets, listeners or handles are left.
+ * streams, one is abandoned half-way, and for one the list fails. Exits with 1 if memory grows, or if there is a warning. Also
+ * exits with 1 for a wrong stream, report or stored file, and for sockets, listeners or handles that are left.
  */
 import { fork } from "node:child_process";
 import { getEventListeners, once } from "node:events";
@@ -25,7 +25,7 @@ const HAS_LINKS = process.env.LOAD_LINKS === "1";
 const CONTENT = "a,b\n";
 /** How many links are opened at the end: the latest ones. */
 const OPENED = 100;
-/** The limit of the heap at the end of the run, relative to the heap after a third of it. Both are medians of samples. */
+/** The limit of the heap at the end of the run, relative to the heap after a third of the run. Both are medians of samples. */
 const LIMIT = 1.1;
 /** The most containers that the library remembers. The benchmark fills this memory before it measures. */
 const REMEMBERED = 5000;

@@ -79,7 +79,7 @@ reportHead();
         .replace('"delta":" the"', '"delta":" /mnt/data/a.csv"'),
     );
   });
-  // `timeOf` measures from here, when the upstream sends the end of the text, to the end of the stream.
+  // When the upstream sent the end of the text. `timeOf` measures from this moment to the end of the stream.
   let textEnded = 0;
   const slow = async (input) => {
     if (String(input).includes("/containers/")) {

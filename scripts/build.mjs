@@ -1,5 +1,5 @@
 /**
- * Builds the package into `dist`, by `npm run build`: ES modules and CommonJS, their declarations, and the licences of the
+ * Builds the package into `dist`, by `npm run build`: ES modules, CommonJS and their declarations. Also writes the licences of the
  * packages whose code is in the bundles.
  *
  * Peers are never bundled. The `dependencies` of package.json, which only the command and the emulator's server import, are

@@ -11,7 +11,7 @@ import { relative } from "node:path";
 
 const LEAST = 95;
 
-// Vitest has already written the report for its own process. c8 writes that for the processes of the command.
+// Vitest has already written the report for its own processes. c8 writes the report for the processes of the command.
 execFileSync("npx", ["c8", "report"], { stdio: "inherit" });
 const [inTests, inProcesses] = ["coverage", "coverage/command"].map((folder) => {
   const { total, ...files } = JSON.parse(readFileSync(`${folder}/coverage-summary.json`, "utf8"));

@@ -4,9 +4,10 @@
  *     node scripts/regexes.mjs
  *
  * Literals are read from the syntax trees of the compiled modules. Calls of `RegExp` are recorded while the modules load and a
- * sample text is resolved. If an expression is slow, or the checker cannot decide whether it is, `known` in `regexes.json` must
- * give a reason why it is used. The expression is then skipped. If a call of `RegExp` is not reached, `unbuilt` must give a
- * reason. A reason for an expression or a call that no longer exists is an error.
+ * sample text is resolved. The script fails for an expression that is slow, and for one that the checker cannot decide. If such an
+ * expression is harmless, say why under `known` in `regexes.json`: then it is skipped. If a call of `RegExp` is not reached, its
+ * expression is unknown, so `unbuilt` must say why it is harmless. A reason for an expression or a call that no longer exists is
+ * an error.
  */
 import { existsSync, readdirSync, readFileSync } from "node:fs";
 import { availableParallelism } from "node:os";
@@ -104,7 +105,7 @@ function siteName(site) {
 /** Records the expressions of `RegExp` calls while modules load and a sample text is resolved. */
 async function recordBuilt(files, expressions, sites) {
   const record = (expression) => {
-    // Line 0 of the stack is the message, line 1 this function, line 2 the trap of the proxy, and line 3 the call of `RegExp`.
+    // Line 3 of the stack is the call of `RegExp`. Line 0 is the message, line 1 this function, and line 2 the trap of the proxy.
     const { stack } = new Error();
     const frame = stack.split("\n")[3];
     const start = frame.indexOf(compiled.href);

@@ -4,13 +4,14 @@ import type { AddressInfo } from "node:net";
 import { apiError } from "../http/api-error.js";
 
 /**
- * Matches characters that no host has. If a `Host` header contains one of them, the URL parser reads only a part of the header as
- * the host.
+ * Matches characters that no host has. With one of them in a `Host` header, the URL parser would read only a part of the header:
+ * `evil.example@localhost` would count as `localhost`.
  */
 const NOT_IN_A_HOST = /[\s/?#@\\]/;
 
 /**
- * Returns the name or address in a `Host` header, without its port, as URLs spell it. Returns `undefined` for an invalid header.
+ * Returns the host name or address in a `Host` header, in the form that URLs have: `localhost` for `LocalHost:8787`. Returns
+ * `undefined` for an invalid header.
  */
 export function hostNameIn(host: string): string | undefined {
   return NOT_IN_A_HOST.test(host) ? undefined : hostNameOf(`http://${host}`);
@@ -25,8 +26,8 @@ function hostNameOf(url: string): string | undefined {
 }
 
 /**
- * Returns a 400 response for a request that does not have exactly one valid `Host` header (RFC 9112, 3.2). HTTP/1.0 needs no such
- * header. Returns `undefined` for other requests.
+ * Checks that a request has exactly one `Host` header and that the header is valid (RFC 9112, 3.2). In HTTP/1.0, the header may
+ * be missing. Returns a 400 response if the check fails, otherwise `undefined`.
  */
 export function refusalForInvalidHost({
   headers: { host },
@@ -51,9 +52,11 @@ function badRequest(message: string): Response {
 export type HostRule = (request: IncomingMessage) => Response | undefined;
 
 /**
- * Creates the rule for a server that listens on `address`. A web page can make its own name resolve to 127.0.0.1 and so reach a
- * server on loopback. So loopback servers accept only loopback names and the names in `allowed`. Servers on other addresses
- * accept all names if `allowed` is empty, else the same names as loopback servers. `also` is a further name that is accepted.
+ * Creates the rule for a server that listens on `address`.
+ *
+ * A web page can make its own host name resolve to 127.0.0.1. Requests to that name then reach a server on loopback. So a loopback
+ * server accepts only loopback names, the names in `allowed`, and the name `also`. A server on another address accepts all names
+ * if `allowed` is empty. If it is not empty, the server accepts the same names as a loopback server.
  */
 export function hostRule(
   { address, family }: AddressInfo,

@@ -78,7 +78,7 @@ export class Answer {
     this.#out?.write(this.#out.isTTY ? shown(text) : text);
   }
 
-  /** Shows the status below the text, if the text's last line is complete. */
+  /** Shows the status below the text. Does nothing while the text's last line is incomplete: the status would overwrite it. */
   #showStatus(): void {
     if (this.text === "" || this.text.endsWith("\n")) this.#line.update();
   }

@@ -121,8 +121,8 @@ interface Matcher {
 }
 
 /**
- * Returns a matcher that compares a pattern with a file's path, with its path below `/mnt/data` and with its name. A text that
- * equals one of these always matches, because names may contain pattern characters.
+ * Returns a matcher that compares a pattern with a file's path, with the path below `/mnt/data` and with the file's name. A
+ * pattern that equals one of these always matches, because a name may contain pattern characters: `[draft].txt`.
  */
 function matcherOf(pattern: string): Matcher {
   if (pattern === "") throw new WrongUse('"" is not a file pattern');

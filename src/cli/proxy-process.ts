@@ -9,8 +9,8 @@ import { WrongUse } from "./wrong-use.js";
 const KILOBYTE = 2 ** 10;
 const MEGABYTE = 2 ** 20;
 /**
- * Signals within this time after the first one count as one signal. The terminal sends Ctrl-C to all its processes, and `npx`
- * then sends it once more.
+ * A second signal within this time after the first one is ignored. On Ctrl-C, the terminal sends a signal to this process and to
+ * `npx`, and `npx` sends the signal to this process once more.
  */
 const SAME_SIGNAL_MS = 100;
 

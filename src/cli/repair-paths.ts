@@ -54,9 +54,9 @@ export async function checkedInputs(
 }
 
 /**
- * Returns what `stat` says about those of the outputs that exist and are regular files.
+ * Returns the `stat` results of the outputs that are existing, regular files.
  *
- * @throws WrongUse if both are the same file.
+ * @throws WrongUse if `out` and `report` are the same file.
  */
 async function existingOutputs(out: string | undefined, report: string | undefined): Promise<Stats[]> {
   const [outFile, reportFile] = await Promise.all([fileAt(out), fileAt(report)]);

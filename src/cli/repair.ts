@@ -19,10 +19,13 @@ interface Options {
   resume?: true;
 }
 
-/** The minimum time between two saved milestones. A resumed run repeats the work since the last one. */
+/**
+ * The minimum time between two saved milestones. A milestone says how far the run has come. A resumed run repeats the work since
+ * the last saved milestone.
+ */
 const MILESTONE_MS = 1000;
 
-/** Defines `repair`, which filters stdin to stdout, or files to a file. */
+/** Defines `repair`, which reads files or stdin and writes the repaired responses to a file or stdout. */
 export function repairCommand(): Command {
   return new Command("repair")
     .description(
@@ -138,8 +141,8 @@ function fileOf(destination: string | undefined): string | undefined {
 }
 
 /**
- * Returns the milestone from which the run starts: the one that an interrupted run has saved, or `START` if no run was
- * interrupted.
+ * Returns the milestone from which the run starts. It is the last milestone that an interrupted run has saved, or `START` if no
+ * run was interrupted.
  *
  * @throws WrongUse if a run was interrupted and `--resume` is not given.
  */

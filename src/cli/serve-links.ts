@@ -151,8 +151,8 @@ async function prepareFolder(path: string): Promise<void> {
 const SCOPES = ["openai-organization", "openai-project"];
 
 /**
- * Returns a function that tells whether a request has the proxy's key. If the request names another organization or project than
- * the proxy's own, the function returns false, because the answer can cite files that the proxy cannot open.
+ * Returns a function that tells whether a request has the proxy's key. The function also returns false if the request names another
+ * organization or project than the proxy's own: the answer can then cite files that the proxy cannot open.
  */
 function ownKeyRule(key: string, own: Headers): (headers: Headers) => boolean {
   const digest = digestOf(key);
@@ -168,7 +168,8 @@ function ownKeyRule(key: string, own: Headers): (headers: Headers) => boolean {
 }
 
 /**
- * Returns the hash of a text. Comparing hashes takes the same time for texts of any length, so it tells nothing about the key.
+ * Returns the hash of a text. Comparing two hashes takes the same time for texts of any length. So the time of a comparison tells
+ * nothing about the key.
  */
 function digestOf(text: string): Buffer {
   return createHash("sha256").update(text).digest();

@@ -79,7 +79,7 @@ export async function startServer(
   /** The responses that are not complete, with their connections and log entries. */
   const running = new Map<ServerResponse, { socket: Socket; answered: Answered }>();
   let isStopping = false;
-  /** These rules are set when the server listens, before the first request. */
+  /** These two rules are set once the server listens, before it handles the first request. */
   let refusalByRule!: HostRule;
   let refusalOfLink!: HostRule;
 
@@ -120,7 +120,7 @@ export async function startServer(
       target,
       onReport({ outcome, citations }) {
         answered.recovered += citations.filter(({ origin }) => origin === "recovered").length;
-        hasFailed ||= outcome === "failed"; // also set when the response is aborted
+        hasFailed ||= outcome === "failed"; // an aborted response is reported as failed too
       },
       onOtherKey() {
         answered.otherKey = true;
@@ -159,7 +159,7 @@ export async function startServer(
       return;
     }
     const [status, code, message] = refusalFor(error, maxHeaders);
-    // A request with a broken body is running and gets its own log entry when it closes.
+    // A request whose body is broken is already in `running`. Its log entry is written when its response closes.
     for (const [, { answered }] of busy) answered.status = status;
     if (busy.length === 0) onAnswered(unread("-", status));
     refuse(socket, status, JSON.stringify(errorBody(status, code, message)));
@@ -187,7 +187,7 @@ export async function startServer(
     url: urlOf(address),
     async stop(graceMs) {
       isStopping = true;
-      // This does not call the HTTP server's own `close`, because that drops data that is written and not yet sent.
+      // The HTTP server's own `close` is not called, because it drops data that was written but is not sent yet.
       const closed = new Promise((resolve) => NetServer.prototype.close.call(server, resolve));
       for (const socket of sockets) endIfIdle(socket);
       let wasCut = false;
@@ -235,8 +235,8 @@ function refusalFor({ code }: NodeJS.ErrnoException, maxHeaders: number): [numbe
 }
 
 /**
- * Sends a response on the raw connection. Closes the connection later: if it was closed while data is unread, the response could
- * be lost.
+ * Sends a response on the raw connection. Closes the connection only after `LINGER_MS`. If the connection were closed while the
+ * client is still sending, the response could be lost.
  */
 function refuse(socket: Socket, status: number, body: string): void {
   const head = [

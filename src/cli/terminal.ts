@@ -6,7 +6,10 @@ interface Stream {
   isTTY?: boolean;
 }
 
-/** Returns colour functions for `stdout` or `stderr`. They add colour only on a terminal and without `NO_COLOR`. */
+/**
+ * Returns colour functions for `stdout` or `stderr`. They add colour only on a terminal, and only if neither `NO_COLOR` nor
+ * `TERM=dumb` is set.
+ */
 export function colorsFor(stream: Stream): ReturnType<typeof pc.createColors> {
   return pc.createColors(canStyle(stream));
 }
@@ -36,8 +39,8 @@ export function shown(text: string): string {
 }
 
 /**
- * Returns a path as a link if `stream` is a terminal, else the path only. A terminal that does not support links shows the path
- * only.
+ * Returns a path as a link if `stream` is a terminal that shows colours (see `colorsFor`). Otherwise returns the path only. A
+ * terminal that does not support links shows only the path of a link.
  */
 export function linkTo(path: string, stream: Stream): string {
   if (!canStyle(stream)) return stream.isTTY ? shown(path) : path;

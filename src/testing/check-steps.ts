@@ -63,8 +63,8 @@ const CHECKS: { readonly [Type in Step["type"]]: Check } = {
 };
 
 /**
- * Checks what a script returned, and returns it as steps. All steps are checked before the first one runs, so that a mistake
- * is reported with its step, not as a failure in the middle of a stream.
+ * Checks what a script returned, and returns it as steps. All steps are checked before the first one runs. So a mistake is
+ * reported with its step, and does not break a stream in the middle.
  *
  * @throws TypeError that names the step and the field.
  */

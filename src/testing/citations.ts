@@ -9,8 +9,8 @@ const LINK_END = /(?:[ \t\n]+(?:"(?:\\.|[^"\\])*"|'(?:\\.|[^'\\])*'|\((?:\\.|[^(
 const SCHEME = "sandbox:";
 
 /**
- * Returns the citations that the service itself would add to a text: one for each Markdown link or image whose
- * destination is `sandbox:` and the exact path of a file in one of the containers.
+ * Returns the citations that the service itself would add to a text. It cites a Markdown link or image if the destination
+ * is `sandbox:` and the exact path of a file in one of the containers.
  *
  * @param containers the containers to search, in this order.
  * @param unit the unit of the ranges.

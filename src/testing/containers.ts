@@ -133,7 +133,7 @@ export class Container implements EmulatedContainer {
     return this.#put(id ?? this.#fileId(absolute), absolute, content, source, 0);
   }
 
-  /** Writes a file of the model that is missing from the container's next `lag` listings. */
+  /** Writes a file as the model does. The container's next `lag` listings do not contain the file yet. */
   writeLate(path: string, content: FileContent, lag: number): EmulatedFile {
     const absolute = absolutePath(path);
     return this.#put(this.#fileId(absolute), absolute, content, "assistant", lag);

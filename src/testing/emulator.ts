@@ -32,7 +32,7 @@ export interface EmulatorOptions {
    */
   readonly listLag?: number;
   /**
-   * How every list of a container's files fails. Default: lists do not fail. Use `intercept` to fail only some of them.
+   * How every list of a container's files fails. Default: lists do not fail. Use `intercept` to fail only some lists.
    *
    * ```ts
    * createResponsesEmulator({ script: stubbornModel(), listFault: "trickle" });
@@ -79,9 +79,10 @@ export interface EmulatorOptions {
    */
   readonly breakIn?: (event: StreamEvent) => number | undefined;
   /**
-   * The order in which the lanes of a WebSocket send events, as a list of `stream_id`s that repeats. A lane that has
-   * nothing left to send is skipped. If a lane has had no request so far, the other lanes of the list wait for it. Lanes
-   * that are not in the list do not wait, and take turns. By default, all lanes take turns.
+   * The order in which the lanes of a WebSocket send events, as a list of `stream_id`s that repeats. A lane is the sequence
+   * of responses with one `stream_id`. A lane that has nothing left to send is skipped. If a lane has had no request so far,
+   * the other lanes of the list wait for it. Lanes that are not in the list do not wait, and take turns. By default, all
+   * lanes take turns.
    *
    * ```ts
    * createResponsesEmulator({ laneOrder: ["a", "b", "b"] });

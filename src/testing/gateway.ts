@@ -101,7 +101,7 @@ const FORMS: Readonly<Record<"litellm" | "openrouter", WriteId>> = {
   },
 };
 
-/** Matches an empty page's cursor: the number of empty pages so far, then the `after` of the page that follows them. */
+/** Matches the cursor of an empty page: the number of empty pages so far, then the `after` of the next page with files. */
 const CURSOR = /^scan\/(\d+)=(.*)$/s;
 
 const NOT_SUPPORTED =

@@ -168,7 +168,7 @@ export function lastContainer(items: readonly OutputItem[]): string | undefined 
   return ids.findLast(isString);
 }
 
-/** Returns a tool as the response repeats it. The service adds defaults for the fields that a function omits. */
+/** Returns a tool as the response repeats it. The service adds defaults for fields that are missing in a function tool. */
 export function echoTool(tool: JsonObject): JsonObject {
   return tool.type === "function" ? { description: null, parameters: null, strict: true, ...tool } : tool;
 }

@@ -1,4 +1,7 @@
-/** Runs the lanes of a WebSocket. Responses of one lane run one after the other, and the events of different lanes interleave. */
+/**
+ * Runs the lanes of a WebSocket. A lane is the sequence of responses with one `stream_id`: they run one after the other. The events
+ * of different lanes interleave.
+ */
 import { ApiError } from "./api-error.js";
 import type { SteerInput } from "./input.js";
 import type { Turn } from "./turn.js";
@@ -40,7 +43,7 @@ export class Lane {
     this.#waiting.push(body);
   }
 
-  /** Returns the lane's next event, or `undefined` if there is none until its next request. */
+  /** Returns the lane's next event. Returns `undefined` if the lane has nothing to send before its next request arrives. */
   async next(): Promise<ServerEvent | undefined> {
     for (;;) {
       const event = this.#errors.shift() ?? this.#turn?.eventAt(this.#index++);
@@ -57,7 +60,10 @@ export class Lane {
     }
   }
 
-  /** Starts the response that follows a steered response, with the same settings and the queued input. */
+  /**
+   * Starts the response that follows a steered response. A response is steered if the client sent more input for it in a
+   * `response.steer` event. The new response has the same settings and gets this input.
+   */
   async #startSuccessor(turn: Turn): Promise<void> {
     const input = turn.steers.flatMap((steer) => messagesOf(steer.input));
     await this.#start({ ...turn.request.body, input, previous_response_id: turn.id }, () =>
@@ -79,9 +85,9 @@ export class Lane {
 /** Chooses the lane that sends the next event. */
 export class LaneOrder {
   readonly #names: readonly string[];
-  /** The number of turns in `#names` that are over: the lane sent an event or was skipped. */
+  /** How many turns are over, counted over all repetitions of `#names`. In its turn, a lane sends an event or is skipped. */
   #step = 0;
-  /** The position of the last lane that sent without being in `#names`. */
+  /** The position of the lane that sent the latest event among the lanes that are not in `#names`. */
   #last = -1;
 
   /** @param names the `stream_id`s in the order in which their lanes send; the order repeats. Other lanes take turns. */

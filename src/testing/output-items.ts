@@ -29,7 +29,7 @@ import {
 /** The `include` value that adds the outputs of Python calls to a response. */
 export const OUTPUTS = "code_interpreter_call.outputs";
 
-/** The state of a turn that its steps read and change. */
+/** The state of a turn (one request and its response) that the turn's steps read and change. */
 export interface Stage {
   readonly ids: Ids;
   /** The finished output items. */
@@ -59,8 +59,8 @@ export type ItemStep = Exclude<Step, FailStep | IncompleteStep>;
 type Events = Generator<EventDraft, void>;
 
 /**
- * Plays a step: yields its events and adds its items to the stage's output. Changes to a container happen when the reader
- * reaches them, not before.
+ * Plays a step: yields its events and adds its items to the stage's output. The step writes a file only when the reader has
+ * read the events before that write.
  *
  * @param isCutOff whether the turn ends as `incomplete` right after this step.
  */

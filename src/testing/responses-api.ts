@@ -28,7 +28,7 @@ export interface ResponsesSettings extends Pick<TurnStart, "listLag" | "indexUni
   readonly breakIn: ((event: StreamEvent) => number | undefined) | undefined;
 }
 
-/** A turn that has started, and the state that later turns need. */
+/** A turn (one request and its response) that has started, and the state that later turns need. */
 export interface Played {
   readonly turn: Turn;
   /** The earlier turns, oldest first. */

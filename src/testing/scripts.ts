@@ -109,8 +109,9 @@ export function twoContainersModel(options: ModelOptions = {}): Script {
 }
 
 /**
- * Returns a model that answers with JSON, `{ "files": [{ "path": "/mnt/data/report.csv" }] }`, if the request's
- * `text.format` has a JSON schema, and like `stubbornModel` otherwise. The service does not cite paths in JSON.
+ * Returns a model that answers with JSON if the request's `text.format` has a JSON schema:
+ * `{ "files": [{ "path": "/mnt/data/report.csv" }] }`. The service does not cite paths in JSON. Without a JSON schema, the
+ * model answers like `stubbornModel`.
  *
  * @throws TypeError if a path has no file name, or a content is neither a string nor a `Uint8Array`.
  */

@@ -87,8 +87,8 @@ export interface PythonStep extends ContainerStep {
   /** Images in the call's outputs: URLs, or the bytes of a PNG. */
   readonly images?: readonly FileContent[];
   /**
-   * Charts that the code shows, each as the bytes of a PNG. Each one adds a file `cfile_….png`, an image in the call's
-   * outputs, and a citation with the range 0..0 at the start of the next message's annotations.
+   * Charts that the code shows, each as the bytes of a PNG. Each chart adds a file `cfile_….png` and an image in the
+   * call's outputs. It also adds a citation with the range 0..0 to the next message, before the citations of links.
    */
   readonly charts?: readonly Uint8Array[];
 }

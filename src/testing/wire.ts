@@ -59,8 +59,8 @@ export function describe(value: unknown): string {
 }
 
 /**
- * Creates ids that look like the service's and are the same in every run: a prefix and a counter in hex digits, padded to
- * the length of real ids.
+ * Creates ids that look like the service's and are the same in every run. An id is a prefix and a counter in hex digits,
+ * padded to the length of real ids.
  */
 export class Ids {
   readonly #counts = new Map<string, number>();

@@ -12,7 +12,7 @@ export interface Check {
   advice?: string;
 }
 
-/** The result of a check, before it has its name. */
+/** The result of a check, without the check's name. */
 export type Finding = Omit<Check, "name">;
 
 export const ok = (seen: string): Finding => ({ mark: "ok", seen });

@@ -6,7 +6,7 @@ import { type Finding, failed, ok, skipped, warning } from "./check.js";
 import type { FoundCitation, RunResponse } from "./run-code.js";
 import { EMOJI, FILENAME, PATH } from "./task.js";
 
-/** The range that a citation should have, in both index units. */
+/** The range that a citation should have, counted in code points and in UTF-16 units. */
 interface Expected {
   codePoints: readonly [number, number];
   utf16: readonly [number, number];
@@ -15,7 +15,7 @@ interface Expected {
 /**
  * Checks whether the API made the citation, and whether its range is the expected one.
  *
- * @param listed the file, if the list has it.
+ * @param listed the file's entry in the container's list; `undefined` if the list lacks the file.
  */
 export function checkCitation(
   { citation, report, containerId }: RunResponse,
@@ -64,7 +64,10 @@ function none({ error, unresolved }: RunResponse["report"]): Finding {
   );
 }
 
-/** Checks which unit the API's ranges have. The unit shows only in a range that comes after a character of two UTF-16 units. */
+/**
+ * Checks whether the API's ranges count code points or UTF-16 units. The two differ only after a character of two UTF-16 units,
+ * such as an emoji.
+ */
 export function checkUnit(citation: FoundCitation | undefined): Finding {
   if (citation?.origin !== "api" || citation.annotation.end_index === 0) {
     return skipped("the API sent no range that would show it; ours counts code points, as OpenAI's do");

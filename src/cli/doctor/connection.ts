@@ -66,7 +66,7 @@ export class Caller {
     return this.#send(path, {}, LONGEST_WAIT_MS);
   }
 
-  /** Sends a POST request with `fetch`, or with the caller's own `fetch` if none is given. */
+  /** Sends a POST request with `fetch`. By default, sends it with the `fetch` that the constructor got. */
   post(path: string, body: object, fetch?: Fetch): Promise<Answer | NoAnswer> {
     return this.#send(path, postOf(body), LONGEST_RUN_MS, fetch);
   }
@@ -143,7 +143,7 @@ function shortened(text: string): string {
   return `${text.slice(0, Math.max(0, text.lastIndexOf(" ", LONGEST_MESSAGE)))} …`;
 }
 
-/** The shortest value that is removed. Shorter values are words such as `openai` or `true`. */
+/** The length of the shortest value that is removed. Shorter values are usually words such as `openai` or `true`. */
 const SHORTEST_SECRET = 8;
 
 function postOf(body: object): RequestInit {

@@ -39,7 +39,7 @@ export function summaryOf(checks: readonly Check[]): string {
   return isWhole(checks) ? "Everything works." : "No problem was found, but not everything was checked.";
 }
 
-/** Returns whether the run made the check `streaming`, which sends the last request. */
+/** Returns whether the run was complete: whether it made the check `streaming`, which sends the last request. */
 export function isWhole(checks: readonly Check[]): boolean {
   return checks.some(({ name, mark }) => name === "streaming" && mark !== "skipped");
 }

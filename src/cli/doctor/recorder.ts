@@ -42,8 +42,8 @@ export class Recorder {
   }
 
   /**
-   * Sends a request and records it. The response's body is recorded while the caller reads it, so that recording does not change
-   * the order in which things happen.
+   * Sends a request and records it. The response's body is recorded while the caller reads it. So the recording does not change
+   * the order in which chunks and further requests follow each other.
    */
   readonly fetch: Fetch = async (input, init) => {
     const isRequest = input instanceof Request;

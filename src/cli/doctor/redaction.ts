@@ -18,7 +18,10 @@ const HEADERS: ReadonlyMap<string, RegExp> = new Map([
   ["openai-version", /^\d{4}-\d\d-\d\d$/],
 ]);
 
-/** Request headers whose values are removed but whose names are kept. The names of other request headers may be personal. */
+/**
+ * Request headers whose values are removed but whose names are kept. The names of other request headers may be personal, so these
+ * headers are left out.
+ */
 const NAMED = new Set(["authorization", "api-key", "openai-organization", "openai-project"]);
 
 const setOf = (names: string): ReadonlySet<string> => new Set(names.trim().split(/\s+/));
@@ -42,7 +45,7 @@ const NUMBERS =
 const FIELD = /^[a-z][a-z0-9_]{0,39}$/;
 
 const ID_FIELD = /^(?:id|\w+_ids?|container|after)$/;
-/** Matches the prefixes that an id keeps when it is replaced. */
+/** Matches the prefix that an id keeps when it is replaced: `cfile_68c2…` becomes `cfile_1`. */
 const PREFIX = /^(resp|msg|rs|ci|cntr|cfile|file|sess|call|sh|sho|conv|req|ig)[_-]/;
 /** The shortest id that is replaced inside of texts. A shorter id is replaced only in a field that holds an id. */
 const SHORTEST_ID = 8;
@@ -71,11 +74,11 @@ const OPENAI_MODEL =
 const OPENAI_HOST = /^(?:[a-z]{2}\.)?api\.openai\.com$/;
 
 /**
- * The minimum lengths of secrets that are removed from texts. `SHORTEST_OWN` is for the texts of the run itself, such as the key,
- * for request headers, and for response headers about an account. `SHORTEST_OTHER` is for other response headers and for parts of
- * values.
+ * The minimum length of a secret that is removed from texts. It holds for the run's own secrets, such as the key and the host. It
+ * also holds for request headers, and for response headers about an account.
  */
 const SHORTEST_OWN = 3;
+/** The minimum length for the values of other response headers, and for a part of any header's value. */
 const SHORTEST_OTHER = 8;
 
 export class Redaction {
@@ -90,7 +93,7 @@ export class Redaction {
   #replacements: readonly [string, string][] | undefined;
 
   /**
-   * @param model the model that got the requests. Its name is kept if it is one of OpenAI's. Any other name is removed, because
+   * @param model the model that got the requests. Its name is kept if it is an OpenAI model's. Any other name is removed, because
    * the user may have chosen it.
    * @param secrets texts that must not be in the recording, such as the key.
    */
@@ -104,8 +107,8 @@ export class Redaction {
   }
 
   /**
-   * Learns which values and names of headers must be removed from texts. `isOwn`: the headers belong to a request. Call it for
-   * the headers of all requests and responses before you redact anything.
+   * Learns which values and names of headers must be removed from texts. `isOwn`: the headers belong to a request. Call this
+   * method for the headers of all requests and responses before you redact anything.
    */
   learnHeaders(headers: Headers, isOwn: boolean): void {
     for (const [name, value] of headers) {
@@ -154,7 +157,10 @@ export class Redaction {
     return `${base}${segments.join("/")}${search && "?"}${search}`;
   }
 
-  /** Returns a parsed body. The values of all fields that are not known to be harmless are replaced by `REMOVED`. */
+  /**
+   * Returns a copy of a parsed body. Fields that are known to be harmless keep their values, and each id is replaced by a new id.
+   * All other values except `null`, booleans and empty values are replaced by `REMOVED`.
+   */
   json(value: unknown): unknown {
     return this.#json(value, "", "");
   }
@@ -179,7 +185,7 @@ export class Redaction {
   }
 
   /**
-   * Returns whether a model's name is one of OpenAI's. At OpenAI's own server, every name without special characters counts. On
+   * Returns whether a name is that of an OpenAI model. At OpenAI's own server, every name without special characters counts. On
    * other servers, users may choose names, so only known patterns count. A fine-tuned model's name has a colon and never counts.
    */
   #isOpenAIModel(name: string): boolean {

@@ -31,7 +31,7 @@ export interface CodeRun {
   response: RunResponse | undefined;
 }
 
-/** Sends a request that runs Python through the library, and checks the response. */
+/** Sends, through the library, a request that makes the model run Python. Checks the response. */
 export async function checkCodeInterpreter(caller: Caller, fetch: Fetch, model: string): Promise<CodeRun> {
   const no = (finding: Finding): CodeRun => ({ finding, response: undefined });
   let report: Report | undefined;
@@ -51,7 +51,7 @@ export async function checkCodeInterpreter(caller: Caller, fetch: Fetch, model: 
   return response ? { finding: ok("the model ran Python in a container"), response } : no(noCode(json));
 }
 
-/** Reads from a response the container and the citation of the file. Returns `undefined` if no Python ran. */
+/** Reads the container and the citation of the file from a response. Returns `undefined` if no Python ran. */
 export function readResponse(response: unknown, report: Report | undefined): RunResponse | undefined {
   const output = outputOf(response);
   const call = output.find(

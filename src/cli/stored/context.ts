@@ -17,8 +17,8 @@ export interface StoredContext {
 }
 
 /**
- * Returns the context for repairing stored responses. The lists come from the file `files`, else from the API, else each list
- * fails.
+ * Returns the context for repairing stored responses. The lists come from the file `files`. Without it, they come from the API.
+ * Without a key for the API, each list fails with `NO_LISTS`.
  *
  * @throws WrongUse if the file holds no lists, or if the settings of the API are wrong.
  */

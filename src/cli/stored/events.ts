@@ -1,6 +1,7 @@
 /**
- * Repairs the records of one input that hold one event each. The events can belong to several responses, one after the other or
- * interleaved.
+ * Repairs the records of an input that are recorded events. Each record holds one event. The events can belong to several
+ * responses, one after the other or interleaved. A lane repairs responses that follow one another. Interleaved responses have
+ * different lanes.
  */
 import { editJson } from "../../http/json-edit.js";
 import { andThen } from "../../responses/repair.js";
@@ -16,7 +17,7 @@ import type { Later } from "./window.js";
 interface Pending {
   event: Event;
   bytes: Buffer;
-  /** The text between an inserted record and this record. */
+  /** The text between an inserted record and this record, such as a newline. */
   separator: string;
   /** Called with the repaired record. */
   resolve: (repaired: Repaired) => void;
@@ -27,17 +28,20 @@ export class EventRecords {
   /** The reports that were not returned in a `Repaired` yet. */
   readonly #reports: Report[] = [];
   /**
-   * The records of each lane that are not repaired yet: the records that the lane holds, and the latest record. A lane carries
-   * the events of one response after another.
+   * For each lane, the records that are not repaired yet. They are the records that the lane holds, and the latest record while
+   * the lane works on it.
    */
   readonly #pending = new Map<Lane, Pending[]>();
   /** The lanes whose response has not ended. */
   readonly #inside = new OpenLanes();
-  /** The lanes that are no longer repaired, because too many responses have not ended. */
+  /**
+   * The lanes that are no longer repaired, with the reason. Either too many responses have not ended, or an event could belong to
+   * several responses.
+   */
   readonly #dropped: { lane: Lane; error: Error }[] = [];
   /**
-   * Resolves when the work on the latest event or release has ended; `undefined` if no work is running. Events are handled one
-   * after the other.
+   * Resolves when the work of the latest call of `take` or `release` has ended; `undefined` if no work is running. These calls
+   * are handled one after the other.
    */
   #before: Promise<unknown> | undefined;
 
@@ -84,7 +88,8 @@ export class EventRecords {
   }
 
   /**
-   * If responses were cut off, returns their reports, and the citations to write after all events. Call this at the input's end.
+   * Call this at the input's end. If responses were cut off, returns their reports, and the citation events that were recovered
+   * for them. These events are to be written at the end of the output.
    */
   async end(): Promise<Repaired | undefined> {
     await this.#before;
@@ -95,7 +100,7 @@ export class EventRecords {
     return { bytes: Buffer.from(left), reports: this.#reports.splice(0) };
   }
 
-  /** Runs `take` after the work that was started before. */
+  /** Runs `take` when all work that was started earlier has ended. */
   #inTurn<Value, Later>(take: () => Value | Promise<Later>): Value | Promise<Value | Later> {
     const taken = this.#before ? this.#before.then<Value | Later>(take) : take();
     if (taken instanceof Promise) {
@@ -120,8 +125,8 @@ export class EventRecords {
     const { event } = pending;
     const lanes = found instanceof Lane ? [found] : found;
     if (!(found instanceof Lane) || found.isClosed) {
-      // The event belongs to no lane, or to one of several, or to a lane that is closed. Its record must not overtake the records
-      // that these lanes hold.
+      // The event is not repaired: it belongs to no lane, to a closed lane, or to one of several lanes, and nothing shows which.
+      // Its record must not overtake the records that these lanes hold.
       if (found instanceof Lane) found.numberBefore = event.sequence_number;
       for (const lane of lanes) if (lane.isClosed) this.#lanes.rest(lane);
       return andThen(this.#release(lanes), () => pending.resolve(this.#repaired(pending.bytes)));
@@ -141,7 +146,7 @@ export class EventRecords {
 
   /**
    * Ends a lane whose response was cut off, so that the response is reported. Resolves the records that the lane holds. Returns
-   * the citations that no record follows.
+   * the inserted citation events that no record of the input follows.
    */
   async #end(lane: Lane): Promise<readonly Event[]> {
     this.#inside.delete(lane);
@@ -150,7 +155,7 @@ export class EventRecords {
 
   /** Resolves the records of the dropped lanes unchanged. */
   #drop(): void | Promise<void> {
-    // A lane that is not inside was reported before.
+    // If a lane is not in `#inside`, its response has already been reported.
     const dropped = this.#dropped.splice(0).filter(({ lane }) => this.#inside.lanes.includes(lane));
     const settled = dropped.map(({ lane, error }) => {
       this.#inside.delete(lane);
@@ -186,9 +191,9 @@ export class EventRecords {
   }
 
   /**
-   * Resolves the records of events that are ready. An event that a lane inserted goes before the next event that was in the
-   * input. The two never have the same type, so the types show which event was inserted. Returns the inserted events that no
-   * event follows.
+   * Resolves the records of the events that a lane has returned. `events` also contains events that the lane inserted. Each is
+   * written before the next event of the input. An inserted event never has the type of that next event, so the type shows which
+   * event was inserted. Returns the inserted events that no event of the input follows.
    */
   #settle(lane: Lane, events: readonly Event[]): readonly Event[] {
     const pending = [...this.#pendingOf(lane)];
@@ -222,7 +227,7 @@ export class EventRecords {
   }
 }
 
-/** Returns the bytes of the inserted events and of the event after them. In the latter, only the citations change. */
+/** Returns the bytes of the inserted events, then the bytes of `event`. In the bytes of `event`, only the citations change. */
 function written(
   inserted: readonly Event[],
   event: Event,

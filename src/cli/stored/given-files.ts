@@ -6,8 +6,8 @@ import type { ContainerFile } from "../../types.js";
 import { WrongUse } from "../wrong-use.js";
 
 /**
- * Reads file lists from a JSON file. The file holds an array of files, or a page of `GET /containers/{id}/files`, or an object
- * that has an array or a page for each container id.
+ * Reads file lists from a JSON file. The JSON file holds an array of container files, or a page of `GET /containers/{id}/files`.
+ * It can also hold an object with an array or a page for each container id.
  *
  * @throws WrongUse for any other content.
  */
@@ -25,7 +25,8 @@ export async function readGivenFiles(path: string): Promise<FileSourceFunction> 
   const byContainer = new Map<string, ContainerFile[]>();
   const add = (list: readonly unknown[], containerId?: string): void => {
     const files = list.map((file) =>
-      // Behind a gateway, the files can have the id that the container has there. The responses have the id of the key.
+      // The key of the object is the container's id in the responses. Behind a gateway, `container_id` of a file can be another
+      // id, so it is replaced by the key.
       containerId !== undefined && isRecord(file) ? { ...file, container_id: containerId } : file,
     );
     checkFiles(files, "files");

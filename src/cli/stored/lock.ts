@@ -1,6 +1,6 @@
 /**
- * Locks an output, so that only one process writes it at a time. The lock is a file beside the output. The file names the process
- * that holds the lock.
+ * Locks an output, so that only one process writes it at a time. The lock is a file beside the output. It contains the id of the
+ * process that holds the lock.
  */
 import { randomUUID } from "node:crypto";
 import { constants as FS, readFileSync, readlinkSync, unlinkSync } from "node:fs";
@@ -17,7 +17,7 @@ import { WrongUse } from "../wrong-use.js";
 const holderSchema = z.object({
   pid: z.int().check(z.minimum(1)),
   host: z.string(),
-  /** On Linux, the namespace of `pid`. A Docker container has its own namespace, even if it has its host's name. */
+  /** On Linux, the namespace of `pid`. A Docker container and its host have different namespaces, even if `host` is the same. */
   pidNamespace: z.optional(z.string()),
   /** On Linux, when the process started, in clock ticks since the system started. */
   startedAt: z.optional(z.string()),
@@ -52,7 +52,7 @@ export async function lockOutput(path: string): Promise<string | undefined> {
   }
 }
 
-/** Returns a path without links, even if the file does not exist yet. */
+/** Returns a path in which symbolic links are resolved. The file need not exist yet. */
 async function realPathOf(path: string): Promise<string> {
   try {
     return await realpath(path);
@@ -175,7 +175,7 @@ function ownPidNamespace(): string | undefined {
   }
 }
 
-/** Removes this process's locks when it ends, except by SIGKILL. Returns the content for these locks. */
+/** Makes the process remove its locks when it ends. After SIGKILL, the locks stay. Returns the content for these locks. */
 function installRelease(): string {
   process.on("exit", releaseAll);
   for (const signal of SIGNALS) {

@@ -1,16 +1,22 @@
-/** Finds the lanes whose response was cut off, so that they do not compete for the events of later responses. */
+/**
+ * Finds the lanes whose response was cut off, so that these lanes do not get events of later responses. A lane repairs responses
+ * that follow one another. Interleaved responses have different lanes.
+ */
 import { type Event, FINAL } from "../../stream/events.js";
 import type { Lane } from "../../stream/lanes.js";
 
 /**
- * A lane is cut off if it got no event while this number of other responses began and ended. The number is small while nothing
- * shows that the log is interleaved, so that memory is freed and progress can be saved soon.
+ * A lane is cut off if it got no event while this number of other responses began and ended. `sequential` holds while nothing
+ * shows that the responses of the input are interleaved. It is small, so that memory is freed and progress can be saved soon.
  */
 const MOST_RESPONSES = { sequential: 8, interleaved: 64 };
-/** While no response's events came after those of a later response, this is the maximum number of lanes that are not cut off. */
+/**
+ * The maximum number of lanes in an input whose responses are not known to be interleaved. If there are more, the lanes that got no
+ * event for the longest time are cut off.
+ */
 const MOST_LANES = 64;
 
-/** A response that has not ended. The times count the events of all lanes. */
+/** A response that has not ended. A time is a number of events: how many events all lanes had got by then. */
 interface Progress {
   /** When the response began. `undefined` if its first event is missing. */
   begunAt: number | undefined;
@@ -50,7 +56,10 @@ export class OpenLanes {
     this.#progress.delete(lane);
   }
 
-  /** Returns the lanes whose response ended with an error, if `event` begins the next response. */
+  /**
+   * If `event` begins another response, returns the lanes whose response ended with an error. If the event has a `stream_id`,
+   * returns none: the `stream_id` shows which lane the event belongs to.
+   */
   failedBefore({ type, stream_id: name }: Event): readonly Lane[] {
     if (type !== "response.created" || name !== undefined) return [];
     return this.lanes.filter((lane) => this.#progress.get(lane)!.hasFailed);
@@ -59,8 +68,8 @@ export class OpenLanes {
   /**
    * Records an event of a lane. Returns the lanes that got no event for a while, judging by this event.
    *
-   * @param areInterleaved whether the events of several responses are known to be interleaved. If not, a response that ends
-   * without its final event is followed by the whole next response.
+   * @param areInterleaved whether the responses of the input are known to be interleaved. If they are not, a lane without events
+   * is cut off sooner.
    */
   note(lane: Lane, { type, stream_id: name }: Event, areInterleaved: boolean): Silent {
     const now = ++this.#time;
@@ -82,7 +91,10 @@ export class OpenLanes {
     return { resting: [], cutOff: this.lanes.slice(0, this.size - MOST_LANES) };
   }
 
-  /** Returns the lanes that got no event since the response that ends now began. Those of `most` responses are cut off. */
+  /**
+   * Called when a response ends. Returns the lanes that got no event since this response began. A lane for which this is true of
+   * `most` responses is cut off.
+   */
   #silentSince(begunAt: number, most: number): Silent {
     const resting: Lane[] = [];
     const cutOff: Lane[] = [];

@@ -67,7 +67,7 @@ export interface Remaining {
  * input.
  *
  * Reads and hashes these parts again, at more than 1 GB/s on most machines. Comparing sizes and times would be faster, but is not
- * safe: tools that copy files keep the time or set another one, and a file can change twice within the resolution of the time.
+ * safe. Tools that copy files keep the time or set another time. And a file can change twice within the resolution of the time.
  * Size and time are only used to tell the user what changed. Pipes that were read to their end are not read again, because they
  * may be gone.
  *

@@ -30,7 +30,7 @@ export interface Counts {
   others: number;
 }
 
-/** A point in a run. When it is saved, everything before this point is written. */
+/** A point from which an interrupted run can be resumed. When a milestone is saved, all output before it has been written. */
 export interface Milestone {
   /** The inputs that were read to their end. */
   done: ReadPart[];
@@ -94,7 +94,7 @@ export class Run {
   #milestone: Milestone | undefined;
   #others: Others | undefined;
 
-  /** With `start`, the run continues after that milestone. */
+  /** If a milestone is given, the run continues after it. */
   constructor(options: RunOptions, { done, current, counts }: Milestone = START) {
     this.#options = options;
     this.#done = [...done];
@@ -103,7 +103,7 @@ export class Run {
     this.counts = { ...counts };
   }
 
-  /** Repairs the remaining inputs. `hash` is the hash of what an interrupted run has read of the first one. */
+  /** Repairs the remaining inputs. `hash` covers the part of the first input that an interrupted run has read. */
   async of(inputs: readonly AsyncIterable<Buffer>[], hash = new ReadHash()): Promise<void> {
     if (this.#options.milestones) this.#hash = hash;
     for (const [index, input] of inputs.entries()) {
@@ -149,8 +149,8 @@ export class Run {
   }
 
   /**
-   * Repairs a recorded HTTP event stream in the same way as a live one, but requests no list a second time: a stored response is
-   * old, so its list does not change any more.
+   * Repairs a recorded HTTP event stream in the same way as a live one, with one difference: it requests no list a second time. A
+   * stored response is old, so its list does not change any more.
    */
   async #events(chunks: AsyncGenerator<Buffer>): Promise<void> {
     const { context, out } = this.#options;

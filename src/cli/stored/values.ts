@@ -278,7 +278,8 @@ function endOfSpace(chunk: Buffer, at: number): number {
 
 /**
  * Returns the offset of the first byte from `at` on that ends or breaks a string: a quote or a control character. If the chunk
- * has no such byte, returns the chunk's length, plus one if the chunk's last byte escapes the first byte of the next chunk.
+ * has no such byte, returns the chunk's length. Returns one more if the chunk ends with a backslash that escapes the first byte of
+ * the next chunk.
  */
 function endOfCharacters(chunk: Buffer, at: number): number {
   const { length } = chunk; // read once: this loop is most of the splitter's time
