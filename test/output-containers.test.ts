@@ -183,6 +183,20 @@ describe("a link's name that a farther container has exactly is not cited as a s
     expect(report.citations.map(({ annotation }) => annotation.filename)).not.toContain(similar);
   });
 
+  it("nor if the exact name is in a folder, and a path in the text caused the request for that list", async () => {
+    const items = [
+      tool,
+      call("print(1)", "cntr_near"),
+      message(`[it](${exact}) and [it](sandbox:/mnt/data/out/Q3-report.csv)`),
+      { ...call(`df.to_csv('${similar}')`, "cntr_near"), id: "ci_2" },
+      { ...message("Done."), id: "msg_2" },
+    ];
+    const exactFile = file(`/mnt/data/out/${exact}`, { container_id: ID, created_at: 1_760_000_003 });
+    const list = async (id: string) => [exactFile, similarFile].filter((one) => one.container_id === id);
+    const { report } = await repairResponse(response(items), list, { retries: 0 });
+    expect(report.citations.map(({ annotation }) => annotation.filename)).not.toContain(similar);
+  });
+
   it("nor if that container's list fails", async () => {
     const items = [tool, call(`df.to_csv('${similar}')`, "cntr_near"), message(`[it](${exact})`)];
     const list = async (id: string) => {

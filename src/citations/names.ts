@@ -138,11 +138,14 @@ function writtenName(text: string, { start: at, end }: Range, named: readonly In
   const hasScheme = scheme !== undefined;
   const place = placeOf(text, start, hasScheme);
   const isLink = place.kind !== "text";
-  // A link's destination is a path relative to the root. So if a file in the root has the name, the link means this file.
-  const atRoot = isLink ? files.filter((indexed) => indexed.folder === "") : [];
-  const candidates = atRoot.length > 0 ? atRoot : files;
   const nameOf = ({ folder, name }: IndexedFile): string => (hasFolder ? folder + name : name);
-  const fit = fitOf(candidates, text.slice(folderStart, end), nameOf, isLink)!;
+  const fitAmong = (some: readonly IndexedFile[]): Fit | undefined =>
+    fitOf(some, text.slice(folderStart, end), nameOf, isLink);
+  const anywhere = fitAmong(files)!;
+  // A link's destination is a path relative to the root. So if a file in the root has the name, the link means this file. But if
+  // its name is only similar, and a file in a folder has exactly the name in the text, the link means the file in the folder.
+  const inRoot = isLink ? fitAmong(files.filter((indexed) => indexed.folder === "")) : undefined;
+  const fit = inRoot && (!inRoot.isDifferent || anywhere.isDifferent) ? inRoot : anywhere;
   return { start, hasScheme, hasFolder, place, fit };
 }
 

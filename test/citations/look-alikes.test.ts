@@ -104,6 +104,18 @@ test("a path below one root does not mean a file below another root", () => {
   expect(unresolved.map(({ reason }) => reason)).toEqual(["not-found"]);
 });
 
+test.each([
+  ["the file in a folder, if only that file has exactly the name", ["q3\u2011report.csv", "out/q3-report.csv"], 1],
+  ["the file in the root, if both files have exactly the name", ["q3-report.csv", "out/q3-report.csv"], 0],
+  ["the file in the root, if no file has exactly the name", ["q3\u2011report.csv", "out/Q3-report.csv"], 0],
+])("a name in a link means %s", (_, paths, meant) => {
+  const { citations } = resolveFileCitations(
+    "[it](q3-report.csv)",
+    paths.map((path) => file(path)),
+  );
+  expect(citations.map(({ annotation }) => annotation.file_id)).toEqual([`cfile_${paths[meant]}`]);
+});
+
 describe("an upload's id", () => {
   const cited = (name: string) =>
     resolveFileCitations("[it](sandbox:/mnt/data/sales.csv)", [file(name, { source: "user" })]).citations;
