@@ -154,6 +154,31 @@ describe("after a call that may have written the path, a tool's file of that pat
   });
 });
 
+it.each([
+  ["in time", 0],
+  ["late", 1],
+])(
+  "a name without a path does not mean a file of a tool's container, if the list of the call's container is %s",
+  async (_, late) => {
+    const tool = { ...output(JSON.stringify(meta), "mcp_call"), id: "mcp_1" };
+    const items = [
+      tool,
+      call("df.to_csv('/mnt/data/data.csv')"),
+      message("[it](sandbox:/mnt/data/data.csv). I saved report.csv."),
+    ];
+    const ofTool = file("/mnt/data/report.csv", { container_id: ID, created_at: 1_760_000_005 });
+    const written = file("/mnt/data/data.csv", { created_at: 1_760_000_005 });
+    let rounds = 0;
+    const list = async (id: string) => {
+      if (id === ID) return [ofTool];
+      return rounds++ < late ? [] : [written];
+    };
+    const { report } = await repairResponse(response(items), list, { retries: 0 });
+    const names = report.citations.map(({ annotation }) => annotation.filename);
+    expect(names).toEqual(late > 0 ? [] : ["data.csv"]);
+  },
+);
+
 it("a text's file is found in the container that an MCP call's output names", async () => {
   const tool = asJson({ content: [{ type: "text", text: "saved plan.docx" }], ...citations }, "mcp_call");
   const plan = file("/mnt/data/plan.docx", { container_id: "native" });

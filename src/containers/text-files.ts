@@ -507,7 +507,9 @@ class FileSearch {
       const isInSandbox = hasSandboxScheme(text);
       const namesakes = this.#namesakesOf(file, index);
       const candidates = [file, ...namesakes];
-      const isMeant = this.#isNameMeant(file) || (isInSandbox && this.#isOnlyMeaning(file));
+      const isMeant = isInSandbox
+        ? this.#isNameMeant(file) || this.#isOnlyMeaning(file)
+        : this.#isNameMeant(file) && this.#isOfCall(file);
       if (namesakes.length > 0) dropped.push({ text, start, end, reason: "ambiguous", candidates });
       else if (!isMeant && isInSandbox) dropped.push({ text, start, end, reason: "not-found" });
       return isMeant && namesakes.length === 0;
@@ -557,6 +559,16 @@ class FileSearch {
     if (evidence.namesPath(file.path)) return true;
     const isInRoot = this.#recovery.settings.roots.includes(folderOf(file.path));
     return isInRoot && evidence.namesFile(name) && evidence.pathsTo(name).length === 0;
+  }
+
+  /**
+   * Returns whether a file is in a container of the calls before the text. Returns true for every file if no call comes before the
+   * text, or if the calls do not name their container. The lists of other containers are requested only if a path needs them. So
+   * without this check, the file that a name means would depend on the other mentions of the text.
+   */
+  #isOfCall({ container_id: id }: ContainerFile): boolean {
+    const { hasCall, called } = this.#part.scope;
+    return !hasCall || called.length === 0 || called.some((containers) => containers.includes(id));
   }
 
   /**
