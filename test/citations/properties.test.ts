@@ -313,8 +313,8 @@ describe("several mentions in one answer", () => {
   const mention = fc
     .tuple(
       sentence,
-      // The bare form replaces the form with a tab, which would be a code block after a blank line. In a code block, a file is
-      // not cited if it is cited elsewhere.
+      // Leaves out the form with a tab: a tab after a blank line begins a code block. A file in a code block is not cited if the
+      // text cites the file elsewhere.
       fc.constantFrom(...Object.values({ ...LINK_FORMS, ...BARE_FORMS, tab: BARE_FORMS.bare! })),
       fc.constantFrom(...NAMES),
     )
