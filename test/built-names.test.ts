@@ -101,7 +101,7 @@ describe("other files of the same name", () => {
     });
   });
 
-  it("are not meant by the name if a path in the text means one of them", async () => {
+  it("leave the name uncited if a path in the text means one of them", async () => {
     const text = "I read /mnt/data/old/dist_0.png. Now dist_0.png has a title. All plots are in /mnt/data.";
     const found = await repaired([call(CODE), message(text)], [written, older("/mnt/data/old/dist_0.png")]);
     expect(found.ids).toEqual(["older@/mnt/data/old/dist_0.png"]);

@@ -66,7 +66,10 @@ function start(...args: string[]): { kill(signal: NodeJS.Signals): void; ended: 
   return { kill: (signal) => child.kill(signal), ended };
 }
 
-/** Starts several runs at once, all with `--resume`. Lets the API answer when all but one have ended. */
+/**
+ * Starts several runs at once, all with `--resume`. The run that has the lock waits for the API. The API answers when all other
+ * runs have ended.
+ */
 async function race(count: number): Promise<Run[]> {
   let running = count;
   return Promise.all(

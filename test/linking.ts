@@ -126,7 +126,10 @@ export async function plainFetch(given: Given): Promise<Read> {
   return readPart(output[1]!.content[0]);
 }
 
-/** Fails unless each URL in the text is the range of a citation of its file, and no citation covers part of a URL. */
+/**
+ * Expects that each URL in the text is exactly the range of a citation of the file to which the URL leads. No citation may cover
+ * only a part of a URL.
+ */
 export function expectRanges({ text, annotations }: Read): void {
   const points = [...text];
   const cited = (annotations as (Read["annotations"][number] & { file_id: string })[])

@@ -64,7 +64,7 @@ describe("retrieve() with stream and starting_after", () => {
   });
 
   it.each([1, 7, 1000])(
-    "finds the event in chunks of %i bytes, and leaves other answers alone",
+    "sends the events after starting_after, in chunks of %i bytes, and passes an error answer on",
     async (size) => {
       const emulator = createResponsesEmulator({ script });
       const headers = { authorization: "Bearer test" };
