@@ -1,6 +1,7 @@
 /**
- * Tests names without a path that code builds, as in `f'/mnt/data/dist_{n}.png'`. A message that names a root can mention them:
- * "Saved in /mnt/data: dist_1.png". Each output is repaired plain and streamed, with the same result.
+ * Tests file names that code builds, as in `f'/mnt/data/dist_{n}.png'`. A message can mention such a name without a path if the
+ * message names the root `/mnt/data`: "Saved in /mnt/data: dist_1.png". Each output is repaired plain and streamed, with the same
+ * result.
  */
 import { describe, expect, it } from "vitest";
 import {

@@ -1,4 +1,4 @@
-/** Tests that two runs never write the same output: the second is refused, and only one takes over the lock of a dead run. */
+/** Tests that two runs never write the same output. A second run is refused, and only one run takes over the lock of a dead run. */
 import { spawn, spawnSync } from "node:child_process";
 import { readlinkSync } from "node:fs";
 import { access, mkdir, mkdtemp, readdir, readFile, rm, symlink, writeFile } from "node:fs/promises";

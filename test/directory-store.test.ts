@@ -131,7 +131,7 @@ describe("a copy that was cut off does not count", () => {
       let pulls = 0;
       const stream = new ReadableStream({
         pull(controller) {
-          // A write stream asks for more only after it has written what it had.
+          // The store asks for more bytes only after it has written the earlier ones.
           if (++pulls < 10) return controller.enqueue(new Uint8Array(100_000));
           console.log("writing");
           return new Promise((resolve) => setTimeout(resolve, 60_000));

@@ -11,7 +11,7 @@ import { AUTH, BASE, call, type Json, respond, TOOLS } from "./emulator-calls.js
 
 const script = stubbornModel({ files: { "out/report ü.csv": "1" } });
 
-/** Returns an emulator in which a turn has written a file, and functions that request this file and the container's list. */
+/** Returns an emulator in which a response has written a file, and functions that request this file and the container's list. */
 async function setUp(gateway: GatewayOptions, options: EmulatorOptions = {}) {
   const emulator = createResponsesEmulator({ script, ...options, gateway });
   const response = await respond(emulator);

@@ -22,7 +22,7 @@ const FORMS = [
   ["without names", () => ({})],
 ] as const;
 
-/** Returns the events of a response with its own ids, whose code ran in a container of its own. */
+/** Returns the events of a response. The response has its own ids, and its code ran in a container of its own. */
 function eventsOf(name: string, more: Record<string, unknown>, text = TEXT): StreamEvent[] {
   const events = JSON.stringify(streamOf([call("", `cntr_${name}`), message(text)]));
   return (JSON.parse(events.replaceAll(/"(resp|ci|msg)_1"/g, `"$1_${name}"`)) as StreamEvent[]).map(

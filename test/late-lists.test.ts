@@ -24,7 +24,7 @@ function lateLists(lists: Record<string, readonly (readonly ContainerFile[])[]>)
   return { asked, list };
 }
 
-/** Returns the ids of the cited files and of the listed containers. Both must be the same for a plain and a streamed response. */
+/** Returns the ids of the cited files and of the listed containers. A plain and a streamed response must have the same result. */
 async function citedIn(
   output: Record<string, unknown>[],
   lists: Record<string, readonly (readonly ContainerFile[])[]>,

@@ -61,7 +61,7 @@ export async function plain(given: Given, options = OPTIONS): Promise<Read> {
   return readPart(item!.content[0]);
 }
 
-/** Returns the events of a stream whose text is cut into deltas at the offsets. */
+/** Returns the events of a stream whose text is cut into deltas at the offsets in `cuts`. */
 export function eventsOf(given: Given, cuts: readonly number[]): StreamEvent[] {
   const events = streamOf(itemsOf(given)).filter(({ type }) => type !== "response.output_text.delta");
   const first = events.findIndex(({ type }) => type === "response.content_part.added") + 1;

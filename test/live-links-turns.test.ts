@@ -1,4 +1,4 @@
-/** Tests the option `links` with a response that has no call: an earlier turn wrote the files that its text mentions. */
+/** Tests the option `links` with a response that has no call: an earlier response wrote the files that the text mentions. */
 import { describe, expect, it } from "vitest";
 import { createFileCitationsFetch, type RepairOptions, repairResponse } from "../src/index.js";
 import {

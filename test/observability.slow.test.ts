@@ -23,7 +23,7 @@ let emulator: ResponsesEmulator;
 let close: () => Promise<void>;
 let baseURL: string;
 let cwd: string;
-/** If true, the containers' lists fail. */
+/** If true, requests for the containers' file lists fail. */
 let isFailing: boolean;
 beforeEach(async () => {
   isFailing = false;

@@ -60,7 +60,7 @@ describe("the answers from the container and from the store are equal", () => {
     return { status: answer.status, headers: Object.fromEntries(answer.headers), text: await answer.text() };
   }
 
-  /** Opens a link in three ways: from each kind of API with an empty store, and from a store that has the file. */
+  /** Opens a link in three ways: with an empty store from each of the two kinds of API, and from a store that has the file. */
   async function answersOf(name: string, init: RequestInit) {
     const content = new Uint8Array(Buffer.from(FILES[name as keyof typeof FILES] ?? name));
     const { store } = memoryStore();

@@ -1,4 +1,4 @@
-/** Tests where a path ends, and which paths are on another system. */
+/** Tests where a path ends, and which paths are on another system, as in `host:/mnt/data/a.csv`. */
 import { describeRows } from "./rows.js";
 
 describeRows([

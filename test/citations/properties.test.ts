@@ -165,7 +165,7 @@ function covered(text: string, { start_index, end_index }: Annotation, unit: Ind
   return [...text].slice(start_index!, end_index!).join("");
 }
 
-/** Resolves a text, and then again with the annotations that this found, as a second repair does. Returns the second result. */
+/** Resolves a text twice, as two repairs do, the second time with the annotations found before. Returns the second result. */
 function again(
   text: string,
   files: ContainerFile[],

@@ -1,4 +1,4 @@
-/** Tests texts that repeat a mention. The resolver looks it up once. The result must be the same as with a lookup each time. */
+/** Tests texts that repeat a mention. The resolver looks up the mention once. A lookup for each repetition must find the same. */
 import fc from "fast-check";
 import { afterEach, expect, test, vi } from "vitest";
 import { LONGEST_PATH } from "../../src/citations/mentions.js";
