@@ -1,6 +1,6 @@
 /**
- * Setup for tests of the commands `ask`, `download` and `doctor`: a temporary folder, and an emulator with the environment
- * variables that make a command use it.
+ * Setup for tests of the commands `ask`, `download` and `doctor`: a temporary folder, an emulator, and the environment variables
+ * that make a command use the emulator.
  */
 import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
@@ -27,7 +27,7 @@ export function useFolder(): void {
   afterEach(() => rm(folder, { recursive: true }));
 }
 
-/** Starts an emulator on loopback. Returns it with the environment that makes the command use it. */
+/** Starts an emulator on loopback. Returns the emulator, and the environment that makes a command use the emulator. */
 export async function serve(
   options: EmulatorOptions = {},
 ): Promise<{ emulator: ResponsesEmulator; env: NodeJS.ProcessEnv }> {

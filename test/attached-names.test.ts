@@ -1,4 +1,7 @@
-/** Tests names without a path to which quotes, other words, markup or escapes are attached: the calls name the same files. */
+/**
+ * Tests file names without a path that touch quotes, other words, markup or escapes, as in `→report.xlsx`. The code of the calls
+ * names the same files.
+ */
 import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
 import { type ContainerFile, repairResponse, repairResponseStream } from "../src/index.js";
 import { call, file, message, response, type StreamEvent, streamOf } from "./upstream.js";
@@ -70,7 +73,7 @@ it.each([
 });
 
 it.each(["my_report.csv", "q3-report.csv", "old.report.csv", "report.csv(path)"])(
-  "a longer name or a call that ends like the name of a file causes no list request: %s",
+  "no list is requested for a longer name or a function call that contains the file's name: %s",
   async (text) => {
     expect(await read(`See ${text} now.`, "report.csv")).toEqual({ cited: [], lists: 0 });
   },

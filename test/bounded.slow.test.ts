@@ -79,7 +79,7 @@ describe("the items of a response that never ends", () => {
     expect(items.all).toHaveLength(100);
   });
 
-  it("are refused for a shared id only as long as two items have it", () => {
+  it("are refused only as long as two of them have the same id", () => {
     const items = new ResponseItems(["/mnt/data"]);
     items.note(0, { id: "msg_1", type: "message" });
     items.note(1, { id: "msg_1", type: "message" });

@@ -1,6 +1,7 @@
 /**
- * Tests names without a path that code builds, as in `f'/mnt/data/dist_{n}.png'`. A message that names a root can mention them:
- * "Saved in /mnt/data: dist_1.png". Each output is repaired plain and streamed, with the same result.
+ * Tests file names that code builds, as in `f'/mnt/data/dist_{n}.png'`. A message can mention such a name without a path if the
+ * message names the root `/mnt/data`: "Saved in /mnt/data: dist_1.png". Each output is repaired plain and streamed, with the same
+ * result.
  */
 import { describe, expect, it } from "vitest";
 import {
@@ -101,7 +102,7 @@ describe("other files of the same name", () => {
     });
   });
 
-  it("are not meant by the name if a path in the text means one of them", async () => {
+  it("leave the name uncited if a path in the text means one of them", async () => {
     const text = "I read /mnt/data/old/dist_0.png. Now dist_0.png has a title. All plots are in /mnt/data.";
     const found = await repaired([call(CODE), message(text)], [written, older("/mnt/data/old/dist_0.png")]);
     expect(found.ids).toEqual(["older@/mnt/data/old/dist_0.png"]);

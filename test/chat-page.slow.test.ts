@@ -143,7 +143,7 @@ describe.skipIf(hasNoChromium)("the chat in Chromium", () => {
     expect(asked.map(({ path }) => path)).toEqual(["/v1/responses"]); // the model was asked once
   });
 
-  it("streams an answer without the library, and shows the complete answer as the switch says then", async () => {
+  it("shows the complete answer with the library if the library is switched on while the answer streams", async () => {
     const { held, release } = hold();
     const { url } = await startWith({
       script,

@@ -146,7 +146,7 @@ describe("through a gateway", () => {
   });
 });
 
-/** Returns the option that gives the container this id, and each file its path as its id. */
+/** Returns a value for the gateway's option `ids`: the container gets the id `id`, and each file gets its path as its id. */
 function idsOf(id: string) {
   return (nativeId: string, path?: string) => path ?? (nativeId.startsWith("cntr_") ? id : nativeId);
 }

@@ -30,7 +30,10 @@ beforeAll(async () => {
 });
 afterAll(() => rm(folder, { recursive: true }));
 
-/** Responses with and without their citation, and records that are not responses. Some blocks start with such a record. */
+/**
+ * Responses with and without their citation, and records that are not responses. GNU parallel cuts this input into blocks, and
+ * some blocks start with a record that is not a response.
+ */
 const stored = Array.from({ length: 700 }, (_, n) => {
   if (n % 11 === 3) return `${JSON.stringify(responseOf(n)).slice(0, 40 + n)}\n`;
   if (n % 13 === 5) return "\n";

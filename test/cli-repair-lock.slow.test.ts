@@ -1,4 +1,4 @@
-/** Tests that two runs never write the same output: the second is refused, and only one takes over the lock of a dead run. */
+/** Tests that two runs never write the same output. A second run is refused, and only one run takes over the lock of a dead run. */
 import { spawn, spawnSync } from "node:child_process";
 import { readlinkSync } from "node:fs";
 import { access, mkdir, mkdtemp, readdir, readFile, rm, symlink, writeFile } from "node:fs/promises";
@@ -66,7 +66,10 @@ function start(...args: string[]): { kill(signal: NodeJS.Signals): void; ended: 
   return { kill: (signal) => child.kill(signal), ended };
 }
 
-/** Starts several runs at once, all with `--resume`. Lets the API answer when all but one have ended. */
+/**
+ * Starts several runs at once, all with `--resume`. The run that has the lock waits for the API. The API answers when all other
+ * runs have ended.
+ */
 async function race(count: number): Promise<Run[]> {
   let running = count;
   return Promise.all(

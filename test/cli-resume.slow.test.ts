@@ -125,7 +125,7 @@ it("starts at the beginning if no run was interrupted, so --resume may always be
   }
 });
 
-/** Returns the parts in the progress file: the inputs that were read to their end, then the current input. */
+/** Returns what the progress file says about each input: first the inputs that were read to their end, then the current input. */
 async function partsRead(): Promise<Record<string, unknown>[]> {
   const { milestone } = JSON.parse(await readFile(at("out.progress"), "utf8"));
   return [...milestone.done, ...(milestone.current ? [milestone.current] : [])];

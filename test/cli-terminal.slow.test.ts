@@ -9,7 +9,7 @@ import { run, runOnTerminal } from "./command.js";
 import { fileOf, lines, responseOf } from "./stored/responses.js";
 
 const ESCAPE = "\u001b";
-/** Clears the progress line. */
+/** The characters that clear the progress line. */
 const CLEAR = `\r${ESCAPE}[K`;
 
 let folder: string;

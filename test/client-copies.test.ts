@@ -134,7 +134,7 @@ describe.each(SDKS)("%s beside a tracing wrapper", (_, Client) => {
     });
   });
 
-  it("looks at the fetch that requests use, not at one that was put on a traced copy", () => {
+  it("refuses a traced copy with our fetch as a property, because its requests use another fetch", () => {
     const { traces, options } = setUp();
     const traced = withoutClass(new Client(options), traces);
     expect(() => withFileCitations({ ...traced, fetch: createFileCitationsFetch() } as never)).toThrow(

@@ -1,6 +1,7 @@
 /**
- * Tests that non-ASCII paths are compared with the paths in calls like ASCII paths, whether the text, the calls and the list write
- * them composed (NFC), decomposed (NFD), percent-encoded or escaped.
+ * Tests paths with letters outside ASCII, such as `Übersicht.csv`. They must match the paths in calls just as ASCII paths do. The
+ * text, the calls and the list can each write such a path composed (NFC) or decomposed (NFD). The text can also percent-encode or
+ * escape it.
  */
 import { describe, expect, it, vi } from "vitest";
 import { type ContainerFile, repairResponse } from "../src/index.js";
@@ -60,7 +61,7 @@ describe.each([ASCII, ...NAMES])("$title", ({ called, name }) => {
       expect((await outcomeOf([code, message(text)], [listed(`${name}.csv`)])).ids).toEqual([]);
   });
 
-  it("a path in the same folder may have another case, but not also another folder", async () => {
+  it("a path may differ from the file's path in case, but not in both case and folder", async () => {
     const files = [listed(`${name}/data.csv`)];
     const code = saves(`${called}/data.csv`);
     const inFolder = message(`[x](sandbox:${ROOT}/${encoded}/Data.csv)`);
@@ -93,13 +94,13 @@ describe.each([ASCII, ...NAMES])("$title", ({ called, name }) => {
     expect((await outcomeOf([saves(`out/${called}.csv`), text], files)).ids).toEqual([]);
   });
 
-  it("a name that a word follows is the longer name that a call writes", async () => {
+  it("a name with a hyphen and a word after it is not the shorter name if a call writes the longer one", async () => {
     const text = message(`[x](sandbox:${ROOT}/${encoded}.csv-Auszug)`);
     const code = call(`open("${ROOT}/${called}.csv-Auszug", "w")`);
     expect((await outcomeOf([code, text], [listed(`${name}.csv`)])).ids).toEqual([]);
   });
 
-  it("a list is late only until it has the file", async () => {
+  it("the list is requested once if it has the file", async () => {
     const output = [saves(`${called} 1.csv`), message(`See \`${name} 1.csv\`.`)];
     const list = vi.fn(() => [listed(`${name} 1.csv`)]);
     const { report } = await repairResponse(response(output), list);

@@ -110,7 +110,7 @@ describe("a copy that was cut off does not count", () => {
     ["its JSON file is missing", (path) => unlink(`${path}.json`)],
     ["its JSON file is half", (path) => truncate(`${path}.json`, 20)],
     ["its JSON file is empty", (path) => writeFile(`${path}.json`, "")],
-    ["its JSON file is another's", (path) => writeFile(`${path}.json`, '{"key":"x","file":{},"size":6}')],
+    ["its JSON file has another key", (path) => writeFile(`${path}.json`, '{"key":"x","file":{},"size":6}')],
     ["its JSON file is an array", (path) => writeFile(`${path}.json`, "[]")],
     ["its JSON file has no file", (path) => writeFile(`${path}.json`, `{"key":"${KEY}","size":6}`)],
     ["it is missing", (path) => unlink(path)],
@@ -131,7 +131,7 @@ describe("a copy that was cut off does not count", () => {
       let pulls = 0;
       const stream = new ReadableStream({
         pull(controller) {
-          // A write stream asks for more only after it has written what it had.
+          // The store asks for more bytes only after it has written the earlier ones.
           if (++pulls < 10) return controller.enqueue(new Uint8Array(100_000));
           console.log("writing");
           return new Promise((resolve) => setTimeout(resolve, 60_000));

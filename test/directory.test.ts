@@ -1,5 +1,6 @@
 /**
- * Tests how `directory` places files, with and without hard links, and which part files of killed processes it removes.
+ * Tests how `directory` places files, with and without hard links, and which part files it removes. A part file holds a file that
+ * is not complete yet. A killed process leaves its part file behind.
  */
 import { spawnSync } from "node:child_process";
 import { createHash } from "node:crypto";
@@ -50,7 +51,7 @@ async function useRealLink(): Promise<void> {
 }
 
 it.each(["EPERM", "ENOTSUP", "ENOSYS"])(
-  "gives files of one name numbers if link fails with %s",
+  "adds numbers to files with the same name if the system call link fails with %s",
   async (code) => {
     vi.mocked(link).mockRejectedValue(failing(code));
     const sink = directory(folder);
@@ -62,13 +63,13 @@ it.each(["EPERM", "ENOTSUP", "ENOSYS"])(
   },
 );
 
-it("rejects and leaves no file behind if link fails with another error", async () => {
+it("rejects and leaves no file behind if the system call link fails with another error", async () => {
   vi.mocked(link).mockRejectedValue(failing("EIO"));
   await expect(directory(folder)(FILE, saying("one"))).rejects.toThrow("EIO");
   expect(await readdir(folder)).toEqual([]);
 });
 
-it("loses no file if several of one name come at the same time, without hard links", async () => {
+it("loses no file if several files with the same name come at the same time, without hard links", async () => {
   vi.mocked(link).mockRejectedValue(failing("EPERM"));
   await writeFile(join(folder, "plan.docx"), "mine");
   const texts = ["one", "two", "three"];

@@ -1,6 +1,6 @@
 /**
- * Tests that the recording of `doctor --record` contains no key, cookie, organization or value of the user's or the server's
- * headers, in plain, streamed and failing runs, and that it still shows what happened.
+ * Tests that the recording of `doctor --record` shows what happened but contains no secret: no key, no cookie, no organization,
+ * and no value of the user's or the server's headers. The runs are plain, streamed or failing.
  */
 import { describe, expect, it } from "vitest";
 import { recordingOf } from "../src/cli/doctor/recording.js";

@@ -35,7 +35,7 @@ describe("citations", () => {
     ["another scheme", "[a](http:/mnt/data/a.csv)", []],
     ["no scheme", "[a](/mnt/data/a.csv)", []],
     ["another case", "[a](Sandbox:/mnt/data/a.csv)", []],
-    ["a path that begins with the file's", "[a](sandbox:/mnt/data/a.csv.gz)", []],
+    ["a path that begins with the file's path", "[a](sandbox:/mnt/data/a.csv.gz)", []],
     ["a link with a title", '[a](sandbox:/mnt/data/a.csv "A \\" (b)")', ["sandbox:/mnt/data/a.csv"]],
     ["an image with a title", "![a](sandbox:/mnt/data/a.csv\n'A' )", ["sandbox:/mnt/data/a.csv"]],
     ["a title in parentheses", "[a](sandbox:/mnt/data/a.csv (A))", ["sandbox:/mnt/data/a.csv"]],

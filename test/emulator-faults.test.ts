@@ -13,7 +13,7 @@ const script: Script = () => [
   { type: "message", text: "/mnt/data/a.csv" },
 ];
 
-/** Returns an emulator in which a turn has written a file, and a function that lists its container's files. */
+/** Returns an emulator in which a response has written a file, and a function that lists the files of the response's container. */
 async function setUp(options: EmulatorOptions) {
   const emulator = createResponsesEmulator({ script, ...options });
   const body = JSON.stringify({ model: "gpt-5", input: "Go.", tools: TOOLS });

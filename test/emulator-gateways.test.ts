@@ -11,7 +11,7 @@ import { AUTH, BASE, call, type Json, respond, TOOLS } from "./emulator-calls.js
 
 const script = stubbornModel({ files: { "out/report ü.csv": "1" } });
 
-/** Returns an emulator in which a turn has written a file, and functions that request this file and the container's list. */
+/** Returns an emulator in which a response has written a file, and functions that request this file and the container's list. */
 async function setUp(gateway: GatewayOptions, options: EmulatorOptions = {}) {
   const emulator = createResponsesEmulator({ script, ...options, gateway });
   const response = await respond(emulator);
@@ -72,7 +72,7 @@ describe("ids", () => {
     expect(id).toHaveLength(512);
   });
 
-  it("are what the function returns for the native ones", async () => {
+  it("are what the function returns for the native ids", async () => {
     const calls: unknown[][] = [];
     const { ids, list, get } = await setUp({
       ids: (...args) => `${calls.push(args)} /${args[0].split("_")[0]}==`,
@@ -89,7 +89,7 @@ describe("ids", () => {
     });
   });
 
-  it("replace the native ones in responses and streams, and requests with native ones fail", async () => {
+  it("replace the native ids in responses and streams, and requests with native ids fail", async () => {
     const link: Script = () => [
       { type: "python", code: "", files: { "a.csv": "1" }, charts: [new Uint8Array([1])] },
       { type: "shell", commands: ["ls"] },

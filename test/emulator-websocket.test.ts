@@ -1,4 +1,7 @@
-/** Tests the WebSocket endpoint of the emulator. This file is long because each rule of the endpoint has a test. */
+/**
+ * Tests the WebSocket endpoint of the emulator. Requests with the same `stream_id` form a lane: they run one after the other, and
+ * different lanes run at the same time. This file is long because each rule of the endpoint has a test.
+ */
 import { describe, expect, it, vi } from "vitest";
 import { createResponsesEmulator, type Script } from "../src/testing/index.js";
 import { itemsOf, type Json, TOOLS } from "./emulator-calls.js";
@@ -91,7 +94,7 @@ it.each([
   expect(events.map(({ stream_id }) => stream_id).join("")).toBe(expected);
 });
 
-it("waits only for lanes in laneOrder", async () => {
+it("lets only the lanes in laneOrder wait for their turn", async () => {
   const { url } = await listening({ script: say("x"), laneOrder: ["a", "b"] });
   const client = await Client.open(url);
   client.create({ stream_id: "b" });

@@ -1,6 +1,6 @@
 /**
- * Tests that a file name without a path is cited whatever its extension is. This needs code, a command or an output that names
- * the file, or code that builds the name.
+ * Tests that a file name without a path is cited whatever its extension is. The name must also occur in code, in a command or in
+ * an output, or code must build the name.
  */
 import { describe, expect, it } from "vitest";
 import { repairResponse, resolveFileCitations } from "../src/index.js";

@@ -1,7 +1,6 @@
 /**
- * Tests that after any fault the caller gets what the API sent, in time, and the report gives the reason. The tests call a way to
- * use the library a door, and test each fault through every door. This file is long because all tests share the doors and a
- * clock.
+ * Tests that after any fault the caller gets what the API sent, in time, and that the report gives the reason. A door is a way to
+ * use the library. Each fault is tested through every door. This file is long because all tests share the doors and a clock.
  */
 import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
 import type { FileCitationsOptions } from "../src/index.js";
@@ -247,7 +246,7 @@ describe.each(EVERY_DOOR)("through %s", (_, door) => {
       expect(reports[0]!.error!.message).toMatch(/404.*expired/);
     });
 
-    it("a clock that jumps, the API's or the caller's, causes no wrong result and no longer wait", async () => {
+    it("if the API's clock or the caller's clock jumps, no result is wrong and no wait is longer", async () => {
       for (const jump of [3_600_000, -3_600_000]) {
         // The emulator's clock jumps. A container expires if an hour passes, and stays alive if the time goes back.
         let now = NOW;
@@ -311,7 +310,7 @@ describe.each(ON_THE_WIRE)("a response that breaks off, through %s", (_, door) =
     return frames.map((frame) => frame.replace(/"annotations":\[\{.*?\}\]/g, '"annotations":[]')).join("");
   }
 
-  it("at the boundary of any event or inside it keeps the bytes that came, and the citations made until then", async () => {
+  it("between two events or inside an event keeps the bytes that came, and the citations added before the break", async () => {
     const whole = await sent(true);
     const all = whole.split(/(?<=\n\n)/);
     const textDone = all.findIndex((frame) => frame.startsWith("event: response.output_text.done"));

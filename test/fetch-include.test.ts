@@ -211,7 +211,7 @@ describe("the proxy", () => {
     const post = (more: object = {}): Promise<Response> =>
       fetch(`${baseURL}/responses`, {
         method: "POST",
-        headers: { authorization: "Bearer any" }, // without a key, the proxy would not hold the body and add no include
+        headers: { authorization: "Bearer any" }, // without a key, the proxy would stream the body and add no include
         body: JSON.stringify({ ...params, ...more }),
       });
     const refused = await post({ model: "other" });

@@ -112,7 +112,7 @@ describe("a client", () => {
     }
   });
 
-  it("requests the previous response also if the API cites a file of a later call in the text", async () => {
+  it("requests the previous response even if the API cites a file in the text that a later call writes", async () => {
     const text = "I read /mnt/data/plan.docx and write [b](sandbox:/mnt/data/b.csv)";
     const annotation = {
       ...{ type: "container_file_citation", container_id: "cntr_2", file_id: "b", filename: "b.csv" },

@@ -1,6 +1,6 @@
 /**
- * Tests that links work from the answer that contains them to the end of the conversation, in front ends that know nothing of
- * this package: examples/plain-chat in Chromium, curl, and Python's `urllib`. Each of them only knows the proxy's base URL.
+ * Tests links in front ends that know nothing of this package: examples/plain-chat in Chromium, curl, and Python's `urllib`. Each
+ * front end only knows the proxy's base URL. A link must work from the answer that contains it to the end of the conversation.
  */
 import { execFile, spawnSync } from "node:child_process";
 import { existsSync } from "node:fs";

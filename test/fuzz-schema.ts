@@ -24,8 +24,8 @@ interface Schema {
 }
 
 /**
- * The definitions that the library reads, by their names in OpenAI's schema and in our own. If a schema has alternatives, one of
- * these definitions is taken half of the time.
+ * The definitions that the library reads. Some have one name in OpenAI's schema and another in our own. If a schema has
+ * alternatives and some of them are in this set, half of the time one of these is chosen.
  */
 const READ = new Set(
   [
@@ -55,7 +55,7 @@ const READ = new Set(
     "ResponseErrorEvent",
   ].map((name) => `#/$defs/${name}`),
 );
-/** Properties that are generated first, while choices are left. */
+/** Properties that are generated first. If the list of choices ends early, other optional properties are left out. */
 const FIRST = ["response", "item", "part", "output", "content", "text", "annotations", "input", "tools"];
 /** Strings that match the patterns in the schema: one string is a name, the other is the id of a tunnel. */
 const PATTERNED = ["name_1", `tunnel_${"a1".repeat(16)}`];

@@ -113,7 +113,7 @@ function recorded(): { responses: ResponseLike[]; streams: Event[][] } {
   };
 }
 
-/** Returns the schemas whose definition `name` accepts all values. */
+/** Returns the schemas whose definition `name` accepts each of these values. */
 function accepting(name: string, ...values: unknown[]): Schema[] {
   return SCHEMAS.filter((schema) => values.every((value) => schema.isValid(name, value)));
 }
@@ -129,8 +129,8 @@ const options: fc.Arbitrary<RepairOptions> = fc.record({
 });
 
 /**
- * Returns the output with the annotations of the input. Expects that the input's annotations come first in the output and that
- * all added annotations are citations. `canCite` allows added citations without a range.
+ * Returns the output without the annotations that were added to the input. Expects that the input's annotations come first in the
+ * output and that all added annotations are citations. `canCite` allows added citations without a range.
  */
 function withoutAddedCitations(out: unknown, input: unknown, canCite: boolean): unknown {
   if (out === input || typeof out !== "object" || out === null) return out;

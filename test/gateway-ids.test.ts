@@ -169,7 +169,7 @@ describe("an invalid id", () => {
     ["a line feed at the end", "cntr_1\n"],
     ["NUL", "\0"],
     ["half of a surrogate pair", "cntr_\ud83d"],
-    ["the other half", "\ude00cntr_"],
+    ["the other half of a surrogate pair", "\ude00cntr_"],
     ["513 characters", "x".repeat(513)],
     ["a number", 7],
     ["an object", { toString: () => "cntr_1" }],

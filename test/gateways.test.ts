@@ -94,7 +94,7 @@ function setUp({ options = {}, gateway = {} }: Row, script: Script | Script[] = 
   const settings = { baseURL: "https://gateway.example/v1", apiKey: "sk-1", maxRetries: 0, ...options };
   const client = new OpenAI({ ...settings, fetch: emulator.fetch });
   const base = new URL(`${settings.baseURL}/`);
-  /** Checks every request. Returns the path of each request below the base URL, with decoded segments. */
+  /** Checks the origin, query and headers of every request. Returns the paths below the base URL, with decoded segments. */
   const requestedPaths = () => {
     for (const { url, headers } of emulator.requests) {
       expect(new URL(url).origin).toBe(base.origin);

@@ -22,7 +22,7 @@ const FORMS = [
   ["without names", () => ({})],
 ] as const;
 
-/** Returns the events of a response with its own ids, whose code ran in a container of its own. */
+/** Returns the events of a response. The response has its own ids, and its code ran in a container of its own. */
 function eventsOf(name: string, more: Record<string, unknown>, text = TEXT): StreamEvent[] {
   const events = JSON.stringify(streamOf([call("", `cntr_${name}`), message(text)]));
   return (JSON.parse(events.replaceAll(/"(resp|ci|msg)_1"/g, `"$1_${name}"`)) as StreamEvent[]).map(
@@ -33,7 +33,7 @@ function eventsOf(name: string, more: Record<string, unknown>, text = TEXT): Str
   );
 }
 
-/** Returns the events of the response `a` and of the `next` ones, between the first events of the response `b`. */
+/** Returns the first six events of the response `b`. Before the sixth come the events of the response `a`, and then `next`. */
 function withOther(more: (name: string) => Record<string, unknown>, next: StreamEvent[] = []): StreamEvent[] {
   const b = eventsOf("b", more("b"), "Hello");
   return [...b.slice(0, 5), ...eventsOf("a", more("a")), ...next, b[5]!];
@@ -91,7 +91,7 @@ describe("a reader that leaves a connection while a response waits for its list"
     expect(reports).toEqual([]);
   });
 
-  it("causes no list request for the next response of the same name, whose events wait", async () => {
+  it("causes no list request for the next response with the same stream_id, whose events are held", async () => {
     const given = withOther(NAMED, eventsOf("next", NAMED("a")));
     const { asked, list } = hangingList();
     const reports: Report[] = [];
@@ -134,7 +134,8 @@ describe("a connection that breaks while a response waits for its list", () => {
     [", with links", { links: () => "/files/1" }],
     [", with unmentioned files", { unmentioned: "cite" }],
   ] as const;
-  // Only the event after the second text shows that the backtick begins no code, so its end waits for the list.
+  // The backtick in the second text could begin code. Only the event after this text shows that it does not, so the end of the
+  // text waits for the list.
   const texts = [TEXT, "See `/mnt/data/report.csv and more"];
   const cases = FORMS.flatMap(([form, more]) =>
     OPTIONS.flatMap(([option, options]) =>
@@ -173,7 +174,7 @@ describe("a connection that breaks while a response waits for its list", () => {
     throw new Error("the body did not fail");
   }
 
-  /** Checks that all events of a lane arrived in their order, and that its deltas make the whole text. */
+  /** Checks that all events of the response `a` arrived in their order, and that its deltas make the whole text. */
   function expectWhole(out: StreamEvent[], given: StreamEvent[]): void {
     const isOfA = (event: StreamEvent) => /_a"/.test(JSON.stringify(event));
     const isDelta = ({ type }: StreamEvent) => type === "response.output_text.delta";
@@ -190,7 +191,7 @@ describe("a connection that breaks while a response waits for its list", () => {
     expect(came!.slice(end).some(isDelta)).toBe(false);
   }
 
-  it.each(cases)("loses no event and keeps their order $name", async ({ more, options, text }) => {
+  it.each(cases)("loses no event and keeps the order of events $name", async ({ more, options, text }) => {
     const all = eventsOf("a", more("a"), text);
     const b = eventsOf("b", more("b"), "Hello");
     for (const length of [all.length, all.length - 1, all.length - 2, all.length - 3]) {

@@ -1,6 +1,9 @@
 /**
  * Tests several agents in one response, and several responses on one connection. Each text must get citations of the files of its
  * own agent or response. This file is long because each way to mix up two responses is a test.
+ *
+ * Responses on one connection come in lanes. The responses of one lane follow each other, and the events of different lanes
+ * interleave. The name of a lane is the `stream_id` of its events, if they have one. The first event of a response opens the lane.
  */
 import fc from "fast-check";
 import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
@@ -362,7 +365,7 @@ describe("a lane that waits for its list", () => {
 });
 
 describe("more lanes than are repaired", () => {
-  /** Returns the first events of 300 responses, up to a text or to a message's end that the repair holds. */
+  /** Returns the events of 300 responses, each up to its last event of the type `until`. The repair holds that last event. */
   const begun = (until: string): StreamEvent[] =>
     Array.from({ length: 300 }, (_, at) => {
       const events = eventsOf(`${at}`, inContainer("a"), { stream_id: `${at}` });
@@ -540,7 +543,7 @@ describe("a lane that was never opened", () => {
     ]);
   });
 
-  it("stays unchanged if it was not opened although an earlier response of its name was", async () => {
+  it("stays unchanged even if an earlier response with its name was opened", async () => {
     const later = eventsOf("b", inContainer("b"), { stream_id: "a" }).slice(1);
     const { out, reports } = await repaired([...whole, ...later], listOf(files));
     expect(out.slice(-later.length)).toEqual(later);

@@ -24,7 +24,7 @@ function lateLists(lists: Record<string, readonly (readonly ContainerFile[])[]>)
   return { asked, list };
 }
 
-/** Returns the ids of the cited files and of the listed containers. Both must be the same for a plain and a streamed response. */
+/** Returns the ids of the cited files and of the listed containers. A plain and a streamed response must have the same result. */
 async function citedIn(
   output: Record<string, unknown>[],
   lists: Record<string, readonly (readonly ContainerFile[])[]>,
@@ -59,8 +59,8 @@ describe("requests the list again if it lacks a file that a call wrote", () => {
     ],
     ["a file in another folder", `At ${PATH}`, { path: "/mnt/data/out/a.csv" }],
     ["a file in another case", `At ${PATH}`, { path: "/mnt/data/A.csv" }],
-    ["a file in a folder of the path", "At /mnt/data/a.csv?x", { path: "/mnt/data/a/a.csv" }],
-  ])("before %s takes its place", async (_, text, { path, ...more }) => {
+    ["a file in a folder with the file's name", "At /mnt/data/a.csv?x", { path: "/mnt/data/a/a.csv" }],
+  ])("instead of citing %s", async (_, text, { path, ...more }) => {
     const alike = file(path, more);
     const { ids, asked } = await citedIn([call(WROTE), message(text)], {
       cntr_1: [[alike], [alike, written]],
@@ -75,7 +75,7 @@ describe("requests the list again if it lacks a file that a call wrote", () => {
     expect(asked).toEqual(["cntr_1", "cntr_1"]);
   });
 
-  it("for a name of a file in another container", async () => {
+  it("for a name that a listed file in another folder has; if both files are listed, the name is ambiguous", async () => {
     const old = file("/mnt/data/old/a.csv");
     const output = [call("df.to_csv('/mnt/data/new/a.csv')"), message("I made a.csv for you.")];
     const { ids, asked, report } = await citedIn(output, {
@@ -90,7 +90,7 @@ describe("requests the list again if it lacks a file that a call wrote", () => {
     ["an upload with that former name", { path: "/mnt/data/file-Ab12-a.csv", source: "user" }],
     ["a file in another case", { path: "/mnt/data/A.csv" }],
     ["a file in another folder", { path: "/mnt/data/out/a.csv" }],
-  ])("and if the file never comes, %s is not cited in its place", async (_, { path, ...more }) => {
+  ])("and does not cite %s if the file never comes", async (_, { path, ...more }) => {
     const { ids, asked, report } = await citedIn([call(WROTE), message(`[a](sandbox:${PATH})`)], {
       cntr_1: [[file(path, more)]],
     });
@@ -287,7 +287,7 @@ describe("`a.csv-Export` is not `a.csv` if a call names a file `a.csv-Export`", 
   it.each([
     ["a path", `df.to_csv('${PATH}-Export')`, `Hier: ${PATH}-Export`],
     ["a name", "os.chdir('/mnt/data'); df.to_csv('a.csv-Export')", `Hier: ${PATH}-Export`],
-  ])("which the code writes by %s", async (_, code, text) => {
+  ])("in a text with the path, if the code writes %s", async (_, code, text) => {
     const output = [call(code), message(text)];
     const late = await citedIn(output, { cntr_1: [[written], [written, longer]] });
     expect(late).toMatchObject({ ids: ["cfile_longer"], asked: ["cntr_1", "cntr_1"] });
@@ -296,7 +296,7 @@ describe("`a.csv-Export` is not `a.csv` if a call names a file `a.csv-Export`", 
     expect(missing.report.unresolved).toMatchObject([{ text: `${PATH}-Export`, reason: "not-found" }]);
   });
 
-  it("nor by its name alone", async () => {
+  it("in a text with the name only", async () => {
     const output = [call(`df.to_csv('${PATH}')\ndf.to_csv('a.csv-Export')`), message("Hier: a.csv-Export")];
     expect((await citedIn(output, { cntr_1: [[written]] })).ids).toEqual([]);
   });

@@ -1,4 +1,4 @@
-/** Provides a model whose text mentions three files, and checks for the text that the option `links` must make of it. */
+/** Provides a model whose text mentions three files, and checks that the option `links` writes the right links into this text. */
 import { expect } from "vitest";
 import type { Script } from "../src/testing/index.js";
 import { expectValid } from "./schemas.js";
@@ -11,7 +11,7 @@ const JSON_TEXT = '{"files":[{"path":"/mnt/data/plan.docx"},{"path":"/mnt/data/n
 const SITE = "https://f.test/";
 export const URLS = { files: [{ path: `${SITE}plan.docx` }, { path: `${SITE}notes%20final.md` }] };
 export const LINKED = `🎉 See [the plan](${SITE}plan.docx), [totals.csv](${SITE}totals.csv) and [notes final.md](${SITE}notes%20final.md) 👍`;
-/** The citations as `name@text`, with the text that the range covers. The API makes the first, the library adds the others. */
+/** The citations as `name@text`, with the text that the range covers. The API makes the first citation, the library the others. */
 export const FOUND = [
   `plan.docx@${SITE}plan.docx`,
   `totals.csv@${SITE}totals.csv`,

@@ -1,4 +1,4 @@
-/** Provides texts with mentions for the tests of the option `links`: the texts below, the shared cases, and random texts. */
+/** Provides texts with mentions for tests of the option `links`: the texts below, the cases in `../shared`, and random texts. */
 import { existsSync, readFileSync } from "node:fs";
 import fc from "fast-check";
 import type { ContainerFile } from "../src/index.js";

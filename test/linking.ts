@@ -61,7 +61,7 @@ export async function plain(given: Given, options = OPTIONS): Promise<Read> {
   return readPart(item!.content[0]);
 }
 
-/** Returns the events of a stream whose text is cut into deltas at the offsets. */
+/** Returns the events of a stream whose text is cut into deltas at the offsets in `cuts`. */
 export function eventsOf(given: Given, cuts: readonly number[]): StreamEvent[] {
   const events = streamOf(itemsOf(given)).filter(({ type }) => type !== "response.output_text.delta");
   const first = events.findIndex(({ type }) => type === "response.content_part.added") + 1;
@@ -126,7 +126,10 @@ export async function plainFetch(given: Given): Promise<Read> {
   return readPart(output[1]!.content[0]);
 }
 
-/** Fails unless each URL in the text is the range of a citation of its file, and no citation covers part of a URL. */
+/**
+ * Expects that each URL in the text is exactly the range of a citation of the file to which the URL leads. No citation may cover
+ * only a part of a URL.
+ */
 export function expectRanges({ text, annotations }: Read): void {
   const points = [...text];
   const cited = (annotations as (Read["annotations"][number] & { file_id: string })[])

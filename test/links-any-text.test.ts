@@ -63,14 +63,14 @@ describe("for any text", () => {
   test("the text around a mention is unchanged", () => {
     fc.assert(
       fc.property(anyText, anyText, (before, after) => {
-        // Skips texts in which the mention is the label of a link without a destination, as that link would get the URL. White
-        // space and backticks next to the mention may be removed.
+        // Skips texts in which the mention is the label of a link without a destination, because such a link gets the URL.
         fc.pre(!/\]\(\s*[#<>]*\s*\)|\]:\s*[#<]/.test(after) && !/\]:\s*[#<]|<a href="#?"/.test(before));
         const text = `${before}\n/mnt/data/a.csv\n${after}`;
         const start = before.length + 1;
         const output = replaceFileLinks(text, [citation(start, start + 15)], () => HREF, {
           indexUnit: "utf-16",
         });
+        // White space and backticks next to the mention may be removed.
         expect(output.startsWith(before.replace(/[`\s]+$/, ""))).toBe(true);
         expect(output.endsWith(after.replace(/^[`\s]+/, ""))).toBe(true);
       }),

@@ -14,21 +14,21 @@ function repaired(text: string): string {
 describe("the character before a mention keeps its meaning and does not change the link", () => {
   it.each([
     ["an exclamation mark", "Done!⟦/mnt/data/a.csv⟧", "Done!a.csv"],
-    ["two", "Done!!⟦/mnt/data/a.csv⟧", "Done!!a.csv"],
-    ["one before an escaped slash", "Done!⟦\\/mnt\\/data\\/a.csv⟧", "Done!a.csv"],
-    ["one before a slash whose escape is outside of the range", "Done!\\⟦/mnt/data/a.csv⟧", "Done!a.csv"],
-    ["an escaped one", "Done\\!⟦/mnt/data/a.csv⟧", "Done!a.csv"],
-    ["one after a backslash", "Done\\\\!⟦/mnt/data/a.csv⟧", "Done\\!a.csv"],
-    ["one before a code span", "Done!`⟦/mnt/data/a.csv⟧`", "Done!a.csv"],
-    ["one before an autolink", "Done!<⟦sandbox:/mnt/data/a.csv⟧>", "Done!a.csv"],
-    ["one before a name", "Done!⟦a.csv⟧", "Done!a.csv"],
+    ["two exclamation marks", "Done!!⟦/mnt/data/a.csv⟧", "Done!!a.csv"],
+    ["an exclamation mark before an escaped slash", "Done!⟦\\/mnt\\/data\\/a.csv⟧", "Done!a.csv"],
+    ["an exclamation mark before an escape outside of the range", "Done!\\⟦/mnt/data/a.csv⟧", "Done!a.csv"],
+    ["an escaped exclamation mark", "Done\\!⟦/mnt/data/a.csv⟧", "Done!a.csv"],
+    ["an exclamation mark after a backslash", "Done\\\\!⟦/mnt/data/a.csv⟧", "Done\\!a.csv"],
+    ["an exclamation mark before a code span", "Done!`⟦/mnt/data/a.csv⟧`", "Done!a.csv"],
+    ["an exclamation mark before an autolink", "Done!<⟦sandbox:/mnt/data/a.csv⟧>", "Done!a.csv"],
+    ["an exclamation mark before a name", "Done!⟦a.csv⟧", "Done!a.csv"],
     ["a backslash before a name", "C:\\⟦a.csv⟧", "C:\\a.csv"],
     ["two backslashes before a name", "C:\\\\⟦a.csv⟧", "C:\\a.csv"],
-    ["three", "C:\\\\\\⟦a.csv⟧", "C:\\\\a.csv"],
+    ["three backslashes before a name", "C:\\\\\\⟦a.csv⟧", "C:\\\\a.csv"],
     ["a backslash after an exclamation mark", "!\\⟦a.csv⟧", "!\\a.csv"],
     ["brackets", "[x]⟦a.csv⟧", "[x]a.csv"],
     ["brackets after an exclamation mark", "![x]⟦a.csv⟧", "![x]a.csv"],
-    ["an open bracket after one", "![⟦a.csv⟧]", "![a.csv]"],
+    ["an open bracket after an exclamation mark", "![⟦a.csv⟧]", "![a.csv]"],
   ])("%s", (_, source, text) => {
     const output = replaceMarked(source);
     expect(parsed(output)).toEqual({ links: [{ href: HREF, label: "a.csv" }], images: [], html: [] });
@@ -58,9 +58,9 @@ describe("the character before a mention keeps its meaning and does not change t
 
   it.each([
     ["an exclamation mark", { x: "Done!⟦/mnt/data/a.csv⟧" }, "Done!a.csv"],
-    ["an escaped one", { x: "Done\\!⟦/mnt/data/a.csv⟧" }, "Done!a.csv"],
+    ["an escaped exclamation mark", { x: "Done\\!⟦/mnt/data/a.csv⟧" }, "Done!a.csv"],
     ["a backslash", { x: "C:\\⟦a.csv⟧" }, "C:\\a.csv"],
-    ["two", { x: "C:\\\\⟦a.csv⟧" }, "C:\\a.csv"],
+    ["two backslashes", { x: "C:\\\\⟦a.csv⟧" }, "C:\\a.csv"],
     ["a line break", { x: "C:\n⟦a.csv⟧" }, "C:\na.csv"],
     ["an escaped slash", { x: "see \\⟦/mnt/data/a.csv⟧" }, "see a.csv"],
   ])("in a JSON string: %s", (_, value, text) => {
@@ -81,7 +81,7 @@ describe("the character before a mention keeps its meaning and does not change t
   });
 });
 
-describe("a range that covers another part of a link than the destination", () => {
+describe("a range that covers another part of a link, or more than the destination", () => {
   it.each([
     [
       "the label's brackets",

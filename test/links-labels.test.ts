@@ -1,4 +1,4 @@
-/** Tests citations in labels, titles and the names of definitions, where no new link can be written. */
+/** Tests citations in labels, titles and the names of definitions (`[name]: https://h/`), where no new link can be written. */
 import { describe, expect, it } from "vitest";
 import { replaceFileLinks } from "../src/index.js";
 import { citation, HREF, LINK, parsed, replaceMarked } from "./marked-text.js";
@@ -53,7 +53,7 @@ describe("a link that leads nowhere gets the URL, and its other parts are unchan
     expect(replaceMarked(source)).toBe(expected);
   });
 
-  it("once, if it names the same file several times", () => {
+  it("the URL is written once if the link names the same file several times", () => {
     const text = "[a.csv] or [a.csv]\n\n[a.csv]: #";
     const annotations = [1, 12, 21].map((start) => citation(start, start + 5));
     expect(replaceFileLinks(text, annotations, () => "U")).toBe("[a.csv] or [a.csv]\n\n[a.csv]: U");

@@ -1,6 +1,6 @@
 /**
- * Tests the option `links` with texts that end early: no text is lost, none comes after the end of its response, and all events
- * have the same text.
+ * Tests the option `links` with texts that end early: no text is lost, no text comes after the end of its response, and the events
+ * agree on the text.
  */
 import { describe, expect, it } from "vitest";
 import { createFileCitationsFetch, repairResponse } from "../src/index.js";
@@ -115,7 +115,7 @@ describe("a text that announces a file before the call that writes it", () => {
   const text = "I will write [it](sandbox:/mnt/data/a.csv) and /mnt/data/a.csv now.";
   const events = streamOf([message(text), call("open('/mnt/data/a.csv', 'w')"), message("Done.")]);
 
-  it("stays unlinked in all events, and the late citations fit it", async () => {
+  it("has no link in any event of a stream, and the late citations fit the text", async () => {
     const { stream, reports } = opened(events);
     const out = await all(stream);
     const done = out.find(({ type }) => type === "response.output_text.done")!;

@@ -319,7 +319,7 @@ describe("held text", () => {
     expect(textIn(await all(opened(whole.slice(0, at)).stream))).toBe(TEXT.slice(0, 30));
   });
 
-  it("of a follow-up waits for the end of the message, as a call could still follow", async () => {
+  it("of a response without a call so far waits for the end of the message, as a call could still follow", async () => {
     const items = [message("Again: sandbox:/mnt/data/a.csv and more text.")];
     const request = { tools: [{ type: "code_interpreter", container: "cntr_1" }] };
     const events = streamOf(items);
@@ -327,7 +327,7 @@ describe("held text", () => {
     expect(readEvents(out).text).toBe(`Again: [a.csv](${URL_OF_A}) and more text.`);
   });
 
-  it("of a follow-up that is the final answer does not wait", async () => {
+  it("of a response without a call does not wait if the message is marked as the final answer", async () => {
     const items = [{ ...message("Again: sandbox:/mnt/data/a.csv and more text."), phase: "final_answer" }];
     const request = { tools: [{ type: "code_interpreter", container: "cntr_1" }] };
     const { events, resume } = paused(streamOf(items), 3);
@@ -342,7 +342,7 @@ describe("held text", () => {
     await reading;
   });
 
-  it("of a file in another letter case waits for the end, and is the same in a plain response", async () => {
+  it("with a file's name in another letter case waits for the end, and is the same in a plain response", async () => {
     const other: Given = { text: "See /mnt/data/A.CSV for it. Bye.", files: [A] };
     const whole = await plain(other);
     expect(whole.text).toContain(URL_OF_A);

@@ -31,7 +31,7 @@ const annotated = (start: number): Bare => ({
 const numbered = (events: readonly Bare[]): StreamEvent[] =>
   events.map((event, sequence_number) => ({ ...event, sequence_number }) as StreamEvent);
 
-/** Fails if a number goes back, or if the last of several events with one number is not an inserted event. */
+/** Expects that the numbers never go back, and that the first event with each number is the API's event, not an inserted one. */
 function expectNumbers(out: readonly StreamEvent[], sent: readonly StreamEvent[]): void {
   const numbers = out.map(({ sequence_number }) => sequence_number);
   expect(numbers).toEqual([...numbers].sort((a, b) => a - b));
@@ -45,10 +45,10 @@ const CASES: [string, Bare[], Bare[]][] = [
   ["the beginning of another item", [otherItem], AFTER],
   ["held annotation events", [annotated(0), annotated(2)], AFTER],
   ["held annotation events and an error", [annotated(0), annotated(2)], [{ type: "error", message: "no" }]],
-  ["events, and the stream ends", [keepAlive, otherItem], []],
+  ["the last events of a stream", [keepAlive, otherItem], []],
 ];
 
-it.each(CASES)("text that was held during %s repeats the number before it", async (_, between, after) => {
+it.each(CASES)("text held during %s repeats the number of the event before it", async (_, between, after) => {
   vi.useFakeTimers();
   try {
     for (const waits of [true, false]) {
@@ -70,7 +70,7 @@ it.each(CASES)("text that was held during %s repeats the number before it", asyn
   }
 });
 
-it("text that was held during events and a comment repeats the number before it, through the fetch", async () => {
+it("text that was held during events and a comment repeats the last event's number, through the fetch", async () => {
   const events = numbered([...BEFORE, keepAlive, otherItem, ...AFTER]);
   const parts = [`${frames(events.slice(0, AT + 2))}: keep-alive\n\n`, frames(events.slice(AT + 2))];
   const body = new ReadableStream<Uint8Array>({

@@ -69,7 +69,7 @@ describe("the fence that closes a code block stays if a path begins the next lin
   });
 });
 
-it("a word that a hyphen joins to a path stays beside the link", async () => {
+it("a hyphen and a noun after a path stay after the link, a hyphen and another word prevent the link", async () => {
   const text =
     "Der /mnt/data/a.csv-Bericht, /mnt/data/a.csv-Bericht2, /mnt/data/a.csv-Backup, /mnt/data/a.csv-filen";
   const link = `[a.csv](${URL_OF_A})`;
@@ -139,7 +139,7 @@ const PLACES = [
   "[PATH](sandbox:PATH)",
 ];
 
-describe("a cited place reads as replaceFileLinks writes it", () => {
+describe("a cited place gets the same text as from replaceFileLinks", () => {
   const urls: [string, string][] = [
     ["an ordinary URL", URL_OF_A],
     ["a URL that would close the link", "https://f.test/a) [evil](https://evil.example/"],

@@ -23,8 +23,8 @@ import {
 import { BASE, eventsIn, sse } from "./upstream.js";
 
 /**
- * Returns the events up to the first event with this number. Inserted events repeat the number of the event before them, so a
- * client that stops there has not received them.
+ * Returns the events up to the first event with this sequence number. Inserted events repeat the number of the event before them,
+ * so a client that stops at that event has not received the inserted ones.
  */
 function upTo(events: StreamEvent[], number: number): StreamEvent[] {
   return events.slice(0, events.findIndex(({ sequence_number }) => sequence_number === number) + 1);
@@ -64,7 +64,7 @@ describe("retrieve() with stream and starting_after", () => {
   });
 
   it.each([1, 7, 1000])(
-    "finds the event in chunks of %i bytes, and leaves other answers alone",
+    "sends the events after starting_after, in chunks of %i bytes, and passes an error answer on",
     async (size) => {
       const emulator = createResponsesEmulator({ script });
       const headers = { authorization: "Bearer test" };

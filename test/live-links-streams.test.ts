@@ -232,7 +232,7 @@ describe("a note in place of a dead link", () => {
     ["Saved in `/mnt/data/`, or /mnt/data/out/", "Saved in `/mnt/data/`, or /mnt/data/out/"],
     ['{"folder": "/mnt/data/"}', '{"folder": "/mnt/data/"}'],
     ["See [the folder](sandbox:/mnt/data/).", "See (gone)."],
-  ])("is written for a folder only in a link: %s", async (text, expected) => {
+  ])("is written for a folder only if the folder is in a link: %s", async (text, expected) => {
     const withFolder: Given = { text, files: [A] };
     expect((await plain(withFolder, options)).text).toBe(expected);
     expect((await streamed(withFolder, [5, 14, 20], options)).text).toBe(expected);
@@ -248,7 +248,7 @@ describe("a note in place of a dead link", () => {
     expect(JSON.stringify(repaired)).not.toContain("(gone)");
   });
 
-  it("leaves the text unchanged if onMissing throws, and the report says so", async () => {
+  it("is not written if onMissing throws, and the report says so", async () => {
     const links = {
       toUrl,
       onMissing: () => {
@@ -260,7 +260,7 @@ describe("a note in place of a dead link", () => {
     expect(reports[0]!.error!.message).toBe("no note");
   });
 
-  it("leaves the text unchanged if onMissing is async and rejects, and causes no unhandled rejection", async () => {
+  it("is not written if onMissing is async and rejects, and causes no unhandled rejection", async () => {
     const unhandled: unknown[] = [];
     const note = (reason: unknown): void => void unhandled.push(reason);
     process.on("unhandledRejection", note);

@@ -1,4 +1,4 @@
-/** Tests the option `links` with a response that has no call: an earlier turn wrote the files that its text mentions. */
+/** Tests the option `links` with a response that has no call: an earlier response wrote the files that the text mentions. */
 import { describe, expect, it } from "vitest";
 import { createFileCitationsFetch, type RepairOptions, repairResponse } from "../src/index.js";
 import {
@@ -108,7 +108,7 @@ describe("a later turn whose container only the previous response names", () => 
     }
   });
 
-  it("keeps its text in a stream, which must not wait for a container that may not exist, and is cited", async () => {
+  it("is cited but gets no links in a stream, as text must not wait for a container that may not exist", async () => {
     for (const text of [TEXT, BARE]) {
       const { read, asked } = await throughFetch(turnOf(text), true);
       expect(read.text).toBe(text);
@@ -121,7 +121,7 @@ describe("a later turn whose container only the previous response names", () => 
     [false, LINKED],
     [true, TEXT],
   ])(
-    "gets the links of the API's citations in a plain response, without a request (stream: %s)",
+    "gets links for the API's citations only in a plain response, and sends no other request (stream: %s)",
     async (isStream, text) => {
       const { read, asked } = await throughFetch(turnOf(TEXT, [CITATION]), isStream);
       expect(read.text).toBe(text);

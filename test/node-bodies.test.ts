@@ -1,5 +1,5 @@
 /**
- * Tests downloads through a client on node-fetch: bodies are streams of Node.js, and headers are of a class of node-fetch's own.
+ * Tests downloads through a client on node-fetch: bodies are streams of Node.js, and headers have node-fetch's own class.
  */
 import { once } from "node:events";
 import { Readable } from "node:stream";

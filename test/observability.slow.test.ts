@@ -23,7 +23,7 @@ let emulator: ResponsesEmulator;
 let close: () => Promise<void>;
 let baseURL: string;
 let cwd: string;
-/** If true, the containers' lists fail. */
+/** If true, requests for the containers' file lists fail. */
 let isFailing: boolean;
 beforeEach(async () => {
   isFailing = false;
@@ -50,7 +50,7 @@ async function exported(code: string | undefined): Promise<Record<string, unknow
     .map((line) => JSON.parse(line));
 }
 
-/** Returns a value of the page in which any response id can stand for the id `name`, because the page shortens its ids. */
+/** Returns a value of the page that matches any response id in its field `name`, because the page shows shortened ids. */
 const anyId = (value: Record<string, unknown>, name: string): object => ({
   ...value,
   [name]: expect.stringMatching(/^resp_./),

@@ -2,6 +2,8 @@
  * Tests that no file from before the response is cited by mistake: no older version, no file that a call only reads or lists, and
  * no file of another container. Each response is repaired plain and streamed, and both must have the same citations. This
  * file is long because each way to cite a wrong file has a test.
+ *
+ * A look-alike is a file whose path or name is similar to the one in the text.
  */
 import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
 import {
@@ -74,12 +76,12 @@ async function citedIn(
 beforeEach(() => void vi.useFakeTimers());
 afterEach(() => void vi.useRealTimers());
 
-describe("a call writes a file whose entry in the list is from before the response: the list is requested again", () => {
+describe("the list is requested again if a call wrote a file that the list lacks or has only in an older version:", () => {
   const READ = "df = pd.read_csv('/mnt/data/in/report.csv')";
   it.each([
     ["I saved report.csv", `${READ}; df.to_csv('/mnt/data/report.csv')`],
     ["[it](report.csv)", `${READ}; df.to_csv('report.csv')`],
-  ])("by a name that another folder has: %s", async (text, code) => {
+  ])("a file in another folder has the name: %s", async (text, code) => {
     const input = old("input", "in/report.csv");
     const written = fresh("written", "report.csv");
     const cited = await citedIn([run(code), says(text)], { cntr_1: [[input], [input, written]] });
@@ -97,7 +99,7 @@ describe("a call writes a file whose entry in the list is from before the respon
     ["[it](sandbox:/mnt/data/report.csv)", "(Path('/mnt/data') / 'report.csv').write_text(text)"],
     ["[it](sandbox:/mnt/data/report.csv)", "open('report.csv', 'w').write(text)"],
     ["[it](sandbox:/mnt/data/report.csv)", "pdf.output('/mnt/data/report.csv')"],
-  ])("by its own path or name: %s after %s", async (text, code) => {
+  ])("the call spells the file's path or name: %s after %s", async (text, code) => {
     const lists = { cntr_1: [[old("older", "report.csv")], [fresh("newer", "report.csv")]] };
     expect(await citedIn([run(code), says(text)], lists)).toEqual(["newer"]);
   });
@@ -130,7 +132,7 @@ describe("a call writes a file whose entry in the list is from before the respon
     "sqlite3.connect(path)",
     "h5py.File(path, 'w')",
     "HTML(string=text).write_pdf(path)",
-  ])("by a path that the code does not spell: %s", async (code) => {
+  ])("the code writes the file in another way: %s", async (code) => {
     const lists = { cntr_1: [[old("older", "report.csv")], [fresh("newer", "report.csv")]] };
     const output = [run("", "cntr_1", { code }), says("[it](sandbox:/mnt/data/report.csv)")];
     expect(await citedIn(output, lists)).toEqual(["newer"]);
@@ -157,13 +159,13 @@ describe("a call writes a file whose entry in the list is from before the respon
     "echo $(python make.py)",
     "env A=1 python make.py",
     "find . -execdir python make.py {} +",
-  ])("by a shell command: %s", async (command) => {
+  ])("a shell command may write the file: %s", async (command) => {
     const lists = { cntr_1: [[old("older", "report.csv")], [fresh("newer", "report.csv")]] };
     const output = [shell(command), says("[it](sandbox:/mnt/data/report.csv)")];
     expect(await citedIn(output, lists)).toEqual(["newer"]);
   });
 
-  it("by a patch", async () => {
+  it("a patch writes the file", async () => {
     const operation = { type: "update_file", path: "report.csv", diff: "+x" };
     const patch = { type: "apply_patch_call", id: "ap_1", status: "completed", operation };
     const lists = { cntr_1: [[old("older", "report.csv")], [fresh("newer", "report.csv")]] };
@@ -193,7 +195,7 @@ describe("a call writes a file whose entry in the list is from before the respon
     expect([idsIn(report), requests]).toEqual([["older"], 1]);
   });
 
-  it("by a name with spaces, whose end is another file's name", async () => {
+  it("the file's name has spaces and ends with another file's name", async () => {
     const code = "df = pd.read_csv('/mnt/data/report.csv'); df.to_csv('/mnt/data/Final report.csv')";
     const input = old("input", "report.csv");
     const lists = { cntr_1: [[input], [input, fresh("final", "Final report.csv")]] };
@@ -202,7 +204,7 @@ describe("a call writes a file whose entry in the list is from before the respon
     expect(await citedIn([run(code), says("I saved Final report.csv")], { cntr_1: [[input]] })).toEqual([]);
   });
 
-  it("by a name in a script without spaces, whose end is another file's name", async () => {
+  it("the file's name is in a script without spaces and ends with another file's name", async () => {
     const code = "df.to_csv('/mnt/data/报告.csv'); df.to_csv('/mnt/data/最新报告.csv')";
     const short = fresh("short", "报告.csv");
     const late = { cntr_1: [[short], [short, fresh("long", "最新报告.csv")]] };
@@ -220,7 +222,7 @@ describe("a call writes a file whose entry in the list is from before the respon
     ]);
   });
 
-  it("also if the text announces it before the call, in a container that is known", async () => {
+  it("the text announces the file before the call, in a container that the request names", async () => {
     const output = [
       says("I will overwrite /mnt/data/a.csv"),
       run("open('/mnt/data/a.csv', 'w')"),
@@ -243,7 +245,7 @@ it("of two versions of the same second, the one in the latest list is cited", as
   expect(reports[0]!.unmentioned).toEqual([]);
 });
 
-describe("a look-alike that a call only reads is not the file that another line writes", () => {
+describe("a look-alike is not cited for a path that a call may have written:", () => {
   const UPLOAD = "0123456789abcdef0123456789abcdef-sales.csv";
   it.each([
     ["[x](sandbox:/mnt/data/sales.csv)", `read_csv('/mnt/data/${UPLOAD}'); df.to_csv('sales.csv')`, UPLOAD],
@@ -252,7 +254,7 @@ describe("a look-alike that a call only reads is not the file that another line 
     ["/mnt/data/out/a.csv", "read('/mnt/data/a.csv'); df.to_csv(join('/mnt/data/out', 'a.csv'))", "a.csv"],
     ["/mnt/data/out/a.csv", "read('/mnt/data/a.csv'); (Path('/mnt/data/out') / 'a.csv').touch()", "a.csv"],
     ["[x](sandbox:/mnt/data/a.csv)", "df.to_csv('/mnt/data/tmp/a.csv'); df2.to_csv('a.csv')", "tmp/a.csv"],
-  ])("%s after %s", async (text, code, path) => {
+  ])("the code names the look-alike and writes the path: %s after %s", async (text, code, path) => {
     const source = path === UPLOAD ? "user" : "assistant";
     for (const created_at of [OLD, 1_760_000_100]) {
       const alike = old("alike", path, { source, created_at });
@@ -268,7 +270,7 @@ describe("a look-alike that a call only reads is not the file that another line 
     ["/mnt/data/A.csv", "read_csv('/mnt/data/a.csv').to_csv(path)", "a.csv"],
     ["[x](sandbox:/mnt/data/sales.csv)", `read_csv('/mnt/data/${UPLOAD}').to_csv(path)`, UPLOAD],
   ])(
-    "nor one that a call reads before it writes a path that it does not spell: %s after %s",
+    "the code names the look-alike and writes a path that it does not spell: %s after %s",
     async (text, code, path) => {
       const source = path === UPLOAD ? "user" : "assistant";
       expect(await citedIn([run(code), says(text)], { cntr_1: [[old("alike", path, { source })]] })).toEqual(
@@ -277,7 +279,7 @@ describe("a look-alike that a call only reads is not the file that another line 
     },
   );
 
-  it("nor an upload of this response's request, if a call may have written the path", async () => {
+  it("the look-alike is an upload of this response's request", async () => {
     const upload = fresh("upload", UPLOAD, { source: "user" });
     const text = "[x](sandbox:/mnt/data/sales.csv)";
     expect(await citedIn([run("clean(load()).to_csv(path)"), says(text)], { cntr_1: [[upload]] })).toEqual(
@@ -286,7 +288,7 @@ describe("a look-alike that a call only reads is not the file that another line 
     expect(await citedIn([run("print(describe())"), says(text)], { cntr_1: [[upload]] })).toEqual(["upload"]);
   });
 
-  it("nor one that a patch creates by a relative path", async () => {
+  it("a patch creates the file by a relative path", async () => {
     const output = [
       {
         type: "shell_call",
@@ -306,7 +308,7 @@ describe("a look-alike that a call only reads is not the file that another line 
     expect(await citedIn(output, { cntr_1: [[old("alike", "lib/a.py")]] })).toEqual([]);
   });
 
-  it("nor one that a call only lists", async () => {
+  it("a call only lists the look-alike", async () => {
     const outputs = [{ type: "logs", logs: "['/mnt/data/archive/report.csv']" }];
     const output = [
       run("print(glob.glob('/mnt/data/**'))", "cntr_1", { outputs }),
@@ -316,7 +318,7 @@ describe("a look-alike that a call only reads is not the file that another line 
     expect(await citedIn(output, { cntr_1: [[old("archive", "archive/report.csv")]] })).toEqual([]);
   });
 
-  it("nor one in a code block before its list was requested again", async () => {
+  it("the path is in a code block, and the first list lacks the file", async () => {
     const input = old("input", "report.csv");
     const output = [
       run("df = pd.read_csv('/mnt/data/report.csv'); df.to_csv(out/'report.csv')"),
@@ -352,7 +354,7 @@ describe("several containers", () => {
     expect(await citedIn(output, lists)).toEqual(["written"]);
   });
 
-  it("the library's citation in a known container does not lead to an older file there that a later call writes", async () => {
+  it("an older file is not cited for a path that a later call writes, even if another file of its container is cited", async () => {
     const output = [
       says("See /mnt/data/b.csv. Next I write /mnt/data/a.csv"),
       run("open('/mnt/data/a.csv', 'w')"),
@@ -364,7 +366,7 @@ describe("several containers", () => {
     expect(await citedIn(output, lists, { request, retries: 0 })).toEqual(["b"]);
   });
 
-  it("nor does it lead to an older file in the container of a later call", async () => {
+  it("an older file in a later call's container is not cited, even if the file that this call writes is cited", async () => {
     const output = [
       says("I read [in](sandbox:/mnt/data/in.csv) and will write [out](sandbox:/mnt/data/out.csv)."),
       run("read_csv('/mnt/data/in.csv').to_csv('/mnt/data/out.csv')"),
@@ -374,7 +376,7 @@ describe("several containers", () => {
     expect(await citedIn(output, lists, { retries: 0 })).toEqual(["out"]);
   });
 
-  it("a container that only a 0..0 citation and a later call name comes no earlier in a stream", async () => {
+  it("an older file is not cited if only a 0..0 citation and a later call name its container", async () => {
     const chart = {
       ...{ type: "container_file_citation", container_id: "cntr_2", file_id: "z", filename: "z.png" },
       ...{ start_index: 0, end_index: 0 },

@@ -25,7 +25,7 @@ const citations = {
 const naming: [string, unknown][] = [
   ["container_id on a function's output", { ...output("done"), container_id: ID }],
   ["container_id on a shell's output", { ...output([], "shell_call_output"), container_id: ID }],
-  ["container_id on an entry of it", output([{ stdout: "", container_id: ID }], "shell_call_output")],
+  ["container_id on an output's entry", output([{ stdout: "", container_id: ID }], "shell_call_output")],
   ["container_id on a custom tool's output", { ...output("", "custom_tool_call_output"), container_id: ID }],
   ["container_id on an unknown tool's output", { ...output("", "python_call_output"), container_id: ID }],
   ["container_id on an MCP call", { ...output(null, "mcp_call"), container_id: ID }],
@@ -118,7 +118,7 @@ it("JSON that is nested 100,000 levels deep causes no error", () => {
   expect(containersOfOutputs(output(deep))).toEqual([]);
 });
 
-it("containers of outputs come after those of calls and citations, last one first", () => {
+it("containers that outputs name come after those of calls and citations, the last one first", () => {
   const items = [
     asJson({ container_id: "out_1" }),
     call("", "cntr_1"),

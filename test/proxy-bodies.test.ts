@@ -220,8 +220,8 @@ describe("the memory limit of all bodies", () => {
   });
 });
 
-describe("a body without a key", () => {
-  it("is streamed to the upstream and not held in memory", async () => {
+describe("the body of a request", () => {
+  it("without a key is streamed to the upstream and not held in memory", async () => {
     const begun = gate<string>();
     const api = await serveApi(async (asked, answer) => {
       asked.once("data", (chunk) => begun.open(String(chunk)));
@@ -235,7 +235,7 @@ describe("a body without a key", () => {
     expect((await answerTo(asking)).answer.statusCode).toBe(401);
   });
 
-  it.each(["authorization", "api-key"])("is not one with the header %s, which is held", async (name) => {
+  it.each(["authorization", "api-key"])("with a key in the header %s is held in memory", async (name) => {
     const { proxy } = await setUpLimits({ maxHeld: 1 });
     const asked = ask(`${proxy.baseURL}/responses`, { method: "POST", headers: { [name]: KEY }, body: "{}" });
     expect((await asked).answer.statusCode).toBe(413);

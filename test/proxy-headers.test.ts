@@ -303,7 +303,7 @@ describe("credentials", () => {
     );
   });
 
-  it("suffice for a second replica to find the container of a response that the first one saw", async () => {
+  it("are all that a second replica needs to find the container of a response that another replica saw", async () => {
     const { create, upstream } = await setUpKeys();
     const first = await create("sk-a");
     const other = await serveProxy(upstream);

@@ -1,5 +1,5 @@
 /**
- * Tests what the proxy with links must never do: open other files, reach the API through `/files`, show a file as a page, or tell
+ * Tests what the proxy with links must never do: open other files, reach the API through `/files`, show a file as a page, or show
  * a secret. This file is long because every attack is written out.
  */
 import { readdir, readFile } from "node:fs/promises";

@@ -182,7 +182,7 @@ describe("time", () => {
     ["none of whose entries is a file", [{ id: "cfile_1", name: "a.csv" }], "failed"],
     ["some of whose entries are files", [{ id: "cfile_1" }, file("/mnt/data/a.csv")], "recovered"],
     [
-      "with the native id behind a gateway's",
+      "whose entries have the container's native id instead of the gateway's id",
       [file("/mnt/data/a.csv", { container_id: "cntr_9" })],
       "recovered",
     ],

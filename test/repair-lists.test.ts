@@ -58,7 +58,7 @@ describe("requests the list", () => {
     ],
     ["a name that no call wrote", [call("print(7)"), message("I recommend numpy.org and plan.docx")]],
     [
-      "code's own dots",
+      "a name with a dot from the code, such as random.randint",
       [call("import random\nrandom.randint(1, 6)"), message("I used random.randint(1, 6).")],
     ],
     [
@@ -66,7 +66,7 @@ describe("requests the list", () => {
       [{ ...call(), outputs: [{ type: "logs", logs: "(2, 6.9868)" }] }, message("The mean is 6.9868.")],
     ],
     ["the folder itself", [call(), message("Everything is in /mnt/data.")]],
-    ["a foreign path", [call(), message("See https://example.com/mnt/data/plan.docx")]],
+    ["a path inside another URL", [call(), message("See https://example.com/mnt/data/plan.docx")]],
     ["a refusal", [call(), { ...message(), content: [{ type: "refusal", refusal: "/mnt/data/plan.docx" }] }]],
   ];
 

@@ -60,7 +60,7 @@ describe("the answers from the container and from the store are equal", () => {
     return { status: answer.status, headers: Object.fromEntries(answer.headers), text: await answer.text() };
   }
 
-  /** Opens a link in three ways: from each kind of API with an empty store, and from a store that has the file. */
+  /** Opens a link in three ways: with an empty store from each of the two kinds of API, and from a store that has the file. */
   async function answersOf(name: string, init: RequestInit) {
     const content = new Uint8Array(Buffer.from(FILES[name as keyof typeof FILES] ?? name));
     const { store } = memoryStore();
@@ -284,7 +284,7 @@ describe("the answers from the container and from the store are equal", () => {
   });
 });
 
-describe("an API that sends less than the requested range, as RFC 9110 allows, or not the file's length", () => {
+describe("if the API sends only a part of the requested range, or does not say the file's length", () => {
   const DIGITS = "0123456789";
   const full = { put: () => Promise.reject(new Error("full")), get: async () => undefined };
 
@@ -322,13 +322,13 @@ describe("an API that sends less than the requested range, as RFC 9110 allows, o
     ["bytes=2-8", [2, 9, "*"]],
     ["bytes=2-8", [2, 4, "*"]],
     ["bytes=-6", [4, 10, "*"]],
-  ] as const)("passes on the part for %s: %j", async (range, [start, end, size]) => {
+  ] as const)("the route passes the part on for %s: %j", async (range, [start, end, size]) => {
     const { answer, asked, etag } = await opened(range, [start, end, size]);
     expect(asked).toBe(range);
     expect([answer.status, await answer.text()]).toEqual([206, DIGITS.slice(start, end)]);
     expect(answer.headers.get("content-range")).toBe(`bytes ${start}-${end - 1}/${size}`);
     expect(answer.headers.get("content-length")).toBe(`${end - start}`);
-    // The ETag contains the length, so it is the same as that of the whole file or missing.
+    // The ETag contains the file's length. If the API does not say this length, there is no ETag.
     expect(answer.headers.get("etag")).toBe(size === "*" ? null : etag);
   });
 
@@ -341,13 +341,13 @@ describe("an API that sends less than the requested range, as RFC 9110 allows, o
     ["bytes=2-4", [2, 1, "10"]],
     ["bytes=2-4", [2, 5, "1e1"]],
   ] as const)(
-    "answers 502 if bytes may be missing before the part or were not requested: %s, %j",
+    "the route answers 502 to a part that starts too late or has bytes that were not requested: %s, %j",
     async (range, part) => {
       expect((await opened(range, [...part])).answer.status).toBe(502);
     },
   );
 
-  it("answers a request with If-Range from the whole file", async () => {
+  it("the route answers a request with If-Range from the whole file", async () => {
     const { etag } = await opened("bytes=0-", [0, 4, "10"]);
     const { answer, asked } = await opened("bytes=4-5", [0, 4, "10"], { "if-range": etag! });
     expect(asked).toBeUndefined();

@@ -1,4 +1,7 @@
-/** Tests a file route with a store: links open after the container has expired, and never open or show what they must not. */
+/**
+ * Tests a file route with a store. Links open after the container has expired. A forged link opens nothing, and a stored file is
+ * never shown as a page.
+ */
 import { SignJWT } from "jose";
 import OpenAI from "openai";
 import { describe, expect, it, vi } from "vitest";

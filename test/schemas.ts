@@ -39,7 +39,7 @@ export class Schema {
 }
 
 export const ownSchema = new Schema(
-  "the own schema",
+  "our own schema",
   readFileSync(new URL("recordings/schema.json", import.meta.url), "utf8"),
 );
 

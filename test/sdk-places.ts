@@ -41,8 +41,11 @@ function manifestIn(folder: string): Manifest {
 }
 
 /**
- * Returns the places as `file: namespace.type.property`, sorted. A place is a `container_id`, an `annotations` array whose
- * elements have a `container_id`, or a property whose value is a text with such an array, or a list of such texts.
+ * Returns the places as `file: namespace.type.property`, sorted. Three kinds of properties are places:
+ *
+ * - `container_id`
+ * - `annotations`, if its elements can have a `container_id`
+ * - a property whose value is a text with such annotations, or a list of such texts
  */
 export function placesIn(sdkFolder: string): string[] {
   const folder = resolve(sdkFolder);

@@ -11,7 +11,7 @@ import { commandFolder, environment } from "./command.js";
 const FILES = 60;
 const contentOf = (at: number): string => `${at};`.repeat(20_000);
 
-/** The program of each process. It waits for the end of its stdin, so that the processes start together, and copies all files. */
+/** The program of each process. It waits until its stdin ends, so that all processes start together. Then it copies all files. */
 const PROGRAM = `
   const { directoryStore } = await import(process.argv[1]);
   const store = directoryStore(process.argv[2]);

@@ -6,7 +6,7 @@ import { call, cited, file, message, response, type StreamEvent, streamOf } from
 
 const { list } = sourceOf([PLAN, file("/mnt/data/chart.png")]);
 const CITE = { unmentioned: "cite", retries: 0 } as const;
-/** Returns a call whose code names both files. */
+/** Returns a call whose code names `plan.docx` and `chart.png`. */
 const writing = (containerId: string) =>
   call("doc.save('/mnt/data/plan.docx'); plt.savefig('chart.png')", containerId);
 const UNNAMED = writing("");

@@ -30,7 +30,7 @@ const CHART = file("/mnt/data/chart.png");
 const FILES = [PLAN, CHART];
 /** Returns a list function that, like the API, returns the files of one container. */
 const listOf = (files: readonly ContainerFile[]) => sourceOf(files).list;
-/** Returns a call whose code names both files. */
+/** Returns a call whose code names `plan.docx` and `chart.png`. */
 const call = (code = "doc.save('/mnt/data/plan.docx'); plt.savefig('chart.png')", containerId = "cntr_1") =>
   callOf(code, containerId);
 const ADDED = "response.output_text.annotation.added";

@@ -128,7 +128,7 @@ describe("responses without a stream_id", () => {
     expect(reasons).toContain("an event could not be assigned to one of several responses");
   });
 
-  it("do not get another response's event that comes after a delta that was not read", async () => {
+  it("do not get an event of another response that comes after an unread delta", async () => {
     const [a, b] = [eventsOf("a", [`At ${PATH}`, `At ${PATH}`]), eventsOf("b", [`At ${PATH}`])];
     for (let cut = 1; cut < a.length; cut++) {
       for (let other = 1; other < b.length; other++) {

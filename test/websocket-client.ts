@@ -50,7 +50,7 @@ export class Client {
     this.send({ type: "response.create", model: "gpt-6", input: "Go.", ...fields });
   }
 
-  /** Waits for an event for which `isLast` returns true. Returns the events up to it that no earlier call has returned. */
+  /** Waits for an event for which `isLast` returns true. Returns all events since the last call, up to this event. */
   async until(isLast: IsLast): Promise<Json[]> {
     for (;;) {
       const index = this.#events.findIndex(isLast);

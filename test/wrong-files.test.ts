@@ -39,7 +39,7 @@ describe("an upload's former name is found only after a prefix that the API writ
     "file-final-sales.csv",
     "file_6889aa3a1d0c8191b1-sales.csv",
     "assistant-sales.csv",
-  ])("%s", (name) => {
+  ])("it is not found in %s", (name) => {
     expect(resolved("[it](sandbox:/mnt/data/sales.csv)", [`/mnt/data/${name}`], "user")).toEqual(NONE);
   });
 
@@ -47,13 +47,13 @@ describe("an upload's former name is found only after a prefix that the API writ
     "0123456789abcdef0123456789abcdef-sales.csv",
     "file-9fW4TrWxDbKZvFzDGXyaSk-sales.csv",
     "assistant-9fW4TrWxDbKZvFzDGXyaSk-sales.csv",
-  ])("%s", (name) => {
+  ])("it is found in %s", (name) => {
     const path = `/mnt/data/${name}`;
     expect(resolved("[it](sandbox:/mnt/data/sales.csv)", [path], "user").ids).toEqual([path]);
   });
 });
 
-describe("a file in another folder counts only one level away on the same branch, and not in a folder that tools fill", () => {
+describe("a file in another folder is cited only one folder level away, and not in folders for backups or for tools:", () => {
   it.each([
     "src/vendor/left-pad/README.md",
     "old/2019/README.md",
@@ -66,11 +66,11 @@ describe("a file in another folder counts only one level away on the same branch
     "Backup/README.md",
     "archive/README.md",
     "site-packages/README.md",
-  ])("%s does not count", (path) => {
+  ])("%s is not cited", (path) => {
     expect(resolved("See /mnt/data/README.md", [`/mnt/data/${path}`])).toEqual(NONE);
   });
 
-  it("several files elsewhere leave the mention not-found", () => {
+  it("if there are only such files, the mention is not-found", () => {
     const paths = ["src/vendor/left-pad/README.md", ".trash/README.md", "node_modules/README.md"];
     expect(
       resolved(
@@ -80,16 +80,16 @@ describe("a file in another folder counts only one level away on the same branch
     ).toEqual(NONE);
   });
 
-  it("a path in such a folder can mean another file in it", () => {
+  it("but /mnt/data/old/docs/README.md can mean the file /mnt/data/old/README.md", () => {
     const path = "/mnt/data/old/README.md";
     expect(resolved("See /mnt/data/old/docs/README.md", [path]).ids).toEqual([path]);
   });
 
-  it.each(["docs/README.md", "Docs.old/README.md"])("%s counts", (path) => {
+  it.each(["docs/README.md", "Docs.old/README.md"])("%s is cited", (path) => {
     expect(resolved("See /mnt/data/README.md", [`/mnt/data/${path}`]).ids).toEqual([`/mnt/data/${path}`]);
   });
 
-  it("two files with that name do not count", () => {
+  it("neither of two files with the name is cited", () => {
     const paths = ["/mnt/data/docs/README.md", "/mnt/data/.trash/README.md"];
     expect(resolved("See /mnt/data/README.md", paths).ids).toEqual([]);
   });
@@ -167,7 +167,7 @@ it.each([
   ["über.csv", "Über.csv"],
   ["Über.csv", "über.csv"],
   ["über.csv".normalize("NFD"), "Über.csv".normalize("NFD")],
-])("%s: a path in another case than one that the API cited is another file", (name, citedName) => {
+])("%s is cited although the API cited %s, which differs only in case", (name, citedName) => {
   const files = [name, citedName].map((one) => file(`/mnt/data/${one}`, { id: one }));
   const text = `[a](/mnt/data/${name}) and [b](sandbox:/mnt/data/${citedName})`;
   const start_index = text.indexOf("sandbox:");
@@ -181,7 +181,7 @@ it.each([
   expect(citations.map(({ annotation }) => annotation.file_id)).toEqual([name]);
 });
 
-it("a path with a percent sign that the link encodes is not the decoded path that the API cited", () => {
+it("`sales%2520data.csv` in a link is cited although the API cited `sales data.csv`, which is another file", () => {
   const files = ["sales data.csv", "sales%20data.csv"].map((name) => file(`/mnt/data/${name}`, { id: name }));
   const text = "[a](sandbox:/mnt/data/sales%20data.csv) [b](sandbox:/mnt/data/sales%2520data.csv)";
   const annotations = [
@@ -277,12 +277,12 @@ describe("a path on another system is not a mention", () => {
   });
 });
 
-describe("an announced path that can be read in two ways, if an older file has the path as it is written", () => {
+describe("a path with %20 that a text names before the call writes it, if an older file has exactly this path", () => {
   const encoded = file("/mnt/data/sales%20data.csv", { id: "cfile_encoded", created_at: OLD });
   const decoded = file("/mnt/data/sales data.csv", { id: "cfile_decoded" });
   const texts = ["I saved /mnt/data/sales%20data.csv.", "I saved [it](sandbox:/mnt/data/sales%20data.csv)."];
 
-  it.each(texts)("is ambiguous, though only the new file can be announced: %s", async (text) => {
+  it.each(texts)("is ambiguous if the call writes the decoded path: %s", async (text) => {
     const output = [message(text), call("df.to_csv('/mnt/data/sales data.csv')")];
     const { report } = await repairResponse(response(output), [encoded, decoded], { retries: 0 });
     expect(report.citations).toEqual([]);
@@ -291,7 +291,7 @@ describe("an announced path that can be read in two ways, if an older file has t
     expect(alone.report.citations).toMatchObject([{ annotation: { file_id: "cfile_decoded" } }]);
   });
 
-  it("means a new version at the path as it is written", async () => {
+  it("means the new version if the call writes exactly this path", async () => {
     const newer = file(encoded.path, { id: "cfile_newer" });
     const output = [message(texts[0]!), call("save('/mnt/data/sales%20data.csv')")];
     const { report } = await repairResponse(response(output), [encoded, newer], { retries: 0 });
@@ -362,7 +362,7 @@ describe("with a late list", () => {
   });
 
   it.each([...codes, "raise RuntimeError()"])(
-    "a call that wrote nothing causes no citation of an older file: %s",
+    "an older container's file is not cited if the new file never comes: %s",
     async (code) => {
       const lists = { cntr_1: [[]], cntr_old: [[older]] };
       const request = { input: [call("df.to_csv('/mnt/data/report.csv')", "cntr_old")] };
@@ -376,14 +376,14 @@ describe("with a late list", () => {
     "os.chdir('/mnt/data/q3'); open('report.csv', 'w')",
     "%cd /mnt/data/q3\ndf.to_csv('report.csv')",
     "import os\nos.chdir('/mnt/data')\nos.chdir('q3')\ndf.to_csv('report.csv')",
-  ])("a new file elsewhere is not cited for a path in the call's working folder: %s", async (code) => {
+  ])("a new file in another folder is not cited for a path in the working folder: %s", async (code) => {
     const q3 = [call(code), message("Here: [it](sandbox:/mnt/data/q3/report.csv)")];
     const { citations, unresolved } = await reportOf(q3, { cntr_1: [[meant]] });
     expect(citations).toEqual([]);
     expect(unresolved.map(({ reason }) => reason)).toEqual(["not-found"]);
   });
 
-  it("the encoded form of a path does not mean an older file with exactly these letters", async () => {
+  it("a path with %20 in a link does not mean an older file with exactly this path", async () => {
     const literal = file("/mnt/data/sales%20data.csv", { id: "literal", created_at: OLD });
     const written = file("/mnt/data/sales data.csv", { id: "written" });
     const answer = [
@@ -394,7 +394,7 @@ describe("with a late list", () => {
     expect(await citedOf(answer, { cntr_1: [[literal]] })).toEqual([]);
   });
 
-  it("a path that the code writes with an escape does not mean another file", async () => {
+  it("a path with %20 that the code writes too does not mean a file with the decoded name", async () => {
     const alike = file("/mnt/data/sales data.csv", { id: "alike" });
     const answer = [
       call("df.to_csv('/mnt/data/out/sales%20data.csv')"),
@@ -417,13 +417,13 @@ describe("with a late list", () => {
     ["/mnt/data/report.csv", "/mnt/data/q2/report.csv", "shutil.copy('/mnt/data/in.csv', 'report.csv')"],
     ["/mnt/data/report.csv", "/mnt/data/q2/report.csv", "shutil.copy('/tmp/in.csv', 'report.csv')"],
     ["/mnt/data/report.csv", "/mnt/data/q2/report.csv", "render('/mnt/data/q2', 'report.csv')"],
-  ])("%s does not mean the new file %s if the code joins the path: %s", async (path, alike, code) => {
+  ])("%s does not mean the new file %s after the code %s", async (path, alike, code) => {
     const answer = [call(code), message(`Here: ${path}`)];
     expect(await citedOf(answer, { cntr_1: [[file(alike, { id: "alike" })]] })).toEqual([]);
   });
 
   it.each(["os.path.join('/tmp', 'report.csv')", "Path('/tmp') / 'q2' / 'report.csv'"])(
-    "a path that the code joins outside of the roots does not count as the path in the text: %s",
+    "a file in another folder is cited even if the code joins a path outside of the roots: %s",
     async (code) => {
       const answer = [call(code), message("Here: /mnt/data/report.csv")];
       const moved = file("/mnt/data/q2/report.csv", { id: "moved" });
@@ -437,7 +437,7 @@ describe("with a late list", () => {
     ["an extension in another case", { path: "/mnt/data/report.CSV" }],
     ["another folder", { path: "/mnt/data/q2/report.csv" }],
     ["another dash", { path: "/mnt/data/q3\u2011report.csv" }, "/mnt/data/q3-report.csv"],
-  ])("%s of the path that the code writes is not cited", async (_, more, path = "/mnt/data/report.csv") => {
+  ])("no similar file is cited for a written path: %s", async (_, more, path = "/mnt/data/report.csv") => {
     const answer = [call(`df.to_csv('${path}')`), message(`[Report](sandbox:${path})`)];
     for (const created_at of [OLD, 1_760_000_100]) {
       const alike = file("", { id: "alike", created_at, ...more });
@@ -446,7 +446,7 @@ describe("with a late list", () => {
   });
 });
 
-it("a name in another letter case, in a container that only another name leads to, is cited in a stream as in a plain response", async () => {
+it("plain and streamed, a name in another letter case is cited from a container that is listed only for another name", async () => {
   const files = [
     file("/mnt/data/out/REPORT.CSV", { id: "report", container_id: "cntr_0" }),
     file("/mnt/data/a.csv", { id: "a", container_id: "cntr_0" }),

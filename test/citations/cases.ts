@@ -1,6 +1,6 @@
 /**
- * Converts the rows of a table, which have texts with marks and the container's files, to test cases. This module imports no test
- * runner, so that benchmarks can use it.
+ * Converts the rows of a table to test cases. A row has the container's files, and texts in which the expected outcome is marked.
+ * This module imports no test runner, so that benchmarks can use the module.
  */
 import type { Annotation, ContainerFile } from "../../src/types.js";
 import { file, marked, type Outcome } from "./forms.js";

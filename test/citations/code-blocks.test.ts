@@ -3,7 +3,7 @@ import { describeRows } from "./rows.js";
 
 describeRows([
   {
-    rule: "a fenced block ends at a fence of the same length with nothing after it, or at the end of the text",
+    rule: "a fenced block ends at a fence that is as long or longer and has nothing after it, or at the end of the text",
     texts: [
       "\n```\n/mnt/data/a.csv\n```\n⟦/mnt/data/a.csv⟧",
       "- ```\n  /mnt/data/a.csv\n  ```\n\n⟦/mnt/data/a.csv⟧",
@@ -18,7 +18,7 @@ describeRows([
     ],
   },
   {
-    rule: "an indent of four columns after a blank line is code, in a list four columns more",
+    rule: "after a blank line, a line is code if it is indented by four columns, or in a list by four more than the item",
     texts: [
       "x\n  \n    /mnt/data/a.csv\n\n⟦/mnt/data/a.csv⟧",
       "x\n\n \t/mnt/data/a.csv\n\n⟦/mnt/data/a.csv⟧",
@@ -33,7 +33,7 @@ describeRows([
     ],
   },
   {
-    rule: "a label is the text in the brackets of a link or of a reference to it",
+    rule: "a label is the text in the brackets of a link, or in brackets that refer to a link's definition",
     texts: [
       "x](⟦sandbox:/mnt/data/a.csv⟧)",
       `${"It is done. ".repeat(100)}[/mnt/data/a.csv](⟦sandbox:/mnt/data/a.csv⟧)`,
@@ -49,7 +49,7 @@ describeRows([
     ],
   },
   {
-    rule: "white space ends a destination only before a title or the closer",
+    rule: "white space ends a destination only before a title or the closing mark",
     texts: [
       "[x](⟦sandbox:/mnt/data/a.csv⟧ (the title))",
       "[x](<⟦sandbox:/mnt/data/a.csv⟧ >) [x](<⟪not-found:sandbox:/mnt/data/a.csv old⟫>)",

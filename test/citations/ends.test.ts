@@ -1,4 +1,4 @@
-/** Tests where a path ends, and which paths are on another system. */
+/** Tests where a path ends, and which paths are on another system, as in `host:/mnt/data/a.csv`. */
 import { describeRows } from "./rows.js";
 
 describeRows([
@@ -21,7 +21,7 @@ describeRows([
     ],
   },
   {
-    rule: "a path that opens code or a quotation continues up to an extension right before its end",
+    rule: "a path that begins code or a quotation goes on to an extension right before the closing mark",
     files: ["a.xlsx", "a b.csv", "b.csv"],
     texts: [
       "`⟪not-found:/mnt/data/a.xlsx - Sheet1.csv⟫`",
@@ -31,7 +31,7 @@ describeRows([
     ],
   },
   {
-    rule: "a path continues after a space, in a pattern and after a dot",
+    rule: "a path can go on after a space, after a dot and with a format such as %d",
     files: ["My", "a", "report.csv"],
     texts: [
       "⟪not-found:/mnt/data/My⟫ Files/report.csv",
@@ -41,7 +41,7 @@ describeRows([
     ],
   },
   {
-    rule: "after a quoted word or an ellipsis, the root's name is part of another path",
+    rule: "`/mnt/data` right after a quoted word or an ellipsis is part of another path",
     texts: [
       '`$HOME`/mnt/data/a.csv "$HOME"/mnt/data/a.csv',
       "“backup”/mnt/data/a.csv 'x'/mnt/data/a.csv",
@@ -98,7 +98,7 @@ describeRows([
     ],
   },
   {
-    rule: "a hyphen and a capitalized word of letters end a name, as German nouns do, except words for another version",
+    rule: 'a hyphen and a capitalized word such as "-Bericht" end a name, except words for another version such as "-Kopie"',
     files: ["report.xlsx"],
     texts: [
       "Den ⟦report.xlsx⟧-Bericht",

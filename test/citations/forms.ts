@@ -111,7 +111,7 @@ export const NAMES = [
   "résumé’s.docx",
 ];
 
-/** Other files of the container, with names similar to those in {@link NAMES}. None may be cited for a mention of such a name. */
+/** Other files of the container, with names similar to those in {@link NAMES}. A mention of a name in `NAMES` never means them. */
 export const DECOYS = [
   "report.csv.gz",
   "Q3",
@@ -141,7 +141,7 @@ const bare = (name: string): string => `/mnt/data/${name}`;
 /** Returns a path as it is written in a JSON string. */
 const inJson = (path: string): string => JSON.stringify(path).slice(1, -1);
 
-/** The forms in the design's table in which the mention is a link. */
+/** The forms in which models write a mention as a link. */
 export const LINK_FORMS: Record<string, Form> = {
   "link-sandbox": inLink(sandbox),
   "link-sandbox-encoded": inLink((name) => sandbox(encoded(name))),
@@ -193,7 +193,7 @@ export const LINK_FORMS: Record<string, Form> = {
   "json-link": inLink((name) => inJson(sandbox(name)), '{"answer": "[Download](', ')\\n"}'),
 };
 
-/** The forms in the design's table in which the mention is a path outside of a link. */
+/** The forms in which models write a mention as a path outside of a link. */
 export const BARE_FORMS: Record<string, Form> = {
   bare: inLink(bare, "", ""),
   "bare-sandbox": inLink(sandbox, "", ""),

@@ -1,6 +1,6 @@
 /**
- * Limits the time of each property for `npm run mutation`. If a mutant breaks a property, one of the first runs usually fails.
- * Thousands of runs per property and mutant would take days.
+ * Limits the time of each property for `npm run mutation`, which tests many copies of the code with one change each (mutants). If
+ * a mutant breaks a property, one of the first runs usually fails. Thousands of runs per property and mutant would take days.
  */
 import fc from "fast-check";
 import { expect } from "vitest";

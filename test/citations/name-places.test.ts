@@ -12,7 +12,7 @@ describeRows([
     ],
   },
   {
-    rule: "right after a revision, a host or a placeholder in code, a name does not mean the file",
+    rule: "a name right after a revision, a host or a placeholder in code does not mean the file",
     files: ["report.csv"],
     texts: [
       "`git show HEAD:report.csv` `main:report.csv` `origin/main:report.csv` `archive.zip:report.csv`",
@@ -83,7 +83,7 @@ describeRows([
     ],
   },
   {
-    rule: "a missing path hides a name that may mean it, but not a name with another folder",
+    rule: "a name that can mean a missing path of the text is not cited, but a name with another folder is",
     files: ["out/data.csv"],
     texts: [
       "Input: ⟪not-found:/mnt/data/raw/x/data.csv⟫ (missing). Output: [data.csv](⟦./out/data.csv⟧)",

@@ -165,7 +165,7 @@ function covered(text: string, { start_index, end_index }: Annotation, unit: Ind
   return [...text].slice(start_index!, end_index!).join("");
 }
 
-/** Resolves a text, and then again with the annotations that this found, as a second repair does. Returns the second result. */
+/** Resolves a text twice, as two repairs do, the second time with the annotations found before. Returns the second result. */
 function again(
   text: string,
   files: ContainerFile[],
@@ -313,8 +313,8 @@ describe("several mentions in one answer", () => {
   const mention = fc
     .tuple(
       sentence,
-      // The bare form replaces the form with a tab, which would be a code block after a blank line. In a code block, a file is
-      // not cited if it is cited elsewhere.
+      // Leaves out the form with a tab: a tab after a blank line begins a code block. A file in a code block is not cited if the
+      // text cites the file elsewhere.
       fc.constantFrom(...Object.values({ ...LINK_FORMS, ...BARE_FORMS, tab: BARE_FORMS.bare! })),
       fc.constantFrom(...NAMES),
     )

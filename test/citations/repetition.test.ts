@@ -1,4 +1,4 @@
-/** Tests texts that repeat a mention. The resolver looks it up once. The result must be the same as with a lookup each time. */
+/** Tests texts that repeat a mention. The resolver looks up the mention once. A lookup for each repetition must find the same. */
 import fc from "fast-check";
 import { afterEach, expect, test, vi } from "vitest";
 import { LONGEST_PATH } from "../../src/citations/mentions.js";
@@ -87,7 +87,7 @@ test("an annotation in a repeated text covers only its own mention", () => {
   expect(cited.some(([from]) => from === start)).toBe(false);
 });
 
-test("counts a repetition only if all the text that a lookup reads repeats too, and never counts the last one", () => {
+test("counts a repetition only if all text that a lookup reads repeats too, and leaves out the last repetition", () => {
   const [before, after] = [512, LONGEST_PATH + 512];
   const piece = "see /mnt/data/report.csv\n";
   for (const end of ["", "x", "see", "see /mnt/data/report.csv and more".repeat(200)]) {

@@ -6,7 +6,7 @@ import { describeRows } from "./rows.js";
 
 describeRows([
   {
-    rule: "after a folder in any script, the root's name is part of another path",
+    rule: "`/mnt/data` right after the name of a folder, in any script, is part of another path",
     files: ["x.csv"],
     texts: [
       "/home/田中/mnt/data/x.csv",
@@ -58,7 +58,7 @@ describeRows([
     ],
   },
   {
-    rule: "a number in brackets before an extension makes it another name",
+    rule: "a number in brackets and an extension after a name make another name",
     files: ["a.csv", "Q3"],
     texts: [
       '"⟪not-found:/mnt/data/a.csv (1).csv⟫"',
@@ -69,7 +69,7 @@ describeRows([
     ],
   },
   {
-    rule: "an arrow ends a name, and so does a sign with nothing after it",
+    rule: "a name ends before an arrow, and before a sign with nothing after it",
     files: ["a.csv", "b.csv"],
     texts: [
       "⟦a.csv‖/mnt/data/a.csv⟧= ⟦a.csv‖/mnt/data/a.csv⟧@ ⟦a.csv‖/mnt/data/a.csv⟧$ ⟦a.csv‖/mnt/data/a.csv⟧-- it has rows",
@@ -196,7 +196,7 @@ describeRows([
     ],
   },
   {
-    rule: "a link that is only a name, and a path of the same file in code",
+    rule: "a link that is only a name, together with a path of the same file in code, in its label or in prose",
     texts: [
       "```\nopen('/mnt/data/a.csv')\n```\n[x](⟦a.csv⟧) and [y](⟦./a.csv⟧)",
       "```\nopen('⟦/mnt/data/a.csv⟧')\n```\nThat is a.csv.",

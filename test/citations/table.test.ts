@@ -1,7 +1,4 @@
-/**
- * Tests the design's table "Which text is a mention, and of which file" (table.ts), and every form of a mention with every kind
- * of name.
- */
+/** Tests the rules in table.ts, which say which text is a mention, and every form of a mention with every kind of name. */
 import { readFile } from "node:fs/promises";
 import { describe, expect, test } from "vitest";
 import { casesOf } from "./cases.js";

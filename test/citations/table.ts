@@ -1,6 +1,6 @@
 /**
- * The design's table "Which text is a mention, and of which file". Each row is a rule with several texts. Tests and
- * bench/resolve.accuracy.mjs read it. This file is long because the table has many rows.
+ * The rules that say which text is a mention, and of which file. Each row is a rule with several texts. Tests and
+ * bench/resolve.accuracy.mjs read this table. This file is long because the table has many rows.
  */
 import type { Row } from "./cases.js";
 
@@ -45,7 +45,7 @@ export const TABLE: Row[] = [
     ],
   },
   {
-    rule: "punctuation and particles that follow are not part of it",
+    rule: "punctuation and particles after a path are not part of it",
     texts: [
       "⟦/mnt/data/a.csv⟧. ⟦/mnt/data/a.csv⟧, ⟦/mnt/data/a.csv⟧; ⟦/mnt/data/a.csv⟧: ⟦/mnt/data/a.csv⟧! ⟦/mnt/data/a.csv⟧?",
       "⟦/mnt/data/a.csv⟧… ⟦/mnt/data/a.csv⟧... ⟦/mnt/data/a.csv⟧?! ⟦/mnt/data/a.csv⟧.",

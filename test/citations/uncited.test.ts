@@ -1,4 +1,7 @@
-/** Tests how `CitedText` decides without the files whether a text may lack a citation. If it lacks none, no list is requested. */
+/**
+ * Tests how `CitedText` decides whether a text may lack a citation. It decides before the files are known: if the text lacks no
+ * citation, the list of files is never requested.
+ */
 import { describe, expect, it, test } from "vitest";
 import { CitedText } from "../../src/citations/uncited.js";
 import type { Annotation } from "../../src/types.js";

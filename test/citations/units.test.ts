@@ -1,4 +1,4 @@
-/** Tests the unit of ranges, and how the unit is derived from annotations. */
+/** Tests the unit of ranges, code points or UTF-16 units, and how the unit is derived from annotations. */
 import { describe, expect, test } from "vitest";
 import { replaceFileLinks, resolveFileCitations } from "../../src/index.js";
 import type { Annotation } from "../../src/types.js";
@@ -63,7 +63,7 @@ describe("the unit of ranges is", () => {
     { start_index: -4, end_index: 9 },
     { start_index: 500, end_index: 900 },
     {},
-  ])("without effect if an annotation covers nothing, and the mention is still cited: %j", (range) => {
+  ])("not taken from an annotation that covers nothing, and the mention is still cited: %j", (range) => {
     const annotation = { type: "container_file_citation", file_id: "cfile_b.csv", ...range };
     expect(resolved("/mnt/data/a.csv", files, [annotation]).cited).toEqual([[0, 15, "cfile_a.csv"]]);
   });
@@ -129,7 +129,7 @@ describe("the unit of ranges is", () => {
     expect(link(tooLong, cite(points, points + 5, { filename: "a.csv" }))).toBe(`${lead}[a.csv](U)`);
   });
 
-  test.each(["code-point", "utf-16"] as const)("%s, if only a url_citation covers its link", (unit) => {
+  test.each(["code-point", "utf-16"] as const)("%s, if only the range of a url_citation shows it", (unit) => {
     const link = "[docs](https://docs.example/a_(b))";
     for (const covered of [link, `(${link})`, "https://docs.example/a_(b)"]) {
       const text = `🎉🎉 ${covered} and /mnt/data/a.csv`;

@@ -9,7 +9,7 @@ export async function inChromium(url, run) {
   const profile = await mkdtemp(join(tmpdir(), "clients-chromium-"));
   const browser = await chromium.launchPersistentContext(profile, {
     executablePath: process.env.CHROMIUM ?? "/usr/bin/chromium",
-    // Root in a container cannot use the sandbox. The other flags prevent requests to other servers.
+    // Chromium's own sandbox does not work for the user root in a container. The other flags prevent requests to other servers.
     args: ["--no-sandbox", "--disable-quic", "--disable-background-networking", "--disable-component-update"],
   });
   try {

@@ -1,5 +1,5 @@
-// Uses the package in projects of frameworks and bundlers. Each project is a copy of a folder of frameworks/ outside of this
-// repository, where npm installs the project's own dependencies and the packed package.
+// Uses the package in projects of frameworks and bundlers. Each project is a copy of a folder in frameworks/. The copy is outside
+// of this repository, and npm installs the project's own dependencies and the packed package there.
 import assert from "node:assert/strict";
 import { cp, mkdir, mkdtemp, readdir, readFile, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";

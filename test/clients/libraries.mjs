@@ -1,5 +1,5 @@
 // Runs the code of three pages of docs/clients as programs, and checks for each library that an answer can be the next request's
-// input. A program uses the emulator only because of the key and the base URL in its environment.
+// input. The code is not changed: the key and the base URL in a program's environment make the program use the emulator.
 import assert from "node:assert/strict";
 import { mkdir, mkdtemp, readdir, readFile, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
@@ -14,7 +14,7 @@ import { createResponsesEmulator, stubbornModel } from "openai-file-citations/te
 import { links } from "./links.mjs";
 import { HERE, runProgram } from "./program.mjs";
 
-/** `ours` is the code in a page that uses the package. `bare` replaces it to run the page's code without the package. */
+/** `ours` is the code in a page that uses the package. With `bare` in its place, the page's code runs without the package. */
 const PAGES = [
   { page: "ai-sdk", packages: ["ai", "@ai-sdk/openai"], ours: "createFileCitationsFetch()", bare: "fetch" },
   {

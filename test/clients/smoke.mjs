@@ -51,7 +51,7 @@ const CHECKS = {
     expectCitation(annotations);
   },
 
-  // zod compiles its checks to code if the runtime allows that. The package must also work in a runtime that does not.
+  // zod compiles its checks to code if the runtime allows that. The package must also work in a runtime that forbids it.
   options() {
     try {
       createFileCitationsFetch({ timeoutMs: "soon" });
@@ -80,7 +80,7 @@ const CHECKS = {
     expectCitation(annotationsOf(events.at(-1).response));
   },
 
-  // Uses p-retry, as the first list lacks the file.
+  // The first list lacks the file, so the package requests the list again, with p-retry.
   async "a list that lags behind"() {
     const fetch = createFileCitationsFetch({ fetch: emulator({ listLag: 1 }).fetch });
     expectCitation(annotationsOf(await ask(fetch)));
@@ -121,7 +121,7 @@ const CLIENT_CHECKS = {
     if (location !== "plan" || bytes !== 4 || sha256 !== expected) throw new Error(JSON.stringify(saved));
   },
 
-  // Uses jose, mime and content-disposition.
+  // The file route uses the dependencies jose, mime and content-disposition.
   async "a link"(clientOf) {
     const client = withFileCitations(clientOf());
     const { urlFor, handler } = createFileRoute(client, { secret: "x".repeat(32) });

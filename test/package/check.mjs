@@ -22,7 +22,7 @@ const FOR_READERS = ["CHANGELOG.md", "LICENSE", "README.md", "package.json", "di
 const node = (version) => ["npx", "-y", "-p", `node@${version}`, "node"];
 /** The current Node.js, the oldest one that package.json's `engines` allows, and Node.js 24. */
 const NODES = [["node"], node("20.19"), node("24")];
-/** Types are checked with this repository's compiler and with the last release line that has an API, which most users have. */
+/** The types are checked with this repository's compiler and with TypeScript 5.9, which most users have. */
 const OLDER_COMPILER = ["npx", "-y", "-p", "typescript@5.9", "tsc"];
 const COMPILERS = [[join(ROOT, "node_modules/.bin/tsc")], OLDER_COMPILER];
 /** The ways in which a project can resolve modules, each with the files to compile. The project's own format is CommonJS. */

@@ -1,6 +1,6 @@
 /**
- * Makes the recordings in this folder: responses with Code Interpreter. We wrote their texts and ids. The fields, the events and
- * the order of both are those of the API.
+ * Makes the recordings in this folder: responses with Code Interpreter. We wrote their texts and ids. The fields and the events,
+ * and their order, are those of the API.
  *
  *     node test/recordings/make.mjs            # writes the files
  *     node test/recordings/make.mjs --check    # fails if a file is not what the script makes

@@ -1,5 +1,5 @@
 /**
- * Makes the response and the events of one turn. The fields, the events and the order of both are those of the API. The ids are
+ * Makes the response and the events of one turn. The fields and the events, and their order, are those of the API. The ids are
  * our own.
  */
 import { createHash } from "node:crypto";
@@ -113,7 +113,7 @@ export class Turn {
     };
   }
 
-  /** Returns the response as a plain request gets it, or as it is at the beginning of a stream. */
+  /** Returns the response as a plain request gets it, or, with `isOver: false`, as the first events of a stream have it. */
   response({ isOver = true, more } = {}) {
     const isCutOff = isOver && this.#status === "incomplete";
     return {

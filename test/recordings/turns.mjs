@@ -1,7 +1,7 @@
 /**
  * The turns that `make.mjs` records, by name. `steps` says what the model does: a string is a message, an object is a call. A
  * call runs `code`, writes `files`, shows a chart if `chart` is true, and prints `logs`. If no call of a turn has `logs`, the
- * turn is recorded as if the request's `include` had no outputs. `isCutOff`: the token limit ends the last message. `isAzure`:
+ * turn is recorded as if the request did not ask for outputs. `isCutOff`: the token limit ends the last message. `isAzure`:
  * annotations have one more field.
  */
 export const TURNS = {

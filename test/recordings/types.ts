@@ -30,7 +30,7 @@ export interface Definitions {
   ConversationItemList: ConversationItemList;
   ContainerResource: ContainerRetrieveResponse;
   ContainerFileResource: FileRetrieveResponse;
-  /** The package has no type for this list. It has only a class of its own for a page of the list. */
+  /** The package has no type for this list. It has only a class for one page of the list. */
   ContainerFileListResource: {
     object: "list";
     data: FileListResponse[];

@@ -121,7 +121,7 @@ describe("a response whose events are cut off", () => {
   });
 
   it.each(places)(
-    "after %i events is no other response's, if it goes on while the next response has the same number",
+    "after %i events does not mix with the next response if it goes on and both have the same sequence numbers",
     async (at) => {
       const [paused, short, next] = ["paused", "short", "next"].map(writing) as [
         StreamEvent[],

@@ -111,7 +111,7 @@ describe("the events of a response", () => {
   });
 });
 
-it("no milestone is set at a whole response among the events of another response while these events wait", async () => {
+it("no progress is saved at a whole response between the events of another response, while these events wait", async () => {
   const ends = writing("a").filter(({ type }) => /created|completed/.test(type)); // the list is requested at the final event
   const [created, ...others] = writing("b");
   const records = [...ends, created!, { ...response([]), id: "resp_x" }, ...others];

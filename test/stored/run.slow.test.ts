@@ -1,4 +1,7 @@
-/** Tests that a run that resumes from a milestone writes the same bytes, whatever the killed run wrote after the milestone. */
+/**
+ * Tests that a run that resumes from a milestone writes the same bytes, whatever the killed run wrote after the milestone. A
+ * milestone is a point of the input at which the progress was saved.
+ */
 import { appendFile, mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
