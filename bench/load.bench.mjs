@@ -38,7 +38,7 @@ const BY_FETCH = 6;
 /** How often the heap is sampled, and the least number of samples. */
 const SAMPLE_MS = 500;
 const SAMPLES = 12;
-/** What happens to each of ten streams in a row. */
+/** What happens to each of ten successive streams. `left`: the reader stops half-way. `fails`: the list fails. */
 const KINDS = ["works", "works", "left", "works", "works", "fails", "works", "works", "works", "works"];
 
 const roles = { emulator: runEmulator };
@@ -64,7 +64,7 @@ async function runEmulator() {
         { type: "message", text: textOf(number), chunks: 8 },
       ];
     },
-    // As slow as a model, so that the streams are at different places and the machine is not overloaded.
+    // Sends the events as slowly as a model, so that the streams get to different places and the machine is not overloaded.
     beforeEvent: () => sleep(Math.random() * 150),
     intercept({ path }) {
       const [, id] = /\/containers\/([^/]+)\/files$/.exec(path) ?? [];
@@ -182,7 +182,7 @@ async function routeOf(client) {
   return store;
 }
 
-/** Opens the latest links. Returns how many files the store has, and how many of the links returned other content. */
+/** Opens the latest links. Returns how many files the store has, and how many links returned wrong content. */
 async function checkStore({ store, links }) {
   const { folder, route } = store;
   await route.keep();
@@ -292,7 +292,7 @@ async function runAll(load) {
       );
   };
   const workers = Array.from({ length: AT_ONCE }, worker);
-  // Waits until the streams, which begin together, are at different places.
+  // All streams begin together. Waits until they are at different places, and measures only then.
   while (started < 2 * AT_ONCE) await sleep(100);
   const cpuBefore = process.cpuUsage();
   const before = started;
@@ -311,7 +311,7 @@ async function runAll(load) {
   return { seconds, rate, cpu: (user + system) / 1e6 / seconds, samples };
 }
 
-/** Returns the sockets, listeners and heap after all streams have ended, and the handles after the emulator has ended too. */
+/** Returns what is left: sockets, listeners and heap after all streams have ended, handles after the emulator has ended too. */
 async function leftovers({ caller, emulator }) {
   // `socketsHere` counts only connections in use, because an idle one does not keep the process alive.
   let sockets = socketsHere();
