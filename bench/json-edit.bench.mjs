@@ -11,8 +11,8 @@ const { editJson, editJsonText, parseObject } = await load("http/json-edit.js");
 const { editFrame, parseFrame } = await load("http/frames.js");
 
 /**
- * The limits are above 1, because the ratio of two equal programs varies by a tenth. The limit for bodies below `SMALL` is
- * higher, because for 3 kB, a few microseconds are a fifth of the time.
+ * The limits of the edit's CPU time, divided by the time of the alternative. They are above 1, because even the ratio of two equal
+ * programs varies by a tenth. Bodies below `SMALL` have a higher limit: for 3 kB, a few microseconds are a fifth of the time.
  */
 const LIMITS = { small: 1.5, other: 1.2 };
 const SMALL = 10_000;

@@ -139,7 +139,7 @@ async function timeOf(text, links) {
 {
   const LENGTH = 200_000;
   const repeated = (piece) => piece.repeat(Math.ceil(LENGTH / piece.length)).slice(0, LENGTH);
-  // Text without a mention is compared with plain text, and text full of mentions with ordinary mentions.
+  // The baseline for hostile text without a mention is plain text. The baseline for text full of mentions is ordinary mentions.
   const plain = await timeOf(repeated("plain text without any path. "), toUrl);
   const mentions = await timeOf(repeated("/mnt/data/a a "), toUrl);
   const hostile = [

@@ -31,7 +31,7 @@ const LIMIT = 1.1;
 const REMEMBERED = 5000;
 /** How many calls each response of the warm-up has. Each call has its own container. */
 const CALLS = 8;
-/** The time limit for lists that fail. Lists that work get a longer limit, so that a slow machine does not exceed it. */
+/** The time limit in streams whose list fails. Other streams have a longer limit, so that a slow machine does not exceed it. */
 const HANGING_MS = 300;
 /** One stream in this many uses the client's `fetch` with one shared abort signal. The others use the SDK. */
 const BY_FETCH = 6;

@@ -147,7 +147,7 @@ function byFetch(upstream) {
   };
 }
 
-/** Returns the handler of the fastest proxy on this server. It uses Node's own requests and streams instead of `fetch`. */
+/** Returns the handler of the fastest proxy that srvx can serve: with Node's own requests and streams instead of `fetch`. */
 function byRequest(upstream) {
   const { hostname, port } = new URL(upstream);
   return async (asked) => {
