@@ -60,7 +60,7 @@ export class MentionFinder {
   readonly #roots: readonly string[];
   /** Matches a root without its first slash, one capture group per root, or `sandbox:` and the slashes after it. */
   readonly #pattern: RegExp;
-  /** Matches a root without its first slash, right after `sandbox:` and its slashes. */
+  /** Matches a root after `sandbox:` and its slashes: `mnt/data` in `sandbox:/mnt/data`. */
   readonly #root: RegExp;
 
   /** `roots` are absolute paths without a slash at the end. */
@@ -126,8 +126,8 @@ export function hasSandboxScheme(mention: string): boolean {
 }
 
 /**
- * Returns the mention whose root (without its first slash) is from `at` to `end`. Returns `undefined` if there is no mention, or
- * if the mention would start before `bound`.
+ * Returns the mention of a path below `root`. The text from `at` to `end` is the root without its first slash. Returns
+ * `undefined` if there is no mention, or if the mention would start before `bound`.
  */
 function mentionAt(
   text: string,
@@ -147,7 +147,7 @@ function mentionAt(
   const start = hasScheme ? pathStart - scheme.length : pathStart;
   const place = placeOf(text, start, hasScheme);
   if (isPartOfDestination(text, start, place)) return undefined;
-  // Without a scheme, a path must start with exactly one slash. Only in a link, the slash may be missing.
+  // Without a scheme, a path must start with exactly one slash. In a link, the slash may be missing.
   if (!hasScheme && !ONE_SLASH.test(slashes) && (slashes !== "" || place.kind === "text")) return undefined;
   return { start, relativeStart, root, hasSlash, hasScheme, place };
 }
@@ -272,7 +272,7 @@ function endOfEmphasis(text: string, start: number, path: string): number {
   return closer ? closer.index : path.length;
 }
 
-/** Returns `path` up to the first closing bracket that `path` does not open, and without sentence punctuation at the end. */
+/** Cuts `path` before the first closing bracket that has no opening bracket. Then removes sentence punctuation from the end. */
 function trimPunctuation(path: string): string {
   let end = 0;
   for (let open = 0; end < path.length; end++) {

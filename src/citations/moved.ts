@@ -46,7 +46,7 @@ function filesNamed(
   const isLink = place.kind !== "text";
   for (const { names, end: nameEnd } of index.namesAt(text, nameStart)) {
     const named = root === OUTSIDE ? index.filesAnywhere(names) : index.filesNamed(names);
-    // A bare path means an upload's former name only if no other file has that name.
+    // Outside of a link and without a scheme, a path means an upload by its former name only if no other file has that name.
     const candidates = hasScheme || isLink ? named : withoutAliases(named);
     const fit = fitOf(candidates, text.slice(nameStart, nameEnd), ({ name }) => name, isLink);
     const end = fit && endOfCitation(text, mention, nameEnd, fit.files[0]!.name);
@@ -59,7 +59,7 @@ function filesNamed(
   return undefined;
 }
 
-/** Returns the mention `sandbox:name`, without a folder, with the files that it can mean. Several files are ambiguous. */
+/** Returns what `sandbox:name`, a mention without a folder, means: the files with this name. Several files make it ambiguous. */
 function onlyFileOf(
   mention: PathMention,
   { acceptLookAlike }: Files,
@@ -70,7 +70,10 @@ function onlyFileOf(
   return foundMention(mention, { end, files, match: files[0]!.isUploadAlias ? "upload" : "filename" });
 }
 
-/** Returns the mention with the file that its path means: a file in another folder, or an upload in the same folder. */
+/**
+ * Returns what a path means if no file has this path: a file of the same name in another folder, or an upload in the same folder
+ * that had this name before.
+ */
 function movedFile(
   mention: PathMention,
   { index, acceptLookAlike }: Files,
@@ -104,7 +107,7 @@ export function isPattern(path: string): boolean {
   return /\*|\{[^{}]*\}|<[^<>]+>/.test(path);
 }
 
-/** Returns whether the text before a name can be a folder that a file was moved from or to. */
+/** Returns whether `written`, the text before a file's name, can be a folder. */
 function isFolder(written: string, root: string, index: FileIndex): boolean {
   const folder = fold(written);
   // Two paths without a separator between them are not a folder. Neither is a pattern or a text with a placeholder.

@@ -43,7 +43,7 @@ export function isPartOfLongerText(
   );
 }
 
-/** The closers of code, bold type and quotations, by the last character of their openers. */
+/** The closers of code, bold type and quotations. The key is the last character of the opener: `*` for `**`. */
 const CLOSERS: Record<string, RegExp> = {
   "`": /`/y,
   "*": /\*\*/y,

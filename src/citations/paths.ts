@@ -19,7 +19,7 @@ export interface PathMentions {
   ignored: Outcome[];
 }
 
-/** Returns every mention by path. `covered` holds the ranges that the part's annotations cover. */
+/** Returns all mentions by path in a text. `covered` holds the ranges of the text that annotations already cover. */
 export function pathMentions(
   text: string,
   files: Files,
@@ -153,8 +153,8 @@ function outcomeOfKnown(
 }
 
 /**
- * Returns whether the text more likely means a longer look-alike than a shorter exact path. For example, the text
- * `Q3 final report.pdf` more likely means the file `Q3 Final Report.pdf` than `Q3`. Only the longer one has an extension.
+ * Returns whether the text more likely means a look-alike than an exact path. This is so if the look-alike is longer and only the
+ * look-alike has an extension: `Q3 final report.pdf` means the file `Q3 Final Report.pdf`, not `Q3`.
  */
 function isLikelier(longer: Candidate, exact: Candidate): boolean {
   const hasExtension = ({ fit }: Candidate): boolean => extensionOf(fit.files[0]!.name) !== "";

@@ -17,7 +17,10 @@ export interface Reading {
 }
 
 const COMBINING = /\p{M}/u;
-/** No language writes sixteen marks on one character. Without a limit, a text that has only marks would take quadratic time. */
+/**
+ * The maximum number of combining marks that are read with one character. No language needs more. Without a limit, a text that
+ * has only marks would take quadratic time.
+ */
 const MOST_MARKS = 16;
 /** How many slashes are read as one when a text is read backwards. */
 const MOST_SLASHES = 16;
@@ -138,7 +141,7 @@ export function composed(text: string): string {
   return /[^\0-\x7f]/.test(text) ? text.normalize("NFC") : text;
 }
 
-/** Returns whether `written` is exactly `name`, either decoded or as it is. `name` must be in NFD. */
+/** Returns whether `written` is `name`, either as it is or after its escapes are decoded. `name` must be in NFD. */
 export function spells(written: string, name: string): boolean {
   return decode(written) === name || written.normalize("NFD") === name;
 }
@@ -154,7 +157,7 @@ export function startOfSpelled(text: string, end: number, name: string): number 
   return startOfReading(text, end, name, true) ?? startOfReading(text, end, name, false);
 }
 
-/** Like {@link startOfSpelled}, for one reading: every escape is decoded (`isDecoded`), or none. */
+/** Like {@link startOfSpelled}, but tries only one way: with all escapes decoded (`isDecoded`), or with none decoded. */
 function startOfReading(text: string, end: number, name: string, isDecoded: boolean): number | undefined {
   let at = end;
   for (let left = name.length; left > 0; ) {

@@ -56,7 +56,10 @@ const WHOLE: readonly { opened: () => RegExp; closer: RegExp }[] = [
 /** Words at the end of the letters that introduce a file: "as", "to", "in", "is", "see", and Japanese and Thai particles. */
 const PARTICLE = "为|為|到|至|了|在|是|见|見|は|を|が|に|へ|เป็น|ที่|ใน|ไฟล์";
 const INTRODUCING = new RegExp(`(?:${PARTICLE})$`);
-/** Matches letters that are nothing but a word for "file" or a request or report about a file: "please see", "created". */
+/**
+ * Matches if the letters are nothing but a word for "file", a request ("please view") or a report ("created"). Such letters are
+ * not part of a name.
+ */
 const SENTENCE = new RegExp(
   [
     "^(?:文件|檔案|档案|附件|ファイル",

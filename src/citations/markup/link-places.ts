@@ -46,7 +46,10 @@ export class LinkPlaces {
   readonly #markup: LinkMarkup;
   readonly #definitions: Definitions;
 
-  /** If `markup` is of only a piece of the text, `isJson` must be passed. */
+  /**
+   * @param isJson whether the whole text is JSON. It must be passed if `markup` is only for a piece of the text, because the
+   * piece does not show this.
+   */
   constructor(markup: LinkMarkup, isJson = isJsonText(markup.text)) {
     this.#text = markup.text;
     this.#markup = markup;
@@ -167,7 +170,10 @@ export class LinkPlaces {
     return Math.floor((at - first) / length) % 2 === 1 ? length : 0;
   }
 
-  /** Returns whether a range is the whole content of a JSON string: a member's value, or any string in a text that is JSON. */
+  /**
+   * Returns whether a range is the whole content of a JSON string. If the text is JSON, any string counts. Otherwise, only the
+   * value of a member counts, as in `"path": "…"`.
+   */
   #isJsonString(start: number, end: number): boolean {
     const text = this.#text;
     const lead = /(\\{0,4})"$/.exec(text.slice(Math.max(0, start - 5), start));

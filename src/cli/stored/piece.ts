@@ -11,12 +11,10 @@ export type Shape =
   | "array";
 
 export interface Piece {
+  /** If the record is a line, its newline is included. */
   bytes: Buffer;
   shape: Shape;
-  /**
-   * The number of the record's line or value, counted from 1; 0 for the bytes between records. A line's bytes include its
-   * newline.
-   */
+  /** The number of the record's line or value, counted from 1. The bytes between records have the number 0. */
   number: number;
   /** How many lines of the input are complete at the end of this piece. */
   lines: number;
