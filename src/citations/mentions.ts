@@ -47,7 +47,10 @@ const NAME = /[\p{L}\p{N}_.~%$-]/uy;
 const NAME_WITH_EXTENSION = /(?:\.\/)?[\p{L}\p{N}_.\-%]{1,255}\.[A-Za-z]\w{0,9}(?!\w)/uy;
 /** If this text follows `sandbox:` and its slashes, no path starts there. */
 const NO_PATH = new RegExp(String.raw`$|[\s)>"'<]|${SLASH}`, "iy");
-/** A folder before a path, named in a script without spaces or in emoji. In `/home/田中/mnt/data`, `/mnt/data` is not the root. */
+/**
+ * A folder's name right before a path, in a script without spaces or in emoji. In `/home/田中/mnt/data`, this is `/田中`, and
+ * `/mnt/data` is not the root.
+ */
 const FOLDER_BEFORE = new RegExp(String.raw`(?<=(\/[${UNSPACED}\p{Extended_Pictographic}]{1,64}))`, "uy");
 /**
  * Text before a root's first letter that shows that the root is part of another path: `e/` in `/home/me/mnt/data`. There, the
@@ -58,7 +61,10 @@ const INSIDE_PATH = String.raw`(?:(?<!\\|\\u[\da-f]{3}|%3)[a-z\d]|[^/:]\/)\/`;
 /** Finds the mentions of paths below the given roots, and of any paths with the scheme `sandbox:`. */
 export class MentionFinder {
   readonly #roots: readonly string[];
-  /** Matches a root without its first slash, one capture group per root, or `sandbox:` and the slashes after it. */
+  /**
+   * Matches one of two texts: a root without its first slash (one capture group for each root), or `sandbox:` with the slashes
+   * after it.
+   */
   readonly #pattern: RegExp;
   /** Matches a root after `sandbox:` and its slashes: `mnt/data` in `sandbox:/mnt/data`. */
   readonly #root: RegExp;
@@ -258,7 +264,10 @@ export function endOfUnknown(
   return relativeStart + trimPunctuation(path.slice(0, emphasized)).replace(PARTICLE, "").length;
 }
 
-/** Returns the index of the `*` or `**` in `path` that closes emphasis opened earlier on the line, or the length of `path`. */
+/**
+ * If emphasis was opened earlier on the line, returns the index in `path` of the `*` or `**` that closes it. Otherwise, returns
+ * the length of `path`.
+ */
 function endOfEmphasis(text: string, start: number, path: string): number {
   const line = text.slice(Math.max(0, start - 500), start).replace(/^.*\n/s, "");
   const open: string[] = [];

@@ -29,7 +29,7 @@ export function fileByName(
   nameStart: number,
 ): Found | undefined {
   const isOutside = mention.root === OUTSIDE;
-  // A path after `sandbox:` that is below none of the roots is looked up by name only if it is a bare name: `sandbox:a.csv`.
+  // A path below none of the roots, after `sandbox:`, can mean a file only if it is a name without a folder: `sandbox:a.csv`.
   if (isOutside && nameStart !== mention.relativeStart) return undefined;
   const named = filesNamed(text, mention, files.index, nameStart);
   if (!named) return undefined;

@@ -77,9 +77,9 @@ export class PathText {
   }
 
   /**
-   * Returns whether a mention by path overlaps the text from `start` to `end`. Also returns true for a name soon after the path
-   * of a missing file, if that path has no extension: `report.pdf` after `/mnt/data/Q3` most likely belongs to
-   * `/mnt/data/Q3 report.pdf`.
+   * Returns whether a mention by path overlaps the text from `start` to `end`. Also returns true for a name that is probably the
+   * end of a path that no file has: in `/mnt/data/Q3 report.pdf`, the name `report.pdf` after `/mnt/data/Q3`. That path must have
+   * no extension.
    */
   overlaps(start: number, end: number): boolean {
     for (const mentions of this.#mentions) {

@@ -26,8 +26,8 @@ const MOST_MARKS = 16;
 const MOST_SLASHES = 16;
 
 /**
- * Reads the character at `at`. A run of slashes is read as one slash. A non-ASCII character is read with the combining marks
- * after it and returned in NFD, so the order of the marks makes no difference, and neither does a composed form.
+ * Reads the character at `at`. A run of slashes is read as one slash. A non-ASCII character is read together with its combining
+ * marks and returned in NFD. So composed and decomposed forms are equal, and the order of the marks makes no difference.
  */
 export function readLiteral(text: string, at: number): Reading {
   const base = text.codePointAt(at)!;
@@ -150,8 +150,9 @@ export function spells(written: string, name: string): boolean {
 const ENCODED_BEFORE = new RegExp(`(?<=(${ENCODED.source}))`, "iy");
 
 /**
- * Returns where the text before `end` starts to spell `name`, decoded or as it is. Returns `undefined` if it does not spell `name`.
- * `name` must be in NFD. Reads the text backwards and stops where it differs from `name`.
+ * Returns where the text before `end` starts to spell `name`, either as it is or after its escapes are decoded. Returns
+ * `undefined` if it does not spell `name`. `name` must be in NFD. Reads the text backwards and stops where it differs from
+ * `name`.
  */
 export function startOfSpelled(text: string, end: number, name: string): number | undefined {
   return startOfReading(text, end, name, true) ?? startOfReading(text, end, name, false);

@@ -55,7 +55,7 @@ const SEGMENTS = setOf("models responses containers files content conversations 
 const PARAMETERS = setOf("limit order include[] include stream starting_after");
 
 const WORD = /[\w*+@-]+(?:\.[\w*+@-]+)*/g;
-/** Words that are always removed from texts, even if they are no known secret: keys, accounts, tokens, addresses, ids. */
+/** Words that are always removed from texts, even if they are not a known secret: keys, accounts, tokens, addresses, ids. */
 const PERSONAL_WORDS = [
   /^(?:sk|pk|rk|whsec|org|proj|user|acct|asst|key)[-_][\w*]{3}/i,
   /^eyJ[\w-]{8}/,

@@ -1,7 +1,9 @@
 /** Builds the requests that `doctor` sends to the model, and the emulator that answers them for `--emulate`. */
 import { createResponsesEmulator, type Script } from "../../testing/index.js";
 
-/** The name of the file that the model is asked to write. The space in the name shows whether a path is read to its end. */
+/**
+ * The name of the file that the model is asked to write. It has a space, to check that a path with a space is read to its end.
+ */
 export const FILENAME = "doctor 1.txt";
 export const PATH = `/mnt/data/${FILENAME}`;
 /** The file's content: each byte value once. A server that decodes it as text or converts its line ends changes these bytes. */

@@ -1,7 +1,7 @@
 /**
  * Repairs the records of an input that are recorded events. Each record holds one event. The events can belong to several
- * responses, one after the other or interleaved. A lane repairs responses that follow one another. Interleaved responses have
- * different lanes.
+ * responses, one after the other or interleaved. Each lane repairs responses that follow one another. Responses whose events are
+ * interleaved are in different lanes.
  */
 import { editJson } from "../../http/json-edit.js";
 import { andThen } from "../../responses/repair.js";

@@ -1,6 +1,6 @@
 /**
- * Finds the lanes whose response was cut off, so that these lanes do not get events of later responses. A lane repairs responses
- * that follow one another. Interleaved responses have different lanes.
+ * Finds the lanes whose response was cut off, so that these lanes do not get events of later responses. Each lane repairs
+ * responses that follow one another. Responses whose events are interleaved are in different lanes.
  */
 import { type Event, FINAL } from "../../stream/events.js";
 import type { Lane } from "../../stream/lanes.js";
@@ -20,9 +20,9 @@ const MOST_LANES = 64;
 interface Progress {
   /** When the response began. `undefined` if its first event is missing. */
   begunAt: number | undefined;
-  /** When its latest event came. */
+  /** When the latest event of this response came. */
   usedAt: number;
-  /** How many other responses began and ended since its latest event. */
+  /** How many other responses began and ended since the latest event of this response. */
   responsesSince: number;
   /** True after the API's error event. Usually, the final event does not follow. */
   hasFailed: boolean;

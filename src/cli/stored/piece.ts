@@ -40,8 +40,8 @@ export interface Repaired {
 export type Position = Pick<Piece, "shape" | "number" | "lines">;
 
 /**
- * The maximum length of a record, in bytes. V8's longest string is about twice as long, but a record is copied a few times while
- * it is repaired.
+ * The maximum length of a record, in bytes. V8's longest string is about twice as long, but repairing a record needs the memory
+ * for several copies of it.
  */
 export const LONGEST_RECORD = 256 * 2 ** 20;
 
