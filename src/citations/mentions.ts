@@ -21,7 +21,7 @@ export interface PathMention {
   relativeStart: number;
   /** The root as the caller gave it, or {@link OUTSIDE} if `sandbox:` starts a path below none of the roots. */
   root: string;
-  /** True if a slash follows the root, and always for {@link OUTSIDE}. False for the bare root, `/mnt/data`. */
+  /** True if a slash follows the root, and always for {@link OUTSIDE}. False for the root alone: `/mnt/data`. */
   hasSlash: boolean;
   hasScheme: boolean;
   place: Place;

@@ -83,7 +83,7 @@ function movedFile(
   const files = named.filter((indexed) => isWithinReach(folder, mention.root, indexed));
   if (!files.some(({ file }) => acceptLookAlike(file, path, literal))) return undefined;
   const meaning = { end, path, isLookAlike: true };
-  // Two files of that name are ambiguous, even if only one of them is within reach.
+  // Two files of that name are ambiguous, even if `isWithinReach` accepts only one of them.
   if (named.length > 1) return foundMention(mention, { ...meaning, files: named, match: "moved" });
   if (!isOnBranch(folder, files[0]!)) return undefined;
   return foundMention(mention, { ...meaning, files, match: files[0]!.isUploadAlias ? "upload" : "moved" });

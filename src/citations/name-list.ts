@@ -82,7 +82,7 @@ export class NameList {
     if (low < high && !isKnown) walks.push({ low, high, depth, at: end });
   }
 
-  /** Returns the first index from `low` to `high` whose name has `code` or a higher character code at `depth`. */
+  /** Returns the first index, from `low` to `high`, of a name whose character at `depth` has the code `code` or a higher code. */
   #lowerBound(low: number, high: number, depth: number, code: number): number {
     let first = low;
     let end = high;

@@ -174,7 +174,9 @@ function* candidatesOf(
   yield* candidatesIn(text, mention, index, mention.relativeStart, [""]);
 }
 
-/** Yields the files in one of `folders` whose names the text spells from `at`. The files with the longest name come first. */
+/**
+ * Yields the files whose names the text spells from `at`, if they are in one of `folders`. Files with longer names come first.
+ */
 function* candidatesIn(
   text: string,
   mention: PathMention,

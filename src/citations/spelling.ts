@@ -5,7 +5,10 @@
 
 /** Letters of scripts without spaces between words. In such a script, a particle may follow a file name directly. */
 export const UNSPACED = String.raw`\p{Script=Han}\p{Script=Hiragana}\p{Script=Katakana}\p{Script=Hangul}\p{Script=Bopomofo}\p{Script=Thai}\p{Script=Lao}\p{Script=Khmer}\p{Script=Myanmar}ー々〆`;
-/** A letter, a combining mark or a digit of any other script. Variation selectors, which follow an emoji, do not count. */
+/**
+ * A letter, a combining mark or a digit of a script that is not in {@link UNSPACED}. Variation selectors, which follow an emoji,
+ * do not count.
+ */
 export const LETTER = String.raw`(?![${UNSPACED}\ufe00-\ufe0f])[\p{L}\p{Nd}\p{Mn}\p{Mc}]`;
 
 /** One way to read the characters at an offset. */

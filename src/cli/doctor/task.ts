@@ -41,8 +41,8 @@ export function costsOf(model: string): string {
 }
 
 /**
- * Plays a model that does what `doctor` asks. In the plain response, the model links the file, so the API cites it. In the streamed
- * response, the model writes a bare path, so the citation has to be recovered.
+ * Plays a model that does what `doctor` asks. In the plain response, the model links the file, so the API cites it. In the
+ * streamed response, the model writes the path without a link, so the citation has to be recovered.
  */
 const model: Script = ({ body }) => {
   if (!body.tools?.length) return [{ type: "message", text: "ok" }];

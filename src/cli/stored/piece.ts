@@ -32,7 +32,7 @@ export interface Repaired {
   customId?: unknown;
   /** Why the record is neither a response nor an event. Its bytes are written unchanged. */
   problem?: string;
-  /** True if the record is inside a response's events, so that more of these events follow. */
+  /** True if a response has begun but not ended at this record, so that more of its events may follow. */
   isInsideStream?: boolean;
 }
 
