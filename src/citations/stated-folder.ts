@@ -1,6 +1,6 @@
 /**
- * Finds out whether a text states a folder for a name, as in "In /mnt/data/q3: report.csv", and whether a file with this name is in
- * that folder.
+ * Finds out whether a text states a folder for a name, as in "In /mnt/data/q3: report.csv". If so, checks whether a file with
+ * this name is in that folder.
  */
 import type { UnresolvedMention } from "../types.js";
 import { extensionOf, type IndexedFile } from "./file-index.js";
