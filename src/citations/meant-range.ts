@@ -25,7 +25,10 @@ export function meantRange(text: string, range: Range): Range {
   return text[start] === "/" && isEscaped(text, start) ? { start: start - 1, end } : range;
 }
 
-/** Returns the destination after a label that a range covers, or the label's text if the link does not lead to the container. */
+/**
+ * If a range covers a link's label, returns the link's destination. If the link does not lead to the container, returns the
+ * label's text.
+ */
 function destinationAfterLabel(text: string, { start, end }: Range): Range | undefined {
   const link = isLabel(text, start, end - 1) ? linkFrom(text, end) : undefined;
   if (!link) return undefined;
@@ -33,7 +36,7 @@ function destinationAfterLabel(text: string, { start, end }: Range): Range | und
   return isInContainer ? link.destination : { start: start + 1, end: end - 1 };
 }
 
-/** Returns the destination of a link if a range covers the whole link, or the destination with its parentheses. */
+/** If a range covers a whole link, or a link's destination with its parentheses, returns the destination. */
 function destinationInLink(text: string, { start, end }: Range): Range | undefined {
   if (text[end - 1] !== ")") return undefined;
   let open = start;

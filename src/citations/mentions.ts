@@ -21,7 +21,7 @@ export interface PathMention {
   relativeStart: number;
   /** The root as the caller gave it, or {@link OUTSIDE} if `sandbox:` starts a path below none of the roots. */
   root: string;
-  /** True if a slash follows the root, and always for {@link OUTSIDE}. False for the bare root, `/mnt/data`. */
+  /** True if a slash follows the root, and always for {@link OUTSIDE}. False for the root alone: `/mnt/data`. */
   hasSlash: boolean;
   hasScheme: boolean;
   place: Place;
@@ -47,7 +47,10 @@ const NAME = /[\p{L}\p{N}_.~%$-]/uy;
 const NAME_WITH_EXTENSION = /(?:\.\/)?[\p{L}\p{N}_.\-%]{1,255}\.[A-Za-z]\w{0,9}(?!\w)/uy;
 /** If this text follows `sandbox:` and its slashes, no path starts there. */
 const NO_PATH = new RegExp(String.raw`$|[\s)>"'<]|${SLASH}`, "iy");
-/** A folder before a path, named in a script without spaces or in emoji. In `/home/田中/mnt/data`, `/mnt/data` is not the root. */
+/**
+ * A folder's name right before a path, in a script without spaces or in emoji. In `/home/田中/mnt/data`, this is `/田中`, and
+ * `/mnt/data` is not the root.
+ */
 const FOLDER_BEFORE = new RegExp(String.raw`(?<=(\/[${UNSPACED}\p{Extended_Pictographic}]{1,64}))`, "uy");
 /**
  * Text before a root's first letter that shows that the root is part of another path: `e/` in `/home/me/mnt/data`. There, the
@@ -58,9 +61,12 @@ const INSIDE_PATH = String.raw`(?:(?<!\\|\\u[\da-f]{3}|%3)[a-z\d]|[^/:]\/)\/`;
 /** Finds the mentions of paths below the given roots, and of any paths with the scheme `sandbox:`. */
 export class MentionFinder {
   readonly #roots: readonly string[];
-  /** Matches a root without its first slash, one capture group per root, or `sandbox:` and the slashes after it. */
+  /**
+   * Matches one of two texts: a root without its first slash (one capture group for each root), or `sandbox:` with the slashes
+   * after it.
+   */
   readonly #pattern: RegExp;
-  /** Matches a root without its first slash, right after `sandbox:` and its slashes. */
+  /** Matches a root after `sandbox:` and its slashes: `mnt/data` in `sandbox:/mnt/data`. */
   readonly #root: RegExp;
 
   /** `roots` are absolute paths without a slash at the end. */
@@ -126,8 +132,8 @@ export function hasSandboxScheme(mention: string): boolean {
 }
 
 /**
- * Returns the mention whose root (without its first slash) is from `at` to `end`. Returns `undefined` if there is no mention, or
- * if the mention would start before `bound`.
+ * Returns the mention of a path below `root`. The text from `at` to `end` is the root without its first slash. Returns
+ * `undefined` if there is no mention, or if the mention would start before `bound`.
  */
 function mentionAt(
   text: string,
@@ -147,7 +153,7 @@ function mentionAt(
   const start = hasScheme ? pathStart - scheme.length : pathStart;
   const place = placeOf(text, start, hasScheme);
   if (isPartOfDestination(text, start, place)) return undefined;
-  // Without a scheme, a path must start with exactly one slash. Only in a link, the slash may be missing.
+  // Without a scheme, a path must start with exactly one slash. In a link, the slash may be missing.
   if (!hasScheme && !ONE_SLASH.test(slashes) && (slashes !== "" || place.kind === "text")) return undefined;
   return { start, relativeStart, root, hasSlash, hasScheme, place };
 }
@@ -258,7 +264,10 @@ export function endOfUnknown(
   return relativeStart + trimPunctuation(path.slice(0, emphasized)).replace(PARTICLE, "").length;
 }
 
-/** Returns the index of the `*` or `**` in `path` that closes emphasis opened earlier on the line, or the length of `path`. */
+/**
+ * If emphasis was opened earlier on the line, returns the index in `path` of the `*` or `**` that closes it. Otherwise, returns
+ * the length of `path`.
+ */
 function endOfEmphasis(text: string, start: number, path: string): number {
   const line = text.slice(Math.max(0, start - 500), start).replace(/^.*\n/s, "");
   const open: string[] = [];
@@ -272,7 +281,7 @@ function endOfEmphasis(text: string, start: number, path: string): number {
   return closer ? closer.index : path.length;
 }
 
-/** Returns `path` up to the first closing bracket that `path` does not open, and without sentence punctuation at the end. */
+/** Cuts `path` before the first closing bracket that has no opening bracket. Then removes sentence punctuation from the end. */
 function trimPunctuation(path: string): string {
   let end = 0;
   for (let open = 0; end < path.length; end++) {

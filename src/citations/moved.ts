@@ -29,7 +29,7 @@ export function fileByName(
   nameStart: number,
 ): Found | undefined {
   const isOutside = mention.root === OUTSIDE;
-  // A path after `sandbox:` that is below none of the roots is looked up by name only if it is a bare name: `sandbox:a.csv`.
+  // A path below none of the roots, after `sandbox:`, can mean a file only if it is a name without a folder: `sandbox:a.csv`.
   if (isOutside && nameStart !== mention.relativeStart) return undefined;
   const named = filesNamed(text, mention, files.index, nameStart);
   if (!named) return undefined;
@@ -46,7 +46,7 @@ function filesNamed(
   const isLink = place.kind !== "text";
   for (const { names, end: nameEnd } of index.namesAt(text, nameStart)) {
     const named = root === OUTSIDE ? index.filesAnywhere(names) : index.filesNamed(names);
-    // A bare path means an upload's former name only if no other file has that name.
+    // Outside of a link and without a scheme, a path means an upload by its former name only if no other file has that name.
     const candidates = hasScheme || isLink ? named : withoutAliases(named);
     const fit = fitOf(candidates, text.slice(nameStart, nameEnd), ({ name }) => name, isLink);
     const end = fit && endOfCitation(text, mention, nameEnd, fit.files[0]!.name);
@@ -59,7 +59,7 @@ function filesNamed(
   return undefined;
 }
 
-/** Returns the mention `sandbox:name`, without a folder, with the files that it can mean. Several files are ambiguous. */
+/** Returns what `sandbox:name`, a mention without a folder, means: the files with this name. Several files make it ambiguous. */
 function onlyFileOf(
   mention: PathMention,
   { acceptLookAlike }: Files,
@@ -70,7 +70,10 @@ function onlyFileOf(
   return foundMention(mention, { end, files, match: files[0]!.isUploadAlias ? "upload" : "filename" });
 }
 
-/** Returns the mention with the file that its path means: a file in another folder, or an upload in the same folder. */
+/**
+ * Returns what a path means if no file has this path: a file of the same name in another folder, or an upload in the same folder
+ * that had this name before.
+ */
 function movedFile(
   mention: PathMention,
   { index, acceptLookAlike }: Files,
@@ -80,7 +83,7 @@ function movedFile(
   const files = named.filter((indexed) => isWithinReach(folder, mention.root, indexed));
   if (!files.some(({ file }) => acceptLookAlike(file, path, literal))) return undefined;
   const meaning = { end, path, isLookAlike: true };
-  // Two files of that name are ambiguous, even if only one of them is within reach.
+  // Two files of that name are ambiguous, even if `isWithinReach` accepts only one of them.
   if (named.length > 1) return foundMention(mention, { ...meaning, files: named, match: "moved" });
   if (!isOnBranch(folder, files[0]!)) return undefined;
   return foundMention(mention, { ...meaning, files, match: files[0]!.isUploadAlias ? "upload" : "moved" });
@@ -104,7 +107,7 @@ export function isPattern(path: string): boolean {
   return /\*|\{[^{}]*\}|<[^<>]+>/.test(path);
 }
 
-/** Returns whether the text before a name can be a folder that a file was moved from or to. */
+/** Returns whether `written`, the text before a file's name, can be a folder. */
 function isFolder(written: string, root: string, index: FileIndex): boolean {
   const folder = fold(written);
   // Two paths without a separator between them are not a folder. Neither is a pattern or a text with a placeholder.

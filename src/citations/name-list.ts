@@ -11,7 +11,7 @@ export interface Spelled {
   names: string[];
 }
 
-/** A reading of the text up to `at`. It spells the first `depth` characters of the names from index `low` to before `high`. */
+/** One way to read the text up to `at`: as the first `depth` characters of the names from index `low` to before `high`. */
 interface Walk {
   low: number;
   high: number;
@@ -24,7 +24,7 @@ const NOTHING: readonly Spelled[] = [];
 /** A list of names to find in texts. */
 export class NameList {
   readonly #names: readonly string[];
-  /** The first character of each name. For most offsets of a text, it shows without a search that no name starts there. */
+  /** The first characters of all names. Most offsets of a text have another character, so they need no search. */
   readonly #firsts: ReadonlySet<string>;
 
   /** `names` must be folded. */
@@ -36,8 +36,8 @@ export class NameList {
   /** Returns every name that `text` spells from `start`, longest first. */
   spelledAt(text: string, start: number): readonly Spelled[] {
     const first = text.charAt(start);
-    // Slashes are checked too. A run of slashes is read at once, so reading a long run from each of its offsets would take
-    // quadratic time.
+    // This quick check covers slashes too. Without it, a run of slashes would be read to its end from each of its offsets, which
+    // takes quadratic time.
     if ((first === "/" || isWordCharacter(text, start)) && !this.#firsts.has(fold(first))) return NOTHING;
     const found = new Map<number, Spelled>();
     let walks: Walk[] = [{ low: 0, high: this.#names.length, depth: 0, at: start }];
@@ -57,7 +57,7 @@ export class NameList {
     return [...found.values()].sort((a, b) => b.end - a.end);
   }
 
-  /** If `walk` has read a whole name, adds the name to `found` and removes it from the walk. */
+  /** If `walk` has reached the end of a name, adds the name to `found` and removes it from the walk. */
   #takeName(walk: Walk, found: Map<number, Spelled>): void {
     const shortest = this.#names[walk.low];
     if (shortest?.length !== walk.depth) return;
@@ -67,19 +67,22 @@ export class NameList {
     walk.low++;
   }
 
-  /** Continues a walk by one reading. Adds the result to `walks` if it is still the beginning of a name. */
+  /**
+   * Continues a walk by the next characters of the text, read in one way. Adds the result to `walks` if it is still the beginning
+   * of a name.
+   */
   #read({ low, high, depth }: Walk, { meant, end }: Reading, walks: Walk[]): void {
     const folded = fold(meant);
     for (let index = 0; index < folded.length && low < high; index++, depth++) {
       low = this.#lowerBound(low, high, depth, folded.charCodeAt(index));
       high = this.#lowerBound(low, high, depth, folded.charCodeAt(index) + 1);
     }
-    // Two readings that reach the same state are followed once. Otherwise `%25%25%25…` would double the walks with each `%25`.
+    // If two walks have reached the same state, only one goes on. Otherwise each `%25` in `%25%25%25…` would double the walks.
     const isKnown = walks.some((other) => other.low === low && other.depth === depth && other.at === end);
     if (low < high && !isKnown) walks.push({ low, high, depth, at: end });
   }
 
-  /** Returns the first index from `low` to `high` whose name has `code` or a higher character code at `depth`. */
+  /** Returns the first index, from `low` to `high`, of a name whose character at `depth` has the code `code` or a higher code. */
   #lowerBound(low: number, high: number, depth: number, code: number): number {
     let first = low;
     let end = high;

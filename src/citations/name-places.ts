@@ -43,7 +43,7 @@ export function isPartOfLongerText(
   );
 }
 
-/** The closers of code, bold type and quotations, by the last character of their openers. */
+/** The closers of code, bold type and quotations. The key is the last character of the opener: `*` for `**`. */
 const CLOSERS: Record<string, RegExp> = {
   "`": /`/y,
   "*": /\*\*/y,
@@ -112,8 +112,8 @@ const MARKUP_BEFORE =
 const UNFINISHED_BEFORE = /(?<=(?:^|[^`*"'>])[/\\]|[\p{L}\p{N}]_|(?!\p{Script=Hebrew})[^\s-]-)/uy;
 
 /**
- * Returns whether a name is the end of a path or a longer name that markup splits: ``/tmp/`report.csv` ``, `v2_**report.csv**`.
- * If the text before the markup is the file's own folder, returns false.
+ * Returns whether a name is the end of a longer name or path, with markup in between: ``/tmp/`report.csv` ``,
+ * `v2_**report.csv**`. If the text before the markup is the file's own folder, returns false.
  */
 export function isSplitByMarkup(text: string, start: number, { root, folder }: IndexedFile): boolean {
   const markup = matchAt(MARKUP_BEFORE, text, start)?.[1];

@@ -70,7 +70,8 @@ class NameStarts {
   constructor(text: string, { nameLengths }: FileIndex) {
     this.#text = text;
     this.#lengths = nameLengths;
-    // Percent-encoding writes a UTF-16 unit in at most nine characters, and a byte in three. A file name has at most 255 bytes.
+    // A name starts at most this far before its dot. Percent-encoding writes a UTF-16 unit in at most nine characters, and a byte
+    // in three. A file name has at most 255 bytes.
     this.#reach = Math.min(nameLengths[0]! * 9, 3 * 255);
   }
 
@@ -142,8 +143,8 @@ function writtenName(text: string, { start: at, end }: Range, named: readonly In
   const fitAmong = (some: readonly IndexedFile[]): Fit | undefined =>
     fitOf(some, text.slice(folderStart, end), nameOf, isLink);
   const anywhere = fitAmong(files)!;
-  // A link's destination is a path relative to the root. So if a file in the root has the name, the link means this file. But if
-  // its name is only similar, and a file in a folder has exactly the name in the text, the link means the file in the folder.
+  // A link's destination is relative to the root. So the link means the file in the root that has this name. Exception: that
+  // file's name is only similar, and a file in a folder has exactly this name. Then the link means the file in the folder.
   const inRoot = isLink ? fitAmong(files.filter((indexed) => indexed.folder === "")) : undefined;
   const fit = inRoot && (!inRoot.isDifferent || anywhere.isDifferent) ? inRoot : anywhere;
   return { start, hasScheme, hasFolder, place, fit };
@@ -213,8 +214,8 @@ const ASTERISK = /(?<=[^\n*_]\*_{0,4})/y;
 const ASTERISK_ON_LINE = /[^\n*]{0,500}\*/y;
 
 /**
- * Returns whether the text before a name makes the name part of a pattern or of a longer name: `*report.csv`,
- * `{x}_report.csv`, `_report.csv`. Emphasis does not: `*report.csv*`, `_report.csv_`.
+ * Returns whether the text before a name shows that the name is part of a pattern or of a longer name: `*report.csv`,
+ * `{x}_report.csv`, `_report.csv`. Returns false if the `*` or `_` opens emphasis: `*report.csv*`, `_report.csv_`.
  */
 function isWildcard(text: string, start: number, end: number): boolean {
   if (testAt(FILLED_IN, text, start)) return text[end] !== "_";

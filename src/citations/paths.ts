@@ -19,7 +19,7 @@ export interface PathMentions {
   ignored: Outcome[];
 }
 
-/** Returns every mention by path. `covered` holds the ranges that the part's annotations cover. */
+/** Returns all mentions by path in a text. `covered` holds the ranges of the text that annotations already cover. */
 export function pathMentions(
   text: string,
   files: Files,
@@ -77,9 +77,9 @@ export class PathText {
   }
 
   /**
-   * Returns whether a mention by path overlaps the text from `start` to `end`. Also returns true for a name soon after the path
-   * of a missing file, if that path has no extension: `report.pdf` after `/mnt/data/Q3` most likely belongs to
-   * `/mnt/data/Q3 report.pdf`.
+   * Returns whether a mention by path overlaps the text from `start` to `end`. Also returns true for a name that is probably the
+   * end of a path that no file has: in `/mnt/data/Q3 report.pdf`, the name `report.pdf` after `/mnt/data/Q3`. That path must have
+   * no extension.
    */
   overlaps(start: number, end: number): boolean {
     for (const mentions of this.#mentions) {
@@ -153,8 +153,8 @@ function outcomeOfKnown(
 }
 
 /**
- * Returns whether the text more likely means a longer look-alike than a shorter exact path. For example, the text
- * `Q3 final report.pdf` more likely means the file `Q3 Final Report.pdf` than `Q3`. Only the longer one has an extension.
+ * Returns whether the text more likely means a look-alike than an exact path. This is so if the look-alike is longer and only the
+ * look-alike has an extension: `Q3 final report.pdf` means the file `Q3 Final Report.pdf`, not `Q3`.
  */
 function isLikelier(longer: Candidate, exact: Candidate): boolean {
   const hasExtension = ({ fit }: Candidate): boolean => extensionOf(fit.files[0]!.name) !== "";
@@ -174,7 +174,9 @@ function* candidatesOf(
   yield* candidatesIn(text, mention, index, mention.relativeStart, [""]);
 }
 
-/** Yields the files in one of `folders` whose names the text spells from `at`. The files with the longest name come first. */
+/**
+ * Yields the files whose names the text spells from `at`, if they are in one of `folders`. Files with longer names come first.
+ */
 function* candidatesIn(
   text: string,
   mention: PathMention,

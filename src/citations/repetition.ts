@@ -5,7 +5,10 @@ import { LONGEST_PATH } from "./mentions.js";
 const LOOKBACK = 512;
 const LOOKAHEAD = LONGEST_PATH + LOOKBACK;
 
-/** Counts how often a text repeats a mention. For mentions in the text's order, each part of the text is compared only once. */
+/**
+ * Counts how often a text repeats a mention. Pass the mentions in the text's order: then each part of the text is compared only
+ * once.
+ */
 export class Repetition {
   readonly #text: string;
   #period = 0;

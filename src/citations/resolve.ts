@@ -82,7 +82,7 @@ function isArrayOfObjects(value: unknown): boolean {
   return Array.isArray(value) && value.every(isRecord);
 }
 
-/** The options of {@link resolveWithIndex}. Only the repair of a response passes the options that this interface adds. */
+/** The options of {@link resolveWithIndex}. Only the repair of a response passes the options below. */
 interface IndexedResolveOptions extends ResolveOptions {
   /** Decides which look-alikes may be cited: files whose path the text does not spell exactly. Default: all. */
   acceptLookAlike?: AcceptLookAlike | undefined;

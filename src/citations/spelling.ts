@@ -5,7 +5,10 @@
 
 /** Letters of scripts without spaces between words. In such a script, a particle may follow a file name directly. */
 export const UNSPACED = String.raw`\p{Script=Han}\p{Script=Hiragana}\p{Script=Katakana}\p{Script=Hangul}\p{Script=Bopomofo}\p{Script=Thai}\p{Script=Lao}\p{Script=Khmer}\p{Script=Myanmar}ー々〆`;
-/** A letter, a combining mark or a digit of any other script. Variation selectors, which follow an emoji, do not count. */
+/**
+ * A letter, a combining mark or a digit of a script that is not in {@link UNSPACED}. Variation selectors, which follow an emoji,
+ * do not count.
+ */
 export const LETTER = String.raw`(?![${UNSPACED}\ufe00-\ufe0f])[\p{L}\p{Nd}\p{Mn}\p{Mc}]`;
 
 /** One way to read the characters at an offset. */
@@ -17,14 +20,17 @@ export interface Reading {
 }
 
 const COMBINING = /\p{M}/u;
-/** No language writes sixteen marks on one character. Without a limit, a text that has only marks would take quadratic time. */
+/**
+ * The maximum number of combining marks that are read with one character. No language needs more. Without a limit, a text that
+ * has only marks would take quadratic time.
+ */
 const MOST_MARKS = 16;
 /** How many slashes are read as one when a text is read backwards. */
 const MOST_SLASHES = 16;
 
 /**
- * Reads the character at `at`. A run of slashes is read as one slash. A non-ASCII character is read with the combining marks
- * after it and returned in NFD, so the order of the marks makes no difference, and neither does a composed form.
+ * Reads the character at `at`. A run of slashes is read as one slash. A non-ASCII character is read together with its combining
+ * marks and returned in NFD. So composed and decomposed forms are equal, and the order of the marks makes no difference.
  */
 export function readLiteral(text: string, at: number): Reading {
   const base = text.codePointAt(at)!;
@@ -138,7 +144,7 @@ export function composed(text: string): string {
   return /[^\0-\x7f]/.test(text) ? text.normalize("NFC") : text;
 }
 
-/** Returns whether `written` is exactly `name`, either decoded or as it is. `name` must be in NFD. */
+/** Returns whether `written` is `name`, either as it is or after its escapes are decoded. `name` must be in NFD. */
 export function spells(written: string, name: string): boolean {
   return decode(written) === name || written.normalize("NFD") === name;
 }
@@ -147,14 +153,15 @@ export function spells(written: string, name: string): boolean {
 const ENCODED_BEFORE = new RegExp(`(?<=(${ENCODED.source}))`, "iy");
 
 /**
- * Returns where the text before `end` starts to spell `name`, decoded or as it is. Returns `undefined` if it does not spell `name`.
- * `name` must be in NFD. Reads the text backwards and stops where it differs from `name`.
+ * Returns where the text before `end` starts to spell `name`, either as it is or after its escapes are decoded. Returns
+ * `undefined` if it does not spell `name`. `name` must be in NFD. Reads the text backwards and stops where it differs from
+ * `name`.
  */
 export function startOfSpelled(text: string, end: number, name: string): number | undefined {
   return startOfReading(text, end, name, true) ?? startOfReading(text, end, name, false);
 }
 
-/** Like {@link startOfSpelled}, for one reading: every escape is decoded (`isDecoded`), or none. */
+/** Like {@link startOfSpelled}, but tries only one way: with all escapes decoded (`isDecoded`), or with none decoded. */
 function startOfReading(text: string, end: number, name: string, isDecoded: boolean): number | undefined {
   let at = end;
   for (let left = name.length; left > 0; ) {

@@ -1,4 +1,7 @@
-/** Compares the folder that a text states for a bare name with the folders of the files: "In /mnt/data/q3: report.csv". */
+/**
+ * Finds out whether a text states a folder for a name, as in "In /mnt/data/q3: report.csv". If so, checks whether a file with
+ * this name is in that folder.
+ */
 import type { UnresolvedMention } from "../types.js";
 import { extensionOf, type IndexedFile } from "./file-index.js";
 import type { Range } from "./ranges.js";
@@ -12,15 +15,16 @@ const IN_FOLDER = /^[`*_"')\]]{0,4}(?:\s{0,4}[:：]|,\s{0,4}"\w{1,30}"\s{0,4}:)\
 const LINE_END = /^[`*_"')\]]{0,4}\s?[:：]?[`*_"')\]]{0,4}\s{0,4}$/;
 /** The beginning of an item in a list or a file tree. */
 const ITEM = /^\s{0,40}(?:[-*+•|├└│]|\d{1,3}[.)])/;
-/** The text of an item before a name, if the name is the first text of the item. */
+/** The text from the start of a list item to a name, if only markup is in between: `- **` in `- **a.csv**`. */
 const ITEM_START = /^\s{0,40}(?:[-*+•|├└│─\s]{1,40}|\d{1,3}[.)])[`*_"'([\s]{0,6}$/;
 /** Text between a name and its folder: `a.csv in /mnt/data/q3`, `"a.csv", "dir": "/mnt/data/q3"`. */
 const FOLDER_AFTER =
   /^",\s{0,4}"\w{1,30}"\s{0,4}:\s{0,4}"$|^[`*_"')\]]{0,4}\s{1,4}(?:(?:is|are|was|were|now) ){0,2}(?:in|into|to|under|inside)\s{1,4}(?:the )?(?:folder |directory )?[`*_"'([]{0,4}$/i;
 
 /**
- * Returns a function that takes a bare name. The function returns true if the text states a folder for the name, and none of the
- * name's files is in that folder. Then the name means none of these files. Call the function for the names in the text's order.
+ * Returns a function that takes a name without a path. The function returns true if the text states a folder for the name, and
+ * none of the files with this name is in that folder. Then the name means none of these files. Call the function for the names in
+ * the text's order.
  */
 export function statesOtherFolder(
   text: string,

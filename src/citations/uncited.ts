@@ -67,7 +67,7 @@ export class CitedText {
     return this.#citedNames.has(fold(name));
   }
 
-  /** Returns whether a name in the text has no citation: neither at this place, nor of a file with this name. */
+  /** Returns whether a name lacks a citation: its place has none (see `isUncited`), and no file with this name is cited. */
   isUncitedName({ start, name }: { start: number; name: string }): boolean {
     return this.isUncited(start) && !this.isCitedName(name);
   }

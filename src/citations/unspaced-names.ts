@@ -14,12 +14,15 @@ import { once } from "../once.js";
 import type { Range } from "./ranges.js";
 import { decode, matchAt, testAt, UNSPACED } from "./spelling.js";
 
-/** Letters of a script without spaces right before a name. Letters of other scripts and digits may come before them: `Q3最新`. */
+/**
+ * Letters right before a name, such as `Q3最新`. The last one is of a script without spaces. The others may be of any script, or
+ * digits.
+ */
 const LETTERS = String.raw`([\p{L}\p{N}\p{M}\-&]{0,64}[${UNSPACED}])`;
 /** Words after a folder: "folder", "in", "under", "of", "and". They begin the rest of a sentence, not a file's name. */
 const AFTER_FOLDER = "目[录錄]|文件[夹夾]|フォルダ|[中里裡裏内內下上的和与與及或是のにでをと]";
 
-/** Letters that an earlier character joins to a longer path or name. */
+/** Letters before a name that an earlier `/`, `\`, `_` or `-` joins to a longer path or name. */
 const JOINED = once(() =>
   before([
     String.raw`\/[\d${UNSPACED}]{1,64}`, // `/tmp/最新a.csv`
@@ -29,7 +32,10 @@ const JOINED = once(() =>
   ]),
 );
 
-/** Openers after which letters and a name are a longer name, even if more text follows the name in front of the closer. */
+/**
+ * Openers whose closer does not matter. Letters and a name after such an opener are a longer name, even if more text follows
+ * before the closer.
+ */
 const OPENED = once(() =>
   before([
     `[“„‘«‹「『《〈【]${LETTERS}`,
@@ -38,7 +44,7 @@ const OPENED = once(() =>
 );
 
 const END_OF_LINE = /[ \t]{0,8}(?:\r?\n|$)/y;
-/** Openers and their closers. The letters and a name between them are a longer name only if they are the whole content. */
+/** Openers and their closers. Letters and a name are a longer name only if they are all that is in between. */
 const WHOLE: readonly { opened: () => RegExp; closer: RegExp }[] = [
   { opened: opener('"'), closer: /"/y },
   { opened: opener("'"), closer: /'/y },
@@ -53,10 +59,13 @@ const WHOLE: readonly { opened: () => RegExp; closer: RegExp }[] = [
   { opened: opener(String.raw`\n[ \t>]{0,16}(?:[-*+•]|\d{1,3}[.)])[ \t]{1,4}`), closer: END_OF_LINE },
 ];
 
-/** Words at the end of the letters that introduce a file: "as", "to", "in", "is", "see", and Japanese and Thai particles. */
+/** Words that introduce a file, right before its name: "as", "to", "in", "is", "see", and Japanese and Thai particles. */
 const PARTICLE = "为|為|到|至|了|在|是|见|見|は|を|が|に|へ|เป็น|ที่|ใน|ไฟล์";
 const INTRODUCING = new RegExp(`(?:${PARTICLE})$`);
-/** Matches letters that are nothing but a word for "file" or a request or report about a file: "please see", "created". */
+/**
+ * Matches if the letters are nothing but a word for "file", a request ("please view") or a report ("created"). Such letters are
+ * not part of a name.
+ */
 const SENTENCE = new RegExp(
   [
     "^(?:文件|檔案|档案|附件|ファイル",
@@ -84,8 +93,8 @@ function opener(pattern: string): () => RegExp {
 }
 
 /**
- * Returns whether the name from `start` to `end` is the end of a longer name or path in a script without spaces. `pathEnd` returns
- * where the last mention by path before the name ends. A slash in that path does not join letters to the name.
+ * Returns whether the name from `start` to `end` is only the end of a longer name or path in a script without spaces. `pathEnd`
+ * returns the end of the last path that is mentioned before the name. A slash in that path does not join letters to the name.
  */
 export function isEndOfUnspaced(text: string, { start, end }: Range, pathEnd: () => number): boolean {
   const last = text.charCodeAt(start - 1);

@@ -21,7 +21,7 @@ export interface Input {
   size: number | undefined;
 }
 
-/** The size and time of an input's file at one moment. */
+/** The size of an input's file and the time of its last change. */
 export interface InputState {
   /** In bytes. */
   size: number;
@@ -109,7 +109,7 @@ export async function stateOf({ path, size }: Input): Promise<InputState | undef
 
 /**
  * Returns what `stat` says about the regular file at a path; `undefined` if there is no regular file. Devices and pipes do not
- * count, because they may be read and written at the same time.
+ * count: the same one may be read and written.
  */
 async function fileAt(path: string | undefined): Promise<Stats | undefined> {
   if (!path) return undefined;

@@ -79,7 +79,7 @@ export async function startServer(
   /** The responses that are not complete, with their connections and log entries. */
   const running = new Map<ServerResponse, { socket: Socket; answered: Answered }>();
   let isStopping = false;
-  /** These two rules are set once the server listens, before it handles the first request. */
+  /** These two rules are set after the server has begun to listen, but before it handles the first request. */
   let refusalByRule!: HostRule;
   let refusalOfLink!: HostRule;
 

@@ -22,7 +22,7 @@ interface Counts {
   citedByApi: number;
   recovered: number;
   left: number;
-  /** How many of the `left` mentions there are for each reason. */
+  /** The `left` mentions, counted by reason. */
   reasons: Record<UnresolvedReason, number>;
   /** Responses whose recovery failed. */
   failed: number;

@@ -4,9 +4,9 @@ import { isInside, type Range } from "../ranges.js";
 const BLOCK_TAGS =
   "address|article|aside|blockquote|body|center|dd|details|dialog|div|dl|dt|fieldset|figcaption|figure|footer|form|h[1-6]|head|header|html|legend|li|main|menu|nav|ol|p|search|section|summary|table|tbody|td|tfoot|th|thead|title|tr|ul";
 /**
- * The start of an HTML block (CommonMark, section 4.6). The capture group matches the start of a block that ends at its own
- * closing mark (`-->`, `</pre>`). Any other block ends at a blank line. A tag outside of {@link BLOCK_TAGS} starts a block only
- * if it is alone on its line and the line continues no paragraph.
+ * Matches the start of an HTML block (CommonMark, section 4.6). If the capture group matches, the block ends at its own closing
+ * mark (`-->`, `</pre>`). Any other block ends at a blank line. A tag outside of {@link BLOCK_TAGS} starts a block only if it is
+ * alone on its line and the line continues no paragraph.
  */
 const OPENING = new RegExp(
   String.raw`^ {0,3}<(?:(!--|(?:pre|script|style|textarea)(?=[\s>]))|\/?(?:${BLOCK_TAGS})(?=[\s/>]|$)|` +

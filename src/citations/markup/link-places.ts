@@ -1,7 +1,7 @@
 /**
- * Decides which text the link for a cited range replaces, and in which form the link is written. A path in prose becomes a new
- * link. The destination of an existing link, or an HTML attribute, becomes only the URL. Like `places.ts`, this file looks at the
- * text around an offset and builds no tree.
+ * Decides which text the link for a cited range replaces, and in which form the link is written. A path in prose is replaced by a
+ * new link. In a link's destination or an HTML attribute, the path is replaced by the URL alone. Like `places.ts`, this file
+ * looks at the text around an offset and builds no tree.
  */
 import type { UnresolvedMention } from "../../types.js";
 import { QUERY } from "../boundaries.js";
@@ -46,7 +46,10 @@ export class LinkPlaces {
   readonly #markup: LinkMarkup;
   readonly #definitions: Definitions;
 
-  /** If `markup` is of only a piece of the text, `isJson` must be passed. */
+  /**
+   * @param isJson whether the whole text is JSON. It must be passed if `markup` is only for a piece of the text, because the
+   * piece does not show this.
+   */
   constructor(markup: LinkMarkup, isJson = isJsonText(markup.text)) {
     this.#text = markup.text;
     this.#markup = markup;
@@ -167,7 +170,10 @@ export class LinkPlaces {
     return Math.floor((at - first) / length) % 2 === 1 ? length : 0;
   }
 
-  /** Returns whether a range is the whole content of a JSON string: a member's value, or any string in a text that is JSON. */
+  /**
+   * Returns whether a range is the whole content of a JSON string. If the text is JSON, any string counts. Otherwise, only the
+   * value of a member counts, as in `"path": "…"`.
+   */
   #isJsonString(start: number, end: number): boolean {
     const text = this.#text;
     const lead = /(\\{0,4})"$/.exec(text.slice(Math.max(0, start - 5), start));
@@ -180,12 +186,12 @@ export class LinkPlaces {
 
 /** Characters that a backslash escapes in Markdown. A backslash before any other character is a literal backslash. */
 const PUNCTUATION = /[!-/:-@[-`{-~]/;
-/** An invisible character at which no line breaks. */
+/** An invisible character that prevents a line break at its place. */
 const WORD_JOINER = "&#8288;";
 
 /**
- * Returns the place for a link in an open tag, from `start` to `end`, if the range is an attribute's value. Otherwise, returns
- * `undefined`. `tag` is the text of the tag up to `start`.
+ * Returns the place for a link from `start` to `end` if this range is an attribute's value. Otherwise, returns `undefined`. `tag`
+ * is the text of the open tag up to `start`.
  */
 function placeInTag(tag: string, start: number, end: number): LinkPlace | undefined {
   const value = /=\s*(\\?["'])?$/.exec(tag);
@@ -209,7 +215,10 @@ function isJsonText(text: string): boolean {
   }
 }
 
-/** The definitions by lower-case id. The value is the place of a destination that leads nowhere, otherwise `undefined`. */
+/**
+ * The definitions by lower-case id. If a definition leads nowhere, as `[a]: #` does, the value is the place of its destination.
+ * Otherwise, the value is `undefined`.
+ */
 type Definitions = ReadonlyMap<string, LinkPlace | undefined>;
 
 const DEFINITION =
@@ -269,8 +278,8 @@ function hrefToFill(anchor: string, at: number): LinkPlace | undefined {
 }
 
 /**
- * Matches at an offset in the title of a link or a definition, such as `x` in `[a](b "x")`. The lookbehind reads backwards from
- * the offset to the destination. A forward search would have to start at each bracket before the offset.
+ * Matches at an offset that is in the title of a link or a definition, such as the `x` of `[a](b "x")`. The lookbehind reads
+ * backwards from the offset to the destination. A forward search would have to start at each bracket before the offset.
  */
 const TITLE =
   /(?<=(?:\]\(|(?:^|\n)[ \t>]{0,16}\[[^[\]\n]{1,200}\]:)\s{0,99}(?:<[^<>\n]{0,500}>|[^\s()<>]{1,500})\s{1,99}\\?["'(][^"()\n]{0,500})/y;

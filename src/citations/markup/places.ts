@@ -49,8 +49,8 @@ const INSIDE = new RegExp(
 );
 
 /**
- * Returns whether `at` is inside a link's destination. Callers use it after {@link placeOf} returned `"text"` for `at`: then no
- * destination starts at `at`, and the text at `at` is only part of a destination.
+ * Returns whether `at` is inside a link's destination. Call this only if {@link placeOf} returned `"text"` for `at`. Then no
+ * destination starts at `at`, so `at` can only be in the middle of one.
  */
 export function isInDestination(text: string, at: number): boolean {
   return testAt(INSIDE, text, at);
@@ -62,8 +62,9 @@ export const CLOSED_DESTINATION =
 const CLOSED_DEFINITION = /[ \t]{0,8}(?:\r?\n|$|\\[nr"]|["'(])/y;
 
 /**
- * Returns whether the white space at `at` ends a link's destination. It always does in an attribute without quotes. In any other
- * link, the link's closer must follow. A title or an image size may be in between, except in angle brackets and attributes.
+ * Returns whether the white space at `at` ends a link's destination. In an attribute without quotes, white space always does. In
+ * any other link, the link's closer must follow. A title or an image size may come before the closer, except in angle brackets
+ * and attributes.
  */
 export function closesAfterSpace(text: string, at: number, { kind, closer }: Place): boolean {
   if (kind === "attribute" && closer === "") return true;

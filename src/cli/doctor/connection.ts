@@ -134,10 +134,7 @@ export class Caller {
   }
 }
 
-/**
- * Cuts a long text between two words. A secret that is cut in two would not be recognized, and so not be removed from a
- * recording.
- */
+/** Cuts a long text between two words. A secret that is cut in two would not be recognized and would stay in a recording. */
 function shortened(text: string): string {
   if (text.length <= LONGEST_MESSAGE) return text;
   return `${text.slice(0, Math.max(0, text.lastIndexOf(" ", LONGEST_MESSAGE)))} …`;

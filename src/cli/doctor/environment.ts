@@ -66,7 +66,7 @@ const PREFIX = "whsec_";
 /** Standard Webhooks, which OpenAI follows, asks for at least this many bytes. */
 const SHORTEST_SECRET = 24;
 
-/** Checks the form of a webhook secret. Whether the secret is the right one shows only when a webhook is delivered. */
+/** Checks the form of a webhook secret. Only the delivery of a webhook can show whether the secret is the right one. */
 export function checkWebhookSecret(secret: string | undefined): Finding {
   if (!secret?.trim()) return skipped("OPENAI_WEBHOOK_SECRET is not set");
   const advice =

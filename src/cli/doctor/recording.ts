@@ -127,7 +127,10 @@ function frameOf(frame: string): Frame {
   };
 }
 
-/** Returns the keys of the texts whose deltas together spell something personal, such as an id. A single delta may look harmless. */
+/**
+ * Returns the keys of the texts that contain something personal, such as an id, when their deltas are joined. A single delta may
+ * look harmless.
+ */
 function personalDeltas(frames: readonly Frame[], redaction: Redaction): ReadonlySet<string> {
   const texts = new Map<string, string>();
   for (const frame of frames) {

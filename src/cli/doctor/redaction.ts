@@ -55,7 +55,7 @@ const SEGMENTS = setOf("models responses containers files content conversations 
 const PARAMETERS = setOf("limit order include[] include stream starting_after");
 
 const WORD = /[\w*+@-]+(?:\.[\w*+@-]+)*/g;
-/** Words that are always removed from texts, even if they are no known secret: keys, accounts, tokens, addresses, ids. */
+/** Words that are always removed from texts, even if they are not a known secret: keys, accounts, tokens, addresses, ids. */
 const PERSONAL_WORDS = [
   /^(?:sk|pk|rk|whsec|org|proj|user|acct|asst|key)[-_][\w*]{3}/i,
   /^eyJ[\w-]{8}/,
@@ -87,8 +87,8 @@ export class Redaction {
   readonly #ids = new Map<string, string>();
   readonly #counts = new Map<string, number>();
   /**
-   * The texts that `text()` replaces, and their replacements, longest first. `undefined` after something was learned: they are
-   * then computed again.
+   * The texts that `text()` replaces, with their replacements, longest text first. `undefined` if they must be computed again,
+   * because a new secret or id was learned.
    */
   #replacements: readonly [string, string][] | undefined;
 
@@ -107,7 +107,7 @@ export class Redaction {
   }
 
   /**
-   * Learns which values and names of headers must be removed from texts. `isOwn`: the headers belong to a request. Call this
+   * Learns which values and names of headers must be removed from texts. `isOwn` is true for the headers of a request. Call this
    * method for the headers of all requests and responses before you redact anything.
    */
   learnHeaders(headers: Headers, isOwn: boolean): void {

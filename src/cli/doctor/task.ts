@@ -1,7 +1,9 @@
 /** Builds the requests that `doctor` sends to the model, and the emulator that answers them for `--emulate`. */
 import { createResponsesEmulator, type Script } from "../../testing/index.js";
 
-/** The name of the file that the model is asked to write. The space in the name shows whether a path is read to its end. */
+/**
+ * The name of the file that the model is asked to write. It has a space, to check that a path with a space is read to its end.
+ */
 export const FILENAME = "doctor 1.txt";
 export const PATH = `/mnt/data/${FILENAME}`;
 /** The file's content: each byte value once. A server that decodes it as text or converts its line ends changes these bytes. */
@@ -39,8 +41,8 @@ export function costsOf(model: string): string {
 }
 
 /**
- * Plays a model that does what `doctor` asks. In the plain response, the model links the file, so the API cites it. In the streamed
- * response, the model writes a bare path, so the citation has to be recovered.
+ * Plays a model that does what `doctor` asks. In the plain response, the model links the file, so the API cites it. In the
+ * streamed response, the model writes the path without a link, so the citation has to be recovered.
  */
 const model: Script = ({ body }) => {
   if (!body.tools?.length) return [{ type: "message", text: "ok" }];

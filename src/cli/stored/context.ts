@@ -7,7 +7,10 @@ import { readGivenFiles } from "./given-files.js";
 /** The time limit for lists. It is longer than the library's default, because no user waits for a single response here. */
 const LIST_TIMEOUT_MS = 60_000;
 
-/** The error for responses that need a list, if there are no lists. Shared, because each new error would capture a stack. */
+/**
+ * The error for a response that needs a file list when there are no lists. All responses share one object, because each new error
+ * would capture a stack.
+ */
 export const NO_LISTS = new Error("there are no file lists");
 
 export interface StoredContext {
@@ -17,8 +20,8 @@ export interface StoredContext {
 }
 
 /**
- * Returns the context for repairing stored responses. The lists come from the file `files`. Without it, they come from the API.
- * Without a key for the API, each list fails with `NO_LISTS`.
+ * Returns the context for repairing stored responses. The file lists come from the file `files`, or from the API if `files` is
+ * `undefined`. If there is also no key for the API, each request for a list fails with `NO_LISTS`.
  *
  * @throws WrongUse if the file holds no lists, or if the settings of the API are wrong.
  */

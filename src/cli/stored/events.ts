@@ -1,7 +1,7 @@
 /**
  * Repairs the records of an input that are recorded events. Each record holds one event. The events can belong to several
- * responses, one after the other or interleaved. A lane repairs responses that follow one another. Interleaved responses have
- * different lanes.
+ * responses, one after the other or interleaved. Each lane repairs responses that follow one another. Responses whose events are
+ * interleaved are in different lanes.
  */
 import { editJson } from "../../http/json-edit.js";
 import { andThen } from "../../responses/repair.js";
@@ -191,9 +191,9 @@ export class EventRecords {
   }
 
   /**
-   * Resolves the records of the events that a lane has returned. `events` also contains events that the lane inserted. Each is
-   * written before the next event of the input. An inserted event never has the type of that next event, so the type shows which
-   * event was inserted. Returns the inserted events that no event of the input follows.
+   * Resolves the records of `events`, which a lane has returned. Some of these events may be inserted by the lane. An inserted
+   * event is written before the next event of the input. It never has the type of that next event, so a different type shows that
+   * an event is inserted. Returns the inserted events that no event of the input follows.
    */
   #settle(lane: Lane, events: readonly Event[]): readonly Event[] {
     const pending = [...this.#pendingOf(lane)];

@@ -25,8 +25,8 @@ export async function readGivenFiles(path: string): Promise<FileSourceFunction> 
   const byContainer = new Map<string, ContainerFile[]>();
   const add = (list: readonly unknown[], containerId?: string): void => {
     const files = list.map((file) =>
-      // The key of the object is the container's id in the responses. Behind a gateway, `container_id` of a file can be another
-      // id, so it is replaced by the key.
+      // The key in the JSON file is the container's id as in the responses. A gateway may give the files another `container_id`,
+      // so the key replaces that.
       containerId !== undefined && isRecord(file) ? { ...file, container_id: containerId } : file,
     );
     checkFiles(files, "files");

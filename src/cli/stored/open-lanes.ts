@@ -1,6 +1,6 @@
 /**
- * Finds the lanes whose response was cut off, so that these lanes do not get events of later responses. A lane repairs responses
- * that follow one another. Interleaved responses have different lanes.
+ * Finds the lanes whose response was cut off, so that these lanes do not get events of later responses. Each lane repairs
+ * responses that follow one another. Responses whose events are interleaved are in different lanes.
  */
 import { type Event, FINAL } from "../../stream/events.js";
 import type { Lane } from "../../stream/lanes.js";
@@ -16,13 +16,13 @@ const MOST_RESPONSES = { sequential: 8, interleaved: 64 };
  */
 const MOST_LANES = 64;
 
-/** A response that has not ended. A time is a number of events: how many events all lanes had got by then. */
+/** A response that has not ended. Its times are counted in events: how many events all lanes had got by then. */
 interface Progress {
   /** When the response began. `undefined` if its first event is missing. */
   begunAt: number | undefined;
-  /** When its latest event came. */
+  /** When the latest event of this response came. */
   usedAt: number;
-  /** How many other responses began and ended since its latest event. */
+  /** How many other responses began and ended since the latest event of this response. */
   responsesSince: number;
   /** True after the API's error event. Usually, the final event does not follow. */
   hasFailed: boolean;
@@ -66,10 +66,11 @@ export class OpenLanes {
   }
 
   /**
-   * Records an event of a lane. Returns the lanes that got no event for a while, judging by this event.
+   * Records that a lane got an event. Returns the lanes that are silent: they got no event while another response began and
+   * ended, or there are too many lanes (see {@link MOST_LANES}).
    *
-   * @param areInterleaved whether the responses of the input are known to be interleaved. If they are not, a lane without events
-   * is cut off sooner.
+   * @param areInterleaved whether the responses of the input are known to be interleaved. If they are not, a silent lane is cut
+   * off sooner.
    */
   note(lane: Lane, { type, stream_id: name }: Event, areInterleaved: boolean): Silent {
     const now = ++this.#time;
@@ -92,8 +93,8 @@ export class OpenLanes {
   }
 
   /**
-   * Called when a response ends. Returns the lanes that got no event since this response began. A lane for which this is true of
-   * `most` responses is cut off.
+   * Call this when a response ends. `begunAt` is the time when this response began. Returns the lanes that got no event since
+   * then. If this happens to a lane with `most` responses in a row, the lane is returned as cut off, otherwise as resting.
    */
   #silentSince(begunAt: number, most: number): Silent {
     const resting: Lane[] = [];

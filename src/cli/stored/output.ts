@@ -61,8 +61,8 @@ export class Output {
   }
 
   /**
-   * Cuts the file off after its first `length` bytes. This removes what an interrupted run wrote after its last milestone, which
-   * may end within a line.
+   * Cuts the file off after its first `length` bytes. This removes what an interrupted run wrote after its last milestone, such
+   * as half a line.
    */
   async begin(): Promise<void> {
     const file = this.#file;

@@ -11,12 +11,10 @@ export type Shape =
   | "array";
 
 export interface Piece {
+  /** If the record is a line, its newline is included. */
   bytes: Buffer;
   shape: Shape;
-  /**
-   * The number of the record's line or value, counted from 1; 0 for the bytes between records. A line's bytes include its
-   * newline.
-   */
+  /** The number of the record's line or value, counted from 1. The bytes between records have the number 0. */
   number: number;
   /** How many lines of the input are complete at the end of this piece. */
   lines: number;
@@ -34,7 +32,7 @@ export interface Repaired {
   customId?: unknown;
   /** Why the record is neither a response nor an event. Its bytes are written unchanged. */
   problem?: string;
-  /** True if the record is inside a response's events, so that more of these events follow. */
+  /** True if a response has begun but not ended at this record, so that more of its events may follow. */
   isInsideStream?: boolean;
 }
 
@@ -42,8 +40,8 @@ export interface Repaired {
 export type Position = Pick<Piece, "shape" | "number" | "lines">;
 
 /**
- * The maximum length of a record, in bytes. V8's longest string is about twice as long, but a record is copied a few times while
- * it is repaired.
+ * The maximum length of a record, in bytes. V8's longest string is about twice as long, but repairing a record needs the memory
+ * for several copies of it.
  */
 export const LONGEST_RECORD = 256 * 2 ** 20;
 

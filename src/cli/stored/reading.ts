@@ -136,7 +136,10 @@ export function nextOf(chunks: AsyncIterator<Buffer>): Promise<IteratorResult<Bu
   return next;
 }
 
-/** Checks an input that was read to its end. The input must not have grown, because the output after it is already written. */
+/**
+ * Throws if an input has changed since it was read to its end. It must not have grown either, because the output of the next
+ * input already follows its own output.
+ */
 async function checkUnchanged(input: Input, part: ReadPart): Promise<void> {
   const { rest } = await readAgain(input, chunksOf(input), part, ACCEPTED_AT_END);
   const { done } = await rest.next();
