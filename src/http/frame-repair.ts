@@ -109,7 +109,7 @@ export class FrameRepair {
     return this.#last && parsePiece(this.#last)?.event.sequence_number;
   }
 
-  /** Sends the frames that are held, before a frame that may belong to this response but is not passed to this repair. */
+  /** Sends the held frames. Call this before a frame is sent that may belong to this response but bypasses this repair. */
   release(): void | Promise<void> {
     return andThen(this.#release(), (held) => this.#send(held));
   }
@@ -246,7 +246,7 @@ export class FrameRepair {
     return true;
   }
 
-  /** Passes the text of the deltas that were sent unread to the stream's repair. */
+  /** Gives the stream's repair the text of the deltas that were sent unread. */
   #readUnread(): void {
     if (!this.#firstUnread) return;
     const frame = parsePiece(this.#firstUnread);

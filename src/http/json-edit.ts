@@ -323,7 +323,7 @@ function startOfValue(json: Json, from: number): number {
   return at;
 }
 
-/** Returns the offset after white space and, if there is one, a comma with white space after it. */
+/** Returns the offset of the next key, value or closing bracket: skips white space, and a comma if there is one. */
 function startOfNext(json: Json, from: number): number {
   const at = startOfValue(json, from);
   return json.codeAt(at) === COMMA ? startOfValue(json, at + 1) : at;

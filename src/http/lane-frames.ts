@@ -77,7 +77,7 @@ export class LaneFrames {
     this.#send(concat(this.#partial.splice(0)));
   }
 
-  /** Ends all repairs, and sends all bytes that were not sent yet, unchanged. Returns whether there were any. */
+  /** Ends all repairs, and sends the remaining bytes unchanged. Returns whether there were any. */
   break(error: unknown): boolean | Promise<boolean> {
     const before = this.#sentCount;
     const broken = [...this.#byLane];

@@ -104,7 +104,7 @@ export function createProxy({
     return { length: Math.min(length, maxHeld), idleMs: bodyIdleMs, held };
   };
 
-  /** Returns the settings for a request. Only answers to the proxy's own key get links. */
+  /** Returns the settings for a request. They contain links only if the request has the proxy's own key. */
   const settingsFor = (headers: Headers, onOtherKey?: () => void): Settings => {
     if (!linking || files?.hasOwnKey(headers)) return linking ?? settings;
     onOtherKey?.();

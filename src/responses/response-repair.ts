@@ -529,8 +529,8 @@ export class ResponseRepair {
 
   /**
    * Returns whether the result for a part stays valid when the response is complete. All items before the part must be known, one
-   * of them must be a call, and the part must lack no file. If a later part of its message was the first to name a root, the
-   * result is not valid any more.
+   * of them must be a call, and the part must lack no file. The result is no longer valid if a later part of the message names
+   * the message's first root.
    */
   #isCurrent({ position, isLacking, isRootNamed }: KnownPart): boolean {
     const { hasCall, hasGap } = this.#items.before(position.outputIndex);
