@@ -21,8 +21,8 @@ const LONGEST_STALL_MS = 90_000;
 /** After this many failed copies of a file in a row, opening its link starts no copy for a while. */
 const FAILURES_BEFORE_PAUSE = 2;
 /**
- * How long opening the file's link then starts no copy. Without this pause, a store that cannot be written would cost a download
- * for each request.
+ * After `FAILURES_BEFORE_PAUSE` failed copies of a file, opening its link starts no copy for this time. Without this pause, a
+ * store that cannot be written would cost a download for each request.
  */
 const PAUSE_MS = 60_000;
 /** How long a store may take to find a file. The limit is short, because a browser may be waiting. */
@@ -31,9 +31,9 @@ const LONGEST_LOOKUP_MS = 3000;
 /** The copies that a route or a webhook handler makes. */
 export interface StoreCopies {
   /**
-   * Starts to copy a file. Does nothing if the file is in the store, and starts no second copy if the file is being copied. After
-   * two failed copies of a file in a row, a call with `isMissing` does nothing for a minute. The returned promise resolves when
-   * the copy has ended. It never rejects: if the copy fails, `onError` is called with the error.
+   * Starts to copy a file. Does nothing if the file is in the store. If the file is being copied, starts no second copy. If the
+   * latest two copies of the file failed, a call with `isMissing: true` does nothing for a minute. The returned promise resolves
+   * when the copy has ended. It never rejects: if the copy fails, `onError` is called with the error.
    *
    * @param key the file's key in the store.
    * @param isMissing true if the caller has just seen that the store does not have the file.

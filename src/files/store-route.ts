@@ -70,8 +70,8 @@ export function createStoreRoute(
     const retrieve = (wanted: Record<string, string>) =>
       retrieveFile(client, file, { headers: wanted, signal });
     const upstream = await retrieve(range === undefined ? {} : { range }).catch((error: unknown) => {
-      // The API does not know the ETag in an If-None-Match either, and its 416 may lack the file's length. So the whole file is
-      // requested.
+      // The API's 416 may lack the file's length. And if the request has an If-None-Match, a 304 may be right instead: the API
+      // does not know this route's ETags. So the whole file is requested, and this route checks the headers itself.
       if (range !== undefined && Object(error).status === 416) return retrieve({});
       throw error;
     });
@@ -111,7 +111,7 @@ const UNREACHABLE = "the container has expired, and the store could not be read"
 /** Returns the `Source` for a response of the API, which contains the whole file or the requested range. */
 function containerSource({ status, headers, body }: ContentAnswer): Source {
   const cancel = () => body?.cancel();
-  // The headers of an encoded body count encoded bytes.
+  // If the body is compressed, the lengths in the headers count compressed bytes. So they do not give the file's length.
   const isEncoded = headers.has("content-encoding");
   if (status !== 206) {
     const length = isEncoded ? undefined : lengthIn(headers);
@@ -133,8 +133,7 @@ function containerSource({ status, headers, body }: ContentAnswer): Source {
 
 /** Returns whether a part contains only bytes of a range, from the range's first byte on. A server may send less than the range. */
 function isStartOf(range: ByteRange, part: ByteRange): boolean {
-  // For a file of unknown length, `rangeOf` returns this start if the request asks for the last bytes: it is unknown where they
-  // begin.
+  // If a request asks for the last bytes of a file of unknown length, their offset is unknown. `rangeOf` returns Infinity for it.
   return range.start === Number.POSITIVE_INFINITY || (part.start === range.start && part.end <= range.end);
 }
 

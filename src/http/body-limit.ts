@@ -39,7 +39,7 @@ const MANY_CHUNKS = 1000;
 
 /**
  * Reads a request body within limits. If reading fails, or the upstream answers early, the rest of the body is still read and
- * dropped. Otherwise the caller, still sending, would get a connection error instead of the HTTP response.
+ * dropped. Otherwise the caller, who is still sending, would get a connection error instead of the HTTP response.
  */
 export class LimitedBody {
   readonly #chunks: AsyncIterator<Uint8Array> | undefined;

@@ -154,8 +154,8 @@ function edited(
 const LONGEST_ERROR = 64 * 1024;
 
 /**
- * Reads the start of a body for at most `timeoutMs`. The returned `answer` can still be read from its start. It is a new object
- * if the given one has no `clone` method.
+ * Reads the start of a body for at most `timeoutMs`. Callers must go on with the returned `answer`: its body can still be read
+ * from its start.
  */
 async function peek(given: Response, timeoutMs: number): Promise<{ answer: Response; start: Uint8Array }> {
   const { answer, copy } = duplicate(given);

@@ -150,7 +150,7 @@ export function createMiddleware(
 
 /** An answer and what is known about its request. */
 interface Answered extends Created {
-  /** The number of the last event that the client has, if the request asks for the rest of a stream. */
+  /** The sequence number of the last event that the client has, if the request asks for the rest of a stream. */
   after?: number | undefined;
 }
 
@@ -165,9 +165,9 @@ async function readResponse(
 }
 
 /**
- * Returns the containers that an item of a conversation can mean: the containers of the response that made the item. If
- * these are unknown, returns the containers of the conversation. If they are known, the conversation's newer containers are
- * left out, because the item cannot mean them.
+ * Returns the containers that an item of a conversation can mean. These are the containers of the response that made the item.
+ * The conversation can have newer containers, but the item cannot mean them. If the response's containers are unknown, returns
+ * those of the conversation.
  */
 function containersOfItem(
   { id, conversationId }: NonNullable<Route["item"]>,
@@ -199,8 +199,9 @@ function listFilesFor(
   if (baseURL.replace(/\/+$/, "") !== base) {
     return inPages(pagesOfFetch(fetch, settings, { base, search, headers }));
   }
-  // A client with a provider (Amazon Bedrock, Vertex) authenticates its requests itself and rejects authorization headers.
-  // The request's bearer token can be reused for the list, but a signature is valid only for the request that it signs.
+  // A client with a provider (Amazon Bedrock, Vertex) authenticates its requests itself and rejects authorization headers. If the
+  // request has a bearer token, the list is requested with this token, and without the client. A signature cannot be reused,
+  // because it is valid only for the request that it signs. So with a signature, the client requests the list.
   if (isRecord(_options) && _options.provider !== undefined) {
     if (!headers.authorization?.startsWith("Bearer "))
       return inPages(pagesOfClient(client, settings, { search }));

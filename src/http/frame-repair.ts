@@ -25,7 +25,7 @@ import {
  * the path is in a link. A model writes `](sandbox:/` in about four deltas.
  */
 const WATCHED_DELTAS = 16;
-/** How many more deltas are read after such a delta, because `/mnt`, `/data` and `/report` come one by one. */
+/** How many more deltas are read after a delta that may begin a root, because `/mnt`, `/data` and `/report` come one by one. */
 const WATCHED_AFTER = 4;
 
 const NOTHING = new Uint8Array();
@@ -60,7 +60,7 @@ export class FrameRepair {
   /** A ring buffer of the latest text deltas that `stream.watch` has not seen. */
   readonly #deltas: Piece[] = [];
   #deltaCount = 0;
-  /** How many of the next deltas are read even if they cannot begin a root. */
+  /** How many of the next deltas are read even if they cannot begin a root: they may go on with a path (see `WATCHED_AFTER`). */
   #watchNext = 0;
   /** The first of the deltas that were sent unread since the last frame that was read. */
   #firstUnread: Piece | undefined;
@@ -109,7 +109,7 @@ export class FrameRepair {
     return this.#last && parsePiece(this.#last)?.event.sequence_number;
   }
 
-  /** Sends the frames that are held, before a frame that may belong to this response but is not passed to this repair. */
+  /** Sends the held frames. Call this before a frame is sent that may belong to this response but bypasses this repair. */
   release(): void | Promise<void> {
     return andThen(this.#release(), (held) => this.#send(held));
   }
@@ -131,7 +131,7 @@ export class FrameRepair {
     return this.#sentCount > before;
   }
 
-  /** Passes the frames of a chunk on, beginning with the frame that continues at `from`. */
+  /** Repairs and sends the frames of a chunk, from the offset `from` on. */
   #pass(chunk: Uint8Array, from: number): void | Promise<void> {
     // Frames that need no change are sent together, as one piece of the chunk.
     let sent = from;
@@ -169,7 +169,7 @@ export class FrameRepair {
     return this.#partial.length === 0 ? piece : concat([...this.#takePartial(), piece]);
   }
 
-  /** Offers a frame that must be read to `onEvent`. Returns whether `onEvent` has taken the chunk from this frame on. */
+  /** If a frame must be read, calls `onEvent` with its event. Returns whether `onEvent` handles the chunk from this frame on. */
   #isHandedOver(bytes: Uint8Array, chunk: Uint8Array, sent: number, start: number, end: number): boolean {
     if (!this.onEvent || bytes.length > this.#longest || !isRead(typeOf(bytes) ?? "response.created"))
       return false;
@@ -222,7 +222,7 @@ export class FrameRepair {
     this.#enqueue(bytes);
   }
 
-  /** Passes the text deltas that begin at `from` and need no change, and returns their end. Most frames are such deltas. */
+  /** Returns the end of the text deltas that begin at the offset `from` and need no change. Most frames are such deltas. */
   #passDeltas(chunk: Uint8Array, from: number): number {
     const stream = this.#stream;
     if (!this.#splitter.isBetweenFrames || stream.isHolding) return from;
@@ -246,7 +246,7 @@ export class FrameRepair {
     return true;
   }
 
-  /** Passes the text of the deltas that were sent unread to the stream's repair. */
+  /** Gives the stream's repair the text of the deltas that were sent unread. */
   #readUnread(): void {
     if (!this.#firstUnread) return;
     const frame = parsePiece(this.#firstUnread);
@@ -275,7 +275,7 @@ export class FrameRepair {
     if (!stream.mustTake(frame.event.type)) return bytes;
     this.#like = frame;
     this.#pending.push(frame);
-    // Parsed on demand: the frame before is usually an unread delta, and only an inserted event needs its number.
+    // The frame before is usually an unread delta. Only an inserted event needs its number, so it is parsed on demand.
     const numberBefore = (): unknown => before && parsePiece(before)?.event.sequence_number;
     return andThen(stream.take(frame.event, numberBefore), (events) => this.#write(events));
   }
@@ -294,9 +294,9 @@ export class FrameRepair {
   }
 
   /**
-   * Returns the bytes of an event: its own frame, which is the first of `waiting`, or a new frame if the event was
-   * inserted. The stream returns events in the order in which it took them, and an inserted event never has the type of the event
-   * after it.
+   * Returns the bytes of an event's own frame, or of a new frame if the stream inserted the event. The stream keeps the order of
+   * events, so an event's own frame is the first of `waiting`. If that frame has the event's type, it is the event's own, because
+   * an inserted event never has the type of the event after it.
    */
   #frameOf(event: Record<string, unknown>, waiting: Frame[]): Uint8Array {
     const own = waiting[0];
@@ -305,7 +305,7 @@ export class FrameRepair {
     return own.event === event ? own.bytes : editFrame(own, event);
   }
 
-  /** Passes the deltas around each slash that may begin a root to the stream's repair. All other deltas stay unparsed. */
+  /** If a delta may begin a root, gives this delta and those around it to the stream's repair. All others stay unparsed. */
   #watch(delta: Piece): void {
     this.#deltas[this.#deltaCount++ % WATCHED_DELTAS] = delta;
     if (this.#text.mayBeginRoot(delta.chunk, delta.start, delta.end)) this.#watchNext = WATCHED_AFTER;
@@ -323,7 +323,7 @@ function parsePiece({ chunk, start, end }: Piece): Frame | undefined {
   return parseFrame(chunk.subarray(start, end));
 }
 
-/** Returns a piece of a chunk, or the chunk itself if the piece is all of it, as it is for most chunks. */
+/** Returns a piece of a chunk. If the piece is the whole chunk, as is usual, returns the chunk itself. */
 function slice(chunk: Uint8Array, start: number, end: number): Uint8Array {
   return start === 0 && end === chunk.length ? chunk : chunk.subarray(start, end);
 }

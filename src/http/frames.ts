@@ -43,7 +43,7 @@ export class FrameSplitter {
     return isRestOfEnd ? 1 : 0;
   }
 
-  /** Returns the offset after the frame that continues at `from`, or -1 if the frame does not end in this chunk. */
+  /** Returns the offset after the current frame, or -1 if it does not end in this chunk. Searches from the offset `from` on. */
   endFrom(from: number): number {
     const chunk = this.#chunk;
     let at = from;
@@ -137,7 +137,7 @@ export function editFrame(
   { bytes, dataLines, data, event }: Frame,
   changed: Record<string, unknown>,
 ): Uint8Array {
-  // Nearly all frames have one `data:` line. Editing the whole frame saves a copy.
+  // If a frame has only one `data:` line, as nearly all have, editing the frame as a whole saves a copy.
   if (dataLines.length === 1) return editJson(bytes, event, changed, dataLines[0]!.start);
   const edited = editJson(data, event, changed);
   const pieces: Uint8Array[] = [];
@@ -235,7 +235,7 @@ const MOST_COLLECTED = 4096;
 /** A table of the bytes that occur in mentions and in markup that affects links. */
 const MENTION_BYTES = tableOf("%&`<!][=");
 const WORD_BYTES = tableOf("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_");
-/** The words with which a path in prose can start, in lower case. */
+/** The schemes with which a path or a URL in a text can start, in lower case: `sandbox:/mnt/data/a.csv`. */
 const SCHEMES = ["sandbox", "file", "http"].map((word) => encoder.encode(word));
 /** Marks the bytes that need a closer look: those of a mention, an escape, a slash, a line's end, and a scheme's first letter. */
 const NOTABLE_BYTES = tableOf("%&`<!][=\\/\nsSfFhH");
@@ -264,9 +264,11 @@ export class TextDeltas {
   readonly #folderLetters: ReadonlySet<number>;
   /** The offset of the text in the latest delta's frame. In the next frame it is usually the same. */
   #textAt = 0;
-  /** True if the latest plain delta ended with a letter, a digit or `_`. */
+  /** True if the latest delta that `isPlain` accepted ended with a letter, a digit or `_`. */
   #isAfterLetter = false;
-  /** The JSON of the texts of plain deltas. Created when needed, because most streams need no such buffer. */
+  /**
+   * The texts that `isPlain` accepted, as they are in the JSON. Created when needed, because most streams need no such buffer.
+   */
   #collected: Uint8Array | undefined;
   #collectedLength = 0;
 
@@ -278,9 +280,9 @@ export class TextDeltas {
   }
 
   /**
-   * Returns the end of the frame at `at` if it is a text delta formatted as the API does it, else -1. Compares only the
-   * beginning and the end of the first line: any other event with a name of the same length and the same ending is a
-   * delta too, and is passed on unread too. Ignores that a single CR ends a line, because JSON never contains one.
+   * Returns the end of the frame at `at` if the frame is a text delta in the API's format, else -1. Compares only the beginning
+   * and the end of the first line. So it also accepts other events whose name has this length and ends with `.delta`. They are
+   * deltas too, and need not be read either. Ignores that a single CR ends a line, because JSON never contains one.
    */
   endOf(chunk: Uint8Array, at: number): number {
     const dataAt = at + TEXT_DELTA_LINE.length;
@@ -353,7 +355,7 @@ export class TextDeltas {
     return JSON.parse(`"${json}"`) as string;
   }
 
-  /** Returns whether the notable byte at `at` can belong to a mention, or to markup that affects links. */
+  /** Returns whether the byte at `at`, one of `NOTABLE_BYTES`, can belong to a mention or to markup that affects links. */
   #isOfMention(chunk: Uint8Array, at: number, isInWord: boolean): boolean {
     const byte = chunk[at]!;
     const next = chunk[at + 1]!;

@@ -185,9 +185,9 @@ class Editor {
   }
 
   /**
-   * Records the edits that change the value at `from` (or after white space there) from `before` to `after`. Returns the offset
-   * after the value. If a later member of the same object has the same key, `before` is the later member's value, so these edits
-   * can be wrong. They are undone when the later member is read.
+   * Records the edits that turn the value `before` into `after`. The value starts at the offset `from`, or after white space
+   * there. Returns the offset of the value's end. If an object repeats a key, `before` is the value of the last member with this
+   * key. So the edits of the earlier members can be wrong. They are undone when a later member with this key is read.
    */
   change(from: number, before: unknown, after: unknown): number {
     const start = startOfValue(this.#json, from);
@@ -246,7 +246,7 @@ class Editor {
         edits.set(key, [first, this.#texts.length]);
       }
     }
-    // This is not done in the loop above: with many members of the same key, each would be changed and undone again.
+    // Members with a repeated key are changed after the loop: in the loop, each would be changed, then undone at the next one.
     for (const [key, value] of repeated) this.change(value, before[key], after[key]);
     this.#isUnordered ||= repeated.size > 0;
     const added = Object.keys(after).filter((key) => !Object.hasOwn(before, key));
@@ -300,7 +300,7 @@ function addedText(before: unknown, after: unknown): string | undefined {
   return isLonger ? after.slice(before.length) : undefined;
 }
 
-/** Reads a key. Returns `likely` without decoding if the JSON has the same characters, as it nearly always does. */
+/** Reads a key. If the JSON has the characters of the expected key `likely`, as is usual, returns `likely` without decoding. */
 function readKey(json: Json, start: number, end: number, likely: string | undefined): string {
   if (likely !== undefined && isPlain(json, start + 1, end - 1, likely)) return likely;
   return JSON.parse(json.textOf(start, end)) as string;
@@ -323,7 +323,7 @@ function startOfValue(json: Json, from: number): number {
   return at;
 }
 
-/** Returns the offset after white space and, if there is one, a comma with white space after it. */
+/** Returns the offset of the next key, value or closing bracket: skips white space, and a comma if there is one. */
 function startOfNext(json: Json, from: number): number {
   const at = startOfValue(json, from);
   return json.codeAt(at) === COMMA ? startOfValue(json, at + 1) : at;

@@ -9,8 +9,8 @@ import { FrameSplitter, isComment, parseFrame } from "./frames.js";
 const NOTHING = new Uint8Array();
 
 /**
- * A whole frame. `isPassed`: it was sent, or given to the repair `frames`. Before that, the LF of a CR LF can be added to its
- * bytes.
+ * The latest whole frame. `isPassed`: the frame was sent, or given to the repair `frames`. Until then, an LF can be added to
+ * `bytes`, if the frame's last CR LF was cut between two chunks.
  */
 interface Latest {
   bytes: Uint8Array;
@@ -49,7 +49,7 @@ export class LaneFrames {
       const sent = this.#after([lane], NOTHING, () => frames.flush(lane.stream.break(error)));
       andThen(sent, () => this.#byLane.delete(lane));
     };
-    // After an error event, a lane is closed too, but its report is made only at the end of the stream.
+    // A lane is also closed after an error event. But its report is made only at the end of the stream, so the lane is kept.
     lanes.onClose = (lane) => {
       if (lane.stream.isFinished) this.#byLane.delete(lane);
     };
@@ -77,7 +77,7 @@ export class LaneFrames {
     this.#send(concat(this.#partial.splice(0)));
   }
 
-  /** Ends all repairs, and sends all bytes that were not sent yet, unchanged. Returns whether there were any. */
+  /** Ends all repairs, and sends the remaining bytes unchanged. Returns whether there were any. */
   break(error: unknown): boolean | Promise<boolean> {
     const before = this.#sentCount;
     const broken = [...this.#byLane];
@@ -89,7 +89,7 @@ export class LaneFrames {
     });
   }
 
-  /** Ends all repairs, because the consumer has left. Sends nothing more. Only after an error event, a report is made. */
+  /** Ends all repairs, because the consumer has left. Sends nothing more. Makes a report only if an error event came before. */
   cancel(reason: unknown): void {
     this.#isStopped = true;
     for (const { stream } of this.#byLane.keys()) stream.cancel(reason);
@@ -135,7 +135,7 @@ export class LaneFrames {
     if (!this.#lanes.areApart) return false;
     for (const [first, frames] of this.#byLane) {
       frames.onEvent = undefined;
-      // The number is set here, because most frames so far were passed on without reading their numbers.
+      // Most frames so far were sent without reading their sequence numbers. So the latest number is set here.
       first.numberBefore = frames.latestNumber;
     }
     this.#splitter = new FrameSplitter();
@@ -192,8 +192,8 @@ export class LaneFrames {
   }
 
   /**
-   * Calls `pass` after the frames that already wait for the lanes. If `pass` rejects, sends the frame's `bytes` unchanged. Returns
-   * a promise only if something waits. It never rejects.
+   * Calls `pass` when no earlier frame of these lanes waits any more. If `pass` rejects, sends `bytes`, the unchanged frame.
+   * Returns a promise only if it has to wait. This promise never rejects.
    */
   #after(lanes: readonly Lane[], bytes: Uint8Array, pass: () => unknown): Promise<void> | undefined {
     const waiting = lanes.flatMap(({ busy }) => busy ?? []);

@@ -41,7 +41,7 @@ export interface ProxyFiles {
   links: NonNullable<FileCitationsOptions["links"]>;
   /**
    * Returns whether a request has the proxy's own key. Only answers to such requests get links: the proxy opens files with its
-   * own key, which may not open the files of another key.
+   * own key, and the API may refuse this key for the files of another key.
    */
   hasOwnKey(headers: Headers): boolean;
   /** Answers a request below `/files`. Never rejects. */
@@ -86,7 +86,7 @@ export function createProxy({
   ...options
 }: ProxyOptions): ApiProxy {
   const base = baseOf(upstream);
-  // If the upstream has no path, the API's base URL for downloading files is unknown, and `/files` can be a path of the API.
+  // If the upstream has no path, two things are unknown: the base URL for downloads, and whether `/files` is a path of the API.
   if (files && base.path === "") {
     throw badInput("upstream", "a URL with the API's path if there are links, such as …/v1", base.origin);
   }
@@ -104,7 +104,7 @@ export function createProxy({
     return { length: Math.min(length, maxHeld), idleMs: bodyIdleMs, held };
   };
 
-  /** Returns the settings for a request. Only answers to the proxy's own key get links. */
+  /** Returns the settings for a request. They contain links only if the request has the proxy's own key. */
   const settingsFor = (headers: Headers, onOtherKey?: () => void): Settings => {
     if (!linking || files?.hasOwnKey(headers)) return linking ?? settings;
     onOtherKey?.();

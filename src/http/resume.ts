@@ -10,7 +10,7 @@ import { FrameSplitter, parseFrame } from "./frames.js";
 export interface Resumed {
   /** The request for the whole stream. */
   input: Request | string;
-  /** The number of the last event that the client has. */
+  /** The sequence number of the last event that the client has. */
   after: number;
 }
 
@@ -24,8 +24,8 @@ export function resumedBy(input: Request | string | URL): Resumed | undefined {
 }
 
 /**
- * Returns an event stream without the events up to the number `after`. Inserted events that repeat this number stay, because the
- * client may not have them. If `after` is `undefined`, returns the same stream.
+ * Returns an event stream without the events that the client has: those up to the sequence number `after`. Inserted events that
+ * repeat this number stay, because the client may not have them. If `after` is `undefined`, returns the same stream.
  */
 export function eventsAfter(
   stream: ReadableStream<Uint8Array>,
@@ -54,8 +54,8 @@ export function eventsAfter(
 }
 
 /**
- * Returns a function that takes the chunks in order. It returns the bytes of a chunk from the first frame that the client does
- * not have, and `undefined` before that frame.
+ * Returns a function that takes the chunks in order. The function returns `undefined` as long as the client has all events. Then
+ * it returns the bytes of the chunk, beginning with the first event that the client does not have.
  */
 function skipper(after: number): (chunk: Uint8Array) => Uint8Array | undefined {
   const splitter = new FrameSplitter();

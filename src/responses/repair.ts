@@ -52,7 +52,7 @@ export function repairPart(repair: ResponseRepair, position: PartPosition, part:
   if (!isOutputText(part)) return part;
   const given = annotationsOf(part);
   return andThen(repair.missingOf(position, part.text, given), (missing) => {
-    // A part that was repaired before already has some of the missing citations.
+    // If the part was repaired before, it already has some of these citations.
     const added = notAmong(given, missing);
     const linked = repair.links && repair.withLinks(position, part.text, given, added);
     if (linked) return andThen(linked, (changed) => linkedPart(part, given, changed));
@@ -258,7 +258,7 @@ function failedReport(context: RepairContext, response: object, error: Error): R
   try {
     repair.noteResponse({ id: (response as { id?: unknown }).id });
   } catch {
-    // The id cannot be read either.
+    // Even the id cannot be read, so the report has no id.
   }
   return repair.finish();
 }

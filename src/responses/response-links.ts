@@ -100,7 +100,7 @@ export class ResponseLinks {
   #isStopped = false;
   /** For each URL that is awaited: the function that ends the wait with an error. */
   readonly #awaited = new Set<(reason: unknown) => void>();
-  /** Since when URLs are awaited. */
+  /** When the library began to wait for the URLs in `#awaited`. */
   #awaitedSince = 0;
 
   constructor(links: Links, settings: Settings, files: LinkFiles) {
@@ -262,8 +262,8 @@ export class ResponseLinks {
   };
 
   /**
-   * Returns a copy of a citation with offsets in the whole text. The given offsets are in the candidate's window, a piece of the
-   * text.
+   * Returns a copy of a citation with offsets in the whole text. The offsets in `citation` count from the start of the
+   * candidate's window, which is a piece of the text.
    */
   #inWholeText(citation: RecoveredCitation, { at, start, startCodePoints }: Candidate): RecoveredCitation {
     const { annotation } = citation;
@@ -278,8 +278,8 @@ export class ResponseLinks {
   }
 
   /**
-   * Returns a function that decides what a mention in a whole text means: first by the API's annotations, then as in a stream,
-   * and last by the citations and unresolved mentions that were found for the whole text.
+   * Returns a function that decides what a mention in a whole text means. If the API has annotated the mention, the annotation
+   * decides. If not, the function decides as in a stream. If that is not enough, it uses what was found for the whole text.
    */
   #decideWhole({ original, given, missing, unresolved }: WholeText): Decide {
     // Created when first needed: in most calls, all mentions of the text are decided already.

@@ -88,7 +88,7 @@ export class ResponseRepair {
   readonly #parts = new Map<string, KnownPart>();
   /**
    * For each message, by output index: whether the message's texts so far name a root. `isWhole`: the item arrived with all its
-   * texts, so texts that are passed later add nothing.
+   * texts, so its texts need not be searched again when they are passed one by one.
    */
   readonly #messages = new Map<number, { item: unknown; isWhole: boolean; isRootNamed: boolean }>();
   readonly #lists: ContainerLists;
@@ -107,8 +107,8 @@ export class ResponseRepair {
   /** True if the consumer no longer waits for the response. */
   #isLeft = false;
   /**
-   * How many calls had run when a text last lacked a file, because a list may not show a new file yet. Until another call runs,
-   * no piece of a text requests such a late list again.
+   * How many calls had run when a text last lacked a file. The list may be late: it may not show a new file yet. Until another
+   * call runs, no piece of a text requests a late list again.
    */
   #lateAt: number | undefined;
   /** Maps parts to their texts that were sent without links, because no container that can have their files was known. */
@@ -182,7 +182,8 @@ export class ResponseRepair {
     if (Array.isArray(response.output)) {
       for (const [outputIndex, item] of response.output.entries()) this.noteItem(outputIndex, item);
     }
-    // Without the output, a call that was missed stays unknown. So no more citations are recovered.
+    // If an event was missed, only the output shows whether it contained a call. Without the output, no more citations are
+    // recovered.
     const isWhole = Array.isArray(response.output) && response.output.length > 0;
     if (this.#missed && !isWhole) this.#isGivenUp = true;
     this.#isComplete = true;
@@ -258,7 +259,7 @@ export class ResponseRepair {
     if (cited.hasUncitedPath()) return true;
     for (const word of fileNamesIn(text)) {
       if (!cited.isUncitedName(word)) continue;
-      // Reading the calls costs more than reading the text, and most texts have no such name.
+      // The calls are read only for a text with an uncited name, because reading them costs more than reading the text.
       const known = before.evidence.wordIn(text, word);
       if (known ? cited.isUncitedName(known) : mayBeBuilt && !isAbbreviation(word.name)) return true;
     }
@@ -290,7 +291,7 @@ export class ResponseRepair {
     return this.#parts.has(keyOf(position));
   }
 
-  /** True if at least one container is known so far that can have the files of a message. */
+  /** True if a container that can have a message's files is known so far. */
   get hasContainers(): boolean {
     return this.#items.hasContainers || this.#candidates.known.length > 0;
   }
@@ -305,9 +306,9 @@ export class ResponseRepair {
 
   /**
    * Returns a text with links and its annotations. `given` are the part's annotations, `missing` the citations that were found.
-   * Without the option `links`, or if no container can be known, the text stays the same. If a later event of a stream names a
-   * container, the text still stays the same, because its deltas were sent without links. The exception is a stream that lacks
-   * its beginning: its final event has the links.
+   * Without the option `links`, or if no container can be known, the text stays the same. Such a text gets no links later either,
+   * even if a later event names a container, because its deltas were sent without links. But if the stream lacks its beginning,
+   * the final event has the links.
    */
   withLinks(
     position: PartPosition,
@@ -337,9 +338,9 @@ export class ResponseRepair {
 
   /**
    * Returns the files that a piece of a text means. A piece is the last lines of the text so far, up to the end of a mention.
-   * Returns `undefined` while it is still open which files the text means (see `#isOpen`). For a message that is marked as the
-   * final answer, this is open only if an item may have been missed, because no call follows it. `lastName`: the path or name at
-   * the piece's end, without the root.
+   * Returns `undefined` while it is still open which files the text means (see `#isOpen`). No call follows a message that is
+   * marked as the final answer. So for such a message, this is open only if an item may have been missed. `lastName`: the path or
+   * name at the piece's end, without the root.
    */
   async resolvePiece(
     position: PartPosition,
@@ -351,8 +352,8 @@ export class ResponseRepair {
     if ((!isAnswer || this.#isMissingItem(outputIndex)) && this.#isOpen(position)) return undefined;
     this.#items.check(outputIndex);
     const { callCount } = this.#items;
-    // `isRootNamed` is `undefined`, because later text of the message may name a root. This holds for the pieces of a whole text
-    // too: they must get the same result as the pieces of a streamed text.
+    // `isRootNamed` is `undefined`, because later text of the message may name a root. It is so for the pieces of a whole text
+    // too, because they must get the same result as the pieces of a streamed text.
     const part = { ...this.#partOf(outputIndex, piece, [], isAnswer), isRootNamed: undefined };
     const isRepeated = this.#lateAt === callCount;
     const found = await resolvePiece(
@@ -402,7 +403,7 @@ export class ResponseRepair {
   async citeUnmentioned(position: PartPosition | undefined, isSent = false): Promise<void> {
     const last = position?.outputIndex ?? this.#items.all.length - 1;
     const { called, named, evidence } = this.#items.turnOf(last);
-    // If no call names its container, the containers that citations and tool outputs name are used.
+    // If the calls name no container, the containers that citations and tool outputs name are used.
     const listed = called.length > 0 ? called : named;
     await this.#inTime((signal) => this.#lists.add([], listed, this.#items.callCount, signal));
     const part = position && this.#parts.get(keyOf(position));
@@ -420,7 +421,7 @@ export class ResponseRepair {
       }),
     );
     const annotations = citations.map(({ annotation }) => annotation);
-    // The API also sends its 0..0 citations first.
+    // These citations have the range 0..0. In the API's own responses, such citations come first.
     part.citations = isSent ? [...part.citations, ...citations] : [...citations, ...part.citations];
     part.annotations = isSent ? [...part.annotations, ...annotations] : [...annotations, ...part.annotations];
     part.isFinal = true;
@@ -428,8 +429,8 @@ export class ResponseRepair {
 
   /**
    * Returns the containers that a part's own citations and the tool outputs before it name. Only files in these containers may be
-   * added to the part. A citation names its container, and a text can mean the files of the containers that its citations name.
-   * So with a citation of another container, a second repair would find more citations.
+   * added to the part. A citation of another container's file would name that container, and then the text could mean other files
+   * there too. So a second repair would find more citations.
    */
   #namedFor({ position, given, annotations }: KnownPart): string[] {
     const { outputs } = this.#items.before(position.outputIndex);
@@ -488,8 +489,8 @@ export class ResponseRepair {
   }
 
   /**
-   * Stores the containers of this response for later responses: those in which its calls ran, or else those that its items name
-   * and those known before it.
+   * Stores the containers of this response for later responses. These are the containers in which its calls ran. If no call names
+   * its container, they are those that its items name, and those known before the response.
    */
   #remember(): void {
     const { memory, isCreated } = this.#context;
@@ -528,8 +529,8 @@ export class ResponseRepair {
 
   /**
    * Returns whether the result for a part stays valid when the response is complete. All items before the part must be known, one
-   * of them must be a call, and the part must lack no file. If a later part of its message was the first to name a root, the
-   * result is not valid any more.
+   * of them must be a call, and the part must lack no file. The result is no longer valid if a later part of the message names
+   * the message's first root.
    */
   #isCurrent({ position, isLacking, isRootNamed }: KnownPart): boolean {
     const { hasCall, hasGap } = this.#items.before(position.outputIndex);
@@ -692,8 +693,8 @@ function scopeOf(
     earlier: before.earlier,
     later: hasCall ? [] : inTurn,
     cited: containersOfAnnotations(given.filter(isRanged)),
-    // While a call may still follow, the containers of later calls are unknown. Citations without a range are then used only if
-    // no call before the text names its container.
+    // A citation without a range can be of a file that a later call writes. While a call may still follow, such citations are
+    // used only if no call before the text names a container.
     citedUnranged: turn || called.length === 0 ? unranged.filter((id) => !isOfLaterCall(id)) : [],
   };
 }

@@ -39,7 +39,7 @@ function isNamed(file: ContainerFile, evidence: Evidence): boolean {
   const { container_id: id, path } = file;
   if (evidence.namesPath(path, id)) return true;
   const name = filenameOf(file);
-  // Calls may name other paths with the same file name. Then the name means one of those files.
+  // If calls name other paths with the same file name, the name alone means a file at one of those paths.
   return evidence.pathsTo(name).length === 0 && !isUnseenFolder(path) && evidence.namesFile(name, id);
 }
 

@@ -57,7 +57,7 @@ export function keyOf({ output_index, content_index }: Event): string {
   return `${output_index}/${content_index}`;
 }
 
-/** Returns the sequence number of an event minus one. Used if the previous event is unknown. */
+/** Returns the number before an event's own sequence number. Used if it is not known which event came before. */
 export function precedingNumber({ sequence_number }: Event): number {
   return Number(sequence_number) - 1;
 }

@@ -19,8 +19,8 @@ const BEGINNINGS: ReadonlySet<unknown> = new Set([
   "response.in_progress",
 ]);
 /**
- * The maximum size of a lane's `#uncertain`. If it would get larger, the lane forgets all its numbers. Then any number can be its
- * next one.
+ * The maximum size of a lane's `#uncertain`, a set of sequence numbers. With more, the lane forgets all its sequence numbers, and
+ * then accepts an event with any number.
  */
 const MOST_NUMBERS = 1000;
 
@@ -29,13 +29,16 @@ export class Lane {
   readonly stream: StreamRepair;
   /** The sequence number of the latest event. */
   numberBefore: unknown;
-  /** True once the response was given up as cut off. The lane still gets late events of the response. They need no repair. */
+  /** True once the response seems to be cut off. Late events of the response still come to this lane. They need no repair. */
   isClosed = false;
-  /** True if the lane got an event that a resting lane may have expected too (see `Lanes.rest`). */
+  /** True if the lane got an event that could also belong to a resting lane (see `Lanes.rest`). */
   isDoubtful = false;
   /** True once the beginning of the lane's first response was seen, or its absence was reported. */
   #isBegun = false;
-  /** The numbers of later events that may belong to this lane or to another one. The next number may follow any of them. */
+  /**
+   * The sequence numbers of the events since `numberBefore` that may belong to this lane or to another one. The lane's next event
+   * may follow any of them.
+   */
   readonly #uncertain = new Set<number>();
   #busy: Promise<unknown> | undefined;
 
@@ -44,12 +47,12 @@ export class Lane {
     this.stream.latestNumber = () => this.numberBefore;
   }
 
-  /** True if the number of the latest event is known. If false, any number can be the next one. */
+  /** True if the latest event's sequence number is known. If false, the next event can have any number. */
   get isCounted(): boolean {
     return typeof this.numberBefore === "number";
   }
 
-  /** Returns whether an event can be this lane's next event, judging by its number. */
+  /** Returns whether an event can be this lane's next event, judging by its sequence number. */
   mayExpect({ type, sequence_number: number }: Event): boolean {
     if (!this.isCounted || typeof number !== "number") return true;
     const isLatest = (before: number): boolean => before === this.numberBefore || this.#uncertain.has(before);
@@ -63,7 +66,7 @@ export class Lane {
     if (this.#uncertain.size > MOST_NUMBERS) this.lose();
   }
 
-  /** Records that an event surely belongs to this lane. Its number replaces the uncertain numbers before it. */
+  /** Empties `#uncertain`, because an event surely belongs to this lane: the lane's next event must follow that event. */
   noteCertain(): void {
     if (this.#uncertain.size > 0) this.#uncertain.clear();
   }
@@ -83,7 +86,7 @@ export class Lane {
     );
   }
 
-  /** Forgets the number of the latest event, so that any number can be the next one. */
+  /** Forgets the latest event's sequence number, so that the next event can have any number. */
   lose(): void {
     this.numberBefore = undefined;
     this.#uncertain.clear();
@@ -118,8 +121,8 @@ export class Lane {
   }
 
   /**
-   * Makes the output for later events wait for `output`. Until then, the lane stays open. `output` must not reject, and must not
-   * resolve before the output for earlier events.
+   * Makes the output for later events wait for `output`. The lane stays open until `output` resolves. `output` must not reject,
+   * and must not resolve before the output for earlier events.
    */
   waitFor(output: Promise<unknown>): void {
     const busy = output.then(() => {
@@ -135,9 +138,9 @@ export class Lane {
 }
 
 /**
- * Returns the events to send in place of `event`. If the repair needs it, counts a text delta, scans it for paths, and compares
- * the end of a text with the counted deltas. An event that the repair does not have to read is returned as it is. While earlier
- * events are held, every event goes through the repair, to keep the order.
+ * Returns the events to send in place of `event`. With `isSumming`, adds each text delta to a sum (see text-sum.ts), and compares
+ * the sum with the event that ends the text. With `isWatching`, searches text deltas for paths. If the repair need not read an
+ * event, returns it as it is. While earlier events are held, every event goes through the repair, to keep the order.
  */
 function takeEvent(stream: StreamRepair, event: Event, numberBefore: () => unknown): Taken {
   if (event.type === "response.output_text.delta") {
@@ -169,17 +172,17 @@ export class Lanes {
   /** The unnamed lane whose response began last. */
   #latest: Lane | undefined;
   #areNamed = false;
-  /** True while the numbers of each response show no gap. Only then can the numbers tell unnamed lanes apart. */
+  /** True while no response has a gap in its sequence numbers. After a gap, the numbers cannot tell unnamed lanes apart. */
   #areCounted = true;
   /**
-   * True once an unnamed lane was dropped, because too many lanes were open. Its events can still arrive, so a number no longer
-   * identifies a lane.
+   * True once an unnamed lane was dropped, because too many lanes were open. The dropped lane's events can still arrive. So a
+   * sequence number no longer shows to which lane an event belongs.
    */
   #hasDropped = false;
   #hasBegun = false;
   /** The unnamed lane that got the latest event. */
   #used: Lane | undefined;
-  /** True once an event belonged to another response than the event before it, and did not begin that response. */
+  /** True once the events changed to another response, and the first event after the change was not `response.created`. */
   areInterleaved = false;
 
   /** Called with a lane that is no longer repaired, and the reason. The callback must send what the lane holds. */
@@ -241,14 +244,14 @@ export class Lanes {
     return this.#ofItem(event, isRecord(item) ? item.id : event.item_id);
   }
 
-  /** Forgets the numbers of all unnamed lanes. Call this after an event that could not be read: it may belong to any lane. */
+  /** Forgets the sequence numbers of all unnamed lanes. Call this after an unreadable event: it may belong to any lane. */
   lose(): void {
     for (const lane of this.#byResponse.values()) lane.lose();
   }
 
   /**
-   * Lets an unnamed lane rest: its response seems to be cut off. A lane that rests gets an event only if the event's ids name it,
-   * or if no other lane can have the event.
+   * Lets an unnamed lane rest, because its response seems to be cut off. A resting lane gets an event only if the event's ids
+   * name the lane, or if the event can belong to no other lane.
    */
   rest(lane: Lane): void {
     const id = keyIn(this.#byResponse, lane);
@@ -260,7 +263,7 @@ export class Lanes {
     if (lane === this.#latest) this.#latest = [...this.#byResponse.values()].at(-1);
   }
 
-  /** Closes a lane whose response was cut off. An unnamed lane rests from then on, so that no other lane gets its late events. */
+  /** Closes a lane whose response was cut off. An unnamed lane also rests (see `rest`): no other lane may get its late events. */
   close(lane: Lane): void {
     lane.isClosed = true;
     this.rest(lane);
@@ -271,8 +274,8 @@ export class Lanes {
   #wake(id: string, lane: Lane): void {
     this.#resting.delete(id);
     this.#byResponse.set(id, lane);
-    // If no other lane has a response in progress, events without ids belong to the lane that wakes. So it becomes the latest
-    // lane. The latest lane so far only waits for its next response, so it is closed.
+    // If no other lane has a response in progress, events without ids belong to the lane that wakes. So this lane becomes
+    // `#latest`. The lane that was `#latest` only waits for its next response, so it is closed.
     if (this.#byResponse.size === 1) {
       if (this.#latest) this.#end(this.#latest);
       this.#latest = lane;
@@ -281,8 +284,9 @@ export class Lanes {
   }
 
   /**
-   * Wakes a resting lane, because the ids of an event name it. If the event's number does not follow the lane's latest number,
-   * other lanes may have got the events between. So this closes the other lanes that got events in doubt (`isDoubtful`).
+   * Wakes a resting lane, because the ids of an event name it. If a sequence number is missing between the lane's latest event
+   * and this one, another lane may have got the missing event by mistake. So the lanes that may have got it (`isDoubtful`) are
+   * closed.
    */
   #wakeById(id: string, lane: Lane, event: Event): void {
     const others = [...this.#byResponse.values()].filter((other) => other.isDoubtful);
@@ -295,11 +299,10 @@ export class Lanes {
   }
 
   /**
-   * Wakes the resting lanes that can have an event whose ids name no lane.
+   * Wakes the resting lanes to which an event may belong, because the event's ids name no lane.
    *
-   * A resting lane that is not closed may go on at any time. If it expects the event's number, it wakes even if another lane
-   * expects this number too. The event then belongs to no lane for certain. A closed lane wakes only if no other lane expects the
-   * number.
+   * A resting lane that is not closed wakes if it expects the event's number, even if another lane expects this number too. Then
+   * it is uncertain to which of these lanes the event belongs. A closed lane wakes only if no other lane expects the number.
    */
   #wakeFor(event: Event): void {
     const isNumbered = this.#areCounted && typeof event.sequence_number === "number";
@@ -356,7 +359,7 @@ export class Lanes {
     if (this.#byItem.size > MOST_ITEMS) this.#byItem.delete(this.#byItem.keys().next().value);
   }
 
-  /** Checks the number of an event whose ids identify its lane. After a gap, no event is assigned by its number any more. */
+  /** Checks that an event has the number that its lane expects. After a gap, no event is assigned by its number any more. */
   #checkNumber(lane: Lane, event: Event): void {
     const { size } = this.#byResponse;
     if (size + this.#resting.size > 1 && !lane.mayExpect(event)) this.#areCounted = false;
@@ -417,8 +420,8 @@ export class Lanes {
   }
 
   /**
-   * Returns the lane of an unknown response id. Some gateways change the id midway, so while there is one response, only
-   * `response.created` begins another lane.
+   * Returns the lane of an unknown response id. Some gateways change a response's id midway. So while one response is in
+   * progress, an unknown id begins another lane only in a `response.created`.
    */
   #unknown(event: Event, id: string): Lane {
     const { type } = event;
@@ -433,7 +436,7 @@ export class Lanes {
     return lane;
   }
 
-  /** Closes the lane of a response that has ended. If no other lane is left, it stays open for the next response. */
+  /** Closes the lane of a response that has ended. If no other lane is left, the lane stays open for the next response. */
   #forget(lane: Lane): void {
     removeValue(this.#byResponse, lane);
     removeValue(this.#byItem, lane);
