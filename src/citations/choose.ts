@@ -75,9 +75,9 @@ class Choice {
   /** Returns the labels that contain a mention. Only labels of links with a destination count. */
   #labelsWithMentions(): ReturnType<Markup["labelsWithDestination"]> {
     const { paths, names } = this.#mentions;
-    const cursors = [paths.found, paths.missed, paths.ignored, names].map(
-      (ranges) => new Cursor<Range>(ranges),
-    );
+    const cursors = [paths.found, paths.missed, paths.ignored, names]
+      .filter((ranges) => ranges.length > 0)
+      .map((ranges) => new Cursor<Range>(ranges));
     return this.#markup.labelsWithDestination((start, end) =>
       cursors.some((cursor) => (cursor.lastBefore(end)?.start ?? -1) >= start),
     );
