@@ -93,7 +93,7 @@ function readTree(file, expressions, sites) {
   visit(parseModule(readFileSync(new URL(file, compiled), "utf8"), { next: true, loc: true }));
 }
 
-/** Returns the name of a `RegExp` call in `regexes.json`: its file and code, because line numbers change too often. */
+/** Returns the key of a `RegExp` call in `regexes.json`: its file and its code. Line numbers would change too often. */
 function siteName(site) {
   const [file, line, column] = site.split(":");
   const code = readFileSync(new URL(file, compiled), "utf8")

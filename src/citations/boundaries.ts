@@ -123,7 +123,7 @@ export const CONTINUING_WITHOUT_EXTENSION = {
   ...CONTINUING,
   hyphen: String.raw`${HYPHEN}(?!-*(?:[\s>]|$))`, // `Makefile-old`
   rest: REST, // `Makefile.am`, `Makefile report.pdf`
-  // `Makefile Files/report.csv`; not `Makefile and/or`
+  // `Makefile Files/report.csv`; not `Makefile and/or`, where no folder follows
   folder: String.raw`[^\S\r\n](?!and\/or\b|w\/|n\/a\b)[${NAME_PART}]{1,64}\/[${NAME_PART}]`,
   punctuatedName: `(?=[!-~])[${ENDING}][${NAME_PART}]{0,64}${EXTENSION}`, // `Makefile,final.pdf`
   unspacedRest: `[${UNSPACED}]{1,64}${REST}`, // `Makefile最终版.xlsx`

@@ -127,7 +127,7 @@ class Choice {
     });
   }
 
-  /** Returns whether a mention is a path outside of code blocks and labels. `sandbox:a.csv`, or `a.csv` in a link, is no path. */
+  /** Returns whether a mention is a path outside of code blocks and labels. A name is no path, even in a link. */
   #isPathInText({ path, start, isLink }: Found): boolean {
     if (path === undefined || this.#markup.isInCodeBlock(start)) return false;
     return isLink || !isInside(this.#labels, start);

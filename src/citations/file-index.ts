@@ -175,7 +175,7 @@ export class FileIndex {
     return folders.flatMap((folder) => names.flatMap((name) => below.get(folder)!.get(name) ?? []));
   }
 
-  /** Returns the files with one of `names`. Leaves out files outside of the roots. `names` are from a result of {@link namesAt}. */
+  /** Returns the files with one of `names`, without files outside of the roots. `names` are from a result of {@link namesAt}. */
   filesNamed(names: readonly string[]): readonly IndexedFile[] {
     return this.filesAnywhere(names).filter(({ root }) => root !== OUTSIDE);
   }
@@ -186,9 +186,9 @@ export class FileIndex {
   }
 
   /**
-   * Returns whether the path of a file starts with `written`, or the name of a file starts with the last segment of `written`. If
-   * so, the text may go on to spell that file. `written` ends with a character at which most paths in a text end, such as a
-   * space. `written` is relative to the root, decoded and folded.
+   * Returns whether the text after `written` may go on to spell a known file. This is so if a file's path starts with `written`,
+   * or if a file's name starts with the last segment of `written`. `written` ends with a character at which most paths in a text
+   * end, such as a space. It is relative to the root, decoded and folded.
    */
   startsLonger(written: string): boolean {
     this.#withSpaces ??= [...this.#files].flatMap(([name, files]) =>

@@ -158,7 +158,10 @@ export class LinkedText {
     }
   }
 
-  /** Returns the open mention as a candidate. Leaves text in prose that is no path (`/mnt/database`) and returns `undefined`. */
+  /**
+   * Returns the open mention as a candidate. If the mention is in prose and is not a path (`/mnt/database`), leaves it as it is and
+   * returns `undefined`.
+   */
   #candidateOf(open: HeldMention, end: number): Candidate | undefined {
     const from = this.#windowStart(open);
     const window = this.#buffer.slice(from, end);

@@ -84,7 +84,7 @@ export function marksOf(roots: readonly string[], withLabels: boolean): Marks {
 const FIRST =
   /\/(?!\/{3})|[%&\][]|(?<![`!<\\])[`!<\\]|!(?=\[)|<(?=!--|[st])|\\(?=\\{0,3}(?:\/|$))|s(?=a|rc|$)|f(?=i|$)|h(?=t|ref|$)|p(?=oster)/gi;
 
-/** Runs of markup without other text between them. `end` is where they end. A path's lead can start only from `leadFrom` on. */
+/** Runs of markup without other text between them. A path's lead can start only at the offset `leadFrom` or later. */
 interface Runs {
   end: number;
   leadFrom: number;
@@ -137,7 +137,7 @@ class RootMarks implements Marks {
     return found ? markOf(found, pattern.lastIndex) : undefined;
   }
 
-  /** Reads all runs that follow each other from `at` on, so that they are read only once. */
+  /** Reads all consecutive runs that begin at `at`, so that each run is read only once. */
   #runsAt(text: string, at: number): Runs {
     if (!LEAD_CHARACTERS.includes(text[at]!) || LEAD_CHARACTERS.includes(text[at - 1] ?? " "))
       return { end: at, leadFrom: 0 };

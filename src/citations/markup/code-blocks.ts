@@ -64,7 +64,7 @@ class BlockReader {
     this.#text = text;
   }
 
-  /** Returns a reader that has also read `line`, which follows the lines that this reader has read. */
+  /** Returns a new reader that has read the same lines as this reader, and then `line`. */
   after(line: string): BlockReader {
     const next = new BlockReader(line);
     next.#fence = this.#fence;
@@ -143,7 +143,7 @@ class BlockReader {
     this.#isAfterBlank = false;
   }
 
-  /** Reads a line outside of fenced blocks. Its text starts at `inside`, after the block quote markers. */
+  /** Reads a line outside of fenced blocks. The line's text starts at `inside`, after the block quote markers. */
   #readUnfenced(start: number, inside: number, end: number): void {
     const text = this.#text;
     if (text.slice(inside, end).trim() === "") {
@@ -171,7 +171,7 @@ function isLetter(code: number): boolean {
   return lower >= 0x61 && lower <= 0x7a;
 }
 
-/** Returns whether a match of {@link FENCE} opens a block. If more backticks follow on the line, it opens a code span. */
+/** Returns whether a match of {@link FENCE} opens a code block. If more backticks follow on the line, this is a code span. */
 function opensFence([, mark, rest]: RegExpExecArray): boolean {
   return !(mark!.startsWith("`") && rest!.includes("`"));
 }
