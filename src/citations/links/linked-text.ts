@@ -159,8 +159,8 @@ export class LinkedText {
   }
 
   /**
-   * Returns the open mention as a candidate. If the mention is in prose and is not a path (`/mnt/database`), leaves it as it is and
-   * returns `undefined`.
+   * Returns the open mention as a candidate. If the mention is in prose and is not a path (`/mnt/database`), leaves it as it is
+   * and returns `undefined`.
    */
   #candidateOf(open: HeldMention, end: number): Candidate | undefined {
     const from = this.#windowStart(open);
