@@ -37,7 +37,8 @@ const UNUSED_IMPORT = /^import "node:module";\n/m;
 rmSync("dist", { recursive: true, force: true });
 const modules = new Set([
   ...(await bundle("esm", "js", [...ENTRIES, ...COMMANDS], [...PEERS, ...Object.keys(dependencies)])),
-  // This also bundles srvx, which exists only as ES modules. The command is not built as CommonJS, because nobody imports it.
+  // The CommonJS files also contain srvx, which exists only as ES modules. The command is not built as CommonJS, because nobody
+  // imports it.
   ...(await bundle("cjs", "cjs", ENTRIES, PEERS)),
 ]);
 writeFileSync("dist/licenses.txt", licencesOf(modules));

@@ -18,7 +18,8 @@ const [inTests, inProcesses] = ["coverage", "coverage/command"].map((folder) => 
   return files;
 });
 
-// If a file is in both reports, the report with the higher coverage counts. Together, the tests may cover even more of the file.
+// If a file is in both reports, the report with the higher coverage counts. The real coverage of the file may be even higher,
+// because each report can have lines that the other report lacks.
 const covered = ({ branches, lines }) => branches.pct + lines.pct;
 const files = Object.entries({ ...inTests, ...inProcesses }).map(([path, file]) => {
   const other = inTests[path] ?? file;

@@ -93,7 +93,7 @@ function readTree(file, expressions, sites) {
   visit(parseModule(readFileSync(new URL(file, compiled), "utf8"), { next: true, loc: true }));
 }
 
-/** Returns the name of a `RegExp` call in `regexes.json`: its file and code, because line numbers change too often. */
+/** Returns the key of a `RegExp` call in `regexes.json`: its file and its code. Line numbers would change too often. */
 function siteName(site) {
   const [file, line, column] = site.split(":");
   const code = readFileSync(new URL(file, compiled), "utf8")
@@ -102,7 +102,7 @@ function siteName(site) {
   return `${file}: ${code}`;
 }
 
-/** Records the expressions of `RegExp` calls while modules load and a sample text is resolved. */
+/** Loads the modules and resolves a sample text. Records the regular expressions that calls of `RegExp` build meanwhile. */
 async function recordBuilt(files, expressions, sites) {
   const record = (expression) => {
     // Line 3 of the stack is the call of `RegExp`. Line 0 is the message, line 1 this function, and line 2 the trap of the proxy.

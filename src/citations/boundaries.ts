@@ -35,7 +35,7 @@ export const ATTACHING = {
   url: String.raw`:\/\/(?:[^\s"'${"`"}<>\(\)[\]\{\}\|，。；、]|\[\]){0,256}`, // `https://host/mnt/data/a.csv`
 };
 const attached = once(() => either({ ...ATTACHING, ...ON_OTHER_SYSTEM }, "(?<=", ")"));
-/** An invisible character or a `<wbr>` tag, which allows a line break inside a word. */
+/** An invisible character, or `<wbr>`: this tag allows a line break inside a word. */
 const INVISIBLE = String.raw`(?:[\u00ad\u200b-\u200d\u2060\ufeff]|<wbr\s?\/?>)`;
 const INVISIBLE_BEFORE = new RegExp(`(?<=(${INVISIBLE}{1,8}))`, "iy");
 const INVISIBLE_AFTER = new RegExp(`${INVISIBLE}{1,8}`, "iy");
@@ -44,7 +44,8 @@ const ENCODED_BEFORE = /(?<=(&#?\w{2,8};|\\{1,2}u[\da-f]{4}))/iy;
 /** Returns whether a path or a name may start at `at`. It may not if the text before `at` belongs to the same path or name. */
 export function canStart(text: string, at: number): boolean {
   const before = at === 0 ? 0x20 : text.charCodeAt(at - 1);
-  // The most frequent characters need no regular expression. The numbers are space, line break, `(`, `"`, backtick and slash.
+  // The most frequent characters are checked without a regular expression. The codes below are, in this order: space, line
+  // break, `(`, `"`, backtick, slash.
   if (before === 0x20 || before === 0x0a || before === 0x28 || before === 0x22 || before === 0x60)
     return true;
   if (before === 0x2f) return false;
@@ -110,16 +111,19 @@ const EXTENSION = String.raw`\.(?=\d{0,9}[A-Za-z])[A-Za-z\d]{1,10}(?![A-Za-z\d])
  */
 const REST = String.raw`[${NAME_PART}]{0,64}(?:(?<!\.)[^\S\r\n](?![a-z]+:|[*[|<])[^\s/\]["'${"`"}]{0,64}(?:[^\S\r\n]\(\w{1,16}\))?)?${EXTENSION}`;
 /**
- * A Japanese or Korean particle right after a name or a folder. Any particle except `を` counts only if no letter of its script
- * follows, because a letter with more letters after it is most likely the beginning of a word.
+ * A Japanese or Korean particle right after a name or a folder. `を` always counts. Any other particle counts only if no letter of
+ * the same script follows: if one does, both are most likely the beginning of a word.
  */
 const PARTICLE = String.raw`を|[にはがへで](?!\p{Script=Hiragana})|(?:[을를은는이가의로와과도]|에[서는도]?|으로)(?!\p{Script=Hangul})`;
-/** Text that continues a name without an extension. Such a name is often the start of another name, so this table is longer. */
+/**
+ * Text that continues a name without an extension. Such a name is often the beginning of another name, so this table is longer
+ * than the table for names with an extension.
+ */
 export const CONTINUING_WITHOUT_EXTENSION = {
   ...CONTINUING,
   hyphen: String.raw`${HYPHEN}(?!-*(?:[\s>]|$))`, // `Makefile-old`
   rest: REST, // `Makefile.am`, `Makefile report.pdf`
-  // `Makefile Files/report.csv`; not `Makefile and/or`
+  // `Makefile Files/report.csv`; not `Makefile and/or`, where no folder follows
   folder: String.raw`[^\S\r\n](?!and\/or\b|w\/|n\/a\b)[${NAME_PART}]{1,64}\/[${NAME_PART}]`,
   punctuatedName: `(?=[!-~])[${ENDING}][${NAME_PART}]{0,64}${EXTENSION}`, // `Makefile,final.pdf`
   unspacedRest: `[${UNSPACED}]{1,64}${REST}`, // `Makefile最终版.xlsx`
@@ -157,7 +161,7 @@ function canEnd(text: string, end: number, name: string, opener = ""): boolean {
 
 /** The character that closes the code or the quotation around a path, by the character that opens it. */
 const CLOSER: Record<string, string> = { "`": "`", '"': '"', "“": "”", "「": "」", "『": "』", "《": "》" };
-/** More words of a name, up to an extension. */
+/** The rest of a name that has several words: ` - Sheet1.csv` in `a.xlsx - Sheet1.csv`. */
 const LAST_WORDS = new RegExp(
   String.raw`[^\S\r\n](?:[-–&+] |[${NAME_PART}]{1,64} ){0,4}[${NAME_PART}()]{0,64}${EXTENSION}`,
   "uy",
@@ -195,7 +199,7 @@ export function canFolderEnd(text: string, end: number): boolean {
 
 /** The query and fragment of a URL in prose. */
 export const QUERY = /[?#][^\s)>"'\\|<]*/y;
-/** The query and fragment of a link's destination, by the character that closes the link. */
+/** Patterns for the query and fragment of a link's destination. The key is the character that closes the destination. */
 const QUERIES: Record<string, RegExp> = {
   "": QUERY,
   ")": /[?#](?:[^\s()\\]|\\\S|\((?:[^\s()]|\([^\s()]*\))*\))*/y,
@@ -205,9 +209,10 @@ const QUERIES: Record<string, RegExp> = {
 };
 
 /**
- * Returns where the citation of a mention ends. The text spells the file's path or name up to `end`. The citation ends there too,
- * or, in a link with a scheme, after the query and fragment. Returns `undefined` if the path or name goes on after `end`, so that
- * the text names something else. In a link's destination, only a query, a fragment or punctuation may follow.
+ * Returns where the citation of a mention ends. The text spells the file's path or name up to `end`, and the citation ends there
+ * too. Exception: in a link with a scheme, the citation includes the query and fragment. Returns `undefined` if the path or name
+ * goes on after `end`: then the text names something else. In a link's destination, only a query, a fragment or punctuation may
+ * follow.
  */
 export function endOfCitation(
   text: string,

@@ -50,7 +50,7 @@ class Choice {
   readonly #markup: Markup;
   /** The labels in which a path is not cited, because the destination of the link shows which file the label means. */
   readonly #labels: readonly Range[];
-  /** The labels in which a bare name is not cited, for the same reason. */
+  /** The labels in which a bare name is not cited. The reason is the same as for `#labels`. */
   readonly #labelsOfNames: readonly Range[];
 
   constructor(mentions: Mentions) {
@@ -66,7 +66,7 @@ class Choice {
   #startsOfLinks(): number[] {
     const { text, covered, paths, names } = this.#mentions;
     const links = [...paths.found, ...names].filter(({ isLink }) => isLink);
-    // The label of a link to a missing file matters only if something can be cited.
+    // A name in the label of a link to a missing file is not cited. If there is nothing to cite, these links need not be found.
     const canCite = paths.found.length + names.length > 0;
     const broken = canCite ? paths.missed.filter(({ start }) => isLinkAt(text, start)) : [];
     return [...links, ...broken, ...covered].map(({ start }) => start);
@@ -93,7 +93,8 @@ class Choice {
       !this.#markup.isInCodeBlock(mention.start) && handsOver(mention, labels);
     const shown = paths.found.filter((mention) => isShown(mention, this.#labels));
     const named = names.filter((mention) => isShown(mention, this.#labelsOfNames));
-    // `#withoutPath` comes before `narrowName`: if a path in the text means a file, its name must not mean another file.
+    // `#withoutPath` removes a name if a path in the text means one of the files with this name. It must run before `narrowName`,
+    // which may remove that file: then the name would mean another file.
     const { narrowName } = this.#mentions;
     const narrowed = this.#withoutPath(named).map((mention) => ({
       ...mention,
@@ -126,13 +127,13 @@ class Choice {
     });
   }
 
-  /** Returns whether a mention is a path outside of code blocks and labels. `sandbox:a.csv`, or `a.csv` in a link, is no path. */
+  /** Returns whether a mention is a path outside of code blocks and labels. A name is no path, even in a link. */
   #isPathInText({ path, start, isLink }: Found): boolean {
     if (path === undefined || this.#markup.isInCodeBlock(start)) return false;
     return isLink || !isInside(this.#labels, start);
   }
 
-  /** Returns the mentions in code blocks to cite: the first of each file that is not cited elsewhere. */
+  /** Returns the mentions in code blocks to cite. For each file that is cited nowhere else, this is the first mention. */
   inCode(cited: readonly Found[]): Found[] {
     const { given, paths } = this.#mentions;
     const citedIds = new Set<unknown>([
@@ -163,8 +164,10 @@ class Choice {
 }
 
 /**
- * Returns whether a mention can be cited. A mention in the label of a link cannot be cited, except if it is a link itself, such as
- * an image. A name or a bare path that means only uploads cannot be cited.
+ * Returns whether a mention can be cited. These mentions cannot:
+ *
+ * - a mention in the label of a link, unless the mention is itself a link, such as an image;
+ * - a name or a bare path that can mean only uploads.
  */
 function handsOver({ start, files, isLink, isHandedOver }: Found, labels: readonly Range[]): boolean {
   return (
@@ -173,8 +176,8 @@ function handsOver({ start, files, isLink, isHandedOver }: Found, labels: readon
 }
 
 /**
- * Returns a function that tells whether a name means a missing file. A name does if the path of a mention in `missed` ends with
- * this name. If the text gives a folder before the name, the path must end with the folder and the name.
+ * Returns a function that tells whether a name means a missing file: whether the path of a mention in `missed` ends with this
+ * name. If the text gives a folder before the name, the path must end with the folder and the name.
  */
 function missingMeaning(missed: readonly UnresolvedMention[]): (mention: Found) => boolean {
   const pathsByName = new Map<string, string[]>();

@@ -27,7 +27,7 @@ const NOUN = `(?!${VERSION})\\p{Lu}[\\p{Ll}\\p{M}]{3,29}`;
 
 /** A hyphen and a word that describes the name before the hyphen. Nothing that could continue a name follows the word. */
 const COMPOUND = compound(`${FILE_WORD}|${NOUN}`, "uy");
-/** Like {@link COMPOUND}, but only with words for "file", in small or capital letters. */
+/** Like {@link COMPOUND}, but without other nouns: only words for "file" or for kinds of files. Ignores case. */
 const FILE_COMPOUND = compound(`${FILE_WORD}|tabelle|anhang`, "iuy");
 
 function compound(words: string, flags: string): RegExp {

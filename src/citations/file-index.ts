@@ -25,7 +25,7 @@ export interface IndexedFile {
   folder: string;
   /** The folder, folded. */
   foldedFolder: string;
-  /** The last segment of the file's path, in NFD. For an upload alias, the upload's former name. */
+  /** The last segment of the file's path, in NFD. If `isUploadAlias` is true: the upload's former name. */
   name: string;
   /** True if `name` is the upload's former name, before the API put an id in front of it. */
   isUploadAlias: boolean;
@@ -34,7 +34,7 @@ export interface IndexedFile {
 /** The files that fit a path or a name in a text best. All are in containers of the same rank. Several files are ambiguous. */
 export interface Fit {
   files: IndexedFile[];
-  /** True if the text and the name are equal only after folding. In a link, true if the decoded text is not exactly the name. */
+  /** True if the text spells no name exactly: the names are equal only after folding. In a link, the decoded text counts. */
   isDifferent: boolean;
 }
 
@@ -175,20 +175,20 @@ export class FileIndex {
     return folders.flatMap((folder) => names.flatMap((name) => below.get(folder)!.get(name) ?? []));
   }
 
-  /** Returns the files below the roots that have one of `names`, which are from a result of {@link namesAt}. */
+  /** Returns the files with one of `names`, without files outside of the roots. `names` are from a result of {@link namesAt}. */
   filesNamed(names: readonly string[]): readonly IndexedFile[] {
     return this.filesAnywhere(names).filter(({ root }) => root !== OUTSIDE);
   }
 
-  /** Returns the files below or outside of the roots that have one of `names`, which are from a result of {@link namesAt}. */
+  /** Returns the files with one of `names`. Includes files outside of the roots. `names` are from a result of {@link namesAt}. */
   filesAnywhere(names: readonly string[]): readonly IndexedFile[] {
     return names.flatMap((name) => this.#files.get(name)!);
   }
 
   /**
-   * Returns whether the path of a file starts with `written`, or the name of a file starts with the last segment of `written`. If
-   * so, the text may go on to spell that file. `written` ends with a character at which most paths in a text end, such as a
-   * space. `written` is relative to the root, decoded and folded.
+   * Returns whether the text after `written` may go on to spell a known file. This is so if a file's path starts with `written`,
+   * or if a file's name starts with the last segment of `written`. `written` ends with a character at which most paths in a text
+   * end, such as a space. It is relative to the root, decoded and folded.
    */
   startsLonger(written: string): boolean {
     this.#withSpaces ??= [...this.#files].flatMap(([name, files]) =>
@@ -244,7 +244,7 @@ function add(files: FilesByName, indexed: IndexedFile): void {
   else files.set(name, [indexed]);
 }
 
-/** Returns the newest file of each path in each container, in the order of the containers, with the container's position. */
+/** For each path in each container, returns the newest file and the container's position. Sorted by that position. */
 function newestOf(files: readonly ContainerFile[]): { file: ContainerFile; position: number }[] {
   const containers = new Map<string, Map<string, ContainerFile>>();
   for (const [at, file] of files.entries()) {

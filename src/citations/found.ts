@@ -9,7 +9,7 @@ import type { Range } from "./ranges.js";
 
 /** A mention and the files that it can mean. */
 export interface Found extends Range {
-  /** Several files: the mention is ambiguous. No file: the path leads out of the root, or `NarrowName` returned no file. */
+  /** With several files, the mention is ambiguous. Empty if the path leads out of the root, or `NarrowName` accepts no file. */
   files: readonly IndexedFile[];
   match: MatchKind;
   /** True if the mention is a link's destination: in Markdown, in an HTML attribute, in a definition or in an autolink. */
@@ -36,13 +36,13 @@ export interface Found extends Range {
 export type Outcome = Found | UnresolvedMention;
 
 /**
- * Returns whether a look-alike may be cited: a file whose path the text does not spell exactly. For example, the file's name has
- * another case or other dashes, the file is in another folder, or the file is an upload under its former name. `written` is the
- * path or the bare name in the text, decoded. `literal` is the same path or name with its escapes.
+ * Returns whether a look-alike may be cited. A look-alike is a file whose path the text does not spell exactly. For example, its
+ * name has another case or other dashes, it is in another folder, or it is an upload under its former name. `written` is the path
+ * or bare name in the text, decoded. `literal` is the same path or name, not decoded.
  */
 export type AcceptLookAlike = (file: ContainerFile, written: string, literal: string) => boolean;
 
-/** Given several files with one name, returns those that the name without a path can mean. */
+/** Takes several files with the same name. Returns those files that the name can mean if the text gives no path. */
 export type NarrowName = (files: readonly IndexedFile[]) => readonly IndexedFile[];
 
 /** The files that a mention can mean, and the rule for look-alikes. */

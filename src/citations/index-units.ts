@@ -86,7 +86,10 @@ export function rangesOf(
     end: utf16Of.get(end)!,
   }));
   if (indexUnit === "auto") {
-    /** Finds the first annotation that fits in only one unit. Returns whether that is UTF-16; `undefined` if there is none. */
+    /**
+     * Finds the first annotation whose range fits in only one unit. Returns true if this unit is UTF-16, false if it is code
+     * points. Returns `undefined` if there is no such annotation.
+     */
     const fitsOnlyUtf16 = (
       fits: (covered: string, annotation: Annotation) => boolean,
     ): boolean | undefined => {
@@ -105,7 +108,7 @@ export function rangesOf(
   return { ranges: inCodePoints, unit: "code-point" };
 }
 
-/** The maximum length of a link in a citation. A longer range is not read and does not show the unit. */
+/** The maximum length of a Markdown link that a `url_citation` covers. A longer range does not decide the unit. */
 const LONGEST_LINK = 8192;
 const BEGINS_LINK = /^\(?\[/;
 
@@ -119,7 +122,7 @@ function coversItsLink(covered: string, { type, url }: Annotation & { url?: unkn
 
 /** Returns whether `covered` is text that a container file citation can cover: a path below a root, or the file's name. */
 function spellsItsFile(covered: string, { type, filename }: Annotation, roots: readonly string[]): boolean {
-  // A range that is longer than any path is not read and does not show the unit.
+  // A range that is longer than any path cannot decide the unit.
   if (type !== "container_file_citation" || covered.length > LONGEST_PATH) return false;
   const meant = fold(decode(covered));
   if (typeof filename === "string" && meant === fold(filename)) return true;

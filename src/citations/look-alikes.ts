@@ -89,13 +89,13 @@ function isFound(outcome: PathMentions["ignored"][number]): outcome is Found {
   return "files" in outcome && outcome.files.length === 1;
 }
 
-/** Returns a function that takes a mention of one file and returns whether `mentions` have more than one path for that file. */
+/** Returns a function that tells, for a mention of one file, whether `mentions` have different paths for this file. */
 function sharesItsFile(mentions: readonly Found[]): (mention: Found) => boolean {
   const pathsOf = new Map<string, Set<string>>();
   for (const { files, path, isLookAlike } of mentions) {
     if (files.length !== 1 || path === undefined) continue;
     const { id } = files[0]!.file;
-    // All spellings of the file's own path count as one path, `own`. No other path equals `own`, because paths start with a root.
+    // All spellings of the file's own path count as one path. It is stored as `own`, which no real path equals.
     const written = isLookAlike ? fold(path) : "own";
     addTo(pathsOf, id, written);
   }

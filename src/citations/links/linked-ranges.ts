@@ -46,8 +46,8 @@ export function movedAnnotations(
     const meant = meantRange(original, range);
     return byMention.get(meant.start) ?? urlFor(moves, meant) ?? movedRange(moves, range);
   });
-  // If both units give the same offsets in the model's text, `unit` does not show the unit of the annotations. With `"auto"`, the
-  // returned ranges then count code points, as the API does.
+  // If the model's text has no character of two UTF-16 units, `rangesOf` returns `"utf-16"` without knowing the unit of the
+  // annotations. With `"auto"`, the returned ranges then count code points, as the API does.
   const isUtf16 = indexUnit === "utf-16" || (unit === "utf-16" && rangesDiffer(original, indexUnit));
   const ends = moved.flatMap(({ start, end }) => [start, end]).sort((a, b) => a - b);
   const indices = isUtf16 ? ends : toCodePoints(text, ends);
@@ -104,8 +104,8 @@ function movedRange(moves: readonly Move[], { start, end }: Range): Range {
 }
 
 /**
- * Returns where an offset is in the text with links. If the offset is inside a replacement, returns the start or the end of the
- * replacement there, as `inside` says.
+ * Converts an offset in the model's text to an offset in the text with links. An offset inside a replaced range becomes the
+ * start or the end of the replacement: `inside` says which.
  */
 function movedOffset(moves: readonly Move[], offset: number, inside: "movedStart" | "movedEnd"): number {
   const move = lastBefore(moves, offset);

@@ -18,7 +18,7 @@ import { type Mark, type Marks, marksOf } from "./text-marks.js";
 const LONGEST_HELD = 4096;
 /** How many UTF-16 units before a mention are read to find the markup around the mention. */
 const USUAL_WINDOW = 300;
-/** How many UTF-16 units before a mention are read at most, if that markup starts earlier. */
+/** How many UTF-16 units before a mention are read at most. Needed if the markup starts before {@link USUAL_WINDOW}. */
 const LONGEST_WINDOW = 2000;
 /** A mark can be cut between two pieces. To find such a mark, the search starts this many UTF-16 units earlier than usual. */
 const LONGEST_MARK = 256;
@@ -34,7 +34,7 @@ const LONGEST_HEAD = 1000;
 export interface Candidate {
   /** True for a path, with or without a scheme. False for any other destination of a link, which may be a file's name. */
   isPath: boolean;
-  /** The text from the start of the mention's paragraph, or from a later offset, to where the mention has ended. */
+  /** The text around the mention. It ends where the mention has ended. */
   window: string;
   /** Offsets in `window`: where the mention starts, and the offset after the character that ends the mention. */
   at: number;
@@ -50,13 +50,13 @@ export interface Replacement extends Range {
   /** The URL; empty for a note. */
   url: string;
   after: string;
-  /** Where the mention starts. If it is in a label and the URL replaces the destination of the link, this is before the range. */
+  /** Where the mention starts. This can be before the range: for a mention in a label, the range is the link's destination. */
   mentionStart: number;
 }
 
 /** A mention that is held. All offsets are offsets in the buffer. */
 interface HeldMention extends OpenMention {
-  /** Where the text is held from: the mention's start, or the markup right before it. */
+  /** The offset of the first held character: the mention's start, or the start of the markup right before the mention. */
   heldFrom: number;
   isPath: boolean;
   /** Where the search for the character that ends the name starts. */
@@ -123,7 +123,7 @@ export class LinkedText {
     this.#isEnded = true;
   }
 
-  /** True if nothing is held, and the text does not end with markup after which a link's destination may start. */
+  /** True if nothing is held and the text does not end with markup such as `](` or `href=`, after which a link may follow. */
   get isIdle(): boolean {
     return this.heldLength === 0 && !this.#label && !OPENER_AT_END.test(this.#buffer.slice(-LONGEST_MARK));
   }
@@ -158,7 +158,10 @@ export class LinkedText {
     }
   }
 
-  /** Returns the open mention as a candidate. Leaves text in prose that is no path (`/mnt/database`) and returns `undefined`. */
+  /**
+   * Returns the open mention as a candidate. If the mention is in prose and is not a path (`/mnt/database`), leaves it as it is
+   * and returns `undefined`.
+   */
   #candidateOf(open: HeldMention, end: number): Candidate | undefined {
     const from = this.#windowStart(open);
     const window = this.#buffer.slice(from, end);
@@ -178,7 +181,7 @@ export class LinkedText {
     };
   }
 
-  /** Makes the candidate longer, because a known name may continue after its end. Returns false if the whole text ends there. */
+  /** Searches for a later end of the candidate, because a known name may be longer. Returns false if no text follows. */
   extend(): boolean {
     const open = this.#open!;
     if (open.nameEnd! >= this.#buffer.length && this.#isEnded) return false;
@@ -197,7 +200,7 @@ export class LinkedText {
       this.leave();
       return false;
     }
-    // A note can replace a whole link. It then also replaces earlier replacements in the link's label.
+    // A note that replaces a whole link also replaces the earlier replacements in the link's label.
     while ((this.replacements.at(-1)?.start ?? -1) >= replacement.start) this.replacements.pop();
     this.replacements.push(replacement);
     this.#decide(Math.max(replacement.end - this.#start, this.#open!.start + 1));
@@ -264,7 +267,7 @@ export class LinkedText {
 
   /** Reads the next mark. Returns false if more text is needed. */
   #readMark(): boolean {
-    // A mark that was cut at the end of a piece, or in which a mention ended, begins before `#scanned`.
+    // The next mark can begin before `#scanned`: see `#mayBeCut`.
     const from = this.#mayBeCut ? Math.max(0, this.#scanned - LONGEST_MARK) : this.#scanned;
     this.#mayBeCut = false;
     const mark = this.#marks.next(this.#buffer, from, this.#scanned);
@@ -296,8 +299,8 @@ export class LinkedText {
   #behindCode(mark: Mark, at: number): number | undefined {
     const isAtCode = this.#isCode(at);
     if (mark.kind === "path") {
-      // A path mark includes the backticks before the path. They can be a fence: one that opens a code block with the path, or one
-      // that closes the code block before the path. A closing fence is not part of the path's paragraph.
+      // The backticks of a path mark can be a fence on the line before the path. If the fence opens a code block, the path is in
+      // that block. If the fence closes a code block, the path's paragraph starts after the fence.
       if (this.#isCode(mark.core)) return mark.core + 1;
       if (mark.start < this.#paragraph) return this.#paragraph;
     }
@@ -381,14 +384,17 @@ export class LinkedText {
     if (this.#label && this.#scanned > this.#label.destination) this.#label = undefined;
   }
 
-  /** Lets the next search look back if a comment or script can begin between two offsets. Looking back each time is slow. */
+  /**
+   * Makes the next search start earlier if the text between two offsets has a `<`: a comment or script can begin there. If every
+   * search started earlier, searching would be slow.
+   */
   #noteRawMark(from: number, to: number): void {
     this.#mayBeCut ||= this.#buffer.slice(Math.max(0, from), to).includes("<");
   }
 
   /**
-   * Returns whether the character at `at` is in a code block. Reads the lines before that character first. If an earlier call read
-   * the line of that character too, the result is about the first line that is not read yet.
+   * Returns whether the character at `at` is in a code block. First reads the lines before this character's line. If an earlier
+   * call already read this character's line, the result is for the first line that no call has read.
    */
   #isCode(at: number): boolean {
     this.#readLines(at);

@@ -25,15 +25,16 @@ const QUOTED_END: Record<string, RegExp> = { '"': /["\n]/g, "'": /['\n]/g, "": E
 const END_OF_ANGLE = /[>\n]/g;
 const NOT_SPACE = /\S/g;
 
-/** Returns the offset after the first match at or after `from`, or `undefined` if the text has no such match yet. */
+/** Searches from the offset `from`. Returns the offset after the first match, or `undefined` if the text has no match yet. */
 function after(pattern: RegExp, text: string, from: number): number | undefined {
   pattern.lastIndex = from;
   return pattern.test(text) ? pattern.lastIndex : undefined;
 }
 
 /**
- * Returns the offset after the character that ends the path or name itself, or `undefined` if that character is not in the text
- * yet. The search starts at `from`. If a known file name contains such a character, `from` is after this character.
+ * Returns the offset after the character that ends the path or name, or `undefined` if the text does not have that character yet.
+ * The search starts at the offset `from`. A known file name can contain such a character. The caller then searches again, from
+ * after that character.
  */
 export function endOfName(text: string, { place }: OpenMention, from: number): number | undefined {
   const { kind, closer } = place;
@@ -43,7 +44,10 @@ export function endOfName(text: string, { place }: OpenMention, from: number): n
   return after(kind === "definition" ? LINE_END : TERMINATOR, text, from);
 }
 
-/** Returns the offset after the parenthesis that closes a destination, or after the line's end. `undefined` without either. */
+/**
+ * Returns the offset after the parenthesis that closes a destination. If the line ends first, returns the offset after the line's
+ * end. Returns `undefined` if the text has neither yet.
+ */
 function afterParenthesis(text: string, from: number): number | undefined {
   for (let at = from, depth = 0; at < text.length; at++) {
     const character = text[at]!;
@@ -89,12 +93,13 @@ function endOfString(text: string, { start }: OpenMention, nameEnd: number): num
   return isQuoted ? after(NOT_SPACE, text, nameEnd) : nameEnd;
 }
 
-/** A run of backticks, or the end of a paragraph with the characters that show it. */
+/** A run of backticks, or a line break that ends a paragraph: a blank line, a list item, a heading or a table row follows. */
 const TICKS_OR_BREAK = /`+|\n[ \t>]{0,99}(?:\r?\n|[-+*#|]|\d{1,9}[.)])/g;
 
 /**
- * Returns the offset after the code span around the mention: one character after its closing backticks, or the paragraph's end.
- * Returns `undefined` if that is not in the text yet. If no run of backticks is open, returns the mention's start.
+ * Returns where the code span around the mention has ended: one character after its closing backticks, because a run of backticks
+ * could go on. Without closing backticks, this is the paragraph's end. Returns `undefined` if the text does not go that far yet.
+ * If the mention is not in a code span, returns the mention's start.
  */
 function endOfSpan({ text, isEnded }: GrowingText, { paragraph, start }: OpenMention): number | undefined {
   const open = new Set(readSpans(text.slice(paragraph, start), []).open.map(({ length }) => length));
@@ -109,14 +114,14 @@ function endOfSpan({ text, isEnded }: GrowingText, { paragraph, start }: OpenMen
   return undefined;
 }
 
-/** Returns whether `lead` has an open run of backticks. A run of the same length after `lead` would close it. */
+/** Returns whether `lead` has an open run of backticks: one that a later run of the same length would close. */
 export function hasOpenSpan(lead: string): boolean {
   return readSpans(lead, []).open.length > 0;
 }
 
 /**
- * Returns the offset from which to read the markup around a mention: `distance` before the mention. If a code span contains that
- * offset, or an open run of backticks starts before it, returns where the span or the run starts. Never returns less than
+ * Returns where to start reading the markup around a mention. Usually, this is `distance` before the mention. If that offset is
+ * in a code span or after an open run of backticks, the result is the start of the span or of the run. The result is never before
  * `paragraph`.
  */
 export function startOfMarkup(text: string, paragraph: number, start: number, distance: number): number {
@@ -145,7 +150,7 @@ function endOfLabel(text: string, { paragraph, start }: OpenMention): number | u
   return next === "[" ? after(REFERENCE_END, text, close + 2) : close + 2;
 }
 
-/** Returns whether a square bracket that opens at or after `from` is still open at `at`. */
+/** Returns whether a square bracket is open at the offset `at`. Looks back no further than to the offset `from`. */
 function isInBrackets(text: string, from: number, at: number): boolean {
   let depth = 0;
   for (let index = at - 1; index >= from; index--) {

@@ -158,7 +158,8 @@ interface CitedPlace {
 
 /** Returns the container file citations whose range is in the text and cuts no surrogate pair. */
 function citationsOf(text: string, annotations: readonly unknown[], indexUnit: IndexUnit): CitedRange[] {
-  // Includes annotations of all types, because `url_citation` annotations also show the unit of the indices.
+  // Keeps annotations of all types for now. `rangesOf` finds out from their ranges whether indices count code points or UTF-16
+  // units, and a `url_citation` can decide this too.
   const ranged = (annotations.filter(isRecord) as unknown as Annotation[]).filter(isRanged);
   const { ranges } = rangesOf(text, ranged, indexUnit, DEFAULT_ROOTS);
   return ranged.flatMap((annotation, at): CitedRange[] => {
@@ -197,7 +198,8 @@ function withoutOverlaps(links: readonly CitedPlace[]): CitedPlace[] {
   return sorted.filter(({ place }, at) => {
     const overlapsBefore = place.start < reach;
     reach = Math.max(reach, place.end);
-    // Two citations in the label of `[a.csv, b.csv]()` have the same empty place.
+    // In `[a.csv, b.csv]()`, both citations get the empty place between the parentheses. Empty places never overlap, so the
+    // starts of the places are compared too.
     const isShared = [at - 1, at + 1].some((other) => sorted[other]?.place.start === place.start);
     return !overlapsBefore && !isShared && place.end <= (sorted[at + 1]?.place.start ?? place.end);
   });

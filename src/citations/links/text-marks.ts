@@ -15,8 +15,9 @@ export type Mark =
 /** Finds the marks for one set of roots. */
 export interface Marks {
   /**
-   * Returns the next mark. Starts to search at `from`, and skips the marks that start before `seen`. A mark of the kind
-   * `destination` or `raw` is not held, so `seen` can be inside it. Such a mark is skipped only if it ends at or before `seen`.
+   * Searches from the offset `from` and returns the next mark. Skips a `path` or `label` that starts before the offset `seen`. A
+   * `destination` or `raw` is skipped only if it ends at or before `seen`: marks of these kinds are not held, so `seen` can be
+   * inside one.
    */
   next(text: string, from: number, seen: number): Mark | undefined;
   /** Returns whether a path starts at an offset; `undefined` if the text ends too early to tell. */
@@ -40,8 +41,8 @@ const RUN = new RegExp(RUN_OF_LEAD, "uy");
 const MOST_RUNS = 4;
 const LEAD = String.raw`(?<![\x60!<\\])${RUN_OF_LEAD}{1,${MOST_RUNS}}`;
 /**
- * A lead at the end of the text. It may have one run more than `LEAD`: backslashes at the end of the text look like a run, but they
- * may be the beginning of the path, as in `\\/mnt`.
+ * A lead at the end of the text. Backslashes at its end may belong to the path that comes next, as in `\\/mnt`. So this pattern
+ * allows one run more than `LEAD`.
  */
 const OPEN_LEAD = String.raw`(?<![\x60!<\\])${RUN_OF_LEAD}{1,${MOST_RUNS + 1}}$`;
 const RAW = String.raw`<!--|<(?:script|style|textarea)\b[^<>]{0,200}>`;
@@ -67,7 +68,7 @@ function patternOf(root: string): string {
 
 const known = new WeakMap<readonly string[], Map<boolean, Marks>>();
 
-/** Returns the marks for an array of roots. They are created once for each array. If `withLabels`, labels are marks too. */
+/** Returns the marks for an array of roots, created once for each array. If `withLabels` is true, labels are marks too. */
 export function marksOf(roots: readonly string[], withLabels: boolean): Marks {
   const ofRoots = known.get(roots) ?? new Map<boolean, Marks>();
   known.set(roots, ofRoots);
@@ -83,7 +84,7 @@ export function marksOf(roots: readonly string[], withLabels: boolean): Marks {
 const FIRST =
   /\/(?!\/{3})|[%&\][]|(?<![`!<\\])[`!<\\]|!(?=\[)|<(?=!--|[st])|\\(?=\\{0,3}(?:\/|$))|s(?=a|rc|$)|f(?=i|$)|h(?=t|ref|$)|p(?=oster)/gi;
 
-/** Runs of markup without other text between them. `end` is where they end. A path's lead can start only from `leadFrom` on. */
+/** Runs of markup without other text between them. A path's lead can start only at the offset `leadFrom` or later. */
 interface Runs {
   end: number;
   leadFrom: number;
@@ -92,7 +93,7 @@ interface Runs {
 class RootMarks implements Marks {
   /** Matches a mark at an offset. */
   readonly #pattern: RegExp;
-  /** Matches the same marks, but a path only without its lead. */
+  /** Like `#pattern`, but matches a path without the lead before it. */
   readonly #alone: RegExp;
   /** Matches a path that may be incomplete at the end of the text. */
   readonly #path: RegExp;
@@ -136,7 +137,7 @@ class RootMarks implements Marks {
     return found ? markOf(found, pattern.lastIndex) : undefined;
   }
 
-  /** Reads all runs that follow each other from `at` on, so that they are read only once. */
+  /** Reads all consecutive runs that begin at `at`, so that each run is read only once. */
   #runsAt(text: string, at: number): Runs {
     if (!LEAD_CHARACTERS.includes(text[at]!) || LEAD_CHARACTERS.includes(text[at - 1] ?? " "))
       return { end: at, leadFrom: 0 };

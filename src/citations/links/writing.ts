@@ -1,4 +1,4 @@
-/** Writes links and notes into the places of a text, so that no URL, file name or note breaks out of its place. */
+/** Writes the link or note for a place in a text (see link-places.ts). No URL, file name or note can break out of its place. */
 import { badInput, isThenable } from "../../errors.js";
 import type { ContainerFileCitation } from "../../types.js";
 import type { LinkPlace } from "../markup/link-places.js";
@@ -6,14 +6,14 @@ import type { LinkPlace } from "../markup/link-places.js";
 /** The URL for a citation. If it is `null`, `undefined` or an empty string, the cited text stays unchanged. */
 export type LinkUrl = string | null | undefined;
 
-/** The text that replaces a place: a URL and what is written around it. */
+/** The text to write at a place: a URL, and the text before and after it. */
 export interface WrittenLink {
   before: string;
   url: string;
   after: string;
 }
 
-/** Returns the link that replaces a place, or `undefined` without a URL. Throws a `TypeError` if `url` is not a string. */
+/** Returns the link to write at a place, or `undefined` if there is no URL. Throws a `TypeError` if `url` is not a string. */
 export function linkAt(
   place: LinkPlace,
   citation: ContainerFileCitation,
@@ -43,13 +43,13 @@ function escapedUrl({ form }: LinkPlace, url: string): string {
 }
 
 /**
- * Returns the text that replaces a place with the note of `onMissing`, or `undefined` without a note. Throws a `TypeError` if the
- * note is not a string.
+ * Returns the text to write at a place for `note`, which `onMissing` returned. Returns `undefined` if there is no note. Throws a
+ * `TypeError` if the note is not a string.
  */
 export function noteAt(place: LinkPlace, note: unknown, isJson: boolean): string | undefined {
   if (note == null) return undefined;
   if (typeof note !== "string") {
-    // Without a handler, a promise that rejects would end a Node.js process.
+    // The note may be a promise. If it rejects and has no handler, Node.js ends the process.
     if (isThenable(note)) Promise.resolve(note).catch(() => {});
     throw badInput("the return value of onMissing", "a string, null or undefined", note);
   }
@@ -78,7 +78,7 @@ function encoded(character: string): string {
 
 /** Control characters, incomplete surrogate pairs, line and paragraph separators, and bidi controls. */
 const UNSEEN = /[\p{Cc}\p{Cs}\p{Zl}\p{Zp}\p{Bidi_Control}]/gu;
-/** Characters with a meaning in Markdown or HTML. An underscore has one only where it can start or end emphasis. */
+/** Characters with a meaning in Markdown or HTML. Matches `_` only where it can start or end emphasis. */
 const MARKUP = /[[\]\\`*<>|"~$]|&(?=#?\w+;)|(?<![\p{L}\p{N}])_|_(?![\p{L}\p{N}])/gu;
 
 /**

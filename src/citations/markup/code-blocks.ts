@@ -7,7 +7,7 @@ const QUOTE = /(?:[ \t]{0,3}> ?){0,32}/y;
 const FENCE = /[ \t]{0,99}(?:(?:[-*+]|\d{1,9}[.)])[ \t]{1,9}){0,32}(`{3,}|~{3,})([^\n]*)/y;
 const INDENT = /[ \t]{0,99}/y;
 const LIST_ITEM = /[ \t]{0,99}(?:[-*+]|\d{1,9}[.)])[ \t]/y;
-/** A line after which no paragraph continues: a heading, its underline or a thematic break. An indented line after it is code. */
+/** A heading, a heading's underline or a thematic break. Such a line ends the paragraph, so an indented line after it is code. */
 const ALONE =
   / {0,3}(?:#{1,6}[ \t]|(?:=+[ \t]?|-[- \t]*|_[ \t]{0,99}_[ \t]{0,99}_[_ \t]*|\*[ \t]{0,99}\*[ \t]{0,99}\*[* \t]*)\r?$)/my;
 
@@ -20,7 +20,7 @@ export function codeBlocks(text: string): Range[] {
   return reader.blocks;
 }
 
-/** Tells which lines of a text that still grows are in code blocks. */
+/** Tells for each line of a growing text whether the line is in a code block. */
 export class OpenBlocks {
   #reader = new BlockReader("");
 
@@ -53,7 +53,7 @@ class BlockReader {
   #fence: { start: number; mark: string; depth: number } | undefined;
   /** The indented block that the next line can continue. */
   #indented: Range | undefined;
-  /** True if the next line continues no paragraph. Such a line is code if it is indented. */
+  /** True if the next line cannot continue a paragraph, for example after a blank line. An indented line is then code. */
   #isAfterBlank = true;
   /** How many block quotes the previous line is in. */
   #depth = 0;
@@ -64,7 +64,7 @@ class BlockReader {
     this.#text = text;
   }
 
-  /** Returns a reader that has also read `line`, which follows the lines that this reader has read. */
+  /** Returns a new reader that has read the same lines as this reader, and then `line`. */
   after(line: string): BlockReader {
     const next = new BlockReader(line);
     next.#fence = this.#fence;
@@ -81,7 +81,7 @@ class BlockReader {
     return this.#fence !== undefined;
   }
 
-  /** True if the last line read is in a code block. That line must not be blank. The line that closes a block does not count. */
+  /** True if the last line read is in a code block. False for the line that closes a block. Not valid for a blank line. */
   get isCode(): boolean {
     return this.#fence !== undefined || this.#indented !== undefined;
   }
@@ -143,7 +143,7 @@ class BlockReader {
     this.#isAfterBlank = false;
   }
 
-  /** Reads a line outside of fenced blocks. Its text starts at `inside`, after the block quote markers. */
+  /** Reads a line outside of fenced blocks. The line's text starts at `inside`, after the block quote markers. */
   #readUnfenced(start: number, inside: number, end: number): void {
     const text = this.#text;
     if (text.slice(inside, end).trim() === "") {
@@ -171,7 +171,7 @@ function isLetter(code: number): boolean {
   return lower >= 0x61 && lower <= 0x7a;
 }
 
-/** Returns whether a match of {@link FENCE} opens a block. If more backticks follow on the line, it opens a code span. */
+/** Returns whether a match of {@link FENCE} opens a code block. If more backticks follow on the line, this is a code span. */
 function opensFence([, mark, rest]: RegExpExecArray): boolean {
   return !(mark!.startsWith("`") && rest!.includes("`"));
 }
