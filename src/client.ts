@@ -124,7 +124,7 @@ function findLoss(client: object, copy: object, resource = client, copied = copy
 
 /**
  * Returns whether the copy of a client can share a value with the client. A function, or an object that contains the client,
- * cannot be shared, because such a value would go on using the client without citations.
+ * cannot be shared: it may send requests through the client itself, whose responses get no citations.
  */
 function isPortable(value: unknown, client: object): boolean {
   return typeof value !== "function" && value !== client && !Object.values(value ?? {}).includes(client);

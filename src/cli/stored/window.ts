@@ -77,7 +77,9 @@ export class Window<Item, Result extends object> {
       });
   }
 
-  /** Resolves when the next pending result settles. Only the promise of the latest call resolves. */
+  /**
+   * Resolves when the next pending result settles. If this method is called again before that, only the newest promise resolves.
+   */
   settled(): Promise<void> {
     return new Promise((resolve) => {
       this.#wake = resolve;
