@@ -107,7 +107,7 @@ export class ContainerCandidates {
     return this.known.length > 0 || (this.#context.otherContainers ?? []).length > 0;
   }
 
-  /** True if there may be a container to try for a text without a call before it. */
+  /** True if there may be a container to search for the files of a text without a call before it. */
   get mayKnow(): boolean {
     const { getResponse } = this.#context;
     if (this.hasKnown) return true;
@@ -210,8 +210,8 @@ function itemsIn(items: unknown, roots: readonly string[]): ItemsBefore {
 }
 
 /**
- * Returns the containers of the latest turn: those in which calls ran, or else those that citations and tool outputs name. If the
- * turn has neither, returns the containers of the turns before it.
+ * Returns the containers in which calls of the latest turn ran. If there are none, returns those that citations and tool outputs
+ * of this turn name. If there are none either, returns the containers of the turns before it.
  */
 function latestOf(items: ItemsBefore): readonly string[] {
   if (items.called.length > 0) return items.called;

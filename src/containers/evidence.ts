@@ -242,8 +242,8 @@ export class Evidence {
   }
 
   /**
-   * Returns whether a call contains this file name, alone or in a path. With `place`, only calls that ran there or at an
-   * unknown place count.
+   * Returns whether a call contains this file name, alone or in a path. `place`: a container id or `LOCAL`. With it, calls that
+   * ran at another place are ignored. If it is unknown where a call ran, the call is not ignored.
    */
   namesFile(name: string, place?: string): boolean {
     return this.#isNamed(this.#log.names.get(composed(name)), place);

@@ -132,8 +132,8 @@ export class ContainerLists {
   }
 
   /**
-   * Returns the listed files that were created at or after a time, in seconds since 1970, and that were in no list of another
-   * response. If a container has several files with the same path, only the newest counts.
+   * Returns the listed files that were created at or after a time (in seconds since 1970). Leaves out files that were already in
+   * a list of another response. If a container has several files with the same path, all but the newest are left out.
    */
   filesSince(seconds: number, responseId: unknown): ContainerFile[] {
     const newest = new Map<string, ContainerFile>();

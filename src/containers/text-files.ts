@@ -401,7 +401,8 @@ class FileSearch {
   }
 
   /**
-   * Returns whether only calls after the text use a container: the container was unknown before the response and before the text.
+   * Returns whether a container is known only from calls after the text: no earlier turn names it, and it is not in
+   * `candidates.known`.
    */
   #isOnlyLater(id: string): boolean {
     const { later, earlier } = this.#part.scope;

@@ -110,7 +110,10 @@ export class ValueSplitter {
     return pieces;
   }
 
-  /** Returns an empty record that reports the missing end of the array. Each element may be valid, although the array is not. */
+  /**
+   * Returns an empty record that reports the missing end of the array. No element's record can report it, because each element
+   * may be valid.
+   */
   #unclosedArray(): Piece {
     return { ...this.#piece(Buffer.alloc(0), ++this.#number), problem: "the array is not closed" };
   }
