@@ -76,8 +76,8 @@ function copyOf<Client extends OpenAIClient>(client: Client, options: FileCitati
     // AzureOpenAI does not pass `apiVersion` and `deployment` on to its copies, and a copy throws without `apiVersion`.
     ...(apiVersion !== undefined && { apiVersion }),
     ...(deploymentName !== undefined && { deployment: deploymentName }),
-    // If the key is a function, openai 5 gives a copy the function's last result, or no key, instead of the function.
-    // BedrockOpenAI gives a copy its token provider and does not accept a function as its key.
+    // The key can be a function. openai 5 does not pass the function on to a copy: the copy gets the function's last result, or
+    // no key. BedrockOpenAI passes its token provider on to a copy, and does not accept a function as its key.
     ...(typeof _options?.apiKey === "function" && !bedrockTokenProvider && { apiKey: _options.apiKey }),
   };
   return client.withOptions(copyOptions as never) as Client;
