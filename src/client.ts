@@ -76,8 +76,8 @@ function copyOf<Client extends OpenAIClient>(client: Client, options: FileCitati
     // AzureOpenAI does not pass `apiVersion` and `deployment` on to its copies, and a copy throws without `apiVersion`.
     ...(apiVersion !== undefined && { apiVersion }),
     ...(deploymentName !== undefined && { deployment: deploymentName }),
-    // If the key is a function, openai 5 gives a copy the function's last result, or no key, instead of the function.
-    // BedrockOpenAI gives a copy its token provider and does not accept a function as its key.
+    // The key can be a function. openai 5 does not pass the function on to a copy: the copy gets the function's last result, or
+    // no key. BedrockOpenAI passes its token provider on to a copy, and does not accept a function as its key.
     ...(typeof _options?.apiKey === "function" && !bedrockTokenProvider && { apiKey: _options.apiKey }),
   };
   return client.withOptions(copyOptions as never) as Client;
@@ -124,7 +124,7 @@ function findLoss(client: object, copy: object, resource = client, copied = copy
 
 /**
  * Returns whether the copy of a client can share a value with the client. A function, or an object that contains the client,
- * cannot be shared, because such a value would go on using the client without citations.
+ * cannot be shared: it may send requests through the client itself, whose responses get no citations.
  */
 function isPortable(value: unknown, client: object): boolean {
   return typeof value !== "function" && value !== client && !Object.values(value ?? {}).includes(client);

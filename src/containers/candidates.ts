@@ -1,7 +1,7 @@
 /**
- * Lists the containers that a text can mean, in groups. A group is used only if the groups before it do not have the file. If no
- * call comes before the text, and no group has a container that may be older than the response, the previous response is
- * retrieved. Its containers are then the last group.
+ * Lists the containers that a text can mean, in groups. A group is used only if the groups before it do not have the file. The
+ * containers of the previous response can be the last group. That response is retrieved only if no call comes before the text,
+ * and no group has a container that may be older than the response.
  */
 import { isRecord } from "../errors.js";
 import type { Evidence } from "./evidence.js";
@@ -38,17 +38,17 @@ export interface TextScope {
   /** True if a call before the text ran on the caller's own machine. */
   hasLocalCall: boolean;
   /**
-   * The containers in which the calls after the text ran. Empty if a call comes before the text, and while a call may still
-   * follow.
+   * The containers in which the calls after the text ran. Empty if a call comes before the text. Also empty while a call may
+   * still follow the text.
    */
   later: readonly string[];
   /** The containers of the latest earlier turn that has containers, if the list of items holds several turns. */
   earlier: readonly string[];
-  /** The containers that the text's own citations with a range name. */
+  /** The containers named by those citations of the text that have a range. A 0..0 citation has none. */
   cited: readonly string[];
   /**
-   * The containers that the text's own 0..0 citations name, without those in which only later calls ran. A 0..0 citation stands
-   * for no place in the text.
+   * The containers that the text's own 0..0 citations name. A 0..0 citation has no position in the text. Containers in which only
+   * later calls ran are left out.
    */
   citedUnranged: readonly string[];
   /** The containers that tool outputs before the text name. */
@@ -56,12 +56,13 @@ export interface TextScope {
 }
 
 /**
- * A group of containers, and how it relates to the text:
- * - `called`: calls before the text ran in these containers.
- * - `cited`: the text's own citations name them. If no call comes before the text, tool outputs before it may name them instead.
- * - `output`: a call comes before the text, and tool outputs before the text name them.
- * - `later`: calls after the text ran in them.
- * - `known`: they existed before the response, or the caller named them.
+ * A group of containers. `kind` says how the containers relate to the text:
+ * - `called`: calls before the text ran in the containers.
+ * - `cited`: the text's own citations name the containers. If no call comes before the text, this kind is also used for
+ *   containers that tool outputs before the text name.
+ * - `output`: tool outputs before the text name the containers, and a call comes before the text.
+ * - `later`: calls after the text ran in the containers.
+ * - `known`: the containers existed before the response, or the caller named them.
  */
 export interface ContainerGroup {
   kind: "called" | "cited" | "output" | "later" | "known";
@@ -96,7 +97,7 @@ export class ContainerCandidates {
     return this.#known;
   }
 
-  /** The evidence of the latest calls in the request's input. */
+  /** The file names and paths in the calls of the request's input. Covers only the latest turn that has calls. */
   get history(): Evidence {
     return this.#history.latestEvidence;
   }
@@ -106,20 +107,21 @@ export class ContainerCandidates {
     return this.known.length > 0 || (this.#context.otherContainers ?? []).length > 0;
   }
 
-  /** True if there may be a container to try for a text without a call before it. */
+  /** True if there may be a container to search for the files of a text without a call before it. */
   get mayKnow(): boolean {
     const { getResponse } = this.#context;
     if (this.hasKnown) return true;
     const id = this.#previousId;
-    // `.` and `..` count as ids here, so that the report says why the previous response is not retrieved.
+    // `.` and `..` are accepted here, so that `#ofPrevious` is called. It throws an error that says why the previous response is
+    // not retrieved.
     return getResponse !== undefined && (isId(id) || isDotSegment(id));
   }
 
   /**
    * Yields the groups for a text, nearest first. A text after a call of its response can mean the containers of the calls, then
    * those that the text's own citations name, then those that tool outputs name. Older containers count only if no call comes
-   * before the text, because an automatic container is reused until it expires. If a call ran in a newer container, the older one
-   * has expired or is not meant.
+   * before the text. Reason: an automatic container is reused until it expires. So if a call before the text ran in a newer
+   * container, the older one has expired, or the text does not mean it.
    */
   async *groups(scope: TextScope, signal: AbortSignal): AsyncGenerator<ContainerGroup> {
     const tried = new Set<string>();
@@ -133,8 +135,8 @@ export class ContainerCandidates {
       // needed.
       const isOfLaterCalls = kind === "later" || (kind === "cited" && containers.every(isLater));
       if (!isOfLaterCalls) needsPrevious = false;
-      // A group whose containers were all tried already is yielded empty. Its kind still tells the caller which kinds of
-      // containers have been tried.
+      // If all containers of a group were already tried, the group is yielded without containers, because the caller needs to
+      // know which kinds of groups have been tried.
       yield { kind, containers: untried };
     }
     if (!needsPrevious) return;
@@ -208,8 +210,8 @@ function itemsIn(items: unknown, roots: readonly string[]): ItemsBefore {
 }
 
 /**
- * Returns the containers of the latest turn: those in which calls ran, or else those that citations and tool outputs name. If the
- * turn has neither, returns the containers of the turns before it.
+ * Returns the containers in which calls of the latest turn ran. If there are none, returns those that citations and tool outputs
+ * of this turn name. If there are none either, returns the containers of the turns before it.
  */
 function latestOf(items: ItemsBefore): readonly string[] {
   if (items.called.length > 0) return items.called;

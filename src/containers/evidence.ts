@@ -1,7 +1,7 @@
 /**
  * Records the file names and paths in the calls of a turn: the items from one message of the user to the next. The names and
- * paths are the evidence of which files exist and which file a text means. This file is long because all kinds of evidence come
- * from one reading of a call.
+ * paths are the evidence of which files exist and which file a text means. This file is long because all kinds of evidence are
+ * collected in one pass over a call.
  */
 
 import { canStart } from "../citations/boundaries.js";
@@ -26,8 +26,8 @@ import {
 type Place = string | undefined;
 
 /**
- * Maps each place to the number of the first call there that contains a certain name or path. The calls and outputs of a turn are
- * numbered from 0.
+ * For one name or path: maps each place (see `Place`) to the number of the first call there that contains the name or path. The
+ * calls and outputs of a turn are numbered from 0.
  */
 type FirstCalls = Map<Place, number>;
 
@@ -50,22 +50,22 @@ export class EvidenceLog {
   /** Maps the last segment of each of the `writtenPaths` to the paths that end with it. */
   readonly writtenByName = new Map<string, Set<string>>();
   /**
-   * File names with spaces (`Q3 report.csv`) or with letters of scripts without spaces. They are kept, because the end of such a
-   * name can be another file's name (`report.csv`). Each of them ends a path, or a call writes the file. A name with spaces
-   * counts only if its path is in quotes or a call writes the file. The value is the number of the first call with the name, as
-   * in `pathsByName` and `words`.
+   * File names with spaces (`Q3 report.csv`), or with letters of a language that is written without spaces, such as Chinese. They
+   * are recorded because the end of such a name can be another file's name (`report.csv`). A name is recorded if a call writes
+   * the file, or if the name ends a path. If no call writes the file, a path with spaces must be in quotes. The value is the
+   * number of the first call with the name, as in `pathsByName` and `words`.
    */
   readonly spacedNames = new Map<string, number>();
   readonly pathsByName = new Map<string, Map<string, number>>();
-  /** All words in the calls and outputs that look like file names, by their folded form. */
+  /** All words in the calls and outputs that look like file names. The key is the word after `fold`. */
   readonly words = new Map<string, { name: string; first: number }>();
   /** The lengths of the keys of `words`, longest first. */
   readonly wordLengths: number[] = [];
   /** The names at places where a file name is expected, such as in quotes. */
   readonly names = new Map<string, FirstCalls>();
   /**
-   * The places where a call may have written a file whose path the call does not spell. The numbers give the order in which the
-   * places were added.
+   * The places where a call may have written a file whose path the call does not spell. The first place that was added has the
+   * value 0, the next one 1, and so on.
    */
   readonly unspelledWrites = new Map<Place, number>();
   readonly #roots: readonly string[];
@@ -92,15 +92,15 @@ export class EvidenceLog {
     this.count++;
   }
 
-  /** Records that a call at this place may have written a file whose path it does not spell. */
+  /** Records that a call that ran at `place` may have written a file whose path it does not spell. */
   addUnknown(place: Place): void {
     if (!this.unspelledWrites.has(place)) this.unspelledWrites.set(place, this.unspelledWrites.size);
   }
 
   /**
    * Reads the relative paths of the code and the commands so far. Call this before you use `relativePaths`, `writtenPaths`,
-   * `writtenByName` or `spacedNames`. The relative paths are not read earlier, because most responses lack no citation and do not
-   * need these properties.
+   * `writtenByName` or `spacedNames`. These properties are needed only if a citation is missing. Most responses already have all
+   * citations, so the relative paths are not read earlier.
    */
   readRelativePaths(): this {
     for (const { text, place, number, read } of this.#unread.splice(0)) {
@@ -160,8 +160,8 @@ export class EvidenceLog {
   }
 
   /**
-   * Records the path at `start`. The text does not show where the path ends. So several readings are recorded: to the end of the
-   * word, of the quotes and of the line.
+   * Records the path at `start`. The text does not show where the path ends. So several paths are recorded: up to the end of the
+   * word, up to the closing quote, and up to the end of the line.
    */
   #readPath(text: string, start: number, root: string, place: Place, isCalled: boolean): void {
     const rest = text.slice(start, start + LONGEST_PATH);
@@ -183,8 +183,8 @@ export class EvidenceLog {
       noteAt(this.paths, path, place, this.count);
       if (isCalled) noteAt(this.calledPaths, path, place, this.count);
       noteAt(this.names, name, place, this.count);
-      // The reading to the end of the line is only a guess and does not count as written. But if the first word ends the line,
-      // this reading is certain and counts.
+      // The path up to the end of the line is only a guess, so it is not recorded as written. Exception: if the line ends with
+      // the first word, the path is certain.
       if (isWritten && (path !== line.trimEnd() || path === word)) this.#noteWritten(path, place, this.count);
       if (isLongName(name, path === quoted, path === word)) this.#noteSpaced(name, place, this.count);
       const paths = this.pathsByName.get(name) ?? new Map();
@@ -203,7 +203,7 @@ export class Evidence {
   readonly #count: number;
   readonly #unspelledCount: number;
 
-  /** Covers the calls that `log` has now. Calls that are added later are ignored. */
+  /** Uses only the calls that `log` has now. Calls that are added to `log` later are ignored. */
   constructor(log: EvidenceLog) {
     this.#log = log;
     this.#count = log.count;
@@ -222,10 +222,10 @@ export class Evidence {
   }
 
   /**
-   * Finds the file name in a call that a word of `text` spells. Returns the name as the call writes it, and the offset in `text`
-   * where the name starts. The text may escape the name, or write it with other dashes, quotes or case. The word can be longer
-   * than the name: it can start with a quotation mark or, in a script without spaces, with other words of the sentence. Returns
-   * `undefined` if no call has the name.
+   * Checks whether a word of `text` is a file name from a call. If so, returns the name as the call writes it, and the offset in
+   * `text` where the name starts. Returns `undefined` if no call has the name. The text may escape the name, or write it with
+   * other dashes, quotes or letter case. The word can be longer than the name: it can start with a quotation mark. In a language
+   * without spaces between words, it can also start with other words of the sentence.
    */
   wordIn(text: string, { start: wordStart, name }: Word): Word | undefined {
     const start = startOfEscaped(text, wordStart);
@@ -242,8 +242,8 @@ export class Evidence {
   }
 
   /**
-   * Returns whether a call contains this file name, alone or in a path. With `place`, only calls that ran there or at an
-   * unknown place count.
+   * Returns whether a call contains this file name, alone or in a path. `place`: a container id or `LOCAL`. With it, calls that
+   * ran at another place are ignored. If it is unknown where a call ran, the call is not ignored.
    */
   namesFile(name: string, place?: string): boolean {
     return this.#isNamed(this.#log.names.get(composed(name)), place);
@@ -290,19 +290,19 @@ export class Evidence {
     );
   }
 
-  /** Returns whether a call contains a path to a file with this name, absolute or relative, that is not `path`. */
+  /** Returns whether a call contains another path than `path`, absolute or relative, whose last segment is `name`. */
   namesOtherPath(name: string, path: string): boolean {
     const relative = this.#log.readRelativePaths().relativeByName.get(composed(name)) ?? [];
     const others = [...this.pathsTo(name), ...[...relative].filter((other) => this.mayNamePath(other))];
-    // In `cp /mnt/data/in.csv /mnt/data/a.csv`, the reading of the first path to the end of the line contains both paths. Such a
-    // reading ends with a space and `path`, and does not count as another path.
+    // For `cp /mnt/data/in.csv /mnt/data/a.csv`, everything from the first path to the end of the line was recorded as one path
+    // too. That path ends with a space and `path`, so it does not count as another path.
     const own = composed(path);
     return others.some((other) => other !== own && !other.endsWith(` ${own}`) && !isUnknown(other));
   }
 
   /**
-   * Finds the `spacedNames` that calls use in a text. Returns each occurrence with its offset, as the text writes it: in NFC or in
-   * NFD.
+   * Finds names from `spacedNames` in a text. Returns each occurrence with its offset. The name is returned as the text writes
+   * it: in NFC or in NFD.
    */
   spacedNamesIn(text: string): { start: number; name: string }[] {
     const found: { start: number; name: string }[] = [];
@@ -344,7 +344,10 @@ function startOfEscaped(text: string, start: number): number {
   );
 }
 
-/** Returns the offset in `written` of the ending whose decoded and folded form is `ending`, or 0 if there is none. */
+/**
+ * Finds the last part of `written` that is equal to `ending` after `decode` and `fold`. Returns the offset where this part
+ * starts; 0 if there is none.
+ */
 function startOfEnding(written: string, ending: string): number {
   for (let at = Math.max(0, written.length - ending.length); at < written.length; at++)
     if (fold(decode(written.slice(at))) === ending) return at;
@@ -355,10 +358,16 @@ function startOfEnding(written: string, ending: string): number {
 const MOST_SPACED_NAMES = 100;
 /** The maximum length of a path that is read, in characters. */
 const LONGEST_PATH = 512;
-/** A letter of a script without spaces. Before a name, such a letter can be part of the name or of the sentence. */
+/**
+ * A letter of a language that is written without spaces, such as Chinese. Before a name, it can be part of the name or of the
+ * sentence.
+ */
 const unspaced = once(() => new RegExp(`[${UNSPACED}]`, "u"));
 
-/** Returns whether the `name` of a path belongs to the `spacedNames`. `isQuoted`: the path is in quotes. `isWord`: one word. */
+/**
+ * Returns whether the name at the end of a path belongs to the `spacedNames`. `isQuoted`: the path is in quotes. `isWord`: the
+ * path is a single word.
+ */
 function isLongName(name: string, isQuoted: boolean, isWord: boolean): boolean {
   if (extensionOf(name) === "") return false;
   return (isQuoted && name.trim().includes(" ")) || (isWord && unspaced().test(name));

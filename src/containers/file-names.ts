@@ -37,7 +37,10 @@ export const IN_LINE: IsFileName = (text, start, end) => {
   return (before === "" || /[\s>=:([]/.test(before)) && USUAL_EXTENSION.test(text.slice(start, end));
 };
 
-/** An extension that no letter, digit or call follows. Closing emphasis or a size may follow: `_a.csv_`, `a.csv(12 KB)`. */
+/**
+ * Matches an extension. After it, there must be no letter or digit, and no `(` of a function call. Closing emphasis and a size in
+ * parentheses are allowed: `_a.csv_`, `a.csv(12 KB)`.
+ */
 const EXTENSION =
   /\.(?=[a-z0-9]{0,9}[a-z])[a-z0-9]{1,10}(?![a-z0-9]|_{1,9}[a-z0-9]|\((?!\s?\d[\d.,]{0,9}\s?(?:[KMG]i?)?B(?:ytes)?\b))/gi;
 const NO_NAME = /[\s"'`\\/|<>*?:(),;[\]{}=]/;
@@ -54,7 +57,10 @@ export interface Word {
  * `np.float64` looks like a file name too, `math.sqrt(` does not.
  */
 export function* fileNamesIn(text: string): Generator<Word> {
-  /** The start of the word that contains `seen`, the offset of the last dot. Characters before `seen` are not scanned again. */
+  /**
+   * The offset where the current word starts. `seen` is the offset of the last dot. Characters before `seen` are not scanned
+   * again.
+   */
   let wordStart = 0;
   let seen = 0;
   for (const { index, 0: extension } of text.matchAll(EXTENSION)) {

@@ -23,13 +23,17 @@ const UNENCODED_BY_SDK = /[$&+,:;=@]/;
 
 /** A client that can request any path of the API, as the SDK's clients can. */
 export interface GetClient {
-  /** The path is relative to the client's base URL. Default: ids are encoded by the client's other methods. */
+  /**
+   * The path is relative to the client's base URL. A client without `get` uses its other methods, which encode the ids
+   * themselves.
+   */
   get?(path: string, options: object): unknown;
 }
 
 /**
- * Returns the client's `get` if the SDK would not encode all of `ids` as `encodeURIComponent` does. Some gateways read a `+` in a
- * path as a space. Returns `undefined` if the client's other methods encode the ids completely, or if the client has no `get`.
+ * Returns the client's `get` if one of the `ids` contains a character that the SDK's other methods leave unencoded, such as `+`.
+ * Some gateways read a `+` in a path as a space. Through `get`, the library can request a path that it has encoded itself.
+ * Returns `undefined` if `get` is not needed or the client has none.
  */
 export function getterFor(client: GetClient, ids: readonly string[]): GetClient["get"] {
   if (typeof client.get !== "function" || !ids.some((id) => UNENCODED_BY_SDK.test(id))) return undefined;

@@ -39,8 +39,8 @@ class CalledContainers {
 }
 
 /**
- * The containers and calls of the items added so far. Each item is read once: when a property is first used after the item was
- * added. "Nearest first" means that the container that was used last comes first.
+ * The containers and calls of the items added so far. New items are read only when a property is used, and each item is read
+ * once. "Nearest first" means that the container that was used last comes first.
  */
 export class ItemsBefore {
   readonly #roots: readonly string[];
@@ -144,7 +144,8 @@ export class ItemsBefore {
   #readEvidence(): void {
     for (; this.#loggedCount < this.#readCount; this.#loggedCount++) {
       const item = this.#items[this.#loggedCount];
-      // A shell output does not name its container. It belongs to the call before it, so the place of that call is kept.
+      // A shell output does not name its container. It belongs to the call before it, so it is recorded for the container of that
+      // call.
       if (isContainerCall(item)) this.#loggedPlace = containerOfCall(item);
       else if (isLocalCall(item)) this.#loggedPlace = LOCAL;
       const texts = textsOf(item);

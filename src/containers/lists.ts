@@ -27,9 +27,7 @@ export class ContainerLists {
   readonly #memory: ContainerMemory | undefined;
   readonly #roots: readonly string[];
   readonly #lists = new Map<string, Promise<FileList>>();
-  /**
-   * For each container: how many calls had run when the last list that arrived was requested. An endless list counts as arrived.
-   */
+  /** For each container: the `callCount` (see `of`) of the last list that has arrived. An endless list counts as arrived. */
   readonly #callsAtList = new Map<string, number>();
   /** The repeated requests in progress. Texts that wait for late files of the same containers share these requests. */
   readonly #rounds = new Map<string, Promise<FileList[]>>();
@@ -100,9 +98,11 @@ export class ContainerLists {
 
   /**
    * Returns the index of the files in some lists. The last index is cached, because most texts need the same lists as the text
-   * before. Each container has a rank. If files of several containers fit a mention, the files of the nearest rank win. Two files
-   * of one rank that fit equally well make the mention ambiguous. `leaderOf` maps each container to the first container of its
-   * rank. The entries are in the order of the ranks, the nearest first.
+   * before.
+   *
+   * Each container has a rank. If files of several containers fit a mention, the files of the nearest rank win. If two files of
+   * the same rank fit equally well, the mention is ambiguous. `leaderOf` maps each container to the first container of its rank.
+   * The entries of `leaderOf` are in the order of the ranks, nearest first.
    */
   indexOf(lists: readonly FileList[], leaderOf: ReadonlyMap<string, string>): FileIndex {
     const key = [...leaderOf].join();
@@ -119,8 +119,8 @@ export class ContainerLists {
   }
 
   /**
-   * Returns whether no call has run since a container's list was last requested. `callCount` is the number of calls that have
-   * run. An older list can contain files that are gone.
+   * Returns whether the list of a container is current: no call has run since the list was requested. A list that is not current
+   * can contain files that are gone. `callCount` is the number of calls that have run.
    */
   isCurrent(containerId: string, callCount: number): boolean {
     return this.#callsAtList.get(containerId) === callCount;
@@ -132,8 +132,8 @@ export class ContainerLists {
   }
 
   /**
-   * Returns the listed files that were created at or after a time, in seconds since 1970, and that were in no list of another
-   * response. If a container has several files with the same path, only the newest counts.
+   * Returns the listed files that were created at or after a time (in seconds since 1970). Leaves out files that were already in
+   * a list of another response. If a container has several files with the same path, all but the newest are left out.
    */
   filesSince(seconds: number, responseId: unknown): ContainerFile[] {
     const newest = new Map<string, ContainerFile>();

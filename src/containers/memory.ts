@@ -15,7 +15,7 @@ const LONGEST_ID = 1100;
 /** A map with a limit. If the limit is exceeded, the entries that were not used for the longest time are dropped. */
 class BoundedMap<Value> {
   readonly #entries = new Map<string, Value>();
-  /** One iterator for all evictions. A new iterator for each eviction would first skip all entries that were deleted. */
+  /** One iterator is used for all evictions, because each new iterator would first have to skip all deleted entries. */
   readonly #oldest = this.#entries.keys();
   readonly #sizeOf: (value: Value) => number;
   readonly #maxSize: number;

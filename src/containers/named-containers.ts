@@ -40,11 +40,16 @@ export function containersCitedBy(item: unknown): string[] {
 
 /** The types of items with a tool's output, such as `function_call_output`. An `mcp_call` contains its output itself. */
 const TOOL_OUTPUT = /_output$|^mcp_call$/;
-/** The properties of a tool output that can contain a `container_id`. Foundry's toolbox sends the id in `_meta`. */
+/**
+ * The properties of a tool output that can contain a `container_id`. The toolbox of Microsoft Foundry sends the id in `_meta`.
+ */
 const NAMING = ["_meta", "container_file_citations", "annotations", "output", "content", "text"];
 /** The maximum length of JSON that is parsed, in characters. */
 const LONGEST_JSON = 2 ** 20;
-/** The maximum nesting that is read. JSON in a text part that is itself in JSON in a text part has 12 levels. */
+/**
+ * The maximum nesting that is read. For example, a text part that contains JSON with another text part, which contains JSON
+ * again, has 12 levels.
+ */
 const DEEPEST = 16;
 
 /**

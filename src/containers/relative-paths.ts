@@ -66,13 +66,14 @@ export function isUnknown(path: string): boolean {
 /** The maximum number of changes of the working folder that are read. */
 const MOST_CHANGES = 8;
 /**
- * The maximum number of working folders that are used, besides the roots. Each relative path is recorded once for each folder.
+ * The maximum number of working folders that are used, besides the roots. Without a limit, many paths would be recorded, because
+ * each relative path is recorded once for each folder.
  */
 const MOST_FOLDERS = 4;
 
 /**
- * Returns the folders that relative paths in code or in a command can start from: the roots, and each working folder, also outside
- * of the roots. A folder that is not spelled is {@link UNKNOWN}.
+ * Returns the folders that relative paths in code or in a command can start from: the roots, and each working folder, even if it
+ * is outside of the roots. {@link UNKNOWN} stands for a folder that the code does not spell.
  */
 export function foldersOf(text: string, roots: readonly string[]): readonly string[] {
   if (!/chdir|\bcd\b/.test(text)) return roots;
@@ -87,7 +88,10 @@ export function foldersOf(text: string, roots: readonly string[]): readonly stri
   return [...new Set(folders)].slice(0, roots.length + MOST_FOLDERS);
 }
 
-/** Returns whether code writes to a path or a name. `before` is the text before the path, and `from` begins with the path. */
+/**
+ * Returns whether code writes to a path or a name. `before`: the text that ends before the path. `from`: the text that starts
+ * with the path.
+ */
 export function isWriting(before: string, from: string): boolean {
   return WRITES.test(before) || (OPENS.test(before) && OPENED_TO_WRITE.test(from));
 }
@@ -136,14 +140,16 @@ function foldersBefore(
   }
   const isBelowRoot = roots.some((root) => `${folder}/`.startsWith(`${root}/`));
   if (isSure) return { folders: isBelowRoot ? [folder] : [], isJoined: true };
-  // The string before a comma can be another argument of the call, such as the file that is copied.
+  // A string before a comma can be another argument of the call, such as the file that is copied. So it is used as a folder only
+  // if it has no extension.
   const isFolder = isBelowRoot && extensionOf(nameOf(folder)) === "";
   return { folders: isFolder ? [folder, ...roots] : roots, isJoined: isFolder };
 }
 
 /**
- * Reads the strings that code joins with the string at `quote`, backwards until an absolute path. `from` is the offset of the
- * first of these strings. `isOperator`: an operator or a method joins some of them, and not only commas.
+ * Reads the strings that code joins with the string at `quote`. Reads backwards and stops at an absolute path. In the result,
+ * `from` is the offset of the first of these strings. `isOperator` is false if there are only commas between the strings, because
+ * a comma may just separate two arguments.
  */
 function joinedBefore(text: string, quote: number): { folder: string; from: number; isOperator: boolean } {
   let folder = "";
@@ -197,8 +203,8 @@ const MODE_TO_WRITE =
  */
 const SPELLED_BEFORE = String.raw`(?<!\/\s{0,4}["'][^"'\n]{1,100}["']\))`;
 /**
- * Match code that writes a file, but does not give the file's path as its first argument: the path is a later argument or is in
- * an object, or another program writes the file.
+ * The patterns match code that writes a file whose path is not the first argument of a call: the path is a later argument or is
+ * in an object, or another program writes the file.
  */
 const WRITES_ELSEWHERE = [
   /\bcopy(?:file(?:obj)?|2|tree)?\(\s{0,20}[^\s)]/i,
@@ -235,7 +241,7 @@ const KEYWORDS = /^(?:(?:if|elif|then|else|while|until|do|time|!|\{)\s{1,20})*/;
  */
 const ONLY_READS =
   /^(?:cat|ls|head|tail|grep|egrep|fgrep|rg|wc|file|stat|du|df|diff|cmp|md5sum|sha\d{1,3}sum|echo|printf|pwd|cd|which|env(?!\s+\S)|date|tree|cut|tr|uniq|awk|jq|column|sort|basename|dirname|realpath|true|false|test|\[|sleep|mkdir|tee|touch|find|sed -n|set|export|for|read|done|fi|do|then|else|python3? (?:-V|--version))(?=[\s)]|$)(?!.*\s(?:-o|--output|-i|-delete|-exec(?:dir)?|-ok(?:dir)?|-fprint\w?)\b)/;
-/** Match a redirection to a path that contains a variable: `> "/mnt/data/$name.csv"`. */
+/** The patterns match a redirection to a path that contains a variable: `> "/mnt/data/$name.csv"`. */
 const WRITES_TO_VARIABLE = [/>\s{0,9}"[^">\n$`{]{0,200}[$`{]/, />\s{0,9}[^\s">;|&$`{]{0,200}[$`{]/];
 
 /** Matches commands that write the file in their argument: `tee "$OUT"`. */

@@ -68,7 +68,7 @@ export class AnswerError extends Error {
  * connection, unchanged. `who` names the server in the new message.
  */
 export function withoutServerText(error: unknown, who = "the API"): unknown {
-  // The message of a SyntaxError quotes the body.
+  // The message of a SyntaxError quotes the body, so it is replaced.
   if (error instanceof SyntaxError) return new Error(`${who} answered with invalid JSON`);
   const { status, headers: given } = Object(error) as { status?: unknown; headers?: unknown };
   const headers = headersOf(given);
@@ -76,7 +76,10 @@ export function withoutServerText(error: unknown, who = "the API"): unknown {
   return new AnswerError(`${who} answered ${status}`, { status, headers });
 }
 
-/** A response body: a web stream, or a Node.js stream, as node-fetch has. The SDK accepts node-fetch too. */
+/**
+ * A response body. It is a Node.js stream if the client uses node-fetch, which the SDK accepts as its `fetch`. Otherwise it is a
+ * web stream.
+ */
 export type Body = ReadableStream<Uint8Array> | NodeBody;
 
 /** The members of a Node.js stream that are needed to read it. */

@@ -74,11 +74,14 @@ export interface TextResolution extends Resolution {
 
 /** The result for a piece of a text. */
 export interface PieceResolution extends TextResolution {
-  /** True if a longer known path or name starts with the path or name at the end of the piece. */
+  /**
+   * True if the name at the end of the piece may continue in the next piece: the lists have a longer path or name that starts
+   * with it.
+   */
   mayGoOn: boolean;
   /**
-   * Returns whether a call writes the file of a citation, or may write it, but the list still has the file from before the
-   * response.
+   * Returns whether the list has only an old version of a cited file: a call writes the file or may write it, but the file in the
+   * list is older than the response.
    */
   isOutdated: (annotation: ContainerFileCitation) => boolean;
 }
@@ -112,18 +115,21 @@ class FileSearch {
   readonly #part: TextPart;
   readonly #recovery: Recovery;
   readonly #evidence: Evidence;
-  /** The file names that calls use and that occur in the text, if they have spaces or letters of scripts without spaces. */
+  /**
+   * The file names from calls that occur in the text. Only names with spaces, or with letters of a language that is written
+   * without spaces, such as Chinese.
+   */
   readonly #spacedNames: readonly { start: number; name: string }[];
   /** The file names in the text that occur in calls too. */
   readonly #names: readonly { start: number; name: string }[];
   /** The lists so far, those of the nearest containers first. */
   readonly #listed: FileList[] = [];
   /**
-   * Maps each requested container to the first container of its rank. All containers of a `called` group have the same rank.
-   * Every other container has a rank of its own.
+   * Maps each requested container to the first container of its rank (see `ContainerLists.indexOf`). All containers of a `called`
+   * group have the same rank. Every other container has a rank of its own.
    */
   readonly #leaderOf = new Map<string, string>();
-  /** The listed files that the text cannot mean, but whose paths can be read as encodings of other paths, such as `a%20b.csv`. */
+  /** The listed files that the text cannot mean and whose path may encode another path: `a%20b.csv` may encode `a b.csv`. */
   readonly #impossibleEncoded = new Set<ContainerFile>();
   #resolution: Resolution | undefined;
   /** The containers of the first group. */
@@ -167,9 +173,9 @@ class FileSearch {
         areKnown ||= group.kind !== "cited" && group.kind !== "output";
       }
     } finally {
-      // Files with a similar path count only if it is certain that no file has the exact path. The lists of the nearest `called`
-      // group make this certain, even if another list fails. Without such a group, all lists must have arrived, and at least one
-      // group must be of another kind than `cited` and `output`.
+      // Files with a similar path are cited only if it is certain that no file has the exact path. It is certain when the lists
+      // of the nearest `called` group have arrived, even if another list fails. If there is no `called` group, all lists must
+      // have arrived, and one of the groups must be `later` or `known`.
       if (isDecided || (this.#isComplete && areKnown))
         this.#resolution = this.#withLookAlikes(this.#resolution!);
     }
@@ -191,7 +197,10 @@ class FileSearch {
     return { ...resolution, unresolved, isLacking, asked };
   }
 
-  /** True if a longer known path or name starts with the path or name at the end of the piece. */
+  /**
+   * True if the name at the end of the piece may continue in the next piece: the lists have a longer path or name that starts
+   * with it.
+   */
   get mayGoOn(): boolean {
     const { lastName } = this.#part;
     if (lastName === undefined) return false;
@@ -210,14 +219,15 @@ class FileSearch {
   #needs({ kind, containers }: ContainerGroup): boolean {
     const { unresolved, annotations } = this.#resolution!;
     if (unresolved.some(isNotFound) || containers.some((id) => this.#part.asked.includes(id))) return true;
-    // `np.float64` looks like a file name too, so a name without a path is searched only in the containers of calls.
+    // A word without a path may be no file name: `np.float64` only looks like one. So such words cause requests only to the
+    // containers of calls.
     if (kind === "called" && this.#uncitedNames(annotations).length > 0) return true;
     return this.#hasSimilarName();
   }
 
   /**
-   * Returns whether a name without a path would be cited as a file with a similar name. A container that is farther away may have
-   * a file with exactly this name.
+   * Returns whether a name without a path would be cited as a file with a similar name. If so, more lists are needed, because a
+   * container that is farther away may have a file with exactly this name.
    */
   #hasSimilarName(): boolean {
     const { citations } = this.#resolve(this.#acceptLookAlike, this.#resolution!.annotations);
@@ -243,8 +253,8 @@ class FileSearch {
       this.#listed.push(...added.map((list) => this.#possibleFiles(list, kind, nearer)));
       this.#resolution = this.#resolve(this.#acceptOnlyName);
     }
-    // The end of a piece can be the beginning of a known name. Only the next piece shows whether it is, so this piece does not
-    // wait for late lists.
+    // A piece can end in the middle of a known name. The next piece shows whether it does, so this piece does not wait for late
+    // lists.
     if (!this.#mayBeLate(group, isFirst) || this.mayGoOn || !this.#isLate(containers)) return;
     await lists.again(containers, callCount, signal, settings.retries, (later) => {
       const possible = later.map((list) => this.#possibleFiles(list, kind, nearer));
@@ -326,8 +336,8 @@ class FileSearch {
   /** Adds citations of files whose path is similar to the path in the text, for mentions that no file matches exactly. */
   #withLookAlikes(exact: Resolution): Resolution {
     const more = this.#resolve(this.#acceptLookAlike, exact.annotations);
-    // A mention in a code block is not reported if its file is missing, so no late list was requested again for it. The exact
-    // file may still appear in the list, so no similar file is cited there.
+    // If the file of a path in a code block is missing, the path is not reported, and no late list is requested again for it. The
+    // exact file may still appear in the list later. So a path in a code block is never cited as a similar file.
     const missing = new Set(exact.unresolved.map(({ start }) => start));
     // A list that did not arrive may have a file with exactly the name in the text.
     const meant = more.citations.filter(({ match, start }) =>
@@ -355,8 +365,8 @@ class FileSearch {
   }
 
   /**
-   * Returns whether the text can mean every file in a list, so that the files need no check. Used only while the end of the
-   * response is unknown.
+   * Returns whether the text can mean every file in a list. The files are then not checked one by one. Used only while the end of
+   * the response is unknown.
    */
   #areAllPossible(kind: ContainerGroup["kind"], isNearestCall: boolean): boolean {
     const { turn, scope } = this.#part;
@@ -391,7 +401,8 @@ class FileSearch {
   }
 
   /**
-   * Returns whether only calls after the text use a container: the container was unknown before the response and before the text.
+   * Returns whether a container is known only from calls after the text: no earlier turn names it, and it is not in
+   * `candidates.known`.
    */
   #isOnlyLater(id: string): boolean {
     const { later, earlier } = this.#part.scope;
@@ -405,9 +416,9 @@ class FileSearch {
   }
 
   /**
-   * Returns whether a text can mean a file that is older than the response, in a called container that is not the nearest one.
-   * The text cannot mean the file if a nearer call, in another container or at an unknown place, may have written a file with
-   * this path.
+   * Returns whether the text can mean a file that is older than the response and is not in the nearest container. The text cannot
+   * mean the file if a call in a nearer container, or a call that does not name its container, may have written a file with this
+   * path.
    */
   #isPossibleThoughOlder(file: ContainerFile, nearer: readonly string[]): boolean {
     const { scope, lifetime } = this.#part;
@@ -447,13 +458,14 @@ class FileSearch {
     if ([written, literal].some(isNamed)) return false;
     const [meant, path] = [composed(written), composed(file.path)];
     const isMoved = isPath && folderOf(meant) !== folderOf(path);
-    // Only one difference is accepted. Another folder together with another letter case is too much.
+    // The path in the text may differ from the file's path in the folder or in the letter case of the name, but not in both.
     const [name, own] = [nameOf(meant), nameOf(path)];
     if (isMoved && name !== own && name.toLowerCase() === own.toLowerCase()) return false;
-    // An upload can be as new as the response, although no call wrote it.
+    // A file that is as new as the response was written by one of its calls and is accepted. An upload can be as new too, but no
+    // call wrote it, so it is not accepted here.
     if (lifetime.has(file) && file.source !== "user") return true;
-    // A call that does not spell a path that it writes to may have written the file with the exact path. The list may not show
-    // that file yet.
+    // If the code does not spell a path that it writes to, this path may be the exact path in the text. The list may not show the
+    // file at that path yet.
     if (turn.writesUnspelled(file.container_id)) return false;
     return lifetime.has(file) || turn.callsNamePath(file.path);
   };
@@ -478,8 +490,8 @@ class FileSearch {
    * - The text can mean none of the others. It could mean another file if a call names that file's path. It could also mean a
    *   file directly in a root, because the message says that the files are there.
    *
-   * Otherwise, returns all files. If only the first condition is unknown, returns no file: the name is then neither cited nor
-   * reported.
+   * Otherwise, returns all files. Exception: if it is not yet known whether the message names a root, and the other conditions
+   * are true, returns no file. The name is then neither cited nor reported.
    */
   readonly #narrowName: NarrowName = (indexed) => {
     const { isRootNamed, lifetime } = this.#part;
@@ -493,10 +505,10 @@ class FileSearch {
   };
 
   /**
-   * Drops the citation of a file name without a path if it is not certain that the name means the file (see `#isNameMeant`). If
-   * the name can mean two files, the mention is ambiguous. That is also so in a link, where the resolver alone would choose the
-   * file in the root. `sandbox:name` always means a file of the container, so it is reported as `not-found` if its citation is
-   * dropped.
+   * Drops the citation of a file name without a path unless the name certainly means the file (see `#isNameMeant`). If the name
+   * can mean two files, the mention is reported as ambiguous. This also applies to a link, where the resolver alone would choose
+   * the file in the root. `sandbox:name` always means a file of the container. If its citation is dropped, the mention is
+   * therefore reported as `not-found`.
    */
   #withMeantNames(resolution: Resolution, index: FileIndex): Resolution {
     const dropped: UnresolvedMention[] = [];
@@ -520,8 +532,8 @@ class FileSearch {
   }
 
   /**
-   * Returns the other files in the same container that have the same name and that the name alone can mean too. Uploads do not
-   * count.
+   * Returns the other files that the name of `file`, written without a path, can mean: files of the same container with the same
+   * name. Uploads are left out.
    */
   #namesakesOf(file: ContainerFile, index: FileIndex): ContainerFile[] {
     return index
@@ -562,9 +574,9 @@ class FileSearch {
   }
 
   /**
-   * Returns whether a file is in a container of the calls before the text. Returns true for every file if no call comes before the
-   * text, or if the calls do not name their container. The lists of other containers are requested only if a path needs them. So
-   * without this check, the file that a name means would depend on the other mentions of the text.
+   * Returns whether a file is in a container of the calls before the text. Returns true for every file if no call comes before
+   * the text, or if the calls do not name their container. Reason for this check: the lists of other containers are requested
+   * only if a path in the text needs them. Without the check, such a path would change which file a name in the same text means.
    */
   #isOfCall({ container_id: id }: ContainerFile): boolean {
     const { hasCall, called } = this.#part.scope;
@@ -572,8 +584,9 @@ class FileSearch {
   }
 
   /**
-   * Returns whether `sandbox:name` can only mean this file: no call of the response comes before the text, and no call of the
-   * latest earlier turn with calls names another path with this name.
+   * Returns whether `sandbox:name` can only mean this file. This is true if no call of the response comes before the text, and
+   * the calls of earlier turns give no other path that ends with this name. Of the earlier turns, only the latest one with calls
+   * is checked.
    */
   #isOnlyMeaning(file: ContainerFile): boolean {
     const { history } = this.#recovery.candidates;
@@ -581,8 +594,8 @@ class FileSearch {
   }
 
   /**
-   * Returns whether a list is late: these containers' lists lack a path or name of the text, or have only an old file with this
-   * path or name.
+   * Returns whether the lists of some containers are late: they lack a path or name of the text, or have only an old file with
+   * this path or name.
    */
   #isLate(containers: readonly string[]): boolean {
     const { unresolved, annotations, citations } = this.#resolution!;
@@ -594,13 +607,14 @@ class FileSearch {
   }
 
   /**
-   * Returns whether the list's entry of a cited file is older than the response, although a call writes the file or may write it.
+   * Returns whether the list has only an old version of a cited file: a call writes the file or may write it, but the file in the
+   * list is older than the response.
    */
   isOutdated(annotation: ContainerFileCitation): boolean {
     const { lifetime, scope, turn } = this.#part;
     if (!lifetime.isKnown) return false;
     const file = this.#recovery.lists.file(annotation);
-    // A text without a call before it announces files that the calls of the turn write later.
+    // If no call comes before the text, the text announces files. The calls of the turn write these files later.
     const evidence = scope.hasCall ? this.#evidence : turn;
     if (lifetime.has(file) || !evidence) return false;
     return evidence.writesPath(file.path) || (scope.hasCall && evidence.writesUnspelled(file.container_id));

@@ -42,9 +42,9 @@ export function isKnown(headers: Headers, etag: string): boolean {
 }
 
 /**
- * Cuts a range out of a stream of `length` bytes and returns the range as a stream. The returned stream fails if the given one
- * ends too early. If bytes follow the range, they are not read, and the given stream is cancelled. Otherwise the given stream is
- * read to its end, so that its connection can be used again.
+ * Cuts a range out of `body`, a stream of `length` bytes, and returns the range as a stream. The returned stream fails if `body`
+ * ends too early. If the range ends before the file does, `body` is cancelled after the range. Otherwise `body` is read to its
+ * end, so that its connection can be used again.
  */
 export function cut(
   body: ReadableStream<Uint8Array>,

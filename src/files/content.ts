@@ -48,10 +48,12 @@ export interface ContentAnswer extends Pick<Response, "ok" | "status" | "headers
 }
 
 /**
- * Requests the bytes of a container file and returns the HTTP response. Its body is a web stream, even if the client is on
- * node-fetch, which has streams of Node.js. Its status can be an error status: the SDK throws for such a status, but other
- * clients may not, and the `fetch` that follows a redirect does not. A redirect is followed without the client's credentials. If
- * `fetch` itself followed the redirect, it would send all headers of the client except `authorization` to the other origin.
+ * Requests the bytes of a container file and returns the HTTP response. The response's body is always a web stream, although a
+ * client with node-fetch has Node.js streams. The response's status can be an error status: the SDK throws an error for it, but
+ * other clients may not.
+ *
+ * A redirect is followed by a second request without the client's credentials. Otherwise `fetch` would follow the redirect itself
+ * and send all headers of the client except `authorization` to the other origin.
  */
 async function retrieveContent(
   client: ContainerContentClient,
@@ -96,7 +98,7 @@ function withWebStream(answer: Response): ContentAnswer {
 /** Headers that ask for an unencoded body. The length and the ranges of an encoded body are not those of the file. */
 const UNENCODED = { "accept-encoding": "identity" };
 
-/** Requests a container file for the file route. Throws an error, or the API's response if its status is not 2xx. */
+/** Requests a container file for the file route. If the status is not 2xx, throws the SDK's error or the API's response. */
 export async function retrieveFile(
   client: ContainerContentClient,
   file: FileIds,
@@ -117,7 +119,10 @@ function notEmpty(answer: Response | null): Response {
   throw Object.assign(new Error("the API answered 204 instead of sending the file"), { status: 204 });
 }
 
-/** Returns the URL to which an HTTP response, or the SDK's error for it, redirects; `undefined` if it does not redirect. */
+/**
+ * Returns the URL that a redirect leads to; `undefined` if there is no redirect. `answer`: an HTTP response, or the error that
+ * the SDK throws instead of it.
+ */
 function redirectOf(answer: unknown): string | undefined {
   const { status, headers } = Object(answer) as { status?: unknown; headers?: unknown };
   const isRedirect = typeof status === "number" && status >= 300 && status < 400;

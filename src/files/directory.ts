@@ -19,7 +19,7 @@ const NO_LINKS = new Set<string | undefined>([
   "EMLINK",
 ]);
 
-/** The maximum number of names for which a sink remembers the next number. */
+/** The maximum number of file names for which a sink remembers the next number, such as 3 after `plan (2).docx`. */
 const MOST_NAMES = 10_000;
 
 /**

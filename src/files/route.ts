@@ -195,7 +195,7 @@ export function createFileRoute(client: ContainerContentClient, options: FileRou
     }
   }
 
-  /** Answers with the file as the API sends it. Throws an error, or the API's answer if its status is not 2xx. */
+  /** Answers with the file as the API sends it. If the status is not 2xx, throws the SDK's error or the API's response. */
   async function passOn(request: Request, file: LinkedFile): Promise<Response> {
     const upstream = await retrieveFile(client, file, {
       headers: rangeHeaders(request),

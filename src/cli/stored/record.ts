@@ -1,4 +1,4 @@
-/** Repairs one record of an input: a response, a line of a Batch API's output, or an event. */
+/** Repairs one record of an input: a response, a line of the Batch API's output, or an event. */
 import { isUtf8 } from "node:buffer";
 import { isRecord } from "../../errors.js";
 import { editJson } from "../../http/json-edit.js";
@@ -88,7 +88,7 @@ interface Found {
 function responseIn(value: unknown): Found | undefined {
   if (!isRecord(value)) return undefined;
   if (Array.isArray(value.output)) return { response: value, around: (response) => response };
-  // Otherwise the record may be a line of a Batch API's output.
+  // The record is not a response. It may be a line of the Batch API's output.
   const { response: answer, custom_id: customId } = value;
   if (!isRecord(answer) || !isRecord(answer.body) || !Array.isArray(answer.body.output)) return undefined;
   const around = (body: Event): unknown => ({ ...value, response: { ...answer, body } });

@@ -68,7 +68,7 @@ export interface RunOptions {
     isDue: () => boolean;
     /** Returns the current size and time of an input, if it is a file. */
     stateOf: (input: number) => Promise<InputState | undefined>;
-    /** Called when everything before a milestone is written. */
+    /** Saves a milestone. Called when all output before this milestone has been written. */
     save: (milestone: Milestone) => Promise<void>;
   };
 }
@@ -87,14 +87,14 @@ export class Run {
   readonly #options: RunOptions;
   readonly #done: ReadPart[];
   #input: number;
-  /** The hash of the part of the current input that was written. Set only for runs with milestones. */
+  /** The hash of the part of the current input that was written. Set only if the option `milestones` is given. */
   #hash: ReadHash | undefined;
   #position: Position | undefined;
   /** A milestone that was reached and is not saved yet. */
   #milestone: Milestone | undefined;
   #others: Others | undefined;
 
-  /** If a milestone is given, the run continues after it. */
+  /** With the milestone of an interrupted run, continues that run. Otherwise starts with the first input. */
   constructor(options: RunOptions, { done, current, counts }: Milestone = START) {
     this.#options = options;
     this.#done = [...done];
@@ -181,7 +181,8 @@ export class Run {
       const settled = window.settled();
       window.drain();
       await this.#flush();
-      // The race also ends when a list arrives, so that the response that needs this list does not wait for the next chunk.
+      // Waits for the next chunk or for a finished repair, whichever comes first. So a finished repair is written without waiting
+      // for the next chunk.
       const read = window.isEmpty ? await next : await Promise.race([next, settled]);
       if (!read) continue;
       await this.#takeAll(read.done ? splitter.end() : splitter.push(read.value), records, window);

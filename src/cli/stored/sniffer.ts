@@ -24,7 +24,7 @@ export class Sniffer {
   /** Parses the first line. If the line holds exactly one value, or is not valid JSON, the shape is `lines`, else `values`. */
   #probe: ValueSplitter | undefined;
   #probedLength = 0;
-  /** How many values the probe has read to their end. */
+  /** How many values `#probe` has read to their end. */
   #valueCount = 0;
 
   /** `pass` receives a byte order mark and leading white space. These bytes do not show the shape, so they are not held. */

@@ -23,8 +23,9 @@ type Expected = "value" | "value or ]" | "key" | "key or }" | "colon" | "comma o
  */
 export class ValueSplitter {
   /**
-   * Set when the input breaks the grammar. It holds the bytes that were not output as pieces. They start with the broken record,
-   * or with the wrong token between two records. If the broken record is too long to hold, its start was already output.
+   * Set when the input breaks the grammar: the bytes that were not output as pieces. They start with the broken record. If the
+   * wrong token is between two records, they start with this token. If the broken record is too long to hold, its start was
+   * already output.
    */
   broken: Buffer | undefined;
   /** The start of a record whose end is in a later chunk. */
@@ -99,7 +100,7 @@ export class ValueSplitter {
     return pieces;
   }
 
-  /** Sets `broken`, because the token at `at` is not allowed there. Returns the pieces before the broken part. */
+  /** Sets `broken`, because the token at the offset `at` breaks the grammar. Returns the pieces before the broken part. */
   #break(chunk: Buffer, pieceStart: number, at: number, pieces: Piece[]): Piece[] {
     if (!this.#isInRecord) {
       this.#emit(chunk.subarray(pieceStart, at), pieces);
@@ -109,7 +110,10 @@ export class ValueSplitter {
     return pieces;
   }
 
-  /** Returns an empty record that reports the missing end of the array. Each element may be valid, although the array is not. */
+  /**
+   * Returns an empty record that reports the missing end of the array. No element's record can report it, because each element
+   * may be valid.
+   */
   #unclosedArray(): Piece {
     return { ...this.#piece(Buffer.alloc(0), ++this.#number), problem: "the array is not closed" };
   }
@@ -278,8 +282,8 @@ function endOfSpace(chunk: Buffer, at: number): number {
 
 /**
  * Returns the offset of the first byte from `at` on that ends or breaks a string: a quote or a control character. If the chunk
- * has no such byte, returns the chunk's length. Returns one more if the chunk ends with a backslash that escapes the first byte of
- * the next chunk.
+ * has no such byte, returns the chunk's length. If such a chunk ends with a backslash that escapes the first byte of the next
+ * chunk, returns the chunk's length plus 1.
  */
 function endOfCharacters(chunk: Buffer, at: number): number {
   const { length } = chunk; // read once: this loop is most of the splitter's time

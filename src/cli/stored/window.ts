@@ -21,7 +21,9 @@ export class Window<Item, Result extends object> {
   readonly #concurrency: number;
   readonly #put: (item: Item, result: Result) => void;
   readonly #entries: (Entry<Item, Result> | undefined)[] = [];
-  /** The index of the first entry that was not output. The entries before it are removed together, as each removal is slow. */
+  /**
+   * The index of the first entry that was not output. Earlier entries are removed many at a time, because each removal is slow.
+   */
   #first = 0;
   #bytes = 0;
   #waiting = 0;
@@ -77,7 +79,9 @@ export class Window<Item, Result extends object> {
       });
   }
 
-  /** Resolves when the next pending result settles. Only the promise of the latest call resolves. */
+  /**
+   * Resolves when the next pending result settles. If this method is called again before that, only the newest promise resolves.
+   */
   settled(): Promise<void> {
     return new Promise((resolve) => {
       this.#wake = resolve;
