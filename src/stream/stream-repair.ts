@@ -47,7 +47,7 @@ export class StreamRepair {
   readonly #openItems = new Set<number>();
   /** True once an item of the response has ended. Before that, open items are no error: some gateways never end items. */
   #hasItemEnds = false;
-  /** True if a container is known, and the scan for paths has not found one yet. `undefined` until the first delta of an item. */
+  /** True while an item's deltas are scanned for paths. Needs a known container. `undefined` until the item's first delta. */
   #isWatching: boolean | undefined;
   /** Puts working links into the texts. `undefined` without the option `links`. */
   #links: StreamLinks | undefined;
