@@ -16,7 +16,6 @@ export default {
   clearTextReporter: { allowColor: false, reportTests: false },
   thresholds: { high: 90, low: 85, break: 85 },
   concurrency: 2,
-  // Stryker would rewrite the paths in tsconfig.json with TypeScript's API, which TypeScript 7 does not have. Vitest does not need
-  // this file.
+  // Stryker would change paths in tsconfig.json with TypeScript's API, which TypeScript 7 does not have. `none` prevents this.
   tsconfigFile: "none",
 };

@@ -186,7 +186,7 @@ export function createWebhookHandler<Client extends WebhookClient>(
     return answer(200, "handled");
   }
 
-  /** Awaits `action` and passes errors that it throws or rejects with to `onError`. */
+  /** Awaits `action`. If it throws or rejects, passes the error to `onError`. */
   async function catchError(action: () => unknown): Promise<void> {
     try {
       await action();
@@ -203,7 +203,7 @@ export function createWebhookHandler<Client extends WebhookClient>(
       .retrieve(id, query)
       .withResponse()
       .then(undefined, (error: unknown) => {
-        // The SDK throws a TypeError if the body is not a response, and its message quotes the body.
+        // If the body is not a response, the SDK throws a TypeError that quotes the body. A quoted body must not get into logs.
         throw error instanceof TypeError ? noResponse(id) : withoutServerText(error);
       });
     if (!isRecord(data) || !Array.isArray(data.output)) throw noResponse(id);
@@ -214,7 +214,7 @@ export function createWebhookHandler<Client extends WebhookClient>(
       );
     }
     const report = reportOf(raw);
-    // Without a report, the client's `fetch` did not repair the response: some gateways send JSON with another content type.
+    // If there is no report, the client's `fetch` did not repair the response, for example because its content type is not JSON.
     if (!report) return repairResponse(response, client, repairOptions);
     // The client was already wrapped, so it called only its own `onReport`, not the handler's.
     if (repairing === client) notify(repairOptions.onReport, report);
@@ -236,7 +236,7 @@ export function createWebhookHandler<Client extends WebhookClient>(
   };
 }
 
-/** Wraps `handle` so that calls for a delivery that is being handled get the outcome of the first call. */
+/** Wraps `handle`. If a delivery arrives again while it is being handled, the second call gets the outcome of the first. */
 function sharingOutcomes(handle: (delivery: Delivery) => Promise<Response>): typeof handle {
   const running = new Map<string, Promise<Response>>();
   return async (delivery) => {
@@ -294,8 +294,8 @@ function checkClaim(claim: "new" | "busy" | "done"): typeof claim {
 }
 
 /**
- * Creates a store of the latest handled deliveries, in memory. Its `claim` never has to return `"busy"`: `sharingOutcomes`
- * handles no delivery twice at the same time.
+ * Creates a store of the latest handled deliveries, in memory. Its `claim` never returns `"busy"`, because `sharingOutcomes`
+ * already prevents that a delivery is handled twice at the same time.
  */
 function deliveriesInMemory(): WebhookDeliveries {
   const handled = new Set<string>();

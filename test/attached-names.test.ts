@@ -9,7 +9,7 @@ import { call, file, message, response, type StreamEvent, streamOf } from "./ups
 beforeEach(() => void vi.useFakeTimers());
 afterEach(() => void vi.useRealTimers());
 
-/** Returns the covered texts of the citations, and the number of list requests. The first `late` lists lack the file. */
+/** Returns the texts that the citations cover, and the number of list requests. `late`: how many lists lack the file at first. */
 async function read(text: string, name: string, { late = 0, annotations = [] as unknown[] } = {}) {
   let lists = 0;
   const list = async (): Promise<ContainerFile[]> => {

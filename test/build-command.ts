@@ -10,7 +10,8 @@ const runs = join(root, "node_modules/.command");
 
 /**
  * Builds into a new folder, because several test runs may be active at once. With coverage, the folder is always the same and is
- * emptied first. The folder also gets `package.json`, at the same place as in the package.
+ * emptied first. The folder also gets a copy of `package.json`, next to `dist` as in the published package, because the
+ * command reads its version there.
  *
  * @returns the function that removes the folder.
  */
@@ -20,7 +21,7 @@ export default async function setup({ config }: TestProject): Promise<() => Prom
   if (config.coverage.enabled) await rm(coverageFolder, { recursive: true, force: true });
   const folder = config.coverage.enabled ? coverageFolder : await mkdtemp(join(runs, "run-"));
   process.env.COMMAND_FOLDER = folder;
-  // `npm run coverage` reads the coverage of these processes after the run, so their folder is kept.
+  // The command's processes write their coverage into a folder that is kept: `npm run coverage` reads it after the run.
   if (config.coverage.enabled) process.env.COMMAND_COVERAGE = join(folder, "coverage");
   const { bin, exports, dependencies, peerDependencies } = JSON.parse(
     await readFile(join(root, "package.json"), "utf8"),

@@ -48,7 +48,7 @@ describe.skipIf(hasNoChromium)("the chat in Chromium", () => {
     await page.locator(".answer[id]:not([aria-busy])").nth(position).waitFor();
   }
 
-  /** Returns each link, each image and each placeholder for an image in an answer, as `text: URL`. */
+  /** Returns the links, images and image placeholders in an answer, each as `text: URL`. */
   function filesIn(page: Page): Promise<string[]> {
     return page.locator(".answer").evaluate((answer) =>
       [...answer.querySelectorAll("a, img, .dead")].map((element) => {

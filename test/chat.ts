@@ -6,7 +6,7 @@ import { onTestFinished } from "vitest";
 import { createResponsesEmulator, type EmulatorOptions, type Script } from "../src/testing/index.js";
 import { commandFolder, startScript } from "./command.js";
 
-/** A copy of the example in the folder of `test/build-command.ts`, so that its imports find the package built from src. */
+/** A copy of examples/chat. It is in the folder that build-command.ts creates, so that its imports find the built package. */
 const folder = pathToFileURL(`${await mkdtemp(join(commandFolder, "chat-"))}/`);
 await cp(new URL("../examples/chat/", import.meta.url), folder, { recursive: true });
 

@@ -18,11 +18,11 @@ export class StreamLinks {
   #annotations: Event[] = [];
   /** The sequence number of the event before the first held annotation event. */
   #numberBeforeHeld: unknown;
-  /** The id of the item for which the lists were requested last. */
+  /** The id of the latest item for which file lists were requested. */
   #lookedAheadFor: unknown;
   #timer: ReturnType<typeof setTimeout> | undefined;
   #hasEnded = false;
-  /** When the current hold of text began (`now`), and the repair's `heldMs` at that time. Both are in milliseconds. */
+  /** The time at which the library began to hold text (`now`), and the repair's `heldMs` at that time. Both in milliseconds. */
   #heldSince: { now: number; heldMs: number } | undefined;
   /** Resolves when text is held for longer than `timeoutMs`. `undefined` if no text is held. */
   overdue: Promise<void> | undefined;
@@ -39,8 +39,8 @@ export class StreamLinks {
   }
 
   /**
-   * True while no text is held and no link is open. Then a delta that cannot belong to a mention can be sent unread. False until
-   * the first delta of an item was taken, because that delta may request the lists.
+   * True while no text is held and no link is open. Then a delta that cannot belong to a mention can be sent unread. False at the
+   * beginning of an item: its first delta must be taken, because it may request the file lists.
    */
   isIdle = false;
 
@@ -68,7 +68,7 @@ export class StreamLinks {
     const pushed = this.#links.push(part, event.delta);
     this.#lookAhead(part, event);
     const isDeciding = pushed instanceof Promise;
-    // Finding the file of a mention has its own time limit. In the meantime, the held text must not become overdue.
+    // Stops the time limit of the held text: finding the file of a mention has a time limit of its own.
     if (isDeciding) this.stop();
     return andThen(pushed, (text) => {
       this.isIdle = part.text.isIdle;
@@ -78,21 +78,21 @@ export class StreamLinks {
     });
   }
 
-  /** Requests the lists that a text will need: when a path begins, or at the text's start if the calls name files. */
+  /** Requests the file lists for a text: at its start if calls before it name files, otherwise when a path begins in it. */
   #lookAhead({ position, text }: LinkedPart, { item_id: item }: Event): void {
     if (this.#lookedAheadFor === item || !(text.isPathOpen || this.#repair.expectsFiles(position))) return;
     this.#lookedAheadFor = item;
     this.#repair.lookAhead(position);
   }
 
-  /** Holds an annotation event until the links of its text are known. `numberBefore` returns the number of the previous event. */
+  /** Holds an annotation event until its text's links are known. `numberBefore` returns the previous event's sequence number. */
   hold(event: Event, numberBefore: () => unknown): void {
     if (!this.isHoldingEvents) this.#numberBeforeHeld = numberBefore();
     this.#annotations.push(event);
   }
 
   /**
-   * Returns the text that is ready to be sent, and the held annotation events with their ranges in the text with links.
+   * Returns the text that is ready to be sent, and the held annotation events. Their ranges are moved to fit the text with links.
    * `numberBefore` returns the sequence number of the latest event that was sent.
    */
   release(numberBefore: () => unknown): Event[] {
@@ -123,7 +123,7 @@ export class StreamLinks {
     if (!this.#heldSince) return;
     const { now, heldMs } = this.#heldSince;
     this.#heldSince = undefined;
-    // Subtracts the time that was already counted meanwhile, for example because a recovery ran.
+    // `heldMs` may have grown since `now`, for example by a recovery. That time is already counted, so it is subtracted.
     this.#repair.noteHeld(Math.max(0, performance.now() - now - (this.#repair.heldMs - heldMs)));
   }
 
@@ -142,7 +142,7 @@ export class StreamLinks {
       if (!latest || text === "") continue;
       part.isUndecided = false;
       number ??= this.isHoldingEvents ? this.#numberBeforeHeld : numberBefore();
-      // The inserted delta is like the text's latest delta, but without its `obfuscation`: the padding for the text of that delta.
+      // The inserted delta is a copy of the latest delta with another text. The `obfuscation` is padding for the old text only.
       const { obfuscation: _, ...delta } = changed(latest, text);
       const isNumbered = typeof delta.sequence_number === "number" && typeof number === "number";
       deltas.push(isNumbered ? { ...delta, sequence_number: number } : delta);
@@ -152,8 +152,8 @@ export class StreamLinks {
   }
 
   /**
-   * Returns the held annotation events. Moves all ranges of a text in one call: a single range may not show whether they count
-   * code points or UTF-16 units.
+   * Returns the held annotation events. Moves all ranges of a text in one call, because a single range may not show whether the
+   * ranges count code points or UTF-16 units.
    */
   #releaseAnnotations(): Event[] {
     const events = this.#annotations.splice(0);

@@ -34,20 +34,20 @@ export class StreamRepair {
   #repair: ResponseRepair;
   /** The annotations from the API's annotation events, by part. */
   readonly #sent = new Map<string, Annotation[]>();
-  /** The `output_text.done` events that were sent, and how many added citations were known for each text when it was sent. */
+  /** The `output_text.done` events that were sent. `addedCount`: how many added citations of the text were known at that time. */
   readonly #texts = new Map<string, { event: Event; addedCount: number }>();
   readonly #held: { event: Event; numberBefore: unknown }[] = [];
   #watch: TextWatch;
   #sum = new TextSum();
   /** True if deltas are counted, to compare them with the whole text. `undefined` until the first delta of an item. */
   #isSumming: boolean | undefined;
-  /** True if the text that ended last had no deltas, although its item began in this stream. Its deltas may still follow. */
+  /** True if the latest text ended without a delta, although its item began in this stream. Then its deltas may still follow. */
   #isWithoutDeltas = false;
-  /** The output indices of messages that have begun and not ended. Only of messages: some gateways never end reasoning items. */
+  /** The output indices of the open messages. Other items are left out, because some gateways never end reasoning items. */
   readonly #openItems = new Set<number>();
-  /** True once an item of the response has ended. Until then, an open item is no error, because some gateways never end items. */
+  /** True once an item of the response has ended. Before that, open items are no error: some gateways never end items. */
   #hasItemEnds = false;
-  /** True while deltas are scanned for paths, which needs a known container. `undefined` until the first delta of an item. */
+  /** True while an item's deltas are scanned for paths. Needs a known container. `undefined` until the item's first delta. */
   #isWatching: boolean | undefined;
   /** Puts working links into the texts. `undefined` without the option `links`. */
   #links: StreamLinks | undefined;
@@ -59,11 +59,11 @@ export class StreamRepair {
   /** True once the consumer has left. Then no event needs a repair or a report any more. */
   #hasLeft = false;
   #responseId: unknown;
-  /** The id in the latest final event. */
+  /** The response's id in the latest final event. */
   #endedId: unknown;
   /** The sequence number of the latest event that was read. */
   #number: number | undefined;
-  /** The id of the response that may lack an event, because the event could not be assigned to one response. */
+  /** The id of a response from which an event may be missing: it was unclear to which response the event belongs. */
   #missedIn: string | undefined;
   /** The error for the report, made from the API's error event. `undefined` if no such event came. */
   #apiError: Error | undefined;
@@ -98,8 +98,8 @@ export class StreamRepair {
   }
 
   /**
-   * True while events are held: annotation events, or the end events of a message, which wait for the event after the message
-   * (see `#mustHold`). While events are held, every event must go through `take`, to keep the order.
+   * True while annotation events or the end events of a message are held (see `#mustHold`). Then every event must go through
+   * `take`, so that no event overtakes the held ones.
    */
   get isHolding(): boolean {
     return this.#isHeld || this.#links?.isHoldingEvents === true;
@@ -114,7 +114,7 @@ export class StreamRepair {
     return this.#held.length > 0;
   }
 
-  /** Returns the sequence number of the latest event that was sent. The events that are held now are not sent. */
+  /** Returns the sequence number of the latest event that was sent. Events that are still held do not count. */
   readonly #numberSent = (): unknown => {
     const [first] = this.#held;
     return first ? first.numberBefore : this.latestNumber();
@@ -132,7 +132,7 @@ export class StreamRepair {
     return this.#links?.isIdle === true;
   }
 
-  /** Records the text of deltas that were sent unread. `event` is the first of these deltas. */
+  /** Records the text of deltas that did not go through `take`. `event` is the first of these deltas. */
   passText(event: Event, text: string): void {
     this.#links?.passText(event, text);
   }
@@ -208,8 +208,8 @@ export class StreamRepair {
   }
 
   /**
-   * Records that an event may be missing from the response `responseId`: the response in progress, or one that has not begun. For
-   * a response that has not begun, this is recorded again when the response begins.
+   * Records that an event may be missing from a response. If the response has not begun yet, `#begin` records this again when the
+   * response begins.
    */
   noteMissed(responseId: string): void {
     this.#missedIn = responseId;
@@ -230,7 +230,7 @@ export class StreamRepair {
     });
   }
 
-  /** Ends a broken stream: reports what was found so far, and requests no more lists. Then call `break`. */
+  /** Ends a broken stream: reports what was found so far, and requests no more lists. Call `break` afterwards. */
   breakOff(error: unknown): void {
     this.#reportBreak(asError(error));
     this.#stop(error);
@@ -238,8 +238,7 @@ export class StreamRepair {
 
   /**
    * Ends a broken stream and returns the held text and the held events, unchanged. If the output for an event is still awaited,
-   * call `breakOff` first, await that output, and then call this method: until then, the event may still be added to the held
-   * events.
+   * call `breakOff` first and await that output, because it may add the event to the held events.
    */
   break(error: unknown): readonly Event[] {
     const text = this.#links?.releaseUnchanged(this.#numberSent) ?? [];
@@ -265,7 +264,7 @@ export class StreamRepair {
    * - whether the message is the last one, which gets the citations of unmentioned files;
    * - whether a call follows. If none follows, a message without a call before it can only mean files that existed before the
    *   response;
-   * - whether the text goes on. Its end may have come too early.
+   * - whether the text goes on, because its end event came too early.
    */
   #mustHold(event: Event, numberBefore: () => unknown): boolean {
     const isText = event.type === "response.output_text.done";
@@ -285,7 +284,7 @@ export class StreamRepair {
   /** Repairs the held events, and then `event`, which came after the held events. */
   #release(event?: Event): Taken {
     const held = this.#held.splice(0);
-    // Finding the citations has its own time limit. In the meantime, held text must not become overdue.
+    // Stops the time limit of the held text: finding the citations has a time limit of its own.
     this.#links?.stop();
     if (event?.type === "response.output_text.delta" && held.some((end) => isEndOf(end.event, event)))
       this.giveUp(new Error(`the events are out of order: ${textAt(event)} goes on after its end`));
@@ -310,8 +309,8 @@ export class StreamRepair {
   }
 
   /**
-   * Returns the result of `take`. If `take` fails, because of a bug of ours or unexpected data, returns the held text and the
-   * input events unchanged. Rethrows a `FileCitationsError`.
+   * Returns the result of `take`. If `take` throws a `FileCitationsError`, rethrows it. After any other error (a bug of ours
+   * or unexpected data), returns the held text and the input events unchanged.
    */
   #unchangedOnError(events: readonly Event[], numberBefore: () => unknown, take: () => Taken): Taken {
     const giveUp = (error: unknown): readonly Event[] => {
@@ -377,7 +376,7 @@ export class StreamRepair {
     const taken = this.#takeOne(event, numberBefore, isReleased);
     if (!links || PARTS_OF_TEXT.has(event.type)) return taken;
     const isEnd = FINAL.has(event.type) || event.type === "error" || links !== this.#links;
-    // The held text and its annotation events are sent before the events that repeat them, and before the response ends.
+    // The held text and its annotation events are sent before the end events, because the end events repeat them.
     const released = (): Event[] =>
       isEnd ? links.releaseUnchanged(numberBefore) : links.release(numberBefore);
     if (taken instanceof Promise) links.stop(); // see `#release`
@@ -390,7 +389,7 @@ export class StreamRepair {
 
   #takeOne(event: Event, numberBefore: () => unknown, isReleased: boolean): Taken {
     const { type, output_index: outputIndex, response, item } = event;
-    // The next item can be a message that follows a new call. Its deltas have to be scanned again.
+    // The new item can be a message after another call, so its deltas are scanned even if the scan was stopped before.
     if (type === "response.output_item.added") this.#beginItem(item);
     if (type === "response.created" && isRecord(response)) this.#begin(response.id);
     switch (type) {
@@ -426,7 +425,7 @@ export class StreamRepair {
     }
   }
 
-  /** Resets how deltas are processed. This is determined again at the first delta of the new item. */
+  /** Resets the flags that say how deltas are processed. They are set again at the first delta of the new item. */
   #beginItem(item: unknown): void {
     this.#sum.beginItem(item);
     this.#isSumming = undefined;
@@ -457,7 +456,7 @@ export class StreamRepair {
       this.#renew();
       if (this.#isStopped) this.#repair.cancel();
     }
-    // An error event before the beginning of this response was about another request, which began no response.
+    // Forgets an error event that came before this response began: it was about another request, which got no response.
     this.#apiError = undefined;
     this.#responseId = responseId;
     if (this.#missedIn === responseId && responseId !== undefined) this.#repair.noteMissed();
@@ -542,7 +541,7 @@ export class StreamRepair {
     });
   }
 
-  /** Returns the annotation events for the added citations of a text, from index `from` on. */
+  /** Returns the annotation events for the added citations of a text, without the first `from`, which were sent before. */
   #citationEvents(
     text: Event,
     citations: readonly ContainerFileCitation[],
@@ -557,7 +556,7 @@ export class StreamRepair {
     const moved = links ? links.moved(position, [...sent, ...unsent]).slice(sent.length) : unsent;
     return moved.map((annotation, added) => ({
       type: "response.output_text.annotation.added",
-      // An inserted event repeats the previous number, so that a stream resumed after it loses no event of the API.
+      // An inserted event repeats the number of the event before it. A client that resumes after it then gets all API events.
       ...("sequence_number" in text && { sequence_number: sequenceNumber }),
       ...("stream_id" in text && { stream_id: text.stream_id }),
       item_id: text.item_id,
@@ -592,8 +591,8 @@ export class StreamRepair {
   }
 
   /**
-   * Looks up the missing citations of the texts that were sent, if the final event has no output. `repairOutput` then found no
-   * texts.
+   * Looks up the missing citations of the texts that were sent. Does so only if the final event has no output, because then
+   * `repairOutput` found no texts.
    */
   #askOnceMore({ output }: Record<string, unknown>): undefined | Promise<unknown> {
     if (Array.isArray(output) && output.length > 0) return undefined;
@@ -617,22 +616,22 @@ function isMessage(item: unknown): boolean {
   return isRecord(item) && item.type === "message";
 }
 
-/** Returns whether `end` ends the text of a delta. */
+/** Returns whether `end` is the event that ends the text of `delta`. */
 function isEndOf(end: Event, delta: Event): boolean {
   return end.type === "response.output_text.done" && keyOf(end) === keyOf(delta);
 }
 
-/** Returns whether the number of an event shows that events before it are missing, or come later. */
+/** Returns whether sequence numbers are skipped right before an event: events are then missing or come later. */
 function isAfterGap({ sequence_number: number }: Event, before: unknown): boolean {
   return typeof number === "number" && typeof before === "number" && number > before + 1;
 }
 
-/** Returns the words that name a text in an error message. */
+/** Names the text of an event, for error messages. */
 function textAt({ output_index, content_index }: Event): string {
   return `the text at output_index ${output_index}, content_index ${content_index},`;
 }
 
-/** Returns the texts that an event ends. `given` are the annotations of a text, if the event has them. */
+/** Returns the texts in an end event. `given`: the annotations of the text, if the event has them. */
 function textsOf(event: Event): { position: PartPosition; text: string; given?: readonly Annotation[] }[] {
   const position = positionOf(event);
   if (typeof event.text === "string") return position ? [{ position, text: event.text }] : [];

@@ -50,7 +50,7 @@ export function repairResponseStream<StreamEvent extends { type: string }>(
     events !== null &&
     (Symbol.asyncIterator in events || Symbol.iterator in events);
   if (!isIterable) throw badInput("events", "an iterable or async iterable of response events", events);
-  // The generator only yields input events, copies of them, and annotation events of the same union.
+  // The cast is safe: all outputs are input events, copies of them or annotation events, which the caller's type includes.
   return repairEvents(events, new Lanes(contextOf(source, options))) as AsyncGenerator<StreamEvent>;
 }
 
@@ -82,7 +82,7 @@ async function* repairEvents(
   }
 }
 
-/** Passes events on until the source ends. Events of lanes that still wait for a list stay in `waiting`. */
+/** Passes events on until the source ends. Output that then still waits for a file list stays in `waiting`. */
 async function* passEvents(
   source: Source,
   messages: Messages,
@@ -127,13 +127,13 @@ function nextOf(
     overdue ? Promise.race([source.next(), overdue]) : source.next();
   if (waiting.size === 0) return next();
   const following = waiting.size < MOST_WAITING ? next() : undefined;
-  // If output is ready first, nobody awaits this promise. The next call gets the same promise from `source` and handles its
-  // error.
+  // If `waiting` has output first, nobody awaits this promise now, and its error would be unhandled. The next call gets the same
+  // promise from `source` and handles the error.
   following?.catch(() => {});
   return waiting.first(following);
 }
 
-/** Returns the events that can be sent before another event is read; `undefined` if an event was read. */
+/** Returns the events that can be sent before another event is read. Returns `undefined` if `next` is a newly read event. */
 function readyOf(next: unknown, messages: Messages): unknown[] | undefined {
   if (next instanceof Lane) return messages.wrap(next.stream.takeOverdue());
   return Array.isArray(next) ? next : undefined;
@@ -183,7 +183,7 @@ async function* iterate(values: Iterable<unknown>): AsyncGenerator<unknown, void
   for await (const value of values) yield value;
 }
 
-/** A queue of pending output. The order within a lane is kept. Between lanes, the output that is ready first comes first. */
+/** Queues pending output. Keeps the order within a lane (see lanes.ts). Of several lanes, the first that is ready comes first. */
 class Waiting {
   /** The number of entries that were added and not taken out yet. */
   size = 0;
@@ -197,7 +197,7 @@ class Waiting {
     return this.#latest.has(lane);
   }
 
-  /** Adds the output for one event, after the earlier output of the lanes that it can belong to. */
+  /** Adds the output for one event. `of`: the lanes to which the event can belong. Their earlier output comes first. */
   add(of: Owners, events: unknown[] | Promise<unknown[]>): void {
     this.size++;
     const before = of.map((lane) => this.#latest.get(lane));
@@ -213,7 +213,7 @@ class Waiting {
     taken.then(settle, settle);
   }
 
-  /** Returns the output that is ready first, or the value of `other` if that is earlier. Rejects if making the output failed. */
+  /** Returns the first output that is ready, or the value of `other` if `other` resolves first. Rejects if the output rejects. */
   async first(): Promise<unknown[]>;
   async first<Other>(other: Promise<Other> | undefined): Promise<unknown[] | Other>;
   async first<Other>(other?: Promise<Other>): Promise<unknown[] | Other> {

@@ -11,7 +11,7 @@ type Comparison = "same" | "different" | "no-deltas" | "unknown";
 export class TextSum {
   /** The id of the item that began last. Texts of other items are not compared: they may have begun before this stream. */
   #added: unknown;
-  /** The position of the latest text. `NaN` equals no position, so that the next delta begins a new text. */
+  /** The `output_index` of the latest text. `NaN` differs from every index, so that the next delta begins a new text. */
   #output: unknown = Number.NaN;
   #content: unknown;
   #hasEnded = true;
@@ -29,7 +29,7 @@ export class TextSum {
     if (this.#hasEnded) this.#output = Number.NaN;
   }
 
-  /** Counts a delta. Returns false if its text has already ended. This runs for each delta. */
+  /** Counts a delta. Returns false if its text has already ended. Runs for each delta, so this must be fast. */
   add({ output_index: output, content_index: content, delta }: Event): boolean {
     if (output !== this.#output || content !== this.#content) this.#begin(output, content);
     else if (this.#hasEnded) return false;
@@ -49,11 +49,11 @@ export class TextSum {
     const isBegun = output === this.#output && content === this.#content && !this.#hasEnded;
     if (!isBegun) this.#begin(output, content);
     this.#hasEnded = true;
-    // Some gateways leave the text out.
+    // Some gateways send the end event without the text.
     if (typeof text !== "string" || text === "") return "unknown";
     if (this.#areMixed || item !== this.#added || item === undefined) return "unknown";
     if (!isBegun) return "no-deltas";
-    // White space at the end moves no citation. Some senders leave it out of the deltas, others out of the text.
+    // White space at the end is ignored: it moves no citation. Some senders leave it out of the deltas, others out of the text.
     const { length } = text.trimEnd();
     const isSame = length === this.#trimmedLength && hashOf(text, 0, length, 0) === this.#trimmedHash;
     return isSame ? "same" : "different";
@@ -69,7 +69,7 @@ export class TextSum {
   }
 }
 
-/** Returns a hash of the characters up to `end`, in their order. `before` is the hash of the characters before `start`. */
+/** Extends the hash `before`, which covers the characters up to `start`, by the characters from `start` to `end`. */
 function hashOf(text: string, start: number, end: number, before: number): number {
   let hash = before;
   for (let at = start; at < end; at++) hash = (Math.imul(hash, 31) + text.charCodeAt(at)) | 0;

@@ -47,7 +47,7 @@ async function delayFailure<Chunk>(next: () => Chunk | Promise<Chunk>): Promise<
 
 /** Resolves after the event loop has run its pending tasks, such as incoming messages. Works with fake timers. */
 export async function nextTask(): Promise<void> {
-  // A message is used, because fake timers replace `setTimeout` and `setImmediate`. Messages also work outside Node.
+  // Waits for a message on a channel: fake timers replace `setTimeout` and `setImmediate`, and channels also work outside Node.
   const { port1, port2 } = new MessageChannel();
   await new Promise((resolve) => {
     port1.onmessage = resolve;

@@ -175,7 +175,7 @@ export class Container implements EmulatedContainer {
 
   /** Returns the page of the file list that a query asks for. */
   list(query: URLSearchParams): ListPage<JsonObject & { id: string }> {
-    // Only a first page starts a new listing, so that no file appears in the middle of a listing.
+    // A request for the first page starts a new listing. Later pages belong to the same listing, so no new file appears on them.
     if (!query.has("after")) {
       this.#listings += 1;
       this.#listed = undefined;

@@ -213,7 +213,7 @@ export function createResponsesEmulator(options: EmulatorOptions = {}): Response
   return {
     async fetch(input, init) {
       const request = new Request(input, init);
-      // `request.signal` follows the caller's signal only until the request is garbage-collected, so use the caller's.
+      // Uses the caller's own signal. `request.signal` follows that signal only until the request is garbage-collected.
       const signal = init?.signal ?? (input instanceof Request ? input.signal : undefined);
       signal?.throwIfAborted();
       return unlessAborted(answer(request, signal), signal);
@@ -258,7 +258,7 @@ function abortable(response: Response, signal: AbortSignal | undefined): Respons
   );
 }
 
-/** Returns a promise that settles like the given one, or rejects with the signal's reason as soon as it aborts. */
+/** Returns a promise that settles like the given one. If the signal aborts earlier, it rejects with the signal's reason. */
 function unlessAborted<Value>(promise: Promise<Value>, signal: AbortSignal | undefined): Promise<Value> {
   if (signal === undefined) return promise;
   return new Promise((resolve, reject) => {

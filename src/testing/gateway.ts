@@ -101,7 +101,7 @@ const FORMS: Readonly<Record<"litellm" | "openrouter", WriteId>> = {
   },
 };
 
-/** Matches the cursor of an empty page: the number of empty pages so far, then the `after` of the next page with files. */
+/** Matches the cursor of an empty page: `scan/`, how many empty pages came, `=`, and the `after` of the next page with files. */
 const CURSOR = /^scan\/(\d+)=(.*)$/s;
 
 const NOT_SUPPORTED =
@@ -175,7 +175,7 @@ export class Gateway {
   /**
    * Returns a page of a container's list: one of the gateway's empty pages, or a page from `list`.
    *
-   * @param list returns the page for a query whose `after` is not a cursor of an empty page.
+   * @param list returns a page of the API's list. Its query never has the cursor of an empty page.
    */
   page<Entry>(query: URLSearchParams, list: (query: URLSearchParams) => ListPage<Entry>): ListPage<Entry> {
     const { emptyPages = 0 } = this.#options;

@@ -12,7 +12,7 @@ export interface ServerEvent extends JsonObject {
   readonly type: string;
 }
 
-/** Queues the requests of one lane and returns the events of their responses, one response after the other. */
+/** Queues the requests with the same `stream_id` and returns the events of their responses, one response after the other. */
 export class Lane {
   /** The lane's `stream_id`, or `""` for the lane of requests without one. */
   readonly id: string;
@@ -85,19 +85,19 @@ export class Lane {
 /** Chooses the lane that sends the next event. */
 export class LaneOrder {
   readonly #names: readonly string[];
-  /** How many turns are over, counted over all repetitions of `#names`. In its turn, a lane sends an event or is skipped. */
+  /** How many turns are over. `#names` gives their order and repeats. In its turn, a lane sends an event or is skipped. */
   #step = 0;
-  /** The position of the lane that sent the latest event among the lanes that are not in `#names`. */
+  /** The `position` of the lane that sent last. Lanes in `#names` do not count. */
   #last = -1;
 
-  /** @param names the `stream_id`s in the order in which their lanes send; the order repeats. Other lanes take turns. */
+  /** @param names the `stream_id`s in the order in which their lanes send. The order repeats. Other lanes take turns. */
   constructor(names: readonly string[]) {
     this.#names = names;
   }
 
   /**
-   * Returns the lane that sends the next event: the lane whose turn it is in `#names`, or else a lane that is not in `#names`.
-   * Returns `undefined` if none of these lanes can send now.
+   * Returns the lane that sends the next event: the lane in `#names` whose turn it is. If that lane cannot send now, returns a
+   * lane that is not in `#names`. Returns `undefined` if no such lane can send either.
    */
   next(lanes: ReadonlyMap<string, Lane>): Lane | undefined {
     return this.#named(lanes) ?? this.#unnamed(lanes);

@@ -69,7 +69,7 @@ export async function listen(
     baseURL: `${url}/v1`,
     disconnect: (code = GOING_AWAY, reason = "") => sockets?.close(code, reason),
     close() {
-      // `server.close` waits until all sockets are closed.
+      // Without this, `server.close` would wait for the clients to close their WebSockets.
       sockets?.terminate();
       return server.close(true);
     },

@@ -1,4 +1,4 @@
-/** Turns the steps of a script into output items and events. */
+/** Turns the steps of an emulator's script (see steps.ts) into the output items and events of a response. */
 import { citeChart, citeSandboxLinks } from "./citations.js";
 import type { Container, FileContent } from "./containers.js";
 import { obfuscation, splitIntoDeltas } from "./deltas.js";
@@ -49,7 +49,7 @@ export interface Stage {
   charts: ContainerFileCitation[];
   /** Returns the container with this name, or the request's own container for `undefined`. Marks it as last used. */
   enter(name: string | undefined): Container;
-  /** Returns the containers that a text can refer to: those of its agent, then the others. In both, the last used comes first. */
+  /** Returns the containers that a text can mean: those of its agent, then the others. In each group, the last used is first. */
   known(): readonly Container[];
 }
 
@@ -59,8 +59,8 @@ export type ItemStep = Exclude<Step, FailStep | IncompleteStep>;
 type Events = Generator<EventDraft, void>;
 
 /**
- * Plays a step: yields its events and adds its items to the stage's output. The step writes a file only when the reader has
- * read the events before that write.
+ * Plays a step: yields its events and adds its items to `stage.output`. The step writes a file only when the reader has read all
+ * events before the write.
  *
  * @param isCutOff whether the turn ends as `incomplete` right after this step.
  */
@@ -85,7 +85,7 @@ export function play(step: ItemStep, stage: Stage, isCutOff: boolean): Events {
 function* playReasoning({ summary = [] }: ReasoningStep, stage: Stage): Events {
   const output_index = stage.output.length;
   const id = stage.ids.next("rs_");
-  // The real value's format is not public. Clients only need to send it back unchanged.
+  // The real format of `encrypted_content` is not public. Clients only need to send the value back unchanged.
   const encrypted = stage.include.has("reasoning.encrypted_content")
     ? { encrypted_content: `gAAAA${id}` }
     : {};

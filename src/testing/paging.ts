@@ -42,7 +42,7 @@ export function page<Entry extends { readonly id: string }>(
       code: "invalid_value",
     });
   }
-  // Counts the entries before the page in either order, so that a long list need not be reversed for each page.
+  // How many entries come before the page, counted in the requested order. So a long list is not reversed for each page.
   const before = after === null ? 0 : order === "asc" ? found + 1 : entries.length - found;
   const last = entries.length - before;
   const data =

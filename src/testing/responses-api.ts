@@ -157,7 +157,7 @@ export class ResponsesApi {
     if (named !== undefined) containers.set(undefined, this.#api.containers.use(named));
     const enterContainer = (name: string | undefined) => {
       const known = containers.get(name);
-      // An expired container is replaced by a new one. If the request names the expired container, `use` throws.
+      // A new container replaces an expired one, unless the request names the expired container. In that case, `use` throws.
       const isNamed = name === undefined && known?.id === named;
       if (known === undefined || (known.status === "expired" && !isNamed)) {
         containers.set(name, this.#api.containers.create({ name: name ?? "auto" }));
@@ -234,7 +234,7 @@ export class ResponsesApi {
     if (id === null) return [];
     const played = this.#played.get(id) ?? unstored?.get(id);
     if (played !== undefined) return [...played.previous, played];
-    // According to users, the service answers 400 here. For other missing resources, it answers 404.
+    // According to users, the service answers 400 if the previous response is missing, but 404 for other missing resources.
     throw new ApiError(400, `Previous response with id '${id}' not found.`, {
       param: "previous_response_id",
       code: "previous_response_not_found",

@@ -123,7 +123,7 @@ export class Turn implements Stage {
     return this.#status !== "queued" && this.#status !== "in_progress";
   }
 
-  /** Queues input for the next response. If this response has another step, it ends as `incomplete` before that step. */
+  /** Queues input for the next response. The running response ends as `incomplete` before its next step, if it has one. */
   steer(input: SteerInput): void {
     const steer = { id: this.ids.next("steer_"), input };
     this.steers.push(steer);
@@ -152,7 +152,7 @@ export class Turn implements Stage {
   poll(): void {
     this.#polls += 1;
     const left = this.request.background ? this.#start.pollsUntilDone - this.#polls : 0;
-    // With three or more polls until done, the first poll finds the response `queued` and later polls `in_progress`.
+    // If `pollsUntilDone` is 3 or more, the response is still `queued` at the first poll, and `in_progress` from the second on.
     const staysQueued = this.#polls === 1 && left > 1;
     if (left <= 0) this.finish();
     for (let index = 0; !staysQueued && this.#status === "queued"; index += 1) this.eventAt(index);

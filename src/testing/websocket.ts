@@ -14,7 +14,7 @@ export interface Socket {
   terminate(): void;
 }
 
-/** Answers a handshake: with a response that refuses it, or with a function that connects the open socket. */
+/** Answers a handshake. Resolves to a response that refuses the handshake, or to a function that takes the open socket. */
 export type Connect = (handshake: Request) => Promise<Response | ((socket: Socket) => Connection)>;
 
 /** What a connection needs from the emulator. */
@@ -172,7 +172,7 @@ function readSocketRequest(body: JsonObject): TurnRequest {
   });
 }
 
-/** Queues the input of a `response.steer`. Returns the error code if the input is rejected, otherwise `undefined`. */
+/** Queues the input of a `response.steer` event. Returns the error code if the input is rejected, otherwise `undefined`. */
 function steer(turn: Turn, { previous_response_id: _, input, ...others }: JsonObject): string | undefined {
   const steerInput = readSteerInput(input);
   if (steerInput === undefined || Object.keys(others).length > 0) return "invalid_input";

@@ -1,6 +1,6 @@
 /**
- * Tests the rules of table.ts in combination: whole answers, and the text right next to a mention. The expected citations were
- * decided by hand. This file is long because the answers are written out.
+ * Tests combinations of the rules in table.ts, with whole answers and with different text right next to a mention. The expected
+ * citations were decided by hand. This file is long because the answers are written out.
  */
 import { describeRows } from "./rows.js";
 

@@ -1,6 +1,6 @@
 /**
- * Tests each pattern in the tables of boundaries.ts and other-systems.ts with texts in which only that pattern decides. Each row
- * is named after the pattern that it tests. This file is long because each pattern has a row.
+ * Tests each pattern in the tables of boundaries.ts and other-systems.ts, with texts whose outcome depends only on that pattern.
+ * Each row is named after the pattern that it tests. This file is long because each pattern has a row.
  */
 import { describe, expect, it } from "vitest";
 import {
@@ -60,7 +60,7 @@ function describeTable<Table extends Record<string, string>>(
   });
 }
 
-/** Matches each outcome without a citation: no mention, or an uncited mention with one of three reasons. */
+/** Matches each outcome without a citation: the reason of an uncited mention, or `""` if the text has no mention. */
 const UNCITED = /^(?:not-found|pattern|directory|)$/;
 
 const PATH = "/mnt/data/a.csv";

@@ -25,9 +25,10 @@ export interface Outcome {
 }
 
 /**
- * Parses a text in which the expected outcome is marked. `⟦/mnt/data/a.csv⟧` is a citation of the file `only`,
- * `⟦b.csv‖/mnt/data/B.csv⟧` is a citation of `/mnt/data/b.csv`, and `⟪not-found:/mnt/data/c.csv⟫` is a mention that is reported
- * with the reason `not-found`.
+ * Parses a text in which the expected outcome is marked:
+ * - `⟦/mnt/data/a.csv⟧` is a citation of the file whose path is the argument `only`;
+ * - `⟦b.csv‖/mnt/data/B.csv⟧` is a citation of the file `/mnt/data/b.csv`;
+ * - `⟪not-found:/mnt/data/c.csv⟫` is a mention that is reported with the reason `not-found`.
  */
 export function marked(source: string, only?: string): { text: string; outcome: Outcome } {
   const outcome: Outcome = { cited: [], missed: [] };

@@ -1,4 +1,4 @@
-/** Tests where `replaceFileLinks` puts a link in unusual markup. test/links.test.ts tests the usual forms of links. */
+/** Tests where `replaceFileLinks` puts a link if the markup is unusual. test/links.test.ts tests the usual forms of links. */
 import { describe, expect, test } from "vitest";
 import { replaceFileLinks } from "../../src/index.js";
 import { marked } from "./forms.js";

@@ -1,6 +1,7 @@
 /**
- * Limits the time of each property for `npm run mutation`, which tests many copies of the code with one change each (mutants). If
- * a mutant breaks a property, one of the first runs usually fails. Thousands of runs per property and mutant would take days.
+ * Limits the time of each fast-check property for `npm run mutation`. That command runs the tests on many copies of the
+ * code, each with one change (a mutant). All runs of each property would take days. If a mutant breaks a property, one of the
+ * first runs usually fails.
  */
 import fc from "fast-check";
 import { expect } from "vitest";
@@ -11,7 +12,7 @@ if (!needsAllRuns) {
   fc.configureGlobal({
     interruptAfterTimeLimit: 20,
     reporter: (run) => {
-      // On a busy machine, the time can be over before the first run. This must not fail the test.
+      // On a busy machine, the time limit can pass before the first run. This must not fail the test.
       if (run.failed && !(run.interrupted && run.numRuns === 0))
         throw new Error(fc.defaultReportMessage(run));
     },

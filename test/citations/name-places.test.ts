@@ -1,4 +1,4 @@
-/** Tests file names inside a longer name, another path or code. There they do not mean the file. */
+/** Tests file names that are only a part of a longer name, of another path or of code. Such a name does not mean the file. */
 import { describeRows } from "./rows.js";
 
 describeRows([

@@ -97,7 +97,7 @@ const anyText = fc.oneof(
   { weight: 1, arbitrary: fc.string({ unit: "grapheme", maxLength: 60 }) },
 );
 
-/** Paths that the awkward texts often contain, and some that are unlikely or invalid. */
+/** The paths of random files. Many of them are often in the texts of `awkward`; the others are unlikely or invalid. */
 const anyPath = fc.oneof(
   {
     weight: 4,
@@ -165,7 +165,7 @@ function covered(text: string, { start_index, end_index }: Annotation, unit: Ind
   return [...text].slice(start_index!, end_index!).join("");
 }
 
-/** Resolves a text twice, as two repairs do, the second time with the annotations found before. Returns the second result. */
+/** Resolves a text twice, as two repairs do. The second time, adds the annotations of the first. Returns the second result. */
 function again(
   text: string,
   files: ContainerFile[],
@@ -207,7 +207,7 @@ describe("for any text and any files", () => {
             const cited = files.find(({ id }) => id === annotation.file_id)!;
             expect(cited.container_id).toBe(annotation.container_id);
             expect(cited.path.endsWith(`/${annotation.filename}`)).toBe(true);
-            // The cited text, as written or decoded, contains the file's name or, for an upload, the name it had before.
+            // The cited text, as written or decoded, contains the file's name. The prefix of an upload's name may be missing.
             const readings = [spelled, ...[decodeLoosely(spelled)]].map(plain);
             const name = plain(annotation.filename).replace(
               /^(?:file|assistant)-[a-z0-9]+-|^[0-9a-f]{6,}-/,
@@ -313,8 +313,8 @@ describe("several mentions in one answer", () => {
   const mention = fc
     .tuple(
       sentence,
-      // Leaves out the form with a tab: a tab after a blank line begins a code block. A file in a code block is not cited if the
-      // text cites the file elsewhere.
+      // Leaves out the form in which a tab precedes the path, because a tab after a blank line begins a code block. A file in a
+      // code block is not cited if the text cites the file elsewhere.
       fc.constantFrom(...Object.values({ ...LINK_FORMS, ...BARE_FORMS, tab: BARE_FORMS.bare! })),
       fc.constantFrom(...NAMES),
     )
@@ -370,7 +370,7 @@ describe("several mentions in one answer", () => {
   });
 });
 
-/** Removes the differences that the resolver may ignore: case, composition, kinds of dashes, spaces and quotes. */
+/** Removes the differences that the resolver may ignore: case, Unicode composition, kinds of dashes, spaces and quotes. */
 function plain(text: string): string {
   return text
     .normalize("NFD")
