@@ -80,8 +80,9 @@ export interface WebhookDeliveries {
 }
 
 /**
- * Options of {@link createWebhookHandler}. If the client is already wrapped, its own options apply to its responses, not the
- * options of `withFileCitations` that are given here. Only `onReport` and `includeOutputs` apply in both cases.
+ * Options of {@link createWebhookHandler}: its own ones, and most options of `withFileCitations`. If the client is already
+ * wrapped by `withFileCitations`, it keeps the options that it was wrapped with. Of the options of `withFileCitations` that are
+ * given here, only `onReport` and `includeOutputs` then have an effect.
  */
 export interface WebhookOptions<Response> extends Omit<FileCitationsOptions, "instruction"> {
   /**

@@ -20,8 +20,8 @@ export interface GeneratedImage {
   /** Consists of the item's id and an extension for the image format. */
   filename: string;
   /**
-   * The type that the bytes show. If they show none, the item's `output_format`. If that is no known type, `image/png`, the API's
-   * default.
+   * The image's media type, judging by its first bytes. If they show no known type, the type is that of the item's
+   * `output_format`. If that is unknown too, it is `image/png`, the API's default.
    */
   mediaType: string;
   base64: string;

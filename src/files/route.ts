@@ -40,12 +40,12 @@ export interface FileRouteOptions {
   /**
    * Keeps the files, so that their links work after the container has expired. Default: none.
    *
-   * - `urlFor` starts to copy the file into the store, and does not wait for the copy. Four files are copied at a time, and each
-   *   file once.
+   * - `urlFor` starts to copy the file into the store, and does not wait for the copy. Each file is copied once, and at most four
+   *   files are copied at the same time.
    * - `handler` serves a file from the store. If the store does not have the file, `handler` serves it from the container and
-   *   starts to copy it. In both cases, if the file's length is known, the response has an `ETag` and supports ranges.
-   * - If the store fails or does not answer within three seconds, links work from the container as long as the container
-   *   exists, and `onError` is called.
+   *   starts to copy it. If the file's length is known, the response has an `ETag` and supports ranges.
+   * - If the store fails or does not answer within three seconds, `onError` is called, and `handler` serves the file from the
+   *   container as long as the container exists.
    */
   store?: FileStore | undefined;
   /**
@@ -62,12 +62,14 @@ export interface FileRoute {
    * Answers a `GET` or `HEAD` request to a link. Reads only the last segment of the URL's path, with or without a slash at the
    * end. Never rejects. The answers are:
    *
-   * - 200 with the file. If there is a `store` or the API supports ranges, 206 with the requested `Range` of the file;
+   * - 200 with the file;
+   * - 206 with a part of the file, if the request has a `Range`. This needs a `store`, or an API that supports ranges;
    * - 304 if there is a `store` and `If-None-Match` has the file's `ETag`;
-   * - 403 if the link was not signed with one of the secrets or was changed, 410 if it has expired;
-   * - 410 if the container has expired or the file in it is gone, and the `store` does not have the file;
-   * - 503 if the API answers 429, 502 if the API fails in another way;
-   * - 405 for other methods, 416 for a range that the file does not have.
+   * - 403 if the link was changed, or was not signed with one of the secrets;
+   * - 405 for other methods than `GET` and `HEAD`;
+   * - 410 if the link has expired. Also if the `store` does not have the file, and the container has expired or no longer has it;
+   * - 416 for a range that the file does not have;
+   * - 502 if the API fails, but 503 if it answers 429.
    */
   handler: (request: Request) => Promise<Response>;
   /**

@@ -5,7 +5,7 @@ import { safeName } from "./safe-name.js";
 
 /** The data about a file that a store keeps besides the file's bytes. It is plain JSON, of at most 1 KB. */
 export interface StoredFile {
-  /** The file's name. It contains no folder, and characters that some system does not allow are replaced. */
+  /** The file's name, without a folder. Characters that are not allowed on every operating system are replaced. */
   filename: string;
 }
 

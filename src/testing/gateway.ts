@@ -33,8 +33,8 @@ export interface GatewayOptions {
    *   container's id has 241 characters. Files keep their native ids.
    * - `"openrouter"`: `sess_` and hex digits for containers, `cfile_` and the path below `/mnt/data` in base64url for files.
    *   Responses keep their native ids.
-   * - A function that maps a native id, with the prefix `cntr_`, `cfile_` or `resp_`, to the gateway's id. For a file,
-   *   the function also gets the absolute path. It must return a non-empty string, and a different one for each container.
+   * - A function that returns the gateway's id for a native id. A native id begins with `cntr_`, `cfile_` or `resp_`. For a file,
+   *   the function also gets the file's absolute path. The returned id must not be empty, and each container must get another id.
    *
    * ```ts
    * createResponsesEmulator({ gateway: { ids: (nativeId) => nativeId.replace("cntr_", "sbx/pod ") } });
