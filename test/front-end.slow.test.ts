@@ -173,7 +173,7 @@ function urlsIn(stream: string): string[] {
 describe.each(OTHERS)("$program", ({ program, ask, get }) => {
   it("has links in the stream, after the container has expired, and after a restart", async () => {
     const goOn = gate();
-    // The stream is held before its last word, until the links were opened.
+    // The stream waits before its last word until the links have been opened.
     const { emulator, serving, expire, restart } = await start(({ delta }) =>
       String(delta).includes("month") ? goOn.promise : undefined,
     );

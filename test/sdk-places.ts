@@ -86,7 +86,7 @@ interface NamedNode {
   node: Node;
 }
 
-/** Returns the interfaces, classes, aliases, object types and properties below a node. */
+/** Returns the interfaces, classes, aliases, object types and properties below a node of the syntax tree. */
 function namedNodesIn(node: Node, namespace = ""): NamedNode[] {
   const found: NamedNode[] = [];
   node.forEachChild((child) => {

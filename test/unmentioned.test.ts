@@ -82,7 +82,10 @@ function toldBy(events: readonly StreamEvent[]): Map<string, unknown[]> {
   return told;
 }
 
-/** Returns `chart.png 3/0/0 before response.output_text.done` for each annotation event. */
+/**
+ * Returns a line for each annotation event, such as `chart.png 3/0/0 before response.output_text.done`. The numbers are the output,
+ * content and annotation index. The line ends with the type of the next event that adds no annotation.
+ */
 function added(events: readonly StreamEvent[]): string[] {
   return events.flatMap(({ type, annotation, output_index, content_index, annotation_index }, at) => {
     if (type !== ADDED) return [];

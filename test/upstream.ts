@@ -143,7 +143,7 @@ export function message(
   return { id: "msg_1", type: "message", status: "completed", content, role: "assistant" };
 }
 
-/** Returns the items with unique ids. If several items have the same id, the first item keeps the id. */
+/** Returns the items with unique ids. If several items have the same id, each item after the first gets a new id. */
 function withOwnIds(output: readonly unknown[]): unknown[] {
   const ids = new Set<unknown>();
   return output.map((item, at) => {
