@@ -66,7 +66,7 @@ function lastInput({ requests }: ResponsesEmulator): unknown[] {
   return (asked.at(-1)!.body as { input: unknown[] }).input;
 }
 
-/** Starts the example with the proxy as its API. Returns its URL. */
+/** Starts examples/plain-chat with the proxy as its API. Returns the URL of the chat. */
 function startChat({ baseURL }: Serving): Promise<string> {
   const script = new URL("../examples/plain-chat/server.mjs", import.meta.url);
   return startScript(script, { ...environment(), OPENAI_API_KEY: KEY, OPENAI_BASE_URL: baseURL });

@@ -503,7 +503,8 @@ describe("mutated recordings", () => {
 describe.each(SCHEMAS)("random values that $name allows", (schema) => {
   const output = (): fc.Arbitrary<Json[]> =>
     fc.array(made(schema, "OutputItem", 80) as fc.Arbitrary<Json>, { maxLength: 5 });
-  // Events with several values of `stream_id` are several responses, which can overtake each other: see lanes.test.ts.
+  // `stream_id` is removed. Events with different values of `stream_id` belong to different responses, which can overtake each
+  // other (see lanes.test.ts).
   const event = (): fc.Arbitrary<Event> =>
     (made(schema, "ResponseStreamEvent", 80) as fc.Arbitrary<Event>).map(({ stream_id: _, ...rest }) => rest);
   properties({

@@ -148,7 +148,7 @@ describe("a connection that breaks while a response waits for its list", () => {
 
   const never = () => new Promise<never>(() => {});
 
-  /** Fails after the events, when all of them were read. */
+  /** Yields the events. Fails when all of them have been read. */
   async function* broken(events: StreamEvent[]): AsyncGenerator<StreamEvent> {
     yield* events;
     await turns();

@@ -36,7 +36,7 @@ describe("retrieve() with stream and starting_after", () => {
     const bare = new NewestOpenAI({ apiKey: "test", fetch: emulator.fetch });
     const { id } = await bare.responses.create({ ...REQUEST, background: true });
     const ofClient = (after?: number) => {
-      // This client has not seen the response before.
+      // This client is new: it has not seen the response before.
       const client = withFileCitations(bare, { links });
       const query = after === undefined ? {} : { starting_after: after };
       return client.responses.retrieve(id, { stream: true, ...query });

@@ -8,7 +8,7 @@ import { createFileCitationsFetch, type RepairOptions, type Report } from "../sr
 import { type Given, itemsOf, plain, streamed, throughFetch, toUrl } from "./linking.js";
 import { BASE, cited, file, json, response, upstream } from "./upstream.js";
 
-/** Each destination, and the path of the file that it means. */
+/** Link destinations, each with the path of the file that it means. */
 const FORMS: [destination: string, path: string][] = [
   ["sandbox:/quarterly.pdf", "/mnt/data/quarterly.pdf"],
   ["sandbox://file.pdf", "/mnt/data/file.pdf"],

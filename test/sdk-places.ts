@@ -80,7 +80,10 @@ function declarationFilesIn(folder: string): string[] {
     .map((file) => join(folder, file));
 }
 
-/** A node. `name` consists of the names of the enclosing namespaces, types and properties, and the node's own name. */
+/**
+ * A node of the syntax tree. `name` consists of the names of the enclosing namespaces, types and properties, and the node's own
+ * name.
+ */
 interface NamedNode {
   name: string;
   node: Node;

@@ -93,7 +93,7 @@ export function frames(events: readonly { type: string }[], newline = "\n"): str
     .join("");
 }
 
-/** Returns the events in a body that `frames` could have written. */
+/** Returns the events in a body that has the format of `frames`. */
 export function eventsIn(text: string): StreamEvent[] {
   return text
     .split(/\r?\n\r?\n/)
