@@ -82,10 +82,7 @@ function toldBy(events: readonly StreamEvent[]): Map<string, unknown[]> {
   return told;
 }
 
-/**
- * Returns a line for each annotation event, such as `chart.png 3/0/0 before response.output_text.done`. The numbers are indices: of
- * the output item, the part and the annotation. The line ends with the type of the next event that adds no annotation.
- */
+/** Returns a line for each annotation event: file, indices and the next other event (`a.png 3/0/0 before response.completed`). */
 function added(events: readonly StreamEvent[]): string[] {
   return events.flatMap(({ type, annotation, output_index, content_index, annotation_index }, at) => {
     if (type !== ADDED) return [];
