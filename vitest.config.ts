@@ -33,7 +33,10 @@ const SLOW = ["test/**/*.slow.test.ts"];
 const isNamed = process.argv.some((word) => word.startsWith("test/"));
 const { TESTS = isNamed ? "all" : "fast" } = process.env;
 
-/** Runs slow files first. Otherwise, one worker could still run a slow file at the end, while the others have nothing to do. */
+/**
+ * Runs slow files first. Otherwise, one worker could still run a slow file at the end, while the other workers have nothing to
+ * do.
+ */
 class SlowFirst extends BaseSequencer {
   override async sort(files: TestSpecification[]): Promise<TestSpecification[]> {
     const sorted = await super.sort(files);

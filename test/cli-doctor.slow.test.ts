@@ -46,7 +46,7 @@ describe("with the emulator", () => {
       const { code, shown } = await runOnTerminal(["doctor", "--emulate"], { env, cwd: folder });
       expect(code).toBe(0);
       expect(shown.includes(`${ESCAPE}[32m✓`)).toBe(!("NO_COLOR" in env));
-      // A later text overwrites a progress line, so only the text after the last `ESC[K` stays on the terminal.
+      // `ESC[K` clears a progress line, so only the text after the last `ESC[K` stays on the terminal.
       const lines = shown.split("\r\n").map((line) => line.slice(line.lastIndexOf(`${ESCAPE}[K`) + 1));
       // biome-ignore lint/suspicious/noControlCharactersInRegex: colours are control characters
       const plain = lines.map((line) => line.replaceAll(/\u001b?\[[\d;]*[mK]/g, ""));

@@ -78,7 +78,7 @@ describe("every shape keeps its form and gets its citations", () => {
     const named = await run(["repair", "--files", list, at("input"), "--out", at("output")]);
     expect(named).toMatchObject({ code: 0, stdout: "" });
     expect(await readFile(at("output"), "utf8")).toBe(expected);
-    // An input that lacks no citation keeps its bytes.
+    // An input whose citations are complete keeps its bytes.
     expect((await run(["repair", "--files", list], { input: expected })).stdout).toBe(expected);
   });
 

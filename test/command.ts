@@ -126,7 +126,7 @@ export async function shellCodeOf(page: string, heading = ""): Promise<string> {
   return /^```sh\n(.*?)^```$/ms.exec(text.slice(text.indexOf(heading)))![1]!;
 }
 
-/** Returns an environment in which a shell finds the command by its name and through `npx`, and in which `npm` does nothing. */
+/** Returns an environment for a shell: the command is found by its name and through `npx`, and `npm` does nothing. */
 export async function environmentIn(folder: string): Promise<NodeJS.ProcessEnv> {
   const bin = join(folder, "bin");
   await mkdir(bin);

@@ -103,7 +103,7 @@ describe("the list", () => {
     const { checks } = await examined(options, { baseURL });
     expect(checks["file list"]).toMatchObject({ mark: "failed", seen: containing(seen) });
     expect(checks["file list"]!.advice).toContain(advice);
-    // The API's own citation can be checked without a list.
+    // The checks of the API's own citation need no file list.
     expect(checks.citation!.mark).toBe("ok");
     expect(checks["index unit"]!.mark).toBe("ok");
     const hasContainers = !checks["file list"]!.seen.includes("no containers");
@@ -193,7 +193,10 @@ describe("the citation", () => {
 
   type Part = { text: string; annotations: object[] };
 
-  /** Returns a `wrap` that changes each citation in plain responses, and the text too if `text` is given. */
+  /**
+   * Returns a wrapper of `fetch`. In plain responses, the wrapper sets the fields of `change` in each citation, and replaces the
+   * text if `text` is given.
+   */
   const changing =
     (change: object, text?: string) =>
     (fetch: typeof globalThis.fetch): typeof globalThis.fetch =>

@@ -67,7 +67,7 @@ describe("ids", () => {
     expect(ids.file).toMatch(/^cfile_[\w-]+$/);
     expect(Buffer.from(ids.file.slice(6), "base64url").toString()).toBe("out/report ü.csv");
     expect(ids.response).toMatch(/^resp_[0-9a-f]{48}$/);
-    // A path of 379 bytes has the longest id that OpenRouter documents.
+    // A path of 379 bytes gets an id of 512 characters, the longest that OpenRouter documents.
     const { id } = emulator.createContainer().write(`${"é".repeat(189)}a`, "1");
     expect(id).toHaveLength(512);
   });

@@ -109,7 +109,10 @@ async function events(response: Response): Promise<Json[]> {
   });
 }
 
-/** Sends requests to an emulator that plays one script. All requests have the same body, except for the `fields` of a call. */
+/**
+ * Sends requests to an emulator that plays one script. All requests have the same body. `create` and `stream` can add `fields` to
+ * it.
+ */
 class Caller {
   readonly emulator: ResponsesEmulator;
   readonly #body: Json;

@@ -18,8 +18,8 @@ export const LINK = `📄 [doctor 1.txt](sandbox:${PATH}) Done.`;
 export const BARE = `📄 ${PATH} Done.`;
 
 /**
- * Returns the script of a model that writes the file that `doctor` asks for, and then a text. If `runs` is false, it writes no
- * file. A request without tools gets the text "ok".
+ * Returns the script of a model that writes the file that `doctor` asks for, and then sends a text. If `runs` is false, the model
+ * writes no file. A request without tools gets the text "ok".
  */
 export function doctorModel({
   text = LINK,

@@ -39,7 +39,9 @@ const turn = (
     new Promise<void>((resolve) => void real(resolve))
 )(setImmediate);
 
-/** A number of turns of the event loop that is enough to read a response that waits for no timer. */
+/**
+ * How many turns of the event loop the tests wait. A response that waits for no timer needs fewer turns until it has been read.
+ */
 const TURNS = 40;
 const STEP_MS = 25;
 
@@ -86,7 +88,7 @@ interface Asked extends Read {
   emulator: ResponsesEmulator;
 }
 
-/** Sends a request to an emulator through a door, and reads the response. */
+/** Sends a request to an emulator through `door`, one of the ways to use the library, and reads the response. */
 async function ask(
   door: Door,
   stream: boolean,
@@ -104,7 +106,8 @@ async function ask(
     }
   };
   const { reports, onReport } = reporting();
-  // The request is sent unchanged, as the emulator's response must not depend on the door.
+  // The library sends the request unchanged. So the emulator gets the same request through every door, and sends the same
+  // response.
   const asIs: FileCitationsOptions = { instruction: false, includeOutputs: false };
   const answer = door.ask(
     fetch,
@@ -357,7 +360,8 @@ describe.each(ON_THE_WIRE)("a response that breaks off, through %s", (_, door) =
 });
 
 describe.each(
-  // Every door reads the list with the same code, and a list of 100,000 files takes seconds. So only one door gets such a list.
+  // A list of 100,000 files takes seconds. All doors (ways to use the library) read lists with the same code, so only one door
+  // gets such a list.
   ON_THE_WIRE.map(([name, door]) => [name === "the fetch" ? 100_000 : 10_000, name, door] as const),
 )("%i files, through %s", (LENGTH, _, door) => {
   const inLong: Script = () => [

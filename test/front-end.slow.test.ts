@@ -66,7 +66,7 @@ function lastInput({ requests }: ResponsesEmulator): unknown[] {
   return (asked.at(-1)!.body as { input: unknown[] }).input;
 }
 
-/** Starts the example with the proxy as its API. Returns its URL. */
+/** Starts examples/plain-chat with the proxy as its API. Returns the URL of the chat. */
 function startChat({ baseURL }: Serving): Promise<string> {
   const script = new URL("../examples/plain-chat/server.mjs", import.meta.url);
   return startScript(script, { ...environment(), OPENAI_API_KEY: KEY, OPENAI_BASE_URL: baseURL });
@@ -173,7 +173,7 @@ function urlsIn(stream: string): string[] {
 describe.each(OTHERS)("$program", ({ program, ask, get }) => {
   it("has links in the stream, after the container has expired, and after a restart", async () => {
     const goOn = gate();
-    // The stream is held before its last word, until the links were opened.
+    // The stream waits before its last word until the links have been opened.
     const { emulator, serving, expire, restart } = await start(({ delta }) =>
       String(delta).includes("month") ? goOn.promise : undefined,
     );

@@ -24,8 +24,8 @@ interface Schema {
 }
 
 /**
- * The definitions that the library reads. Some have one name in OpenAI's schema and another in our own. If a schema has
- * alternatives and some of them are in this set, half of the time one of these is chosen.
+ * The definitions that the library reads. Some have one name in OpenAI's schema and another in our own. If a value can have one
+ * of several definitions, half of the time one from this set is chosen, if there is one.
  */
 const READ = new Set(
   [
@@ -55,9 +55,9 @@ const READ = new Set(
     "ResponseErrorEvent",
   ].map((name) => `#/$defs/${name}`),
 );
-/** Properties that are generated first. If the list of choices ends early, other optional properties are left out. */
+/** These properties are generated first. If the choices run out (see `made`), the optional properties after that are left out. */
 const FIRST = ["response", "item", "part", "output", "content", "text", "annotations", "input", "tools"];
-/** Strings that match the patterns in the schema: one string is a name, the other is the id of a tunnel. */
+/** Strings that match the patterns in the schema: a name, and an id that starts with `tunnel_`. */
 const PATTERNED = ["name_1", `tunnel_${"a1".repeat(16)}`];
 const NUMBERS = [0, 1, 2, 10, 42, 423, 100_000];
 
@@ -143,7 +143,7 @@ class Maker {
     const properties: Record<string, Schema> = {};
     for (const part of parts) {
       for (const [key, schema] of Object.entries(part.properties ?? {})) {
-        // If two parts define one property, the later part has the narrower definition in OpenAI's schema.
+        // If two parts of the `allOf` define the same property, the later definition is the narrower one in OpenAI's schema.
         properties[key] = schema;
       }
     }

@@ -96,7 +96,10 @@ const change: fc.Arbitrary<Change> = fc.oneof(
   }),
 );
 
-/** Generates copies of one of `originals` in which some values are replaced, inserted, deleted, duplicated, swapped or cut. */
+/**
+ * Generates values. Each is a copy of one of `originals`, and some parts of it are replaced, inserted, deleted, duplicated,
+ * swapped or cut.
+ */
 export function mutants<Original extends object>(
   originals: readonly Original[],
   maxLength = 5,
@@ -110,7 +113,9 @@ export function mutants<Original extends object>(
     });
 }
 
-/** Generates copies of one of the event lists in which some events are mutated, dropped, duplicated or moved. */
+/**
+ * Generates event lists. Each is a copy of one of `originals`, and some of its events are mutated, dropped, duplicated or moved.
+ */
 export function mutantEvents<Event extends object>(
   originals: readonly (readonly Event[])[],
 ): fc.Arbitrary<Event[]> {
@@ -155,7 +160,7 @@ function apply(root: object, one: Change): void {
     return;
   }
   if (one.kind === "insert") {
-    // Inserts into arrays only: there are few arrays, and code easily forgets that an element can be invalid.
+    // Inserts into arrays only. There are few arrays, and an invalid element is a case that code easily forgets.
     const lists = places.map((place) => place.parent[place.key]).filter((child) => Array.isArray(child));
     lists[one.at % lists.length]?.push(plain(one.by));
     return;

@@ -48,7 +48,7 @@ const SECONDS = Number(process.env.FUZZ_SECONDS ?? 0);
 const SEED = Number(
   process.env.FUZZ_SEED ?? (process.env.FUZZ_SECONDS ? Math.floor(Math.random() * 2 ** 31) : 1),
 );
-/** The time for one property: there are eleven properties for each kind of input. */
+/** The time for one property. Each kind of input has eleven properties, and all properties share the time equally. */
 const BUDGET_MS = (SECONDS * 1000) / (11 * (2 + SCHEMAS.length));
 if (process.env.FUZZ_SECONDS) console.log(`FUZZ_SEED=${SEED}`);
 
@@ -113,7 +113,7 @@ function recorded(): { responses: ResponseLike[]; streams: Event[][] } {
   };
 }
 
-/** Returns the schemas whose definition `name` accepts each of these values. */
+/** Returns the schemas whose definition `name` accepts all of these values. */
 function accepting(name: string, ...values: unknown[]): Schema[] {
   return SCHEMAS.filter((schema) => values.every((value) => schema.isValid(name, value)));
 }
@@ -176,11 +176,12 @@ function expectSame(out: unknown, input: unknown, canCite = false): void {
 }
 
 /**
- * Expects that the output has all events of the input, and that all other events are citation events. The events of one response
- * keep their order.
+ * Expects that the output has all events of the input, and that only citation events were added. The events of one response keep
+ * their order.
  */
 function expectSameEvents(out: readonly unknown[], came: readonly unknown[], canCite = false): void {
-  // If there are several responses, each keeps the order of its events, but a response that waits does not delay the others.
+  // If there are several responses, the events of each response keep their order. Events of different responses can change
+  // places, because a response that waits does not delay the others.
   const areSeveral = responseIdsIn(came).size > 1;
   const left = [...came];
   for (const event of out) {
@@ -502,7 +503,8 @@ describe("mutated recordings", () => {
 describe.each(SCHEMAS)("random values that $name allows", (schema) => {
   const output = (): fc.Arbitrary<Json[]> =>
     fc.array(made(schema, "OutputItem", 80) as fc.Arbitrary<Json>, { maxLength: 5 });
-  // Events with several values of `stream_id` are several responses, which can overtake each other: see lanes.test.ts.
+  // `stream_id` is removed. Events with different values of `stream_id` belong to different responses, which can overtake each
+  // other (see lanes.test.ts).
   const event = (): fc.Arbitrary<Event> =>
     (made(schema, "ResponseStreamEvent", 80) as fc.Arbitrary<Event>).map(({ stream_id: _, ...rest }) => rest);
   properties({

@@ -44,16 +44,16 @@ const script: Script[] = [
 ];
 
 /**
- * Returns a gateway where the container, its file and the first response all have the id `id`. In lists, `container_id` is the
- * native id.
+ * Returns a gateway that gives the container, its file and the first response the same id. In lists, `container_id` is the
+ * provider's own id.
  */
 function gatewayOf(id: string, options: EmulatorOptions = {}) {
   const isSecond = (nativeId: string) => nativeId.startsWith("resp_") && nativeId.endsWith("2");
   const ids = (nativeId: string) => (isSecond(nativeId) ? nativeId : id);
   const emulator = createResponsesEmulator({ script, ...options, gateway: { ids, nativeIdsInLists: true } });
   /**
-   * Returns the decoded ids in the paths of all requests after the first `skip`. Fails if a path does not match `pattern`, or if an
-   * id in it is not encoded with `encodeURIComponent`. A request that creates a response is not checked.
+   * Returns the decoded ids in the paths of the requests, without the first `skip` requests. Fails if a path does not match
+   * `pattern`, or if an id in a path is not encoded with `encodeURIComponent`. A request that creates a response is not checked.
    */
   const idsIn = (pattern: RegExp, skip = 0): string[] =>
     emulator.requests.slice(skip).flatMap(({ url, path }) => {

@@ -8,7 +8,7 @@ import { WEBHOOK_SECRET } from "./webhook-delivery.js";
 
 export const KEY = "sk-hostile-test";
 
-/** A response, request or list with an id at one place. */
+/** A response, request or list that has a hostile id at one place. */
 export interface Case {
   output: Record<string, unknown>[];
   more?: Record<string, unknown>;
@@ -95,18 +95,21 @@ const ALLOWED = new RegExp(
   `^(?:/v1/responses(?:/${SEGMENT})?|/v1/containers/${SEGMENT}/files(?:/${SEGMENT}/content)?)$`,
 );
 
-/** Returns the URL if it is not one of the few URLs that the library may request. */
+/** Returns the URL if the library must never request it, else `undefined`. */
 export function strayOf(url: string): string | undefined {
   const { origin, pathname, search, hash } = new URL(url);
   const query = [...new URLSearchParams(search).keys()].filter(
     (name) => !/^(?:limit|after|include)/.test(name),
   );
   const isAllowed = origin === new URL(BASE).origin && ALLOWED.test(pathname) && hash === "";
-  // The URL must be written in normal form, so that a URL parser removes nothing.
+  // A URL that the parser changes is stray too, for example a URL with `..`.
   return isAllowed && query.length === 0 && url.split("?")[0] === origin + pathname ? undefined : url;
 }
 
-/** Returns a fake API for a case. It adds the URLs of stray requests to `stray`, and the paths of list requests to `lists`. */
+/**
+ * Returns a fake API for a case. `stray` collects the URLs that the library must never request, `lists` the paths of list
+ * requests.
+ */
 export function apiOf(given: Case, asStream = false) {
   const stray: string[] = [];
   const lists: string[] = [];

@@ -49,7 +49,7 @@ describe("no name breaks out of", () => {
     const tokens = new MarkdownIt({ html: true }).parse(text, {});
     const children = tokens.flatMap((token) => token.children ?? []);
     expect(tokens.map(({ type }) => type)).toEqual(["paragraph_open", "inline", "paragraph_close"]);
-    // The first link is the inserted one. A browser does not know the scheme of the second link, but Markdown accepts it.
+    // The first link is the inserted one. The second is the `sandbox:` link that the text already had.
     expect(
       children.map(({ type }) => type).filter((type) => type !== "text" && type !== "text_special"),
     ).toEqual(["link_open", "link_close", "link_open", "link_close"]);

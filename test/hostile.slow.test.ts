@@ -62,7 +62,10 @@ const IDS: [name: string, id: string][] = [
   ["constructor", "constructor"],
 ];
 
-/** The ways to use the library. Each function handles the case in one way and returns the URLs of the stray requests. */
+/**
+ * The ways to use the library, each with a function that handles a case in this way. The function returns the URLs of stray
+ * requests, which the library must never send.
+ */
 const DOORS: Record<string, (given: Case, id: string) => Promise<string[]>> = {
   async "createFileCitationsFetch, plain"(given) {
     const api = apiOf(given);

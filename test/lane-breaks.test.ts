@@ -1,4 +1,7 @@
-/** Tests connections with several responses that break, or whose reader leaves, while one response waits for its list. */
+/**
+ * Tests several responses on one connection: the connection breaks, or its reader leaves, while one response waits for its file
+ * list.
+ */
 import { describe, expect, it } from "vitest";
 import { createFileCitationsFetch, type Report, repairResponseStream } from "../src/index.js";
 import {
@@ -33,7 +36,7 @@ function eventsOf(name: string, more: Record<string, unknown>, text = TEXT): Str
   );
 }
 
-/** Returns the first six events of the response `b`. Before the sixth come the events of the response `a`, and then `next`. */
+/** Returns five events of the response `b`, then all events of the response `a`, then `next`, then the sixth event of `b`. */
 function withOther(more: (name: string) => Record<string, unknown>, next: StreamEvent[] = []): StreamEvent[] {
   const b = eventsOf("b", more("b"), "Hello");
   return [...b.slice(0, 5), ...eventsOf("a", more("a")), ...next, b[5]!];
@@ -69,7 +72,7 @@ async function readUntil(reader: ReadableStreamDefaultReader<Uint8Array>, text: 
   }
 }
 
-/** Returns a body that has these events and then goes on without another event. */
+/** Returns a body that sends these events and then stays open. */
 function open(events: StreamEvent[]): ReadableStream<Uint8Array> {
   const bytes = new TextEncoder().encode(frames(events));
   return new ReadableStream({ start: (controller) => controller.enqueue(bytes) });
@@ -134,8 +137,8 @@ describe("a connection that breaks while a response waits for its list", () => {
     [", with links", { links: () => "/files/1" }],
     [", with unmentioned files", { unmentioned: "cite" }],
   ] as const;
-  // The backtick in the second text could begin code. Only the event after this text shows that it does not, so the end of the
-  // text waits for the list.
+  // The backtick in the second text could begin code. Only the event after this text shows that there is no code, so the end of
+  // the text waits for the list.
   const texts = [TEXT, "See `/mnt/data/report.csv and more"];
   const cases = FORMS.flatMap(([form, more]) =>
     OPTIONS.flatMap(([option, options]) =>
@@ -145,7 +148,7 @@ describe("a connection that breaks while a response waits for its list", () => {
 
   const never = () => new Promise<never>(() => {});
 
-  /** Fails after the events, when all of them were read. */
+  /** Yields the events. Fails when all of them have been read. */
   async function* broken(events: StreamEvent[]): AsyncGenerator<StreamEvent> {
     yield* events;
     await turns();

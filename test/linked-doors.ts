@@ -38,7 +38,7 @@ interface Message {
   content: { type: string; text: string }[];
 }
 
-/** Returns the texts of the messages among items, joined. */
+/** Returns the joined texts of all messages among the items. */
 export function textIn(items: readonly unknown[]): string {
   const messages = (items as Message[]).filter(({ type }) => type === "message");
   const parts = messages.flatMap(({ content }) => content).filter(({ type }) => type === "output_text");

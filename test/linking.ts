@@ -79,7 +79,10 @@ export function eventsOf(given: Given, cuts: readonly number[]): StreamEvent[] {
   );
 }
 
-/** Returns the text and the annotations of a stream. All events of the stream must have the same text and annotations. */
+/**
+ * Returns the text and the annotations of a stream. All events that contain the whole text must agree with each other and with
+ * the deltas.
+ */
 export function readEvents(events: readonly StreamEvent[]): Read {
   const of = (type: string): StreamEvent[] => events.filter((event) => event.type === type);
   const deltas = of("response.output_text.delta");
@@ -149,7 +152,7 @@ export const LINKED = `Before. See [the file](${URL_OF_A}) and more.`;
 export const given: Given = { text: TEXT, files: [A] };
 export const CUTS = [8, 19, 30, 40, 50];
 
-/** Returns the repaired stream, of which nothing is read yet, and the array to which its reports are added. */
+/** Returns the repaired stream, still unread, and the array that receives its reports. */
 export function opened(
   events: AsyncIterable<StreamEvent> | Iterable<StreamEvent>,
   options: RepairOptions = {},

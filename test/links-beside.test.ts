@@ -4,7 +4,7 @@ import { replaceFileLinks, resolveFileCitations } from "../src/index.js";
 import { file } from "./citations/forms.js";
 import { HREF, LINK, parsed, replaceMarked, shownText } from "./marked-text.js";
 
-/** Resolves the citation of a text and replaces it with a link. */
+/** Returns the text with a link in place of its mention. The text must have exactly one mention. */
 function repaired(text: string): string {
   const { annotations } = resolveFileCitations(text, [file("a.csv")]);
   expect(annotations).toHaveLength(1);

@@ -8,7 +8,10 @@ import { citation } from "./marked-text.js";
 import { call, file, message, streamOf } from "./upstream.js";
 
 const LIMIT = 32;
-/** Shorter times scatter too much, so they count as this time. Quadratic code takes seconds for the larger text. */
+/**
+ * Shorter times are too inaccurate, so they count as this time. Quadratic code still fails the test: it takes seconds for the
+ * larger text.
+ */
 const LEAST_MICROS = 1000;
 
 /** Returns the CPU time of one call in microseconds: the least of five measurements, each the average of `runs` calls. */

@@ -49,7 +49,7 @@ const next = streamOf([message("Hi")]).map((event) => {
 const inLane = (events: readonly StreamEvent[]): StreamEvent[] =>
   events.map((event) => ({ ...event, stream_id: "lane" }) as StreamEvent);
 
-/** Returns the text of the deltas before an event of a type. */
+/** Returns the joined deltas before the first event of the type `end`. */
 const textBefore = (events: readonly StreamEvent[], end: string): string =>
   textIn(
     events.slice(

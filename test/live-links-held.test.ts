@@ -1,4 +1,4 @@
-/** Tests how long the option `links` takes: the report's `heldMs`, and the time that is left for lists. */
+/** Tests how long the option `links` holds a response: the report's `heldMs`, and the time that is left for lists. */
 import { afterEach, expect, it, vi } from "vitest";
 import { type RepairOptions, type Report, repairResponse, repairResponseStream } from "../src/index.js";
 import { call, file, message, response, type StreamEvent, streamOf } from "./upstream.js";

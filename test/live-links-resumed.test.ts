@@ -23,8 +23,8 @@ import {
 import { BASE, eventsIn, sse } from "./upstream.js";
 
 /**
- * Returns the events up to the first event with this sequence number. Inserted events repeat the number of the event before them,
- * so a client that stops at that event has not received the inserted ones.
+ * Returns the events up to the first event with this sequence number. An inserted event has the same number as the event before
+ * it. So a client that stops at the first event with a number has not received the inserted events.
  */
 function upTo(events: StreamEvent[], number: number): StreamEvent[] {
   return events.slice(0, events.findIndex(({ sequence_number }) => sequence_number === number) + 1);
@@ -36,7 +36,7 @@ describe("retrieve() with stream and starting_after", () => {
     const bare = new NewestOpenAI({ apiKey: "test", fetch: emulator.fetch });
     const { id } = await bare.responses.create({ ...REQUEST, background: true });
     const ofClient = (after?: number) => {
-      // This client has not seen the response before.
+      // This client is new: it has not seen the response before.
       const client = withFileCitations(bare, { links });
       const query = after === undefined ? {} : { starting_after: after };
       return client.responses.retrieve(id, { stream: true, ...query });
@@ -100,7 +100,7 @@ describe("a text of which only the end is streamed", () => {
     for await (const event of stream as AsyncIterable<never>) events.push(event);
     const at = events.findIndex(({ type }) => type === "response.output_text.delta") + count;
     const before = summary(events.slice(0, at));
-    // The request names the container, so text is held as in a whole stream.
+    // The request names the container. So the repair holds text as it does when it reads the stream from its start.
     const [container] = emulator.containers.keys();
     const request = { tools: [{ type: "code_interpreter", container }] };
     const reports: Report[] = [];

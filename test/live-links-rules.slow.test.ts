@@ -113,7 +113,8 @@ describe("annotations", () => {
           expect(end_index).toBeLessThanOrEqual(now.length);
           const was = units.slice(start, end).join("");
           const is = now.slice(start_index, end_index).join("");
-          // A range that a link replaces, in whole or in part, begins or ends at the link.
+          // The text of a range changes only if a link replaces all or a part of the text. So the link is in the range or next to
+          // it.
           const around = now.slice(Math.max(0, start_index - 100), end_index + 100).join("");
           if (is !== was) expect(around).toContain("f.test");
         }
@@ -140,7 +141,7 @@ describe("what is held", () => {
 
   it("starts where a mention can start, and everything before it was sent", async () => {
     const property = fc.asyncProperty(anyGiven, anyCuts, async (given, cuts) => {
-      // Without URLs the text does not change, so that the sent text shows what is held.
+      // Without URLs the text does not change. So what was received but not yet sent is what the repair holds.
       const { steps, output } = await repaired(given, cuts, { links: () => undefined });
       for (const { taken, sent } of steps) {
         expect(taken.startsWith(sent)).toBe(true);

@@ -18,7 +18,10 @@ describe("a text with links", () => {
   });
 });
 
-/** Sorts the annotations, because a stream sends a citation that is decided only at the final event after all others. */
+/**
+ * Sorts the annotations. Otherwise the order could differ: a stream decides some citations only at the final event, and sends
+ * these after all others.
+ */
 function sorted({ text, annotations }: Read): Read {
   return { text, annotations: [...annotations].sort((a, b) => a.start_index - b.start_index) };
 }

@@ -12,7 +12,7 @@ import { citation, SECRET } from "./file-route.js";
 import { EMPTY, memoryStore } from "./memory-store.js";
 import { citing, memory, settled } from "./saving.js";
 
-/** Headers as node-fetch has them: not an instance of the global class. */
+/** Headers in a class of node-fetch's own, which is not the global `Headers`. */
 class OwnHeaders {
   readonly #headers: Headers;
   constructor(init: HeadersInit = {}) {

@@ -50,7 +50,7 @@ async function exported(code: string | undefined): Promise<Record<string, unknow
     .map((line) => JSON.parse(line));
 }
 
-/** Returns a value of the page that matches any response id in its field `name`, because the page shows shortened ids. */
+/** Returns a copy of a value of the page whose field `name` matches any response id. The page shows only shortened ids. */
 const anyId = (value: Record<string, unknown>, name: string): object => ({
   ...value,
   [name]: expect.stringMatching(/^resp_./),

@@ -1,6 +1,6 @@
 /**
- * Checks that the scripts in `recordings/` make the files there. Then removes the citations from the recordings and tests that
- * every way of reading them restores the recordings exactly.
+ * Checks that the files in `recordings/` are what the scripts there make. Then removes the citations from the recordings and
+ * tests that every way of reading them restores the recordings exactly.
  */
 import { execFile } from "node:child_process";
 import { fileURLToPath } from "node:url";
@@ -73,7 +73,7 @@ describeShared("our recordings and those of the real API", () => {
     expect(JSON.stringify(shapeOf(response))).toBe(JSON.stringify(shapeOf(real)));
   });
 
-  // `emoji.jsonl` is compared because each of its calls has logs, as in the real stream.
+  // Compares `emoji.jsonl` with the real stream, because in both each call has logs.
   it("have the same events, in the same order and with the same fields", () => {
     const [events, real] = ["emoji.jsonl", "../shared/stream.jsonl"].map(
       (wanted) => STREAMS.find(({ name }) => name === wanted)!.events,
@@ -196,7 +196,8 @@ describe.each(STREAMS)("$name without its citations", ({ events, files }) => {
       for (const size of [1, 7, 4096, Infinity]) {
         const text = await streamed(bytes, size);
         expect(eventsIn(text.replaceAll(/\r\n?/g, "\n"))).toEqual(expected);
-        // `end` is before the first inserted citation. The decoded text has no byte order mark, so the test removes it here too.
+        // `end` is before the first inserted citation. Up to there, the output equals the input, but decoding the output has
+        // removed its byte order mark.
         const end = bytes.lastIndexOf(
           "response.output_text.delta",
           bytes.indexOf("response.output_text.done"),

@@ -1,4 +1,4 @@
-/** Tests lists that fail, are wrong, late or missing: the caller gets the API's response in time, and the report says why. */
+/** Tests file lists that fail, are wrong, late or missing: the caller gets the response in time, and the report says why. */
 import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
 import { type ContainerFile, FileCitationsError, type Report, repairResponse } from "../src/index.js";
 import { PLAN } from "./repairing.js";

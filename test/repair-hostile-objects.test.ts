@@ -1,6 +1,6 @@
 /**
  * Tests that a response is returned unchanged and reported if reading the response throws, for example in a getter or a revoked
- * proxy. Also tests one abort signal for many repairs.
+ * proxy. Also tests many repairs with one abort signal.
  */
 import { getEventListeners } from "node:events";
 import { setImmediate } from "node:timers/promises";

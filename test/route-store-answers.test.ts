@@ -19,7 +19,7 @@ describe("the answers from the container and from the store are equal", () => {
     "chart.png": PNG,
     "Übung “1”.csv": "1,2",
   };
-  /** Answers with the range that the request asks for, as an API with its own ETags does. */
+  /** Answers like an API that supports ranges and sends its own ETag and date. */
   const ranging =
     (content: Uint8Array<ArrayBuffer>) =>
     (headers: Record<string, string>): Response => {
@@ -60,7 +60,10 @@ describe("the answers from the container and from the store are equal", () => {
     return { status: answer.status, headers: Object.fromEntries(answer.headers), text: await answer.text() };
   }
 
-  /** Opens a link in three ways: with an empty store from each of the two kinds of API, and from a store that has the file. */
+  /**
+   * Opens a link three times: with an empty store in front of an API without ranges, with an empty store in front of an API with
+   * ranges, and with a store that has the file.
+   */
   async function answersOf(name: string, init: RequestInit) {
     const content = new Uint8Array(Buffer.from(FILES[name as keyof typeof FILES] ?? name));
     const { store } = memoryStore();
@@ -288,7 +291,10 @@ describe("if the API sends only a part of the requested range, or does not say t
   const DIGITS = "0123456789";
   const full = { put: () => Promise.reject(new Error("full")), get: async () => undefined };
 
-  /** Opens a link to ten digits. The API answers a request for a range with the part from `start` to `end`. */
+  /**
+   * Opens a link to a file of ten digits. If the route requests a range, the API sends the digits from `start` to `end`, whatever
+   * the range is.
+   */
   async function opened(
     range: string,
     [start, end, size]: [start: number, end: number, size: string],

@@ -53,7 +53,7 @@ export async function programOf(code: string): Promise<{ path: string; remove: (
  * Runs code that imports the package by its name, until the program ends.
  *
  * @param cwd the program's working directory.
- * @returns the program's stdout. Rejects with an error that has its output if the program fails.
+ * @returns the program's stdout. If the program fails, rejects with an error that contains the program's output.
  */
 export async function run(code: string, { cwd, env }: { cwd: string; env: Record<string, string> }) {
   const program = await programOf(code);

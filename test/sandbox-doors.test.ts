@@ -8,7 +8,7 @@ import { createFileCitationsFetch, type RepairOptions, type Report } from "../sr
 import { type Given, itemsOf, plain, streamed, throughFetch, toUrl } from "./linking.js";
 import { BASE, cited, file, json, response, upstream } from "./upstream.js";
 
-/** Each destination, and the path of the file that it means. */
+/** Link destinations, each with the path of the file that it means. */
 const FORMS: [destination: string, path: string][] = [
   ["sandbox:/quarterly.pdf", "/mnt/data/quarterly.pdf"],
   ["sandbox://file.pdf", "/mnt/data/file.pdf"],
@@ -89,7 +89,7 @@ describe.each(FORMS)("%s", (destination, path) => {
     expect(await read({ text: link, files: [] }, notes)).toBe("See (gone).");
   });
 
-  // As docs/files.md says, the option `links` leaves a host's URL as it is if the URL is not in a link.
+  // The option `links` replaces a URL such as `https://chatgpt.com/sandbox:/…` in a link, but not a bare one (see docs/files.md).
   it("becomes a link even if it is bare, unless it is a host's URL", async () => {
     const isOfHost = destination.startsWith("http");
     expect(await read({ text: bare, files }, notes)).toBe(

@@ -80,13 +80,16 @@ function declarationFilesIn(folder: string): string[] {
     .map((file) => join(folder, file));
 }
 
-/** A node. `name` consists of the names of the enclosing namespaces, types and properties, and the node's own name. */
+/**
+ * A node of the syntax tree. `name` consists of the names of the enclosing namespaces, types and properties, and the node's own
+ * name.
+ */
 interface NamedNode {
   name: string;
   node: Node;
 }
 
-/** Returns the interfaces, classes, aliases, object types and properties below a node. */
+/** Returns the interfaces, classes, aliases, object types and properties below a node of the syntax tree. */
 function namedNodesIn(node: Node, namespace = ""): NamedNode[] {
   const found: NamedNode[] = [];
   node.forEachChild((child) => {

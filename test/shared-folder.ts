@@ -1,7 +1,7 @@
 /** Finds `../shared`, which has OpenAI's schema and recordings of its API. If it is missing, says so once before all tests. */
 import { existsSync } from "node:fs";
 
-/** SHARED=none runs the tests as in a clone that has no such folder beside it. */
+/** With SHARED=none, the tests run as in a clone without the folder `../shared`. */
 const isLeftOut = process.env.SHARED === "none";
 export const sharedFolder = new URL("../../shared/", import.meta.url);
 

@@ -34,7 +34,7 @@ afterEach(async () => {
   await rm(folder, { recursive: true });
 });
 
-/** Returns the files to save with their ids, names and bytes. */
+/** Returns the files to save: their ids, names and bytes. */
 function expected(): { containerId: string; fileId: string; name: string; content: Buffer }[] {
   return [...emulator.containers.values()].flatMap(({ id: containerId, files }) =>
     [...files.values()].map(({ id: fileId, path }) => {

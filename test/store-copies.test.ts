@@ -202,7 +202,7 @@ describe("a copy that was cut off", () => {
     await openOften();
     expect(errors).toHaveLength(3);
     expect(downloads).toBe(63);
-    // Another file is not affected, and a new link starts a copy.
+    // The pause is only for the file whose copies failed. A new link to this file starts a copy in spite of the pause.
     await route.urlFor(cited("cfile_2"));
     await route.keep();
     expect(errors).toHaveLength(4);
@@ -215,7 +215,7 @@ describe("a copy that was cut off", () => {
     overrides.put = () => Promise.reject(new Error("full"));
     await openOften();
     expect(errors).toHaveLength(6);
-    // If the clock was set back, no copy has to wait longer.
+    // The clock is set back. This ends the pause at once, because otherwise the pause could last much longer than a minute.
     vi.setSystemTime(0);
     delete overrides.put;
     await openOften();

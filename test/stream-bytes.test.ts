@@ -1,4 +1,4 @@
-/** Tests that the bytes of frames that are malformed or need no repair pass unchanged. */
+/** Tests that the bytes of a frame stay unchanged if the frame is malformed or needs no repair. */
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import { FrameSplitter } from "../src/http/frames.js";

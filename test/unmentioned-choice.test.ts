@@ -1,4 +1,4 @@
-/** Tests the functions that decide by the option `unmentioned` which unmentioned files are cited. */
+/** Tests which unmentioned files are cited, depending on the option `unmentioned`. */
 import { describe, expect, it } from "vitest";
 import { settingsOf } from "../src/options.js";
 import { isWanted, mayCite } from "../src/responses/unmentioned.js";

@@ -82,7 +82,7 @@ function toldBy(events: readonly StreamEvent[]): Map<string, unknown[]> {
   return told;
 }
 
-/** Returns `chart.png 3/0/0 before response.output_text.done` for each annotation event. */
+/** Returns a line for each annotation event: file, indices and the next other event (`a.png 3/0/0 before response.completed`). */
 function added(events: readonly StreamEvent[]): string[] {
   return events.flatMap(({ type, annotation, output_index, content_index, annotation_index }, at) => {
     if (type !== ADDED) return [];

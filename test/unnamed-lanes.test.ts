@@ -39,7 +39,10 @@ function nameOf({ response, item, item_id }: StreamEvent): string {
   return /_([a-e])(_\d+)?$/.exec(id)![1]!;
 }
 
-/** Returns the events of all responses in one array: for each index in `order`, this response's next event, and then the rest. */
+/**
+ * Mixes the events of several responses. For each index in `order`, takes the next event of the response with this index. Then
+ * adds all events that are left.
+ */
 function mixed(queues: readonly StreamEvent[][], order: readonly number[]): StreamEvent[] {
   const rest = queues.map((events) => [...events]);
   const taken = order.flatMap((at) => rest[at % rest.length]!.shift() ?? []);

@@ -9,7 +9,7 @@ import { createFileCitationsFetch } from "../src/index.js";
 setFlagsFromString("--expose-gc");
 const collectGarbage = runInNewContext("gc") as () => void;
 
-/** The server's responses. No response ends unless a test ends it. */
+/** The server's responses. Each response stays open until a test ends it. */
 const answers: ServerResponse[] = [];
 const server = createServer((request, answer) => {
   request.resume();

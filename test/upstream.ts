@@ -93,7 +93,7 @@ export function frames(events: readonly { type: string }[], newline = "\n"): str
     .join("");
 }
 
-/** Returns the events in a body that `frames` could have written. */
+/** Returns the events in a body that has the format of `frames`. */
 export function eventsIn(text: string): StreamEvent[] {
   return text
     .split(/\r?\n\r?\n/)
@@ -143,7 +143,7 @@ export function message(
   return { id: "msg_1", type: "message", status: "completed", content, role: "assistant" };
 }
 
-/** Returns the items with unique ids. If several items have the same id, the first item keeps the id. */
+/** Returns the items with unique ids. If several items have the same id, each item after the first gets a new id. */
 function withOwnIds(output: readonly unknown[]): unknown[] {
   const ids = new Set<unknown>();
   return output.map((item, at) => {

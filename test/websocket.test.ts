@@ -269,7 +269,10 @@ describe("the repaired output of the SDK's socket", () => {
   });
 });
 
-/** Returns alice's container, and the containers cited in her message and in the answer to her. Bob wrote the file last. */
+/**
+ * Returns alice's container, and the containers cited in her message and in the answer to her. Alice and Bob write the same path,
+ * Bob last.
+ */
 async function ofTwoAgents() {
   const writes = { code: "to_csv('/mnt/data/report.csv')", files: { "report.csv": "1" } };
   const text = "It is /mnt/data/report.csv";
@@ -314,7 +317,7 @@ describe("the page's code", async () => {
   it("steers a response", async () => {
     const { emulator, server } = await listening({
       script: BARE,
-      // Holds the event until the steer event has arrived.
+      // Holds each delta of the code until the steer event has arrived.
       beforeEvent: async ({ type }) => {
         if (type !== "response.code_interpreter_call_code.delta") return;
         await vi.waitFor(() =>

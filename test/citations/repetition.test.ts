@@ -1,4 +1,7 @@
-/** Tests texts that repeat a mention. The resolver looks up the mention once. A lookup for each repetition must find the same. */
+/**
+ * Tests texts that repeat a mention. The resolver looks up a repeated mention only once. The result must be the same as if each
+ * mention were looked up.
+ */
 import fc from "fast-check";
 import { afterEach, expect, test, vi } from "vitest";
 import { LONGEST_PATH } from "../../src/citations/mentions.js";

@@ -1,6 +1,6 @@
 /**
- * Tests how the text around a mention decides where the mention starts and ends, or that it means no file. The cases come from
- * readers who knew the rules but not the code.
+ * Tests how the text around a path or a file name decides whether it is a mention, and where the mention starts and ends. The
+ * cases come from readers who knew the rules but not the code.
  */
 import { describeRows } from "./rows.js";
 

@@ -1,4 +1,4 @@
-/** Tests the rules in table.ts, which say which text is a mention, and every form of a mention with every kind of name. */
+/** Tests the rules in table.ts, which say what text is a mention. Also tests every form of a mention with every kind of name. */
 import { readFile } from "node:fs/promises";
 import { describe, expect, test } from "vitest";
 import { casesOf } from "./cases.js";
@@ -8,7 +8,10 @@ import { TABLE } from "./table.js";
 
 describeRows(TABLE);
 
-/** Checks two figures of each page. `npm run accuracy` prints the other figures, from the same cases. */
+/**
+ * Checks that the README and the accuracy page give the right number of texts and of mentions. `npm run accuracy` prints their
+ * other figures, from the same cases.
+ */
 test.each(["README.md", "docs/accuracy-and-speed.md"])("%s counts the cases of the table", async (page) => {
   const outcomes = TABLE.flatMap(casesOf).map(({ outcome }) => outcome);
   const text = await readFile(new URL(`../../${page}`, import.meta.url), "utf8");

@@ -1,6 +1,6 @@
 /**
- * Tests how `CitedText` decides whether a text may lack a citation. It decides before the files are known: if the text lacks no
- * citation, the list of files is never requested.
+ * Tests how `CitedText` decides whether a text may lack a citation. It decides before the files are known, because the list of
+ * files is requested only if a citation may be missing.
  */
 import { describe, expect, it, test } from "vitest";
 import { CitedText } from "../../src/citations/uncited.js";

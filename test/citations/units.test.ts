@@ -10,7 +10,7 @@ describe("the unit of ranges is", () => {
   const at = text.indexOf("sandbox:/mnt/data/b.csv");
   const astral = (until: number): number => [...text.slice(0, until)].length;
 
-  /** Returns the API's citation of a.csv in one of the units. */
+  /** Returns the API's citation of a.csv, with its range in code points or in UTF-16 units. */
   function given(unit: "code-point" | "utf-16"): Annotation {
     const start = text.indexOf("sandbox:");
     return {

@@ -56,7 +56,10 @@ async function withServer(run) {
   }
 }
 
-/** Runs smoke.mjs with a command. Its stdin is a module that imports smoke.mjs, so that imports resolve from this folder. */
+/**
+ * Runs smoke.mjs with a command. The command's stdin is a module that imports smoke.mjs, so that imports resolve from this
+ * folder.
+ */
 async function runCommand([command, ...args], baseURL) {
   const { stdout } = await runProgram(command, args, { cwd: HERE, input: MAIN.replace("BASE_URL", baseURL) });
   return JSON.parse(stdout);
@@ -68,8 +71,8 @@ async function bundle(entry) {
     bundle: true,
     write: false,
     format: "esm",
-    // Bundling fails if the package or a dependency imports `node:`. The emulator's server may import `node:`, as it is loaded on
-    // demand. So it is left out of the bundle.
+    // Bundling fails if the package or a dependency imports `node:`. Only the emulator's server may import `node:`, because the
+    // server is loaded on demand. So the bundle leaves the server out.
     platform: "browser",
     external: ["srvx/node"],
     logLevel: "silent",

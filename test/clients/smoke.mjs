@@ -108,7 +108,7 @@ const CLIENT_CHECKS = {
     expectCitation(annotationsOf(await client.responses.stream(ASK).finalResponse()));
   },
 
-  // Uses the runtime's SHA-256, or the implementation in JavaScript.
+  // `saveFiles` hashes with the runtime's own SHA-256 or with a JavaScript implementation. Both must give the right hash.
   async "files saved"(clientOf) {
     const client = withFileCitations(clientOf());
     const { saved, failed } = await saveFiles(client, await client.responses.create(ASK), (_, stream) =>

@@ -38,7 +38,7 @@ const RESOLUTIONS = [
   },
 ];
 
-// The project is not in the system's temporary folder, as a node_modules folder there would provide packages that the project
+// The project must not be in the system's temporary folder. A node_modules folder there would provide packages that the project
 // does not install.
 const project = await realpath(await mkdtemp("/var/tmp/package-"));
 const installed = join(project, "node_modules", manifest.name);

@@ -1,6 +1,6 @@
 /**
  * Says which types of the newest `openai` package become definitions of `schema.json`. `schema.mjs` reads this file. The names
- * are those of OpenAI's published schema, so that tests can check a value against both.
+ * are those of OpenAI's published schema, so that tests can check a value against both schemas.
  */
 import type { BetaResponse } from "openai-7/resources/beta/responses/responses";
 import type { ContainerRetrieveResponse } from "openai-7/resources/containers/containers";

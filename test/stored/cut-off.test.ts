@@ -65,7 +65,7 @@ async function repaired(
 const reportOf = (reports: readonly Report[], name: string): Report[] =>
   reports.filter(({ responseId }) => responseId === `resp_${name}`);
 
-/** Returns whether an event is the end of this whole response, with its own file cited. */
+/** Returns whether an event ends the response `whole<n>` and cites this response's own file. */
 const isCitedEnd = ({ type, response }: StreamEvent, n: number): boolean =>
   type === "response.completed" &&
   (response as { id: string }).id === `resp_whole${n}` &&

@@ -1,4 +1,4 @@
-/** Tests that the window outputs results in order, and that its work is linear in the number of its items. */
+/** Tests that `Window` outputs results in the order of their items, and that its work grows linearly with the number of items. */
 import { expect, it } from "vitest";
 import { Window } from "../../src/cli/stored/window.js";
 
