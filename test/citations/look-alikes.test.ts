@@ -105,7 +105,11 @@ test("a path below one root does not mean a file below another root", () => {
 });
 
 test.each([
-  ["the file in a folder, if only that file has exactly the name", ["q3\u2011report.csv", "out/q3-report.csv"], 1],
+  [
+    "the file in a folder, if only that file has exactly the name",
+    ["q3\u2011report.csv", "out/q3-report.csv"],
+    1,
+  ],
   ["the file in the root, if both files have exactly the name", ["q3-report.csv", "out/q3-report.csv"], 0],
   ["the file in the root, if no file has exactly the name", ["q3\u2011report.csv", "out/Q3-report.csv"], 0],
 ])("a name in a link means %s", (_, paths, meant) => {
