@@ -9,7 +9,10 @@ import type { Range } from "./ranges.js";
 
 /** A mention and the files that it can mean. */
 export interface Found extends Range {
-  /** With several files, the mention is ambiguous. Empty if the path leads out of the root, or `NarrowName` accepts no file. */
+  /**
+   * If there are several, the mention is ambiguous. If there are none, the path leads out of the root, or `NarrowName` accepted
+   * no file.
+   */
   files: readonly IndexedFile[];
   match: MatchKind;
   /** True if the mention is a link's destination: in Markdown, in an HTML attribute, in a definition or in an autolink. */

@@ -126,7 +126,8 @@ function spellsItsFile(covered: string, { type, filename }: Annotation, roots: r
   if (type !== "container_file_citation" || covered.length > LONGEST_PATH) return false;
   const meant = fold(decode(covered));
   if (typeof filename === "string" && meant === fold(filename)) return true;
-  // The match must start at the first character: after one emoji, the wrong unit gives "andbox:/mnt/data/…".
+  // The path must begin at the first covered character. After one emoji, indices that are read in the wrong unit cover
+  // "andbox:/mnt/data/…", which must not match.
   const start = /^(?:(?:sandbox|https?|file|attachment):\/{0,3}|\/)/.exec(meant)?.[0];
   return (
     start !== undefined && roots.some((root) => meant.startsWith(fold(`${root}/`).slice(1), start.length))

@@ -232,7 +232,7 @@ const PLACEHOLDER = String.raw`<(?!${HTML_TAGS})\w[\w -]{0,30}>(?:(?=[\w.-])|(?<
 const ESCAPED = String.raw`\\{1,4}[ !#-&(-/:-@[-_{-~]`;
 const BARE = new RegExp(`${CHARACTERS}(?:(?:${ESCAPED}|${PLACEHOLDER})${CHARACTERS})*`, "iy");
 
-/** Letters of a script without spaces right after an extension, such as the particle `に` in `a.csvに`. */
+/** Letters right after an extension, in a language that puts no spaces between words: the Japanese particle `に` in `a.csvに`. */
 const PARTICLE = new RegExp(String.raw`(?<=\.[a-z\d]{1,10})[${UNSPACED}]{1,64}$`, "iu");
 
 /**

@@ -1,4 +1,7 @@
-/** Finds the file for a path that no file has: a file of the same name in another folder, or an upload by its former name. */
+/**
+ * Finds the file that a path means if no file has exactly this path. The file has the same name but is in another folder, or it
+ * is an upload that had this name before the API put an id in front of it.
+ */
 import { endOfCitation } from "./boundaries.js";
 import { type FileIndex, fitOf, type IndexedFile, OUTSIDE, withoutAliases } from "./file-index.js";
 import { type Files, type Found, foundMention } from "./found.js";
@@ -14,7 +17,7 @@ interface Named {
   folder: string;
   /** The whole path in the text, decoded, with the root. */
   path: string;
-  /** The whole path with its escapes. */
+  /** Like `path`, but not decoded: `%20` stays `%20`. */
   literal: string;
 }
 
@@ -46,7 +49,7 @@ function filesNamed(
   const isLink = place.kind !== "text";
   for (const { names, end: nameEnd } of index.namesAt(text, nameStart)) {
     const named = root === OUTSIDE ? index.filesAnywhere(names) : index.filesNamed(names);
-    // Outside of a link and without a scheme, a path means an upload by its former name only if no other file has that name.
+    // In a link or after a scheme, the former name of an upload always counts. Elsewhere, it counts only if no file has it now.
     const candidates = hasScheme || isLink ? named : withoutAliases(named);
     const fit = fitOf(candidates, text.slice(nameStart, nameEnd), ({ name }) => name, isLink);
     const end = fit && endOfCitation(text, mention, nameEnd, fit.files[0]!.name);
@@ -59,7 +62,7 @@ function filesNamed(
   return undefined;
 }
 
-/** Returns what `sandbox:name`, a mention without a folder, means: the files with this name. Several files make it ambiguous. */
+/** Returns the files that `sandbox:name` can mean: all files with this name. If there are several, the mention is ambiguous. */
 function onlyFileOf(
   mention: PathMention,
   { acceptLookAlike }: Files,
@@ -110,7 +113,7 @@ export function isPattern(path: string): boolean {
 /** Returns whether `written`, the text before a file's name, can be a folder. */
 function isFolder(written: string, root: string, index: FileIndex): boolean {
   const folder = fold(written);
-  // Two paths without a separator between them are not a folder. Neither is a pattern or a text with a placeholder.
+  // `a.csv/mnt/data/` is two paths without a separator, not a folder. A pattern or a text with a placeholder is no folder either.
   if (folder.includes(fold(`${root}/`)) || isPattern(written) || PLACEHOLDER.test(written)) return false;
   if (isUnseenFolder(folder)) return false;
   // If a part of the path is a file, such as an archive, the path is not a folder.

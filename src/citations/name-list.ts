@@ -47,7 +47,7 @@ export class NameList {
         this.#takeName(walk, found);
         if (walk.low === walk.high || walk.at >= text.length) continue;
         this.#read(walk, readLiteral(text, walk.at), next);
-        // "%20" may be three characters of the name or a space, so both readings are followed.
+        // "%20" may be three characters of the name or an encoded space. Both are tried.
         const encoded = readEncoded(text, walk.at);
         if (encoded) this.#read(walk, encoded, next);
       }
@@ -68,8 +68,8 @@ export class NameList {
   }
 
   /**
-   * Continues a walk by the next characters of the text, read in one way. Adds the result to `walks` if it is still the beginning
-   * of a name.
+   * Continues a walk with the next characters of the text, which are `meant` if read in one way. If the characters so far are
+   * still the beginning of a name, adds the longer walk to `walks`.
    */
   #read({ low, high, depth }: Walk, { meant, end }: Reading, walks: Walk[]): void {
     const folded = fold(meant);

@@ -75,7 +75,10 @@ class NameStarts {
     this.#reach = Math.min(nameLengths[0]! * 9, 3 * 255);
   }
 
-  /** Returns the offsets at or after `from` at which a name can start. The name's extension is from `dot` to `end`. */
+  /**
+   * Returns the offsets where a name can start whose extension begins at the offset `dot` and ends at `end`. Returns none below
+   * `from`.
+   */
   before(dot: number, end: number, from: number): number[] {
     const first = Math.max(from, dot - this.#reach);
     if (this.#special < first) {

@@ -126,7 +126,7 @@ interface Candidate {
   end: number;
   /** The path in the text, decoded, with its root. */
   path: string;
-  /** The path in the text with its escapes. */
+  /** Like `path`, but not decoded: `%20` stays `%20`. */
   literal: string;
   isLookAlike: boolean;
 }

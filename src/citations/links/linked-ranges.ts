@@ -62,7 +62,10 @@ export function movedAnnotations(
 
 const ASTRAL = /[\ud800-\udbff][\udc00-\udfff]/;
 
-/** Returns whether the annotations can show their unit: `indexUnit` is `"auto"`, and the units give different offsets. */
+/**
+ * Returns whether the unit of the indices must be found out from the annotations: `indexUnit` is `"auto"`, and code points and
+ * UTF-16 units give different offsets in this text.
+ */
 function rangesDiffer(original: string, indexUnit: IndexUnit): boolean {
   return indexUnit === "auto" && ASTRAL.test(original);
 }

@@ -123,7 +123,9 @@ export class LinkedText {
     this.#isEnded = true;
   }
 
-  /** True if nothing is held and the text does not end with markup such as `](` or `href=`, after which a link may follow. */
+  /**
+   * False while some text is held. Also false if a link may follow, because the text ends with markup such as `](` or `href=`.
+   */
   get isIdle(): boolean {
     return this.heldLength === 0 && !this.#label && !OPENER_AT_END.test(this.#buffer.slice(-LONGEST_MARK));
   }
@@ -181,7 +183,7 @@ export class LinkedText {
     };
   }
 
-  /** Searches for a later end of the candidate, because a known name may be longer. Returns false if no text follows. */
+  /** Searches for a later end of the held mention, because a known name may be longer. Returns false if no text follows. */
   extend(): boolean {
     const open = this.#open!;
     if (open.nameEnd! >= this.#buffer.length && this.#isEnded) return false;
@@ -191,8 +193,8 @@ export class LinkedText {
   }
 
   /**
-   * Replaces a range of the text (offsets in the whole text) and ends the candidate. If the range starts before the held text,
-   * part of it may already be sent: then nothing is replaced, and the result is false.
+   * Replaces a range of the text and stops holding the mention. The offsets of the range are in the whole text. If the range
+   * starts before the held text, part of the range may already be sent. Then replaces nothing and returns false.
    */
   replace(replacement: Replacement): boolean {
     const heldFrom = Math.min(this.#open!.heldFrom, this.#label?.start ?? Infinity);
@@ -385,16 +387,16 @@ export class LinkedText {
   }
 
   /**
-   * Makes the next search start earlier if the text between two offsets has a `<`: a comment or script can begin there. If every
-   * search started earlier, searching would be slow.
+   * Makes the next search start a little before `#scanned` if the text between the two offsets has a `<`, because a comment or a
+   * script can begin there. Does so only then: if every search started earlier, searching would be slow.
    */
   #noteRawMark(from: number, to: number): void {
     this.#mayBeCut ||= this.#buffer.slice(Math.max(0, from), to).includes("<");
   }
 
   /**
-   * Returns whether the character at `at` is in a code block. First reads the lines before this character's line. If an earlier
-   * call already read this character's line, the result is for the first line that no call has read.
+   * Returns whether the character at `at` is in a code block. First reads all lines before the character's line. Each line is
+   * read only once: if the character's line was already read, the result is for the first line that was not.
    */
   #isCode(at: number): boolean {
     this.#readLines(at);

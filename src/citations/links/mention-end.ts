@@ -11,7 +11,7 @@ export interface GrowingText {
 
 /** A mention in a growing text. Offsets are in UTF-16 units. */
 export interface OpenMention {
-  /** Where the text around the mention starts: its paragraph, or a part of it. */
+  /** The start of the mention's paragraph. In a long paragraph, a later offset before the mention. */
   paragraph: number;
   start: number;
   place: Place;
@@ -59,8 +59,9 @@ function afterParenthesis(text: string, from: number): number | undefined {
 }
 
 /**
- * Returns where a mention has ended, given the offset after its name, or `undefined` if that is not in the text yet. In prose,
- * the markup around the mention must have ended too: a code span, the label of a link, a string in JSON.
+ * Returns the offset where a mention ends, or `undefined` if the end is not in the text yet. `nameEnd` is the offset after the
+ * mention's name. In prose, the markup around the mention must have ended too: a code span, the label of a link, or a string in
+ * JSON.
  */
 export function endOfMention(
   growing: GrowingText,

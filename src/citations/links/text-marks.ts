@@ -9,7 +9,10 @@ export type Mark =
   | { kind: "destination"; start: number; end: number }
   /** The opening bracket of a label. The label's text starts at `end`. */
   | { kind: "label"; start: number; end: number }
-  /** A path, or the beginning of a path at the end of the text, with the markup before it. The path itself starts at `core`. */
+  /**
+   * A path with the markup before it, such as a backtick. At the end of the text, the path may be incomplete. Without the markup,
+   * the path starts at `core`.
+   */
   | { kind: "path"; start: number; core: number; end: number };
 
 /** Finds the marks for one set of roots. */
@@ -137,7 +140,10 @@ class RootMarks implements Marks {
     return found ? markOf(found, pattern.lastIndex) : undefined;
   }
 
-  /** Reads all consecutive runs that begin at `at`, so that each run is read only once. */
+  /**
+   * Reads all runs of markup characters (see `LEAD_CHARACTERS`) that begin at `at` and follow each other without other text. They
+   * are read together, so that each run is read only once.
+   */
   #runsAt(text: string, at: number): Runs {
     if (!LEAD_CHARACTERS.includes(text[at]!) || LEAD_CHARACTERS.includes(text[at - 1] ?? " "))
       return { end: at, leadFrom: 0 };

@@ -1,6 +1,6 @@
 /**
- * Reads the markup in the window of a mention: the piece of streamed text around the mention. A mention in a code block, a
- * comment or a script is never held, so it has no window.
+ * Reads the markup around a mention in a streamed text. It reads only a piece of the text, the window of the mention. A mention
+ * in a code block, a comment or a script is never held, so it has no window.
  */
 import { LinkMarkup } from "../markup/link-markup.js";
 import type { Range } from "../ranges.js";

@@ -8,7 +8,7 @@ export interface CodeSpan extends Range {
   ticks: string;
 }
 
-/** A run of backticks, or the end of a paragraph, which no code span crosses. */
+/** A run of backticks, or a line break that ends a paragraph. A code span never continues in the next paragraph. */
 const TICKS_OR_BREAK = /`+|\n(?=[ \t>]*(?:\r?\n|[-+*#|]|\d{1,9}[.)]))/g;
 
 /** A run of backticks without a closing run so far. A later run of the same length in the same paragraph would close it. */

@@ -216,8 +216,8 @@ function isJsonText(text: string): boolean {
 }
 
 /**
- * The definitions by lower-case id. If a definition leads nowhere, as `[a]: #` does, the value is the place of its destination.
- * Otherwise, the value is `undefined`.
+ * The definitions by lower-case id. A link can fill a definition that leads nowhere, such as `[a]: #`: its value is the place of
+ * its destination. The value of any other definition is `undefined`.
  */
 type Definitions = ReadonlyMap<string, LinkPlace | undefined>;
 
