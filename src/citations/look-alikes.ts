@@ -95,7 +95,7 @@ function sharesItsFile(mentions: readonly Found[]): (mention: Found) => boolean 
   for (const { files, path, isLookAlike } of mentions) {
     if (files.length !== 1 || path === undefined) continue;
     const { id } = files[0]!.file;
-    // All spellings of the file's own path count as one path. It is stored as `own`, which no real path equals.
+    // All spellings of the file's own path count as one path. It is stored as `own`, because no real path can be `own`.
     const written = isLookAlike ? fold(path) : "own";
     addTo(pathsOf, id, written);
   }

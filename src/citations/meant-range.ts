@@ -3,7 +3,7 @@ import { CLOSED_DESTINATION, isEscaped, LONGEST_LABEL, labelBefore } from "./mar
 import type { Range } from "./ranges.js";
 import { endOfMatch, testAt } from "./spelling.js";
 
-/** The beginning of a link's destination in the container. */
+/** How the destination of a link to a container file begins. */
 const CONTAINER_PATH = /(?:sandbox:|attachment:|(?:file:|https?:)?\/{0,3}mnt\/data\/)/iy;
 const ANGLED_DESTINATION = /\(\s{0,8}<[^<>\n]{0,1000}>/y;
 const BEFORE_DESTINATION = /\(\s{0,8}<?/y;
@@ -26,8 +26,8 @@ export function meantRange(text: string, range: Range): Range {
 }
 
 /**
- * If a range covers a link's label, returns the link's destination. If the link does not lead to the container, returns the
- * label's text.
+ * If a range covers a link's label with its brackets, returns the destination of a link to the container. For a link that leads
+ * elsewhere, returns the text of the label.
  */
 function destinationAfterLabel(text: string, { start, end }: Range): Range | undefined {
   const link = isLabel(text, start, end - 1) ? linkFrom(text, end) : undefined;

@@ -48,8 +48,8 @@ const NAME_WITH_EXTENSION = /(?:\.\/)?[\p{L}\p{N}_.\-%]{1,255}\.[A-Za-z]\w{0,9}(
 /** If this text follows `sandbox:` and its slashes, no path starts there. */
 const NO_PATH = new RegExp(String.raw`$|[\s)>"'<]|${SLASH}`, "iy");
 /**
- * A folder's name right before a path, in a script without spaces or in emoji. In `/home/田中/mnt/data`, this is `/田中`, and
- * `/mnt/data` is not the root.
+ * The name of a folder right before a path: `/田中` in `/home/田中/mnt/data`. Then `/mnt/data` is not the root. The name is in emoji
+ * or in a language that puts no spaces between words.
  */
 const FOLDER_BEFORE = new RegExp(String.raw`(?<=(\/[${UNSPACED}\p{Extended_Pictographic}]{1,64}))`, "uy");
 /**

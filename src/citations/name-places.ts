@@ -5,7 +5,7 @@ import { COPY_COMMANDS, LABEL } from "./other-systems.js";
 import type { Range } from "./ranges.js";
 import { composed, decode, endOfMatch, matchAt, startOfSpelled, testAt } from "./spelling.js";
 
-/** The opening parenthesis of a function call: `console.log(x)`. Not the parenthesis of a size: `report.csv(12 KB)`. */
+/** Matches the opening parenthesis of a function call, as in `console.log(x)`, but not of a size, as in `report.csv(12 KB)`. */
 const CALL = /\((?!~?\d[\d.,]{0,12} ?(?:[kKMGT]?i?B|bytes)\b)/y;
 /** A space that is escaped for a shell: `my\ report.csv`. */
 const ESCAPED_SPACE = /(?<=[^\s\\]\\[ ])/y;
@@ -43,7 +43,7 @@ export function isPartOfLongerText(
   );
 }
 
-/** The closers of code, bold type and quotations. The key is the last character of the opener: `*` for `**`. */
+/** The characters that close code, bold type or a quotation. The key is the last character that opens it: `*` for `**`. */
 const CLOSERS: Record<string, RegExp> = {
   "`": /`/y,
   "*": /\*\*/y,
@@ -128,15 +128,15 @@ export function isSplitByMarkup(text: string, start: number, { root, folder }: I
 }
 
 /**
- * Two letters that are most likely in one word: `종보` in `최종보고서`, `上グ` in `売上グラフ`. Not `はグ` in `はグラフ`: `は` is a
+ * Two letters that are most likely in one word: `종보` in `최종보고서`, `上グ` in `売上グラフ`. Does not match `はグ` in `はグラフ`, because `は` is a
  * particle and ends a word.
  */
 const IN_ONE_WORD =
   /\p{Script=Hangul}{2}$|[\p{Script=Katakana}ー\p{Script=Han}]\p{Script=Katakana}$|\p{Script=Hiragana}{2}$/u;
 
 /**
- * Returns whether a folder before a name is only the end of a longer folder, written in a script without spaces: `보고서/` in
- * `최종보고서/a.png`. `start` is where the text spells `folder`.
+ * Returns whether a folder before a name is only the end of a longer folder: `보고서/` in `최종보고서/a.png`. This concerns Korean and
+ * Japanese, which can join words without a space. `start` is where the text spells `folder`.
  */
 export function isEndOfWord(text: string, start: number, folder: string): boolean {
   const before = decode(text.slice(Math.max(0, start - LONGEST_CHARACTER), start));

@@ -6,7 +6,9 @@ import { LETTER, testAt } from "./spelling.js";
 /** Common names of machines. A number may follow. */
 const MACHINE =
   "localhost|nas|host|remote|server|srv|node|worker|db|vm|gpu|storage|backup|NAS|HOST|SERVER|DB|VM";
-/** Common file extensions. If a word before a colon is or ends with an extension, such as `a.csv:`, it is not a host's name. */
+/**
+ * Common file extensions. A word before a colon is not a host's name if it is an extension (`csv:`) or ends with one (`a.csv:`).
+ */
 const FILE_EXTENSION =
   "(?:csv|tsv|xlsx?|docx?|pptx?|pdf|png|jpe?g|gif|svg|webp|txt|md|jsonl?|xml|html?|css|zip|tar|gz|py|ipynb|[jt]sx?|[chr]|cpp|rs|go|java|sql|ya?ml|toml|parquet|log|tex|wav|mp[34])";
 /** Words that people write before a colon and a path. Any other lower-case word there counts as a host's name or a scheme. */

@@ -161,8 +161,8 @@ export class LinkedText {
   }
 
   /**
-   * Returns the open mention as a candidate. If the mention is in prose and is not a path (`/mnt/database`), leaves it as it is
-   * and returns `undefined`.
+   * Returns the held mention as a candidate. A mention in prose can turn out to be no path, for example `/mnt/database`. Then
+   * stops holding it and returns `undefined`.
    */
   #candidateOf(open: HeldMention, end: number): Candidate | undefined {
     const from = this.#windowStart(open);
@@ -301,8 +301,9 @@ export class LinkedText {
   #behindCode(mark: Mark, at: number): number | undefined {
     const isAtCode = this.#isCode(at);
     if (mark.kind === "path") {
-      // The backticks of a path mark can be a fence on the line before the path. If the fence opens a code block, the path is in
-      // that block. If the fence closes a code block, the path's paragraph starts after the fence.
+      // A path mark starts with the markup before the path. Its backticks can be a fence on the line before the path. If this
+      // fence opens a code block, the path is in that block. If it closes a code block, the path's paragraph starts after the
+      // fence.
       if (this.#isCode(mark.core)) return mark.core + 1;
       if (mark.start < this.#paragraph) return this.#paragraph;
     }
@@ -364,8 +365,8 @@ export class LinkedText {
   }
 
   /**
-   * Returns where the open mention has ended. Returns `undefined` if that is not in the text yet. Also returns `undefined` if the
-   * mention is too long: then it is no longer open.
+   * Returns the offset where the held mention ends, or `undefined` if the end is not in the text yet. If the mention is too long,
+   * stops holding it and returns `undefined`.
    */
   #endOf(open: HeldMention): number | undefined {
     // A longer mention is not held. Without this limit, a text that never ends a path would take quadratic time.

@@ -98,9 +98,10 @@ function endOfString(text: string, { start }: OpenMention, nameEnd: number): num
 const TICKS_OR_BREAK = /`+|\n[ \t>]{0,99}(?:\r?\n|[-+*#|]|\d{1,9}[.)])/g;
 
 /**
- * Returns where the code span around the mention has ended: one character after its closing backticks, because a run of backticks
- * could go on. Without closing backticks, this is the paragraph's end. Returns `undefined` if the text does not go that far yet.
- * If the mention is not in a code span, returns the mention's start.
+ * Returns the offset up to which the text must be known to find the end of the code span around the mention. This is one
+ * character after the closing backticks, because that character could be one more backtick. If there are no closing backticks, it
+ * is the end of the paragraph. Returns `undefined` if the text is still too short. If the mention is not in a code span, returns
+ * the mention's start.
  */
 function endOfSpan({ text, isEnded }: GrowingText, { paragraph, start }: OpenMention): number | undefined {
   const open = new Set(readSpans(text.slice(paragraph, start), []).open.map(({ length }) => length));

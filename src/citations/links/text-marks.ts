@@ -59,7 +59,7 @@ function lettersOf(word: string): string {
 
 /**
  * Returns a pattern for a root, or for the beginning of a root at the end of the text. The number of slashes is limited, because
- * slashes are held. No path starts with more than three slashes (see mentions.ts).
+ * the text is held while more slashes may follow. No path starts with more than three slashes (see mentions.ts).
  */
 function patternOf(root: string): string {
   return root

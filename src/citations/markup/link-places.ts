@@ -91,9 +91,9 @@ export class LinkPlaces {
   }
 
   /**
-   * Returns the place for a note about a mention. If the mention is a link's destination, the note replaces the whole link. A
-   * mention of a folder gets a note only as a link's destination: the folder in "Saved in /mnt/data: a.csv" is no broken link. A
-   * mention in an attribute or a definition gets no note.
+   * Returns the place for a note about a mention, or `undefined` if the mention gets no note. If the mention is a link's
+   * destination, the note replaces the whole link. A mention in an attribute or a definition gets no note. A mention of a folder
+   * gets a note only if it is a link's destination, because the folder in "Saved in /mnt/data: a.csv" is not a broken link.
    */
   placeForNote(mention: Range & Pick<UnresolvedMention, "reason">): LinkPlace | undefined {
     const place = this.placeFor(mention);
@@ -113,7 +113,10 @@ export class LinkPlaces {
     return place;
   }
 
-  /** Makes a place close the code span around it and open the span again after the place. Returns false if this is impossible. */
+  /**
+   * Closes the code span around a place before the place, and opens it again after the place. Returns false if this is
+   * impossible.
+   */
   #breakSpan(place: LinkPlace, span: CodeSpan): boolean {
     const text = this.#text;
     const { ticks } = span;
@@ -137,9 +140,9 @@ export class LinkPlaces {
    * Prevents the character before a new link from changing the link:
    *
    * - `!` would make the link an image. It becomes an entity.
-   * - A backslash would make the link's first bracket plain text. If the backslash escapes the first character of the place, the
-   *   link replaces the backslash too. Otherwise the backslash becomes an entity.
-   * - After `]`, the link's label could become the id of a reference link. An invisible character is written between the two.
+   * - A backslash would make the link's first bracket plain text. If the backslash escapes the first character that the link
+   *   replaces, the link replaces the backslash too. Otherwise the backslash becomes an entity.
+   * - After `]`, the link's label could become the id of a reference link. So an invisible character is written before the link.
    *
    * An entity, unlike a second backslash, means the same in Markdown and in JSON strings.
    */

@@ -14,7 +14,7 @@ export interface Place {
   closer: string;
 }
 
-/** Tags that count as HTML. Any other word in `<>` is a placeholder. So is `<i>` inside a name: `part<i>.csv`. */
+/** Tags that count as HTML. Any other word in `<>` is a placeholder. Inside a name, such as `part<i>.csv`, `<i>` is one too. */
 export const HTML_TAGS = String.raw`(?:br|p|hr|b|i|li|ul|ol|td|th|tr|div|span|sup|code)\b`;
 
 const DEFINITION = String.raw`(?:^|\n|\\n)[ \t>]{0,16}\[[^\]\n]{1,200}\]:`;
@@ -62,9 +62,11 @@ export const CLOSED_DESTINATION =
 const CLOSED_DEFINITION = /[ \t]{0,8}(?:\r?\n|$|\\[nr"]|["'(])/y;
 
 /**
- * Returns whether the white space at `at` ends a link's destination. In an attribute without quotes, white space always does. In
- * any other link, the link's closer must follow. A title or an image size may come before the closer, except in angle brackets
- * and attributes.
+ * Returns whether the white space at `at` ends a link's destination:
+ *
+ * - In an attribute without quotes, white space always does.
+ * - In an attribute with quotes or in angle brackets, the link's `closer` must follow.
+ * - In any other link, a title or an image size may come first, and then the end of the link must follow.
  */
 export function closesAfterSpace(text: string, at: number, { kind, closer }: Place): boolean {
   if (kind === "attribute" && closer === "") return true;
