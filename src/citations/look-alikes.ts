@@ -89,7 +89,9 @@ function isFound(outcome: PathMentions["ignored"][number]): outcome is Found {
   return "files" in outcome && outcome.files.length === 1;
 }
 
-/** Returns a function that tells, for a mention of one file, whether `mentions` have different paths for this file. */
+/**
+ * Returns a function that takes a mention of one file. The function returns whether `mentions` name this file by different paths.
+ */
 function sharesItsFile(mentions: readonly Found[]): (mention: Found) => boolean {
   const pathsOf = new Map<string, Set<string>>();
   for (const { files, path, isLookAlike } of mentions) {

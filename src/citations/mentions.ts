@@ -32,7 +32,9 @@ const SLASH = String.raw`(?:\\{0,4}\/|%2f|&#47;|&#x2f;)`;
 const SLASHES = new RegExp(`${SLASH}*`, "iy");
 const ONE_SLASH = new RegExp(`^${SLASH}$`, "i");
 const COLON = "(?::|%3a|&#58;)";
-/** The scheme `sandbox:`, also in URLs that some programs make of it: `https://chat.openai.com/sandbox:`, `https://sandbox/`. */
+/**
+ * The scheme `sandbox:`, or a URL that chat clients write instead of it: `https://chat.openai.com/sandbox:`, `https://sandbox/`.
+ */
 const SANDBOX = String.raw`(?:(?:https?:\/\/[\w.\-]{1,99}(?::\d{1,5})?\/(?:[\w.~%\-]{1,99}\/){0,3})?sandbox${COLON}|https?:\/\/sandbox(?=\/))`;
 const STARTS_IN_SANDBOX = new RegExp(SANDBOX, "iy");
 /** Text before a path's first letter: an optional scheme and up to three slashes. */

@@ -8,7 +8,7 @@ import { type Files, type Found, foundMention } from "./found.js";
 import type { PathMention } from "./mentions.js";
 import { decode, fold } from "./spelling.js";
 
-/** The files that have the name in the last segment of a path. */
+/** The files whose name is the last segment of a path in the text. */
 interface Named {
   files: readonly IndexedFile[];
   /** Where the citation ends. */
@@ -32,7 +32,8 @@ export function fileByName(
   nameStart: number,
 ): Found | undefined {
   const isOutside = mention.root === OUTSIDE;
-  // A path below none of the roots, after `sandbox:`, can mean a file only if it is a name without a folder: `sandbox:a.csv`.
+  // After `sandbox:`, a path may be below none of the roots. Then it can mean a file only if it is a name without a folder:
+  // `sandbox:a.csv`.
   if (isOutside && nameStart !== mention.relativeStart) return undefined;
   const named = filesNamed(text, mention, files.index, nameStart);
   if (!named) return undefined;
@@ -86,7 +87,7 @@ function movedFile(
   const files = named.filter((indexed) => isWithinReach(folder, mention.root, indexed));
   if (!files.some(({ file }) => acceptLookAlike(file, path, literal))) return undefined;
   const meaning = { end, path, isLookAlike: true };
-  // Two files of that name are ambiguous, even if `isWithinReach` accepts only one of them.
+  // If several files have the name, the mention is ambiguous, even if `isWithinReach` accepts only one of them.
   if (named.length > 1) return foundMention(mention, { ...meaning, files: named, match: "moved" });
   if (!isOnBranch(folder, files[0]!)) return undefined;
   return foundMention(mention, { ...meaning, files, match: files[0]!.isUploadAlias ? "upload" : "moved" });

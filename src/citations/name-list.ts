@@ -11,7 +11,10 @@ export interface Spelled {
   names: string[];
 }
 
-/** One way to read the text up to `at`: as the first `depth` characters of the names from index `low` to before `high`. */
+/**
+ * One way to read the text before the offset `at`: the text is the first `depth` characters of some names. These names have the
+ * indices `low` to `high - 1` in the list.
+ */
 interface Walk {
   low: number;
   high: number;

@@ -78,8 +78,8 @@ export class PathText {
 
   /**
    * Returns whether a mention by path overlaps the text from `start` to `end`. Also returns true for a name that is probably the
-   * end of a path that no file has: in `/mnt/data/Q3 report.pdf`, the name `report.pdf` after `/mnt/data/Q3`. That path must have
-   * no extension.
+   * end of a path that no file has. For example, in `/mnt/data/Q3 report.pdf`, the path `/mnt/data/Q3` has no extension and
+   * matches no file, so `report.pdf` belongs to it.
    */
   overlaps(start: number, end: number): boolean {
     for (const mentions of this.#mentions) {

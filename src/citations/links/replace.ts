@@ -198,8 +198,8 @@ function withoutOverlaps(links: readonly CitedPlace[]): CitedPlace[] {
   return sorted.filter(({ place }, at) => {
     const overlapsBefore = place.start < reach;
     reach = Math.max(reach, place.end);
-    // In `[a.csv, b.csv]()`, both citations get the empty place between the parentheses. Empty places never overlap, so the
-    // starts of the places are compared too.
+    // For both citations in `[a.csv, b.csv]()`, the link would replace the empty range between the parentheses. Empty ranges
+    // never overlap, so the starts of the ranges are compared too.
     const isShared = [at - 1, at + 1].some((other) => sorted[other]?.place.start === place.start);
     return !overlapsBefore && !isShared && place.end <= (sorted[at + 1]?.place.start ?? place.end);
   });

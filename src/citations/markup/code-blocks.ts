@@ -81,7 +81,9 @@ class BlockReader {
     return this.#fence !== undefined;
   }
 
-  /** True if the last line read is in a code block. False for the line that closes a block. Not valid for a blank line. */
+  /**
+   * True if the last line read is in a code block. False for the line that closes a block. Must not be read after a blank line.
+   */
   get isCode(): boolean {
     return this.#fence !== undefined || this.#indented !== undefined;
   }
