@@ -55,8 +55,8 @@ const NO_PATH = new RegExp(String.raw`$|[\s)>"'<]|${SLASH}`, "iy");
  */
 const FOLDER_BEFORE = new RegExp(String.raw`(?<=(\/[${UNSPACED}\p{Extended_Pictographic}]{1,64}))`, "uy");
 /**
- * Text before a root's first letter that shows that the root is part of another path: `e/` in `/home/me/mnt/data`. There, the
- * pattern of a root does not match.
+ * Matches text before the first letter of a root if the text shows that the root is part of another path, such as the `e/` in
+ * `/home/me/mnt/data`. After such text, the pattern of a root does not match.
  */
 const INSIDE_PATH = String.raw`(?:(?<!\\|\\u[\da-f]{3}|%3)[a-z\d]|[^/:]\/)\/`;
 
@@ -221,7 +221,7 @@ export function finderOf(roots: readonly string[]): MentionFinder {
 /** The maximum length of a path as the text writes it. With this limit, a text that never ends a path still takes linear time. */
 export const LONGEST_PATH = 4096;
 
-/** Match the content of a link up to the character that closes the link. The keys are the closing characters. */
+/** Patterns for the content of a link up to the character that closes the link. The keys are the closing characters. */
 const ENDS: Record<string, RegExp> = {
   // If the link ends right after " (2)", then " (2)" is the link's title. Otherwise it belongs to the name.
   ")": /[^\s()\\"]*(?:(?:[ ](?=[^\s)"'(\\])|\([^\s()]*\)|[ ]\([^()\n]{0,100}\)(?![ ]*\)))[^\s()\\"]*)*/y,

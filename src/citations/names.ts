@@ -146,8 +146,8 @@ function writtenName(text: string, { start: at, end }: Range, named: readonly In
   const fitAmong = (some: readonly IndexedFile[]): Fit | undefined =>
     fitOf(some, text.slice(folderStart, end), nameOf, isLink);
   const anywhere = fitAmong(files)!;
-  // A link's destination is relative to the root. So the link means the file in the root that has this name. Exception: that
-  // file's name is only similar, and a file in a folder has exactly this name. Then the link means the file in the folder.
+  // A link's destination is relative to the root. So of the files that fit, the link means the one in the root. But if the name
+  // of that file is only similar, and a file in a folder has exactly this name, the link means the file in the folder.
   const inRoot = isLink ? fitAmong(files.filter((indexed) => indexed.folder === "")) : undefined;
   const fit = inRoot && (!inRoot.isDifferent || anywhere.isDifferent) ? inRoot : anywhere;
   return { start, hasScheme, hasFolder, place, fit };
@@ -178,7 +178,7 @@ function isPartOfOther(
 /**
  * Returns whether a name may mean the files that it fits. Returns false in two cases:
  *
- * - The text spells the name differently, and `acceptLookAlike` refuses all files.
+ * - The name in the text differs from the names of the files, and `acceptLookAlike` refuses all of these files.
  * - All files are in folders that the system or a tool fills, and the text has no folder before the name.
  */
 function isMeant(

@@ -224,7 +224,7 @@ function outcomeOfCandidate(
   });
 }
 
-/** If a mention means a folder, returns where the mention ends. In quotes or a link, the folder must be the whole content. */
+/** If a mention means a folder, returns where the mention ends. A mention in quotes or in a link must be exactly the folder. */
 function endOfFolder(
   text: string,
   { start, relativeStart, place }: PathMention,

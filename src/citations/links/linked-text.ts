@@ -3,7 +3,7 @@
  * decided what replaces the mention. All other text is passed on without being held.
  *
  * Only the text up to the end of a mention (see mention-end.ts) affects what is held and which text the caller gets for its
- * decision. So the result is the same however the text is cut into pieces.
+ * decision. So the result does not depend on how the text is cut into pieces.
  *
  * This file is long because one class holds the whole state of a text.
  */
@@ -369,7 +369,7 @@ export class LinkedText {
    * stops holding it and returns `undefined`.
    */
   #endOf(open: HeldMention): number | undefined {
-    // A longer mention is not held. Without this limit, a text that never ends a path would take quadratic time.
+    // A mention longer than `LONGEST_HELD` is not held. Without this limit, a text that never ends a path would take quadratic time.
     const text = this.#buffer.slice(0, open.start + LONGEST_HELD + 1);
     const isEnded = this.#isEnded && text.length === this.#buffer.length;
     open.nameEnd ??= endOfName(text, open, open.nameFrom) ?? (isEnded ? text.length : undefined);

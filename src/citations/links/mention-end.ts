@@ -32,9 +32,9 @@ function after(pattern: RegExp, text: string, from: number): number | undefined 
 }
 
 /**
- * Returns the offset after the character that ends the path or name, or `undefined` if the text does not have that character yet.
- * The search starts at the offset `from`. A known file name can contain such a character. The caller then searches again, from
- * after that character.
+ * Searches from the offset `from` for the character that ends the path or name. Returns the offset after this character, or
+ * `undefined` if the text does not have it yet. If a known file name contains the character, the caller searches again from the
+ * returned offset.
  */
 export function endOfName(text: string, { place }: OpenMention, from: number): number | undefined {
   const { kind, closer } = place;

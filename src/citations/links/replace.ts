@@ -36,7 +36,7 @@ export interface ReplaceOptions {
  * |---|---|
  * | the destination of a link, an image or a reference definition | the URL replaces it; label, title and angle brackets stay |
  * | only a link's label with its brackets, only its parentheses, or the whole link | the URL replaces the link's destination |
- * | a bare path, also in quotes or brackets, an autolink, or a file name | `[filename](url)`, or `<a href>` in an HTML block |
+ * | a bare path (with or without quotes or brackets around it), an autolink, or a file name | `[filename](url)`, or `<a href>` in an HTML block |
  * | all or part of a code span | as for a bare path, without backticks around the link; the rest of the span stays code |
  * | an attribute's value, a string in JSON, text in a code block | only the URL |
  * | text in the label of a link that leads nowhere or to `#` | the URL becomes the link's destination |

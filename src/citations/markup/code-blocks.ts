@@ -82,7 +82,8 @@ class BlockReader {
   }
 
   /**
-   * True if the last line read is in a code block. False for the line that closes a block. Must not be read after a blank line.
+   * True if the last line read is in a code block. False for the line that closes a block. After a blank line, the value has no
+   * meaning.
    */
   get isCode(): boolean {
     return this.#fence !== undefined || this.#indented !== undefined;

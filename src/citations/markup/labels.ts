@@ -19,8 +19,8 @@ export type IsNeeded = (start: number, end: number) => boolean;
 
 /**
  * Returns the labels of Markdown and HTML links that have a destination. The label of an `<a>` element includes the opening tag.
- * The label of any other element, such as `<img>`, is the tag itself. Labels for which `isNeeded` returns false are left out:
- * finding a link's destination takes ten times as long as finding its brackets.
+ * The label of any other element, such as `<img>`, is the tag itself. Leaves out labels for which `isNeeded` returns false,
+ * because finding a link's destination takes ten times as long as finding its brackets.
  */
 export function labelsWithDestination(text: string, isNeeded: IsNeeded): Labels {
   const labels = [...markdownLabels(text, isNeeded), ...htmlLabels(text, isNeeded)].filter(

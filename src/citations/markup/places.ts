@@ -112,8 +112,8 @@ export function isEscaped(text: string, at: number): boolean {
 const BRACKET_OR_BREAK = /[[\]]|\n[ \t\r]{0,7}\n/g;
 
 /**
- * Returns where the bracket that is open at `at` closes. Returns -1 if the paragraph ends before that, or no closing bracket is
- * within {@link LONGEST_LABEL}. Returns `undefined` if the text ends too early to tell.
+ * Returns the offset of the bracket that closes the bracket open at `at`. Returns -1 if the paragraph ends first, or if no
+ * closing bracket is within {@link LONGEST_LABEL}. Returns `undefined` if the text ends too early to tell.
  */
 export function closingBracket(text: string, at: number): number | undefined {
   const near = text.slice(at, at + LONGEST_LABEL);
