@@ -17,7 +17,7 @@ export const ROOT = /^(?:\/[^/]+)+$/;
 export interface PathMention {
   /** Where the citation of the path starts, scheme included. All offsets are in UTF-16 units. */
   start: number;
-  /** Where the path below the root starts, after the root's slash. For {@link OUTSIDE}, after the scheme and its slashes. */
+  /** Where the path below the root starts: after the root's slash or, for {@link OUTSIDE}, after the scheme and its slashes. */
   relativeStart: number;
   /** The root as the caller gave it, or {@link OUTSIDE} if `sandbox:` starts a path below none of the roots. */
   root: string;
@@ -73,7 +73,7 @@ export class MentionFinder {
 
   /** `roots` are absolute paths without a slash at the end. */
   constructor(roots: readonly string[]) {
-    // Longest first: if one root is inside another, a path below both means the inner one.
+    // Longest first. If one root is inside another, a path below the inner root must match the inner root.
     this.#roots = [...roots].sort((a, b) => b.length - a.length);
     const patternOf = (root: string, isGuarded: boolean): string => {
       const [first, ...more] = root.slice(1).split("/").map(literal);
@@ -100,7 +100,7 @@ export class MentionFinder {
     return undefined;
   }
 
-  /** Returns whether a mention starts at `at`. Tries only the first match: the mentions of later matches start after `at`. */
+  /** Returns whether a mention starts at `at`. Searches for one match only: the mention of any later match starts after `at`. */
   startsAt(text: string, at: number): boolean {
     this.#pattern.lastIndex = at;
     const found = this.#pattern.exec(text);

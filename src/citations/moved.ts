@@ -63,7 +63,7 @@ function filesNamed(
   return undefined;
 }
 
-/** Returns the files that `sandbox:name` can mean: all files with this name. If there are several, the mention is ambiguous. */
+/** Returns the mention `sandbox:name` with all files that have this name. If there are several, the mention is ambiguous. */
 function onlyFileOf(
   mention: PathMention,
   { acceptLookAlike }: Files,

@@ -71,8 +71,8 @@ export class NameList {
   }
 
   /**
-   * Continues a walk with the next characters of the text, which are `meant` if read in one way. If the characters so far are
-   * still the beginning of a name, adds the longer walk to `walks`.
+   * Continues a walk with the next characters of the text, read as `meant`. If the characters so far are still the beginning of a
+   * name, adds the longer walk to `walks`.
    */
   #read({ low, high, depth }: Walk, { meant, end }: Reading, walks: Walk[]): void {
     const folded = fold(meant);

@@ -108,7 +108,10 @@ function isEndOfPath(text: string, start: number): boolean {
 /** Markup right before a name: code, bold type, tags. */
 const MARKUP_BEFORE =
   /(?<=((?:`{1,3}|\*{1,3}|__|~~|<\/?(?:b|i|em|strong|code|u|s|mark|kbd|span)\b[^<>]{0,60}>){1,4}))/iy;
-/** The end of an unfinished path or name: `/tmp/`, `v2_`, `my-`. Not the separator of two names, as in "`a.csv`/`b.csv`". */
+/**
+ * The end of an unfinished path or name: `/tmp/`, `v2_`, `my-`. Does not match the separator of two names, as in
+ * "`a.csv`/`b.csv`".
+ */
 const UNFINISHED_BEFORE = /(?<=(?:^|[^`*"'>])[/\\]|[\p{L}\p{N}]_|(?!\p{Script=Hebrew})[^\s-]-)/uy;
 
 /**

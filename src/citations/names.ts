@@ -62,7 +62,7 @@ class NameStarts {
   readonly #lengths: readonly number[];
   /** The maximum distance from the start of a name to the dot of its extension, in UTF-16 units. */
   readonly #reach: number;
-  /** Offsets before this one were tried for an earlier dot and are not tried again. */
+  /** Offsets before this one were already returned for the dot of an earlier extension. They are not returned again. */
   #triedTo = 0;
   /** The offset of the next character that matches {@link SPECIAL}. */
   #special = -1;
@@ -76,8 +76,8 @@ class NameStarts {
   }
 
   /**
-   * Returns the offsets where a name can start whose extension begins at the offset `dot` and ends at `end`. Returns none below
-   * `from`.
+   * Returns the offsets where a name can start whose extension begins at the offset `dot` and ends at `end`. Returns no offset
+   * less than `from`.
    */
   before(dot: number, end: number, from: number): number[] {
     const first = Math.max(from, dot - this.#reach);

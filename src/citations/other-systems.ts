@@ -41,7 +41,10 @@ export const ON_OTHER_SYSTEM = {
 };
 
 const QUOTE = "[\"'`”’»]";
-/** Like {@link ON_OTHER_SYSTEM}, but only for paths. In prose, such text also comes before names that are on no other system. */
+/**
+ * More patterns like {@link ON_OTHER_SYSTEM}, but only for text before paths. Before a name, such text does not show that the
+ * file is on another system. For example, the colon in `summary:report.csv` is only punctuation.
+ */
 export const BEFORE_OTHER_PATH = {
   word: String.raw`(?<![\p{L}\p{N}_.\-])(?!(?:${LABEL}):)[a-z][a-z\d_]{0,62}:`, // `titan:/mnt/data/a.csv`, `web_1:`
   variable: String.raw`\$\{\w{1,63}\}:|\$\w{1,63}:`, // `$HOST:/mnt/data/a.csv`, `${HOST}:`

@@ -54,7 +54,7 @@ function record({ found, missed, ignored }: PathMentions, outcome: Outcome, cove
   else ignored.push(outcome);
 }
 
-/** Returns an outcome with its range moved by `by` UTF-16 units, to where the text repeats the mention. */
+/** Returns the outcome for a repetition of the mention. The repetition is `by` UTF-16 units later in the text. */
 function shifted(outcome: Outcome, by: number): Outcome {
   return { ...outcome, start: outcome.start + by, end: outcome.end + by };
 }

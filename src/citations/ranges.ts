@@ -6,7 +6,7 @@ export interface Range {
   end: number;
 }
 
-/** Returns the ranges sorted, with ranges that touch or overlap joined into one. Sorts `ranges` in place. */
+/** Returns the ranges in order, and joins ranges that touch or overlap. Sorts `ranges` in place. */
 export function merge(ranges: Range[]): Range[] {
   const merged: Range[] = [];
   for (const { start, end } of ranges.sort((a, b) => a.start - b.start)) {

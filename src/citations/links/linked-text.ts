@@ -369,7 +369,7 @@ export class LinkedText {
    * stops holding it and returns `undefined`.
    */
   #endOf(open: HeldMention): number | undefined {
-    // A mention longer than `LONGEST_HELD` is not held. Without this limit, a text that never ends a path would take quadratic time.
+    // A mention longer than `LONGEST_HELD` is not held. Otherwise, a text that never ends a path would take quadratic time.
     const text = this.#buffer.slice(0, open.start + LONGEST_HELD + 1);
     const isEnded = this.#isEnded && text.length === this.#buffer.length;
     open.nameEnd ??= endOfName(text, open, open.nameFrom) ?? (isEnded ? text.length : undefined);

@@ -11,7 +11,7 @@ export interface GrowingText {
 
 /** A mention in a growing text. Offsets are in UTF-16 units. */
 export interface OpenMention {
-  /** The start of the mention's paragraph. In a long paragraph, a later offset before the mention. */
+  /** Usually the start of the mention's paragraph. In a long paragraph, a later offset before the mention. */
   paragraph: number;
   start: number;
   place: Place;
