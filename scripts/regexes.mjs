@@ -29,7 +29,7 @@ const LIMITS = {
   attackLimit: 200_000_000,
   maxAttackStringSize: 100_000,
 };
-/** The module that is not imported, because importing it runs the command. It has no expressions. */
+/** The module that is not imported, because importing it runs the command. It contains no regular expressions. */
 const NOT_LOADED = "cli/main.js";
 const compiled = isMainThread ? await compileModules("regexes") : undefined;
 

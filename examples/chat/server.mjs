@@ -37,7 +37,7 @@ app.get("/", (context) => context.html(page));
 app.get("/markdown-it.js", (context) => context.body(markdownIt, 200, { "content-type": "text/javascript" }));
 app.get("/files/:token", (context) => files.handler(context.req.raw));
 
-/** Sends an earlier answer again, with or without this library. In production, check that the answer belongs to the user. */
+/** Sends an earlier answer again, repaired unless `plain` is true. In production, check that the answer belongs to the user. */
 app.get("/answers/:id", async (context) => {
   const plain = context.req.query("plain") === "true";
   const answer = await (plain ? openai : client).responses.retrieve(context.req.param("id"));

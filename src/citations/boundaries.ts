@@ -107,7 +107,7 @@ const NAME_PART = String.raw`\p{L}\p{N}\p{M}_.\-`;
 const EXTENSION = String.raw`\.(?=\d{0,9}[A-Za-z])[A-Za-z\d]{1,10}(?![A-Za-z\d])`;
 /**
  * The rest of a name up to an extension (`.am` in `Makefile.am`), or one more word with an extension (` report.pdf` in
- * `Makefile report.pdf`). In a sentence, the word after a name rarely has an extension.
+ * `Makefile report.pdf`). If the next word has an extension, it is most likely part of the name.
  */
 const REST = String.raw`[${NAME_PART}]{0,64}(?:(?<!\.)[^\S\r\n](?![a-z]+:|[*[|<])[^\s/\]["'${"`"}]{0,64}(?:[^\S\r\n]\(\w{1,16}\))?)?${EXTENSION}`;
 /**
@@ -116,8 +116,8 @@ const REST = String.raw`[${NAME_PART}]{0,64}(?:(?<!\.)[^\S\r\n](?![a-z]+:|[*[|<]
  */
 const PARTICLE = String.raw`を|[にはがへで](?!\p{Script=Hiragana})|(?:[을를은는이가의로와과도]|에[서는도]?|으로)(?!\p{Script=Hangul})`;
 /**
- * Text that continues a name without an extension. Such a name is often the beginning of another name, so this table is longer
- * than the table for names with an extension.
+ * Text that continues a name without an extension, such as `.am` in `Makefile.am`. A name without an extension is often the
+ * beginning of another name, so there are more patterns here than in {@link CONTINUING_WITH_EXTENSION}.
  */
 export const CONTINUING_WITHOUT_EXTENSION = {
   ...CONTINUING,
@@ -234,7 +234,7 @@ const PUNCTUATION = /[.,;:!?…。，、；：！？]{1,3}/y;
 const ESCAPED_QUOTE = /\\{1,4}["']/y;
 /** A character that ends a definition's destination or an attribute without quotes. */
 const ENDS_UNQUOTED = /["'<>)\]}|\\`]|$/y;
-/** The rest of a line, which is searched for the closer of a link. */
+/** The rest of a line, at most 4,096 characters. It is searched for the character that closes a link, such as `)`. */
 const LINE = /[^\n]{0,4096}/y;
 
 /** Returns whether a link's destination ends at `at`. `isPunctuated` is true if punctuation is between the file name and `at`. */

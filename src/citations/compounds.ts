@@ -38,9 +38,10 @@ function compound(words: string, flags: string): RegExp {
 }
 
 /**
- * Returns where the hyphen and the word after a name end. Returns `at`, the end of the name, if no such word follows. `closer` is
- * the character that closes the code or the quotation around the name. If a noun comes right before `closer`, as in
- * `` `report.xlsx-Export` ``, the noun is part of a longer name, and the result is `at`.
+ * If a hyphen and a word such as `-Datei` follow a name, returns the end of this word. Otherwise returns `at`, the end of the name.
+ *
+ * `closer` is the character that closes the code or the quotation around the name. If the word right before `closer` is a noun that
+ * does not mean a file, as in `` `report.xlsx-Export` ``, the noun is part of a longer name, and the result is `at`.
  */
 export function endOfCompound(text: string, at: number, closer?: string): number {
   const end = endOfMatch(COMPOUND, text, at);

@@ -31,7 +31,7 @@ export interface IndexedFile {
   isUploadAlias: boolean;
 }
 
-/** The files that fit a path or a name in a text best. All are in containers of the same rank. Several files are ambiguous. */
+/** The files that fit a mention best. If there are several, their containers have the same rank, and the mention is ambiguous. */
 export interface Fit {
   files: IndexedFile[];
   /** True if the text spells no name exactly: the names are equal only after folding. In a link, the decoded text counts. */
@@ -116,8 +116,9 @@ export class FileIndex {
   #withSpaces: readonly string[] | undefined;
 
   /**
-   * `rankOf` returns the rank of a container, given its id and its position among the containers in `files`. By default, the
-   * position is the rank. Throws a `TypeError` if an element of `files` is not a container file.
+   * `rankOf` receives the id of a container and its position among the containers in `files`. It returns the container's rank (see
+   * {@link IndexedFile.rank}). By default, the position is the rank. Throws a `TypeError` if an element of `files` is not a
+   * container file.
    */
   constructor(
     files: readonly ContainerFile[],
