@@ -66,7 +66,8 @@ class Choice {
   #startsOfLinks(): number[] {
     const { text, covered, paths, names } = this.#mentions;
     const links = [...paths.found, ...names].filter(({ isLink }) => isLink);
-    // A name in the label of a link to a missing file is not cited. If there is nothing to cite, these links need not be found.
+    // A link may lead to a missing file. A name in the label of such a link is not cited. If there is nothing to cite, it is not
+    // necessary to find such links.
     const canCite = paths.found.length + names.length > 0;
     const broken = canCite ? paths.missed.filter(({ start }) => isLinkAt(text, start)) : [];
     return [...links, ...broken, ...covered].map(({ start }) => start);
@@ -84,8 +85,8 @@ class Choice {
   }
 
   /**
-   * Returns the mentions outside of code blocks and labels: the paths, except bare paths of uploads, and the names of files that
-   * no path mentions.
+   * Returns the mentions outside of code blocks and labels. A name counts only if no path mentions the same file. Bare paths and
+   * names of uploads do not count.
    */
   outsideCode(): Found[] {
     const { paths, names } = this.#mentions;
@@ -104,9 +105,8 @@ class Choice {
   }
 
   /**
-   * Removes the names of files that a path mentions or that an annotation with a range cites. For a name in a link's destination,
-   * only paths outside of code blocks and labels count. A name is also removed if it means a missing file: see
-   * {@link missingMeaning}.
+   * Removes a name if a path mentions its file, if an annotation with a range cites its file, or if the name means a missing file
+   * (see {@link missingMeaning}). If the name is a link's destination, only paths outside of code blocks and labels count.
    */
   #withoutPath(names: readonly Found[]): Found[] {
     if (names.length === 0) return [];
