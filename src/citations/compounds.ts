@@ -25,7 +25,7 @@ const VERSION = [
 /** A capitalized word of at least four letters that is not a {@link VERSION}. German nouns are capitalized. */
 const NOUN = `(?!${VERSION})\\p{Lu}[\\p{Ll}\\p{M}]{3,29}`;
 
-/** A hyphen and a word that describes the name before the hyphen. Nothing that could continue a name follows the word. */
+/** A hyphen and a word that describes the name before the hyphen. Does not match if the name may continue after the word. */
 const COMPOUND = compound(`${FILE_WORD}|${NOUN}`, "uy");
 /** Like {@link COMPOUND}, but matches no nouns other than words for files and kinds of files. Ignores case. */
 const FILE_COMPOUND = compound(`${FILE_WORD}|tabelle|anhang`, "iuy");

@@ -34,7 +34,7 @@ export interface IndexedFile {
 /** The files that fit a mention best. If there are several, their containers have the same rank, and the mention is ambiguous. */
 export interface Fit {
   files: IndexedFile[];
-  /** True if the text spells no name exactly: the names are equal only after folding. In a link, the decoded text counts. */
+  /** True if the text does not spell the files' names exactly, but with another case, for example. A link is decoded first. */
   isDifferent: boolean;
 }
 
