@@ -17,9 +17,9 @@ const PEERS = Object.keys(peerDependencies);
 const COMMANDS = Object.values(bin);
 const ENTRIES = Object.values(exports).flatMap((target) => target.import?.default ?? []);
 /**
- * The chunks that entries share. There are few, because each file costs import time. The code of `resolveFileCitations` has its
- * own chunk, so that a bundler can leave out the other chunks. `directory` imports modules of Node.js, so no other entry may need
- * its chunk.
+ * The chunks of code that entry points share. There are few, because each file costs import time. The code of
+ * `resolveFileCitations` has its own chunk, so that a bundler can leave out the other chunks. The chunk `directory` imports
+ * modules of Node.js, so only the entry point `node` may import this chunk.
  */
 const CHUNKS = [
   { name: "errors", test: /src\/(errors|once)\.ts$/, priority: 3 },
@@ -91,7 +91,7 @@ function licencesOf(modulePaths) {
   return [`${name} contains code of these packages.\n`, ...texts.sort()].join(`\n${"-".repeat(80)}\n\n`);
 }
 
-/** Writes the declarations that the entries use, directly or not: once as `.d.ts` and once as `.d.cts`. */
+/** Writes the declarations of the entry points and of all modules that they import, as `.d.ts` and as `.d.cts`. */
 function writeDeclarations() {
   const all = "node_modules/.declarations"; // tsconfig.build.json has the same path
   rmSync(all, { recursive: true, force: true });

@@ -4,10 +4,10 @@
  *     node scripts/regexes.mjs
  *
  * Literals are read from the syntax trees of the compiled modules. Calls of `RegExp` are recorded while the modules load and a
- * sample text is resolved. The script fails for an expression that is slow, and for one that the checker cannot decide. If such an
- * expression is harmless, say why under `known` in `regexes.json`: then it is skipped. If a call of `RegExp` is not reached, its
- * expression is unknown, so `unbuilt` must say why it is harmless. A reason for an expression or a call that no longer exists is
- * an error.
+ * sample text is resolved. The script fails if an expression is slow, or if the checker cannot decide whether it is slow. If such
+ * an expression is harmless, write the reason under `known` in `regexes.json`: then the script skips the expression. If a call of
+ * `RegExp` is not reached, its expression is unknown. Then write under `unbuilt` why the expression is harmless. The script also
+ * fails if `regexes.json` has a reason for an expression or a call that no longer exists.
  */
 import { existsSync, readdirSync, readFileSync } from "node:fs";
 import { availableParallelism } from "node:os";
@@ -29,7 +29,7 @@ const LIMITS = {
   attackLimit: 200_000_000,
   maxAttackStringSize: 100_000,
 };
-/** The module that is not imported, because importing it runs the command. It has no expressions. */
+/** The module that is not imported, because importing it runs the command. It contains no regular expressions. */
 const NOT_LOADED = "cli/main.js";
 const compiled = isMainThread ? await compileModules("regexes") : undefined;
 
@@ -124,7 +124,7 @@ async function recordBuilt(files, expressions, sites) {
     const modules = files.filter((file) => file !== NOT_LOADED);
     for (const file of modules) await import(pathToFileURL(fileURLToPath(new URL(file, compiled))).href);
     const { resolveFileCitations } = await import(new URL("index.js", compiled).href);
-    // These calls reach the expressions that are built only when they are first needed.
+    // Some regular expressions are built only when they are first needed. The calls below need them.
     const paths = ["/mnt/data/a.csv", "/mnt/data/Makefile", "/mnt/data/out/c.csv"];
     const listed = paths.map((path, position) => ({
       id: `cfile_${position}`,
@@ -167,8 +167,8 @@ async function checkAll(queue) {
 }
 
 /**
- * Runs in a thread: checks the expressions that the thread receives. Ends at an empty message. Uses the checker's native program,
- * which is four times as fast, if npm has installed it for this platform.
+ * Runs in a thread: checks the expressions that the thread receives. An empty message ends the thread. If npm has installed the
+ * checker's native program for this platform, uses this program, which is four times as fast.
  */
 async function checkInThread() {
   const platform = process.platform === "darwin" ? "macos" : process.platform;

@@ -1,4 +1,4 @@
-/** Emulates a model, so that no key is needed. It writes paths and links as models do: no browser can open them. */
+/** Emulates a model, so that no key is needed. Like a real model, it writes paths and links that no browser can open. */
 import { readFileSync } from "node:fs";
 import { setTimeout } from "node:timers/promises";
 import { createResponsesEmulator } from "openai-file-citations/testing";
@@ -6,7 +6,7 @@ import { createResponsesEmulator } from "openai-file-citations/testing";
 const CHART = new Uint8Array(readFileSync(new URL("sales.png", import.meta.url)));
 const TABLE = "month,sales\nJanuary,1200\nFebruary,1350\nMarch,1425\nApril,1310\nMay,1560\nJune,1720\n";
 
-/** @public The test uses this script too, with an emulator whose stream the test can pause. */
+/** @public The test of this example runs the same script on another emulator, whose stream the test can pause. */
 export const script = ({ previous }) => [
   { type: "reasoning" },
   {

@@ -17,7 +17,7 @@ import { emulatedFetch } from "./emulated.mjs";
 
 const hasKey = Boolean(process.env.OPENAI_API_KEY);
 const openai = new OpenAI(hasKey ? {} : { apiKey: "none", fetch: emulatedFetch });
-// In production, read the secret from the environment, the same on all machines. If the secret changes, older links stop working.
+// In production, read one secret for all machines from the environment. If the secret changes, older links stop working.
 const files = createFileRoute(openai, { secret: crypto.getRandomValues(new Uint8Array(32)) });
 const client = withFileCitations(openai, { links: files });
 
@@ -37,7 +37,7 @@ app.get("/", (context) => context.html(page));
 app.get("/markdown-it.js", (context) => context.body(markdownIt, 200, { "content-type": "text/javascript" }));
 app.get("/files/:token", (context) => files.handler(context.req.raw));
 
-/** Sends an earlier answer again, with or without this library. In production, check that the answer belongs to the user. */
+/** Sends an earlier answer again, repaired unless `plain` is true. In production, check that the answer belongs to the user. */
 app.get("/answers/:id", async (context) => {
   const plain = context.req.query("plain") === "true";
   const answer = await (plain ? openai : client).responses.retrieve(context.req.param("id"));

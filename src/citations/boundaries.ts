@@ -1,6 +1,6 @@
 /**
  * Decides whether a path or a file name in a text may start or end at an offset, or is part of a longer path or name. The rules
- * look only at the text around the start and the end. How far the text spells a known name is decided in name-list.ts.
+ * look only at the text around the start and the end. name-list.ts decides how far the text spells a known name.
  */
 import { once } from "../once.js";
 import { endOfCompound } from "./compounds.js";
@@ -56,7 +56,7 @@ export function canStart(text: string, at: number): boolean {
   }
   const encoded = matchAt(ENCODED_BEFORE, text, at)?.[1];
   if (encoded) {
-    // An unknown entity most likely stands for an arrow, a bullet or a space.
+    // An unknown HTML entity most likely stands for an arrow, a bullet or a space.
     const meant = readEncoded(encoded, 0)?.meant ?? " ";
     const lead = text.slice(Math.max(0, at - 80), at - encoded.length) + meant;
     return canStart(lead, lead.length);
@@ -71,7 +71,7 @@ export function canStart(text: string, at: number): boolean {
 const ENDING = String.raw`"'${"`"}“”‘’\)\|\]\}>»」』）】》〉，。、；：！？．｡､,;:!?…—،؛؟۔।॥።։`;
 /** The rest of a name after a placeholder in square brackets: `.csv` in `a.csv[1].csv`. */
 const MORE = String.raw`[_.\-]{0,4}(?:\/|${LETTER})`;
-/** Text that continues any name: if it follows a file's name, the text names another file. */
+/** Text that continues any name. If such text follows a file's name, both together name another file. */
 const CONTINUING = {
   letter: LETTER, // `a.csv2`
   slash: String.raw`\/`, // `a.csv/x`
@@ -107,17 +107,17 @@ const NAME_PART = String.raw`\p{L}\p{N}\p{M}_.\-`;
 const EXTENSION = String.raw`\.(?=\d{0,9}[A-Za-z])[A-Za-z\d]{1,10}(?![A-Za-z\d])`;
 /**
  * The rest of a name up to an extension (`.am` in `Makefile.am`), or one more word with an extension (` report.pdf` in
- * `Makefile report.pdf`). In a sentence, the word after a name rarely has an extension.
+ * `Makefile report.pdf`). If the next word has an extension, it is most likely part of the name.
  */
 const REST = String.raw`[${NAME_PART}]{0,64}(?:(?<!\.)[^\S\r\n](?![a-z]+:|[*[|<])[^\s/\]["'${"`"}]{0,64}(?:[^\S\r\n]\(\w{1,16}\))?)?${EXTENSION}`;
 /**
  * A Japanese or Korean particle right after a name or a folder. `を` always counts. Any other particle counts only if no letter of
- * the same script follows: if one does, both are most likely the beginning of a word.
+ * the particle's script (Hiragana or Hangul) follows. If such a letter follows, the two are most likely the beginning of a word.
  */
 const PARTICLE = String.raw`を|[にはがへで](?!\p{Script=Hiragana})|(?:[을를은는이가의로와과도]|에[서는도]?|으로)(?!\p{Script=Hangul})`;
 /**
- * Text that continues a name without an extension. Such a name is often the beginning of another name, so this table is longer
- * than the table for names with an extension.
+ * Text that continues a name without an extension, such as `.am` in `Makefile.am`. A name without an extension is often the
+ * beginning of another name, so there are more patterns here than in {@link CONTINUING_WITH_EXTENSION}.
  */
 export const CONTINUING_WITHOUT_EXTENSION = {
   ...CONTINUING,
@@ -159,7 +159,7 @@ function canEnd(text: string, end: number, name: string, opener = ""): boolean {
   return !testAt(continuesWithoutExtension(), text, end);
 }
 
-/** The character that closes the code or the quotation around a path, by the character that opens it. */
+/** Maps the character that opens code or a quotation around a path to the character that closes it. */
 const CLOSER: Record<string, string> = { "`": "`", '"': '"', "“": "”", "「": "」", "『": "』", "《": "》" };
 /** The rest of a name that has several words: ` - Sheet1.csv` in `a.xlsx - Sheet1.csv`. */
 const LAST_WORDS = new RegExp(
@@ -234,7 +234,7 @@ const PUNCTUATION = /[.,;:!?…。，、；：！？]{1,3}/y;
 const ESCAPED_QUOTE = /\\{1,4}["']/y;
 /** A character that ends a definition's destination or an attribute without quotes. */
 const ENDS_UNQUOTED = /["'<>)\]}|\\`]|$/y;
-/** The rest of a line, which is searched for the closer of a link. */
+/** The rest of a line, at most 4,096 characters. It is searched for the character that closes a link, such as `)`. */
 const LINE = /[^\n]{0,4096}/y;
 
 /** Returns whether a link's destination ends at `at`. `isPunctuated` is true if punctuation is between the file name and `at`. */
@@ -247,6 +247,6 @@ function isClosedAt(text: string, at: number, place: Place, isPunctuated: boolea
   if (closer === "") return testAt(ENDS_UNQUOTED, text, at);
   if (text.startsWith(closer, at)) return true;
   if (kind === "attribute") return testAt(ESCAPED_QUOTE, text, at);
-  // Without a closer on the line, this is not a link, and the rules for prose apply.
+  // If the line does not contain `closer`, this is not a link, and the rules for prose apply.
   return !text.slice(at, endOfMatch(LINE, text, at)).includes(closer) && canEnd(text, at, "a.b");
 }

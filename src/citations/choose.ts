@@ -14,9 +14,9 @@ import { decode, fold } from "./spelling.js";
 export interface Mentions {
   text: string;
   markup: Markup;
-  /** The annotations of the part. */
+  /** The annotations that the text already has. */
   given: readonly Annotation[];
-  /** The ranges of text that the annotations of the part cover. */
+  /** The ranges of the text that already have an annotation. */
   covered: readonly Range[];
   paths: PathMentions;
   names: readonly Found[];
@@ -33,9 +33,9 @@ export interface Chosen {
 /**
  * Returns the mentions to cite and to report:
  *
- * - The path of one file is cited outside of code blocks and labels. The bare path of an upload is not cited.
+ * - A path that means one file is cited, unless it is in a code block or a label, or is the bare path of an upload.
  * - A bare name, or a path in a code block, is cited only if nothing else in the text cites its file.
- * - A mention of several files is reported.
+ * - A mention that means several files or none is reported, unless it is in a code block or a label.
  */
 export function choose(mentions: Mentions): Chosen {
   const choice = new Choice(mentions);
@@ -62,11 +62,12 @@ class Choice {
     this.#labelsOfNames = merge([...ofFiles, ...all]);
   }
 
-  /** Returns where the destinations of links to container files start. Includes links to missing files and cited links. */
+  /** Returns the offset of each link destination that is a container file. Includes missing files and cited links. */
   #startsOfLinks(): number[] {
     const { text, covered, paths, names } = this.#mentions;
     const links = [...paths.found, ...names].filter(({ isLink }) => isLink);
-    // A name in the label of a link to a missing file is not cited. If there is nothing to cite, these links need not be found.
+    // A link may lead to a missing file. A name in the label of such a link is not cited. If there is nothing to cite, it is not
+    // necessary to find such links.
     const canCite = paths.found.length + names.length > 0;
     const broken = canCite ? paths.missed.filter(({ start }) => isLinkAt(text, start)) : [];
     return [...links, ...broken, ...covered].map(({ start }) => start);
@@ -84,8 +85,8 @@ class Choice {
   }
 
   /**
-   * Returns the mentions outside of code blocks and labels: the paths, except bare paths of uploads, and the names of files that
-   * no path mentions.
+   * Returns the mentions outside of code blocks and labels. A name counts only if no path mentions the same file. Bare paths and
+   * names of uploads do not count.
    */
   outsideCode(): Found[] {
     const { paths, names } = this.#mentions;
@@ -104,9 +105,8 @@ class Choice {
   }
 
   /**
-   * Removes the names of files that a path mentions or that an annotation with a range cites. For a name in a link's destination,
-   * only paths outside of code blocks and labels count. A name is also removed if it means a missing file: see
-   * {@link missingMeaning}.
+   * Removes a name if a path mentions its file, if an annotation with a range cites its file, or if the name means a missing file
+   * (see {@link missingMeaning}). If the name is a link's destination, only paths outside of code blocks and labels count.
    */
   #withoutPath(names: readonly Found[]): Found[] {
     if (names.length === 0) return [];
@@ -133,7 +133,7 @@ class Choice {
     return isLink || !isInside(this.#labels, start);
   }
 
-  /** Returns the mentions in code blocks to cite. For each file that is cited nowhere else, this is the first mention. */
+  /** Returns the mentions in code blocks to cite: the first mention of each file that is cited nowhere else. */
   inCode(cited: readonly Found[]): Found[] {
     const { given, paths } = this.#mentions;
     const citedIds = new Set<unknown>([
@@ -176,7 +176,7 @@ function handsOver({ start, files, isLink, isHandedOver }: Found, labels: readon
 }
 
 /**
- * Returns a function that tells whether a name means a missing file: whether the path of a mention in `missed` ends with this
+ * Returns a function that decides whether a name means a missing file. It does if the path of a mention in `missed` ends with the
  * name. If the text gives a folder before the name, the path must end with the folder and the name.
  */
 function missingMeaning(missed: readonly UnresolvedMention[]): (mention: Found) => boolean {
@@ -206,7 +206,7 @@ function missingMeaning(missed: readonly UnresolvedMention[]): (mention: Found) 
     });
 }
 
-/** For each file, returns all names that are link destinations. If there are none, returns the file's first name in the text. */
+/** Returns which mentions to keep for each file: all that are link destinations. If none is, the first one in the text. */
 function oncePerFile(names: readonly Found[]): Found[] {
   const byFile = new Map<string, Found[]>();
   for (const name of names) {

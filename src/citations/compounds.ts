@@ -15,8 +15,8 @@ const FILE_WORD = [
   "αρχεί[οα]|文件|檔案|档案|表格|ファイル|파일",
 ].join("|");
 /**
- * Beginnings (`Back`) and endings (`ed`) of words for another version or another part of a file. A file name can have such a word
- * after the extension: `report.xlsx-Backup`, `report.xlsx-Fixed`.
+ * Words for another version or another part of a file, by their beginning (`Back`) or their ending (`ed`). After an extension,
+ * such a word belongs to the file name: `report.xlsx-Backup`, `report.xlsx-Fixed`.
  */
 const VERSION = [
   "(?:Back|Kopi|Cop[iy]|Dupli|Sicher|Entw|Draft|Final|End|Orig|Lat?est|Akt|Neu|Alt|Temp|Test|Vers|Rev|Arch|Part|Teil|Sampl|Snap|Sav|Clean|Clear|Upd|Upgr|Mast|Full|Demo|Prod|Short|Long|Small|Merge)",
@@ -25,9 +25,9 @@ const VERSION = [
 /** A capitalized word of at least four letters that is not a {@link VERSION}. German nouns are capitalized. */
 const NOUN = `(?!${VERSION})\\p{Lu}[\\p{Ll}\\p{M}]{3,29}`;
 
-/** A hyphen and a word that describes the name before the hyphen. Nothing that could continue a name follows the word. */
+/** A hyphen and a word that describes the name before the hyphen. Does not match if the name may continue after the word. */
 const COMPOUND = compound(`${FILE_WORD}|${NOUN}`, "uy");
-/** Like {@link COMPOUND}, but without other nouns: only words for "file" or for kinds of files. Ignores case. */
+/** Like {@link COMPOUND}, but matches no nouns other than words for files and kinds of files. Ignores case. */
 const FILE_COMPOUND = compound(`${FILE_WORD}|tabelle|anhang`, "iuy");
 
 function compound(words: string, flags: string): RegExp {
@@ -38,9 +38,11 @@ function compound(words: string, flags: string): RegExp {
 }
 
 /**
- * Returns where the hyphen and the word after a name end. Returns `at`, the end of the name, if no such word follows. `closer` is
- * the character that closes the code or the quotation around the name. If a noun comes right before `closer`, as in
- * `` `report.xlsx-Export` ``, the noun is part of a longer name, and the result is `at`.
+ * If a hyphen and a word such as `-Datei` follow a name, returns the end of this word. Otherwise returns `at`, the end of the
+ * name.
+ *
+ * `closer` is the character that closes the code or the quotation around the name. If the word right before `closer` is a noun
+ * that does not mean a file, as in `` `report.xlsx-Export` ``, the noun is part of a longer name, and the result is `at`.
  */
 export function endOfCompound(text: string, at: number, closer?: string): number {
   const end = endOfMatch(COMPOUND, text, at);

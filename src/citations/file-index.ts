@@ -31,10 +31,10 @@ export interface IndexedFile {
   isUploadAlias: boolean;
 }
 
-/** The files that fit a path or a name in a text best. All are in containers of the same rank. Several files are ambiguous. */
+/** The files that fit a mention best. If there are several, their containers have the same rank, and the mention is ambiguous. */
 export interface Fit {
   files: IndexedFile[];
-  /** True if the text spells no name exactly: the names are equal only after folding. In a link, the decoded text counts. */
+  /** True if the text does not spell the files' names exactly, but with another case, for example. A link is decoded first. */
   isDifferent: boolean;
 }
 
@@ -116,8 +116,9 @@ export class FileIndex {
   #withSpaces: readonly string[] | undefined;
 
   /**
-   * `rankOf` returns the rank of a container, given its id and its position among the containers in `files`. By default, the
-   * position is the rank. Throws a `TypeError` if an element of `files` is not a container file.
+   * `rankOf` receives the id of a container and its position among the containers in `files`. It returns the container's rank
+   * (see {@link IndexedFile.rank}). By default, the position is the rank. Throws a `TypeError` if an element of `files` is not a
+   * container file.
    */
   constructor(
     files: readonly ContainerFile[],
@@ -175,20 +176,20 @@ export class FileIndex {
     return folders.flatMap((folder) => names.flatMap((name) => below.get(folder)!.get(name) ?? []));
   }
 
-  /** Returns the files with one of `names`, without files outside of the roots. `names` are from a result of {@link namesAt}. */
+  /** Returns the files below the roots that have one of `names`. `names` are from a result of {@link namesAt}. */
   filesNamed(names: readonly string[]): readonly IndexedFile[] {
     return this.filesAnywhere(names).filter(({ root }) => root !== OUTSIDE);
   }
 
-  /** Returns the files with one of `names`. Includes files outside of the roots. `names` are from a result of {@link namesAt}. */
+  /** Returns all files that have one of `names`, also outside of the roots. `names` are from a result of {@link namesAt}. */
   filesAnywhere(names: readonly string[]): readonly IndexedFile[] {
     return names.flatMap((name) => this.#files.get(name)!);
   }
 
   /**
-   * Returns whether the text after `written` may go on to spell a known file. This is so if a file's path starts with `written`,
-   * or if a file's name starts with the last segment of `written`. `written` ends with a character at which most paths in a text
-   * end, such as a space. It is relative to the root, decoded and folded.
+   * Returns whether `written` may be only the beginning of a known file's path: the path starts with `written`, or the file's
+   * name starts with the last segment of `written`. `written` is relative to the root, decoded and folded. It ends with a
+   * character at which most paths in a text end, such as a space.
    */
   startsLonger(written: string): boolean {
     this.#withSpaces ??= [...this.#files].flatMap(([name, files]) =>
@@ -262,7 +263,7 @@ function newestOf(files: readonly ContainerFile[]): { file: ContainerFile; posit
   );
 }
 
-/** Returns the files whose own name was found. If only former names of uploads were found, returns all these uploads. */
+/** Removes the uploads that were found by their former name. If nothing else was found, returns all of them. */
 export function withoutAliases(files: readonly IndexedFile[]): readonly IndexedFile[] {
   const others = files.filter(({ isUploadAlias }) => !isUploadAlias);
   return others.length > 0 ? others : files;
