@@ -58,9 +58,21 @@ function filesNamed(
     const folder = decode(text.slice(relativeStart, nameStart));
     const written = text.slice(relativeStart, nameEnd);
     const path = `${root}/${decode(written)}`;
-    return { files: fit!.files, end, folder, path, literal: `${root}/${written}` };
+    return { files: withOwnNames(fit!.files, candidates), end, folder, path, literal: `${root}/${written}` };
   }
   return undefined;
+}
+
+/**
+ * Returns the files that fit a name best. If they only had this name before they were uploaded, adds the candidates that have the
+ * name now, in containers that are farther away: it is not certain which of them the name means.
+ */
+function withOwnNames(
+  fitting: readonly IndexedFile[],
+  candidates: readonly IndexedFile[],
+): readonly IndexedFile[] {
+  if (!fitting.every(({ isUploadAlias }) => isUploadAlias)) return fitting;
+  return [...fitting, ...candidates.filter(({ isUploadAlias }) => !isUploadAlias)];
 }
 
 /** Returns the mention `sandbox:name` with all files that have this name. If there are several, the mention is ambiguous. */

@@ -120,6 +120,13 @@ test.each([
   expect(citations.map(({ annotation }) => annotation.file_id)).toEqual([`cfile_${paths[meant]}`]);
 });
 
+test("an upload's former name is ambiguous if a farther container has a file that has this name now", () => {
+  const files = [file(UPLOAD, { source: "user" }), file("report.csv", { container_id: "cntr_2" })];
+  const { citations, unresolved } = resolveFileCitations("[x](sandbox:report.csv)", files);
+  expect(citations).toEqual([]);
+  expect(unresolved.map(({ reason }) => reason)).toEqual(["ambiguous"]);
+});
+
 describe("an upload's id", () => {
   const cited = (name: string) =>
     resolveFileCitations("[it](sandbox:/mnt/data/sales.csv)", [file(name, { source: "user" })]).citations;
