@@ -6,8 +6,8 @@
 /** Letters of scripts without spaces between words. In such a script, a particle may follow a file name directly. */
 export const UNSPACED = String.raw`\p{Script=Han}\p{Script=Hiragana}\p{Script=Katakana}\p{Script=Hangul}\p{Script=Bopomofo}\p{Script=Thai}\p{Script=Lao}\p{Script=Khmer}\p{Script=Myanmar}ー々〆`;
 /**
- * A letter, a combining mark or a digit of a script that is not in {@link UNSPACED}. Variation selectors, which follow an emoji,
- * do not count.
+ * A letter, a combining mark or a digit. Excludes the scripts in {@link UNSPACED}. Also excludes Unicode's variation selectors:
+ * they count as combining marks, but usually follow an emoji, not a letter.
  */
 export const LETTER = String.raw`(?![${UNSPACED}\ufe00-\ufe0f])[\p{L}\p{Nd}\p{Mn}\p{Mc}]`;
 
@@ -25,7 +25,7 @@ const COMBINING = /\p{M}/u;
  * has only marks would take quadratic time.
  */
 const MOST_MARKS = 16;
-/** How many slashes are read as one when a text is read backwards. */
+/** When a text is read backwards, at most this many slashes in a row are read as one slash. */
 const MOST_SLASHES = 16;
 
 /**
@@ -61,7 +61,7 @@ const ENCODED = new RegExp(
   [
     // A character escaped for Markdown, or a space escaped for a shell. JSON may have escaped the backslash again.
     String.raw`\\{1,4}([ -/:-@[-${"`"}{-~])`,
-    // An escape of JSON: a surrogate pair or a single unit.
+    // A JSON escape: either a surrogate pair, such as `\ud83d\ude00`, or one UTF-16 unit, such as `\u00e9`.
     String.raw`\\{1,2}u(d[89ab][\da-f]{2})\\{1,2}u(d[c-f][\da-f]{2})|\\{1,2}u([\da-f]{4})`,
     String.raw`(%[0-7][\da-f]|%[cd][\da-f]%[89ab][\da-f]|%e[\da-f](?:%[89ab][\da-f]){2}|%f[0-7](?:%[89ab][\da-f]){3})`,
     `&(?:(${Object.keys(NAMED).join("|")})|([a-z])(${Object.keys(MARKS).join("|")})|#(\\d{1,7})|#x([\\da-f]{1,6}));`,
@@ -88,21 +88,21 @@ export function readEncoded(text: string, at: number): Reading | undefined {
   }
 }
 
-/** Matches `pattern`, which must be sticky, at `at`. */
+/** Matches `pattern` against the text at the offset `at`. `pattern` must be sticky. */
 export function matchAt(pattern: RegExp, text: string, at: number): RegExpExecArray | null {
   pattern.lastIndex = at;
   return pattern.exec(text);
 }
 
-/** Returns whether `pattern`, which must be sticky, matches at `at`. */
+/** Returns whether `pattern` matches the text at the offset `at`. `pattern` must be sticky. */
 export function testAt(pattern: RegExp, text: string, at: number): boolean {
   pattern.lastIndex = at;
   return pattern.test(text);
 }
 
 /**
- * Returns where the match of `pattern` at `at` ends. Without a match, returns `at`. `pattern` must be sticky. Unlike
- * {@link matchAt}, it creates no array for the match.
+ * Matches `pattern`, which must be sticky, at the offset `at`. Returns the end of the match, or `at` if there is no match. Unlike
+ * {@link matchAt}, this function creates no array for the match.
  */
 export function endOfMatch(pattern: RegExp, text: string, at: number): number {
   return testAt(pattern, text, at) ? pattern.lastIndex : at;
@@ -153,15 +153,15 @@ export function spells(written: string, name: string): boolean {
 const ENCODED_BEFORE = new RegExp(`(?<=(${ENCODED.source}))`, "iy");
 
 /**
- * Returns where the text before `end` starts to spell `name`, either as it is or after its escapes are decoded. Returns
- * `undefined` if it does not spell `name`. `name` must be in NFD. Reads the text backwards and stops where it differs from
- * `name`.
+ * Looks for `name` in the text right before the offset `end`. Returns the offset where the name starts, or `undefined` if another
+ * text is there. The name may be written as it is or with escapes. `name` must be in NFD. Reads the text backwards and stops at
+ * the first difference.
  */
 export function startOfSpelled(text: string, end: number, name: string): number | undefined {
   return startOfReading(text, end, name, true) ?? startOfReading(text, end, name, false);
 }
 
-/** Like {@link startOfSpelled}, but tries only one way: with all escapes decoded (`isDecoded`), or with none decoded. */
+/** Like {@link startOfSpelled}, but looks only for one form: with escapes (`isDecoded`), or as it is. */
 function startOfReading(text: string, end: number, name: string, isDecoded: boolean): number | undefined {
   let at = end;
   for (let left = name.length; left > 0; ) {

@@ -8,15 +8,15 @@
  * - they and the name fill quotes, a table cell or a list item;
  * - they are Korean, because Korean writes spaces between words.
  *
- * Words of a sentence do not count, even in quotes: "saved as".
+ * Words that introduce a file, such as "saved as", do not count, even after a slash or in quotes.
  */
 import { once } from "../once.js";
 import type { Range } from "./ranges.js";
 import { decode, matchAt, testAt, UNSPACED } from "./spelling.js";
 
 /**
- * Letters right before a name, such as `Q3最新`. The last one is of a script without spaces. The others may be of any script, or
- * digits.
+ * The characters right before a name, such as `Q3最新`. The last one is a letter of a script without spaces, such as Chinese. The
+ * others may be letters of any script, digits, `-` or `&`.
  */
 const LETTERS = String.raw`([\p{L}\p{N}\p{M}\-&]{0,64}[${UNSPACED}])`;
 /** Words after a folder: "folder", "in", "under", "of", "and". They begin the rest of a sentence, not a file's name. */
@@ -33,8 +33,8 @@ const JOINED = once(() =>
 );
 
 /**
- * Openers whose closer does not matter. Letters and a name after such an opener are a longer name, even if more text follows
- * before the closer.
+ * Opening quotes, brackets and tags. Letters right after them belong to the name that follows: in `“最新a.csv”`, the name is
+ * `最新a.csv`. This is so even if more text follows before the closing quote, so that quote is not searched.
  */
 const OPENED = once(() =>
   before([
@@ -44,7 +44,7 @@ const OPENED = once(() =>
 );
 
 const END_OF_LINE = /[ \t]{0,8}(?:\r?\n|$)/y;
-/** Openers and their closers. Letters and a name are a longer name only if they are all that is in between. */
+/** Opening and closing characters. Letters belong to the name after them only if nothing else is between these characters. */
 const WHOLE: readonly { opened: () => RegExp; closer: RegExp }[] = [
   { opened: opener('"'), closer: /"/y },
   { opened: opener("'"), closer: /'/y },
@@ -94,7 +94,8 @@ function opener(pattern: string): () => RegExp {
 
 /**
  * Returns whether the name from `start` to `end` is only the end of a longer name or path in a script without spaces. `pathEnd`
- * returns the end of the last path that is mentioned before the name. A slash in that path does not join letters to the name.
+ * returns the end of the last path that is mentioned before the name. Letters are read only back to this end, so that a slash in
+ * that path does not join them to the name.
  */
 export function isEndOfUnspaced(text: string, { start, end }: Range, pathEnd: () => number): boolean {
   const last = text.charCodeAt(start - 1);
@@ -108,7 +109,7 @@ export function isEndOfUnspaced(text: string, { start, end }: Range, pathEnd: ()
     INTRODUCING.test(letters) || (isLatin && BEFORE_LATIN.test(letters));
   const joined = matchAt(JOINED(), lead, lead.length)?.[1];
   if (joined !== undefined) {
-    // `下载/查看a.csv`: a slash between words
+    // In `下载/查看a.csv` ("download/view a.csv"), the slash stands between two words.
     const isBetweenWords = isLatin && IS_UNSPACED.test(lead.charAt(lead.length - joined.length - 1));
     return !isBetweenWords && !introduce(joined);
   }

@@ -40,7 +40,7 @@ const HOUR = 60 * MINUTE;
 const DAY = 24 * HOUR;
 /** How long links work by default: as long as an idle container exists. */
 const DEFAULT_SECONDS = 20 * MINUTE;
-/** How long links work by default if the files are kept. */
+/** How long links work by default with `--keep`, which copies the files to a folder. */
 const DEFAULT_KEPT_SECONDS = 7 * DAY;
 const LEAST_SECRET_BYTES = 32;
 

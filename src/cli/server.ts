@@ -41,7 +41,7 @@ export interface ServerOptions {
   host: string;
   /** Accepted host names besides loopback ones: see `hostRule`. */
   allowHosts: readonly string[];
-  /** The host name of the links. It is also accepted, but only for requests below `/files`. */
+  /** The host name of the links. Requests with this host name are accepted only for paths below `/files`. */
   linkHost?: string | undefined;
   /** The limit of a request's headers, in bytes. */
   maxHeaders: number;
@@ -56,8 +56,8 @@ export interface ProxyServer {
 }
 
 /**
- * How long an idle connection stays open. Load balancers usually reuse a connection for a minute, and must not send a request
- * on a connection that is being closed.
+ * How long an idle connection stays open. Load balancers usually reuse an idle connection for up to a minute. This time is
+ * longer, so that they send no request on a connection that the server is closing.
  */
 const KEEP_ALIVE_MS = 75_000;
 /** How long a request's headers may take to arrive. */

@@ -21,8 +21,9 @@ interface Counts {
   mentions: number;
   citedByApi: number;
   recovered: number;
+  /** Mentions that have no citation, even after the repair. */
   left: number;
-  /** The `left` mentions, counted by reason. */
+  /** How many of the `left` mentions have which reason. */
   reasons: Record<UnresolvedReason, number>;
   /** Responses whose recovery failed. */
   failed: number;

@@ -50,7 +50,7 @@ const PREFIX = /^(resp|msg|rs|ci|cntr|cfile|file|sess|call|sh|sho|conv|req|ig)[_
 /** The shortest id that is replaced inside of texts. A shorter id is replaced only in a field that holds an id. */
 const SHORTEST_ID = 8;
 
-/** The segments of a URL's path and the query parameters that are kept. */
+/** The path segments and the query parameters that a recorded URL keeps. All others may contain personal data. */
 const SEGMENTS = setOf("models responses containers files content conversations items input_items");
 const PARAMETERS = setOf("limit order include[] include stream starting_after");
 
@@ -78,7 +78,7 @@ const OPENAI_HOST = /^(?:[a-z]{2}\.)?api\.openai\.com$/;
  * also holds for request headers, and for response headers about an account.
  */
 const SHORTEST_OWN = 3;
-/** The minimum length for the values of other response headers, and for a part of any header's value. */
+/** The same minimum length for the values of all other response headers, and for each word of any header's value. */
 const SHORTEST_OTHER = 8;
 
 export class Redaction {
@@ -283,7 +283,7 @@ function fieldIn(object: Record<string, unknown>, name: string): string {
   return name === "id" && object.object === "model" ? "model" : name;
 }
 
-/** Returns the segments of a base URL's path that may contain a personal name, such as that of a project. */
+/** Returns the segments of a base URL's path that may contain the user's own names, such as the name of a project. */
 function personalSegments(pathname: string): string[] {
   return pathname.split("/").filter((segment) => !/^(?:v\d+|api|openai|projects)$/.test(segment));
 }

@@ -153,9 +153,9 @@ export class EventRecords {
     return this.#settle(lane, await lane.stream.end());
   }
 
-  /** Resolves the records of the dropped lanes unchanged. */
+  /** Returns the records of the lanes in `#dropped` to their callers, without a repair. */
   #drop(): void | Promise<void> {
-    // If a lane is not in `#inside`, its response has already been reported.
+    // Only lanes in `#inside` have a response that has not been reported yet.
     const dropped = this.#dropped.splice(0).filter(({ lane }) => this.#inside.lanes.includes(lane));
     const settled = dropped.map(({ lane, error }) => {
       this.#inside.delete(lane);
@@ -191,9 +191,9 @@ export class EventRecords {
   }
 
   /**
-   * Resolves the records of `events`, which a lane has returned. Some of these events may be inserted by the lane. An inserted
-   * event is written before the next event of the input. It never has the type of that next event, so a different type shows that
-   * an event is inserted. Returns the inserted events that no event of the input follows.
+   * Resolves the records of `events`, which a lane has returned. The lane may have inserted some of these events. To recognize
+   * them, the code compares each event with the input's next event: an inserted event always has another type. Inserted events
+   * are written before the input's next event. Returns the inserted events that no event of the input follows.
    */
   #settle(lane: Lane, events: readonly Event[]): readonly Event[] {
     const pending = [...this.#pendingOf(lane)];

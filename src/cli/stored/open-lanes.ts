@@ -6,13 +6,13 @@ import { type Event, FINAL } from "../../stream/events.js";
 import type { Lane } from "../../stream/lanes.js";
 
 /**
- * A lane is cut off if it got no event while this number of other responses began and ended. `sequential` holds while nothing
- * shows that the responses of the input are interleaved. It is small, so that memory is freed and progress can be saved soon.
+ * A lane counts as cut off if it got no event while this number of other responses began and ended. `sequential` applies as long
+ * as nothing shows that the input's responses are interleaved. It is small, so that memory is freed and progress is saved soon.
  */
 const MOST_RESPONSES = { sequential: 8, interleaved: 64 };
 /**
- * The maximum number of lanes in an input whose responses are not known to be interleaved. If there are more, the lanes that got no
- * event for the longest time are cut off.
+ * The maximum number of lanes, as long as nothing shows that the input's responses are interleaved. If there are more lanes, the
+ * lanes that got no event for the longest time count as cut off.
  */
 const MOST_LANES = 64;
 

@@ -61,7 +61,7 @@ export function joined(chunks: readonly Buffer[]): Buffer {
   return chunks.length === 1 ? chunks[0]! : Buffer.concat(chunks);
 }
 
-/** Returns the same bytes as a `Buffer`, without a copy. */
+/** Returns a `Buffer` that shares the memory of the given bytes. */
 export function asBuffer({ buffer, byteOffset, byteLength }: Uint8Array): Buffer {
   return Buffer.from(buffer, byteOffset, byteLength);
 }

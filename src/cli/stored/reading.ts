@@ -137,8 +137,8 @@ export function nextOf(chunks: AsyncIterator<Buffer>): Promise<IteratorResult<Bu
 }
 
 /**
- * Throws if an input has changed since it was read to its end. It must not have grown either, because the output of the next
- * input already follows its own output.
+ * Throws if an input has changed since an earlier run read it to its end. Growth is an error too: the new lines would belong
+ * right after this input's output, but there the output of the next input follows already.
  */
 async function checkUnchanged(input: Input, part: ReadPart): Promise<void> {
   const { rest } = await readAgain(input, chunksOf(input), part, ACCEPTED_AT_END);
@@ -161,7 +161,7 @@ async function changed(input: Input, what: string, before: ReadPart, accepted: s
   return new WrongUse(sentences.filter((sentence) => typeof sentence === "string").join(". "));
 }
 
-/** Formats a state: `600 bytes and was last changed at 2025-09-11T15:12:47.000Z`. */
+/** Describes an input's size and time, such as `600 bytes and was last changed at 2025-09-11T15:12:47.000Z`. */
 function inWords({ size, mtime }: InputState): string {
   return `${inBytes(size)} and was last changed at ${new Date(mtime).toISOString()}`;
 }
