@@ -3,7 +3,10 @@
  * composed or decomposed. Also folds text: spellings of a name that differ only in dashes, spaces, quotes or case become equal.
  */
 
-/** Letters of scripts without spaces between words. In such a script, a particle may follow a file name directly. */
+/**
+ * Letters of scripts (writing systems) without spaces between words, such as Chinese. There, a word such as "is" may follow a
+ * file name directly: `a.csv是`.
+ */
 export const UNSPACED = String.raw`\p{Script=Han}\p{Script=Hiragana}\p{Script=Katakana}\p{Script=Hangul}\p{Script=Bopomofo}\p{Script=Thai}\p{Script=Lao}\p{Script=Khmer}\p{Script=Myanmar}ー々〆`;
 /**
  * A letter, a combining mark or a digit. Excludes the scripts in {@link UNSPACED}. Also excludes Unicode's variation selectors:
@@ -11,9 +14,9 @@ export const UNSPACED = String.raw`\p{Script=Han}\p{Script=Hiragana}\p{Script=Ka
  */
 export const LETTER = String.raw`(?![${UNSPACED}\ufe00-\ufe0f])[\p{L}\p{Nd}\p{Mn}\p{Mc}]`;
 
-/** One way to read the characters at an offset. */
+/** The character at an offset, decoded. An offset can have two readings: `%20` is a space, or the literal character `%`. */
 export interface Reading {
-  /** The decoded characters. */
+  /** The decoded character, in NFD. */
   meant: string;
   /** Where the next characters start. */
   end: number;
@@ -29,8 +32,9 @@ const MOST_MARKS = 16;
 const MOST_SLASHES = 16;
 
 /**
- * Reads the character at `at`. A run of slashes is read as one slash. A non-ASCII character is read together with its combining
- * marks and returned in NFD. So composed and decomposed forms are equal, and the order of the marks makes no difference.
+ * Reads the character at the offset `at`. Several slashes in a row are read as one slash. A non-ASCII character is read together
+ * with its combining marks and returned in NFD. So composed and decomposed forms are equal, and the order of the marks makes no
+ * difference.
  */
 export function readLiteral(text: string, at: number): Reading {
   const base = text.codePointAt(at)!;
@@ -69,7 +73,7 @@ const ENCODED = new RegExp(
   "iy",
 );
 
-/** Reads the escape, the encoded character or the entity at `at`, if there is one. Returns the decoded character in NFD. */
+/** Decodes the escape, percent-encoded character or entity at the offset `at`. Returns `undefined` if none starts there. */
 export function readEncoded(text: string, at: number): Reading | undefined {
   const code = text.charCodeAt(at);
   const found = code === 0x5c || code === 0x25 || code === 0x26 ? matchAt(ENCODED, text, at) : null;
@@ -189,7 +193,7 @@ function encodedBefore(text: string, at: number): ReadingBefore | undefined {
   return reading && { start: at - written!.length, meant: reading.meant };
 }
 
-/** Reads the character before `at` with its combining marks. A run of slashes is read as one. At the text's start, reads nothing. */
+/** Reads backwards: the character before `at` with its combining marks, or several slashes as one. Reads nothing if `at` is 0. */
 function literalBefore(text: string, at: number): ReadingBefore {
   let start = startOfCharacter(text, at);
   if (text[start] === "/") {

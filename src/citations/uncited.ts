@@ -8,7 +8,7 @@ import { decode, fold, literal } from "./spelling.js";
 
 const folders = new WeakMap<readonly string[], RegExp>();
 
-/** Returns whether a text names a root itself, without a path below it: "saved in /mnt/data:". */
+/** Returns whether a text names one of the folders in `roots` without a path below it, as in "saved in /mnt/data". */
 export function namesFolder(text: string, roots: readonly string[]): boolean {
   let folder = folders.get(roots);
   if (!folder) {

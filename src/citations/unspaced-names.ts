@@ -22,7 +22,7 @@ const LETTERS = String.raw`([\p{L}\p{N}\p{M}\-&]{0,64}[${UNSPACED}])`;
 /** Words after a folder: "folder", "in", "under", "of", "and". They begin the rest of a sentence, not a file's name. */
 const AFTER_FOLDER = "目[录錄]|文件[夹夾]|フォルダ|[中里裡裏内內下上的和与與及或是のにでをと]";
 
-/** Letters before a name that an earlier `/`, `\`, `_` or `-` joins to a longer path or name. */
+/** Letters before a name that belong to it, because a `/`, `\`, `_` or `-` is before the letters. */
 const JOINED = once(() =>
   before([
     String.raw`\/[\d${UNSPACED}]{1,64}`, // `/tmp/最新a.csv`
@@ -74,7 +74,10 @@ const SENTENCE = new RegExp(
   ].join("|"),
 );
 
-/** Nouns and verbs before a name that starts with a Latin letter or a digit: "file", "table", "chart", "report", "download". */
+/**
+ * Nouns and verbs that introduce a name if the name starts with a Latin letter or a digit, such as "file", "table" or "download".
+ * Before a name of Chinese letters, the same words may be a part of the name.
+ */
 const BEFORE_LATIN =
   /(?:文件名?|檔案|档案|附件|附表|表格?|[图圖]表?|[报報]告|[数數]据|[资資]料|查收|查看|下[载載]|ファイル名?|データ|レポート|グラフ)$/;
 const IS_LATIN = /[a-z\d]/iy;
@@ -118,7 +121,10 @@ export function isEndOfUnspaced(text: string, { start, end }: Range, pathEnd: ()
   return letters !== undefined && !introduce(letters) && !SENTENCE.test(letters);
 }
 
-/** Returns the letters between an opener and the end of `lead`, if the opener makes them part of a longer name. */
+/**
+ * Returns the letters at the end of `lead` that follow an opening quote, bracket, tag or other entry of `OPENED` and `WHOLE`.
+ * Returns `undefined` if they do not belong to the name after `lead`.
+ */
 function lettersAfterOpener(lead: string, tail: string): string | undefined {
   const opened = matchAt(OPENED(), lead, lead.length);
   if (opened) return opened[2] ?? opened[3];

@@ -54,7 +54,7 @@ export async function checkedInputs(
 }
 
 /**
- * Returns the `stat` results of the outputs that are existing, regular files.
+ * Returns the `stat` results of `out` and `report`. Leaves out an output that does not exist yet or is no regular file.
  *
  * @throws WrongUse if `out` and `report` are the same file.
  */

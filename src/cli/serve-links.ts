@@ -193,7 +193,7 @@ function messageOf(error: unknown, secrets: readonly string[]): string {
   return shown(secrets.reduce((text, secret) => text.replaceAll(secret, "…"), message));
 }
 
-/** Returns whether a promise resolves within some milliseconds. */
+/** Returns whether `promise` resolves within `ms` milliseconds. */
 async function within(ms: number, promise: Promise<void>): Promise<boolean> {
   let timer: NodeJS.Timeout | undefined;
   const late = new Promise<boolean>((resolve) => {

@@ -79,7 +79,7 @@ export async function startServer(
   /** The responses that are not complete, with their connections and log entries. */
   const running = new Map<ServerResponse, { socket: Socket; answered: Answered }>();
   let isStopping = false;
-  /** These two rules are set after the server has begun to listen, but before it handles the first request. */
+  // The next two rules are set after the server has begun to listen, but before it handles the first request.
   let refusalByRule!: HostRule;
   let refusalOfLink!: HostRule;
 
@@ -152,7 +152,7 @@ export async function startServer(
     if (socket.writableEnded) return; // the client was already refused and is still sending
     const busy = [...running].filter(([, { socket: its }]) => its === socket);
     const hasBegun = busy.some(([{ headersSent }]) => headersSent);
-    // A client that disconnects during an upload cannot receive a response.
+    // If the client has disconnected during an upload, it gets no error response, because it could not receive one.
     const hasGone = busy.length > 0 && GONE.has(error.code);
     if (!socket.writable || hasBegun || hasGone) {
       socket.destroy();

@@ -74,11 +74,11 @@ const OPENAI_MODEL =
 const OPENAI_HOST = /^(?:[a-z]{2}\.)?api\.openai\.com$/;
 
 /**
- * The minimum length of a secret that is removed from texts. It holds for the run's own secrets, such as the key and the host. It
- * also holds for request headers, and for response headers about an account.
+ * The minimum length of a secret that is removed from texts, if the secret is surely personal: the key, the host, a request
+ * header, or a response header about an account.
  */
 const SHORTEST_OWN = 3;
-/** The same minimum length for the values of all other response headers, and for each word of any header's value. */
+/** The minimum length for the values of all other response headers, and for each word of any header's value. */
 const SHORTEST_OTHER = 8;
 
 export class Redaction {
@@ -185,8 +185,9 @@ export class Redaction {
   }
 
   /**
-   * Returns whether a name is that of an OpenAI model. At OpenAI's own server, every name without special characters counts. On
-   * other servers, users may choose names, so only known patterns count. A fine-tuned model's name has a colon and never counts.
+   * Returns whether `name` is the name of an OpenAI model. With OpenAI's own server, this is any name without special characters.
+   * On other servers, users may choose names, so only names of known forms are accepted. The name of a fine-tuned model has a
+   * colon and is never accepted.
    */
   #isOpenAIModel(name: string): boolean {
     return OPENAI_MODEL.test(name) || (OPENAI_HOST.test(this.#base.hostname) && /^[\w.-]+$/.test(name));

@@ -125,8 +125,8 @@ export class EventRecords {
     const { event } = pending;
     const lanes = found instanceof Lane ? [found] : found;
     if (!(found instanceof Lane) || found.isClosed) {
-      // The event is not repaired: it belongs to no lane, to a closed lane, or to one of several lanes, and nothing shows which.
-      // Its record must not overtake the records that these lanes hold.
+      // The event is not repaired, because it has no lane, its lane is closed, or nothing shows which of several lanes it belongs
+      // to. The records that these lanes hold came earlier, so they are released first.
       if (found instanceof Lane) found.numberBefore = event.sequence_number;
       for (const lane of lanes) if (lane.isClosed) this.#lanes.rest(lane);
       return andThen(this.#release(lanes), () => pending.resolve(this.#repaired(pending.bytes)));
@@ -172,8 +172,8 @@ export class EventRecords {
   }
 
   /**
-   * Resolves the records of the events that a lane returns. If a bug of ours makes the lane fail, resolves all its records
-   * unchanged.
+   * Resolves the records of the events that a lane returns. If a bug of ours makes the lane fail, its records are returned
+   * without a repair.
    */
   #settled(lane: Lane, take: () => readonly Event[] | Promise<readonly Event[]>): void | Promise<void> {
     const giveUp = (): void => {
