@@ -84,7 +84,7 @@ function isArrayOfObjects(value: unknown): boolean {
 
 /** The options of {@link resolveWithIndex}. Only the repair of a response passes the options below. */
 interface IndexedResolveOptions extends ResolveOptions {
-  /** Decides which look-alikes may be cited: files whose path the text does not spell exactly. Default: all. */
+  /** Decides which look-alikes may be cited. A look-alike is a file whose path the text does not spell exactly. Default: all. */
   acceptLookAlike?: AcceptLookAlike | undefined;
   /** Decides which of several files a name without a path can mean. Default: all. */
   narrowName?: NarrowName | undefined;

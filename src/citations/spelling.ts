@@ -1,6 +1,7 @@
 /**
- * Decodes the characters of a path or a name in a text: plain, percent-encoded, escaped for Markdown or JSON, HTML entities,
- * composed or decomposed. Also folds text: spellings of a name that differ only in dashes, spaces, quotes or case become equal.
+ * Decodes the characters of a path or a name in a text. They may be percent-encoded, escaped for Markdown or JSON, or HTML
+ * entities, and composed or decomposed. Also folds text, so that spellings of a name become equal if they differ only in dashes,
+ * spaces, quotes or case.
  */
 
 /**
@@ -112,7 +113,7 @@ export function endOfMatch(pattern: RegExp, text: string, at: number): number {
   return testAt(pattern, text, at) ? pattern.lastIndex : at;
 }
 
-/** Returns whether an ASCII letter or digit is at `at`. Faster than a regular expression. */
+/** Returns whether the character at the offset `at` is an ASCII letter or digit. Faster than a regular expression. */
 export function isWordCharacter(text: string, at: number): boolean {
   const code = text.charCodeAt(at);
   return (code >= 0x30 && code <= 0x39) || ((code | 0x20) >= 0x61 && (code | 0x20) <= 0x7a);

@@ -22,7 +22,7 @@ const LETTERS = String.raw`([\p{L}\p{N}\p{M}\-&]{0,64}[${UNSPACED}])`;
 /** Words after a folder: "folder", "in", "under", "of", "and". They begin the rest of a sentence, not a file's name. */
 const AFTER_FOLDER = "目[录錄]|文件[夹夾]|フォルダ|[中里裡裏内內下上的和与與及或是のにでをと]";
 
-/** Letters before a name that belong to it, because a `/`, `\`, `_` or `-` is before the letters. */
+/** Letters before a name. They belong to the name, because a `/`, `\`, `_` or `-` is before the letters. */
 const JOINED = once(() =>
   before([
     String.raw`\/[\d${UNSPACED}]{1,64}`, // `/tmp/最新a.csv`
@@ -34,7 +34,7 @@ const JOINED = once(() =>
 
 /**
  * Opening quotes, brackets and tags. Letters right after them belong to the name that follows: in `“最新a.csv”`, the name is
- * `最新a.csv`. This is so even if more text follows before the closing quote, so that quote is not searched.
+ * `最新a.csv`. This is so even if more text follows before the closing quote. So the code does not look for that quote.
  */
 const OPENED = once(() =>
   before([

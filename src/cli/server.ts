@@ -41,7 +41,7 @@ export interface ServerOptions {
   host: string;
   /** Accepted host names besides loopback ones: see `hostRule`. */
   allowHosts: readonly string[];
-  /** The host name of the links. Requests with this host name are accepted only for paths below `/files`. */
+  /** The host name of the links. It is accepted like a name in `allowHosts`, but only for requests below `/files`. */
   linkHost?: string | undefined;
   /** The limit of a request's headers, in bytes. */
   maxHeaders: number;
@@ -63,7 +63,7 @@ const KEEP_ALIVE_MS = 75_000;
 /** How long a request's headers may take to arrive. */
 const HEADERS_MS = 60_000;
 /**
- * How long the connection of a refused client stays open. In this time, the client may finish sending, and can read the response.
+ * How long the connection of a refused client stays open, so that the client can finish sending and read the response.
  */
 const LINGER_MS = 2000;
 

@@ -23,7 +23,7 @@ interface Counts {
   recovered: number;
   /** Mentions that have no citation, even after the repair. */
   left: number;
-  /** How many of the `left` mentions have which reason. */
+  /** The number of `left` mentions for each reason. */
   reasons: Record<UnresolvedReason, number>;
   /** Responses whose recovery failed. */
   failed: number;
@@ -50,7 +50,7 @@ export class Statistics {
   /** Adds the report of a response. `hasFailed`: the response's recovery failed. */
   add(report: Report, hasFailed: boolean): void {
     const { citations, unresolved, model } = report;
-    // A citation from 0 to 0 is for a file that no text mentions, such as a chart. So it does not count as a mention.
+    // A citation from 0 to 0 covers no text, because it cites a file such as a chart as a whole. So it is not for a mention.
     const placed = citations.filter(({ annotation }) => annotation.end_index > annotation.start_index);
     const texts = new Set<string>();
     for (const { outputIndex, contentIndex } of [...placed, ...unresolved])

@@ -55,7 +55,7 @@ const SEGMENTS = setOf("models responses containers files content conversations 
 const PARAMETERS = setOf("limit order include[] include stream starting_after");
 
 const WORD = /[\w*+@-]+(?:\.[\w*+@-]+)*/g;
-/** Words that are always removed from texts, even if they are not a known secret: keys, accounts, tokens, addresses, ids. */
+/** Patterns of words that are always removed from texts, such as keys, ids and addresses, even if they are not known secrets. */
 const PERSONAL_WORDS = [
   /^(?:sk|pk|rk|whsec|org|proj|user|acct|asst|key)[-_][\w*]{3}/i,
   /^eyJ[\w-]{8}/,
@@ -74,8 +74,8 @@ const OPENAI_MODEL =
 const OPENAI_HOST = /^(?:[a-z]{2}\.)?api\.openai\.com$/;
 
 /**
- * The minimum length of a secret that is removed from texts, if the secret is surely personal: the key, the host, a request
- * header, or a response header about an account.
+ * The minimum length of a secret that is removed from texts, if the secret is certainly personal, such as the key, the host, a
+ * request header, or a response header about an account.
  */
 const SHORTEST_OWN = 3;
 /** The minimum length for the values of all other response headers, and for each word of any header's value. */
@@ -93,8 +93,8 @@ export class Redaction {
   #replacements: readonly [string, string][] | undefined;
 
   /**
-   * @param model the model that got the requests. Its name is kept if it is an OpenAI model's. Any other name is removed, because
-   * the user may have chosen it.
+   * @param model the model that got the requests. The name of an OpenAI model is kept. Any other name is removed, because the
+   * user may have chosen it.
    * @param secrets texts that must not be in the recording, such as the key.
    */
   constructor(baseURL: string, model: string, secrets: readonly (string | undefined)[]) {
@@ -262,7 +262,7 @@ export class Redaction {
     if (value === "") return value;
     if (field === "model") return this.#model(value);
     if (ID_FIELD.test(field)) return this.#idFor(value, field);
-    // The model's reasoning may repeat instructions that a gateway added.
+    // The model's reasoning is removed, because it may repeat secret instructions that a gateway added to the request.
     if (/reasoning|summary/.test(parent) && (field === "text" || field === "delta")) return REMOVED;
     return TEXTS.has(field) || field === "include" ? this.text(value) : REMOVED;
   }

@@ -1,7 +1,6 @@
 /**
- * Repairs the records of an input that are recorded events. Each record holds one event. The events can belong to several
- * responses, one after the other or interleaved. Each lane repairs responses that follow one another. Responses whose events are
- * interleaved are in different lanes.
+ * Repairs an input of recorded stream events, one event in each record. The events can belong to several responses. A lane
+ * repairs responses that follow one another. If the events of two responses are interleaved, each of the two has its own lane.
  */
 import { editJson } from "../../http/json-edit.js";
 import { andThen } from "../../responses/repair.js";
@@ -153,7 +152,7 @@ export class EventRecords {
     return this.#settle(lane, await lane.stream.end());
   }
 
-  /** Returns the records of the lanes in `#dropped` to their callers, without a repair. */
+  /** Resolves the records of the lanes in `#dropped` with unchanged bytes. */
   #drop(): void | Promise<void> {
     // Only lanes in `#inside` have a response that has not been reported yet.
     const dropped = this.#dropped.splice(0).filter(({ lane }) => this.#inside.lanes.includes(lane));
@@ -172,8 +171,8 @@ export class EventRecords {
   }
 
   /**
-   * Resolves the records of the events that a lane returns. If a bug of ours makes the lane fail, its records are returned
-   * without a repair.
+   * Resolves the records of the events that a lane returns. If a bug of ours makes the lane fail, resolves all its records with
+   * unchanged bytes.
    */
   #settled(lane: Lane, take: () => readonly Event[] | Promise<readonly Event[]>): void | Promise<void> {
     const giveUp = (): void => {

@@ -66,10 +66,10 @@ export interface Remaining {
  * Continues after the part that an interrupted run has read: all of the inputs in `done`, and the part `current` of the next
  * input.
  *
- * Reads and hashes these parts again, at more than 1 GB/s on most machines. Comparing sizes and times would be faster, but is not
- * safe. Tools that copy files keep the time or set another time. And a file can change twice within the resolution of the time.
- * Size and time are only used to tell the user what changed. Pipes that were read to their end are not read again, because they
- * may be gone.
+ * Reads and hashes these parts again, at more than 1 GB/s on most machines. To compare each file's size and modification time
+ * would be faster, but is not safe. Tools that copy files may keep the old time or set another. And a file can change twice so
+ * quickly that its time stays the same. Size and time are only used to tell the user what changed. Pipes that were read to their
+ * end are not read again, because they may be gone.
  *
  * @throws WrongUse if an input has changed. Only the input of `current` may have grown.
  */
