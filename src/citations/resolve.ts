@@ -37,8 +37,8 @@ export interface Resolution {
   /** The citations in `annotations`, each with the kind of its match and its range in UTF-16 offsets. */
   citations: RecoveredCitation[];
   /**
-   * The mentions that mean no file or could mean several. These mentions are not listed: those in code blocks, those in link
-   * labels, and uploads that are named outside of a link and without a scheme.
+   * The mentions that mean no file or could mean several. Mentions in code blocks and in link labels are left out. An upload is
+   * left out too, if the text names it outside of a link and without a scheme such as `sandbox:`.
    */
   unresolved: UnresolvedMention[];
 }
@@ -84,7 +84,7 @@ function isArrayOfObjects(value: unknown): boolean {
 
 /** The options of {@link resolveWithIndex}. Only the repair of a response passes the options below. */
 interface IndexedResolveOptions extends ResolveOptions {
-  /** Decides which look-alikes may be cited: files whose path the text does not spell exactly. Default: all. */
+  /** Decides which look-alikes may be cited. A look-alike is a file whose path the text does not spell exactly. Default: all. */
   acceptLookAlike?: AcceptLookAlike | undefined;
   /** Decides which of several files a name without a path can mean. Default: all. */
   narrowName?: NarrowName | undefined;

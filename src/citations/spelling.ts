@@ -1,19 +1,23 @@
 /**
- * Decodes the characters of a path or a name in a text: plain, percent-encoded, escaped for Markdown or JSON, HTML entities,
- * composed or decomposed. Also folds text: spellings of a name that differ only in dashes, spaces, quotes or case become equal.
+ * Decodes the characters of a path or a name in a text. They may be percent-encoded, escaped for Markdown or JSON, or HTML
+ * entities, and composed or decomposed. Also folds text, so that spellings of a name become equal if they differ only in dashes,
+ * spaces, quotes or case.
  */
 
-/** Letters of scripts without spaces between words. In such a script, a particle may follow a file name directly. */
+/**
+ * Letters of scripts (writing systems) without spaces between words, such as Chinese. There, a word such as "is" may follow a
+ * file name directly: `a.csv是`.
+ */
 export const UNSPACED = String.raw`\p{Script=Han}\p{Script=Hiragana}\p{Script=Katakana}\p{Script=Hangul}\p{Script=Bopomofo}\p{Script=Thai}\p{Script=Lao}\p{Script=Khmer}\p{Script=Myanmar}ー々〆`;
 /**
- * A letter, a combining mark or a digit of a script that is not in {@link UNSPACED}. Variation selectors, which follow an emoji,
- * do not count.
+ * A letter, a combining mark or a digit. Excludes the scripts in {@link UNSPACED}. Also excludes Unicode's variation selectors:
+ * they count as combining marks, but usually follow an emoji, not a letter.
  */
 export const LETTER = String.raw`(?![${UNSPACED}\ufe00-\ufe0f])[\p{L}\p{Nd}\p{Mn}\p{Mc}]`;
 
-/** One way to read the characters at an offset. */
+/** The character at an offset, decoded. An offset can have two readings: `%20` is a space, or the literal character `%`. */
 export interface Reading {
-  /** The decoded characters. */
+  /** The decoded character, in NFD. */
   meant: string;
   /** Where the next characters start. */
   end: number;
@@ -25,12 +29,13 @@ const COMBINING = /\p{M}/u;
  * has only marks would take quadratic time.
  */
 const MOST_MARKS = 16;
-/** How many slashes are read as one when a text is read backwards. */
+/** When a text is read backwards, at most this many slashes in a row are read as one slash. */
 const MOST_SLASHES = 16;
 
 /**
- * Reads the character at `at`. A run of slashes is read as one slash. A non-ASCII character is read together with its combining
- * marks and returned in NFD. So composed and decomposed forms are equal, and the order of the marks makes no difference.
+ * Reads the character at the offset `at`. Several slashes in a row are read as one slash. A non-ASCII character is read together
+ * with its combining marks and returned in NFD. So composed and decomposed forms are equal, and the order of the marks makes no
+ * difference.
  */
 export function readLiteral(text: string, at: number): Reading {
   const base = text.codePointAt(at)!;
@@ -61,7 +66,7 @@ const ENCODED = new RegExp(
   [
     // A character escaped for Markdown, or a space escaped for a shell. JSON may have escaped the backslash again.
     String.raw`\\{1,4}([ -/:-@[-${"`"}{-~])`,
-    // An escape of JSON: a surrogate pair or a single unit.
+    // A JSON escape: either a surrogate pair, such as `\ud83d\ude00`, or one UTF-16 unit, such as `\u00e9`.
     String.raw`\\{1,2}u(d[89ab][\da-f]{2})\\{1,2}u(d[c-f][\da-f]{2})|\\{1,2}u([\da-f]{4})`,
     String.raw`(%[0-7][\da-f]|%[cd][\da-f]%[89ab][\da-f]|%e[\da-f](?:%[89ab][\da-f]){2}|%f[0-7](?:%[89ab][\da-f]){3})`,
     `&(?:(${Object.keys(NAMED).join("|")})|([a-z])(${Object.keys(MARKS).join("|")})|#(\\d{1,7})|#x([\\da-f]{1,6}));`,
@@ -69,7 +74,7 @@ const ENCODED = new RegExp(
   "iy",
 );
 
-/** Reads the escape, the encoded character or the entity at `at`, if there is one. Returns the decoded character in NFD. */
+/** Decodes the escape, percent-encoded character or entity at the offset `at`. Returns `undefined` if none starts there. */
 export function readEncoded(text: string, at: number): Reading | undefined {
   const code = text.charCodeAt(at);
   const found = code === 0x5c || code === 0x25 || code === 0x26 ? matchAt(ENCODED, text, at) : null;
@@ -88,27 +93,27 @@ export function readEncoded(text: string, at: number): Reading | undefined {
   }
 }
 
-/** Matches `pattern`, which must be sticky, at `at`. */
+/** Matches `pattern` against the text at the offset `at`. `pattern` must be sticky. */
 export function matchAt(pattern: RegExp, text: string, at: number): RegExpExecArray | null {
   pattern.lastIndex = at;
   return pattern.exec(text);
 }
 
-/** Returns whether `pattern`, which must be sticky, matches at `at`. */
+/** Returns whether `pattern` matches the text at the offset `at`. `pattern` must be sticky. */
 export function testAt(pattern: RegExp, text: string, at: number): boolean {
   pattern.lastIndex = at;
   return pattern.test(text);
 }
 
 /**
- * Returns where the match of `pattern` at `at` ends. Without a match, returns `at`. `pattern` must be sticky. Unlike
- * {@link matchAt}, it creates no array for the match.
+ * Matches `pattern`, which must be sticky, at the offset `at`. Returns the end of the match, or `at` if there is no match. Unlike
+ * {@link matchAt}, this function creates no array for the match.
  */
 export function endOfMatch(pattern: RegExp, text: string, at: number): number {
   return testAt(pattern, text, at) ? pattern.lastIndex : at;
 }
 
-/** Returns whether an ASCII letter or digit is at `at`. Faster than a regular expression. */
+/** Returns whether the character at the offset `at` is an ASCII letter or digit. Faster than a regular expression. */
 export function isWordCharacter(text: string, at: number): boolean {
   const code = text.charCodeAt(at);
   return (code >= 0x30 && code <= 0x39) || ((code | 0x20) >= 0x61 && (code | 0x20) <= 0x7a);
@@ -153,15 +158,15 @@ export function spells(written: string, name: string): boolean {
 const ENCODED_BEFORE = new RegExp(`(?<=(${ENCODED.source}))`, "iy");
 
 /**
- * Returns where the text before `end` starts to spell `name`, either as it is or after its escapes are decoded. Returns
- * `undefined` if it does not spell `name`. `name` must be in NFD. Reads the text backwards and stops where it differs from
- * `name`.
+ * Looks for `name` in the text right before the offset `end`. Returns the offset where the name starts, or `undefined` if another
+ * text is there. The name may be written as it is or with escapes. `name` must be in NFD. Reads the text backwards and stops at
+ * the first difference.
  */
 export function startOfSpelled(text: string, end: number, name: string): number | undefined {
   return startOfReading(text, end, name, true) ?? startOfReading(text, end, name, false);
 }
 
-/** Like {@link startOfSpelled}, but tries only one way: with all escapes decoded (`isDecoded`), or with none decoded. */
+/** Like {@link startOfSpelled}, but looks only for one form: with escapes (`isDecoded`), or as it is. */
 function startOfReading(text: string, end: number, name: string, isDecoded: boolean): number | undefined {
   let at = end;
   for (let left = name.length; left > 0; ) {
@@ -189,7 +194,7 @@ function encodedBefore(text: string, at: number): ReadingBefore | undefined {
   return reading && { start: at - written!.length, meant: reading.meant };
 }
 
-/** Reads the character before `at` with its combining marks. A run of slashes is read as one. At the text's start, reads nothing. */
+/** Reads backwards: the character before `at` with its combining marks, or several slashes as one. Reads nothing if `at` is 0. */
 function literalBefore(text: string, at: number): ReadingBefore {
   let start = startOfCharacter(text, at);
   if (text[start] === "/") {

@@ -9,15 +9,21 @@ import { decode, fold } from "./spelling.js";
 
 /** The maximum distance from a folder to a name after it, in UTF-16 units. */
 const REACH = 2000;
-/** Text between a folder and a name in the folder: `"/mnt/data/q3", "name": "a.csv"`, `/mnt/data/q3: a.csv`. */
+/**
+ * The text between a folder and a name that follows the folder. In `/mnt/data/q3: a.csv`, it is the colon. In
+ * `"/mnt/data/q3", "name": "a.csv"`, it is `", "name": "`.
+ */
 const IN_FOLDER = /^[`*_"')\]]{0,4}(?:\s{0,4}[:：]|,\s{0,4}"\w{1,30}"\s{0,4}:)\s{0,4}[`*_"'([]{0,4}$/;
-/** The text from the end of a folder to the end of its line, if only markup and a colon follow the folder: `:**`. */
+/** The rest of the line after a folder, if it is only markup and a colon, such as `:**` after `**In /mnt/data/q3`. */
 const LINE_END = /^[`*_"')\]]{0,4}\s?[:：]?[`*_"')\]]{0,4}\s{0,4}$/;
 /** The beginning of an item in a list or a file tree. */
 const ITEM = /^\s{0,40}(?:[-*+•|├└│]|\d{1,3}[.)])/;
-/** The text from the start of a list item to a name, if only markup is in between: `- **` in `- **a.csv**`. */
+/** The text from the start of a list item to a name, if it is only markup, such as `- **` in `- **a.csv**`. */
 const ITEM_START = /^\s{0,40}(?:[-*+•|├└│─\s]{1,40}|\d{1,3}[.)])[`*_"'([\s]{0,6}$/;
-/** Text between a name and its folder: `a.csv in /mnt/data/q3`, `"a.csv", "dir": "/mnt/data/q3"`. */
+/**
+ * The text between a name and a folder that follows the name. In `a.csv in /mnt/data/q3`, it is the word "in". In
+ * `"a.csv", "dir": "/mnt/data/q3"`, it is `", "dir": "`.
+ */
 const FOLDER_AFTER =
   /^",\s{0,4}"\w{1,30}"\s{0,4}:\s{0,4}"$|^[`*_"')\]]{0,4}\s{1,4}(?:(?:is|are|was|were|now) ){0,2}(?:in|into|to|under|inside)\s{1,4}(?:the )?(?:folder |directory )?[`*_"'([]{0,4}$/i;
 
@@ -79,7 +85,7 @@ function pathOf({ text }: UnresolvedMention): string {
   return decode(text).replace(/\/{1,9}$/, "");
 }
 
-/** Returns whether a file is in a folder, at any depth. The folder's path can have a scheme. */
+/** Returns whether a file is in a folder, at any depth. The folder's path can have a scheme such as `sandbox:`. */
 function isBelow({ root, foldedFolder }: IndexedFile, path: string, roots: readonly string[]): boolean {
   if (roots.some((other) => path.endsWith(other) && root.startsWith(other))) return true;
   const at = path.indexOf(`${root}/`);

@@ -8,7 +8,7 @@ import { decode, fold, literal } from "./spelling.js";
 
 const folders = new WeakMap<readonly string[], RegExp>();
 
-/** Returns whether a text names a root itself, without a path below it: "saved in /mnt/data:". */
+/** Returns whether a text names one of the folders in `roots` without a path below it, as in "saved in /mnt/data". */
 export function namesFolder(text: string, roots: readonly string[]): boolean {
   let folder = folders.get(roots);
   if (!folder) {
@@ -67,12 +67,12 @@ export class CitedText {
     return this.#citedNames.has(fold(name));
   }
 
-  /** Returns whether a name lacks a citation: its place has none (see `isUncited`), and no file with this name is cited. */
+  /** Returns whether a name lacks a citation: none covers it (see `isUncited`), and no annotation cites a file with this name. */
   isUncitedName({ start, name }: { start: number; name: string }): boolean {
     return this.isUncited(start) && !this.isCitedName(name);
   }
 
-  /** Returns whether the text at `at` has no citation and is not in the label of a cited link. */
+  /** Returns whether the offset `at` is outside of all cited texts and outside of the labels of cited links. */
   isUncited(at: number): boolean {
     return !isInside(this.#covered, at) && !isInside(this.#labels, at);
   }

@@ -8,21 +8,21 @@
  * - they and the name fill quotes, a table cell or a list item;
  * - they are Korean, because Korean writes spaces between words.
  *
- * Words of a sentence do not count, even in quotes: "saved as".
+ * Words that introduce a file, such as "saved as", do not count, even after a slash or in quotes.
  */
 import { once } from "../once.js";
 import type { Range } from "./ranges.js";
 import { decode, matchAt, testAt, UNSPACED } from "./spelling.js";
 
 /**
- * Letters right before a name, such as `Q3最新`. The last one is of a script without spaces. The others may be of any script, or
- * digits.
+ * The characters right before a name, such as `Q3最新`. The last one is a letter of a script without spaces, such as Chinese. The
+ * others may be letters of any script, digits, `-` or `&`.
  */
 const LETTERS = String.raw`([\p{L}\p{N}\p{M}\-&]{0,64}[${UNSPACED}])`;
 /** Words after a folder: "folder", "in", "under", "of", "and". They begin the rest of a sentence, not a file's name. */
 const AFTER_FOLDER = "目[录錄]|文件[夹夾]|フォルダ|[中里裡裏内內下上的和与與及或是のにでをと]";
 
-/** Letters before a name that an earlier `/`, `\`, `_` or `-` joins to a longer path or name. */
+/** Letters before a name. They belong to the name, because a `/`, `\`, `_` or `-` is before the letters. */
 const JOINED = once(() =>
   before([
     String.raw`\/[\d${UNSPACED}]{1,64}`, // `/tmp/最新a.csv`
@@ -33,8 +33,8 @@ const JOINED = once(() =>
 );
 
 /**
- * Openers whose closer does not matter. Letters and a name after such an opener are a longer name, even if more text follows
- * before the closer.
+ * Opening quotes, brackets and tags. Letters right after them belong to the name that follows: in `“最新a.csv”`, the name is
+ * `最新a.csv`. This is so even if more text follows before the closing quote. So the code does not look for that quote.
  */
 const OPENED = once(() =>
   before([
@@ -44,7 +44,7 @@ const OPENED = once(() =>
 );
 
 const END_OF_LINE = /[ \t]{0,8}(?:\r?\n|$)/y;
-/** Openers and their closers. Letters and a name are a longer name only if they are all that is in between. */
+/** Opening and closing characters. Letters belong to the name after them only if nothing else is between these characters. */
 const WHOLE: readonly { opened: () => RegExp; closer: RegExp }[] = [
   { opened: opener('"'), closer: /"/y },
   { opened: opener("'"), closer: /'/y },
@@ -74,7 +74,10 @@ const SENTENCE = new RegExp(
   ].join("|"),
 );
 
-/** Nouns and verbs before a name that starts with a Latin letter or a digit: "file", "table", "chart", "report", "download". */
+/**
+ * Nouns and verbs that introduce a name if the name starts with a Latin letter or a digit, such as "file", "table" or "download".
+ * Before a name of Chinese letters, the same words may be a part of the name.
+ */
 const BEFORE_LATIN =
   /(?:文件名?|檔案|档案|附件|附表|表格?|[图圖]表?|[报報]告|[数數]据|[资資]料|查收|查看|下[载載]|ファイル名?|データ|レポート|グラフ)$/;
 const IS_LATIN = /[a-z\d]/iy;
@@ -94,7 +97,8 @@ function opener(pattern: string): () => RegExp {
 
 /**
  * Returns whether the name from `start` to `end` is only the end of a longer name or path in a script without spaces. `pathEnd`
- * returns the end of the last path that is mentioned before the name. A slash in that path does not join letters to the name.
+ * returns the end of the last path that is mentioned before the name. Letters are read only back to this end, so that a slash in
+ * that path does not join them to the name.
  */
 export function isEndOfUnspaced(text: string, { start, end }: Range, pathEnd: () => number): boolean {
   const last = text.charCodeAt(start - 1);
@@ -108,7 +112,7 @@ export function isEndOfUnspaced(text: string, { start, end }: Range, pathEnd: ()
     INTRODUCING.test(letters) || (isLatin && BEFORE_LATIN.test(letters));
   const joined = matchAt(JOINED(), lead, lead.length)?.[1];
   if (joined !== undefined) {
-    // `下载/查看a.csv`: a slash between words
+    // In `下载/查看a.csv` ("download/view a.csv"), the slash stands between two words.
     const isBetweenWords = isLatin && IS_UNSPACED.test(lead.charAt(lead.length - joined.length - 1));
     return !isBetweenWords && !introduce(joined);
   }
@@ -117,7 +121,10 @@ export function isEndOfUnspaced(text: string, { start, end }: Range, pathEnd: ()
   return letters !== undefined && !introduce(letters) && !SENTENCE.test(letters);
 }
 
-/** Returns the letters between an opener and the end of `lead`, if the opener makes them part of a longer name. */
+/**
+ * Returns the letters at the end of `lead` that follow an opening quote, bracket, tag or other entry of `OPENED` and `WHOLE`.
+ * Returns `undefined` if they do not belong to the name after `lead`.
+ */
 function lettersAfterOpener(lead: string, tail: string): string | undefined {
   const opened = matchAt(OPENED(), lead, lead.length);
   if (opened) return opened[2] ?? opened[3];

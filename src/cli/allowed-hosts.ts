@@ -54,9 +54,9 @@ export type HostRule = (request: IncomingMessage) => Response | undefined;
 /**
  * Creates the rule for a server that listens on `address`.
  *
- * A web page can make its own host name resolve to 127.0.0.1. Requests to that name then reach a server on loopback. So a loopback
- * server accepts only loopback names, the names in `allowed`, and the name `also`. A server on another address accepts all names
- * if `allowed` is empty. If it is not empty, the server accepts the same names as a loopback server.
+ * The owner of a web page can make its host name resolve to 127.0.0.1. The page's requests then reach a server on loopback. So a
+ * loopback server accepts only loopback names, the names in `allowed`, and the name in `also`. A server on another address
+ * accepts all names if `allowed` is empty. If `allowed` has names, this server accepts the same names as a loopback server.
  */
 export function hostRule(
   { address, family }: AddressInfo,

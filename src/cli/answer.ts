@@ -14,7 +14,7 @@ export class Answer {
   readonly #out: NodeJS.WriteStream | undefined;
   readonly #line: ProgressLine;
 
-  /** `out` receives the text. On a terminal, control characters are replaced. */
+  /** The text is written to `out`. On a terminal, its control characters are replaced, because they could change the display. */
   constructor(out: NodeJS.WriteStream | undefined) {
     this.#out = out;
     this.#line = new ProgressLine(process.stderr, () => `${this.#status} …`);

@@ -88,7 +88,10 @@ const EXPECTED_OF = {
   OPENAI_PROJECT_ID: "expected an id",
 };
 
-/** Sets a header. The error names only the variable that it comes from, because a name or value can be a secret. */
+/**
+ * Sets a header from an environment variable. If the header is invalid, the error names only the variable, because the header's
+ * name or value can be a secret.
+ */
 function setHeader(headers: Headers, name: string, value: string, variable: keyof typeof EXPECTED_OF): void {
   try {
     headers.set(name, value);

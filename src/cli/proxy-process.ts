@@ -9,8 +9,8 @@ import { WrongUse } from "./wrong-use.js";
 const KILOBYTE = 2 ** 10;
 const MEGABYTE = 2 ** 20;
 /**
- * A second signal within this time after the first one is ignored. On Ctrl-C, the terminal sends a signal to this process and to
- * `npx`, and `npx` sends the signal to this process once more.
+ * A second signal within this time after the first one is ignored, because one Ctrl-C can cause two signals: the terminal sends
+ * one to this process and one to `npx`, and `npx` sends its signal on to this process.
  */
 const SAME_SIGNAL_MS = 100;
 

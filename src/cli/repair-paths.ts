@@ -29,7 +29,7 @@ export interface InputState {
   mtime: number;
 }
 
-/** The paths of a run's other files. A path is `undefined` if it means stdout or if the option is not given. */
+/** The paths in `--out`, `--report` and `--files`. A path is `undefined` if it means stdout or if the option is not given. */
 export interface OtherPaths {
   out: string | undefined;
   report: string | undefined;
@@ -54,7 +54,7 @@ export async function checkedInputs(
 }
 
 /**
- * Returns the `stat` results of the outputs that are existing, regular files.
+ * Returns the `stat` results of `out` and `report`. Leaves out an output that does not exist yet or is no regular file.
  *
  * @throws WrongUse if `out` and `report` are the same file.
  */
@@ -108,8 +108,8 @@ export async function stateOf({ path, size }: Input): Promise<InputState | undef
 }
 
 /**
- * Returns what `stat` says about the regular file at a path; `undefined` if there is no regular file. Devices and pipes do not
- * count: the same one may be read and written.
+ * Returns the `stat` result of the regular file at a path; `undefined` if there is none. Ignores devices and pipes, because a run
+ * may read and write the same one.
  */
 async function fileAt(path: string | undefined): Promise<Stats | undefined> {
   if (!path) return undefined;

@@ -49,7 +49,7 @@ export async function saveInto(
   }
 }
 
-/** Prints the paths of saved files to stdout and the files that failed to stderr. */
+/** Prints the paths of saved files to stdout. Prints the names of failed files, with the errors, to stderr. */
 export function printSaved({ saved, failed }: SaveResult<string>): void {
   const { dim } = colorsFor(process.stdout);
   const { red } = colorsFor(process.stderr);

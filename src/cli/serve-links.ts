@@ -40,7 +40,7 @@ const HOUR = 60 * MINUTE;
 const DAY = 24 * HOUR;
 /** How long links work by default: as long as an idle container exists. */
 const DEFAULT_SECONDS = 20 * MINUTE;
-/** How long links work by default if the files are kept. */
+/** How long links work by default with `--keep`, which copies the files to a folder. */
 const DEFAULT_KEPT_SECONDS = 7 * DAY;
 const LEAST_SECRET_BYTES = 32;
 
@@ -193,7 +193,7 @@ function messageOf(error: unknown, secrets: readonly string[]): string {
   return shown(secrets.reduce((text, secret) => text.replaceAll(secret, "…"), message));
 }
 
-/** Returns whether a promise resolves within some milliseconds. */
+/** Returns whether `promise` resolves within `ms` milliseconds. */
 async function within(ms: number, promise: Promise<void>): Promise<boolean> {
   let timer: NodeJS.Timeout | undefined;
   const late = new Promise<boolean>((resolve) => {

@@ -41,7 +41,7 @@ export interface ServerOptions {
   host: string;
   /** Accepted host names besides loopback ones: see `hostRule`. */
   allowHosts: readonly string[];
-  /** The host name of the links. It is also accepted, but only for requests below `/files`. */
+  /** The host name of the links. It is accepted like a name in `allowHosts`, but only for requests below `/files`. */
   linkHost?: string | undefined;
   /** The limit of a request's headers, in bytes. */
   maxHeaders: number;
@@ -56,14 +56,14 @@ export interface ProxyServer {
 }
 
 /**
- * How long an idle connection stays open. Load balancers usually reuse a connection for a minute, and must not send a request
- * on a connection that is being closed.
+ * How long an idle connection stays open. Load balancers usually reuse an idle connection for up to a minute. This time is
+ * longer, so that they send no request on a connection that the server is closing.
  */
 const KEEP_ALIVE_MS = 75_000;
 /** How long a request's headers may take to arrive. */
 const HEADERS_MS = 60_000;
 /**
- * How long the connection of a refused client stays open. In this time, the client may finish sending, and can read the response.
+ * How long the connection of a refused client stays open, so that the client can finish sending and read the response.
  */
 const LINGER_MS = 2000;
 
@@ -79,7 +79,7 @@ export async function startServer(
   /** The responses that are not complete, with their connections and log entries. */
   const running = new Map<ServerResponse, { socket: Socket; answered: Answered }>();
   let isStopping = false;
-  /** These two rules are set after the server has begun to listen, but before it handles the first request. */
+  // The next two rules are set after the server has begun to listen, but before it handles the first request.
   let refusalByRule!: HostRule;
   let refusalOfLink!: HostRule;
 
@@ -152,7 +152,7 @@ export async function startServer(
     if (socket.writableEnded) return; // the client was already refused and is still sending
     const busy = [...running].filter(([, { socket: its }]) => its === socket);
     const hasBegun = busy.some(([{ headersSent }]) => headersSent);
-    // A client that disconnects during an upload cannot receive a response.
+    // If the client has disconnected during an upload, it gets no error response, because it could not receive one.
     const hasGone = busy.length > 0 && GONE.has(error.code);
     if (!socket.writable || hasBegun || hasGone) {
       socket.destroy();

@@ -3,8 +3,8 @@ import type { Report, UnresolvedReason } from "../types.js";
 import { shown } from "./terminal.js";
 
 /**
- * The maximum number of models with their own counts. All other models share counts, so that a file with many models does not
- * fill the memory.
+ * The maximum number of models that are counted separately. All other models are counted together, so that a file with many
+ * models does not fill the memory.
  */
 const MOST_MODELS = 1000;
 const OTHER_MODELS = "(others)";
@@ -21,8 +21,9 @@ interface Counts {
   mentions: number;
   citedByApi: number;
   recovered: number;
+  /** Mentions that have no citation, even after the repair. */
   left: number;
-  /** The `left` mentions, counted by reason. */
+  /** The number of `left` mentions for each reason. */
   reasons: Record<UnresolvedReason, number>;
   /** Responses whose recovery failed. */
   failed: number;
@@ -49,7 +50,7 @@ export class Statistics {
   /** Adds the report of a response. `hasFailed`: the response's recovery failed. */
   add(report: Report, hasFailed: boolean): void {
     const { citations, unresolved, model } = report;
-    // A citation from 0 to 0 stands for a file, such as a chart, but for no place in the text.
+    // A citation from 0 to 0 covers no text, because it cites a file such as a chart as a whole. So it is not for a mention.
     const placed = citations.filter(({ annotation }) => annotation.end_index > annotation.start_index);
     const texts = new Set<string>();
     for (const { outputIndex, contentIndex } of [...placed, ...unresolved])

@@ -66,7 +66,7 @@ export class Caller {
     return this.#send(path, {}, LONGEST_WAIT_MS);
   }
 
-  /** Sends a POST request with `fetch`. By default, sends it with the `fetch` that the constructor got. */
+  /** Sends a POST request. Uses `fetch`, or the constructor's `fetch` if none is given. */
   post(path: string, body: object, fetch?: Fetch): Promise<Answer | NoAnswer> {
     return this.#send(path, postOf(body), LONGEST_RUN_MS, fetch);
   }

@@ -10,7 +10,7 @@ const SEEN_INDENT = 2 + NAME_WIDTH;
 const ADVICE_INDENT = 4;
 /** The number of columns if the terminal reports none. */
 const DEFAULT_COLUMNS = 80;
-/** Lines with more columns are hard to read. */
+/** The maximum width of a line, in columns. Longer lines are hard to read. */
 const MOST_COLUMNS = 100;
 const FEWEST_COLUMNS = 50;
 

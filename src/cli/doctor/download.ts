@@ -33,7 +33,7 @@ export async function checkDownload(
 }
 
 function adviceFor(error: Error): string {
-  // For a 404, `saveFiles` returns a new error, and the error with the status is its cause.
+  // For a 404, `saveFiles` returns a new error. The `cause` of this new error is the original error, which has the status.
   const { status } = (error.cause ?? error) as { status?: unknown };
   if (status === 404) {
     return "The container has expired, or the server has no route for the content of files. See the file list above.";

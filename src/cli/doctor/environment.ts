@@ -63,7 +63,7 @@ function compare(version: string, limit: string): number {
 }
 
 const PREFIX = "whsec_";
-/** Standard Webhooks, which OpenAI follows, asks for at least this many bytes. */
+/** OpenAI follows the Standard Webhooks specification, which asks for secrets of at least this many bytes. */
 const SHORTEST_SECRET = 24;
 
 /** Checks the form of a webhook secret. Only the delivery of a webhook can show whether the secret is the right one. */

@@ -26,7 +26,7 @@ export interface Listed {
   lack?: "no file" | "no containers";
 }
 
-/** Reads the list as the library does. If this fails, sends further requests to find out why. */
+/** Reads the container's file list as the library does. If this fails, sends further requests to find out why. */
 export async function checkList(caller: Caller, fetch: Fetch, containerId: string): Promise<Listed> {
   let files: ContainerFile[];
   try {

@@ -128,8 +128,8 @@ function frameOf(frame: string): Frame {
 }
 
 /**
- * Returns the keys of the texts that contain something personal, such as an id, when their deltas are joined. A single delta may
- * look harmless.
+ * Joins the deltas of each text, and returns the keys of the texts that contain something personal, such as an id. A single delta
+ * may look harmless, because an id may be cut into several deltas.
  */
 function personalDeltas(frames: readonly Frame[], redaction: Redaction): ReadonlySet<string> {
   const texts = new Map<string, string>();

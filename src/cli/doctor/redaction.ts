@@ -50,12 +50,12 @@ const PREFIX = /^(resp|msg|rs|ci|cntr|cfile|file|sess|call|sh|sho|conv|req|ig)[_
 /** The shortest id that is replaced inside of texts. A shorter id is replaced only in a field that holds an id. */
 const SHORTEST_ID = 8;
 
-/** The segments of a URL's path and the query parameters that are kept. */
+/** The path segments and the query parameters that a recorded URL keeps. All others may contain personal data. */
 const SEGMENTS = setOf("models responses containers files content conversations items input_items");
 const PARAMETERS = setOf("limit order include[] include stream starting_after");
 
 const WORD = /[\w*+@-]+(?:\.[\w*+@-]+)*/g;
-/** Words that are always removed from texts, even if they are not a known secret: keys, accounts, tokens, addresses, ids. */
+/** Patterns of words that are always removed from texts, such as keys, ids and addresses, even if they are not known secrets. */
 const PERSONAL_WORDS = [
   /^(?:sk|pk|rk|whsec|org|proj|user|acct|asst|key)[-_][\w*]{3}/i,
   /^eyJ[\w-]{8}/,
@@ -74,11 +74,11 @@ const OPENAI_MODEL =
 const OPENAI_HOST = /^(?:[a-z]{2}\.)?api\.openai\.com$/;
 
 /**
- * The minimum length of a secret that is removed from texts. It holds for the run's own secrets, such as the key and the host. It
- * also holds for request headers, and for response headers about an account.
+ * The minimum length of a secret that is removed from texts, if the secret is certainly personal, such as the key, the host, a
+ * request header, or a response header about an account.
  */
 const SHORTEST_OWN = 3;
-/** The minimum length for the values of other response headers, and for a part of any header's value. */
+/** The minimum length for the values of all other response headers, and for each word of any header's value. */
 const SHORTEST_OTHER = 8;
 
 export class Redaction {
@@ -93,8 +93,8 @@ export class Redaction {
   #replacements: readonly [string, string][] | undefined;
 
   /**
-   * @param model the model that got the requests. Its name is kept if it is an OpenAI model's. Any other name is removed, because
-   * the user may have chosen it.
+   * @param model the model that got the requests. The name of an OpenAI model is kept. Any other name is removed, because the
+   * user may have chosen it.
    * @param secrets texts that must not be in the recording, such as the key.
    */
   constructor(baseURL: string, model: string, secrets: readonly (string | undefined)[]) {
@@ -185,8 +185,9 @@ export class Redaction {
   }
 
   /**
-   * Returns whether a name is that of an OpenAI model. At OpenAI's own server, every name without special characters counts. On
-   * other servers, users may choose names, so only known patterns count. A fine-tuned model's name has a colon and never counts.
+   * Returns whether `name` is the name of an OpenAI model. With OpenAI's own server, this is any name without special characters.
+   * On other servers, users may choose names, so only names of known forms are accepted. The name of a fine-tuned model has a
+   * colon and is never accepted.
    */
   #isOpenAIModel(name: string): boolean {
     return OPENAI_MODEL.test(name) || (OPENAI_HOST.test(this.#base.hostname) && /^[\w.-]+$/.test(name));
@@ -261,7 +262,7 @@ export class Redaction {
     if (value === "") return value;
     if (field === "model") return this.#model(value);
     if (ID_FIELD.test(field)) return this.#idFor(value, field);
-    // The model's reasoning may repeat instructions that a gateway added.
+    // The model's reasoning is removed, because it may repeat secret instructions that a gateway added to the request.
     if (/reasoning|summary/.test(parent) && (field === "text" || field === "delta")) return REMOVED;
     return TEXTS.has(field) || field === "include" ? this.text(value) : REMOVED;
   }
@@ -283,7 +284,7 @@ function fieldIn(object: Record<string, unknown>, name: string): string {
   return name === "id" && object.object === "model" ? "model" : name;
 }
 
-/** Returns the segments of a base URL's path that may contain a personal name, such as that of a project. */
+/** Returns the segments of a base URL's path that may contain the user's own names, such as the name of a project. */
 function personalSegments(pathname: string): string[] {
   return pathname.split("/").filter((segment) => !/^(?:v\d+|api|openai|projects)$/.test(segment));
 }

@@ -31,7 +31,7 @@ export interface CodeRun {
   response: RunResponse | undefined;
 }
 
-/** Sends, through the library, a request that makes the model run Python. Checks the response. */
+/** Uses the library to send a request that makes the model run Python. Checks the response. */
 export async function checkCodeInterpreter(caller: Caller, fetch: Fetch, model: string): Promise<CodeRun> {
   const no = (finding: Finding): CodeRun => ({ finding, response: undefined });
   let report: Report | undefined;

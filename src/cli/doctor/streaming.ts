@@ -1,4 +1,4 @@
-/** Checks a streamed response: when the citation arrives, and when the list is requested. */
+/** Checks a streamed response: when the citation arrives, and when the container's file list is requested. */
 import { isRecord } from "../../errors.js";
 import { createFileCitationsFetch } from "../../http/fetch.js";
 import type { Report } from "../../types.js";
@@ -86,7 +86,7 @@ function isInTime(events: readonly Event[]): boolean {
   return at >= 0 && at < end;
 }
 
-/** Returns a finding that also says when in the stream the list was requested, or that no list was needed. */
+/** Returns a finding that also says when in the stream the file list was requested, or that no file list was needed. */
 function withList(seen: string, origin: "api" | "recovered", exchanges: readonly Exchange[]): Finding {
   const [stream, ...others] = exchanges;
   const list = others.find(({ method, url }) => method === "GET" && url.includes("/containers/"));
@@ -102,7 +102,7 @@ function withList(seen: string, origin: "api" | "recovered", exchanges: readonly
   return ok(`${seen}; the list was requested after the text`);
 }
 
-/** Returns the `order` of the chunk with which the first event of a type arrived; `Infinity` if no such event arrived. */
+/** Finds the chunk with which the first event of a type arrived, and returns its `order`. Returns `Infinity` if there is none. */
 function orderOf({ chunks }: Exchange, type: string): number {
   const decoder = new TextDecoder();
   let text = "";

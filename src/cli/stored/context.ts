@@ -15,7 +15,7 @@ export const NO_LISTS = new Error("there are no file lists");
 
 export interface StoredContext {
   context: RepairContext;
-  /** Where the lists come from. `"none"`: there is neither `--files` nor a key, so each list fails with `NO_LISTS`. */
+  /** Where file lists come from. `"none"`: the user gave neither `--files` nor a key, so each request fails with `NO_LISTS`. */
   lists: "file" | "api" | "none";
 }
 

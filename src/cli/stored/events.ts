@@ -1,7 +1,6 @@
 /**
- * Repairs the records of an input that are recorded events. Each record holds one event. The events can belong to several
- * responses, one after the other or interleaved. Each lane repairs responses that follow one another. Responses whose events are
- * interleaved are in different lanes.
+ * Repairs an input of recorded stream events, one event in each record. The events can belong to several responses. A lane
+ * repairs responses that follow one another. If the events of two responses are interleaved, each of the two has its own lane.
  */
 import { editJson } from "../../http/json-edit.js";
 import { andThen } from "../../responses/repair.js";
@@ -125,8 +124,8 @@ export class EventRecords {
     const { event } = pending;
     const lanes = found instanceof Lane ? [found] : found;
     if (!(found instanceof Lane) || found.isClosed) {
-      // The event is not repaired: it belongs to no lane, to a closed lane, or to one of several lanes, and nothing shows which.
-      // Its record must not overtake the records that these lanes hold.
+      // The event is not repaired, because it has no lane, its lane is closed, or nothing shows which of several lanes it belongs
+      // to. The records that these lanes hold came earlier, so they are released first.
       if (found instanceof Lane) found.numberBefore = event.sequence_number;
       for (const lane of lanes) if (lane.isClosed) this.#lanes.rest(lane);
       return andThen(this.#release(lanes), () => pending.resolve(this.#repaired(pending.bytes)));
@@ -153,9 +152,9 @@ export class EventRecords {
     return this.#settle(lane, await lane.stream.end());
   }
 
-  /** Resolves the records of the dropped lanes unchanged. */
+  /** Resolves the records of the lanes in `#dropped` with unchanged bytes. */
   #drop(): void | Promise<void> {
-    // If a lane is not in `#inside`, its response has already been reported.
+    // Only lanes in `#inside` have a response that has not been reported yet.
     const dropped = this.#dropped.splice(0).filter(({ lane }) => this.#inside.lanes.includes(lane));
     const settled = dropped.map(({ lane, error }) => {
       this.#inside.delete(lane);
@@ -172,8 +171,8 @@ export class EventRecords {
   }
 
   /**
-   * Resolves the records of the events that a lane returns. If a bug of ours makes the lane fail, resolves all its records
-   * unchanged.
+   * Resolves the records of the events that a lane returns. If a bug of ours makes the lane fail, resolves all its records with
+   * unchanged bytes.
    */
   #settled(lane: Lane, take: () => readonly Event[] | Promise<readonly Event[]>): void | Promise<void> {
     const giveUp = (): void => {
@@ -191,9 +190,9 @@ export class EventRecords {
   }
 
   /**
-   * Resolves the records of `events`, which a lane has returned. Some of these events may be inserted by the lane. An inserted
-   * event is written before the next event of the input. It never has the type of that next event, so a different type shows that
-   * an event is inserted. Returns the inserted events that no event of the input follows.
+   * Resolves the records of `events`, which a lane has returned. The lane may have inserted some of these events. To recognize
+   * them, the code compares each event with the input's next event: an inserted event always has another type. Inserted events
+   * are written before the input's next event. Returns the inserted events that no event of the input follows.
    */
   #settle(lane: Lane, events: readonly Event[]): readonly Event[] {
     const pending = [...this.#pendingOf(lane)];

@@ -25,8 +25,8 @@ export async function readGivenFiles(path: string): Promise<FileSourceFunction> 
   const byContainer = new Map<string, ContainerFile[]>();
   const add = (list: readonly unknown[], containerId?: string): void => {
     const files = list.map((file) =>
-      // The key in the JSON file is the container's id as in the responses. A gateway may give the files another `container_id`,
-      // so the key replaces that.
+      // The keys of the JSON file are the container ids that the responses contain. A gateway may put other ids into the file
+      // entries, so `container_id` is replaced by the key.
       containerId !== undefined && isRecord(file) ? { ...file, container_id: containerId } : file,
     );
     checkFiles(files, "files");

@@ -39,8 +39,8 @@ export class LineSplitter {
   }
 
   /**
-   * Counts the blank lines from `at` on and returns the offset after them. There may be millions of blank lines, so they become
-   * one piece.
+   * Counts the blank lines that start at the offset `at`, and returns the offset after them. There may be millions of blank
+   * lines, so they become one piece.
    */
   #takeBlank(chunk: Buffer, at: number): number {
     let end = at;

@@ -147,7 +147,7 @@ function isRunning({ pid, startedAt }: Holder): boolean {
   try {
     process.kill(pid, 0);
   } catch (error) {
-    // EPERM: the process runs as another user.
+    // EPERM: the process exists, but belongs to another user.
     if ((error as NodeJS.ErrnoException).code !== "EPERM") return false;
   }
   const found = processOf(pid);
@@ -203,7 +203,7 @@ function release(lock: string): void {
   try {
     if (readFileSync(lock, "utf8") === ownText) unlinkSync(lock);
   } catch {
-    // The lock is already gone, or it cannot be removed. A lock that stays is dead, so the next run takes it over.
+    // The lock is already gone, or it cannot be removed. If it stays, the next run removes it once this process has ended.
   }
 }
 

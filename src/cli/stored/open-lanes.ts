@@ -1,22 +1,22 @@
 /**
- * Finds the lanes whose response was cut off, so that these lanes do not get events of later responses. Each lane repairs
- * responses that follow one another. Responses whose events are interleaved are in different lanes.
+ * Finds the lanes whose response was cut off, so that these lanes do not get events of later responses. See events.ts for what a
+ * lane is.
  */
 import { type Event, FINAL } from "../../stream/events.js";
 import type { Lane } from "../../stream/lanes.js";
 
 /**
- * A lane is cut off if it got no event while this number of other responses began and ended. `sequential` holds while nothing
- * shows that the responses of the input are interleaved. It is small, so that memory is freed and progress can be saved soon.
+ * A lane counts as cut off if it got no event while this number of other responses began and ended. `sequential` applies as long
+ * as nothing shows that the input's responses are interleaved. It is small, so that memory is freed and progress is saved soon.
  */
 const MOST_RESPONSES = { sequential: 8, interleaved: 64 };
 /**
- * The maximum number of lanes in an input whose responses are not known to be interleaved. If there are more, the lanes that got no
- * event for the longest time are cut off.
+ * The maximum number of lanes, as long as nothing shows that the input's responses are interleaved. If there are more lanes, the
+ * lanes that got no event for the longest time count as cut off.
  */
 const MOST_LANES = 64;
 
-/** A response that has not ended. Its times are counted in events: how many events all lanes had got by then. */
+/** A response that has not ended. A time is counted in events: it says how many events all lanes together had got by then. */
 interface Progress {
   /** When the response began. `undefined` if its first event is missing. */
   begunAt: number | undefined;
@@ -24,7 +24,7 @@ interface Progress {
   usedAt: number;
   /** How many other responses began and ended since the latest event of this response. */
   responsesSince: number;
-  /** True after the API's error event. Usually, the final event does not follow. */
+  /** True after the API's error event. Usually, no final event follows an error event. */
   hasFailed: boolean;
 }
 
@@ -94,7 +94,8 @@ export class OpenLanes {
 
   /**
    * Call this when a response ends. `begunAt` is the time when this response began. Returns the lanes that got no event since
-   * then. If this happens to a lane with `most` responses in a row, the lane is returned as cut off, otherwise as resting.
+   * then. Counts how often in a row this happens to a lane. If it happens `most` times, the lane is returned as cut off. Before
+   * that, it is returned as resting.
    */
   #silentSince(begunAt: number, most: number): Silent {
     const resting: Lane[] = [];

@@ -15,7 +15,7 @@ export class Output {
   /** True if the output is empty or ends with a newline. */
   endsLine = true;
   readonly #file: FileHandle | undefined;
-  /** The path of the file, if the file did not exist before. */
+  /** The path of a file that did not exist before. `leave` removes this file. `undefined` if the file existed. */
   readonly #newPath: string | undefined;
   #isDiscarded = false;
   /**

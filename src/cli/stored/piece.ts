@@ -18,7 +18,10 @@ export interface Piece {
   number: number;
   /** How many lines of the input are complete at the end of this piece. */
   lines: number;
-  /** Why the record cannot be read. If a record is too long, its first piece says so, and its other pieces have number 0. */
+  /**
+   * Why the record cannot be read. A record that is too long is cut into several pieces. Only the first of them has a problem and
+   * a number; the others have the number 0.
+   */
   problem?: string;
 }
 
@@ -61,7 +64,7 @@ export function joined(chunks: readonly Buffer[]): Buffer {
   return chunks.length === 1 ? chunks[0]! : Buffer.concat(chunks);
 }
 
-/** Returns the same bytes as a `Buffer`, without a copy. */
+/** Returns a `Buffer` that shares the memory of the given bytes. */
 export function asBuffer({ buffer, byteOffset, byteLength }: Uint8Array): Buffer {
   return Buffer.from(buffer, byteOffset, byteLength);
 }

@@ -8,7 +8,7 @@ import type { Milestone } from "./run.js";
 const VERSION = 2;
 
 const count = z.int().check(z.minimum(0));
-/** The limits of a `Date`. */
+/** A time in milliseconds since 1970. It must be in the range that a JavaScript `Date` can hold. */
 const time = z.int().check(z.minimum(-8.64e15), z.maximum(8.64e15));
 /** Earlier releases wrote version 2 without `size` and `mtime`. */
 const readPart = { bytes: count, sha256: z.string(), size: z.optional(count), mtime: z.optional(time) };

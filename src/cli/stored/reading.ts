@@ -66,10 +66,10 @@ export interface Remaining {
  * Continues after the part that an interrupted run has read: all of the inputs in `done`, and the part `current` of the next
  * input.
  *
- * Reads and hashes these parts again, at more than 1 GB/s on most machines. Comparing sizes and times would be faster, but is not
- * safe. Tools that copy files keep the time or set another time. And a file can change twice within the resolution of the time.
- * Size and time are only used to tell the user what changed. Pipes that were read to their end are not read again, because they
- * may be gone.
+ * Reads and hashes these parts again, at more than 1 GB/s on most machines. To compare each file's size and modification time
+ * would be faster, but is not safe. Tools that copy files may keep the old time or set another. And a file can change twice so
+ * quickly that its time stays the same. Size and time are only used to tell the user what changed. Pipes that were read to their
+ * end are not read again, because they may be gone.
  *
  * @throws WrongUse if an input has changed. Only the input of `current` may have grown.
  */
@@ -137,8 +137,8 @@ export function nextOf(chunks: AsyncIterator<Buffer>): Promise<IteratorResult<Bu
 }
 
 /**
- * Throws if an input has changed since it was read to its end. It must not have grown either, because the output of the next
- * input already follows its own output.
+ * Throws if an input has changed since an earlier run read it to its end. Growth is an error too: the new lines would belong
+ * right after this input's output, but there the output of the next input follows already.
  */
 async function checkUnchanged(input: Input, part: ReadPart): Promise<void> {
   const { rest } = await readAgain(input, chunksOf(input), part, ACCEPTED_AT_END);
@@ -161,7 +161,7 @@ async function changed(input: Input, what: string, before: ReadPart, accepted: s
   return new WrongUse(sentences.filter((sentence) => typeof sentence === "string").join(". "));
 }
 
-/** Formats a state: `600 bytes and was last changed at 2025-09-11T15:12:47.000Z`. */
+/** Describes an input's size and time, such as `600 bytes and was last changed at 2025-09-11T15:12:47.000Z`. */
 function inWords({ size, mtime }: InputState): string {
   return `${inBytes(size)} and was last changed at ${new Date(mtime).toISOString()}`;
 }
