@@ -100,7 +100,7 @@ export interface ReplacedText {
   after: string;
 }
 
-/** Returns the URL for a citation. With `null`, `undefined` or an empty string, the text stays unchanged. */
+/** Returns the URL for a citation. If it returns `null`, `undefined` or an empty string, the text stays unchanged. */
 export type LinkToUrl = (
   citation: ContainerFileCitation,
   replaced: ReplacedText,

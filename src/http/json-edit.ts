@@ -300,7 +300,7 @@ function addedText(before: unknown, after: unknown): string | undefined {
   return isLonger ? after.slice(before.length) : undefined;
 }
 
-/** Reads a key. If the JSON has the characters of the expected key `likely`, as is usual, returns `likely` without decoding. */
+/** Reads a key. Usually the JSON has the expected key `likely`. Then `likely` is returned, and nothing is decoded. */
 function readKey(json: Json, start: number, end: number, likely: string | undefined): string {
   if (likely !== undefined && isPlain(json, start + 1, end - 1, likely)) return likely;
   return JSON.parse(json.textOf(start, end)) as string;

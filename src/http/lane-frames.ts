@@ -55,7 +55,7 @@ export class LaneFrames {
     };
   }
 
-  /** Sends the frames that a chunk completes. Returns whether it sent any, as a promise only if it has to wait. */
+  /** Sends the frames that a chunk completes. Returns true if any was sent. Returns a promise only if it has to wait. */
   push(chunk: Uint8Array): boolean | Promise<boolean> {
     const before = this.#sentCount;
     const passed = this.#splitter ? this.#split(chunk) : this.#first.push(chunk);

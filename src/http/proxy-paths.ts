@@ -33,7 +33,7 @@ function receivedPath(target: string): string {
     .replaceAll("\\", "/");
 }
 
-/** Returns the path, without `..` segments, and the query of a request. Both are missing if its URL is invalid. */
+/** Returns the path and the query of a request. The path has no `..` segments. If the URL is invalid, returns `{}`. */
 export function targetOf({ url }: Request): { pathname?: string; search?: string } {
   try {
     return new URL(url);

@@ -86,7 +86,7 @@ export function createProxy({
   ...options
 }: ProxyOptions): ApiProxy {
   const base = baseOf(upstream);
-  // If the upstream has no path, two things are unknown: the base URL for downloads, and whether `/files` is a path of the API.
+  // Links need the upstream's path. It shows the base URL for downloads, and that `/files` is not a path of the API.
   if (files && base.path === "") {
     throw badInput("upstream", "a URL with the API's path if there are links, such as …/v1", base.origin);
   }
@@ -104,7 +104,7 @@ export function createProxy({
     return { length: Math.min(length, maxHeld), idleMs: bodyIdleMs, held };
   };
 
-  /** Returns the settings for a request. They contain links only if the request has the proxy's own key. */
+  /** Returns the settings for a request. The setting `links` is set only if the request has the proxy's own key. */
   const settingsFor = (headers: Headers, onOtherKey?: () => void): Settings => {
     if (!linking || files?.hasOwnKey(headers)) return linking ?? settings;
     onOtherKey?.();

@@ -105,7 +105,7 @@ function idIn(segment: string): string {
   }
 }
 
-/** Returns the query that other endpoints need too, with its question mark; an empty string if there is none. */
+/** Returns the query without the parameters in `OWN_PARAMETER`: `?` and the other parameters, or an empty string. */
 function sharedSearch(params: URLSearchParams): string {
   const shared = [...params].filter(([name]) => !OWN_PARAMETER.test(name));
   return shared.length > 0 ? `?${new URLSearchParams(shared)}` : "";

@@ -31,8 +31,8 @@ export class HeldTime {
   readonly #limitMs: number;
   readonly #caller: AbortSignal | undefined;
   /**
-   * Created for the first recovery. Most responses need no recovery, and creating an `AbortController` costs more than the rest
-   * of their repair.
+   * `undefined` until the first recovery. Most responses need no recovery, and creating an `AbortController` takes longer than
+   * the rest of their repair.
    */
   #stop: AbortController | undefined;
   #stopped: { reason: unknown } | undefined;

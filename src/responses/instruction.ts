@@ -48,7 +48,7 @@ export function withLinkInstruction<Params extends object>(params: Params, setti
   return Object.keys(changes).length === 0 ? params : { ...params, ...changes };
 }
 
-/** Returns the request's `include` with the code interpreter outputs; `{}` if `include` has them or is not an array. */
+/** Returns `include` with the code interpreter outputs added; `{}` if `include` has them already or is not an array. */
 function includeChange({ include }: Record<string, unknown>): { include?: unknown[] } {
   const included = include ?? [];
   if (!Array.isArray(included) || included.includes(OUTPUTS)) return {};
@@ -57,7 +57,8 @@ function includeChange({ include }: Record<string, unknown>): { include?: unknow
 
 /**
  * Returns the request's `input` or `instructions` with the sentence. If no user message can take the sentence, the sentence goes
- * into the instructions. Returns `{}` if the text already asks for the link form, or if the instructions are not a string.
+ * into the instructions. Returns `{}` if that message or the instructions already ask for the link form, or if the instructions
+ * are not a string.
  */
 function sentenceChange(
   { input, instructions }: Record<string, unknown>,

@@ -22,8 +22,8 @@ export function annotationsOf(part: Record<string, unknown>): readonly Annotatio
  * added.
  */
 function copyWith<T extends object>(original: T, changes: Partial<T> | Record<string, unknown>): T {
-  // The changes go into the descriptors before the copy is made, because properties that are copied from a frozen object are
-  // read-only.
+  // A copy of a frozen object's properties is read-only. So the changes are put into the property descriptors before the copy
+  // is made.
   const properties: PropertyDescriptorMap = Object.getOwnPropertyDescriptors(original);
   for (const [key, value] of Object.entries(changes)) {
     properties[key] = { value, enumerable: true, writable: true, configurable: true };
@@ -52,7 +52,7 @@ export function repairPart(repair: ResponseRepair, position: PartPosition, part:
   if (!isOutputText(part)) return part;
   const given = annotationsOf(part);
   return andThen(repair.missingOf(position, part.text, given), (missing) => {
-    // If the part was repaired before, it already has some of these citations.
+    // If the part was repaired before, it already has some of the citations in `missing`.
     const added = notAmong(given, missing);
     const linked = repair.links && repair.withLinks(position, part.text, given, added);
     if (linked) return andThen(linked, (changed) => linkedPart(part, given, changed));
@@ -72,7 +72,7 @@ function linkedPart(
   { text, annotations }: TextWithAnnotations,
 ): unknown {
   if (text === part.text && isSame(annotations, given)) return part;
-  // Entries that are not objects stay at their places.
+  // Annotations that are not objects stay at their places in the list.
   const all: unknown[] = Array.isArray(part.annotations) ? part.annotations : [];
   let next = 0;
   const changed = all.map((entry) => (isRecord(entry) ? annotations[next++] : entry));
@@ -188,7 +188,7 @@ export function contextOf(source: FileSource, given: RepairOptions): RepairConte
   const isFixed = Array.isArray(source);
   return {
     list: listFilesFrom(source, settings),
-    // An array of files cannot grow, so it is of no use to read it again.
+    // The library lists files again because a new file can come late. An array of files stays the same, so `retries` is 0.
     settings: isFixed ? { ...settings, retries: 0 } : settings,
     otherContainers: isFixed ? [...new Set(source.map(({ container_id }) => container_id))] : [],
     request,

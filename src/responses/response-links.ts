@@ -202,7 +202,7 @@ export class ResponseLinks {
     };
   }
 
-  /** Returns the citations of links that no annotation covers, in the unit of the annotations. */
+  /** Returns citations for the links that no annotation covers. Their offsets have the unit of the part's annotations. */
   #uncited({ found }: LinkedPart, { original, given, missing }: WholeText): readonly RecoveredCitation[] {
     if (found.length === 0) return found;
     const { indexUnit, roots } = this.#settings;
@@ -282,7 +282,7 @@ export class ResponseLinks {
    * decides. If not, the function decides as in a stream. If that is not enough, it uses what was found for the whole text.
    */
   #decideWhole({ original, given, missing, unresolved }: WholeText): Decide {
-    // Created when first needed: in most calls, all mentions of the text are decided already.
+    // These maps are created only when needed, because usually all mentions of the text are decided already.
     const citedByApi = once(() => this.#byStart(original, given));
     const found = once(() => this.#byStart(original, missing));
     return async (part, candidate) => {
@@ -408,7 +408,7 @@ export class ResponseLinks {
 /** Returns the meaning of a mention that an annotation of the whole text covers. */
 function knownFile(part: LinkedPart, candidate: Candidate, { range, citation }: CitedRange): Meaning {
   const { isPath, window, at, nameEnd, start } = candidate;
-  // A destination that is neither a path nor a file name is a URL that an earlier repair wrote. The annotation covers that URL.
+  // An annotated destination that is neither a path nor a file name is a URL that an earlier repair wrote.
   if (!isPath && !isFileName(window.slice(at, nameEnd))) return NOTHING;
   const end = at + range.end - start;
   if (end > window.length) return part.text.extend() ? { kind: "longer" } : NOTHING;

@@ -64,7 +64,7 @@ interface KnownPart extends PartResult, TextResolution {
   isFinal: boolean;
   /** How many calls of the response were known when this result was stored. */
   callCount: number;
-  /** True if the lists of the part's containers were requested. */
+  /** True if the file lists of the part's containers were requested. */
   isSearched: boolean;
   /** True if the part's message named a root when this result was stored. */
   isRootNamed: boolean;
@@ -138,7 +138,7 @@ export class ResponseRepair {
     this.#candidates.noteResponse(response);
   }
 
-  /** Records an output item. In a stream, the complete item replaces the item that was added first. */
+  /** Records an output item. In a stream, the complete item replaces the incomplete one that came first. */
   noteItem(outputIndex: number, item: unknown): void {
     this.#items.note(outputIndex, item);
   }
@@ -291,14 +291,14 @@ export class ResponseRepair {
     return this.#parts.has(keyOf(position));
   }
 
-  /** True if a container that can have a message's files is known so far. */
+  /** True if at least one container is known so far that can have a message's files. */
   get hasContainers(): boolean {
     return this.#items.hasContainers || this.#candidates.known.length > 0;
   }
 
   /**
-   * True if the files of a message can be found without the previous response: a container is known, or the caller gave the
-   * files. The previous response does not count, because it may name no container. Then text would be held for nothing.
+   * True if a container of the message's files is known, or if the caller gave the files. False if only the previous response
+   * can name a container: it may name none, and then text would be held for nothing.
    */
   get mayHaveContainers(): boolean {
     return this.#items.hasContainers || this.#candidates.hasKnown;
@@ -352,8 +352,8 @@ export class ResponseRepair {
     if ((!isAnswer || this.#isMissingItem(outputIndex)) && this.#isOpen(position)) return undefined;
     this.#items.check(outputIndex);
     const { callCount } = this.#items;
-    // `isRootNamed` is `undefined`, because later text of the message may name a root. It is so for the pieces of a whole text
-    // too, because they must get the same result as the pieces of a streamed text.
+    // Later text of a streamed message may name a root, so `isRootNamed` is still unknown here (`undefined`). A message that is
+    // not streamed must get the same result, so its pieces get `undefined` too.
     const part = { ...this.#partOf(outputIndex, piece, [], isAnswer), isRootNamed: undefined };
     const isRepeated = this.#lateAt === callCount;
     const found = await resolvePiece(
@@ -403,7 +403,7 @@ export class ResponseRepair {
   async citeUnmentioned(position: PartPosition | undefined, isSent = false): Promise<void> {
     const last = position?.outputIndex ?? this.#items.all.length - 1;
     const { called, named, evidence } = this.#items.turnOf(last);
-    // If the calls name no container, the containers that citations and tool outputs name are used.
+    // If the calls name no container, uses the containers in `named`: those that citations and tool outputs name.
     const listed = called.length > 0 ? called : named;
     await this.#inTime((signal) => this.#lists.add([], listed, this.#items.callCount, signal));
     const part = position && this.#parts.get(keyOf(position));
@@ -490,7 +490,7 @@ export class ResponseRepair {
 
   /**
    * Stores the containers of this response for later responses. These are the containers in which its calls ran. If no call names
-   * its container, they are those that its items name, and those known before the response.
+   * a container, stores the containers that any item names, and those known before the response.
    */
   #remember(): void {
     const { memory, isCreated } = this.#context;

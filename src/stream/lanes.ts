@@ -99,7 +99,7 @@ export class Lane {
     return this.#queue(() => takeEvent(this.stream, event, () => number));
   }
 
-  /** Ends the lane. Returns the events that it holds, unchanged, after the output for earlier events. */
+  /** Ends the lane. Returns its held events, unchanged. They are ready only after the output for earlier events. */
   break(error: unknown): Taken {
     return this.#queue(() => this.stream.break(error));
   }
@@ -163,7 +163,7 @@ export class Lanes {
   readonly #ending = new Map<string, Lane>();
   /** Unnamed lanes by response id, without those that rest. */
   readonly #byResponse = new Map<string, Lane>();
-  /** Unnamed lanes that rest, because their responses seem to be cut off. By response id. */
+  /** Unnamed lanes by response id, if their responses seem to be cut off (see `rest`). */
   readonly #resting = new Map<string, Lane>();
   /** Lanes by item id. `undefined` for an item whose beginning could not be assigned to a lane. */
   readonly #byItem = new Map<unknown, Lane | undefined>();
@@ -263,7 +263,7 @@ export class Lanes {
     if (lane === this.#latest) this.#latest = [...this.#byResponse.values()].at(-1);
   }
 
-  /** Closes a lane whose response was cut off. An unnamed lane also rests (see `rest`): no other lane may get its late events. */
+  /** Closes a lane whose response was cut off. An unnamed lane also rests (see `rest`), to get the response's late events. */
   close(lane: Lane): void {
     lane.isClosed = true;
     this.rest(lane);
@@ -274,8 +274,8 @@ export class Lanes {
   #wake(id: string, lane: Lane): void {
     this.#resting.delete(id);
     this.#byResponse.set(id, lane);
-    // If no other lane has a response in progress, events without ids belong to the lane that wakes. So this lane becomes
-    // `#latest`. The lane that was `#latest` only waits for its next response, so it is closed.
+    // If no other lane has a response in progress, this lane becomes `#latest`, because events without ids belong to it now. The
+    // lane that was `#latest` before has no response in progress, so it is closed.
     if (this.#byResponse.size === 1) {
       if (this.#latest) this.#end(this.#latest);
       this.#latest = lane;
@@ -299,7 +299,7 @@ export class Lanes {
   }
 
   /**
-   * Wakes the resting lanes to which an event may belong, because the event's ids name no lane.
+   * For an event whose ids name no lane. Wakes the resting lanes to which the event may belong.
    *
    * A resting lane that is not closed wakes if it expects the event's number, even if another lane expects this number too. Then
    * it is uncertain to which of these lanes the event belongs. A closed lane wakes only if no other lane expects the number.
@@ -488,7 +488,7 @@ function isOfResponse({ type, output_index }: Event): boolean {
   return output_index !== undefined || BEGINNINGS.has(type) || FINAL.has(type);
 }
 
-/** Returns whether an event has a complete item that is not a message. The repair can read it without the item's beginning. */
+/** Returns whether an event has a complete item that is not a message. The repair needs no earlier event of such an item. */
 function isWholeCall({ type, item }: Event): boolean {
   return type === "response.output_item.done" && isRecord(item) && item.type !== "message";
 }
