@@ -8,7 +8,7 @@ import { LaneFrames } from "./lane-frames.js";
 
 /**
  * Returns the event stream with the missing citations added. Reads an upstream chunk only when the consumer asks for one.
- * Passes a frame of more than `longest` bytes on unchanged.
+ * Forwards a frame of more than `longest` bytes unchanged.
  */
 export function repairEventStream(
   reader: BodyReader,

@@ -1,6 +1,6 @@
 /** Limits and measures the time for which a response is held back while its missing citations are looked up. */
 
-/** The callbacks to call when a signal aborts, by signal. */
+/** For each signal: the callbacks to call when it aborts. */
 const callbacksOf = new WeakMap<AbortSignal, Set<() => void>>();
 
 /**

@@ -99,7 +99,7 @@ export class ResponseItems {
     }
   }
 
-  /** Counts the id of an item instead of the id of the item that it replaces. */
+  /** Updates `#countOf` when `item` replaces `replaced`: counts the new item's id, and no longer the replaced item's. */
   #noteId(replaced: unknown, item: unknown): void {
     const [before, id] = [idOf(replaced), idOf(item)];
     if (before === id) return;

@@ -432,8 +432,8 @@ function isFileName(destination: string): boolean {
 }
 
 /**
- * Returns a path or name from the text without its root: `out/a.csv` for `/mnt/data/out/a.csv`. Returns only the last segment of
- * a path that is below none of the roots. The result is decoded and folded, so that it can be compared with listed names.
+ * Removes the root from a path: returns `out/a.csv` for `/mnt/data/out/a.csv`. If the path is below none of the roots, returns
+ * only its last segment. The result is decoded and folded (see `fold`), so that it can be compared with listed names.
  */
 function relativeName(written: string, roots: readonly string[]): string {
   const path = fold(decode(written)).replace(/^[a-z]+:\/{0,3}/, "");

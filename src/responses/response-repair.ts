@@ -247,7 +247,7 @@ export class ResponseRepair {
     return mayKnow && this.mayLack(position, text, given);
   }
 
-  /** Returns whether a citation may be missing, judging only by the text and the calls, without a list. */
+  /** Returns whether a citation may be missing. Reads only the text and the calls for this, no file list. */
   mayLack(position: PartPosition, text: string, given: readonly Annotation[]): boolean {
     const { indexUnit, roots } = this.#context.settings;
     const cited = new CitedText(text, given, indexUnit, roots);
@@ -307,8 +307,8 @@ export class ResponseRepair {
   /**
    * Returns a text with links and its annotations. `given` are the part's annotations, `missing` the citations that were found.
    * Without the option `links`, or if no container can be known, the text stays the same. Such a text gets no links later either,
-   * even if a later event names a container, because its deltas were sent without links. But if the stream lacks its beginning,
-   * the final event has the links.
+   * even if a later event names a container, because its deltas were sent without links. Exception: if the stream lacks its
+   * beginning, only the final event may name the containers, so the text gets its links in that event.
    */
   withLinks(
     position: PartPosition,

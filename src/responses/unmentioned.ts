@@ -39,11 +39,11 @@ function isNamed(file: ContainerFile, evidence: Evidence): boolean {
   const { container_id: id, path } = file;
   if (evidence.namesPath(path, id)) return true;
   const name = filenameOf(file);
-  // If calls name other paths with the same file name, the name alone means a file at one of those paths.
+  // If calls name paths that end with this file name, the name without a path means a file at one of those paths.
   return evidence.pathsTo(name).length === 0 && !isUnseenFolder(path) && evidence.namesFile(name, id);
 }
 
-/** Returns whether the options allow citations of unmentioned files. If not, no list is requested to find such files. */
+/** Returns whether the options allow citations of unmentioned files. If not, no file list is requested to find such files. */
 export function mayCite({ unmentioned }: Pick<Settings, "unmentioned">): boolean {
   return unmentioned !== "report";
 }

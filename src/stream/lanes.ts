@@ -182,7 +182,7 @@ export class Lanes {
   #hasBegun = false;
   /** The unnamed lane that got the latest event. */
   #used: Lane | undefined;
-  /** True once the events changed to another response, and the first event after the change was not `response.created`. */
+  /** True once events of several responses alternate: the first event from another response was not `response.created`. */
   areInterleaved = false;
 
   /** Called with a lane that is no longer repaired, and the reason. The callback must send what the lane holds. */
@@ -456,8 +456,8 @@ export class Lanes {
   }
 
   /**
-   * Closes a lane when its final event has been sent. If the next response of the same `stream_id` begins earlier, it uses the
-   * same lane, so that its events do not overtake the final event.
+   * Closes a lane when its final event has been sent. If the next response of the same `stream_id` begins before that, this
+   * response uses the same lane, so that its events do not overtake the final event.
    */
   #end(lane: Lane, name?: string): void {
     const close = (): void => {
