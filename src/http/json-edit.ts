@@ -271,7 +271,7 @@ class Editor {
     }
   }
 
-  /** Undoes the edits from index `first` up to `next`, exclusive: they then change nothing. */
+  /** Undoes the edits from index `first` to the one before `next`: makes edits of them that change nothing. */
   #undo([first, next]: readonly [number, number] = [0, 0]): void {
     for (let edit = first; edit < next; edit++) {
       this.#ranges[2 * edit + 1] = this.#ranges[2 * edit]!;

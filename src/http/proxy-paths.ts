@@ -11,9 +11,9 @@ export function isHealthCheck(method: string, pathname: string): boolean {
 }
 
 /**
- * Returns whether the path of a request's target is below `/files`. `target` is as it was received, and is decoded once. The
- * proxy answers all such requests itself. So if a server in front of the proxy lets only `/files` through, no request reaches the
- * API.
+ * Returns whether the path of a request's target is below `/files`. `target` is the target as the proxy received it, not decoded.
+ * The proxy answers all such requests itself. So if a server in front of the proxy lets only `/files` through, no request reaches
+ * the API.
  */
 export function isFilesTarget(target: string): boolean {
   return /^\/+files(?:\/|$)/.test(receivedPath(target));
@@ -24,7 +24,7 @@ export function hasSteps(target: string): boolean {
   return /(?:^|\/)\.{1,2}(?:\/|$)/.test(receivedPath(target));
 }
 
-/** Returns the path of a target, without an origin. Decodes escaped ASCII characters once, and turns each `\` into `/`. */
+/** Returns the path of a request's target (a path or a URL). Decodes escaped ASCII characters once. Turns each `\` into `/`. */
 function receivedPath(target: string): string {
   return target
     .replace(/^[a-z][a-z\d+.-]*:\/\/[^/\\?#]*/i, "")

@@ -69,8 +69,8 @@ const CREATE_PATH = /\/responses\/?$/;
 const NAME = "openai-file-citations";
 
 /**
- * Creates a reverse proxy for the whole API that repairs the responses. Requests are forwarded with the caller's key, and the
- * container lists that a repair needs are requested with it too. No request path leads to an origin other than the upstream's.
+ * Creates a reverse proxy for the whole API that repairs the responses. It forwards requests with the caller's key, and uses this
+ * key also to request the file lists that a repair needs. No request path leads to an origin other than the upstream's.
  * Only the handler of `files` has a key of its own.
  *
  * @throws {TypeError} if an option is wrong.

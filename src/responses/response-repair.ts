@@ -338,9 +338,9 @@ export class ResponseRepair {
 
   /**
    * Returns the files that a piece of a text means. A piece is the last lines of the text so far, up to the end of a mention.
-   * Returns `undefined` while it is still open which files the text means (see `#isOpen`). No call follows a message that is
-   * marked as the final answer. So for such a message, this is open only if an item may have been missed. `lastName`: the path or
-   * name at the piece's end, without the root.
+   * Returns `undefined` while it is still open which files the text means (see `#isOpen`). If the message is marked as the final
+   * answer, no call follows it, so this is open only if an item may have been missed. `lastName`: the path or name at the piece's
+   * end, without the root.
    */
   async resolvePiece(
     position: PartPosition,
@@ -505,9 +505,9 @@ export class ResponseRepair {
   }
 
   /**
-   * Returns whether it is still open which files a text means. This is never open once the response is complete. Before that, it
-   * is open if no call comes before the text, because a later call may write the files. It is also open if a call before the text
-   * may have been missed.
+   * Returns whether it is still open which files a text means. Returns false once the response is complete. Before that, returns
+   * true if no call comes before the text, because a later call may write the files. Also returns true if an earlier call may
+   * have been missed.
    */
   #isOpen({ outputIndex }: PartPosition): boolean {
     if (this.#isComplete) return false;
@@ -529,8 +529,8 @@ export class ResponseRepair {
 
   /**
    * Returns whether the result for a part stays valid when the response is complete. All items before the part must be known, one
-   * of them must be a call, and the part must lack no file. The result is no longer valid if a later part of the message names
-   * the message's first root.
+   * of them must be a call, and all files of the part must be found. If the message named no root before, and a later part of it
+   * names one, the result is no longer valid.
    */
   #isCurrent({ position, isLacking, isRootNamed }: KnownPart): boolean {
     const { hasCall, hasGap } = this.#items.before(position.outputIndex);

@@ -26,8 +26,8 @@ export function withOriginals(text: string, originals: readonly OriginalText[]):
 const INPUTS = ["input", "items"];
 
 /**
- * Returns the parameters of a request with our links in the input replaced. Returns the same object if the input has no links of
- * ours. Never rejects: if the links cannot be read, the input stays as it is.
+ * Replaces our links in a request's input with the model's own text. Returns the changed parameters of the request, or the same
+ * object if the input has no links of ours. Never rejects: if the links cannot be read, the input stays as it is.
  */
 export async function withRestoredInput<Params extends Record<string, unknown>>(
   params: Params,

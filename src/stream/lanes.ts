@@ -343,8 +343,8 @@ export class Lanes {
     const lane = found instanceof Lane ? found : undefined;
     if (lane && !known && this.#resting.size > 0) lane.isDoubtful = true;
     lane?.noteCertain();
-    // The beginning of this item could not be assigned to a lane, so this lane's repair does not have it. The repair must not get
-    // a part of an item: the event bypasses the repair, and is sent after the events that the lane holds.
+    // The first event of this item could not be assigned to a lane, so this lane's repair did not get that event. The repair must
+    // get all events of an item or none. So this event bypasses the repair, and is sent after the events that the lane holds.
     if (lane && !known && this.#byItem.has(itemId) && !isWholeCall(event)) {
       lane.numberBefore = event.sequence_number;
       return [lane];
