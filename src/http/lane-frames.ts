@@ -126,8 +126,8 @@ export class LaneFrames {
   }
 
   /**
-   * If the stream now carries several responses, starts to split its chunks into frames, from this event's frame on. Returns
-   * whether it did.
+   * If the stream now carries several responses, splits the chunks into frames from now on, beginning with the frame of `event`.
+   * Then returns true.
    */
   #takeOver(event: Record<string, unknown>, rest: () => Uint8Array): boolean {
     const lane = this.#lanes.of(event);

@@ -49,8 +49,8 @@ export function repairEventStream(
     reader.cancel(error).catch(() => {});
     throw error;
   };
-  // Sends the bytes that came before the upstream error and were not sent yet. If there are any, the next read fails instead of
-  // this one.
+  // Sends the remaining bytes that came before the upstream error. If any bytes remain, this read succeeds with them, and the
+  // next read fails.
   const failUpstream = (error: unknown): void | Promise<void> => {
     return andThen(frames.break(error), (isSent) => {
       if (!isSent) throw error;

@@ -62,8 +62,8 @@ export class ResponseItems {
   }
 
   /**
-   * Returns the containers and calls of the items before `index`. Use the object only until the next call of `before`, which may
-   * add items to it.
+   * Returns the containers and calls of the items before `index`. The next call of this method may add items to the returned
+   * object, so do not use the object after that.
    */
   before(index: number): ItemsBefore {
     if (index < this.#before.count) this.#before = new ItemsBefore(this.#roots);

@@ -107,8 +107,8 @@ export class ResponseRepair {
   /** True if the consumer no longer waits for the response. */
   #isLeft = false;
   /**
-   * How many calls had run when a text last lacked a file. The list may be late: it may not show a new file yet. Until another
-   * call runs, no piece of a text requests a late list again.
+   * How many calls had run when a text last lacked a file. The file list may have been late, so that it did not show a new file
+   * yet. Until another call runs, the pieces of texts do not request a late list again.
    */
   #lateAt: number | undefined;
   /** Maps parts to their texts that were sent without links, because no container that can have their files was known. */
@@ -182,8 +182,8 @@ export class ResponseRepair {
     if (Array.isArray(response.output)) {
       for (const [outputIndex, item] of response.output.entries()) this.noteItem(outputIndex, item);
     }
-    // If an event was missed, only the output shows whether it contained a call. Without the output, no more citations are
-    // recovered.
+    // If an event was missed, only `response.output` shows whether that event contained a call. Without this output, no more
+    // citations are recovered.
     const isWhole = Array.isArray(response.output) && response.output.length > 0;
     if (this.#missed && !isWhole) this.#isGivenUp = true;
     this.#isComplete = true;
@@ -252,9 +252,9 @@ export class ResponseRepair {
     const { indexUnit, roots } = this.#context.settings;
     const cited = new CitedText(text, given, indexUnit, roots);
     const before = this.#items.before(position.outputIndex);
-    // In "Saved in /mnt/data: dist_1.png", the code may have composed the name, so that no call contains the whole name. Names
-    // with any extension count here, because the list will decide whether the name is that of a file. This line must come before
-    // the first `return`: `#isRootNamed` also records the root for the message's later parts.
+    // In "Saved in /mnt/data: dist_1.png", the code may have composed the name. Then no call contains the whole name. A name with
+    // any extension counts here, because the file list will show whether there is such a file. `#isRootNamed` also records the
+    // root for the message's later parts, so this line must come before the first `return`.
     const mayBeBuilt = before.hasCall && this.#isRootNamed(position, text);
     if (cited.hasUncitedPath()) return true;
     for (const word of fileNamesIn(text)) {
@@ -428,9 +428,9 @@ export class ResponseRepair {
   }
 
   /**
-   * Returns the containers that a part's own citations and the tool outputs before it name. Only files in these containers may be
-   * added to the part. A citation of another container's file would name that container, and then the text could mean other files
-   * there too. So a second repair would find more citations.
+   * Returns the containers that a part's own citations name, and those that the tool outputs before it name. Only files in these
+   * containers may be cited in the part. Otherwise the new citation would name one more container, and a second repair of the
+   * response would search that container too and find more citations.
    */
   #namedFor({ position, given, annotations }: KnownPart): string[] {
     const { outputs } = this.#items.before(position.outputIndex);
@@ -592,7 +592,7 @@ export class ResponseRepair {
     return resolveText({ ...part, isRepeated, asked }, this.#recovery());
   }
 
-  /** Returns a text with the facts about it. `isComplete`: no call follows the text. */
+  /** Returns a text with the facts that decide which files the text means. `isComplete`: no call follows the text. */
   #partOf(
     outputIndex: number,
     text: string,
