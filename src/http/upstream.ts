@@ -76,7 +76,7 @@ interface UpstreamRequest {
 /** Sends a request. Resolves when the head of the response has arrived. */
 function sendRequest(url: URL, { method, headers, body, signal }: UpstreamRequest): Promise<IncomingMessage> {
   const isStream = body instanceof ReadableStream;
-  // Set here, because Node does not set this header for methods that usually have no body, such as DELETE.
+  // Node does not set `transfer-encoding` for methods that usually have no body, such as DELETE.
   if (isStream && !("content-length" in headers)) headers["transfer-encoding"] = "chunked";
   return new Promise((resolve, reject) => {
     const send = url.protocol === "https:" ? httpsRequest : httpRequest;

@@ -135,7 +135,7 @@ export class ResponseLinks {
     part.text.release();
   }
 
-  /** Adds a delta to a text that streams. Returns the text that can be sent now: as a promise only if a mention has ended. */
+  /** Adds a delta to a text that streams. Returns the text that can be sent now, or a promise of it if a mention has ended. */
   push(part: LinkedPart, delta: string): string | Promise<string> {
     part.text.push(delta);
     part.pieces.push(delta);

@@ -421,7 +421,7 @@ export class Lanes {
 
   /**
    * Returns the lane of an unknown response id. Some gateways change a response's id midway. So while one response is in
-   * progress, an unknown id begins another lane only in a `response.created`.
+   * progress, an unknown id begins another lane only in a `response.created` event.
    */
   #unknown(event: Event, id: string): Lane {
     const { type } = event;
