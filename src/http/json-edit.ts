@@ -271,7 +271,7 @@ class Editor {
     }
   }
 
-  /** Undoes the edits from index `first` to the one before `next`: makes edits of them that change nothing. */
+  /** Undoes the edits with the indices `first` to `next - 1`: they then change nothing. */
   #undo([first, next]: readonly [number, number] = [0, 0]): void {
     for (let edit = first; edit < next; edit++) {
       this.#ranges[2 * edit + 1] = this.#ranges[2 * edit]!;
@@ -300,7 +300,7 @@ function addedText(before: unknown, after: unknown): string | undefined {
   return isLonger ? after.slice(before.length) : undefined;
 }
 
-/** Reads a key. Usually the JSON has the expected key `likely`. Then `likely` is returned, and nothing is decoded. */
+/** Reads a key. If the JSON has the characters of the expected key `likely`, as is usual, returns `likely` without decoding. */
 function readKey(json: Json, start: number, end: number, likely: string | undefined): string {
   if (likely !== undefined && isPlain(json, start + 1, end - 1, likely)) return likely;
   return JSON.parse(json.textOf(start, end)) as string;
