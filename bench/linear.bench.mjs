@@ -78,7 +78,7 @@ const texts = (n, text) =>
     text,
   }));
 
-/** Returns a function that reads an event stream through the fetch, in pieces of `size` bytes. */
+/** Returns a function that reads the event stream `text` through our `fetch`. The stream arrives in chunks of `size` bytes. */
 function stream(text, size = Infinity) {
   const bytes = encoder.encode(text);
   const step = Math.min(size, bytes.length);

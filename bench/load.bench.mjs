@@ -241,7 +241,7 @@ function post({ baseURL }, client, body, signal) {
   });
 }
 
-/** Makes both clients remember as many containers as they can. */
+/** Makes the clients `patient` and `impatient` remember as many containers as a client can. */
 async function warmUp(load) {
   for (let left = REMEMBERED; left > 0; left -= CALLS) {
     for (const client of [load.patient, load.impatient]) {
@@ -311,7 +311,10 @@ async function runAll(load) {
   return { seconds, rate, cpu: (user + system) / 1e6 / seconds, samples };
 }
 
-/** Returns what is left: sockets, listeners and heap after all streams have ended, handles after the emulator has ended too. */
+/**
+ * Waits until all streams have ended, and then counts the open sockets and the abort listeners and measures the heap (`idle`).
+ * Then ends the emulator, and returns also the names of the resources that are still open (`handles`).
+ */
 async function leftovers({ caller, emulator }) {
   // `socketsHere` counts only connections in use, because an idle one does not keep the process alive.
   let sockets = socketsHere();

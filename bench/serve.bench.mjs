@@ -206,7 +206,10 @@ function p99(times) {
   return times.toSorted((a, b) => a - b)[Math.floor(times.length * 0.99)];
 }
 
-/** Measures the proxies in turn, in short rounds, so that other load affects all alike. The first rounds only warm up. */
+/**
+ * Measures the proxies in turn, in short rounds. So other work on the machine slows down all proxies equally. The first rounds
+ * only warm up.
+ */
 async function roundsOf(proxies, asked, count) {
   const rounds = proxies.map(() => []);
   for (let turn = -WARMING_UP; turn < ROUNDS; turn++) {
