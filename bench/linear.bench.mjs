@@ -12,7 +12,7 @@ import {
   replaceFileLinks,
 } from "../dist/index.js";
 
-/** Linear time gives a ratio of 10, quadratic time 100. The limit exceeds 10, because large inputs do not fit in the CPU's cache. */
+/** Linear time gives a ratio of 10, quadratic time 100. The limit exceeds 10, because large inputs do not fit in CPU caches. */
 const LIMIT = 35;
 const ROUNDS = 5;
 const URL = "https://api.openai.com/v1/responses/resp_1";

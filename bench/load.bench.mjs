@@ -170,7 +170,7 @@ function faultOfLink({ links }, number, { text, annotations }, sent) {
   return undefined;
 }
 
-/** Makes the route whose links the texts get, with a store in a temporary folder. */
+/** Creates the file route that makes the links in the texts. Its store is a temporary folder. */
 async function routeOf(client) {
   const folder = await mkdtemp(join(tmpdir(), "load-store-"));
   const secret = "a secret that is long enough to sign with";

@@ -147,7 +147,7 @@ function byFetch(upstream) {
   };
 }
 
-/** Returns the handler of the fastest proxy that srvx can serve: with Node's own requests and streams instead of `fetch`. */
+/** Returns the handler of a minimal proxy that uses Node's own requests and streams, because they cost less than `fetch`. */
 function byRequest(upstream) {
   const { hostname, port } = new URL(upstream);
   return async (asked) => {
