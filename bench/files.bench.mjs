@@ -20,7 +20,7 @@ const MB = 2 ** 20;
 /** How much the memory of a process may grow during the download. */
 const LIMIT_MB = 100;
 
-/** The ways to download, for the measured process. Each returns a function that downloads files of the given sizes. */
+/** The ways to download that are measured. Each returns a function that downloads files of the given sizes. */
 const WAYS = {
   discard: (client) => (sizes) => saveFiles(client, responseOf(sizes), discard),
   directory: (client, folder) => (sizes) => saveFiles(client, responseOf(sizes), directory(folder)),
