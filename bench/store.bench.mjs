@@ -1,6 +1,7 @@
 /**
- * Measures links that are served from a store: `node --expose-gc bench/store.bench.mjs`, after `npm run build`. The API is a
- * server in another process on loopback, and the store is `directoryStore`. Exits with 1 if the heap grows above its limit.
+ * Measures the route with a store: `node --expose-gc bench/store.bench.mjs`, after `npm run build`. Measures the time to serve a
+ * file, the rate of copies and the heap. The API is a server in another process on loopback, and the store is `directoryStore`.
+ * Exits with 1 if the heap grows by more than its limit.
  */
 import { fork } from "node:child_process";
 import { once } from "node:events";
