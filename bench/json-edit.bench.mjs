@@ -17,7 +17,7 @@ const { editFrame, parseFrame } = await load("http/frames.js");
 const LIMITS = { small: 1.5, other: 1.2 };
 const SMALL = 10_000;
 const ROUNDS = 15;
-/** How long each of the two programs runs in each round, in milliseconds of CPU time. */
+/** The least CPU time of the alternative in each round, in milliseconds. The edit runs as many times as the alternative. */
 const ROUND_MS = 60;
 
 const encoder = new TextEncoder();
