@@ -14,7 +14,7 @@ const { editFrame, parseFrame } = await load("http/frames.js");
 /** The highest ratio allowed. It is above 1, because the ratio of two equal programs varies by a tenth. */
 const LIMIT = 1.1;
 const ROUNDS = 15;
-/** How long each of the two programs runs in each round, in milliseconds of CPU time. */
+/** The least CPU time of the alternative in each round, in milliseconds. The edit runs as many times as the alternative. */
 const ROUND_MS = 60;
 
 const encoder = new TextEncoder();

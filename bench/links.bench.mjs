@@ -18,7 +18,7 @@ const FILE = {
 };
 const LIST = { object: "list", data: [FILE], first_id: "cfile_1", last_id: "cfile_1", has_more: false };
 const toUrl = ({ file_id }) => `https://files.example.com/${file_id}`;
-/** The deltas of a link, as a model's tokens cut it. */
+/** A link in the pieces in which a model's tokens cut it. Each piece is a delta. */
 const LINK = [" [", "the", " report", "](", "sandbox", ":/", "mnt", "/data", "/report", ".csv", ")"];
 
 /** Returns a `fetch` that answers list requests itself, after `delay` milliseconds, and passes all others to `fetch`. */

@@ -79,7 +79,7 @@ reportHead();
         .replace('"delta":" the"', '"delta":" /mnt/data/a.csv"'),
     );
   });
-  // When the upstream sent the end of the text. `timeOf` measures from this moment to the end of the stream.
+  // The time at which the upstream sent the end of the text. `timeOf` measures from then to the end of the stream.
   let textEnded = 0;
   const slow = async (input) => {
     if (String(input).includes("/containers/")) {
