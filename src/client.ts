@@ -5,7 +5,7 @@ import { badInput, isRecord } from "./errors.js";
 import { createFileCitationsFetch, isFileCitationsFetch } from "./http/fetch.js";
 import { type FileCitationsOptions, settingsOf } from "./options.js";
 
-/** An OpenAI client of any version and class. It lists container files and makes copies of itself. */
+/** An OpenAI client of any version and class. It can list container files, and `withOptions` returns a copy of the client. */
 export interface OpenAIClient extends ContainerFilesClient {
   // Each version of the SDK has its own option type. `never` is assignable to all of them.
   withOptions(options: never): OpenAIClient;
@@ -99,10 +99,10 @@ function ownValue(object: unknown, name: string): unknown {
 }
 
 /**
- * Copies to `copy` the values that its constructor did not get. The values come from the client and from its resources, such as
- * `client.responses`. For example, PostHog's subclass keeps its `posthog` option in several places, and `withOptions` does not
- * pass the option on. Returns the first property that cannot be copied or that a tracing wrapper has replaced, such as
- * `responses.create`. Returns `undefined` if there is none.
+ * Copies the values that `copy` lacks from the client to `copy`. Also does this for the client's resources, such as
+ * `client.responses`. For example, PostHog's subclass of the client keeps its `posthog` option in several places, and
+ * `withOptions` does not pass the option on. Returns the first property that cannot be copied or that a tracing wrapper has
+ * replaced, such as `responses.create`. Returns `undefined` if there is none.
  */
 function findLoss(client: object, copy: object, resource = client, copied = copy): string | undefined {
   for (const key of Reflect.ownKeys(resource)) {

@@ -42,7 +42,7 @@ export interface TextScope {
    * still follow the text.
    */
   later: readonly string[];
-  /** The containers of the latest earlier turn that has containers, if the list of items holds several turns. */
+  /** The containers of the latest earlier turn that has containers. Empty if the list of items holds only one turn. */
   earlier: readonly string[];
   /** The containers named by those citations of the text that have a range. A 0..0 citation has none. */
   cited: readonly string[];
@@ -102,12 +102,12 @@ export class ContainerCandidates {
     return this.#history.latestEvidence;
   }
 
-  /** True if a container is known without the previous response. */
+  /** True if a container is known even if the previous response is not retrieved. */
   get hasKnown(): boolean {
     return this.known.length > 0 || (this.#context.otherContainers ?? []).length > 0;
   }
 
-  /** True if there may be a container to search for the files of a text without a call before it. */
+  /** True if a text without a call before it may have a container that can be searched for its files. */
   get mayKnow(): boolean {
     const { getResponse } = this.#context;
     if (this.hasKnown) return true;

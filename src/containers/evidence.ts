@@ -1,7 +1,7 @@
 /**
- * Records the file names and paths in the calls of a turn: the items from one message of the user to the next. The names and
- * paths are the evidence of which files exist and which file a text means. This file is long because all kinds of evidence are
- * collected in one pass over a call.
+ * Records the file names and paths in the calls of a turn. (A turn is all items from one message of the user to the next.) These
+ * names and paths are the evidence of which files exist and which file a text means. This file is long because all kinds of
+ * evidence are collected in one pass over a call.
  */
 
 import { canStart } from "../citations/boundaries.js";
@@ -64,8 +64,8 @@ export class EvidenceLog {
   /** The names at places where a file name is expected, such as in quotes. */
   readonly names = new Map<string, FirstCalls>();
   /**
-   * The places where a call may have written a file whose path the call does not spell. The first place that was added has the
-   * value 0, the next one 1, and so on.
+   * The places where a call may have written a file whose path the call does not spell. The values number the places in the order
+   * in which they were added: 0, 1 and so on. An `Evidence` ignores the places that were added after it was made.
    */
   readonly unspelledWrites = new Map<Place, number>();
   readonly #roots: readonly string[];
@@ -183,8 +183,8 @@ export class EvidenceLog {
       noteAt(this.paths, path, place, this.count);
       if (isCalled) noteAt(this.calledPaths, path, place, this.count);
       noteAt(this.names, name, place, this.count);
-      // The path up to the end of the line is only a guess, so it is not recorded as written. Exception: if the line ends with
-      // the first word, the path is certain.
+      // The path up to the end of the line is only a guess, so it is not added to the paths that calls write to. Exception: if
+      // the first word is the whole line, the path is certain.
       if (isWritten && (path !== line.trimEnd() || path === word)) this.#noteWritten(path, place, this.count);
       if (isLongName(name, path === quoted, path === word)) this.#noteSpaced(name, place, this.count);
       const paths = this.pathsByName.get(name) ?? new Map();
@@ -283,7 +283,7 @@ export class Evidence {
     });
   }
 
-  /** Returns the paths with this last segment that calls write to. */
+  /** Returns the paths that calls write to and whose last segment is `name`. */
   writtenPathsTo(name: string): readonly string[] {
     return [...(this.#log.readRelativePaths().writtenByName.get(composed(name)) ?? [])].filter((path) =>
       this.writesPath(path),

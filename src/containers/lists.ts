@@ -150,7 +150,7 @@ export class ContainerLists {
     );
   }
 
-  /** Stores the ids of the listed files in the memory. The repair of a later response then knows that they are older. */
+  /** Stores the ids of the listed files in the memory. The repair of a later response then knows that these files are older. */
   remember(responseId: unknown): void {
     for (const id of this.containers) {
       this.#memory?.rememberFiles(id, [...(this.#files.get(id)?.keys() ?? [])], responseId);

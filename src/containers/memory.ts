@@ -91,8 +91,9 @@ export class ContainerMemory {
   }
 
   /**
-   * Returns whether a file is older than the response `responseId`: it was first listed for another response. A file that was
-   * first listed for this response does not count, so that the response gets the same result when it is retrieved again.
+   * Returns whether a file was first listed for another response than `responseId`. Such a file is older than the response. A
+   * file that was first listed for `responseId` itself does not count. So the response gets the same result when it is retrieved
+   * again.
    */
   sawFileBefore(containerId: string, fileId: string, responseId: unknown): boolean {
     const files = this.#files.get(containerId);

@@ -29,11 +29,11 @@ const JOINED_STRING =
   /(?<=(\3([^"'`\n]{1,150})(["'`])(?:\)?\s{0,20}(,|\/)|(?<=\/.)\s{0,20}(\+)|\)\.(joinpath)\()\s{0,20}))/y;
 /** Matches a call that joins its arguments, up to the first string: `os.path.join(`. */
 const JOINING_CALL = /(?<=(?:join(?:path)?|resolve|Path)\(\s{0,20})/y;
-/** Matches a call that joins a variable with strings, up to the first string: `os.path.join(folder, `. */
+/** Matches the part before the first string in a call that joins a variable with strings: `os.path.join(folder, `. */
 const JOINING_VARIABLE = /(?<=(?:join(?:path)?|resolve|Path)\(\s{0,20}[\w.]{1,64}\s{0,20},\s{0,20})/y;
 /** Matches code before the name of a file in an archive: `archive.writestr('a.csv'`. That file is not in the container. */
 const IN_ARCHIVE = /(?:\bwritestr\(|\barcname\s?=)\s{0,20}$/;
-/** The maximum number of strings that are read before a name, if the code joins them with the name. */
+/** If code joins several strings with a name, at most this number of strings before the name are read. */
 const MOST_JOINED = 8;
 /** Matches a variable and the slash that joins it to a string: `out / `. */
 const JOINED_VARIABLE = /(?<=[\w)\]]\s{0,20}\/\s{0,20})/y;
@@ -89,8 +89,8 @@ export function foldersOf(text: string, roots: readonly string[]): readonly stri
 }
 
 /**
- * Returns whether code writes to a path or a name. `before`: the text that ends before the path. `from`: the text that starts
- * with the path.
+ * Returns whether code writes to a path or name. `before` is the code up to the path. `from` is the code from the start of the
+ * path on.
  */
 export function isWriting(before: string, from: string): boolean {
   return WRITES.test(before) || (OPENS.test(before) && OPENED_TO_WRITE.test(from));
@@ -198,8 +198,8 @@ const LONGEST_ARGUMENT = 1000;
 const MODE_TO_WRITE =
   /^(?:[^\n]{0,150},\s{0,20})?(?:mode\s?=\s?)?["'](?:[bt]{0,2}[wax][bt+]{0,2}(?:[:|]\w{0,3})?|r[bt]?\+[bt]?)["']/;
 /**
- * A lookbehind that goes before a method in a pattern. With it, the pattern does not match if the code spells the path: `(folder
- * / 'a.csv').write_text(`.
+ * A lookbehind for patterns of methods such as `.write_text(`. With it, a pattern does not match if the path before the method
+ * ends with a string: `(folder / 'a.csv').write_text(`.
  */
 const SPELLED_BEFORE = String.raw`(?<!\/\s{0,4}["'][^"'\n]{1,100}["']\))`;
 /**

@@ -72,7 +72,7 @@ export interface TextResolution extends Resolution {
   asked: readonly string[];
 }
 
-/** The result for a piece of a text. */
+/** The result for a piece of a text, such as the part of a streaming text that has arrived. */
 export interface PieceResolution extends TextResolution {
   /**
    * True if the name at the end of the piece may continue in the next piece: the lists have a longer path or name that starts
@@ -219,8 +219,8 @@ class FileSearch {
   #needs({ kind, containers }: ContainerGroup): boolean {
     const { unresolved, annotations } = this.#resolution!;
     if (unresolved.some(isNotFound) || containers.some((id) => this.#part.asked.includes(id))) return true;
-    // A word without a path may be no file name: `np.float64` only looks like one. So such words cause requests only to the
-    // containers of calls.
+    // A word without a path may only look like a file name: `np.float64`. So for such a word, only the lists of containers in
+    // which calls ran are requested.
     if (kind === "called" && this.#uncitedNames(annotations).length > 0) return true;
     return this.#hasSimilarName();
   }
@@ -333,7 +333,7 @@ class FileSearch {
     return { citations, annotations, unresolved };
   }
 
-  /** Adds citations of files whose path is similar to the path in the text, for mentions that no file matches exactly. */
+  /** If no file matches a mention exactly, adds a citation of a file with a similar path. */
   #withLookAlikes(exact: Resolution): Resolution {
     const more = this.#resolve(this.#acceptLookAlike, exact.annotations);
     // If the file of a path in a code block is missing, the path is not reported, and no late list is requested again for it. The
@@ -435,8 +435,8 @@ class FileSearch {
   }
 
   /**
-   * Returns whether a file may be cited whose path is only similar to the path in the text. The response must be complete,
-   * because only then it is certain that no call names the exact path.
+   * Returns whether a file may be cited although its path is only similar to the path in the text. Before the response is
+   * complete, no file is accepted, because a later call may name the exact path.
    *
    * - If a call ran before the text, the response must have written the file. Or the calls must name the file, and must spell the
    *   path of each file that they write.
@@ -447,8 +447,8 @@ class FileSearch {
     const { turn, scope, lifetime } = this.#part;
     if (!turn) return false;
     if (!scope.hasCall) {
-      // A text before the calls names the exact path of a file that a later call will write. So the text does not mean a file
-      // with a similar path.
+      // If calls come after the text, the text names the exact path of a file that these calls will write. So the text does not
+      // mean a file with a similar path.
       const isAnnouncement = scope.later.length > 0 || !turn.isEmpty;
       const { history } = this.#recovery.candidates;
       return !isAnnouncement && ![written, literal].some((path) => history.namesPath(path));
@@ -476,7 +476,8 @@ class FileSearch {
    */
   readonly #acceptOnlyName: AcceptLookAlike = (file, written, literal) => {
     const { scope, lifetime } = this.#part;
-    // For `sandbox:a.csv`, `written` is `/a.csv`. A path below a root has more slashes, and a name without a scheme has none.
+    // True only for a name after `sandbox:`. For `sandbox:a.csv`, `written` is `/a.csv`, with one slash. For a path below a root,
+    // `written` has more slashes. For a name without `sandbox:`, it has none.
     const isOwnName = composed(written) === composed(`/${filenameOf(file)}`);
     if (!scope.hasCall || !isOwnName || !lifetime.has(file)) return false;
     return ![written, literal].some((path) => this.#evidence.namesOtherPath(nameOf(path), file.path));
@@ -574,9 +575,10 @@ class FileSearch {
   }
 
   /**
-   * Returns whether a file is in a container of the calls before the text. Returns true for every file if no call comes before
-   * the text, or if the calls do not name their container. Reason for this check: the lists of other containers are requested
-   * only if a path in the text needs them. Without the check, such a path would change which file a name in the same text means.
+   * Returns whether a file is in a container in which calls before the text ran. Returns true for every file if no call comes
+   * before the text, or if the calls do not name their container. A name without a path can mean only such a file. Other
+   * containers' lists are requested only if some path in the text needs them. So if their files counted, the meaning of a name
+   * would depend on the paths elsewhere in the text.
    */
   #isOfCall({ container_id: id }: ContainerFile): boolean {
     const { hasCall, called } = this.#part.scope;

@@ -62,13 +62,13 @@ export interface RunOptions {
   onOthers: (others: Others) => void;
   /** Called often: after each chunk and after each wait. */
   onProgress: () => void;
-  /** For runs that can be resumed. Without it, inputs are not hashed. */
+  /** Needed only for a run that can be resumed. If it is missing, no milestone is saved and no input is hashed. */
   milestones?: {
     /** Returns whether a milestone should be saved now. */
     isDue: () => boolean;
     /** Returns the current size and time of an input, if it is a file. */
     stateOf: (input: number) => Promise<InputState | undefined>;
-    /** Saves a milestone. Called when all output before this milestone has been written. */
+    /** Saves a milestone (see `Milestone`). Called when all output before this milestone has been written. */
     save: (milestone: Milestone) => Promise<void>;
   };
 }
