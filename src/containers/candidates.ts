@@ -147,8 +147,8 @@ export class ContainerCandidates {
   #afterCall({ called, latest, cited, citedUnranged, outputs }: TextScope): ContainerGroup[] {
     const groups = called.map((containers): ContainerGroup => ({ kind: "called", containers }));
     if (called.length === 0 && latest === undefined) {
-      // The calls do not name their container. They ran in a container that is stored for this response or that the tools name.
-      // If there is no such container, `otherContainers` are tried.
+      // The calls do not name their container. They ran in a container that the memory holds for this response or that the tools
+      // name. If there is no such container, `otherContainers` are tried.
       const { otherContainers = [], memory, responseId, request } = this.#context;
       const tools = containersOfTools(request?.tools ?? this.#response.tools);
       const ran = [...(memory?.recall(responseId) ?? []), ...tools];
@@ -163,8 +163,8 @@ export class ContainerCandidates {
     const isLater = (id: string): boolean => later.includes(id);
     return [
       ...citedGroups([...cited, ...outputs]),
-      // A known container in which a later call ran belongs to the `known` group below, because the text may mean an older file
-      // in it.
+      // From a `later` group, a text can only mean files that the response wrote. In a container that existed before the
+      // response, the text may also mean an older file. So such a container is in the `known` group below, not in this group.
       { kind: "later", containers: later.filter((id) => !known.includes(id)) },
       { kind: "known", containers: [...known.filter(isLater), ...known.filter((id) => !isLater(id))] },
       ...citedGroups(citedUnranged),

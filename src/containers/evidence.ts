@@ -52,8 +52,8 @@ export class EvidenceLog {
   /**
    * File names with spaces (`Q3 report.csv`), or with letters of a language that is written without spaces, such as Chinese. They
    * are recorded because the end of such a name can be another file's name (`report.csv`). A name is recorded if a call writes
-   * the file, or if the name ends a path. If no call writes the file, a path with spaces must be in quotes. The value is the
-   * number of the first call with the name, as in `pathsByName` and `words`.
+   * the file, or if the name ends a path. In the second case, a path with spaces must be in quotes. The value is the number of
+   * the first call with the name, as in `pathsByName` and `words`.
    */
   readonly spacedNames = new Map<string, number>();
   readonly pathsByName = new Map<string, Map<string, number>>();
@@ -242,8 +242,8 @@ export class Evidence {
   }
 
   /**
-   * Returns whether a call contains this file name, alone or in a path. `place`: a container id or `LOCAL`. With it, calls that
-   * ran at another place are ignored. If it is unknown where a call ran, the call is not ignored.
+   * Returns whether a call contains this file name, alone or in a path. If `place` is given (a container id or `LOCAL`), calls
+   * that ran at another place are ignored. A call is not ignored if it is unknown where the call ran.
    */
   namesFile(name: string, place?: string): boolean {
     return this.#isNamed(this.#log.names.get(composed(name)), place);
@@ -290,12 +290,12 @@ export class Evidence {
     );
   }
 
-  /** Returns whether a call contains another path than `path`, absolute or relative, whose last segment is `name`. */
+  /** Returns whether a call contains a path that ends with the segment `name`, but is not `path`. The path may be relative. */
   namesOtherPath(name: string, path: string): boolean {
     const relative = this.#log.readRelativePaths().relativeByName.get(composed(name)) ?? [];
     const others = [...this.pathsTo(name), ...[...relative].filter((other) => this.mayNamePath(other))];
-    // For `cp /mnt/data/in.csv /mnt/data/a.csv`, everything from the first path to the end of the line was recorded as one path
-    // too. That path ends with a space and `path`, so it does not count as another path.
+    // For `cp /mnt/data/in.csv /mnt/data/a.csv`, the text from the first path to the end of the line was recorded as one path
+    // too. It ends with ` /mnt/data/a.csv`, so it does not count as another path than `/mnt/data/a.csv`.
     const own = composed(path);
     return others.some((other) => other !== own && !other.endsWith(` ${own}`) && !isUnknown(other));
   }
@@ -315,7 +315,7 @@ export class Evidence {
     return found;
   }
 
-  /** Returns the paths below a root, found in calls, whose last segment is `name`. */
+  /** Returns the paths in calls that start with a root and whose last segment is `name`. */
   pathsTo(name: string): readonly string[] {
     const paths = this.#log.pathsByName.get(composed(name)) ?? [];
     return [...paths].filter(([, first]) => this.#isBefore(first)).map(([path]) => path);
@@ -365,7 +365,7 @@ const LONGEST_PATH = 512;
 const unspaced = once(() => new RegExp(`[${UNSPACED}]`, "u"));
 
 /**
- * Returns whether the name at the end of a path belongs to the `spacedNames`. `isQuoted`: the path is in quotes. `isWord`: the
+ * Returns whether the name at the end of a path must be added to `spacedNames`. `isQuoted`: the path is in quotes. `isWord`: the
  * path is a single word.
  */
 function isLongName(name: string, isQuoted: boolean, isWord: boolean): boolean {

@@ -4,8 +4,8 @@
 export type IsFileName = (text: string, start: number, end: number) => boolean;
 
 /**
- * Matches the part of a path before the file name, if the path is not relative: absolute, in the home folder, in a variable, or a
- * URL.
+ * Matches the part of a path before the file name, if the path is not relative. Such a path starts with `/`, `~`, a variable
+ * (`$DIR`) or a drive (`C:\`), or is a URL.
  */
 const ELSEWHERE = /(?:^|[\s"'`(=,:])(?:\/|~|\$|[a-z][a-z\d+.-]*:\/\/|[a-z]:\\)[^\s"'`]*$/i;
 

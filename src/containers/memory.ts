@@ -55,8 +55,8 @@ class BoundedMap<Value> {
 }
 
 /**
- * Remembers the containers of earlier responses and conversations, so that the file is found if the user asks "send me that link
- * again". Also remembers which files existed before a response.
+ * Remembers the containers of earlier responses and conversations. So if the user asks "send me that link again", the file of
+ * the earlier response is found. Also remembers which files existed before a response.
  */
 export class ContainerMemory {
   readonly #containers = new BoundedMap<readonly string[]>(() => 1, MEMORY_SIZE);

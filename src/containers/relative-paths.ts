@@ -27,7 +27,7 @@ const RELATIVE = /^(?!\/)[^\\{}$~:*?<>|]*$/;
  */
 const JOINED_STRING =
   /(?<=(\3([^"'`\n]{1,150})(["'`])(?:\)?\s{0,20}(,|\/)|(?<=\/.)\s{0,20}(\+)|\)\.(joinpath)\()\s{0,20}))/y;
-/** Matches a call that joins its arguments, up to the first string: `os.path.join(`. */
+/** Matches the part before the first string in a call that joins its arguments: `os.path.join(`. */
 const JOINING_CALL = /(?<=(?:join(?:path)?|resolve|Path)\(\s{0,20})/y;
 /** Matches the part before the first string in a call that joins a variable with strings: `os.path.join(folder, `. */
 const JOINING_VARIABLE = /(?<=(?:join(?:path)?|resolve|Path)\(\s{0,20}[\w.]{1,64}\s{0,20},\s{0,20})/y;
@@ -97,8 +97,8 @@ export function isWriting(before: string, from: string): boolean {
 }
 
 /**
- * Reads the relative path in code that ends with the name from `start` to `end`. Returns `undefined` if the name does not end a
- * relative path in a string, or if the code joins the string with a folder outside of the roots.
+ * Reads a relative path in code. The path ends with the name from `start` to `end`. Returns `undefined` if the name does not end
+ * a relative path in a string, or if the code joins the string with a folder outside of the roots.
  */
 export function relativePathInCode(
   text: string,
@@ -165,7 +165,10 @@ function joinedBefore(text: string, quote: number): { folder: string; from: numb
   return { folder, from, isOperator };
 }
 
-/** Reads the word in a command that ends with the name from `start` to `end`; `undefined` if the word is not a relative path. */
+/**
+ * Reads a word in a command. The word ends with the name from `start` to `end`. Returns `undefined` if the word is not a relative
+ * path.
+ */
 export function relativePathInCommand(
   text: string,
   start: number,
@@ -203,8 +206,8 @@ const MODE_TO_WRITE =
  */
 const SPELLED_BEFORE = String.raw`(?<!\/\s{0,4}["'][^"'\n]{1,100}["']\))`;
 /**
- * The patterns match code that writes a file whose path is not the first argument of a call: the path is a later argument or is
- * in an object, or another program writes the file.
+ * The patterns match code that writes a file, wherever the code gives the file's path. The path may be a later argument of a
+ * call (`shutil.copy(a, b)`) or be in an object, or another program may write the file.
  */
 const WRITES_ELSEWHERE = [
   /\bcopy(?:file(?:obj)?|2|tree)?\(\s{0,20}[^\s)]/i,

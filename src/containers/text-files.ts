@@ -129,7 +129,7 @@ class FileSearch {
    * group have the same rank. Every other container has a rank of its own.
    */
   readonly #leaderOf = new Map<string, string>();
-  /** The listed files that the text cannot mean and whose path may encode another path: `a%20b.csv` may encode `a b.csv`. */
+  /** Listed files that the text cannot mean, but whose path may encode another path: `a%20b.csv` may encode `a b.csv`. */
   readonly #impossibleEncoded = new Set<ContainerFile>();
   #resolution: Resolution | undefined;
   /** The containers of the first group. */
@@ -290,8 +290,8 @@ class FileSearch {
   }
 
   /**
-   * Drops citations of `a.csv` in `a.csv-Export` if a call names a file `a.csv-Export`. That file is meant, even if the list does
-   * not show it yet.
+   * Drops citations of `a.csv` in the text `a.csv-Export` if a call names a file `a.csv-Export`. The text then means the file of
+   * the call, even if the list does not show that file yet.
    */
   #withWholeNames(resolution: Resolution): Resolution {
     if (this.#evidence.isEmpty) return resolution;
@@ -488,11 +488,11 @@ class FileSearch {
    *
    * - The text's message names a root.
    * - The response wrote exactly one of the files.
-   * - The text can mean none of the others. It could mean another file if a call names that file's path. It could also mean a
-   *   file directly in a root, because the message says that the files are there.
+   * - No call names the path of another of the files.
+   * - None of the other files is directly in a root. The message says that its files are in a root, so it could mean such a file.
    *
-   * Otherwise, returns all files. Exception: if it is not yet known whether the message names a root, and the other conditions
-   * are true, returns no file. The name is then neither cited nor reported.
+   * Otherwise, returns all files. Exception: if only the first condition is not known yet, and the others are true, returns no
+   * file. The name is then neither cited nor reported.
    */
   readonly #narrowName: NarrowName = (indexed) => {
     const { isRootNamed, lifetime } = this.#part;

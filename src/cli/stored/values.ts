@@ -23,8 +23,8 @@ type Expected = "value" | "value or ]" | "key" | "key or }" | "colon" | "comma o
  */
 export class ValueSplitter {
   /**
-   * Set when the input breaks the grammar: the bytes that were not output as pieces. They start with the broken record. If the
-   * wrong token is between two records, they start with this token. If the broken record is too long to hold, its start was
+   * If the input breaks the grammar: the bytes that were not output as pieces. Else `undefined`. The bytes start with the broken
+   * record, or with the wrong token if that token is between two records. If the broken record is too long to hold, its start was
    * already output.
    */
   broken: Buffer | undefined;
