@@ -333,8 +333,8 @@ export class Evidence {
 }
 
 /**
- * Returns where a word starts if an escape comes right before `start`, as in `my\_report.csv` or `R&amp;D.csv`. Without an
- * escape, returns `start`.
+ * Returns where a word really starts. If an escape comes right before `start`, the word starts earlier: in `my\_report.csv` and
+ * `R&amp;D.csv`, at `my` and `R`. Without an escape, returns `start`.
  */
 function startOfEscaped(text: string, start: number): number {
   const before = text.charAt(start - 1);

@@ -1,6 +1,6 @@
 /**
- * Reads the paths that calls give relative to a folder: `to_csv('out/a.csv')`, `os.path.join('/mnt/data/out', 'a.csv')`. Also
- * decides whether a call writes a file whose path it does not spell.
+ * Reads the relative paths in calls, such as `out/a.csv` in `to_csv('out/a.csv')`, or `a.csv` in
+ * `os.path.join('/mnt/data/out', 'a.csv')`. Also decides whether a call writes a file whose path is not spelled in the call.
  */
 import { extensionOf, nameOf } from "../citations/file-index.js";
 import { matchAt, testAt } from "../citations/spelling.js";
@@ -46,7 +46,8 @@ const OPENED_TO_WRITE = /^[^"'`]*["'`]\s*,\s*(?:mode\s*=\s*)?["'`][wax]/;
 const STATEMENT_WRITES =
   /\b(?:to_\w+|save\w*|write\w*|output|dump|imwrite|export\w*|copy\w*|move|touch)\(|\bopen\([^\n]{0,150}["'][wax]b?["']/i;
 /**
- * Matches a command up to its last argument, the file that it writes: `cp /tmp/x a.csv`. Also matches a redirection: `> a.csv`.
+ * Matches the part of a command before the file that the command writes: `cp /tmp/x ` in `cp /tmp/x a.csv`. Also matches the
+ * part of a redirection before the file: `> ` in `> a.csv`.
  */
 const COMMAND_WRITES = /\b(?:cp|mv|tee|touch|zip|tar)\s[^\n;&|]*$|>\s*["']?$/;
 

@@ -116,8 +116,8 @@ class FileSearch {
   readonly #recovery: Recovery;
   readonly #evidence: Evidence;
   /**
-   * The file names from calls that occur in the text. Only names with spaces, or with letters of a language that is written
-   * without spaces, such as Chinese.
+   * The places in the text where a file name from a call occurs. Holds only names with spaces, or with letters of a language
+   * that is written without spaces, such as Chinese.
    */
   readonly #spacedNames: readonly { start: number; name: string }[];
   /** The file names in the text that occur in calls too. */
@@ -506,10 +506,10 @@ class FileSearch {
   };
 
   /**
-   * Drops the citation of a file name without a path unless the name certainly means the file (see `#isNameMeant`). If the name
-   * can mean two files, the mention is reported as ambiguous. This also applies to a link, where the resolver alone would choose
-   * the file in the root. `sandbox:name` always means a file of the container. If its citation is dropped, the mention is
-   * therefore reported as `not-found`.
+   * Checks each citation of a file name without a path. Drops it if the name does not certainly mean the file (see
+   * `#isNameMeant`). If the name can mean two files, the citation is dropped too, and the mention is reported as ambiguous. This
+   * also applies to a link, although the resolver alone would choose the file in the root. `sandbox:name` always means a file of
+   * the container. So if its citation is dropped, the mention is reported, as `not-found` or as ambiguous.
    */
   #withMeantNames(resolution: Resolution, index: FileIndex): Resolution {
     const dropped: UnresolvedMention[] = [];
@@ -533,8 +533,8 @@ class FileSearch {
   }
 
   /**
-   * Returns the other files that the name of `file`, written without a path, can mean: files of the same container with the same
-   * name. Uploads are left out.
+   * Returns the other files of the same container that have the same name as `file` and that this name, without a path, can mean
+   * too. Leaves out uploads.
    */
   #namesakesOf(file: ContainerFile, index: FileIndex): ContainerFile[] {
     return index

@@ -123,7 +123,8 @@ export class Run {
     if (!milestones || !this.#hash) return;
     this.#done.push({ ...this.#hash.part(), ...(await milestones.stateOf(input)) });
     this.#hash = new ReadHash();
-    // The end of the last input is no milestone: if that input grew afterwards, the run could not be resumed.
+    // The end of the last input is no milestone. A run can be resumed only if the inputs that were read to their end are
+    // unchanged, and the last input may still grow.
     if (!isLast && milestones.isDue()) this.#milestone = this.#baseMilestone();
   }
 

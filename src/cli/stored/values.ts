@@ -18,8 +18,9 @@ type Expected = "value" | "value or ]" | "key" | "key or }" | "colon" | "comma o
 /**
  * Cuts an input into JSON values that may span several lines, or into the elements of one array.
  *
- * Follows the JSON grammar and stops at the first byte that breaks the grammar. Otherwise a value that was cut off would contain
- * all values after it. Does not check the content of strings and scalars, because JSON.parse does that for each record.
+ * Follows the JSON grammar and stops at the first byte that breaks the grammar. Without this check, a value that was cut off
+ * would contain all values after it. Does not check the content of strings and scalars, because JSON.parse does that for each
+ * record.
  */
 export class ValueSplitter {
   /**
