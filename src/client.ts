@@ -76,8 +76,8 @@ function copyOf<Client extends OpenAIClient>(client: Client, options: FileCitati
     // AzureOpenAI does not pass `apiVersion` and `deployment` on to its copies, and a copy throws without `apiVersion`.
     ...(apiVersion !== undefined && { apiVersion }),
     ...(deploymentName !== undefined && { deployment: deploymentName }),
-    // The key can be a function. openai 5 does not pass the function on to a copy: the copy gets the function's last result, or
-    // no key. BedrockOpenAI passes its token provider on to a copy, and does not accept a function as its key.
+    // The API key can be a function. openai 5 does not pass this function on to a copy: the copy gets the function's last result,
+    // or no key. BedrockOpenAI needs no `apiKey` here: it passes its token provider on to a copy, and accepts no function as key.
     ...(typeof _options?.apiKey === "function" && !bedrockTokenProvider && { apiKey: _options.apiKey }),
   };
   return client.withOptions(copyOptions as never) as Client;
@@ -93,7 +93,7 @@ function isRepaired(client: object | undefined): boolean {
   return isFileCitationsFetch(ownValue(sender, "fetch"));
 }
 
-/** Returns the value of an own property. Unlike reading the property, this bypasses the `get` trap of a tracing proxy. */
+/** Returns the value of an own property. Does not call the `get` trap of a tracing proxy, which could return another value. */
 function ownValue(object: unknown, name: string): unknown {
   return isRecord(object) ? Object.getOwnPropertyDescriptor(object, name)?.value : undefined;
 }

@@ -118,9 +118,9 @@ export class ContainerCandidates {
   }
 
   /**
-   * Yields the groups for a text, nearest first. A text after a call of its response can mean the containers of the calls, then
-   * those that the text's own citations name, then those that tool outputs name. Older containers count only if no call comes
-   * before the text. Reason: an automatic container is reused until it expires. So if a call before the text ran in a newer
+   * Yields the groups for a text, nearest first. If a call comes before the text, the groups are: the containers of the calls,
+   * then those that the text's own citations name, then those that tool outputs name. Older containers count only if no call
+   * comes before the text. Reason: an automatic container is reused until it expires. So if a call before the text ran in a newer
    * container, the older one has expired, or the text does not mean it.
    */
   async *groups(scope: TextScope, signal: AbortSignal): AsyncGenerator<ContainerGroup> {

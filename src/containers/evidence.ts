@@ -269,7 +269,7 @@ export class Evidence {
     return this.#isNamed(calledPaths.get(key)) || this.#isNamed(relativePaths.get(key));
   }
 
-  /** Returns whether a call writes to this path, absolute or relative. `place` works as in {@link namesFile}. */
+  /** Returns whether a call writes to this path. The call may give it as a relative path. For `place`, see {@link namesFile}. */
   writesPath(path: string, place?: string): boolean {
     return this.#isNamed(this.#log.readRelativePaths().writtenPaths.get(composed(path)), place);
   }

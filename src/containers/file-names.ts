@@ -58,8 +58,8 @@ export interface Word {
  */
 export function* fileNamesIn(text: string): Generator<Word> {
   /**
-   * The offset where the current word starts. `seen` is the offset of the last dot. Characters before `seen` are not scanned
-   * again.
+   * `wordStart` is the offset where the current word starts. `seen` is the offset of the last dot. Characters before `seen` are
+   * not scanned again.
    */
   let wordStart = 0;
   let seen = 0;

@@ -126,7 +126,7 @@ export class ContainerLists {
     return this.#callsAtList.get(containerId) === callCount;
   }
 
-  /** Returns the file of a citation that was made from these lists. */
+  /** Returns the file that a citation cites. The citation must have been made from these lists. */
   file({ container_id, file_id }: ContainerFileCitation): ContainerFile {
     return this.#files.get(container_id)!.get(file_id)!;
   }

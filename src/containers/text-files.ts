@@ -352,7 +352,7 @@ class FileSearch {
     };
   }
 
-  /** Returns the files of a list that the text can mean. In most cases, this is the list itself. */
+  /** Returns those files of a list that the text can mean. In most cases, the text can mean all of them. */
   #possibleFiles(list: FileList, kind: ContainerGroup["kind"], nearer: readonly string[]): FileList {
     const isNearestCall = kind === "called" && nearer.length === 0 && this.#part.scope.latest !== undefined;
     if (!this.#part.lifetime.hasEnded && this.#areAllPossible(kind, isNearestCall)) return list;
