@@ -192,7 +192,8 @@ export function relativePathInCommand(
 const TAKES_PATH =
   /\b(?:(open|ZipFile|h5py\.File)|to_(?:csv|excel|json|parquet|feather|pickle|html|latex|xml|stata|hdf|markdown|orc|file|netcdf|image)|save\w*|m?im(?:save|write)|export\w*|output|write_(?:image|html|csv|parquet|excel|json|ipc|file|videofile|gif|pdf|png)|(?:nbformat|sf|soundfile|wavfile|\w{0,20}(?:tree|writer|merger))\.write|(?:sqlite3|duckdb)\.connect)\(\s*/gi;
 /**
- * Matches an argument that spells a whole path: `'a.csv',`, `os.path.join('/mnt/data', 'a.csv')`, `Path('/mnt/data') / 'a.csv')`.
+ * Matches an argument if strings in the code give the whole path: `'a.csv',`, `os.path.join('/mnt/data', 'a.csv')`,
+ * `Path('/mnt/data') / 'a.csv')`.
  */
 const SPELLED =
   /^(?:\w{1,20}\s*=\s*)?(?:[rf]?(["'])[^"'`{}\\\n]{1,300}\1\s*[,)]|(?:os\.path\.)?join\(\s*(?:["'][^"'`{}\n]{1,300}["'](?:\s*,)?\s*){1,9}\)|(?:Path\()?["'][^"'`{}\n]{1,300}["']\)?\s*\/\s*["'][^"'`{}\n]{1,300}["']\s*[,)])/;
@@ -251,7 +252,7 @@ const WRITES_TO_VARIABLE = [/>\s{0,9}"[^">\n$`{]{0,200}[$`{]/, />\s{0,9}[^\s">;|
 /** Matches commands that write the file in their argument: `tee "$OUT"`. */
 const CREATES = /^(?:tee|touch)\s/;
 
-/** Like {@link writesUnspelled}, for shell commands. A program that is not in `ONLY_READS` can write any file. */
+/** Like {@link writesUnspelled}, for shell commands. A program that is not in `ONLY_READS` counts as one that writes files. */
 export function commandWritesUnspelled(command: string): boolean {
   if (WRITES_TO_VARIABLE.some((pattern) => pattern.test(command))) return true;
   const hasVariable = /[$`{]/.test(command);

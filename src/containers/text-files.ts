@@ -1,7 +1,7 @@
 /**
- * Searches the lists of the containers that a text can mean for the files that the text means. Also decides whether a list is
- * late: a call wrote a file, but the list does not show the file yet. lists.ts requests a late list again.
- * This file is long because all rules that choose the files of a text are here.
+ * Finds the files that a text means, in the lists of the containers that the text can mean. Also decides whether a list is late:
+ * a call wrote a file, but the list does not show the file yet. lists.ts requests a late list again. This file is long because
+ * all rules that choose the files of a text are here.
  */
 import { endOfCompound } from "../citations/compounds.js";
 import { type FileIndex, filenameOf, type IndexedFile, nameOf, namesOf } from "../citations/file-index.js";
@@ -336,8 +336,8 @@ class FileSearch {
   /** If no file matches a mention exactly, adds a citation of a file with a similar path. */
   #withLookAlikes(exact: Resolution): Resolution {
     const more = this.#resolve(this.#acceptLookAlike, exact.annotations);
-    // If the file of a path in a code block is missing, the path is not reported, and no late list is requested again for it. The
-    // exact file may still appear in the list later. So a path in a code block is never cited as a similar file.
+    // A path in a code block is never cited as a file with a similar path. The exact file may still appear in a late list, but
+    // no late list is requested again for a path in a code block, and the path is not in `unresolved`.
     const missing = new Set(exact.unresolved.map(({ start }) => start));
     // A list that did not arrive may have a file with exactly the name in the text.
     const meant = more.citations.filter(({ match, start }) =>
