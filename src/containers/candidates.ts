@@ -107,7 +107,7 @@ export class ContainerCandidates {
     return this.known.length > 0 || (this.#context.otherContainers ?? []).length > 0;
   }
 
-  /** True if a text without a call before it may have a container that can be searched for its files. */
+  /** True if there may be a container to search. Used for a text that has no call before it. */
   get mayKnow(): boolean {
     const { getResponse } = this.#context;
     if (this.hasKnown) return true;

@@ -208,8 +208,8 @@ const MODE_TO_WRITE =
  */
 const SPELLED_BEFORE = String.raw`(?<!\/\s{0,4}["'][^"'\n]{1,100}["']\))`;
 /**
- * The patterns match code that writes a file, wherever the code gives the file's path. The path may be a later argument of a
- * call (`shutil.copy(a, b)`) or be in an object, or another program may write the file.
+ * The patterns match code that writes a file whose path is not the first argument of the call that writes. The path can be a
+ * later argument (`shutil.copy(a, b)`) or be in an object, or another program can write the file.
  */
 const WRITES_ELSEWHERE = [
   /\bcopy(?:file(?:obj)?|2|tree)?\(\s{0,20}[^\s)]/i,

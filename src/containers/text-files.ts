@@ -72,7 +72,7 @@ export interface TextResolution extends Resolution {
   asked: readonly string[];
 }
 
-/** The result for a piece of a text, such as the part of a streaming text that has arrived. */
+/** The result for a piece of a text, such as a part of a text that is still streaming. */
 export interface PieceResolution extends TextResolution {
   /**
    * True if the name at the end of the piece may continue in the next piece: the lists have a longer path or name that starts
@@ -219,8 +219,8 @@ class FileSearch {
   #needs({ kind, containers }: ContainerGroup): boolean {
     const { unresolved, annotations } = this.#resolution!;
     if (unresolved.some(isNotFound) || containers.some((id) => this.#part.asked.includes(id))) return true;
-    // A word without a path may only look like a file name: `np.float64`. So for such a word, only the lists of containers in
-    // which calls ran are requested.
+    // A word without a path may only look like a file name: `np.float64`. So such a word only causes requests for the lists of
+    // containers in which calls ran.
     if (kind === "called" && this.#uncitedNames(annotations).length > 0) return true;
     return this.#hasSimilarName();
   }
@@ -488,11 +488,11 @@ class FileSearch {
    *
    * - The text's message names a root.
    * - The response wrote exactly one of the files.
-   * - No call names the path of another of the files.
-   * - None of the other files is directly in a root. The message says that its files are in a root, so it could mean such a file.
+   * - No call names the path of one of the other files.
+   * - None of the other files is directly in a root. A message that names a root could mean such a file.
    *
-   * Otherwise, returns all files. Exception: if only the first condition is not known yet, and the others are true, returns no
-   * file. The name is then neither cited nor reported.
+   * Otherwise, returns all files. Exception: if it is not yet known whether the message names a root, and the other conditions
+   * are true, returns no file. The name is then neither cited nor reported.
    */
   readonly #narrowName: NarrowName = (indexed) => {
     const { isRootNamed, lifetime } = this.#part;
@@ -576,9 +576,9 @@ class FileSearch {
 
   /**
    * Returns whether a file is in a container in which calls before the text ran. Returns true for every file if no call comes
-   * before the text, or if the calls do not name their container. A name without a path can mean only such a file. Other
-   * containers' lists are requested only if some path in the text needs them. So if their files counted, the meaning of a name
-   * would depend on the paths elsewhere in the text.
+   * before the text, or if the calls do not name their container. A plain name (without a path and without `sandbox:`) can mean
+   * only such a file. Other containers' lists are requested only if some path in the text needs them. So if the files of those
+   * containers counted, the meaning of a plain name would depend on the paths elsewhere in the text.
    */
   #isOfCall({ container_id: id }: ContainerFile): boolean {
     const { hasCall, called } = this.#part.scope;

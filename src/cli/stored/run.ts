@@ -124,7 +124,7 @@ export class Run {
     this.#done.push({ ...this.#hash.part(), ...(await milestones.stateOf(input)) });
     this.#hash = new ReadHash();
     // The end of the last input is no milestone. A run can be resumed only if the inputs that were read to their end are
-    // unchanged, and the last input may still grow.
+    // unchanged, but the last input may still grow.
     if (!isLast && milestones.isDue()) this.#milestone = this.#baseMilestone();
   }
 
