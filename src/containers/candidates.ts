@@ -42,7 +42,7 @@ export interface TextScope {
    * still follow the text.
    */
   later: readonly string[];
-  /** The containers of the latest earlier turn that has containers, if the list of items holds several turns. */
+  /** The containers of the latest earlier turn that has containers. Empty if the list of items holds only one turn. */
   earlier: readonly string[];
   /** The containers named by those citations of the text that have a range. A 0..0 citation has none. */
   cited: readonly string[];
@@ -102,12 +102,12 @@ export class ContainerCandidates {
     return this.#history.latestEvidence;
   }
 
-  /** True if a container is known without the previous response. */
+  /** True if a container is known even if the previous response is not retrieved. */
   get hasKnown(): boolean {
     return this.known.length > 0 || (this.#context.otherContainers ?? []).length > 0;
   }
 
-  /** True if there may be a container to search for the files of a text without a call before it. */
+  /** True if there may be a container to search. Used for a text that has no call before it. */
   get mayKnow(): boolean {
     const { getResponse } = this.#context;
     if (this.hasKnown) return true;
@@ -118,9 +118,9 @@ export class ContainerCandidates {
   }
 
   /**
-   * Yields the groups for a text, nearest first. A text after a call of its response can mean the containers of the calls, then
-   * those that the text's own citations name, then those that tool outputs name. Older containers count only if no call comes
-   * before the text. Reason: an automatic container is reused until it expires. So if a call before the text ran in a newer
+   * Yields the groups for a text, nearest first. If a call comes before the text, the groups are: the containers of the calls,
+   * then those that the text's own citations name, then those that tool outputs name. Older containers count only if no call
+   * comes before the text. Reason: an automatic container is reused until it expires. So if a call before the text ran in a newer
    * container, the older one has expired, or the text does not mean it.
    */
   async *groups(scope: TextScope, signal: AbortSignal): AsyncGenerator<ContainerGroup> {
@@ -147,8 +147,8 @@ export class ContainerCandidates {
   #afterCall({ called, latest, cited, citedUnranged, outputs }: TextScope): ContainerGroup[] {
     const groups = called.map((containers): ContainerGroup => ({ kind: "called", containers }));
     if (called.length === 0 && latest === undefined) {
-      // The calls do not name their container. They ran in a container that is stored for this response or that the tools name.
-      // If there is no such container, `otherContainers` are tried.
+      // The calls do not name their container. They ran in a container that the memory holds for this response or that the tools
+      // name. If there is no such container, `otherContainers` are tried.
       const { otherContainers = [], memory, responseId, request } = this.#context;
       const tools = containersOfTools(request?.tools ?? this.#response.tools);
       const ran = [...(memory?.recall(responseId) ?? []), ...tools];
@@ -163,8 +163,8 @@ export class ContainerCandidates {
     const isLater = (id: string): boolean => later.includes(id);
     return [
       ...citedGroups([...cited, ...outputs]),
-      // A known container in which a later call ran belongs to the `known` group below, because the text may mean an older file
-      // in it.
+      // From a `later` group, a text can only mean files that the response wrote. In a container that existed before the
+      // response, the text may also mean an older file. So such a container is in the `known` group below, not in this group.
       { kind: "later", containers: later.filter((id) => !known.includes(id)) },
       { kind: "known", containers: [...known.filter(isLater), ...known.filter((id) => !isLater(id))] },
       ...citedGroups(citedUnranged),
