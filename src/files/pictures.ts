@@ -2,7 +2,7 @@
 
 interface PictureType {
   mediaType: string;
-  /** Matches the image's first bytes, given as one character for each byte. */
+  /** Matches the image's first bytes, in a string that has one character for each byte. */
   start: RegExp;
 }
 

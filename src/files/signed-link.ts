@@ -72,7 +72,7 @@ export async function verified(
         : "forged";
     } catch (error) {
       if (error instanceof errors.JWTExpired) return "expired";
-      // Another key may have signed the token. All other errors would occur with any key.
+      // If this key did not sign the token, the next key is tried. All other errors would occur with any key.
       if (!(error instanceof errors.JWSSignatureVerificationFailed)) return "forged";
     }
   }

@@ -18,7 +18,7 @@ interface Source {
   part?: ByteRange;
   /** Returns the bytes of a range, or all bytes. If the source has only a part of the file, returns that part. */
   open(range: ByteRange | undefined): ReadableStream<Uint8Array> | null;
-  /** Must be called if the bytes are not needed. */
+  /** Cancels the download, if there is one. Must be called if the bytes are not needed. */
   cancel?(): Promise<void> | undefined;
 }
 
@@ -108,7 +108,7 @@ export function createStoreRoute(
 
 const UNREACHABLE = "the container has expired, and the store could not be read";
 
-/** Returns the `Source` for a response of the API, which contains the whole file or the requested range. */
+/** Returns a source with the bytes of the API's response. The response contains the whole file or the requested range. */
 function containerSource({ status, headers, body }: ContentAnswer): Source {
   const cancel = () => body?.cancel();
   // If the body is compressed, the lengths in the headers count compressed bytes. So they do not give the file's length.
@@ -131,7 +131,7 @@ function containerSource({ status, headers, body }: ContentAnswer): Source {
   };
 }
 
-/** Returns whether a part contains only bytes of a range, from the range's first byte on. A server may send less than the range. */
+/** Returns whether `part` begins where `range` begins, and does not end after it. A server may send less than the range. */
 function isStartOf(range: ByteRange, part: ByteRange): boolean {
   // If a request asks for the last bytes of a file of unknown length, their offset is unknown. `rangeOf` returns Infinity for it.
   return range.start === Number.POSITIVE_INFINITY || (part.start === range.start && part.end <= range.end);

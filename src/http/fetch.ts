@@ -107,7 +107,7 @@ interface MiddlewareContext {
   longest?: number;
 }
 
-/** Creates the middleware from settings and a memory. The proxy uses it directly, because each request has its own `onReport`. */
+/** Creates the middleware. The proxy creates one for each request, because each request has its own `onReport`. */
 export function createMiddleware(
   fetch: Fetch,
   { client, settings, memory, refusals, longest }: MiddlewareContext,
@@ -199,9 +199,9 @@ function listFilesFor(
   if (baseURL.replace(/\/+$/, "") !== base) {
     return inPages(pagesOfFetch(fetch, settings, { base, search, headers }));
   }
-  // A client with a provider (Amazon Bedrock, Vertex) authenticates its requests itself and rejects authorization headers. If the
-  // request has a bearer token, the list is requested with this token, and without the client. A signature cannot be reused,
-  // because it is valid only for the request that it signs. So with a signature, the client requests the list.
+  // A client with a provider (Amazon Bedrock, Vertex) adds the credentials itself and rejects authorization headers. If the
+  // request has a bearer token, the list is requested with this token, and without the client. Otherwise the request is signed.
+  // A signature is valid only for the request that it signs. So the client requests the list, and signs this request too.
   if (isRecord(_options) && _options.provider !== undefined) {
     if (!headers.authorization?.startsWith("Bearer "))
       return inPages(pagesOfClient(client, settings, { search }));

@@ -62,11 +62,11 @@ export class FrameRepair {
   #deltaCount = 0;
   /** How many of the next deltas are read even if they cannot begin a root: they may go on with a path (see `WATCHED_AFTER`). */
   #watchNext = 0;
-  /** The first of the deltas that were sent unread since the last frame that was read. */
+  /** The first delta that was sent unread after the latest frame that was read. */
   #firstUnread: Piece | undefined;
   /** The latest frame, read or not. */
   #last: Piece | undefined;
-  /** The latest frame that was read. Inserted frames get the same kinds of lines as this frame. */
+  /** The latest frame that was read. Inserted frames get an `event:` line if this frame has one, and the same line ends. */
   #like: Frame | undefined;
   /** Frames whose events the stream has taken and not yet returned. */
   #pending: Frame[] = [];
@@ -121,7 +121,8 @@ export class FrameRepair {
   }
 
   /**
-   * Sends the remaining bytes unchanged. `held` are the events that the broken stream held. Returns whether any bytes were sent.
+   * Sends everything that is left, without repairing it. `held`: if the stream was broken off, the events that its repair still
+   * held. Returns whether any bytes were sent.
    */
   flush(held: readonly Record<string, unknown>[] = []): boolean {
     const before = this.#sentCount;
@@ -275,7 +276,7 @@ export class FrameRepair {
     if (!stream.mustTake(frame.event.type)) return bytes;
     this.#like = frame;
     this.#pending.push(frame);
-    // The frame before is usually an unread delta. Only an inserted event needs its number, so it is parsed on demand.
+    // Only an inserted event needs the number of the frame before it. That frame is usually not parsed yet, so it is parsed then.
     const numberBefore = (): unknown => before && parsePiece(before)?.event.sequence_number;
     return andThen(stream.take(frame.event, numberBefore), (events) => this.#write(events));
   }
@@ -294,9 +295,9 @@ export class FrameRepair {
   }
 
   /**
-   * Returns the bytes of an event's own frame, or of a new frame if the stream inserted the event. The stream keeps the order of
-   * events, so an event's own frame is the first of `waiting`. If that frame has the event's type, it is the event's own, because
-   * an inserted event never has the type of the event after it.
+   * Returns the bytes of an event's own frame, or of a new frame if the stream inserted the event. Events keep their order, so
+   * only the first frame of `waiting` can be the event's own. It is the event's own if it has the event's type: the stream never
+   * inserts an event before an event of the same type.
    */
   #frameOf(event: Record<string, unknown>, waiting: Frame[]): Uint8Array {
     const own = waiting[0];

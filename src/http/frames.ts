@@ -105,7 +105,7 @@ interface Range {
   end: number;
 }
 
-/** Parses a whole frame. Returns `undefined` if its data is not an event's JSON, such as a comment or `[DONE]`. */
+/** Parses a whole frame. Returns `undefined` if it has no event in JSON: a comment, for example, or `[DONE]`. */
 export function parseFrame(bytes: Uint8Array): Frame | undefined {
   const lines = linesOf(bytes);
   const dataLines = lines.flatMap((line) => fieldValue(bytes, line, DATA_FIELD) ?? []);
@@ -280,9 +280,9 @@ export class TextDeltas {
   }
 
   /**
-   * Returns the end of the frame at `at` if the frame is a text delta in the API's format, else -1. Compares only the beginning
-   * and the end of the first line. So it also accepts other events whose name has this length and ends with `.delta`. They are
-   * deltas too, and need not be read either. Ignores that a single CR ends a line, because JSON never contains one.
+   * Returns the end of the frame that starts at the offset `at` if it is a text delta in the API's format, else -1. Compares only
+   * the beginning and the end of the first line. So it accepts any event whose name ends with `.delta` and is as long as a text
+   * delta's name. Such events are deltas too, and need not be read either. A CR is not searched for: JSON never contains one.
    */
   endOf(chunk: Uint8Array, at: number): number {
     const dataAt = at + TEXT_DELTA_LINE.length;
@@ -355,7 +355,7 @@ export class TextDeltas {
     return JSON.parse(`"${json}"`) as string;
   }
 
-  /** Returns whether the byte at `at`, one of `NOTABLE_BYTES`, can belong to a mention or to markup that affects links. */
+  /** `at` is the offset of a notable byte. Returns whether it can belong to a mention, or to markup that affects links. */
   #isOfMention(chunk: Uint8Array, at: number, isInWord: boolean): boolean {
     const byte = chunk[at]!;
     const next = chunk[at + 1]!;
@@ -365,7 +365,7 @@ export class TextDeltas {
     return MENTION_BYTES[byte] === 1 || byte === LF || (!isInWord && startsScheme(chunk, at));
   }
 
-  /** Returns whether the byte after a slash shows that no root starts there. */
+  /** `next` is the byte after a slash. Returns whether it shows that no root, such as `/mnt/data`, starts with this slash. */
   #isOrdinarySlash(next: number): boolean {
     return next !== QUOTE && next !== SLASH && next !== BACKSLASH && !this.#folderLetters.has(next);
   }
