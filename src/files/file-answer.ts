@@ -75,7 +75,7 @@ export async function fileAnswer(upstream: ContentAnswer, name: string, isHead: 
   return new Response(null, { headers });
 }
 
-/** Reads the first bytes of a body. Returns them as a text, one character for each byte, and a stream of the whole body. */
+/** Reads the first bytes of a body. Returns a text with one character for each of these bytes, and a stream of the whole body. */
 async function startOf(body: ReadableStream<Uint8Array> | null) {
   const reader = body?.getReader();
   const chunks: Uint8Array[] = [];

@@ -70,8 +70,8 @@ export function createStoreRoute(
     const retrieve = (wanted: Record<string, string>) =>
       retrieveFile(client, file, { headers: wanted, signal });
     const upstream = await retrieve(range === undefined ? {} : { range }).catch((error: unknown) => {
-      // The API's 416 may lack the file's length. And if the request has an If-None-Match, a 304 may be right instead: the API
-      // does not know this route's ETags. So the whole file is requested, and this route checks the headers itself.
+      // The API answers 416 if the file does not have the range. The route cannot pass the 416 on: it may lack the file's length,
+      // and a 304 may be right if the request has an If-None-Match. So the route requests the whole file and decides itself.
       if (range !== undefined && Object(error).status === 416) return retrieve({});
       throw error;
     });

@@ -180,7 +180,7 @@ async function peek(given: Response, timeoutMs: number): Promise<{ answer: Respo
   return { answer, start: concat(chunks) };
 }
 
-/** Returns an HTTP response and a copy of its body, each of which can be read independently of the other. */
+/** Returns an HTTP response and a copy of its body. Either of them can be read without the other. */
 function duplicate(answer: Response): { answer: Response; copy: ReadableStream<Uint8Array> | null } {
   if (!answer.body) return { answer, copy: null };
   if (typeof answer.clone === "function") return { answer, copy: answer.clone().body };

@@ -60,7 +60,7 @@ export class FrameRepair {
   /** A ring buffer of the latest text deltas that `stream.watch` has not seen. */
   readonly #deltas: Piece[] = [];
   #deltaCount = 0;
-  /** How many of the next deltas are read even if they cannot begin a root: they may go on with a path (see `WATCHED_AFTER`). */
+  /** How many of the next deltas are read in any case, because they may continue a root (see `WATCHED_AFTER`). */
   #watchNext = 0;
   /** The first delta that was sent unread after the latest frame that was read. */
   #firstUnread: Piece | undefined;
@@ -238,8 +238,8 @@ export class FrameRepair {
   }
 
   /**
-   * Returns whether a delta cannot belong to a mention, so that it is sent unread. Its text is kept, because it may be needed as
-   * the text before a later mention.
+   * Returns true if a delta cannot belong to a mention. Such a delta is sent unread. Its text is kept, because a later mention may
+   * need the text before it.
    */
   #passesLinks(chunk: Uint8Array, start: number, end: number): boolean {
     if (!this.#stream.isIdle || !this.#text.isPlain(chunk, start, end)) return false;

@@ -23,7 +23,7 @@ export class FrameSplitter {
   /** True if the previous chunk ended with CR. If the next byte is LF, it belongs to the same line end. */
   #isAfterCr = false;
   #chunk: Uint8Array = new Uint8Array();
-  /** The offset of the next LF in the chunk. Cached: in a chunk without LF, each line would search to the chunk's end. */
+  /** The offset of the next LF. Cached, because if a chunk has no LF, the search for it goes to the end of the chunk. */
   #lf = UNKNOWN;
   /** True if the chunk has a CR. Most streams have none, so their lines are not searched for CR. `undefined`: not known yet. */
   #hasCr: boolean | undefined;
@@ -329,8 +329,8 @@ export class TextDeltas {
     const collected = this.#collected;
     let to = this.#collectedLength;
     let index = at + this.#textAt;
-    // `from` is the start of the text, or the end of its latest escape. `isLetterBefore` tells whether a letter comes before
-    // `from`. After an escape such as `\n` this is false, although the last byte of the escape is a letter.
+    // The variable `from` is the start of the text, or the end of its latest escape. `isLetterBefore` is true if a letter comes
+    // before this offset. It is false after an escape such as `\n`: the `n` is part of the escape, not a letter of the text.
     let from = index;
     for (; chunk[index] !== QUOTE; index++) {
       const byte = chunk[index]!;
@@ -361,7 +361,7 @@ export class TextDeltas {
     const next = chunk[at + 1]!;
     if (byte === BACKSLASH) return next !== LETTER_N;
     if (byte === SLASH) return !this.#isOrdinarySlash(next);
-    // JSON has no raw line feed in a string. So this frame ends before its text does, and must be read.
+    // A string in JSON has no raw line feed. So this frame ends before the string is closed, and the frame must be read.
     return MENTION_BYTES[byte] === 1 || byte === LF || (!isInWord && startsScheme(chunk, at));
   }
 
