@@ -101,9 +101,9 @@ async function startOf(body: ReadableStream<Uint8Array> | null) {
 }
 
 /**
- * Returns the media type of a file by its name and its first bytes. If the first bytes are unknown, the name alone decides.
- * Otherwise, only the bytes decide whether the file is an image. Audio and video have too many formats to recognize: a file whose
- * name says audio or video is accepted as such if it does not start like text.
+ * Returns the media type of a file by its name and its first bytes. If `start` is `undefined`, the name alone decides. Otherwise,
+ * the bytes decide whether the file is an image. The formats of audio and video are too many to recognize, so a name of audio or
+ * video is believed if the file does not start like text. For all other files, the name decides.
  */
 function mediaTypeOf(name: string, start: string | undefined): string {
   const byName = mime.getType(name) ?? "application/octet-stream";

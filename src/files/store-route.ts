@@ -163,8 +163,8 @@ async function sourceAnswer(
   const { size } = source;
   const isHead = request.method === "HEAD";
   if (size === undefined) return fileAnswer(unknownLength(request, source), name, isHead);
-  // The ETag contains the file's length, because some gateways derive a file's id from its path: a new version of the file then
-  // has the same id.
+  // Some gateways derive a file's id from its path, so a new version of the file has the same id. Therefore the ETag also contains
+  // the file's length.
   const etag = `"${key}.${size}"`;
   if (isKnown(request.headers, etag)) {
     await source.cancel?.();
@@ -186,7 +186,7 @@ async function sourceAnswer(
 /** Returns the response with a file of unknown length: the whole file, or the part that the source has. */
 function unknownLength({ method, headers }: Request, { part, open }: Source): Response {
   if (!part) return new Response(open(undefined));
-  // Without the length there is no ETag that an If-Range could match.
+  // The ETag contains the length. If the length is unknown, there is no ETag, so no If-Range can match: "" as ETag says this.
   const range = method === "HEAD" ? undefined : rangeOf(headers, Number.POSITIVE_INFINITY, "");
   return partial(open(range === "outside" ? undefined : range), part, "*");
 }

@@ -1,6 +1,6 @@
 /**
  * Changes and sends requests that have input. Adds the sentence that asks for links, and the `include` that asks for the outputs
- * of calls. Replaces our links in the input with the model's own text.
+ * of Code Interpreter calls. Replaces our links in the input with the model's own text.
  */
 
 import { cancelBody } from "../containers/retries.js";
@@ -113,7 +113,7 @@ async function bodyOf(input: Input, init: RequestInit | undefined): Promise<stri
   return readable(init?.body);
 }
 
-/** Returns whether a request is a `Request` object whose own body is sent, because `init` has none. */
+/** Returns whether the body that is sent is that of a `Request` object: `init` has no body to send instead. */
 function isWhole(input: Input, init: RequestInit | undefined): input is Request {
   return input instanceof Request && init?.body == null;
 }

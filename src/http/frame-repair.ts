@@ -89,8 +89,8 @@ export class FrameRepair {
   }
 
   /**
-   * Handles the LF of a CR LF that was cut between two chunks. Adds the LF to the frame that has the CR, or sends it after that
-   * frame.
+   * Handles the LF of a CR LF that was cut between two chunks. Adds the LF to the frame that has the CR. If that frame was sent
+   * already, sends the LF.
    */
   endLine(rest: Uint8Array): void {
     const pending = this.#pending.at(-1);
@@ -109,7 +109,7 @@ export class FrameRepair {
     return this.#last && parsePiece(this.#last)?.event.sequence_number;
   }
 
-  /** Sends the held frames. Call this before a frame is sent that may belong to this response but bypasses this repair. */
+  /** Sends the held frames. If another frame of this response is sent without this repair, call this function before. */
   release(): void | Promise<void> {
     return andThen(this.#release(), (held) => this.#send(held));
   }
@@ -238,8 +238,8 @@ export class FrameRepair {
   }
 
   /**
-   * Returns true if a delta cannot belong to a mention. Such a delta is sent unread. Its text is kept, because a later mention may
-   * need the text before it.
+   * Returns true if a delta cannot belong to a mention. Such a delta is sent unread. Its text is kept, because the text before a
+   * later mention may be needed.
    */
   #passesLinks(chunk: Uint8Array, start: number, end: number): boolean {
     if (!this.#stream.isIdle || !this.#text.isPlain(chunk, start, end)) return false;

@@ -296,8 +296,8 @@ export class TextDeltas {
   }
 
   /**
-   * Returns whether the text of the delta from `at` to `end` may contain the beginning of a root: a slash at its end, or before
-   * the first letter of a root's folder. If the text is not found in the frame, any slash counts.
+   * Returns whether the text of a delta may contain the beginning of a root: a slash at the end of the text, or a slash before the
+   * first letter of a root's folder. If the text is not found in the frame, any slash counts.
    */
   mayBeginRoot(chunk: Uint8Array, at: number, end: number): boolean {
     if (!this.#hasTextAtSameOffset(chunk, at)) {
