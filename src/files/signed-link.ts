@@ -13,7 +13,7 @@ export interface LinkedFile {
 /** Distinguishes the tokens in links from other tokens that are signed with the same secret. */
 const AUDIENCE = "openai-file-citations";
 const ALGORITHM = "HS256";
-/** The minimum length by RFC 7518, 3.2. A shorter key would be easier to guess than the signature. */
+/** The minimum length of a key by RFC 7518, 3.2. A shorter key would be easier to guess than the signature. */
 const LEAST_SECRET_BYTES = 32;
 
 /** Returns one or several secrets as keys. Throws a `TypeError` if one is invalid or too short. */
@@ -98,7 +98,7 @@ export async function replacedBy(
       const isWhole = [text, before, after].every((part) => typeof part === "string");
       return isWhole ? { text, before, after } : undefined;
     } catch {
-      // Another key may have signed the token.
+      // If this key did not sign the token, the next key is tried.
     }
   }
   return undefined;

@@ -133,7 +133,7 @@ function containerSource({ status, headers, body }: ContentAnswer): Source {
 
 /** Returns whether `part` begins where `range` begins, and does not end after it. A server may send less than the range. */
 function isStartOf(range: ByteRange, part: ByteRange): boolean {
-  // If a request asks for the last bytes of a file of unknown length, their offset is unknown. `rangeOf` returns Infinity for it.
+  // A request can ask for the last bytes of a file. If the file's length is unknown, `rangeOf` returns Infinity as their offset.
   return range.start === Number.POSITIVE_INFINITY || (part.start === range.start && part.end <= range.end);
 }
 
@@ -163,8 +163,8 @@ async function sourceAnswer(
   const { size } = source;
   const isHead = request.method === "HEAD";
   if (size === undefined) return fileAnswer(unknownLength(request, source), name, isHead);
-  // Some gateways derive a file's id from its path, so a new version of the file has the same id. Therefore the ETag also contains
-  // the file's length.
+  // Some gateways derive a file's id from its path, so a new version of the file has the same id. This is why the ETag also
+  // contains the file's length.
   const etag = `"${key}.${size}"`;
   if (isKnown(request.headers, etag)) {
     await source.cancel?.();

@@ -51,8 +51,8 @@ export interface CreateContext {
 }
 
 /**
- * Sends a request with the link sentence and the `include` added. A body that is a stream, not JSON or too long is sent
- * unchanged. If the API refuses the added `include`, sends the request again without it. If that succeeds, later requests to
+ * Adds the link sentence and the `include` to a request, and sends it. A body is sent unchanged if it is a stream, is too long or
+ * is not JSON. If the API refuses the added `include`, sends the request again without it. If that succeeds, later requests to
  * `base` get no `include` either.
  */
 export async function createResponse(

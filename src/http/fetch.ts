@@ -241,13 +241,14 @@ async function getResponse(
 }
 
 /**
- * Returns a copy of an HTTP response with another body. Removes `content-encoding`, because `fetch` has decoded the body.
- * Removes the headers about the body's bytes even if no citation turns out to be missing, because headers are sent first.
+ * Returns a copy of an HTTP response with another body. Removes `content-encoding`, because `fetch` has decoded the body. Also
+ * removes the headers that depend on the body's exact bytes, such as `content-length` and `etag`. The headers are sent before the
+ * body is read, so it is not yet known whether the repair will change the body.
  */
 function withBody(response: Response, body: ReadableStream<Uint8Array>): Response {
   const headers = withoutBodyHeaders(new Headers(response.headers));
   headers.delete("content-encoding");
   const { status, statusText, url } = response;
-  // A constructed Response has no URL, but clients log it.
+  // Clients log the URL of a Response. A constructed Response has none, so it gets the URL of the original.
   return Object.defineProperty(new Response(body, { status, statusText, headers }), "url", { value: url });
 }

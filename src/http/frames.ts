@@ -235,7 +235,7 @@ const MOST_COLLECTED = 4096;
 /** A table of the bytes that occur in mentions and in markup that affects links. */
 const MENTION_BYTES = tableOf("%&`<!][=");
 const WORD_BYTES = tableOf("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_");
-/** The schemes with which a path or a URL in a text can start, in lower case: `sandbox:/mnt/data/a.csv`. */
+/** Schemes in lower case. A path or a URL in a text can start with one, as `sandbox:/mnt/data/a.csv` does. */
 const SCHEMES = ["sandbox", "file", "http"].map((word) => encoder.encode(word));
 /** Marks the bytes that need a closer look: those of a mention, an escape, a slash, a line's end, and a scheme's first letter. */
 const NOTABLE_BYTES = tableOf("%&`<!][=\\/\nsSfFhH");
@@ -258,7 +258,7 @@ function startsScheme(chunk: Uint8Array, at: number): boolean {
   return false;
 }
 
-/** Recognizes text deltas by their bytes, without parsing them: they are nearly all frames of a stream. */
+/** Recognizes text deltas by their bytes, without parsing them. Nearly all frames of a stream are text deltas. */
 export class TextDeltas {
   /** The first letters of the roots' folders, in lower and upper case. */
   readonly #folderLetters: ReadonlySet<number>;
@@ -296,8 +296,8 @@ export class TextDeltas {
   }
 
   /**
-   * Returns whether the text of a delta may contain the beginning of a root: a slash at the end of the text, or a slash before the
-   * first letter of a root's folder. If the text is not found in the frame, any slash counts.
+   * Returns whether the text of a delta may contain the beginning of a root: a slash at the end of the text, or before the first
+   * letter of a root's folder. If the text is not found in the frame, any slash counts.
    */
   mayBeginRoot(chunk: Uint8Array, at: number, end: number): boolean {
     if (!this.#hasTextAtSameOffset(chunk, at)) {
