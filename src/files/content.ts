@@ -98,7 +98,10 @@ function withWebStream(answer: Response): ContentAnswer {
 /** Headers that ask for an unencoded body. The length and the ranges of an encoded body are not those of the file. */
 const UNENCODED = { "accept-encoding": "identity" };
 
-/** Requests a container file for the file route. If the status is not 2xx, throws the SDK's error or the API's response. */
+/**
+ * Requests a container file for the file route. Throws if the status is not 2xx. What is thrown is the client's error or, if the
+ * client throws none, the API's response.
+ */
 export async function retrieveFile(
   client: ContainerContentClient,
   file: FileIds,

@@ -50,7 +50,7 @@ export async function fileAnswer(upstream: ContentAnswer, name: string, isHead: 
   const { status, body, headers: upstreamHeaders } = upstream;
   const isPart = status === 206;
   const headers = new Headers({ ...SAFE, "cache-control": "private" });
-  // For an encoded body, these headers count the encoded bytes. The route sends decoded bytes, so the headers would be wrong.
+  // If the body is compressed, these headers count the compressed bytes. The route sends the decompressed bytes.
   if (!upstreamHeaders.has("content-encoding")) {
     for (const header of PASSED_ON) {
       const value = upstreamHeaders.get(header);
@@ -102,8 +102,8 @@ async function startOf(body: ReadableStream<Uint8Array> | null) {
 
 /**
  * Returns the media type of a file by its name and its first bytes. If `start` is `undefined`, the name alone decides. Otherwise,
- * the bytes decide whether the file is an image. The formats of audio and video are too many to recognize, so a name of audio or
- * video is believed if the file does not start like text. For all other files, the name decides.
+ * the bytes alone decide whether the file is an image of a type in pictures.ts. Audio and video have too many formats for this:
+ * a name of audio or video is believed if the file does not start like text. For all other files, the name decides.
  */
 function mediaTypeOf(name: string, start: string | undefined): string {
   const byName = mime.getType(name) ?? "application/octet-stream";

@@ -255,7 +255,7 @@ function linkedFile(file: unknown): LinkedFile {
   throw badInput("file", "a container file's citation, or such a file of collectFiles or a list", file);
 }
 
-/** Throws a `TypeError` if an id is `.` or `..`. */
+/** Throws a `TypeError` if an id is `.` or `..`, because a URL parser resolves such a path segment. */
 function checkDots(owner: "container" | "file", id: unknown): void {
   if (isDotSegment(id)) throw badInput(`the ${owner}'s id`, 'an id other than "." and ".."', id);
 }

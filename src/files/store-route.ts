@@ -133,7 +133,7 @@ function containerSource({ status, headers, body }: ContentAnswer): Source {
 
 /** Returns whether `part` begins where `range` begins, and does not end after it. A server may send less than the range. */
 function isStartOf(range: ByteRange, part: ByteRange): boolean {
-  // A request can ask for the last bytes of a file. If the file's length is unknown, `rangeOf` returns Infinity as their offset.
+  // A request can ask for the last bytes of a file. If the file's length is unknown, `rangeOf` says that they start at Infinity.
   return range.start === Number.POSITIVE_INFINITY || (part.start === range.start && part.end <= range.end);
 }
 
@@ -186,7 +186,7 @@ async function sourceAnswer(
 /** Returns the response with a file of unknown length: the whole file, or the part that the source has. */
 function unknownLength({ method, headers }: Request, { part, open }: Source): Response {
   if (!part) return new Response(open(undefined));
-  // The ETag contains the length. If the length is unknown, there is no ETag, so no If-Range can match: "" as ETag says this.
+  // Without the file's length, there is no ETag. With "" in its place, no If-Range matches.
   const range = method === "HEAD" ? undefined : rangeOf(headers, Number.POSITIVE_INFINITY, "");
   return partial(open(range === "outside" ? undefined : range), part, "*");
 }

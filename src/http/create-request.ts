@@ -37,7 +37,7 @@ export interface Created {
   answer: Response;
   /** The parameters that were sent, if the body could be read. */
   params?: Record<string, unknown> | undefined;
-  /** Set if the body was too long to be read: the error for the report. */
+  /** The error for the report, if the body was too long to be read. */
   requestError?: Error | undefined;
 }
 
@@ -113,7 +113,7 @@ async function bodyOf(input: Input, init: RequestInit | undefined): Promise<stri
   return readable(init?.body);
 }
 
-/** Returns whether the body that is sent is that of a `Request` object: `init` has no body to send instead. */
+/** Returns whether `input` is a `Request` object whose body is sent. If `init` has a body, that body is sent instead. */
 function isWhole(input: Input, init: RequestInit | undefined): input is Request {
   return input instanceof Request && init?.body == null;
 }
@@ -172,7 +172,7 @@ async function peek(given: Response, timeoutMs: number): Promise<{ answer: Respo
       if (length > LONGEST_ERROR) break;
     }
   } catch {
-    // The consumer of `answer` gets this error too.
+    // This error is ignored, because the consumer of `answer` gets it too.
   } finally {
     clearTimeout(timer);
     stop();

@@ -154,7 +154,10 @@ interface Answered extends Created {
   after?: number | undefined;
 }
 
-/** Sends a request that creates no response. With the option `links`, requests a whole stream instead of its rest (resume.ts). */
+/**
+ * Sends a request that creates no response. If the request asks for the rest of a stream and the option `links` is set, requests
+ * the whole stream instead (see resume.ts).
+ */
 async function readResponse(
   input: Parameters<Fetch>[0],
   init: RequestInit | undefined,

@@ -79,7 +79,7 @@ export class FrameRepair {
     stream.latestNumber = () => this.latestNumber;
   }
 
-  /** Sends the frames that a chunk completes. Returns whether it sent any, as a promise only if it has to wait. */
+  /** Sends the frames that a chunk completes. Returns whether any were sent. Returns a promise only if the repair must wait. */
   push(chunk: Uint8Array): boolean | Promise<boolean> {
     const before = this.#sentCount;
     const rest = this.#splitter.take(chunk);
@@ -109,7 +109,7 @@ export class FrameRepair {
     return this.#last && parsePiece(this.#last)?.event.sequence_number;
   }
 
-  /** Sends the held frames. If another frame of this response is sent without this repair, call this function before. */
+  /** Sends the held frames. Call this first if other code sends a frame that may belong to this response. */
   release(): void | Promise<void> {
     return andThen(this.#release(), (held) => this.#send(held));
   }

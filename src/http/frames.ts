@@ -237,7 +237,7 @@ const MENTION_BYTES = tableOf("%&`<!][=");
 const WORD_BYTES = tableOf("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_");
 /** Schemes in lower case. A path or a URL in a text can start with one, as `sandbox:/mnt/data/a.csv` does. */
 const SCHEMES = ["sandbox", "file", "http"].map((word) => encoder.encode(word));
-/** Marks the bytes that need a closer look: those of a mention, an escape, a slash, a line's end, and a scheme's first letter. */
+/** Marks the bytes that need a closer look: `MENTION_BYTES`, backslash, slash, LF, and the first letters of the schemes. */
 const NOTABLE_BYTES = tableOf("%&`<!][=\\/\nsSfFhH");
 
 function tableOf(characters: string): Uint8Array {
@@ -246,7 +246,7 @@ function tableOf(characters: string): Uint8Array {
   return table;
 }
 
-/** Returns whether one of the schemes starts at `at`, or may start there because the delta ends within it. */
+/** Returns whether a scheme starts at the offset `at`. Also returns true if the delta ends before the scheme is complete. */
 function startsScheme(chunk: Uint8Array, at: number): boolean {
   const first = chunk[at]! | 0x20;
   for (const scheme of SCHEMES) {
