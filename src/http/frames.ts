@@ -23,7 +23,7 @@ export class FrameSplitter {
   /** True if the previous chunk ended with CR. If the next byte is LF, it belongs to the same line end. */
   #isAfterCr = false;
   #chunk: Uint8Array = new Uint8Array();
-  /** The offset of the next LF in the chunk. Cached: in a chunk without LF, each line would search to the chunk's end. */
+  /** The offset of the next LF. Cached, because if a chunk has no LF, the search for it goes to the end of the chunk. */
   #lf = UNKNOWN;
   /** True if the chunk has a CR. Most streams have none, so their lines are not searched for CR. `undefined`: not known yet. */
   #hasCr: boolean | undefined;
@@ -105,7 +105,7 @@ interface Range {
   end: number;
 }
 
-/** Parses a whole frame. Returns `undefined` if its data is not an event's JSON, such as a comment or `[DONE]`. */
+/** Parses a whole frame. Returns `undefined` if it has no event in JSON: a comment, for example, or `[DONE]`. */
 export function parseFrame(bytes: Uint8Array): Frame | undefined {
   // Strings are searched for line ends many times faster than bytes, and JSON.parse needs a string anyway.
   const text = decoder.decode(bytes);
@@ -265,9 +265,9 @@ const MOST_COLLECTED = 4096;
 /** A table of the bytes that occur in mentions and in markup that affects links. */
 const MENTION_BYTES = tableOf("%&`<!][=");
 const WORD_BYTES = tableOf("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_");
-/** The schemes with which a path or a URL in a text can start, in lower case: `sandbox:/mnt/data/a.csv`. */
+/** Schemes in lower case. A path or a URL in a text can start with one, as `sandbox:/mnt/data/a.csv` does. */
 const SCHEMES = ["sandbox", "file", "http"].map((word) => encoder.encode(word));
-/** Marks the bytes that need a closer look: those of a mention, an escape, a slash, a line's end, and a scheme's first letter. */
+/** Marks the bytes that need a closer look: `MENTION_BYTES`, backslash, slash, LF, and the first letters of the schemes. */
 const NOTABLE_BYTES = tableOf("%&`<!][=\\/\nsSfFhH");
 
 function tableOf(characters: string): Uint8Array {
@@ -276,7 +276,7 @@ function tableOf(characters: string): Uint8Array {
   return table;
 }
 
-/** Returns whether one of the schemes starts at `at`, or may start there because the delta ends within it. */
+/** Returns whether a scheme starts at the offset `at`. Also returns true if the delta ends before the scheme is complete. */
 function startsScheme(chunk: Uint8Array, at: number): boolean {
   const first = chunk[at]! | 0x20;
   for (const scheme of SCHEMES) {
@@ -288,7 +288,7 @@ function startsScheme(chunk: Uint8Array, at: number): boolean {
   return false;
 }
 
-/** Recognizes text deltas by their bytes, without parsing them: they are nearly all frames of a stream. */
+/** Recognizes text deltas by their bytes, without parsing them. Nearly all frames of a stream are text deltas. */
 export class TextDeltas {
   /** The first letters of the roots' folders, in lower and upper case. */
   readonly #folderLetters: ReadonlySet<number>;
@@ -310,9 +310,9 @@ export class TextDeltas {
   }
 
   /**
-   * Returns the end of the frame at `at` if the frame is a text delta in the API's format, else -1. Compares only the beginning
-   * and the end of the first line. So it also accepts other events whose name has this length and ends with `.delta`. They are
-   * deltas too, and need not be read either. Ignores that a single CR ends a line, because JSON never contains one.
+   * Returns the end of the frame that starts at the offset `at` if it is a text delta in the API's format, else -1. Compares only
+   * the beginning and the end of the first line. So it accepts any event whose name ends with `.delta` and is as long as a text
+   * delta's name. Such events are deltas too, and need not be read either. A CR is not searched for: JSON never contains one.
    */
   endOf(chunk: Uint8Array, at: number): number {
     const dataAt = at + TEXT_DELTA_LINE.length;
@@ -326,8 +326,8 @@ export class TextDeltas {
   }
 
   /**
-   * Returns whether the text of the delta from `at` to `end` may contain the beginning of a root: a slash at its end, or before
-   * the first letter of a root's folder. If the text is not found in the frame, any slash counts.
+   * Returns whether the text of a delta may contain the beginning of a root: a slash at the end of the text, or before the first
+   * letter of a root's folder. If the text is not found in the frame, any slash counts.
    */
   mayBeginRoot(chunk: Uint8Array, at: number, end: number): boolean {
     if (!this.#hasTextAtSameOffset(chunk, at)) {
@@ -359,8 +359,8 @@ export class TextDeltas {
     const collected = this.#collected;
     let to = this.#collectedLength;
     let index = at + this.#textAt;
-    // `from` is the start of the text, or the end of its latest escape. `isLetterBefore` tells whether a letter comes before
-    // `from`. After an escape such as `\n` this is false, although the last byte of the escape is a letter.
+    // The variable `from` is the start of the text, or the end of its latest escape. `isLetterBefore` is true if a letter comes
+    // before this offset. It is false after an escape such as `\n`: the `n` is part of the escape, not a letter of the text.
     let from = index;
     for (; chunk[index] !== QUOTE; index++) {
       const byte = chunk[index]!;
@@ -385,17 +385,17 @@ export class TextDeltas {
     return JSON.parse(`"${json}"`) as string;
   }
 
-  /** Returns whether the byte at `at`, one of `NOTABLE_BYTES`, can belong to a mention or to markup that affects links. */
+  /** `at` is the offset of a notable byte. Returns whether it can belong to a mention, or to markup that affects links. */
   #isOfMention(chunk: Uint8Array, at: number, isInWord: boolean): boolean {
     const byte = chunk[at]!;
     const next = chunk[at + 1]!;
     if (byte === BACKSLASH) return next !== LETTER_N;
     if (byte === SLASH) return !this.#isOrdinarySlash(next);
-    // JSON has no raw line feed in a string. So this frame ends before its text does, and must be read.
+    // A string in JSON has no raw line feed. So this frame ends before the string is closed, and the frame must be read.
     return MENTION_BYTES[byte] === 1 || byte === LF || (!isInWord && startsScheme(chunk, at));
   }
 
-  /** Returns whether the byte after a slash shows that no root starts there. */
+  /** `next` is the byte after a slash. Returns whether it shows that no root, such as `/mnt/data`, starts with this slash. */
   #isOrdinarySlash(next: number): boolean {
     return next !== QUOTE && next !== SLASH && next !== BACKSLASH && !this.#folderLetters.has(next);
   }
