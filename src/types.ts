@@ -111,7 +111,7 @@ export interface Report {
   outcome: "nothing-to-do" | "recovered" | "unchanged" | "failed";
   citations: ReportedCitation[];
   unresolved: (PartPosition & UnresolvedMention)[];
-  /** Files that this response wrote and no text mentions. Known only if a list was requested. */
+  /** Files that this response wrote, but that no text mentions. Known only if a list was requested. */
   unmentioned: ContainerFile[];
   /** The ids of the containers whose lists were requested, in the order of the requests. */
   containers: string[];

@@ -217,7 +217,7 @@ export function createWebhookHandler<Client extends WebhookClient>(
     const report = reportOf(raw);
     // If there is no report, the client's `fetch` did not repair the response, for example because its content type is not JSON.
     if (!report) return repairResponse(response, client, repairOptions);
-    // The client was already wrapped, so it called only its own `onReport`, not the handler's.
+    // The caller had already wrapped the client, so only the client's `onReport` was called, not the one of this handler.
     if (repairing === client) notify(repairOptions.onReport, report);
     return { response, report };
   }

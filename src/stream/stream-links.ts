@@ -10,7 +10,7 @@ export class StreamLinks {
   readonly #repair: ResponseRepair;
   readonly #links: ResponseLinks;
   readonly #timeoutMs: number;
-  /** The latest delta of each text: the template for a delta that is inserted. */
+  /** The latest delta of each text. A delta that is inserted is a copy of it with another text. */
   readonly #latest = new WeakMap<LinkedPart, Event>();
   /** The parts that may have held text. All other parts are left out: a response can have thousands of parts. */
   readonly #holding = new Set<LinkedPart>();
@@ -78,7 +78,7 @@ export class StreamLinks {
     });
   }
 
-  /** Requests the file lists for a text: at its start if calls before it name files, otherwise when a path begins in it. */
+  /** Requests the file lists that a text needs. If earlier calls name files, does so at once, otherwise at the first path. */
   #lookAhead({ position, text }: LinkedPart, { item_id: item }: Event): void {
     if (this.#lookedAheadFor === item || !(text.isPathOpen || this.#repair.expectsFiles(position))) return;
     this.#lookedAheadFor = item;

@@ -45,7 +45,7 @@ export class StreamRepair {
   #isWithoutDeltas = false;
   /** The output indices of the open messages. Other items are left out, because some gateways never end reasoning items. */
   readonly #openItems = new Set<number>();
-  /** True once an item of the response has ended. Before that, open items are no error: some gateways never end items. */
+  /** True once an item of the response has ended. Some gateways never end items. Open items are an error only if this is true. */
   #hasItemEnds = false;
   /** True while an item's deltas are scanned for paths. Needs a known container. `undefined` until the item's first delta. */
   #isWatching: boolean | undefined;
@@ -54,7 +54,7 @@ export class StreamRepair {
   /** True if the deltas of the current item get links. `undefined` until its first delta. */
   #isLinking: boolean | undefined;
   #isFinished = false;
-  /** True once the consumer has left or the stream is broken. Events of the last chunk can still come. */
+  /** True once the consumer has left or the stream is broken. Even then, the last chunk that was read may have more events. */
   #isStopped = false;
   /** True once the consumer has left. Then no event needs a repair or a report any more. */
   #hasLeft = false;
@@ -237,8 +237,8 @@ export class StreamRepair {
   }
 
   /**
-   * Ends a broken stream and returns the held text and the held events, unchanged. If the output for an event is still awaited,
-   * call `breakOff` first and await that output, because it may add the event to the held events.
+   * Ends a broken stream and returns the held text and the held events, unchanged. Before, await all pending results of `take`,
+   * because they may add held events. Call `breakOff` before awaiting them.
    */
   break(error: unknown): readonly Event[] {
     const text = this.#links?.releaseUnchanged(this.#numberSent) ?? [];
@@ -556,7 +556,7 @@ export class StreamRepair {
     const moved = links ? links.moved(position, [...sent, ...unsent]).slice(sent.length) : unsent;
     return moved.map((annotation, added) => ({
       type: "response.output_text.annotation.added",
-      // An inserted event repeats the number of the event before it. A client that resumes after it then gets all API events.
+      // Repeats the previous event's number. A client that resumes after this number then misses no event of the API.
       ...("sequence_number" in text && { sequence_number: sequenceNumber }),
       ...("stream_id" in text && { stream_id: text.stream_id }),
       item_id: text.item_id,
@@ -626,7 +626,7 @@ function isAfterGap({ sequence_number: number }: Event, before: unknown): boolea
   return typeof number === "number" && typeof before === "number" && number > before + 1;
 }
 
-/** Names the text of an event, for error messages. */
+/** Returns words for an error message that say which text an event belongs to. */
 function textAt({ output_index, content_index }: Event): string {
   return `the text at output_index ${output_index}, content_index ${content_index},`;
 }

@@ -133,7 +133,7 @@ function nextOf(
   return waiting.first(following);
 }
 
-/** Returns the events that can be sent before another event is read. Returns `undefined` if `next` is a newly read event. */
+/** Takes a result of `nextOf`. Returns the events to send now, or `undefined` if the result is a newly read event. */
 function readyOf(next: unknown, messages: Messages): unknown[] | undefined {
   if (next instanceof Lane) return messages.wrap(next.stream.takeOverdue());
   return Array.isArray(next) ? next : undefined;

@@ -201,7 +201,7 @@ export class Gateway {
   }
 }
 
-/** Returns the error for a faulty `gateway.ids`. It contains the whole reason, because the option is part of the user's test. */
+/** Returns the error for a faulty `gateway.ids`. The error says what failed, because the user's own test sets this option. */
 export function idsFailed(reason: string): ApiError {
   return new ApiError(500, `The option gateway.ids failed. ${reason}`, { type: "server_error" });
 }

@@ -139,7 +139,7 @@ const MESSAGES: Readonly<Record<string, string>> = {
   successor_creation_failed: "The successor response could not be created.",
 };
 
-/** Returns the event for a rejected steer. The event gives the input back to the client. */
+/** Returns the event that rejects a client's `response.steer` event. It contains the rejected input. */
 export function steerFailed(
   code: string,
   responseId: string,
