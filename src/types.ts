@@ -32,7 +32,7 @@ export interface ContainerFileCitation {
   start_index: number;
 }
 
-/** An annotation of an `output_text` part, of any type. A path or file name that an annotation already covers gets no new one. */
+/** An annotation of an `output_text` part, of any type. No citation is added to text that an annotation already covers. */
 export interface Annotation {
   type: string;
   start_index?: number | null | undefined;

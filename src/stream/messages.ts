@@ -1,6 +1,6 @@
 /**
- * Takes the events out of the messages of the SDK's `ResponsesWS`, and puts the repaired events into such messages again. A lane
- * is a sequence of responses that come one after the other (see lanes.ts).
+ * Takes the events out of the messages of the SDK's `ResponsesWS`, and puts the repaired events back into messages. In the names
+ * here, a lane is a sequence of responses that come one after the other (see lanes.ts).
  */
 import { isRecord } from "../errors.js";
 import { andThen } from "../responses/repair.js";
@@ -97,7 +97,7 @@ function inOrder(outputs: readonly Taken[]): Taken {
   return Promise.all(outputs).then((all) => all.flat());
 }
 
-/** Returns an event that can belong to several lanes, after the events that these lanes hold. */
+/** Returns the events that the lanes hold, followed by `event`, which can belong to any of these lanes. */
 function afterHeld(lanes: readonly Lane[], event: Event): Taken {
   const held = lanes.filter(({ stream }) => stream.isHolding).map((lane) => lane.release());
   if (held.length === 0) return [event];

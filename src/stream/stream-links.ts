@@ -39,8 +39,8 @@ export class StreamLinks {
   }
 
   /**
-   * True while no text is held and no link is open. Then a delta that cannot belong to a mention can be sent unread. False at the
-   * beginning of an item: its first delta must be taken, because it may request the file lists.
+   * True while no text is held and no link has begun. Then a delta that cannot belong to a mention can be sent unread. False at
+   * the beginning of an item, because the first delta may have to request the file lists.
    */
   isIdle = false;
 
@@ -123,7 +123,7 @@ export class StreamLinks {
     if (!this.#heldSince) return;
     const { now, heldMs } = this.#heldSince;
     this.#heldSince = undefined;
-    // `heldMs` may have grown since `now`, for example by a recovery. That time is already counted, so it is subtracted.
+    // The repair's `heldMs` may already contain a part of this time, for example a recovery. That part is not counted twice.
     this.#repair.noteHeld(Math.max(0, performance.now() - now - (this.#repair.heldMs - heldMs)));
   }
 

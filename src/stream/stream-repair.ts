@@ -47,7 +47,7 @@ export class StreamRepair {
   readonly #openItems = new Set<number>();
   /** True once an item of the response has ended. Some gateways never end items. Open items are an error only if this is true. */
   #hasItemEnds = false;
-  /** True while an item's deltas are scanned for paths. Needs a known container. `undefined` until the item's first delta. */
+  /** True while an item's deltas are scanned for paths. False if no container is known. `undefined` before the first delta. */
   #isWatching: boolean | undefined;
   /** Puts working links into the texts. `undefined` without the option `links`. */
   #links: StreamLinks | undefined;
@@ -127,7 +127,7 @@ export class StreamRepair {
     return this.#isLinking;
   }
 
-  /** True if no text is held and no link is open. Then a delta that cannot belong to a mention can be sent unread. */
+  /** True if no text is held and no link has begun. Then a delta that cannot belong to a mention can be sent unread. */
   get isIdle(): boolean {
     return this.#links?.isIdle === true;
   }
@@ -246,7 +246,7 @@ export class StreamRepair {
     return [...text, ...this.#held.splice(0).map(({ event }) => event)];
   }
 
-  /** Stops the repair: the consumer has left or the stream is broken. After an error event, the report has that error. */
+  /** Stops the repair: the consumer has left or the stream is broken. If the API sent an error event, reports that error. */
   cancel(reason?: unknown): void {
     if (this.#apiError) this.#reportBreak(this.#apiError);
     this.#hasLeft = true;
@@ -389,7 +389,7 @@ export class StreamRepair {
 
   #takeOne(event: Event, numberBefore: () => unknown, isReleased: boolean): Taken {
     const { type, output_index: outputIndex, response, item } = event;
-    // The new item can be a message after another call, so its deltas are scanned even if the scan was stopped before.
+    // A call before the new item may have written files. So the item's deltas are scanned, even if the scan was stopped before.
     if (type === "response.output_item.added") this.#beginItem(item);
     if (type === "response.created" && isRecord(response)) this.#begin(response.id);
     switch (type) {
@@ -513,7 +513,7 @@ export class StreamRepair {
     if (!position || typeof event.text !== "string") return [event];
     const missing = this.#repair.missingOf(position, event.text, this.#sentFor(event));
     return andThen(missing, (citations) => {
-      // Only the event after the message shows whether the text can mean a file with a similar path.
+      // The text may get more citations, so its end event is held until the event after the message (see `#mustHold`).
       if (!isReleased && this.#repair.isLacking(position)) {
         this.#held.push({ event, numberBefore: numberBefore() });
         return [];

@@ -9,7 +9,7 @@ const LONGEST_LEAD = 240;
 
 export class TextWatch {
   readonly #finder: MentionFinder;
-  /** The id of the item whose deltas arrive. */
+  /** The id of the item that the latest delta belongs to. */
   #item: unknown;
   /** The end of the item's text so far. It is kept, because a path can be split across deltas. */
   #text = "";

@@ -214,7 +214,7 @@ export class Container implements EmulatedContainer {
     };
   }
 
-  /** Returns the id of a new file, as clients see it. */
+  /** Returns the id that clients see for a new file. */
   #fileId(path: string, nativeId = this.#ids.next("cfile_")): string {
     return this.#gateway.idOf(nativeId, path);
   }

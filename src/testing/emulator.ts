@@ -258,7 +258,7 @@ function abortable(response: Response, signal: AbortSignal | undefined): Respons
   );
 }
 
-/** Returns a promise that settles like the given one. If the signal aborts earlier, it rejects with the signal's reason. */
+/** Returns a promise that settles like `promise`, but rejects with the signal's reason if the signal aborts earlier. */
 function unlessAborted<Value>(promise: Promise<Value>, signal: AbortSignal | undefined): Promise<Value> {
   if (signal === undefined) return promise;
   return new Promise((resolve, reject) => {
