@@ -42,7 +42,7 @@ export interface Annotation {
   container_id?: string | null | undefined;
 }
 
-/** The unit of `start_index` and `end_index`. `"auto"`: the unit that the part's annotations prove, else code points. */
+/** The unit of `start_index` and `end_index`. With `"auto"`, the part's annotations show the unit, or it is code points. */
 export type IndexUnit = "auto" | "code-point" | "utf-16";
 
 /**

@@ -35,9 +35,9 @@ export type ResponseOf<Client extends WebhookClient> = Extract<
 >;
 
 /**
- * A store of the handled deliveries that several processes or machines share. OpenAI sends a delivery again until the answer is
- * 200, and may send it twice at the same time. Each function gets the delivery's `webhook-id` and may return a promise.
- * docs/webhook.md has a store for Redis and one for PostgreSQL.
+ * Records which deliveries were handled. Several processes or machines can share such a store. OpenAI sends a delivery again
+ * until the answer is 200, and may send it twice at the same time. Each function gets the delivery's `webhook-id` and may return
+ * a promise. docs/webhook.md has a store for Redis and one for PostgreSQL.
  *
  * @example
  * ```ts
@@ -80,9 +80,9 @@ export interface WebhookDeliveries {
 }
 
 /**
- * Options of {@link createWebhookHandler}: its own ones, and most options of `withFileCitations`. If the client is already
- * wrapped by `withFileCitations`, it keeps the options that it was wrapped with. Of the options of `withFileCitations` that are
- * given here, only `onReport` and `includeOutputs` then have an effect.
+ * Options of {@link createWebhookHandler}: its own ones, and most options of `withFileCitations`. If the client is already wrapped
+ * by `withFileCitations`, it keeps the options that it was wrapped with. Then the handler ignores the options of
+ * `withFileCitations` that are given here, except `onReport` and `includeOutputs`.
  */
 export interface WebhookOptions<Response> extends Omit<FileCitationsOptions, "instruction"> {
   /**
@@ -95,8 +95,8 @@ export interface WebhookOptions<Response> extends Omit<FileCitationsOptions, "in
    */
   onResponse: (response: Response, report: Report, deliveryId: string) => unknown;
   /**
-   * A store of the handled deliveries that several processes share. Default: this process remembers the latest 10,000
-   * deliveries, and two deliveries of one id at the same time get the same answer.
+   * Records which deliveries were handled, for several processes. Default: this process remembers the latest 10,000 deliveries,
+   * and two deliveries of one id at the same time get the same answer.
    */
   deliveries?: WebhookDeliveries | undefined;
   /**

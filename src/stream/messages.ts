@@ -20,15 +20,15 @@ const OF_CONNECTION: ReadonlySet<unknown> = new Set([
   "raw",
 ]);
 
-/** Repairs plain events and events inside `ResponsesWS` messages. The output has the form of the input. */
+/** Repairs plain events and events inside `ResponsesWS` messages. Events that came inside messages stay inside messages. */
 export class Messages {
   readonly #lanes: Lanes;
   /** The `ResponsesWS` message that contained each event. */
   readonly #messageOf = new WeakMap<Event, Event>();
-  /** The latest message, which is the template for inserted events. */
+  /** The latest message. An inserted event is sent in a copy of this message. */
   #latest: Event | undefined;
 
-  /** The events that dropped lanes held. They are sent before the next event. */
+  /** Lanes that were dropped, with the events that they held. These events are sent before the next event. */
   readonly #dropped: { lane: Lane; held: Taken }[] = [];
 
   constructor(lanes: Lanes) {
@@ -62,8 +62,8 @@ export class Messages {
         taken: andThen(inOrder([...held, taken]), (events) => this.wrap(events)),
       };
     }
-    // The value is not an event of a response. If there is one response, the value must not overtake its held events. If there
-    // are several, the value waits for none of them.
+    // The value is not an event of a response. If the stream has one response, the value must not overtake the held events of
+    // this response. If the stream has several responses, the value waits for none of them.
     if (this.#lanes.areApart) return { of: [undefined], taken: [value] };
     const held = this.#lanes.latest.stream.release();
     return { of: [undefined], taken: andThen(held, (events) => [...this.wrap(events), value]) };

@@ -63,7 +63,7 @@ export class StreamRepair {
   #endedId: unknown;
   /** The sequence number of the latest event that was read. */
   #number: number | undefined;
-  /** The id of a response from which an event may be missing: it was unclear to which response the event belongs. */
+  /** The id of a response from which an event may be missing, because it was unclear to which response the event belongs. */
   #missedIn: string | undefined;
   /** The error for the report, made from the API's error event. `undefined` if no such event came. */
   #apiError: Error | undefined;
@@ -621,7 +621,7 @@ function isEndOf(end: Event, delta: Event): boolean {
   return end.type === "response.output_text.done" && keyOf(end) === keyOf(delta);
 }
 
-/** Returns whether sequence numbers are skipped right before an event: events are then missing or come later. */
+/** Returns true if the sequence number before an event's own was skipped. Then events are missing or will come later. */
 function isAfterGap({ sequence_number: number }: Event, before: unknown): boolean {
   return typeof number === "number" && typeof before === "number" && number > before + 1;
 }

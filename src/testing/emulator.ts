@@ -70,8 +70,8 @@ export interface EmulatorOptions {
    */
   readonly beforeEvent?: (event: StreamEvent) => void | Promise<void>;
   /**
-   * Returns the number of bytes of an event's frame after which the stream breaks, or `undefined` to send the whole
-   * event. Default: streams do not break.
+   * Breaks a stream in the middle of an event's frame. Returns how many bytes of the frame are sent before the break, or
+   * `undefined` to send the whole event. Default: streams do not break.
    *
    * ```ts
    * createResponsesEmulator({ breakIn: ({ type }) => (type === "response.completed" ? 100 : undefined) });

@@ -101,7 +101,7 @@ const FORMS: Readonly<Record<"litellm" | "openrouter", WriteId>> = {
   },
 };
 
-/** Matches the cursor of an empty page: `scan/`, how many empty pages came, `=`, and the `after` of the next page with files. */
+/** Matches the cursor of an empty page. `scan/2=cfile_7`: 2 empty pages came, and the next page with files follows `cfile_7`. */
 const CURSOR = /^scan\/(\d+)=(.*)$/s;
 
 const NOT_SUPPORTED =
@@ -126,7 +126,7 @@ export class Gateway {
   }
 
   /**
-   * Returns the id that clients see instead of a native id.
+   * Returns the id that clients see instead of a native id (OpenAI's own id).
    *
    * @param path the file's path, if the id is the id of a file.
    * @throws ApiError 500 if `gateway.ids` fails.
