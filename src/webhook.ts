@@ -80,8 +80,8 @@ export interface WebhookDeliveries {
 }
 
 /**
- * Options of {@link createWebhookHandler}: its own ones, and most options of `withFileCitations`. If the client is already wrapped
- * by `withFileCitations`, it keeps the options that it was wrapped with. Then the handler ignores the options of
+ * Options of {@link createWebhookHandler}: its own ones, and most options of `withFileCitations`. If the client is already
+ * wrapped by `withFileCitations`, it keeps the options that it was wrapped with. Then the handler ignores the options of
  * `withFileCitations` that are given here, except `onReport` and `includeOutputs`.
  */
 export interface WebhookOptions<Response> extends Omit<FileCitationsOptions, "instruction"> {
@@ -106,11 +106,11 @@ export interface WebhookOptions<Response> extends Omit<FileCitationsOptions, "in
    */
   store?: FileStore | undefined;
   /**
-   * Called with each error
+   * Called with the error if
    *
-   * - that leads to an answer of 500,
-   * - that `done` or `release` of `deliveries` throws or rejects with, or
-   * - because of which a file could not be copied into the `store`.
+   * - the handler answers 500,
+   * - `done` or `release` of `deliveries` throws or rejects, or
+   * - a file cannot be copied into the `store`.
    *
    * Errors that the callback throws or rejects with are ignored. Default `console.error`.
    */

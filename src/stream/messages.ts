@@ -1,6 +1,6 @@
 /**
- * Takes the events out of the messages of the SDK's `ResponsesWS`, and puts the repaired events back into messages. In the names
- * here, a lane is a sequence of responses that come one after the other (see lanes.ts).
+ * Takes the events out of the messages of the SDK's `ResponsesWS`, and puts the repaired events back into messages. One
+ * connection can carry several lanes. A lane is a sequence of responses that come one after the other (see lanes.ts).
  */
 import { isRecord } from "../errors.js";
 import { andThen } from "../responses/repair.js";

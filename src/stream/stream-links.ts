@@ -78,7 +78,7 @@ export class StreamLinks {
     });
   }
 
-  /** Requests the file lists that a text needs. If earlier calls name files, does so at once, otherwise at the first path. */
+  /** Requests a text's file lists: at the first delta if earlier calls name files, otherwise when a path begins in the text. */
   #lookAhead({ position, text }: LinkedPart, { item_id: item }: Event): void {
     if (this.#lookedAheadFor === item || !(text.isPathOpen || this.#repair.expectsFiles(position))) return;
     this.#lookedAheadFor = item;

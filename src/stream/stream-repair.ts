@@ -237,8 +237,8 @@ export class StreamRepair {
   }
 
   /**
-   * Ends a broken stream and returns the held text and the held events, unchanged. Before, await all pending results of `take`,
-   * because they may add held events. Call `breakOff` before awaiting them.
+   * Ends a broken stream and returns the held text and the held events, unchanged. If results of `take` are pending, first call
+   * `breakOff`, then await these results, because they may add held events.
    */
   break(error: unknown): readonly Event[] {
     const text = this.#links?.releaseUnchanged(this.#numberSent) ?? [];
@@ -541,7 +541,7 @@ export class StreamRepair {
     });
   }
 
-  /** Returns the annotation events for the added citations of a text, without the first `from`, which were sent before. */
+  /** Returns the annotation events for a text's added citations from the index `from` on. Earlier ones were already sent. */
   #citationEvents(
     text: Event,
     citations: readonly ContainerFileCitation[],

@@ -205,7 +205,7 @@ export class ResponsesApi {
     const text = lastUserText(input);
     try {
       const steps = await script?.({
-        // The cast is not exact: only the fields that `readTurnRequest` reads were checked. The same test wrote the other fields.
+        // Only the fields that `readTurnRequest` reads were checked. The test sends the request itself, so it knows the others.
         body: request.body as unknown as ResponseCreateParams,
         turn,
         lastUserText: text,

@@ -148,7 +148,7 @@ export class Turn implements Stage {
     this.eventAt(Number.POSITIVE_INFINITY);
   }
 
-  /** Advances the turn for a `GET` of its response: a background turn by one poll, any other turn to its end. */
+  /** Called for each `GET` of the response. Advances a background turn by one poll, and runs any other turn to its end. */
   poll(): void {
     this.#polls += 1;
     const left = this.request.background ? this.#start.pollsUntilDone - this.#polls : 0;
