@@ -10,7 +10,7 @@ export class StreamLinks {
   readonly #repair: ResponseRepair;
   readonly #links: ResponseLinks;
   readonly #timeoutMs: number;
-  /** The latest delta of each text: the template for a delta that is inserted. */
+  /** The latest delta of each text. A delta that is inserted is a copy of it with another text. */
   readonly #latest = new WeakMap<LinkedPart, Event>();
   /** The parts that may have held text. All other parts are left out: a response can have thousands of parts. */
   readonly #holding = new Set<LinkedPart>();
@@ -39,8 +39,8 @@ export class StreamLinks {
   }
 
   /**
-   * True while no text is held and no link is open. Then a delta that cannot belong to a mention can be sent unread. False at the
-   * beginning of an item: its first delta must be taken, because it may request the file lists.
+   * True while no text is held and no link has begun. Then a delta that cannot belong to a mention can be sent unread. False at
+   * the beginning of an item, because the first delta may have to request the file lists.
    */
   isIdle = false;
 
@@ -78,7 +78,7 @@ export class StreamLinks {
     });
   }
 
-  /** Requests the file lists for a text: at its start if calls before it name files, otherwise when a path begins in it. */
+  /** Requests a text's file lists: at the first delta if earlier calls name files, otherwise when a path begins in the text. */
   #lookAhead({ position, text }: LinkedPart, { item_id: item }: Event): void {
     if (this.#lookedAheadFor === item || !(text.isPathOpen || this.#repair.expectsFiles(position))) return;
     this.#lookedAheadFor = item;
@@ -123,7 +123,7 @@ export class StreamLinks {
     if (!this.#heldSince) return;
     const { now, heldMs } = this.#heldSince;
     this.#heldSince = undefined;
-    // `heldMs` may have grown since `now`, for example by a recovery. That time is already counted, so it is subtracted.
+    // The repair's `heldMs` may already contain a part of this time, for example a recovery. That part is not counted twice.
     this.#repair.noteHeld(Math.max(0, performance.now() - now - (this.#repair.heldMs - heldMs)));
   }
 
