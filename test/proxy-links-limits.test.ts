@@ -52,7 +52,7 @@ describe("the limits of request bodies", () => {
       expect(JSON.parse(answered)).toMatchObject({ error: { code: "request_too_large" } });
       expect(answered).not.toContain(new URL(linkIn(text)).pathname);
       expect(asked()).toEqual([]);
-      // The links of earlier answers still open.
+      // The link that the proxy made earlier can still be opened.
       expect(await (await fetch(proxy.url + new URL(linkIn(text)).pathname)).text()).toBe(BYTES);
     },
   );

@@ -104,7 +104,7 @@ export function recoveredEvents(events: readonly StreamEvent[]): StreamEvent[] {
   });
 }
 
-/** Returns the events of a stream without the citations that cover text. */
+/** Removes the citations that cover text from all events, and drops the events that only add such a citation. */
 export function uncitedEvents(events: readonly StreamEvent[]): StreamEvent[] {
   return withoutCitations(events.filter((event) => !isCitationEvent(event)));
 }

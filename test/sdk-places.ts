@@ -41,7 +41,8 @@ function manifestIn(folder: string): Manifest {
 }
 
 /**
- * Returns the places as `file: namespace.type.property`, sorted. Three kinds of properties are places:
+ * Returns the properties in the SDK's types that can hold a citation or a container id. Each is written as
+ * `file: namespace.type.property`, and they are sorted. There are three kinds:
  *
  * - `container_id`
  * - `annotations`, if its elements can have a `container_id`
@@ -142,7 +143,7 @@ class PlaceFinder {
     return this.#isCitedText(type) ? [...places, "annotations"] : places;
   }
 
-  /** Returns whether a value of a type is a text with citations, or a list that can contain one. */
+  /** Returns whether values of the type can be a text with citations, or a list that can contain such texts. */
   #holdsText(type: Type): boolean {
     return this.#membersOf(type).some(
       (member) =>

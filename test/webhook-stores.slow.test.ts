@@ -120,7 +120,7 @@ describe.each([
     beforeEach(() => database.clear());
     afterAll(() => database?.close());
 
-    /** Returns another machine with its own handler. `onResponse` gets the delivery's id. */
+    /** Sets up another machine: a webhook handler with its own connection to the database. */
     function machine(onResponse: (deliveryId: string) => unknown) {
       const errors: unknown[] = [];
       const handler = createWebhookHandler(fakeClient(), {

@@ -164,7 +164,7 @@ async function checkBundles() {
   return read;
 }
 
-/** Checks that the package contains no unused file, and contains the files for readers. */
+/** Checks that the package contains no unused file, and that it contains the files in `FOR_READERS`, such as the README. */
 async function checkFiles(used) {
   const entries = await readdir(installed, { recursive: true, withFileTypes: true });
   const files = entries
