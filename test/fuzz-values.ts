@@ -32,7 +32,7 @@ export function filesOf(containerId: string): ContainerFile[] {
   return FILES.map((listed) => ({ ...listed, container_id: containerId }));
 }
 
-/** Texts that mean something to the library or in the formats that the library writes. */
+/** Strings that the library treats specially, such as paths and ids, or that need escaping in Markdown, HTML or JSON. */
 export const TEXTS: readonly string[] = [
   "",
   "/mnt/data/a.csv",

@@ -1,6 +1,6 @@
 /**
- * Tests several responses on one connection: the connection breaks, or its reader leaves, while one response waits for its file
- * list.
+ * Tests several responses on one connection. While one response waits for its file list, the connection breaks or its consumer
+ * stops reading.
  */
 import { describe, expect, it } from "vitest";
 import { createFileCitationsFetch, type Report, repairResponseStream } from "../src/index.js";

@@ -1,4 +1,7 @@
-/** Repairs a response with the option `links` and reads its text: plain and streamed, as objects and as bytes. */
+/**
+ * Repairs a response with the option `links` and returns its text. There is a function for each way: `repairResponse`,
+ * `repairResponseStream`, and the fetch with JSON or with an event stream.
+ */
 import { expect } from "vitest";
 import {
   type ContainerFile,

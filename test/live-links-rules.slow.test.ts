@@ -33,7 +33,7 @@ const anyGiven: fc.Arbitrary<Given> = fc.oneof(
   random,
   fc.constantFrom(...cases).map(([, given]) => given),
 );
-/** Generates random cuts, or a cut after each character. */
+/** Generates the offsets at which a text is cut into deltas: random offsets, or one after each character. */
 const anyCuts = fc.oneof(cutsOf, fc.constant(Array.from({ length: 2000 }, (_, at) => at)));
 const cutsIn = (text: string, cuts: readonly number[]): number[] => cuts.filter((cut) => cut < text.length);
 const isInserted = (event: StreamEvent, before: StreamEvent | undefined): boolean =>

@@ -40,7 +40,7 @@ afterEach(async () => {
   await rm(cwd, { recursive: true });
 });
 
-/** Runs a block of the page with the SDKs. Returns the lines that are printed or exported, parsed. */
+/** Runs a code block of the page with OpenTelemetry's SDKs. Parses the printed or exported lines as JSON and returns the values. */
 async function exported(code: string | undefined): Promise<Record<string, unknown>[]> {
   const env = { OPENAI_API_KEY: "any", OPENAI_BASE_URL: baseURL, NODE_OPTIONS: SDK };
   const stdout = await run(code!, { cwd, env });

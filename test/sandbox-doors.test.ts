@@ -1,7 +1,7 @@
 /**
  * Tests two kinds of link destinations: `sandbox:` with a path outside of the roots (`/mnt/data` by default), and destinations that
- * hosts such as ChatGPT have rewritten. Each destination is tested plain and streamed, as an object and through the fetch, with
- * links and with notes for missing files.
+ * hosts such as ChatGPT have rewritten. Each destination is tested in plain and streamed responses, with links and with notes for
+ * missing files.
  */
 import { describe, expect, it } from "vitest";
 import { createFileCitationsFetch, type RepairOptions, type Report } from "../src/index.js";

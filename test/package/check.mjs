@@ -25,7 +25,10 @@ const NODES = [["node"], node("20.19"), node("24")];
 /** The types are checked with this repository's compiler and with TypeScript 5.9, which most users have. */
 const OLDER_COMPILER = ["npx", "-y", "-p", "typescript@5.9", "tsc"];
 const COMPILERS = [[join(ROOT, "node_modules/.bin/tsc")], OLDER_COMPILER];
-/** The ways in which a project can resolve modules, each with the files to compile. The project's own format is CommonJS. */
+/**
+ * The compiler options with which a project can find the package's types, each with the files to compile. `types.ts` is compiled
+ * as CommonJS, because the project's `package.json` has no `type`.
+ */
 const RESOLUTIONS = [
   { name: "nodenext", options: ["--module", "nodenext"], files: ["types.mts", "types.cts", "types.ts"] },
   { name: "node16", options: ["--module", "node16"], files: ["types.mts", "types.cts", "types.ts"] },
@@ -211,7 +214,10 @@ async function checkBothFormats() {
   console.log("import and require in one process: the same wrapped clients, memory and errors");
 }
 
-/** Checks every entry point in Jest, which loads CommonJS by default, and the emulator over HTTP and WebSockets. */
+/**
+ * Checks the package in Jest, which loads CommonJS by default: loads every entry point, repairs a response from the emulator over
+ * HTTP, and opens a WebSocket to the emulator.
+ */
 async function checkJest() {
   const test = `
     const WebSocket = require("ws");
