@@ -133,8 +133,7 @@ export async function plainFetch(given: Given): Promise<Read> {
 }
 
 /**
- * Expects that each URL in the text is exactly the range of a citation of the file to which the URL leads. No citation may cover
- * only a part of a URL.
+ * Expects a citation for each URL in the text. The citation must cover exactly the URL, and name the file to which the URL leads.
  */
 export function expectRanges({ text, annotations }: Read): void {
   const points = [...text];

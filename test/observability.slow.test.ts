@@ -40,7 +40,7 @@ afterEach(async () => {
   await rm(cwd, { recursive: true });
 });
 
-/** Runs a code block of the page with OpenTelemetry's SDKs. Parses the printed or exported lines as JSON and returns the values. */
+/** Runs a code block of the page with OpenTelemetry's SDKs. Returns the parsed JSON lines that it prints or exports. */
 async function exported(code: string | undefined): Promise<Record<string, unknown>[]> {
   const env = { OPENAI_API_KEY: "any", OPENAI_BASE_URL: baseURL, NODE_OPTIONS: SDK };
   const stdout = await run(code!, { cwd, env });
@@ -50,7 +50,7 @@ async function exported(code: string | undefined): Promise<Record<string, unknow
     .map((line) => JSON.parse(line));
 }
 
-/** Returns a copy of a value of the page whose field `name` matches any response id. The page shows only shortened ids. */
+/** Copies a JSON value that the page shows, but lets its field `name` match any response id: the page shortens the ids. */
 const anyId = (value: Record<string, unknown>, name: string): object => ({
   ...value,
   [name]: expect.stringMatching(/^resp_./),

@@ -233,7 +233,7 @@ describe("stopping", () => {
     const { hostname, port } = new URL(proxy.url);
     const idle = connect(Number(port), hostname);
     await once(idle, "connect");
-    // This connection had a request and is kept alive for the next request.
+    // An idle connection that has had a request: HTTP keeps it open for the next request.
     const kept = connect(Number(port), hostname);
     kept.write("GET /healthz HTTP/1.1\r\nHost: localhost\r\n\r\n");
     await once(kept, "data");
