@@ -137,7 +137,7 @@ class PlaceFinder {
   }
 
   #ownPlacesOf(type: Type): string[] {
-    // Each member of a union is visited separately, so the union itself has no places.
+    // The members of a union are visited later, each by itself.
     if (type.isUnionType()) return [];
     const places = this.#has(type, "container_id") ? ["container_id"] : [];
     return this.#isCitedText(type) ? [...places, "annotations"] : places;

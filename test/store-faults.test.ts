@@ -1,4 +1,4 @@
-/** Tests stores that fail: a full disk, a missing permission, a store that hangs. Links must still work, and no secret may leak. */
+/** Tests stores that fail, for example because a disk is full. Links must still work, and no secret may leak. */
 import { inspect } from "node:util";
 import OpenAI from "openai";
 import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";

@@ -113,7 +113,7 @@ export class Turn {
     };
   }
 
-  /** Returns the response as a plain request gets it, or, with `isOver: false`, as the first events of a stream have it. */
+  /** Returns the response object of a plain request. With `isOver: false`, returns that of a stream's first events. */
   response({ isOver = true, more } = {}) {
     const isCutOff = isOver && this.#status === "incomplete";
     return {

@@ -149,7 +149,7 @@ describe.each([
   });
 });
 
-/** Returns whether the cut is inside of a JSON value that spans several lines. */
+/** Returns whether a JSON value begins before the line with the index `cut` and ends in this line or later. */
 function isInsideValue(all: readonly string[], cut: number): boolean {
   for (let from = 0; from < cut; from++) {
     for (let to = cut + 1; to <= all.length; to++) {
