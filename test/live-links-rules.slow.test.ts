@@ -1,4 +1,4 @@
-/** Tests the rules for texts with links: with random texts and the cases of linked-texts.ts, cut into deltas at random places. */
+/** Tests the rules for links in streamed texts. The texts are random or from linked-texts.ts, and are cut at random offsets. */
 import fc from "fast-check";
 import { afterEach, describe, expect, it, vi } from "vitest";
 import {
@@ -113,8 +113,7 @@ describe("annotations", () => {
           expect(end_index).toBeLessThanOrEqual(now.length);
           const was = units.slice(start, end).join("");
           const is = now.slice(start_index, end_index).join("");
-          // The text of a range changes only if a link replaces all or a part of the text. So the link is in the range or next to
-          // it.
+          // If the text that a range covers has changed, then only because of a link. So the link is in the range or next to it.
           const around = now.slice(Math.max(0, start_index - 100), end_index + 100).join("");
           if (is !== was) expect(around).toContain("f.test");
         }

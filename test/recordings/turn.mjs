@@ -225,7 +225,10 @@ function messageEvents(item, output_index) {
   return [{ ...item, status: "in_progress", content: [] }, between];
 }
 
-/** Splits a text into deltas, roughly as tokens would. The obfuscation pads each delta to a multiple of 16 characters. */
+/**
+ * Splits a text into deltas, roughly as tokens would. Each delta and its `obfuscation` field together have a multiple of 16
+ * characters.
+ */
 function deltas(text) {
   return text.match(/[ ]?\p{L}+|[ ]?\d{1,3}|\s+|[ ]?[^\p{L}\d\s]{1,3}/gu).map((delta) => {
     const length = 16 - (delta.length % 16);
