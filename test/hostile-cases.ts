@@ -107,8 +107,8 @@ export function strayOf(url: string): string | undefined {
 }
 
 /**
- * Returns a fake API for a case. `stray` collects the URLs that the library must never request, `lists` the paths of list
- * requests.
+ * Returns a fake API for a case. `stray` collects the URLs of requests that the library must never send. `lists` collects the
+ * paths of list requests.
  */
 export function apiOf(given: Case, asStream = false) {
   const stray: string[] = [];

@@ -140,7 +140,7 @@ describe("what is held", () => {
 
   it("starts where a mention can start, and everything before it was sent", async () => {
     const property = fc.asyncProperty(anyGiven, anyCuts, async (given, cuts) => {
-      // Without URLs the text does not change. So what was received but not yet sent is what the repair holds.
+      // `toUrl` returns no URL, so the text does not change. The repair holds the text that it has received but not yet sent.
       const { steps, output } = await repaired(given, cuts, { links: () => undefined });
       for (const { taken, sent } of steps) {
         expect(taken.startsWith(sent)).toBe(true);

@@ -1,6 +1,6 @@
 /**
- * Checks that the files in `recordings/` are what the scripts there make. Then removes the citations from the recordings and
- * tests that every way of reading them restores the recordings exactly.
+ * Checks that the scripts in `recordings/` make exactly the files there. Then removes the citations from the recordings and tests
+ * that every way to repair a response restores the recordings exactly.
  */
 import { execFile } from "node:child_process";
 import { fileURLToPath } from "node:url";

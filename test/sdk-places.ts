@@ -18,7 +18,7 @@ import {
 } from "typescript/unstable/ast";
 import { API, type Checker, type Symbol as CompilerSymbol, type Type } from "typescript/unstable/sync";
 
-/** Returns the folder of the newest openai SDK that a package installs under any name, for example `openai-7`. */
+/** Returns the folder of the newest openai SDK that the package in `folder` installs. Its name can differ: `openai-7`. */
 export function newestSdkIn(folder: string): string {
   const { dependencies, devDependencies } = manifestIn(folder);
   const names = Object.entries({ ...dependencies, ...devDependencies })

@@ -49,7 +49,7 @@ try {
   await install();
   await checkImports();
   const used = [...FOR_READERS, ...(await checkBundles())];
-  // The types of the emulator's scripts need `openai`.
+  // Checks the types of `/testing` only after `openai` is installed, because they import types of `openai`.
   used.push(...(await checkTypes(specifiers.filter((specifier) => !specifier.endsWith("/testing")))));
   await run(["npm", "install", "--no-audit", "--no-fund", "openai@7"]);
   used.push(...(await checkTypes(specifiers)));

@@ -96,7 +96,7 @@ export class Turn {
     };
   }
 
-  /** Returns the message with its citations: first the charts, then each link. A range counts code points. */
+  /** Returns the message with its citations: first those of charts, then those of links. Their ranges count code points. */
   #message(text, status) {
     const links = [...text.matchAll(/\]\((sandbox:([^)]+))\)/dg)].map((match) => {
       const [start, end] = match.indices[1].map((at) => [...text.slice(0, at)].length);
