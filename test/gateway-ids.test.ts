@@ -1,4 +1,4 @@
-/** Tests ids as gateways write them: any text can be an id, and no id leads a request to another path or origin. */
+/** Tests that any text can be an id, because gateways change ids, and that no id leads a request to another path or origin. */
 import OpenAI from "openai";
 import { describe, expect, it } from "vitest";
 import { isId } from "../src/containers/ids.js";

@@ -42,7 +42,7 @@ function withOther(more: (name: string) => Record<string, unknown>, next: Stream
   return [...b.slice(0, 5), ...eventsOf("a", more("a")), ...next, b[5]!];
 }
 
-/** Returns a `list` function whose promise never resolves, and rejects only when the request is aborted. */
+/** Returns a list function that never answers. Its promise rejects only if the request is aborted. */
 function hangingList() {
   const asked: string[] = [];
   const aborted: string[] = [];

@@ -167,7 +167,7 @@ describe("a caller that disconnects", () => {
     const socket = connect(Number(port), hostname);
     socket.write(`POST /v1${path} HTTP/1.1\r\nHost: localhost\r\nContent-Length: 2\r\n\r\n{}`);
     const { socket: upstream } = await asked.promise;
-    // Waits until the client has received the first data. Not for JSON: the proxy sends JSON only when the body is complete.
+    // Waits for the first data of the answer. Does not wait for JSON, because the proxy sends JSON only when it is complete.
     if (type !== "application/json") await once(socket, "data");
     const closed = once(upstream, "close");
     socket.destroy();

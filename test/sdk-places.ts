@@ -18,7 +18,7 @@ import {
 } from "typescript/unstable/ast";
 import { API, type Checker, type Symbol as CompilerSymbol, type Type } from "typescript/unstable/sync";
 
-/** Returns the folder of the newest openai SDK that the package in `folder` installs. Its name can differ: `openai-7`. */
+/** Returns the folder of the newest openai SDK that the package in `folder` installs, such as `openai` or `openai-7`. */
 export function newestSdkIn(folder: string): string {
   const { dependencies, devDependencies } = manifestIn(folder);
   const names = Object.entries({ ...dependencies, ...devDependencies })
@@ -137,7 +137,7 @@ class PlaceFinder {
   }
 
   #ownPlacesOf(type: Type): string[] {
-    // The members of a union are visited later, each by itself.
+    // Each member of a union is visited by itself.
     if (type.isUnionType()) return [];
     const places = this.#has(type, "container_id") ? ["container_id"] : [];
     return this.#isCitedText(type) ? [...places, "annotations"] : places;

@@ -120,7 +120,7 @@ describe.each([
     beforeEach(() => database.clear());
     afterAll(() => database?.close());
 
-    /** Sets up another machine: a webhook handler with its own connection to the database. */
+    /** Sets up another machine: a webhook handler with a store of its own. The stores of all machines use the same database. */
     function machine(onResponse: (deliveryId: string) => unknown) {
       const errors: unknown[] = [];
       const handler = createWebhookHandler(fakeClient(), {
