@@ -5,7 +5,7 @@ import { file } from "./upstream.js";
 
 export type Json = Record<string, unknown>;
 
-/** The paths that every container has, including those in the recordings. The two paths of `report.pdf` fit some texts equally. */
+/** The paths that every container has, including those in the recordings. Both paths of `report.pdf` fit some texts equally. */
 const PATHS = [
   "/mnt/data/a.csv",
   "/mnt/data/out/report.pdf",
