@@ -290,7 +290,7 @@ function withAddition(value: unknown, [step, ...path]: readonly number[]): unkno
   return Object.defineProperty(copy, chosen, { value: changed, enumerable: true, configurable: true });
 }
 
-/** Returns whether `longer` is `shorter` with one inserted piece of text. */
+/** Returns true if inserting one piece of text into the string `shorter` can give the string `longer`. */
 function isInsertion(shorter: string, longer: string): boolean {
   let at = 0;
   while (at < shorter.length && shorter[at] === longer[at]) at++;

@@ -57,7 +57,7 @@ function eventsOf(items: Record<string, unknown>[], cuts: readonly number[], tur
   });
 }
 
-/** Repairs the turn through a fetch that has not seen the previous response. Returns its text and the requests. */
+/** Repairs the later turn through a fetch that has not seen the previous response. Returns the turn's text and all requests. */
 async function throughFetch(
   items: Record<string, unknown>[],
   isStream: boolean,
