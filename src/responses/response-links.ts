@@ -109,9 +109,9 @@ export class ResponseLinks {
     this.#files = files;
   }
 
-  /** Returns whether the part at a position streams or has streamed. */
-  has(position: PartPosition): boolean {
-    return this.#parts.has(keyOf(position));
+  /** Returns the part at a position if it streams or has streamed. */
+  get(position: PartPosition): LinkedPart | undefined {
+    return this.#parts.get(keyOf(position));
   }
 
   /** Returns the part at a position. The first call for a position creates the part. */
@@ -120,6 +120,11 @@ export class ResponseLinks {
     const part = this.#parts.get(key) ?? this.#newPart(position);
     this.#parts.set(key, part);
     return part;
+  }
+
+  /** Forgets the part at a position: the rest of its text gets no links. */
+  drop(position: PartPosition): void {
+    this.#parts.delete(keyOf(position));
   }
 
   #newPart(position: PartPosition): LinkedPart {
@@ -135,10 +140,17 @@ export class ResponseLinks {
     part.text.release();
   }
 
-  /** Adds a delta to a text that streams. Returns the text that can be sent now: as a promise only if a mention has ended. */
+  /**
+   * Adds a delta to a text that streams. Returns the text that can be sent now: as a promise only if a mention has ended. While only
+   * paths are held, no container is known, so no mention is decided.
+   */
   push(part: LinkedPart, delta: string): string | Promise<string> {
     part.text.push(delta);
     part.pieces.push(delta);
+    if (part.text.onlyPaths) {
+      part.text.candidate();
+      return part.text.take();
+    }
     const deciding = part.isUndecided ? undefined : this.#decideAll(part, this.#decideInStream);
     return deciding ? deciding.then(() => part.text.take()) : part.text.take();
   }

@@ -110,8 +110,11 @@ export class ResponseRepair {
    * of a text.
    */
   #lateAt: number | undefined;
-  /** The streamed texts that were sent without links, because no container that can have their files was known. By part. */
-  readonly #unlinked = new Map<string, string>();
+  /**
+   * The streamed texts that were sent without links, because no container that can have their files was known. By part. The value
+   * is `undefined` until the text has ended.
+   */
+  readonly #unlinked = new Map<string, string | undefined>();
   /** Writes the links into the texts. `undefined` without the option `links`. */
   readonly links: ResponseLinks | undefined;
   /** The report. `undefined` before `finish` is called. */
@@ -292,19 +295,44 @@ export class ResponseRepair {
     return this.#items.hasContainers || this.#candidates.known.length > 0;
   }
 
-  /**
-   * True if the files of a message can be found without the previous response: a container is known, or the caller gave the files.
-   * A previous response that this client did not see may name no container. Text must not be held for it.
-   */
+  /** True if the files of a message can be found: a container is known, or the caller gave the files. */
   get mayHaveContainers(): boolean {
     return this.#items.hasContainers || this.#candidates.hasKnown;
   }
 
   /**
+   * Returns whether no container is known for a text, but the previous response may name one: this client did not see that
+   * response, and it is not retrieved yet.
+   */
+  mayFindContainers({ outputIndex }: PartPosition): boolean {
+    if (this.#isGivenUp || this.mayHaveContainers || !this.#candidates.mayKnow) return false;
+    return !this.#items.before(outputIndex).hasCall;
+  }
+
+  /**
+   * Retrieves the previous response, and requests the lists of its containers for a part. Callers do not wait for the lists. Reports
+   * an error and does not reject.
+   */
+  async findContainers(position: PartPosition): Promise<void> {
+    await this.#inTime(async (signal) => {
+      await this.#candidates.retrievePrevious(signal);
+      this.lookAhead(position);
+    });
+    this.#candidates.endRetrieval();
+  }
+
+  /**
+   * Records that the deltas of a text are sent without links. Then all later events have the text without links too. The
+   * exception is a stream that lacks its beginning: its final event has the links.
+   */
+  noteUnlinked(position: PartPosition): void {
+    if (!this.#lacksItem(position.outputIndex)) this.#unlinked.set(keyOf(position), undefined);
+  }
+
+  /**
    * Returns a text with links and its annotations. `given` are the part's annotations, `missing` the citations that were found.
    * The text stays the same without the option `links`, and if no container can be known. If a later event of a stream names a
-   * container, the text still stays the same, because its deltas were sent without links. The exception is a stream that lacks its
-   * beginning: its final event has the links.
+   * container, the text still stays the same, because its deltas were sent without links (see `noteUnlinked`).
    */
   withLinks(
     position: PartPosition,
@@ -313,7 +341,7 @@ export class ResponseRepair {
     missing: readonly ContainerFileCitation[],
   ): TextWithAnnotations | Promise<TextWithAnnotations> {
     const key = keyOf(position);
-    if (!this.links || !this.#mayLink(position) || this.#unlinked.get(key) === original) {
+    if (!this.links || !this.#mayLink(position) || this.#isUnlinked(key, original)) {
       if (this.links && !this.#lacksItem(position.outputIndex)) this.#unlinked.set(key, original);
       return { text: original, annotations: [...given, ...missing] };
     }
@@ -327,9 +355,13 @@ export class ResponseRepair {
     });
   }
 
+  #isUnlinked(key: string, original: string): boolean {
+    return this.#unlinked.has(key) && (this.#unlinked.get(key) ?? original) === original;
+  }
+
   #mayLink(position: PartPosition): boolean {
     const isPlain = !this.#isStreamed && this.#candidates.mayKnow;
-    return this.mayHaveContainers || isPlain || this.links?.has(position) === true;
+    return this.mayHaveContainers || isPlain || this.links?.get(position) !== undefined;
   }
 
   /**
@@ -386,7 +418,8 @@ export class ResponseRepair {
   lookAhead({ outputIndex }: PartPosition): void {
     const before = this.#items.before(outputIndex);
     const [called = []] = before.calledFor(this.#items.agentAt(outputIndex));
-    const nearest = before.hasCall ? called : [...before.named.slice(0, 1), ...this.#candidates.known];
+    const { known, found } = this.#candidates;
+    const nearest = before.hasCall ? called : [...before.named.slice(0, 1), ...known, ...found];
     for (const id of nearest) this.#lists.of(id, this.#items.callCount, this.#time.signal);
   }
 

@@ -51,8 +51,6 @@ export class StreamRepair {
   #isWatching: boolean | undefined;
   /** Puts working links into the texts. `undefined` without the option `links`. */
   #links: StreamLinks | undefined;
-  /** True if the deltas of the current item get links. `undefined` until its first delta. */
-  #isLinking: boolean | undefined;
   #isFinished = false;
   /** True once the consumer has left or the stream is broken. Events of the last chunk can still come. */
   #isStopped = false;
@@ -120,11 +118,9 @@ export class StreamRepair {
     return first ? first.numberBefore : this.latestNumber();
   };
 
-  /** True if the deltas of the text get working links. Then every delta must go through `take` or `passText`. */
+  /** True if the next delta can belong to a text that gets working links. Then it must go through `take` or `passText`. */
   get isLinking(): boolean {
-    if (!this.#links) return false;
-    this.#isLinking ??= !this.#isFinished && this.#repair.mayHaveContainers;
-    return this.#isLinking;
+    return this.#links?.isLinking === true && !this.#isFinished;
   }
 
   /** True if no text is held and no link is open. Then a delta that cannot belong to a mention can be sent unread. */
@@ -404,6 +400,7 @@ export class StreamRepair {
       case "response.output_text.delta":
         return this.#links?.takeDelta(event) ?? [event];
       case "response.output_text.done":
+        this.#links?.beginText();
         return this.#takeText(event, numberBefore, isReleased);
       case "response.content_part.done":
         return this.#takePart(event);
@@ -428,14 +425,13 @@ export class StreamRepair {
     this.#sum.beginItem(item);
     this.#isSumming = undefined;
     this.#isWatching = undefined;
-    this.#isLinking = undefined;
-    if (this.#links) this.#links.isIdle = false;
+    this.#links?.beginText();
   }
 
   #takeAnnotation(event: Event, numberBefore: () => unknown): Taken {
     if (!isRecord(event.annotation) || !positionOf(event)) return [event];
     this.#sentFor(event).push(event.annotation as unknown as Annotation);
-    if (!this.#links || !this.isLinking) return [event];
+    if (!this.#links?.mayMove(event)) return [event];
     this.#links.hold(event, numberBefore);
     return [];
   }
@@ -479,7 +475,7 @@ export class StreamRepair {
     this.#watch = new TextWatch(this.roots);
     this.#sum = new TextSum();
     this.#links = this.#newLinks();
-    this.#isWatching = this.#isLinking = this.#isSumming = undefined;
+    this.#isWatching = this.#isSumming = undefined;
     this.#isFinished = false;
   }
 
