@@ -118,14 +118,23 @@ export class StreamRepair {
     return first ? first.numberBefore : this.latestNumber();
   };
 
-  /** True if the next delta can belong to a text that gets working links. Then it must go through `take` or `passText`. */
+  /**
+   * True if the next delta can belong to a text that gets working links. Then it must go through `take` or `passText`. While several
+   * messages are open, only the delta itself shows its text.
+   */
   get isLinking(): boolean {
-    return this.#links?.isLinking === true && !this.#isFinished;
+    if (!this.#links || this.#isFinished) return false;
+    return this.#links.isLinking || this.#areMessagesMixed;
   }
 
   /** True if no text is held and no link is open. Then a delta that cannot belong to a mention can be sent unread. */
   get isIdle(): boolean {
-    return this.#links?.isIdle === true;
+    return this.#links?.isIdle === true && !this.#areMessagesMixed;
+  }
+
+  /** True if several messages are open. Their deltas can come in turn. */
+  get #areMessagesMixed(): boolean {
+    return this.#openItems.size > 1;
   }
 
   /** Records the text of deltas that were sent unread. `event` is the first of these deltas. */
@@ -403,6 +412,7 @@ export class StreamRepair {
         this.#links?.beginText();
         return this.#takeText(event, numberBefore, isReleased);
       case "response.content_part.done":
+        this.#links?.beginText();
         return this.#takePart(event);
       case "response.output_item.done":
         return this.#takeItem(event);
