@@ -342,7 +342,8 @@ export class ResponseRepair {
   ): TextWithAnnotations | Promise<TextWithAnnotations> {
     const key = keyOf(position);
     if (!this.links || !this.#mayLink(position) || this.#isUnlinked(key, original)) {
-      if (this.links && !this.#lacksItem(position.outputIndex)) this.#unlinked.set(key, original);
+      const isWhole = original !== "" && !this.#lacksItem(position.outputIndex); // some gateways leave the text out
+      if (this.links && isWhole) this.#unlinked.set(key, original);
       return { text: original, annotations: [...given, ...missing] };
     }
     const known = this.#parts.get(key);
@@ -356,7 +357,9 @@ export class ResponseRepair {
   }
 
   #isUnlinked(key: string, original: string): boolean {
-    return this.#unlinked.has(key) && (this.#unlinked.get(key) ?? original) === original;
+    if (!this.#unlinked.has(key)) return false;
+    const sent = this.#unlinked.get(key) ?? original;
+    return sent === original || sent.trim() === original.trim(); // some gateways trim the text of some events
   }
 
   #mayLink(position: PartPosition): boolean {
