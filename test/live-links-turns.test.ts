@@ -156,6 +156,24 @@ it("one item of a conversation gets links if an earlier answer named its contain
   expect(readOf({ output: [await answer.json()] }).text).toBe(BARE_LINKED);
 });
 
+it.each([
+  "[the file](a.csv)",
+  "See [the file](a.csv) and [the site](https://e.com).",
+  "[the file][1]\n\n[1]: a.csv\n\nBye.",
+])("a later turn whose container is known gets the link of a file name, streamed too: %s", async (text) => {
+  for (const size of [1, 4, 1000]) {
+    const cuts = Array.from({ length: text.length }, (_, at) => at * size).slice(1);
+    const request = { tools: [{ type: "code_interpreter", container: "cntr_1" }] };
+    const { response: whole } = await repairResponse(response(turnOf(text)), async () => [A], {
+      ...OPTIONS,
+      request,
+    });
+    expect(readOf(whole).text).toContain(URL_OF_A);
+    const out = await all(opened(eventsOf(turnOf(text), cuts, {}), { request }, async () => [A]).stream);
+    expect(readEvents(out)).toEqual(readOf(whole));
+  }
+});
+
 describe("an array of files as the source", () => {
   it("gives a whole response its links", async () => {
     const { response: repaired } = await repairResponse(response(turnOf(BARE)), [A], OPTIONS);

@@ -144,6 +144,12 @@ export class StreamLinks {
     void this.#repair.findContainers(position).then(() => this.#wake());
   }
 
+  /** Returns whether a mention in an event's text is held until it is known whether a call follows. */
+  isUndecided(event: Event): boolean {
+    const position = positionOf(event);
+    return position !== undefined && this.#links.get(position)?.isUndecided === true;
+  }
+
   /** Returns whether the links of an annotation event's text may change its range. */
   mayMove(event: Event): boolean {
     const position = positionOf(event);

@@ -267,11 +267,12 @@ export class StreamRepair {
   /**
    * Returns whether an end event waits for the event after its message. That event shows three things: whether the message is the
    * last one, which gets the citations of unmentioned files; whether a call follows; and whether a text that may have ended too
-   * early continues. If no call follows, the message can only mean files that existed before the response.
+   * early continues. If no call follows, the message can only mean files that existed before the response. A mention in the text
+   * may still be held for this reason, such as a file's name as the destination of a link.
    */
   #mustHold(event: Event, numberBefore: () => unknown): boolean {
     const isText = event.type === "response.output_text.done";
-    if (isText && this.#repair.mayCiteUnmentioned) return true;
+    if (isText && (this.#repair.mayCiteUnmentioned || this.#links?.isUndecided(event))) return true;
     try {
       return textsOf(event).some(({ position, text, given = this.#sentFor(event) }) => {
         if (this.#repair.mustWait(position, text, given)) return true;
