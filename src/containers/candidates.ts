@@ -77,6 +77,8 @@ export class ContainerCandidates {
   #response: Record<string, unknown> = {};
   #known: readonly string[] | undefined;
   #previous: Promise<readonly string[]> | undefined;
+  /** The containers of the previous response. `undefined` until that response is there. Empty if it could not be retrieved. */
+  #found: readonly string[] | undefined;
 
   constructor(context: OtherContainers, lists: ContainerLists, roots: readonly string[]) {
     this.#context = context;
@@ -102,17 +104,24 @@ export class ContainerCandidates {
     return this.#history.latestEvidence;
   }
 
-  /** True if a container is known even if the previous response is not retrieved. */
+  /** The containers that the previous response names, if it was retrieved. */
+  get found(): readonly string[] {
+    return this.#found ?? [];
+  }
+
+  /** True if a container is known. The previous response's containers count only if that response was already retrieved. */
   get hasKnown(): boolean {
-    return this.known.length > 0 || (this.#context.otherContainers ?? []).length > 0;
+    const { otherContainers = [] } = this.#context;
+    return this.known.length > 0 || otherContainers.length > 0 || this.found.length > 0;
   }
 
   /** True if there may be a container to search. Used for a text that has no call before it. */
   get mayKnow(): boolean {
     const { getResponse } = this.#context;
     if (this.hasKnown) return true;
+    if (this.#found) return false;
     const id = this.#previousId;
-    // `.` and `..` are accepted here, so that `#ofPrevious` is called. It throws an error that says why the previous response is
+    // `.` and `..` are accepted here, so that `retrievePrevious` is called. It throws an error that says why the previous response is
     // not retrieved.
     return getResponse !== undefined && (isId(id) || isDotSegment(id));
   }
@@ -140,7 +149,7 @@ export class ContainerCandidates {
       yield { kind, containers: untried };
     }
     if (!needsPrevious) return;
-    const previous = await this.#ofPrevious(signal);
+    const previous = await this.retrievePrevious(signal);
     if (previous.length > 0) yield { kind: "known", containers: previous };
   }
 
@@ -180,7 +189,7 @@ export class ContainerCandidates {
    * Retrieves the previous response, at most once, and returns its containers. Rejects if the id of that response is `.` or `..`.
    * Returns no containers if there is no valid id.
    */
-  async #ofPrevious(signal: AbortSignal): Promise<readonly string[]> {
+  async retrievePrevious(signal: AbortSignal): Promise<readonly string[]> {
     const { getResponse } = this.#context;
     const id = this.#previousId;
     if (getResponse && isDotSegment(id)) {
@@ -189,13 +198,21 @@ export class ContainerCandidates {
     if (!getResponse || !isId(id)) return [];
     if (!this.#previous) {
       this.#lists.requests++;
-      this.#previous = getResponse(id, signal).then((previous) => {
-        if (!isRecord(previous) || !Array.isArray(previous.output)) return [];
-        const named = [...latestOf(itemsIn(previous.output, [])), ...containersOfTools(previous.tools)];
-        return named.slice(0, MOST_CONTAINERS);
-      });
+      this.#previous = getResponse(id, signal)
+        .then((previous) => {
+          if (!isRecord(previous) || !Array.isArray(previous.output)) return [];
+          const named = [...latestOf(itemsIn(previous.output, [])), ...containersOfTools(previous.tools)];
+          this.#found ??= named.slice(0, MOST_CONTAINERS);
+          return this.#found;
+        })
+        .finally(() => this.endRetrieval());
     }
     return this.#previous;
+  }
+
+  /** Ends the wait for the previous response. If it comes later, its containers are not used any more. */
+  endRetrieval(): void {
+    this.#found ??= [];
   }
 }
 

@@ -45,6 +45,7 @@ export class Messages {
     if (latest.stream.isHolding || latest.stream.isWatching || latest.stream.isLinking) return false;
     if (latest.stream.isSumming) latest.stream.sum(value as Event);
     latest.numberBefore = sequence_number;
+    latest.isUsed = true;
     return true;
   }
 
@@ -64,7 +65,7 @@ export class Messages {
     }
     // The value is not an event of a response. If the stream has one response, the value must not overtake the held events of
     // this response. If the stream has several responses, the value waits for none of them.
-    if (this.#lanes.areApart) return { of: [undefined], taken: [value] };
+    if (this.#lanes.areApart || !this.#lanes.hasBegun) return { of: [undefined], taken: [value] };
     const held = this.#lanes.latest.stream.release();
     return { of: [undefined], taken: andThen(held, (events) => [...this.wrap(events), value]) };
   }

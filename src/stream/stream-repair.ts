@@ -51,8 +51,6 @@ export class StreamRepair {
   #isWatching: boolean | undefined;
   /** Puts working links into the texts. `undefined` without the option `links`. */
   #links: StreamLinks | undefined;
-  /** True if the deltas of the current item get links. `undefined` until its first delta. */
-  #isLinking: boolean | undefined;
   #isFinished = false;
   /** True once the consumer has left or the stream is broken. Even then, the last chunk that was read may have more events. */
   #isStopped = false;
@@ -120,16 +118,23 @@ export class StreamRepair {
     return first ? first.numberBefore : this.latestNumber();
   };
 
-  /** True if the deltas of the text get working links. Then every delta must go through `take` or `passText`. */
+  /**
+   * True if the next delta can belong to a text that gets working links. Then it must go through `take` or `passText`. While several
+   * messages are open, only the delta itself shows its text.
+   */
   get isLinking(): boolean {
-    if (!this.#links) return false;
-    this.#isLinking ??= !this.#isFinished && this.#repair.mayHaveContainers;
-    return this.#isLinking;
+    if (!this.#links || this.#isFinished) return false;
+    return this.#links.isLinking || this.#areMessagesMixed;
   }
 
   /** True if no text is held and no link has begun. Then a delta that cannot belong to a mention can be sent unread. */
   get isIdle(): boolean {
-    return this.#links?.isIdle === true;
+    return this.#links?.isIdle === true && !this.#areMessagesMixed;
+  }
+
+  /** True if several messages are open. Their deltas can come in turn. */
+  get #areMessagesMixed(): boolean {
+    return this.#openItems.size > 1;
   }
 
   /** Records the text of deltas that did not go through `take`. `event` is the first of these deltas. */
@@ -260,15 +265,14 @@ export class StreamRepair {
   }
 
   /**
-   * Returns whether an end event waits for the event after its message. That event shows three things:
-   * - whether the message is the last one, which gets the citations of unmentioned files;
-   * - whether a call follows. If none follows, a message without a call before it can only mean files that existed before the
-   *   response;
-   * - whether the text goes on, because its end event came too early.
+   * Returns whether an end event waits for the event after its message. That event shows three things: whether the message is the
+   * last one, which gets the citations of unmentioned files; whether a call follows; and whether a text that may have ended too
+   * early continues. If no call follows, the message can only mean files that existed before the response. A mention in the text
+   * may still be held for this reason, such as a file's name as the destination of a link.
    */
   #mustHold(event: Event, numberBefore: () => unknown): boolean {
     const isText = event.type === "response.output_text.done";
-    if (isText && this.#repair.mayCiteUnmentioned) return true;
+    if (isText && (this.#repair.mayCiteUnmentioned || this.#links?.isUndecided(event))) return true;
     try {
       return textsOf(event).some(({ position, text, given = this.#sentFor(event) }) => {
         if (this.#repair.mustWait(position, text, given)) return true;
@@ -406,8 +410,10 @@ export class StreamRepair {
       case "response.output_text.delta":
         return this.#links?.takeDelta(event) ?? [event];
       case "response.output_text.done":
+        this.#links?.beginText();
         return this.#takeText(event, numberBefore, isReleased);
       case "response.content_part.done":
+        this.#links?.beginText();
         return this.#takePart(event);
       case "response.output_item.done":
         return this.#takeItem(event);
@@ -430,14 +436,13 @@ export class StreamRepair {
     this.#sum.beginItem(item);
     this.#isSumming = undefined;
     this.#isWatching = undefined;
-    this.#isLinking = undefined;
-    if (this.#links) this.#links.isIdle = false;
+    this.#links?.beginText();
   }
 
   #takeAnnotation(event: Event, numberBefore: () => unknown): Taken {
     if (!isRecord(event.annotation) || !positionOf(event)) return [event];
     this.#sentFor(event).push(event.annotation as unknown as Annotation);
-    if (!this.#links || !this.isLinking) return [event];
+    if (!this.#links?.mayMove(event)) return [event];
     this.#links.hold(event, numberBefore);
     return [];
   }
@@ -481,7 +486,7 @@ export class StreamRepair {
     this.#watch = new TextWatch(this.roots);
     this.#sum = new TextSum();
     this.#links = this.#newLinks();
-    this.#isWatching = this.#isLinking = this.#isSumming = undefined;
+    this.#isWatching = this.#isSumming = undefined;
     this.#isFinished = false;
   }
 
