@@ -47,7 +47,7 @@ class SlowFirst extends BaseSequencer {
 
 export default defineConfig({
   test: {
-    // The limit ends tests that hang. It is long, so that no test fails only because the machine is busy.
+    // Ends a test that hangs. This timeout is long, so that no test fails only because the machine is busy.
     testTimeout: 300_000,
     // On two cores, vitest would start only one worker.
     maxWorkers: Math.max(2, availableParallelism() - 1),

@@ -20,7 +20,7 @@ const MB = 2 ** 20;
 /** How much the memory of a process may grow during the download. */
 const LIMIT_MB = 100;
 
-/** The ways to download, for the measured process. Each returns a function that downloads files of the given sizes. */
+/** The ways to download that are measured. Each returns a function that downloads files of the given sizes. */
 const WAYS = {
   discard: (client) => (sizes) => saveFiles(client, responseOf(sizes), discard),
   directory: (client, folder) => (sizes) => saveFiles(client, responseOf(sizes), directory(folder)),
@@ -99,7 +99,7 @@ async function measure(way, baseURL, folder, sizes) {
   process.send({ bytes, seconds, cpu: (user + system) / 1e6, peak, growth: peak - before });
 }
 
-/** Runs this file in its own process. `next` resolves with the next message of that process. */
+/** Runs this file in a new process. `next()` resolves with the next message that this process sends. */
 function inProcess(...args) {
   const child = fork(new URL(import.meta.url), args.map(String), { execArgv: ["--expose-gc"] });
   const exited = once(child, "exit").then(([code]) => {

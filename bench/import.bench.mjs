@@ -22,7 +22,7 @@ const AIM = 0.3;
 const root = fileURLToPath(new URL("..", import.meta.url));
 const own = { mjs: `${root}dist/index.js`, cjs: `${root}dist/index.cjs` };
 
-// The programs are written into the repository, so that they find `openai`.
+// The programs to measure are written below the repository's `node_modules`. So their imports find `openai` there.
 const folder = mkdtempSync(join(root, "node_modules/.import-"));
 try {
   console.log("| | openai, ms | this package, ms | ratio | limit | aim |\n|---|---|---|---|---|---|");

@@ -12,7 +12,7 @@ import {
   replaceFileLinks,
 } from "../dist/index.js";
 
-/** Linear time gives a ratio of 10, quadratic time 100. The limit is above 10, because large inputs do not fit in fast memory. */
+/** Linear time gives a ratio of 10, quadratic time 100. The limit exceeds 10, because large inputs do not fit in CPU caches. */
 const LIMIT = 35;
 const ROUNDS = 5;
 const URL = "https://api.openai.com/v1/responses/resp_1";
@@ -78,7 +78,7 @@ const texts = (n, text) =>
     text,
   }));
 
-/** Returns a function that reads an event stream through the fetch, in pieces of `size` bytes. */
+/** Returns a function that reads the event stream `text` through our `fetch`. The stream arrives in chunks of `size` bytes. */
 function stream(text, size = Infinity) {
   const bytes = encoder.encode(text);
   const step = Math.min(size, bytes.length);

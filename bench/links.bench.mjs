@@ -18,7 +18,7 @@ const FILE = {
 };
 const LIST = { object: "list", data: [FILE], first_id: "cfile_1", last_id: "cfile_1", has_more: false };
 const toUrl = ({ file_id }) => `https://files.example.com/${file_id}`;
-/** The deltas of a link, as a model's tokens cut it. */
+/** A link in the pieces in which a model's tokens cut it. Each piece is a delta. */
 const LINK = [" [", "the", " report", "](", "sandbox", ":/", "mnt", "/data", "/report", ".csv", ")"];
 
 /** Returns a `fetch` that answers list requests itself, after `delay` milliseconds, and passes all others to `fetch`. */
@@ -54,7 +54,8 @@ for (const [what, deltaAt, limit] of [
 for (const delay of [0, 50, 200]) {
   const times = [];
   for (let round = 0; round < 9; round++) times.push(await heldAfterLink(delay));
-  report(`a link after its last delta, the list of ${delay} ms was asked for before`, median(times), 5, "ms");
+  const what = `how long a link is held after its last delta, if its list takes ${delay} ms and was requested earlier`;
+  report(what, median(times), 5, "ms");
 }
 
 async function heldAfterLink(delay) {
@@ -146,17 +147,17 @@ async function timeOf(text, links) {
     ["`sandbox:` repeated", repeated("sandbox:"), plain],
     ["a path that never ends", `sandbox:/mnt/data/${repeated("a")}`, plain],
     ["opening brackets", repeated("["), plain],
-    ["open destinations", repeated("]("), plain],
+    ["`](` repeated (link destinations that are never closed)", repeated("]("), plain],
     ["backticks", repeated("`"), plain],
-    ["backticks and spaces, and then a letter", `${repeated("` ")}x`, plain],
-    ["runs of backticks of growing length", repeated("` `` ``` ```` ````` "), plain],
-    ["open comments", repeated("<!--"), plain],
+    ["a backtick and a space repeated, then one letter", `${repeated("` ")}x`, plain],
+    ["one to five backticks and a space each time, repeated", repeated("` `` ``` ```` ````` "), plain],
+    ["`<!--` repeated (comments that are never closed)", repeated("<!--"), plain],
     ["backslashes", repeated("\\"), plain],
-    ["open destinations of paths", repeated("[x](/mnt/data/"), mentions],
-    ["roots in open code", repeated("` /mnt/data/a "), mentions],
+    ["`[x](/mnt/data/` repeated", repeated("[x](/mnt/data/"), mentions],
+    ["`` ` /mnt/data/a  `` repeated", repeated("` /mnt/data/a "), mentions],
   ];
   for (const [what, text, base] of hostile) {
-    const against = `${base === plain ? "plain text" : "as many paths"} (${base.toFixed(1)} ms)`;
+    const against = `${base === plain ? "plain text" : "ordinary mentions of the same length"} (${base.toFixed(1)} ms)`;
     report(`200,000 characters, ${what}, against ${against}`, (await timeOf(text, toUrl)) / base, 20);
   }
   const plainStream = await timeOfStream(repeated("plain text without any path. "));

@@ -23,7 +23,7 @@ const AT_ONCE = 500;
 const SECONDS = Number(process.env.LOAD_SECONDS ?? 60);
 const HAS_LINKS = process.env.LOAD_LINKS === "1";
 const CONTENT = "a,b\n";
-/** How many links are opened at the end: the latest ones. */
+/** At the end, the benchmark opens the latest links. This is how many. */
 const OPENED = 100;
 /** The limit of the heap at the end of the run, relative to the heap after a third of the run. Both are medians of samples. */
 const LIMIT = 1.1;
@@ -170,7 +170,7 @@ function faultOfLink({ links }, number, { text, annotations }, sent) {
   return undefined;
 }
 
-/** Makes the route whose links the texts get, with a store in a temporary folder. */
+/** Creates the file route that makes the links in the texts. Its store is a temporary folder. */
 async function routeOf(client) {
   const folder = await mkdtemp(join(tmpdir(), "load-store-"));
   const secret = "a secret that is long enough to sign with";
@@ -241,7 +241,7 @@ function post({ baseURL }, client, body, signal) {
   });
 }
 
-/** Makes both clients remember as many containers as they can. */
+/** Makes the clients `patient` and `impatient` remember as many containers as a client can. */
 async function warmUp(load) {
   for (let left = REMEMBERED; left > 0; left -= CALLS) {
     for (const client of [load.patient, load.impatient]) {
@@ -311,7 +311,10 @@ async function runAll(load) {
   return { seconds, rate, cpu: (user + system) / 1e6 / seconds, samples };
 }
 
-/** Returns what is left: sockets, listeners and heap after all streams have ended, handles after the emulator has ended too. */
+/**
+ * Waits until all streams have ended, and then counts the open sockets and the abort listeners and measures the heap (`idle`).
+ * Then ends the emulator, and returns also the names of the resources that are still open (`handles`).
+ */
 async function leftovers({ caller, emulator }) {
   // `socketsHere` counts only connections in use, because an idle one does not keep the process alive.
   let sockets = socketsHere();

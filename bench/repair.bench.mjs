@@ -193,10 +193,12 @@ try {
   const speed = (list) =>
     `${Math.round(RESPONSES / median(list.map(({ seconds }) => seconds))).toLocaleString("en")} lines a second`;
   const cpu = (list) => `${median(list.map((one) => one.cpu)).toFixed(1)} s`;
-  report("nothing is missing", { text: speed(runs.repair) });
-  report("read, parse, stringify, write", { text: speed(runs.rewrite) });
+  report("`repair`, if nothing is missing", { text: speed(runs.repair) });
+  report("`bench/rewrite.mjs`, which only reads, parses, stringifies and writes", {
+    text: speed(runs.rewrite),
+  });
   report(
-    `CPU, nothing is missing (${cpu(runs.repair)} against ${cpu(runs.rewrite)})`,
+    `CPU time if nothing is missing, against \`bench/rewrite.mjs\` (${cpu(runs.repair)} against ${cpu(runs.rewrite)})`,
     times(median(ratios)),
     1.5,
   );
@@ -209,9 +211,9 @@ try {
   );
 
   const shapes = [
-    ["lines, nothing is missing", true, undefined],
-    ["lines, each lacks its citation", false, undefined],
-    ["an array, each lacks its citation", false, ["[\n", ",\n", "\n]\n"]],
+    ["JSON Lines in which nothing is missing", true, undefined],
+    ["JSON Lines in which each response lacks its citation", false, undefined],
+    ["a JSON array in which each response lacks its citation", false, ["[\n", ",\n", "\n]\n"]],
   ];
   for (const [what, isCited, around] of shapes) {
     const few = await repair(await write("few", FEWER, isCited, around));

@@ -16,7 +16,7 @@ import { resolveFileCitations } from "../dist/index.js";
 
 const nameOf = (path) => path.slice(path.lastIndexOf("/") + 1);
 
-/** Returns a way to find citations: cites the first group of each match of a pattern, if it is the path of a file. */
+/** Returns a function that finds citations with a pattern. It cites the first group of each match if that is a file's path. */
 function byPattern(pattern) {
   return ({ text, files }) =>
     [...text.matchAll(pattern)].flatMap((match) => {

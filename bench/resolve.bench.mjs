@@ -92,7 +92,11 @@ const plainText = fill(PROSE);
 const longText = fill(PROSE, 10 * MB);
 const plain = () => resolve(plainText);
 note("plain text, 1 MB", await compare(plain, () => plainText.indexOf("report.csv")), "`indexOf(name)`", 3);
-note("the same", await compare(plain, () => plainText.indexOf("/mnt/data/")), '`indexOf("/mnt/data/")`');
+note(
+  "the same text, compared with another search",
+  await compare(plain, () => plainText.indexOf("/mnt/data/")),
+  '`indexOf("/mnt/data/")`',
+);
 note("plain text, 10 MB", await compare(() => resolve(longText), plain), "1 MB", 11);
 
 const mentions = Array.from({ length: 1000 }, (_, number) => {
@@ -157,15 +161,18 @@ for (const [what, name] of Object.entries({
   HOSTILE[`the beginning of ${what}`] = fill(`/mnt/data/${name.slice(0, -6)}`);
   HOSTILE[`the beginning of ${what}, and a space`] = fill(`/mnt/data/${name.slice(0, -6)} `);
 }
-HOSTILE["a line of almost a long name"] = fill(LONG_NAME.slice(0, 18));
-HOSTILE["a line of almost a long name with spaces"] = fill(SPACED_NAME.slice(0, 10));
-HOSTILE["almost a long name, its end too"] = fill(`${LONG_NAME.slice(18, -5)}x.csv `);
-HOSTILE["almost a long name with spaces, its end too"] = fill(`${SPACED_NAME.slice(10)} `);
-HOSTILE["a path, then a rule of nothing but spaces"] = `/mnt/data/x.csv\n-${fill(" ")}x`;
-HOSTILE["a path, then quotes in quotes"] = `/mnt/data/x.csv\n${fill("> ")}`;
-HOSTILE["almost a long path at each position"] = `/mnt/data/${fill(SPACED_NAME.slice(0, 10))}`;
+HOSTILE["the beginning of a long name, repeated in one line"] = fill(LONG_NAME.slice(0, 18));
+HOSTILE["the beginning of a long name with spaces, repeated in one line"] = fill(SPACED_NAME.slice(0, 10));
+HOSTILE["a long name without its beginning and with another end, repeated"] = fill(
+  `${LONG_NAME.slice(18, -5)}x.csv `,
+);
+HOSTILE["a long name with spaces without its beginning, repeated"] = fill(`${SPACED_NAME.slice(10)} `);
+HOSTILE["a path, then a line of one hyphen and spaces"] = `/mnt/data/x.csv\n-${fill(" ")}x`;
+HOSTILE["a path, then nested Markdown quotes (`> > >` and so on)"] = `/mnt/data/x.csv\n${fill("> ")}`;
+HOSTILE["`/mnt/data/`, then the beginning of a long name with spaces, repeated"] =
+  `/mnt/data/${fill(SPACED_NAME.slice(0, 10))}`;
 HOSTILE["the beginning of a short path, and a space"] = fill("/mnt/data/out/plo ");
-HOSTILE["links to what is not there"] = fill("[x](sandbox:/mnt/data/nope.csv) ");
+HOSTILE["links to a file that is not in the list"] = fill("[x](sandbox:/mnt/data/nope.csv) ");
 for (const [what, text] of Object.entries(HOSTILE)) {
   note(`1 MB of ${what}`, await compare(() => resolve(text), plain), "plain text", 20);
 }
@@ -173,7 +180,7 @@ const different = Buffer.from(
   Array.from({ length: 50_000 }, (_, number) => `/mnt/data/out/${10_000 + number}`).join(" "),
 ).toString();
 note(
-  "1 MB of 50,000 paths that are not there, all different",
+  "1 MB of 50,000 different paths, none of them in the list of files",
   await compare(() => resolve(different), plain),
   "plain text",
 );

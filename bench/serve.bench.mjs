@@ -147,7 +147,7 @@ function byFetch(upstream) {
   };
 }
 
-/** Returns the handler of the fastest proxy that srvx can serve: with Node's own requests and streams instead of `fetch`. */
+/** Returns the handler of a minimal proxy that uses Node's own requests and streams, because they cost less than `fetch`. */
 function byRequest(upstream) {
   const { hostname, port } = new URL(upstream);
   return async (asked) => {
@@ -206,7 +206,10 @@ function p99(times) {
   return times.toSorted((a, b) => a - b)[Math.floor(times.length * 0.99)];
 }
 
-/** Measures the proxies in turn, in short rounds, so that other load affects all alike. The first rounds only warm up. */
+/**
+ * Measures the proxies in turn, in short rounds. So other work on the machine slows down all proxies equally. The first rounds
+ * only warm up.
+ */
 async function roundsOf(proxies, asked, count) {
   const rounds = proxies.map(() => []);
   for (let turn = -WARMING_UP; turn < ROUNDS; turn++) {

@@ -1,6 +1,7 @@
 /**
- * Measures links that are served from a store: `node --expose-gc bench/store.bench.mjs`, after `npm run build`. The API is a
- * server in another process on loopback, and the store is `directoryStore`. Exits with 1 if the heap grows above its limit.
+ * Measures the route with a store: `node --expose-gc bench/store.bench.mjs`, after `npm run build`. Measures the time to serve a
+ * file, the rate of copies and the heap. The API is a server in another process on loopback, and the store is `directoryStore`.
+ * Exits with 1 if the heap grows by more than its limit.
  */
 import { fork } from "node:child_process";
 import { once } from "node:events";
@@ -19,7 +20,7 @@ const COPIES = 500;
 /** How much the heap may grow while files are copied into the store. */
 const LIMIT_MB = 50;
 
-/** Serves files whose ids end with their sizes. */
+/** Serves files of any size. The id says the size: `cfile_3_1024` has 1,024 bytes. */
 async function serveBytes() {
   const bytes = Buffer.alloc(10 * MB, "0123456789abcdef-");
   const server = createServer((request, response) => {

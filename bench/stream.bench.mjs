@@ -55,7 +55,9 @@ reportHead();
     1.05,
   );
   const { ratio: noise } = await ratioOf(read(undefined), read(undefined), 31);
-  console.log(`| the same, the bare client against itself: how exact this is | ${noise.toFixed(3)} × | | |`);
+  console.log(
+    `| the same, but both sides without the middleware: shows how exact the measurement is | ${noise.toFixed(3)} × | | |`,
+  );
   await server.close();
 }
 
@@ -79,7 +81,7 @@ reportHead();
         .replace('"delta":" the"', '"delta":" /mnt/data/a.csv"'),
     );
   });
-  // When the upstream sent the end of the text. `timeOf` measures from this moment to the end of the stream.
+  // The time at which the upstream sent the end of the text. `timeOf` measures from then to the end of the stream.
   let textEnded = 0;
   const slow = async (input) => {
     if (String(input).includes("/containers/")) {
@@ -106,7 +108,12 @@ reportHead();
     later.push((await timeOf(createFileCitationsFetch({ fetch: slow }))) - (await timeOf(bare(slow))));
   // The first ten pairs do not count, because Node.js still compiles the code.
   const compiled = median(later.slice(10));
-  report("a list of 200 ms while the text goes on: the end comes later by", compiled, 10, "ms");
+  report(
+    "how much later the stream ends, if its list takes 200 ms while the text goes on",
+    compiled,
+    10,
+    "ms",
+  );
 }
 
 {
@@ -145,5 +152,10 @@ reportHead();
   };
   const theirs = await heapOf(bare);
   const ours = await heapOf((fetch) => createFileCitationsFetch({ fetch }));
-  report("heap over a pass-through's, 200 MB of deltas", ours - theirs, 32, "MB");
+  report(
+    "200 MB of deltas: how much more the heap grows than with a stream that only passes them on",
+    ours - theirs,
+    32,
+    "MB",
+  );
 }

@@ -5,7 +5,7 @@ import { badInput, isRecord } from "./errors.js";
 import { createFileCitationsFetch, isFileCitationsFetch } from "./http/fetch.js";
 import { type FileCitationsOptions, settingsOf } from "./options.js";
 
-/** An OpenAI client of any version and class. It lists container files and makes copies of itself. */
+/** An OpenAI client of any version and class. It can list container files, and `withOptions` returns a copy of the client. */
 export interface OpenAIClient extends ContainerFilesClient {
   // Each version of the SDK has its own option type. `never` is assignable to all of them.
   withOptions(options: never): OpenAIClient;
@@ -76,8 +76,8 @@ function copyOf<Client extends OpenAIClient>(client: Client, options: FileCitati
     // AzureOpenAI does not pass `apiVersion` and `deployment` on to its copies, and a copy throws without `apiVersion`.
     ...(apiVersion !== undefined && { apiVersion }),
     ...(deploymentName !== undefined && { deployment: deploymentName }),
-    // The key can be a function. openai 5 does not pass the function on to a copy: the copy gets the function's last result, or
-    // no key. BedrockOpenAI passes its token provider on to a copy, and does not accept a function as its key.
+    // The API key can be a function. openai 5 does not pass this function on to a copy: the copy gets the function's last result,
+    // or no key. BedrockOpenAI needs no `apiKey` here: it passes its token provider on to a copy, and accepts no function as key.
     ...(typeof _options?.apiKey === "function" && !bedrockTokenProvider && { apiKey: _options.apiKey }),
   };
   return client.withOptions(copyOptions as never) as Client;
@@ -93,16 +93,16 @@ function isRepaired(client: object | undefined): boolean {
   return isFileCitationsFetch(ownValue(sender, "fetch"));
 }
 
-/** Returns the value of an own property. Unlike reading the property, this bypasses the `get` trap of a tracing proxy. */
+/** Returns the value of an own property. Does not call the `get` trap of a tracing proxy, which could return another value. */
 function ownValue(object: unknown, name: string): unknown {
   return isRecord(object) ? Object.getOwnPropertyDescriptor(object, name)?.value : undefined;
 }
 
 /**
- * Copies to `copy` the values that its constructor did not get. The values come from the client and from its resources, such as
- * `client.responses`. For example, PostHog's subclass keeps its `posthog` option in several places, and `withOptions` does not
- * pass the option on. Returns the first property that cannot be copied or that a tracing wrapper has replaced, such as
- * `responses.create`. Returns `undefined` if there is none.
+ * Copies the values that `copy` lacks from the client to `copy`. Also does this for the client's resources, such as
+ * `client.responses`. For example, PostHog's subclass of the client keeps its `posthog` option in several places, and
+ * `withOptions` does not pass the option on. Returns the first property that cannot be copied or that a tracing wrapper has
+ * replaced, such as `responses.create`. Returns `undefined` if there is none.
  */
 function findLoss(client: object, copy: object, resource = client, copied = copy): string | undefined {
   for (const key of Reflect.ownKeys(resource)) {
@@ -116,7 +116,7 @@ function findLoss(client: object, copy: object, resource = client, copied = copy
       if (lost !== undefined) return `${String(key)}.${lost}`;
     }
   }
-  // A tracing wrapper replaces methods on the client itself. The copy has the inherited methods instead.
+  // A tracing wrapper replaces methods on the client itself. The copy has the inherited methods instead, so it lacks the tracing.
   return inheritedMethods(copied).find(
     (name) => !Object.hasOwn(copied, name) && Reflect.get(resource, name) !== Reflect.get(copied, name),
   );
@@ -131,7 +131,8 @@ function isPortable(value: unknown, client: object): boolean {
 }
 
 /**
- * Caches the method names of each prototype, with those of its parents. Without the cache, wrapping a client takes 0.3 ms longer.
+ * Caches the names of the methods of each prototype, including inherited ones. Without the cache, wrapping a client takes 0.3 ms
+ * longer.
  */
 const METHODS = new WeakMap<object, string[]>();
 

@@ -32,7 +32,7 @@ export interface ContainerFileCitation {
   start_index: number;
 }
 
-/** An annotation of an `output_text` part, of any type. A path or file name that an annotation already covers gets no new one. */
+/** An annotation of an `output_text` part, of any type. No citation is added to text that an annotation already covers. */
 export interface Annotation {
   type: string;
   start_index?: number | null | undefined;
@@ -42,7 +42,7 @@ export interface Annotation {
   container_id?: string | null | undefined;
 }
 
-/** The unit of `start_index` and `end_index`. `"auto"`: the unit that the part's annotations prove, else code points. */
+/** The unit of `start_index` and `end_index`. `"auto"` finds it out from the part's annotations, or uses code points. */
 export type IndexUnit = "auto" | "code-point" | "utf-16";
 
 /**
@@ -111,7 +111,7 @@ export interface Report {
   outcome: "nothing-to-do" | "recovered" | "unchanged" | "failed";
   citations: ReportedCitation[];
   unresolved: (PartPosition & UnresolvedMention)[];
-  /** Files that this response wrote and no text mentions. Known only if a list was requested. */
+  /** Files that this response wrote, but that no text mentions. Known only if a list was requested. */
   unmentioned: ContainerFile[];
   /** The ids of the containers whose lists were requested, in the order of the requests. */
   containers: string[];

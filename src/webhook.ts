@@ -35,9 +35,9 @@ export type ResponseOf<Client extends WebhookClient> = Extract<
 >;
 
 /**
- * A store of the handled deliveries that several processes or machines share. OpenAI sends a delivery again until the answer is
- * 200, and may send it twice at the same time. Each function gets the delivery's `webhook-id` and may return a promise.
- * docs/webhook.md has a store for Redis and one for PostgreSQL.
+ * Records which deliveries were handled. Several processes or machines can share such a store. OpenAI sends a delivery again
+ * until the answer is 200, and may send it twice at the same time. Each function gets the delivery's `webhook-id` and may return
+ * a promise. docs/webhook.md has a store for Redis and one for PostgreSQL.
  *
  * @example
  * ```ts
@@ -81,8 +81,8 @@ export interface WebhookDeliveries {
 
 /**
  * Options of {@link createWebhookHandler}: its own ones, and most options of `withFileCitations`. If the client is already
- * wrapped by `withFileCitations`, it keeps the options that it was wrapped with. Of the options of `withFileCitations` that are
- * given here, only `onReport` and `includeOutputs` then have an effect.
+ * wrapped by `withFileCitations`, it keeps the options that it was wrapped with. Then the handler ignores the options of
+ * `withFileCitations` that are given here, except `onReport` and `includeOutputs`.
  */
 export interface WebhookOptions<Response> extends Omit<FileCitationsOptions, "instruction"> {
   /**
@@ -95,8 +95,8 @@ export interface WebhookOptions<Response> extends Omit<FileCitationsOptions, "in
    */
   onResponse: (response: Response, report: Report, deliveryId: string) => unknown;
   /**
-   * A store of the handled deliveries that several processes share. Default: this process remembers the latest 10,000
-   * deliveries, and two deliveries of one id at the same time get the same answer.
+   * Records which deliveries were handled, for several processes. Default: this process remembers the latest 10,000 deliveries,
+   * and two deliveries of one id at the same time get the same answer.
    */
   deliveries?: WebhookDeliveries | undefined;
   /**
@@ -106,11 +106,11 @@ export interface WebhookOptions<Response> extends Omit<FileCitationsOptions, "in
    */
   store?: FileStore | undefined;
   /**
-   * Called with each error
+   * Called with the error if
    *
-   * - that leads to an answer of 500,
-   * - that `done` or `release` of `deliveries` throws or rejects with, or
-   * - because of which a file could not be copied into the `store`.
+   * - the handler answers 500,
+   * - `done` or `release` of `deliveries` throws or rejects, or
+   * - a file cannot be copied into the `store`.
    *
    * Errors that the callback throws or rejects with are ignored. Default `console.error`.
    */
@@ -217,7 +217,7 @@ export function createWebhookHandler<Client extends WebhookClient>(
     const report = reportOf(raw);
     // If there is no report, the client's `fetch` did not repair the response, for example because its content type is not JSON.
     if (!report) return repairResponse(response, client, repairOptions);
-    // The client was already wrapped, so it called only its own `onReport`, not the handler's.
+    // The caller had already wrapped the client, so only the client's `onReport` was called, not the one of this handler.
     if (repairing === client) notify(repairOptions.onReport, report);
     return { response, report };
   }

@@ -1,5 +1,6 @@
 /** Tests that request bodies, response bodies and the frames of events keep all their bytes. The library only adds bytes. */
 import { describe, expect, it } from "vitest";
+import { editFrame, parseFrame } from "../src/http/frames.js";
 import { createFileCitationsFetch } from "../src/index.js";
 import { ANSWER, FOUND, PLAN, POST, setUp } from "./fetching.js";
 import {
@@ -227,6 +228,22 @@ describe("a frame keeps its bytes around the citations", () => {
         .filter((event) => event !== "");
       const { response } = JSON.parse(data.at(-1)!);
       expect(cited(response)).toEqual(FOUND);
+    }
+  });
+
+  it.each([
+    ["a comment outside ASCII", ": \xc3\xa9"],
+    ["bytes that are not UTF-8", ": \xff \xe2\x80"],
+    ["a byte order mark", "\xef\xbb\xbf: ping"],
+    ["an empty data: line", "data\ndata:\ndata: "],
+  ])("if %s is before its data", (_, before) => {
+    for (const newline of ["\n", "\r\n", "\r"]) {
+      const head = `${before}\nevent: a\ndata: {"type":"a",`.replaceAll("\n", newline);
+      const tail = `, "n":1.0}${newline}id: \xe9${newline}${newline}`;
+      const frame = parseFrame(Buffer.from(`${head}"x":[]${tail}`, "latin1"))!;
+      const edited = Buffer.from(editFrame(frame, { ...frame.event, x: ["é"] })).toString("latin1");
+      expect(edited).toBe(`${head}"x":["\xc3\xa9"]${tail}`);
+      expect([frame.hasName, frame.newline]).toEqual([true, newline]);
     }
   });
 

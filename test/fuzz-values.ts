@@ -5,7 +5,7 @@ import { file } from "./upstream.js";
 
 export type Json = Record<string, unknown>;
 
-/** The paths that every container has, including the paths in the recordings. Two of the paths fit some texts equally well. */
+/** The paths that every container has, including those in the recordings. Both paths of `report.pdf` fit some texts equally. */
 const PATHS = [
   "/mnt/data/a.csv",
   "/mnt/data/out/report.pdf",
@@ -32,7 +32,7 @@ export function filesOf(containerId: string): ContainerFile[] {
   return FILES.map((listed) => ({ ...listed, container_id: containerId }));
 }
 
-/** Texts that mean something to the library or in the formats that the library writes. */
+/** Strings that the library treats specially, such as paths and ids, or that need escaping in Markdown, HTML or JSON. */
 export const TEXTS: readonly string[] = [
   "",
   "/mnt/data/a.csv",

@@ -59,8 +59,8 @@ const REQUEST = {
 };
 
 /**
- * Runs a property in rounds until its time is over, at least once. A failure reports the seed of its round. With that seed as
- * FUZZ_SEED, the next run starts with the same round. Only `npm run fuzz` takes the time to shrink the input.
+ * Tests a property in rounds of 25 inputs, for `BUDGET_MS` and at least one round. A failure names the seed of its round. To
+ * repeat that round, set FUZZ_SEED to this seed. Only `npm run fuzz` takes the time to shrink the input that failed.
  */
 async function holds<Input>(
   inputs: fc.Arbitrary<Input>,
@@ -130,7 +130,8 @@ const options: fc.Arbitrary<RepairOptions> = fc.record({
 
 /**
  * Returns the output without the annotations that were added to the input. Expects that the input's annotations come first in the
- * output and that all added annotations are citations. `canCite` allows added citations without a range.
+ * output and that all added annotations are citations. `canCite` is true if the option `unmentioned` may be `"cite"`. Then an
+ * added citation may have no range (0 to 0).
  */
 function withoutAddedCitations(out: unknown, input: unknown, canCite: boolean): unknown {
   if (out === input || typeof out !== "object" || out === null) return out;

@@ -1,4 +1,4 @@
-/** Tests ids as gateways write them: any text can be an id, and no id leads a request to another path or origin. */
+/** Tests that any text can be an id, because gateways change ids, and that no id leads a request to another path or origin. */
 import OpenAI from "openai";
 import { describe, expect, it } from "vitest";
 import { isId } from "../src/containers/ids.js";
@@ -44,8 +44,8 @@ const script: Script[] = [
 ];
 
 /**
- * Returns a gateway that gives the container, its file and the first response the same id. In lists, `container_id` is the
- * provider's own id.
+ * Returns a gateway that replaces the provider's ids: the container, its file and the first response all get `id`. Only the
+ * `container_id` in a file list is still the provider's.
  */
 function gatewayOf(id: string, options: EmulatorOptions = {}) {
   const isSecond = (nativeId: string) => nativeId.startsWith("resp_") && nativeId.endsWith("2");

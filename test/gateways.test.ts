@@ -41,7 +41,7 @@ const GATEWAYS: Record<string, Row> = {
     options: { baseURL: "http://localhost:4000" },
     gateway: { ids: "litellm", nativeIdsInLists: true },
   },
-  // OpenRouter's own sandbox also lists relative paths, which a test below covers.
+  // OpenRouter's own sandbox also lists files with relative paths. A separate test below covers these paths.
   "OpenRouter, with absolute paths": {
     options: { baseURL: "https://openrouter.ai/api/v1" },
     gateway: { ids: "openrouter", emptyPages: 2 },
@@ -132,7 +132,7 @@ async function askByFetch(client: OpenAI, params: object, onReport?: (report: Re
   return createFileCitationsFetch({ fetch, ...(onReport && { onReport }) })(url, req as RequestInit);
 }
 
-/** Returns a citation of a file that exists already. */
+/** Creates a container with a file in the emulator, and returns a citation of this file. */
 function citationOfFile(emulator: ResponsesEmulator) {
   const { id, files } = emulator.createContainer({ files: { "out/a.csv": "1" } });
   return { ...citation("a.csv"), container_id: id, file_id: files[0]!.id };

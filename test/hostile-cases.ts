@@ -102,13 +102,13 @@ export function strayOf(url: string): string | undefined {
     (name) => !/^(?:limit|after|include)/.test(name),
   );
   const isAllowed = origin === new URL(BASE).origin && ALLOWED.test(pathname) && hash === "";
-  // A URL that the parser changes is stray too, for example a URL with `..`.
+  // `new URL` removes `..` from a path. A URL that changes like this leads to another path than it seems to, so it is stray too.
   return isAllowed && query.length === 0 && url.split("?")[0] === origin + pathname ? undefined : url;
 }
 
 /**
- * Returns a fake API for a case. `stray` collects the URLs that the library must never request, `lists` the paths of list
- * requests.
+ * Returns a fake API for a case. `stray` collects the URLs of requests that the library must never send. `lists` collects the
+ * paths of list requests.
  */
 export function apiOf(given: Case, asStream = false) {
   const stray: string[] = [];

@@ -212,7 +212,7 @@ describe("__proto__ and constructor are ordinary names", () => {
       const whole = asStream
         ? text.slice(text.indexOf("response.completed"))
         : JSON.stringify(JSON.parse(text));
-      // The members of `own()` occur in the call, the message, the metadata and the response itself.
+      // `own()` was added to the call, the message, the metadata and the response itself. All four must still be there.
       expect(whole.split(inner).length - 1).toBe(4);
     }
   });

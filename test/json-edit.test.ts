@@ -189,6 +189,31 @@ describe("JSON in a string", () => {
   );
 });
 
+it("tells a key with a quote from a shorter key", () => {
+  // Object.keys begins with "1", so the second member is compared with the key `a":` first.
+  const text = '{"a\\":":[],"a":"x", "1":1.0}';
+  const before = JSON.parse(text);
+  expect(Object.keys(before)).toEqual(["1", 'a":', "a"]);
+  expect(edited(text, before, { ...before, a: "xy" })).toBe('{"a\\":":[],"a":"xy", "1":1.0}');
+});
+
+describe("bytes with their decoded text", () => {
+  // In ASCII the offsets in the text and in the bytes are the same. In all other bodies the text must not be used.
+  it.each([
+    ["ASCII", Buffer.from('{"n":1.0,"t":"\\u00e9","a":[]}')],
+    ["characters outside ASCII", Buffer.from('{"n":1.0,"t":"é🎉","a":[]}')],
+    ["a byte order mark", Buffer.from('\ufeff{"n":1.0,"t":"x","a":[]}')],
+    ["a byte that is not UTF-8", Buffer.from('{"n":1.0,"t":"\xff","a":[]}', "latin1")],
+    ["a cut character", Buffer.from('{"n":1.0,"\xe2\x80":"","a":[]}', "latin1")],
+  ])("are edited in the same way: %s", (_, bytes) => {
+    const text = new TextDecoder().decode(bytes);
+    const before = JSON.parse(text);
+    const result = editJson(bytes, before, { ...before, a: ["é"], z: 1 }, 0, text);
+    const expected = `${bytes.toString("latin1").slice(0, -2)}"\xc3\xa9"],"z":1}`;
+    expect(Buffer.from(result).toString("latin1")).toBe(expected);
+  });
+});
+
 describe("JSON between other bytes", () => {
   it.each(["data: ", "\ufeffdata:", "data:\ufeff"])("is edited after %j", (head) => {
     const [json, tail] = ['{"n":1.0,"a":[]}', "\r\nid: 7\r\n\r\n"];
@@ -265,7 +290,7 @@ function withAddition(value: unknown, [step, ...path]: readonly number[]): unkno
   return Object.defineProperty(copy, chosen, { value: changed, enumerable: true, configurable: true });
 }
 
-/** Returns whether `longer` is `shorter` with one inserted piece of text. */
+/** Returns true if inserting one piece of text into the string `shorter` can give the string `longer`. */
 function isInsertion(shorter: string, longer: string): boolean {
   let at = 0;
   while (at < shorter.length && shorter[at] === longer[at]) at++;

@@ -1,6 +1,6 @@
 /**
- * Tests several responses on one connection: the connection breaks, or its reader leaves, while one response waits for its file
- * list.
+ * Tests several responses on one connection. While one response waits for its file list, the connection breaks or its consumer
+ * stops reading.
  */
 import { describe, expect, it } from "vitest";
 import { createFileCitationsFetch, type Report, repairResponseStream } from "../src/index.js";
@@ -42,7 +42,7 @@ function withOther(more: (name: string) => Record<string, unknown>, next: Stream
   return [...b.slice(0, 5), ...eventsOf("a", more("a")), ...next, b[5]!];
 }
 
-/** A list that never comes. Its request fails if it is aborted. */
+/** Returns a list function that never answers. Its promise rejects only if the request is aborted. */
 function hangingList() {
   const asked: string[] = [];
   const aborted: string[] = [];

@@ -87,7 +87,7 @@ export function expectLinked(response: { output: readonly unknown[] }): void {
   expectValid("Response", asSent(response));
 }
 
-/** Checks a whole stream: its deltas, its citations' events and its final event. */
+/** Checks a whole stream: the deltas, the events that add citations, and the final event. */
 export function expectLinkedStream({ events, deltas, last }: Read): void {
   expect(deltas).toBe(LINKED);
   expectLinked(last);

@@ -1,4 +1,4 @@
-/** Starts the emulator, and in front of it the proxy of `serve --links`, in the process of the test. */
+/** Starts the proxy of `serve --links` in the process of the test, with the emulator as its upstream. */
 import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";

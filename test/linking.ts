@@ -1,4 +1,7 @@
-/** Repairs a response with the option `links` and reads its text: plain and streamed, as objects and as bytes. */
+/**
+ * Repairs a response with the option `links` and returns its text. There is a function for each way: `repairResponse`,
+ * `repairResponseStream`, and the fetch with JSON or with an event stream.
+ */
 import { expect } from "vitest";
 import {
   type ContainerFile,
@@ -130,8 +133,7 @@ export async function plainFetch(given: Given): Promise<Read> {
 }
 
 /**
- * Expects that each URL in the text is exactly the range of a citation of the file to which the URL leads. No citation may cover
- * only a part of a URL.
+ * Expects a citation for each URL in the text. The citation must cover exactly the URL, and name the file to which the URL leads.
  */
 export function expectRanges({ text, annotations }: Read): void {
   const points = [...text];

@@ -9,8 +9,8 @@ import { call, file, message, streamOf } from "./upstream.js";
 
 const LIMIT = 32;
 /**
- * Shorter times are too inaccurate, so they count as this time. Quadratic code still fails the test: it takes seconds for the
- * larger text.
+ * The test replaces shorter times of the small text by this time, because they are too inaccurate. Quadratic code still fails the
+ * test: it takes seconds for the large text.
  */
 const LEAST_MICROS = 1000;
 

@@ -1,4 +1,4 @@
-/** Tests `replaceFileLinks`: each form of a mention with its URL, notes for missing files, and the arguments. */
+/** Tests `replaceFileLinks`: how it replaces each form of a mention, notes for missing files, and wrong arguments. */
 import { describe, expect, expectTypeOf, it } from "vitest";
 import {
   type Annotation,

@@ -1,6 +1,6 @@
 /**
- * Tests the option `links` when something fails or takes too long. This file is long because each fault is read through the
- * events and through the fetch.
+ * Tests the option `links` when something fails or takes too long. This file is long because it tests most failures twice: with
+ * `repairResponseStream` and with the fetch.
  */
 import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
 import {

@@ -1,4 +1,4 @@
-/** Tests the option `links` with a `toUrl` that hangs while the consumer leaves. */
+/** Tests a `toUrl` (of the option `links`) that never settles, when the caller aborts or stops reading in the meantime. */
 import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
 import { createFileCitationsFetch, repairResponse } from "../src/index.js";
 import { A, eventsOf, given, itemsOf, OPTIONS } from "./linking.js";

@@ -123,7 +123,7 @@ describe("annotations in UTF-16", () => {
   );
 });
 
-/** The places in which a path can stand, with `PATH` for the path. */
+/** Texts with a path in each kind of markup. `PATH` stands for the path. */
 const PLACES = [
   "See [it](sandbox:PATH) now",
   'See [it](sandbox:PATH "its title") now',

@@ -100,7 +100,7 @@ describe("a text of which only the end is streamed", () => {
     for await (const event of stream as AsyncIterable<never>) events.push(event);
     const at = events.findIndex(({ type }) => type === "response.output_text.delta") + count;
     const before = summary(events.slice(0, at));
-    // The request names the container. So the repair holds text as it does when it reads the stream from its start.
+    // This request names the container. Without it, the rest of the stream could name none, and the repair would not hold text.
     const [container] = emulator.containers.keys();
     const request = { tools: [{ type: "code_interpreter", container }] };
     const reports: Report[] = [];

@@ -1,4 +1,4 @@
-/** Tests the rules for texts with links: with random texts and the cases of linked-texts.ts, cut into deltas at random places. */
+/** Tests the rules for links in streamed texts. The texts are random or from linked-texts.ts, and are cut at random offsets. */
 import fc from "fast-check";
 import { afterEach, describe, expect, it, vi } from "vitest";
 import {
@@ -33,7 +33,7 @@ const anyGiven: fc.Arbitrary<Given> = fc.oneof(
   random,
   fc.constantFrom(...cases).map(([, given]) => given),
 );
-/** Generates random cuts, or a cut after each character. */
+/** Generates the offsets at which a text is cut into deltas: random offsets, or one after each character. */
 const anyCuts = fc.oneof(cutsOf, fc.constant(Array.from({ length: 2000 }, (_, at) => at)));
 const cutsIn = (text: string, cuts: readonly number[]): number[] => cuts.filter((cut) => cut < text.length);
 const isInserted = (event: StreamEvent, before: StreamEvent | undefined): boolean =>
@@ -113,8 +113,7 @@ describe("annotations", () => {
           expect(end_index).toBeLessThanOrEqual(now.length);
           const was = units.slice(start, end).join("");
           const is = now.slice(start_index, end_index).join("");
-          // The text of a range changes only if a link replaces all or a part of the text. So the link is in the range or next to
-          // it.
+          // If the text that a range covers has changed, then only because of a link. So the link is in the range or next to it.
           const around = now.slice(Math.max(0, start_index - 100), end_index + 100).join("");
           if (is !== was) expect(around).toContain("f.test");
         }
@@ -141,7 +140,7 @@ describe("what is held", () => {
 
   it("starts where a mention can start, and everything before it was sent", async () => {
     const property = fc.asyncProperty(anyGiven, anyCuts, async (given, cuts) => {
-      // Without URLs the text does not change. So what was received but not yet sent is what the repair holds.
+      // `toUrl` returns no URL, so the text does not change. The repair holds the text that it has received but not yet sent.
       const { steps, output } = await repaired(given, cuts, { links: () => undefined });
       for (const { taken, sent } of steps) {
         expect(taken.startsWith(sent)).toBe(true);

@@ -57,7 +57,7 @@ function eventsOf(items: Record<string, unknown>[], cuts: readonly number[], tur
   });
 }
 
-/** Repairs the turn through a fetch that has not seen the previous response. Returns its text and the requests. */
+/** Repairs the later turn through a fetch that has not seen the previous response. Returns the turn's text and all requests. */
 async function throughFetch(
   items: Record<string, unknown>[],
   isStream: boolean,
@@ -96,37 +96,28 @@ async function streamed(
 }
 
 describe("a later turn whose container only the previous response names", () => {
-  it("gets links in a plain response", async () => {
+  it.each([false, true])("gets links (stream: %s)", async (isStream) => {
     for (const [text, linked] of [
       [TEXT, LINKED],
       [BARE, BARE_LINKED],
     ] as const) {
-      const { read, asked } = await throughFetch(turnOf(text), false);
+      const { read, asked } = await throughFetch(turnOf(text), isStream);
       expect(read.text).toBe(linked);
       expectRanges(read);
       expect(asked).toHaveLength(3);
     }
   });
 
-  it("is cited but gets no links in a stream, as text must not wait for a container that may not exist", async () => {
-    for (const text of [TEXT, BARE]) {
-      const { read, asked } = await throughFetch(turnOf(text), true);
-      expect(read.text).toBe(text);
-      expect(read.annotations).not.toHaveLength(0);
-      expect(asked).toHaveLength(3);
-    }
-  });
-
   it.each([
-    [false, LINKED],
-    [true, TEXT],
+    [false, 1],
+    [true, 3],
   ])(
-    "gets links for the API's citations only in a plain response, and sends no other request (stream: %s)",
-    async (isStream, text) => {
+    "gets the links of the API's citations, which only a stream does not know in time (stream: %s)",
+    async (isStream, requests) => {
       const { read, asked } = await throughFetch(turnOf(TEXT, [CITATION]), isStream);
-      expect(read.text).toBe(text);
-      if (!isStream) expectRanges(read);
-      expect(asked).toHaveLength(1);
+      expect(read.text).toBe(LINKED);
+      expectRanges(read);
+      expect(asked).toHaveLength(requests);
     },
   );
 
@@ -163,6 +154,24 @@ it("one item of a conversation gets links if an earlier answer named its contain
   await (await linking(`${BASE}/responses/resp_1`)).json();
   const answer = await linking(`${BASE}/conversations/conv_1/items/msg_1`);
   expect(readOf({ output: [await answer.json()] }).text).toBe(BARE_LINKED);
+});
+
+it.each([
+  "[the file](a.csv)",
+  "See [the file](a.csv) and [the site](https://e.com).",
+  "[the file][1]\n\n[1]: a.csv\n\nBye.",
+])("a later turn whose container is known gets the link of a file name, streamed too: %s", async (text) => {
+  for (const size of [1, 4, 1000]) {
+    const cuts = Array.from({ length: text.length }, (_, at) => at * size).slice(1);
+    const request = { tools: [{ type: "code_interpreter", container: "cntr_1" }] };
+    const { response: whole } = await repairResponse(response(turnOf(text)), async () => [A], {
+      ...OPTIONS,
+      request,
+    });
+    expect(readOf(whole).text).toContain(URL_OF_A);
+    const out = await all(opened(eventsOf(turnOf(text), cuts, {}), { request }, async () => [A]).stream);
+    expect(readEvents(out)).toEqual(readOf(whole));
+  }
 });
 
 describe("an array of files as the source", () => {

@@ -48,7 +48,7 @@ export const EMPTY: FileStore = {
   get: async () => undefined,
 };
 
-/** Returns a route with a store. The test itself answers the route's requests to the API. */
+/** Returns a file route that uses `store`. `answer` answers the route's requests to the API. */
 export function routeWith(
   store: FileStore,
   answer: (headers: Record<string, string>) => Response | Promise<Response>,

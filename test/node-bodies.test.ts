@@ -12,7 +12,7 @@ import { citation, SECRET } from "./file-route.js";
 import { EMPTY, memoryStore } from "./memory-store.js";
 import { citing, memory, settled } from "./saving.js";
 
-/** Headers in a class of node-fetch's own, which is not the global `Headers`. */
+/** Stands for node-fetch's `Headers`, which is another class than the global `Headers`. */
 class OwnHeaders {
   readonly #headers: Headers;
   constructor(init: HeadersInit = {}) {

@@ -13,7 +13,7 @@ const SDK = `--import ${new URL("test/telemetry.mjs", root)}`;
 
 const page = await readFile(new URL(PAGE, root), "utf8");
 const [log, attributes, span, metrics, counter] = (await codeOf(PAGE)) as [string, ...string[]];
-/** The JSON blocks of the page, in order. They show what its code exports. */
+/** The JSON blocks of docs/observability.md, in order. They show what the page's code exports to OpenTelemetry. */
 const [shownLog, shownAttributes, shownSpan, shownMetrics] = Array.from(
   page.matchAll(/^```json\n(.*?)^```$/gms),
   ([, json]) => JSON.parse(json!),
@@ -40,7 +40,7 @@ afterEach(async () => {
   await rm(cwd, { recursive: true });
 });
 
-/** Runs a block of the page with the SDKs. Returns the lines that are printed or exported, parsed. */
+/** Runs a code block of the page with OpenTelemetry's SDKs. Returns the parsed JSON lines that it prints or exports. */
 async function exported(code: string | undefined): Promise<Record<string, unknown>[]> {
   const env = { OPENAI_API_KEY: "any", OPENAI_BASE_URL: baseURL, NODE_OPTIONS: SDK };
   const stdout = await run(code!, { cwd, env });
@@ -50,7 +50,7 @@ async function exported(code: string | undefined): Promise<Record<string, unknow
     .map((line) => JSON.parse(line));
 }
 
-/** Returns a copy of a value of the page whose field `name` matches any response id. The page shows only shortened ids. */
+/** Copies a JSON value that the page shows, but lets its field `name` match any response id: the page shortens the ids. */
 const anyId = (value: Record<string, unknown>, name: string): object => ({
   ...value,
   [name]: expect.stringMatching(/^resp_./),

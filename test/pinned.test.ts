@@ -1,4 +1,7 @@
-/** Checks that workflows and images use digests, with the version beside each, and that Dependabot updates them. */
+/**
+ * Checks that CI workflows and Dockerfiles name each action and each image by its digest and its version, and that Dependabot
+ * updates these names.
+ */
 import { execFile } from "node:child_process";
 import { readdir, readFile } from "node:fs/promises";
 import { fileURLToPath } from "node:url";

@@ -167,7 +167,7 @@ describe("a caller that disconnects", () => {
     const socket = connect(Number(port), hostname);
     socket.write(`POST /v1${path} HTTP/1.1\r\nHost: localhost\r\nContent-Length: 2\r\n\r\n{}`);
     const { socket: upstream } = await asked.promise;
-    // The proxy sends a JSON body only when the body is complete, so there is no data to wait for.
+    // Waits for the first data of the answer. Does not wait for JSON, because the proxy sends JSON only when it is complete.
     if (type !== "application/json") await once(socket, "data");
     const closed = once(upstream, "close");
     socket.destroy();
@@ -233,7 +233,7 @@ describe("stopping", () => {
     const { hostname, port } = new URL(proxy.url);
     const idle = connect(Number(port), hostname);
     await once(idle, "connect");
-    // This connection had a request and is kept alive for the next request.
+    // An idle connection that has had a request: HTTP keeps it open for the next request.
     const kept = connect(Number(port), hostname);
     kept.write("GET /healthz HTTP/1.1\r\nHost: localhost\r\n\r\n");
     await once(kept, "data");

@@ -283,7 +283,7 @@ describe("credentials", () => {
     const { create, emulator, lists, proxy } = await setUpKeys();
     const first = await create("sk-a");
     expect(cited(first)).toEqual(FOUND);
-    // For the same caller, the container of the previous response is remembered.
+    // The same caller names this response as the previous one. Its container is remembered, so the response is not read again.
     expect(cited(await create("sk-a", { previous_response_id: first.id }))).toEqual(FOUND);
     const isRead = ({ method, path }: RecordedRequest): boolean =>
       method === "GET" && path.endsWith(`/responses/${first.id}`);

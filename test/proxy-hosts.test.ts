@@ -8,7 +8,7 @@ async function setUpHosts(options: Options = {}) {
   const { api, seen } = await setUpApi();
   const proxy = await serveProxy(`${api}/v1`, options);
   const { port } = new URL(proxy.url);
-  // A proxy that is bound to all addresses is reached at 127.0.0.1.
+  // If the proxy is bound to all addresses, the test uses 127.0.0.1.
   const url = `http://${options?.host === "::1" ? "[::1]" : "127.0.0.1"}:${port}`;
   const statusOf = async (headers: Record<string, string>, path = "/v1/models"): Promise<number> =>
     (await ask(url + path, { headers })).answer.statusCode!;

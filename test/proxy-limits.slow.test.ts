@@ -10,7 +10,7 @@ function headOf(answer: string): string {
   return answer.slice(0, answer.indexOf("\r\n"));
 }
 
-/** More bytes than the socket buffers between two processes hold, so that the receiver has to read the request. */
+/** A body of this length does not fit into the socket buffers, so the sender can end it only if the receiver reads. */
 const LONGER_THAN_BUFFERS = 50_000_000;
 
 describe("limits", () => {

@@ -18,8 +18,8 @@ describe("the limits of request bodies", () => {
   }
 
   /**
-   * Starts an emulator and a proxy with links. Each limit of the proxy is the size of the request that `params` makes, plus the
-   * given number of bytes.
+   * Starts an emulator and a proxy with links. Returns `params`, from which `post` makes a request. `limits` are relative to the
+   * size of this request's body: a limit of -1 is one byte less than the size.
    */
   async function limited(limits: { maxBody?: number; maxJson?: number; maxHeld?: number }) {
     const { emulator, upstream } = await listenEmulator();
@@ -52,7 +52,7 @@ describe("the limits of request bodies", () => {
       expect(JSON.parse(answered)).toMatchObject({ error: { code: "request_too_large" } });
       expect(answered).not.toContain(new URL(linkIn(text)).pathname);
       expect(asked()).toEqual([]);
-      // The links of earlier answers still open.
+      // The link that the proxy made earlier can still be opened.
       expect(await (await fetch(proxy.url + new URL(linkIn(text)).pathname)).text()).toBe(BYTES);
     },
   );

@@ -1,6 +1,6 @@
 /**
- * Checks that the files in `recordings/` are what the scripts there make. Then removes the citations from the recordings and
- * tests that every way of reading them restores the recordings exactly.
+ * Checks that the scripts in `recordings/` make exactly the files there. Then removes the citations from the recordings and tests
+ * that every way to repair a response restores the recordings exactly.
  */
 import { execFile } from "node:child_process";
 import { fileURLToPath } from "node:url";
@@ -59,7 +59,7 @@ function shapeOf(value: unknown): unknown {
   return Object.fromEntries(Object.entries(value).map(([key, inner]) => [key, shapeOf(inner)]));
 }
 
-/** Returns the types of the events in order of appearance, each with the shapes of its events. A shape keeps the field order. */
+/** Returns the event types in the order in which they first appear. Each type comes with the shapes of its events. */
 function shapesOf(events: readonly StreamEvent[]): unknown {
   const types = [...new Set(events.map(({ type }) => type))];
   return types.map((type) => [type, shapeOf(events.filter((event) => event.type === type))]);
@@ -196,8 +196,8 @@ describe.each(STREAMS)("$name without its citations", ({ events, files }) => {
       for (const size of [1, 7, 4096, Infinity]) {
         const text = await streamed(bytes, size);
         expect(eventsIn(text.replaceAll(/\r\n?/g, "\n"))).toEqual(expected);
-        // `end` is before the first inserted citation. Up to there, the output equals the input, but decoding the output has
-        // removed its byte order mark.
+        // `end` is before the first inserted citation. Up to `end`, the output equals the input. Only the input still has its
+        // byte order mark, because decoding the output removes the mark.
         const end = bytes.lastIndexOf(
           "response.output_text.delta",
           bytes.indexOf("response.output_text.done"),

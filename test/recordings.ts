@@ -82,7 +82,10 @@ export function withoutCitations<Value>(value: Value): Value {
   );
 }
 
-/** Returns what a repair should make of `withoutCitations(value)`: the value, but recovered citations lack Azure's `index`. */
+/**
+ * Returns the result that a repair of `withoutCitations(value)` should have. It equals `value`, except that recovered citations
+ * have no `index`, a field that only Azure sends.
+ */
 export function recovered<Value>(value: Value): Value {
   return JSON.parse(JSON.stringify(value), (_, inner) => {
     if (!inner || !isRangedCitation(inner)) return inner;
@@ -104,7 +107,7 @@ export function recoveredEvents(events: readonly StreamEvent[]): StreamEvent[] {
   });
 }
 
-/** Returns the events of a stream without the citations that cover text. */
+/** Removes the citations that cover text from all events, and drops the events that only add such a citation. */
 export function uncitedEvents(events: readonly StreamEvent[]): StreamEvent[] {
   return withoutCitations(events.filter((event) => !isCitationEvent(event)));
 }

@@ -230,7 +230,7 @@ describe("a repeated list request", () => {
   });
 
   const output = [call("doc.save('/mnt/data/plan.docx')"), message("Here: /mnt/data/plan.docx")];
-  /** Returns a list function whose calls run `lists` in order, and then the last function of `lists` again and again. */
+  /** Returns a list function. Its first call runs the first function of `lists`, and so on. The last function is repeated. */
   const inTurn = (...lists: (() => ContainerFile[])[]) => {
     let asked = 0;
     return async () => lists[Math.min(asked++, lists.length - 1)]!();

@@ -12,7 +12,7 @@ import { BASE, eventsIn, file, frames, response, type StreamEvent, streamed, ups
 export const PLAN = file("/mnt/data/plan.docx");
 export const POST = { method: "POST", body: "{}" };
 
-/** Returns a list function for these files that records the container ids it is called with. */
+/** Returns a function `list` that returns a container's files, and `asked`, the container ids that `list` was called with. */
 export function sourceOf(files: readonly ContainerFile[]) {
   const asked: string[] = [];
   const list = async (containerId: string): Promise<ContainerFile[]> => {

@@ -1,4 +1,4 @@
-/** Tests `restore`: links of a route in a text, and in the input of later requests, become the model's own text again. */
+/** Tests that a route puts the model's own text in place of its links again, in a text and in the input of later requests. */
 import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
 import { createFileRoute } from "../src/files/route.js";
 import { createFileCitationsFetch } from "../src/index.js";

@@ -1,7 +1,7 @@
 /**
  * Tests two kinds of link destinations: `sandbox:` with a path outside of the roots (`/mnt/data` by default), and destinations that
- * hosts such as ChatGPT have rewritten. Each destination is tested plain and streamed, as an object and through the fetch, with
- * links and with notes for missing files.
+ * hosts such as ChatGPT have rewritten. Each destination is tested in plain and streamed responses, with links and with notes for
+ * missing files.
  */
 import { describe, expect, it } from "vitest";
 import { createFileCitationsFetch, type RepairOptions, type Report } from "../src/index.js";
@@ -26,7 +26,10 @@ const FORMS: [destination: string, path: string][] = [
 const CUTS = Array.from({ length: 90 }, (_, at) => at);
 const notes: RepairOptions = { retries: 0, links: { toUrl, onMissing: () => "(gone)" } };
 
-/** Reads a text in every way and expects the same result each time. Returns the text. */
+/**
+ * Repairs a text as a plain response, as a stream, and through the fetch, with the text cut into deltas in several ways. Expects
+ * the same result each time. Returns the repaired text.
+ */
 async function read(given: Given, options: RepairOptions): Promise<string> {
   const whole = await plain(given, options);
   for (const cuts of [[], [30], CUTS]) {

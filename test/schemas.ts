@@ -50,7 +50,7 @@ export const sharedSchema = hasShared
 
 export const SCHEMAS: readonly Schema[] = sharedSchema ? [ownSchema, sharedSchema] : [ownSchema];
 
-/** Fails the test if a value is invalid against the definition `name` of any of the schemas. */
+/** Expects that a value is valid against the definition `name` in every schema. */
 export function expectValid(name: string, value: unknown): void {
   for (const schema of SCHEMAS) schema.expectValid(name, value);
 }

@@ -1,4 +1,4 @@
-/** Tests item types of the newest openai SDK: which types show what calls wrote, and which types say nothing about files. */
+/** Tests item types of the newest openai SDK: which types are evidence that a call wrote a file, and which types are not. */
 import type { OpenAI } from "openai-7";
 import { describe, expect, it } from "vitest";
 import { createFileCitationsFetch, repairResponse } from "../src/index.js";

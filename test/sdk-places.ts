@@ -18,7 +18,7 @@ import {
 } from "typescript/unstable/ast";
 import { API, type Checker, type Symbol as CompilerSymbol, type Type } from "typescript/unstable/sync";
 
-/** Returns the folder of the newest openai SDK that a package installs under any name, for example `openai-7`. */
+/** Returns the folder of the newest openai SDK that the package in `folder` installs, such as `openai` or `openai-7`. */
 export function newestSdkIn(folder: string): string {
   const { dependencies, devDependencies } = manifestIn(folder);
   const names = Object.entries({ ...dependencies, ...devDependencies })
@@ -41,7 +41,8 @@ function manifestIn(folder: string): Manifest {
 }
 
 /**
- * Returns the places as `file: namespace.type.property`, sorted. Three kinds of properties are places:
+ * Returns the properties in the SDK's types that can hold a citation or a container id. Each is written as
+ * `file: namespace.type.property`, and they are sorted. There are three kinds:
  *
  * - `container_id`
  * - `annotations`, if its elements can have a `container_id`
@@ -136,13 +137,13 @@ class PlaceFinder {
   }
 
   #ownPlacesOf(type: Type): string[] {
-    // Each member of a union is visited separately, so the union itself has no places.
+    // Each member of a union is visited by itself.
     if (type.isUnionType()) return [];
     const places = this.#has(type, "container_id") ? ["container_id"] : [];
     return this.#isCitedText(type) ? [...places, "annotations"] : places;
   }
 
-  /** Returns whether a value of a type is a text with citations, or a list that can contain one. */
+  /** Returns whether values of the type can be a text with citations, or a list that can contain such texts. */
   #holdsText(type: Type): boolean {
     return this.#membersOf(type).some(
       (member) =>

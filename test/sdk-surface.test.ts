@@ -21,7 +21,7 @@ import { BASE, call, cited, file, json, message, response, streamOf, upstream } 
 const FILES = [file("/mnt/data/plan.docx")];
 const TEXT = "Here: /mnt/data/plan.docx";
 const FOUND = ["plan.docx@/mnt/data/plan.docx"];
-/** A part whose own citation is the only thing that names the container. */
+/** A text part that already has a citation. Nothing else in the response names the container. */
 const CITED = { text: `/mnt/data/a.csv. ${TEXT}`, annotations: [citation("cfile_a", "a.csv", 0, 15)] };
 const FOUND_BESIDE = ["a.csv@/mnt/data/a.csv", ...FOUND];
 

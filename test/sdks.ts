@@ -4,7 +4,7 @@ import OpenAI5 from "openai-5";
 import OpenAI7 from "openai-7";
 import OpenAI755 from "openai-7-55";
 
-// Each SDK version has its own types, but the calls in the tests are the same for all.
+// Each version of the SDK has its own types. The casts give all versions the types of openai 6, so one test can call them all.
 export const SDKS = [
   ["openai 5", OpenAI5 as unknown as typeof OpenAI],
   ["openai 6", OpenAI],

@@ -162,7 +162,7 @@ interface Seen {
   body: string;
 }
 
-/** Serves a proxy, and behind it an API that records its requests. By default, the API answers with `{}`. */
+/** Serves an API that records its requests, and a proxy that forwards to this API. By default, the API answers with `{}`. */
 export async function setUpApi(
   path = "/v1",
   answer: (response: ServerResponse) => void = (response) => response.end("{}"),

@@ -215,7 +215,7 @@ describe("a copy that was cut off", () => {
     overrides.put = () => Promise.reject(new Error("full"));
     await openOften();
     expect(errors).toHaveLength(6);
-    // The clock is set back. This ends the pause at once, because otherwise the pause could last much longer than a minute.
+    // Sets the clock back. The route then ends its pause at once. Otherwise, the pause could last much longer than a minute.
     vi.setSystemTime(0);
     delete overrides.put;
     await openOften();

@@ -1,4 +1,4 @@
-/** Tests a store whose folder the process has no permission to write to. */
+/** Tests a store in a folder in which the process may not write. */
 import { chmod, mkdtemp, readdir, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -13,7 +13,7 @@ it.skipIf(!process.geteuid)(
     onTestFinished(() => rm(folder, { recursive: true }));
     await chmod(folder, 0o555);
     const { get, route, errors } = await setUp({ store: directoryStore(folder) });
-    // Root may write to every folder, so the test becomes another user, to whom the system denies access.
+    // Root may write to every folder. So if the test runs as root, it becomes another user, who may not.
     const isRoot = process.geteuid!() === 0;
     if (isRoot) process.seteuid!(65_534);
     try {

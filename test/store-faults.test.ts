@@ -1,4 +1,4 @@
-/** Tests that no fault of a store breaks a link or shows a secret: a full disk, a missing permission, a store that hangs. */
+/** Tests stores that fail, for example because a disk is full. Links must still work, and no secret may leak. */
 import { inspect } from "node:util";
 import OpenAI from "openai";
 import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
@@ -32,7 +32,7 @@ describe("a store that fails to copy", () => {
       }
       for (const error of errors) expect(error).toMatchObject({ code });
       expect(copies.size).toBe(0);
-      // The next copy succeeds once there is space.
+      // The store works again, so opening the link copies the file.
       delete overrides.put;
       await get();
       await route.keep();

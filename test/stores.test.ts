@@ -16,7 +16,7 @@ import { directoryStore } from "../src/node.js";
 import { BYTES, SECRET, setUp } from "./file-route.js";
 import { codeOf, programOf } from "./run-page.js";
 
-/** Runs the code block of the page that has this exported declaration, and returns the declared value. */
+/** Runs the code block of docs/stores.md that exports `declaration`, such as `const store`. Returns the exported value. */
 async function exportOf<Exported>(declaration: string): Promise<Exported> {
   const [, name] = declaration.split(" ");
   const code = (await codeOf("docs/stores.md")).find((block) => block.includes(`export ${declaration}`));

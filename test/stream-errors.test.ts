@@ -1,4 +1,4 @@
-/** Tests the reports of a connection on which responses end with the API's error events, or begin after such events. */
+/** Tests the reports of responses that end with an error event of the API, or that come after such an event in one stream. */
 import { expect, it } from "vitest";
 import { type Report, repairResponseStream } from "../src/index.js";
 import { PLAN } from "./repairing.js";

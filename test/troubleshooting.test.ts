@@ -1,4 +1,4 @@
-/** Tests what docs/troubleshooting.md says about reports. Most cases are read plain and streamed, from the emulator. */
+/** Tests what docs/troubleshooting.md says about reports. Most tests run with a plain and a streamed response of the emulator. */
 import OpenAI from "openai";
 import { expect, it } from "vitest";
 import { addLinkInstruction, type Report, repairResponse, withFileCitations } from "../src/index.js";
@@ -125,7 +125,7 @@ it("if a later call overwrites a file, a plain response cites the new version tw
   const streamed = await run(steps, true);
   const [first, second] = streamed.report.citations.map(({ annotation }) => annotation.file_id);
   expect(first).not.toBe(second);
-  // The emulator's container has the new version only.
+  // The first citation names the old version. The emulator answers 404 for it, because the new version has replaced it.
   expect(await contentOf(streamed.client, streamed.report)).toEqual([404, "v2"]);
 });
 

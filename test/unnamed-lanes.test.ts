@@ -111,7 +111,7 @@ describe("responses without a stream_id", () => {
     );
   });
 
-  /** An interleaving in which an earlier version assigned a call of one response to another response. */
+  /** An order of the events of four responses. An earlier version of the library assigned a call to the wrong response here. */
   const ORDER = "bbbbbaadcccccccbbbcaadddddddddccccccccccccccbbbbbaaaaaddddbbbbbaadddddddd";
   const order = [...ORDER].map((name) => NAMES.indexOf(name));
   const queues = ["a", "b", "c", "d"].map((name) =>

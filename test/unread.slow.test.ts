@@ -1,4 +1,7 @@
-/** Tests that a dropped HTTP response frees its connection, as with `fetch` alone, and that a kept response stays readable. */
+/**
+ * Tests garbage collection. If a program no longer refers to an HTTP response, the response's connection is closed, as with
+ * `fetch` alone. If a program reads a response late, it still gets all bytes.
+ */
 import { createServer, type ServerResponse } from "node:http";
 import type { AddressInfo } from "node:net";
 import { setFlagsFromString } from "node:v8";

@@ -93,7 +93,7 @@ export function frames(events: readonly { type: string }[], newline = "\n"): str
     .join("");
 }
 
-/** Returns the events in a body that has the format of `frames`. */
+/** Parses the frames of an event stream and returns their events. */
 export function eventsIn(text: string): StreamEvent[] {
   return text
     .split(/\r?\n\r?\n/)

@@ -47,7 +47,7 @@ describe("with a store of deliveries", () => {
     return { a, delivery, answerOfA, release: released.open };
   }
 
-  /** Returns machine B, which has its own handler for the same client. */
+  /** Sets up machine B: a second webhook handler, which uses the same client and the same store as machine A. */
   function machineB(client: OpenAI, deliveries: WebhookDeliveries) {
     const onResponse = vi.fn();
     const handler = createWebhookHandler(client, { deliveries, onResponse });

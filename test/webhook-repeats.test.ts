@@ -1,4 +1,4 @@
-/** Tests that a repeated delivery is handled once, and again only after a failure, and that errors are passed to `onError`. */
+/** Tests deliveries that are sent several times. Each is handled once. It is handled again only if it failed before. */
 import OpenAI from "openai";
 import { describe, expect, it, vi } from "vitest";
 import { type Report, withFileCitations } from "../src/index.js";

@@ -18,7 +18,7 @@ const PAGE = "docs/webhook.md";
 const MINUTE = 60_000;
 const DAY = 24 * 60 * MINUTE;
 
-/** A database, and the functions that the tests need besides the page's code. */
+/** A database in which the stores of docs/webhook.md keep their deliveries, with functions for the tests. */
 interface Database {
   /** Returns a store for another machine. */
   machine(): WebhookDeliveries;
@@ -30,7 +30,7 @@ interface Database {
   close(): Promise<unknown>;
 }
 
-/** Runs the page's code block that exports the function `name` and returns that function. */
+/** Finds the code block of docs/webhook.md that exports the function `name`, runs the block and returns the function. */
 async function exportOf<Source>(name: string): Promise<(source: Source) => WebhookDeliveries> {
   const code = (await codeOf(PAGE)).find((block) => block.includes(`export function ${name}(`));
   const program = await programOf(code!);
@@ -120,7 +120,7 @@ describe.each([
     beforeEach(() => database.clear());
     afterAll(() => database?.close());
 
-    /** Returns another machine with its own handler. `onResponse` gets the delivery's id. */
+    /** Sets up another machine: a webhook handler with a store of its own. The stores of all machines use the same database. */
     function machine(onResponse: (deliveryId: string) => unknown) {
       const errors: unknown[] = [];
       const handler = createWebhookHandler(fakeClient(), {

@@ -270,8 +270,9 @@ describe("the repaired output of the SDK's socket", () => {
 });
 
 /**
- * Returns alice's container, and the containers cited in her message and in the answer to her. Alice and Bob write the same path,
- * Bob last.
+ * Repairs a response of two agents, alice and bob. Both write the same path, each in its own container, and bob writes last.
+ * Returns alice's container (`own`) and the containers that the citations name in alice's message (`message`) and in the output
+ * of her call (`result`).
  */
 async function ofTwoAgents() {
   const writes = { code: "to_csv('/mnt/data/report.csv')", files: { "report.csv": "1" } };

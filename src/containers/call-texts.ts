@@ -28,8 +28,8 @@ const SAYS: Record<string, (item: Record<string, unknown>) => RawTexts> = {
   shell_call_output: ({ output }) => ({
     printed: recordsIn(output).flatMap(({ stdout, stderr }) => [stdout, stderr]),
   }),
-  // The patched path is returned as code that writes the file: `write("/mnt/data/a.csv")`. The diff is file content and is not
-  // read.
+  // For a patch, the path of the patched file is returned as code that writes the file: `write("/mnt/data/a.csv")`. The patch's
+  // diff is not read, because it is the content of a file.
   apply_patch_call: ({ operation }) => ({ code: isRecord(operation) ? patchedPath(operation) : [] }),
   apply_patch_call_output: ({ status, output }) => ({ printed: status === "failed" ? [] : [output] }),
 };

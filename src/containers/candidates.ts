@@ -42,7 +42,7 @@ export interface TextScope {
    * still follow the text.
    */
   later: readonly string[];
-  /** The containers of the latest earlier turn that has containers, if the list of items holds several turns. */
+  /** The containers of the latest earlier turn that has containers. Empty if the list of items holds only one turn. */
   earlier: readonly string[];
   /** The containers named by those citations of the text that have a range. A 0..0 citation has none. */
   cited: readonly string[];
@@ -77,6 +77,8 @@ export class ContainerCandidates {
   #response: Record<string, unknown> = {};
   #known: readonly string[] | undefined;
   #previous: Promise<readonly string[]> | undefined;
+  /** The containers of the previous response. `undefined` until that response is there. Empty if it could not be retrieved. */
+  #found: readonly string[] | undefined;
 
   constructor(context: OtherContainers, lists: ContainerLists, roots: readonly string[]) {
     this.#context = context;
@@ -102,25 +104,32 @@ export class ContainerCandidates {
     return this.#history.latestEvidence;
   }
 
-  /** True if a container is known without the previous response. */
-  get hasKnown(): boolean {
-    return this.known.length > 0 || (this.#context.otherContainers ?? []).length > 0;
+  /** The containers that the previous response names, if it was retrieved. */
+  get found(): readonly string[] {
+    return this.#found ?? [];
   }
 
-  /** True if there may be a container to search for the files of a text without a call before it. */
+  /** True if a container is known. The previous response's containers count only if that response was already retrieved. */
+  get hasKnown(): boolean {
+    const { otherContainers = [] } = this.#context;
+    return this.known.length > 0 || otherContainers.length > 0 || this.found.length > 0;
+  }
+
+  /** True if there may be a container to search. Used for a text that has no call before it. */
   get mayKnow(): boolean {
     const { getResponse } = this.#context;
     if (this.hasKnown) return true;
+    if (this.#found) return false;
     const id = this.#previousId;
-    // `.` and `..` are accepted here, so that `#ofPrevious` is called. It throws an error that says why the previous response is
+    // `.` and `..` are accepted here, so that `retrievePrevious` is called. It throws an error that says why the previous response is
     // not retrieved.
     return getResponse !== undefined && (isId(id) || isDotSegment(id));
   }
 
   /**
-   * Yields the groups for a text, nearest first. A text after a call of its response can mean the containers of the calls, then
-   * those that the text's own citations name, then those that tool outputs name. Older containers count only if no call comes
-   * before the text. Reason: an automatic container is reused until it expires. So if a call before the text ran in a newer
+   * Yields the groups for a text, nearest first. If a call comes before the text, the groups are: the containers of the calls,
+   * then those that the text's own citations name, then those that tool outputs name. Older containers count only if no call
+   * comes before the text. Reason: an automatic container is reused until it expires. So if a call before the text ran in a newer
    * container, the older one has expired, or the text does not mean it.
    */
   async *groups(scope: TextScope, signal: AbortSignal): AsyncGenerator<ContainerGroup> {
@@ -140,15 +149,15 @@ export class ContainerCandidates {
       yield { kind, containers: untried };
     }
     if (!needsPrevious) return;
-    const previous = await this.#ofPrevious(signal);
+    const previous = await this.retrievePrevious(signal);
     if (previous.length > 0) yield { kind: "known", containers: previous };
   }
 
   #afterCall({ called, latest, cited, citedUnranged, outputs }: TextScope): ContainerGroup[] {
     const groups = called.map((containers): ContainerGroup => ({ kind: "called", containers }));
     if (called.length === 0 && latest === undefined) {
-      // The calls do not name their container. They ran in a container that is stored for this response or that the tools name.
-      // If there is no such container, `otherContainers` are tried.
+      // The calls do not name their container. They ran in a container that the memory holds for this response or that the tools
+      // name. If there is no such container, `otherContainers` are tried.
       const { otherContainers = [], memory, responseId, request } = this.#context;
       const tools = containersOfTools(request?.tools ?? this.#response.tools);
       const ran = [...(memory?.recall(responseId) ?? []), ...tools];
@@ -163,8 +172,8 @@ export class ContainerCandidates {
     const isLater = (id: string): boolean => later.includes(id);
     return [
       ...citedGroups([...cited, ...outputs]),
-      // A known container in which a later call ran belongs to the `known` group below, because the text may mean an older file
-      // in it.
+      // From a `later` group, a text can only mean files that the response wrote. In a container that existed before the
+      // response, the text may also mean an older file. So such a container is in the `known` group below, not in this group.
       { kind: "later", containers: later.filter((id) => !known.includes(id)) },
       { kind: "known", containers: [...known.filter(isLater), ...known.filter((id) => !isLater(id))] },
       ...citedGroups(citedUnranged),
@@ -180,7 +189,7 @@ export class ContainerCandidates {
    * Retrieves the previous response, at most once, and returns its containers. Rejects if the id of that response is `.` or `..`.
    * Returns no containers if there is no valid id.
    */
-  async #ofPrevious(signal: AbortSignal): Promise<readonly string[]> {
+  async retrievePrevious(signal: AbortSignal): Promise<readonly string[]> {
     const { getResponse } = this.#context;
     const id = this.#previousId;
     if (getResponse && isDotSegment(id)) {
@@ -189,13 +198,21 @@ export class ContainerCandidates {
     if (!getResponse || !isId(id)) return [];
     if (!this.#previous) {
       this.#lists.requests++;
-      this.#previous = getResponse(id, signal).then((previous) => {
-        if (!isRecord(previous) || !Array.isArray(previous.output)) return [];
-        const named = [...latestOf(itemsIn(previous.output, [])), ...containersOfTools(previous.tools)];
-        return named.slice(0, MOST_CONTAINERS);
-      });
+      this.#previous = getResponse(id, signal)
+        .then((previous) => {
+          if (!isRecord(previous) || !Array.isArray(previous.output)) return [];
+          const named = [...latestOf(itemsIn(previous.output, [])), ...containersOfTools(previous.tools)];
+          this.#found ??= named.slice(0, MOST_CONTAINERS);
+          return this.#found;
+        })
+        .finally(() => this.endRetrieval());
     }
     return this.#previous;
+  }
+
+  /** Ends the wait for the previous response. If it comes later, its containers are not used any more. */
+  endRetrieval(): void {
+    this.#found ??= [];
   }
 }
 

@@ -1,7 +1,7 @@
 /**
- * Records the file names and paths in the calls of a turn: the items from one message of the user to the next. The names and
- * paths are the evidence of which files exist and which file a text means. This file is long because all kinds of evidence are
- * collected in one pass over a call.
+ * Records the file names and paths in the calls of a turn. (A turn is all items from one message of the user to the next.) These
+ * names and paths are the evidence of which files exist and which file a text means. This file is long because all kinds of
+ * evidence are collected in one pass over a call.
  */
 
 import { canStart } from "../citations/boundaries.js";
@@ -52,8 +52,8 @@ export class EvidenceLog {
   /**
    * File names with spaces (`Q3 report.csv`), or with letters of a language that is written without spaces, such as Chinese. They
    * are recorded because the end of such a name can be another file's name (`report.csv`). A name is recorded if a call writes
-   * the file, or if the name ends a path. If no call writes the file, a path with spaces must be in quotes. The value is the
-   * number of the first call with the name, as in `pathsByName` and `words`.
+   * the file, or if the name ends a path. In the second case, a path with spaces must be in quotes. The value is the number of
+   * the first call with the name, as in `pathsByName` and `words`.
    */
   readonly spacedNames = new Map<string, number>();
   readonly pathsByName = new Map<string, Map<string, number>>();
@@ -64,8 +64,8 @@ export class EvidenceLog {
   /** The names at places where a file name is expected, such as in quotes. */
   readonly names = new Map<string, FirstCalls>();
   /**
-   * The places where a call may have written a file whose path the call does not spell. The first place that was added has the
-   * value 0, the next one 1, and so on.
+   * The places where a call may have written a file whose path the call does not spell. The values number the places in the order
+   * in which they were added: 0, 1 and so on. An `Evidence` ignores the places that were added after it was made.
    */
   readonly unspelledWrites = new Map<Place, number>();
   readonly #roots: readonly string[];
@@ -183,8 +183,8 @@ export class EvidenceLog {
       noteAt(this.paths, path, place, this.count);
       if (isCalled) noteAt(this.calledPaths, path, place, this.count);
       noteAt(this.names, name, place, this.count);
-      // The path up to the end of the line is only a guess, so it is not recorded as written. Exception: if the line ends with
-      // the first word, the path is certain.
+      // The path up to the end of the line is only a guess, so it is not added to the paths that calls write to. Exception: if
+      // the first word is the whole line, the path is certain.
       if (isWritten && (path !== line.trimEnd() || path === word)) this.#noteWritten(path, place, this.count);
       if (isLongName(name, path === quoted, path === word)) this.#noteSpaced(name, place, this.count);
       const paths = this.pathsByName.get(name) ?? new Map();
@@ -242,8 +242,8 @@ export class Evidence {
   }
 
   /**
-   * Returns whether a call contains this file name, alone or in a path. `place`: a container id or `LOCAL`. With it, calls that
-   * ran at another place are ignored. If it is unknown where a call ran, the call is not ignored.
+   * Returns whether a call contains this file name, alone or in a path. If `place` is given (a container id or `LOCAL`), calls
+   * that ran at another place are ignored. A call is not ignored if it is unknown where the call ran.
    */
   namesFile(name: string, place?: string): boolean {
     return this.#isNamed(this.#log.names.get(composed(name)), place);
@@ -269,7 +269,7 @@ export class Evidence {
     return this.#isNamed(calledPaths.get(key)) || this.#isNamed(relativePaths.get(key));
   }
 
-  /** Returns whether a call writes to this path, absolute or relative. `place` works as in {@link namesFile}. */
+  /** Returns whether a call writes to this path. The call may give it as a relative path. For `place`, see {@link namesFile}. */
   writesPath(path: string, place?: string): boolean {
     return this.#isNamed(this.#log.readRelativePaths().writtenPaths.get(composed(path)), place);
   }
@@ -283,19 +283,19 @@ export class Evidence {
     });
   }
 
-  /** Returns the paths with this last segment that calls write to. */
+  /** Returns the paths that calls write to and whose last segment is `name`. */
   writtenPathsTo(name: string): readonly string[] {
     return [...(this.#log.readRelativePaths().writtenByName.get(composed(name)) ?? [])].filter((path) =>
       this.writesPath(path),
     );
   }
 
-  /** Returns whether a call contains another path than `path`, absolute or relative, whose last segment is `name`. */
+  /** Returns whether a call contains a path that ends with the segment `name`, but is not `path`. The path may be relative. */
   namesOtherPath(name: string, path: string): boolean {
     const relative = this.#log.readRelativePaths().relativeByName.get(composed(name)) ?? [];
     const others = [...this.pathsTo(name), ...[...relative].filter((other) => this.mayNamePath(other))];
-    // For `cp /mnt/data/in.csv /mnt/data/a.csv`, everything from the first path to the end of the line was recorded as one path
-    // too. That path ends with a space and `path`, so it does not count as another path.
+    // For `cp /mnt/data/in.csv /mnt/data/a.csv`, the text from the first path to the end of the line was recorded as one path
+    // too. It ends with ` /mnt/data/a.csv`, so it does not count as another path than `/mnt/data/a.csv`.
     const own = composed(path);
     return others.some((other) => other !== own && !other.endsWith(` ${own}`) && !isUnknown(other));
   }
@@ -315,7 +315,7 @@ export class Evidence {
     return found;
   }
 
-  /** Returns the paths below a root, found in calls, whose last segment is `name`. */
+  /** Returns the paths in calls that start with a root and whose last segment is `name`. */
   pathsTo(name: string): readonly string[] {
     const paths = this.#log.pathsByName.get(composed(name)) ?? [];
     return [...paths].filter(([, first]) => this.#isBefore(first)).map(([path]) => path);
@@ -333,8 +333,8 @@ export class Evidence {
 }
 
 /**
- * Returns where a word starts if an escape comes right before `start`, as in `my\_report.csv` or `R&amp;D.csv`. Without an
- * escape, returns `start`.
+ * Returns where a word really starts. If an escape comes right before `start`, the word starts earlier: in `my\_report.csv` and
+ * `R&amp;D.csv`, at `my` and `R`. Without an escape, returns `start`.
  */
 function startOfEscaped(text: string, start: number): number {
   const before = text.charAt(start - 1);
@@ -365,7 +365,7 @@ const LONGEST_PATH = 512;
 const unspaced = once(() => new RegExp(`[${UNSPACED}]`, "u"));
 
 /**
- * Returns whether the name at the end of a path belongs to the `spacedNames`. `isQuoted`: the path is in quotes. `isWord`: the
+ * Returns whether the name at the end of a path must be added to `spacedNames`. `isQuoted`: the path is in quotes. `isWord`: the
  * path is a single word.
  */
 function isLongName(name: string, isQuoted: boolean, isWord: boolean): boolean {

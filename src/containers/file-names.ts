@@ -4,8 +4,8 @@
 export type IsFileName = (text: string, start: number, end: number) => boolean;
 
 /**
- * Matches the part of a path before the file name, if the path is not relative: absolute, in the home folder, in a variable, or a
- * URL.
+ * Matches the part of a path before the file name, if the path is not relative. Such a path starts with `/`, `~`, a variable
+ * (`$DIR`) or a drive (`C:\`), or is a URL.
  */
 const ELSEWHERE = /(?:^|[\s"'`(=,:])(?:\/|~|\$|[a-z][a-z\d+.-]*:\/\/|[a-z]:\\)[^\s"'`]*$/i;
 
@@ -14,7 +14,7 @@ function isElsewhere(text: string, start: number): boolean {
   return /[/\\]/.test(text.charAt(start - 1)) && ELSEWHERE.test(text.slice(Math.max(0, start - 200), start));
 }
 
-/** Accepts a name in code that is a string or ends a relative path in a string. Paths below a root are read separately. */
+/** Accepts a name in code if the name is a whole string or the end of a relative path in a string. Ignores paths below a root. */
 export const IN_QUOTES: IsFileName = (text, start, end) =>
   /["'`/\\]/.test(text.charAt(start - 1)) && /["'`\\]/.test(text.charAt(end)) && !isElsewhere(text, start);
 
@@ -58,8 +58,8 @@ export interface Word {
  */
 export function* fileNamesIn(text: string): Generator<Word> {
   /**
-   * The offset where the current word starts. `seen` is the offset of the last dot. Characters before `seen` are not scanned
-   * again.
+   * `wordStart` is the offset where the current word starts. `seen` is the offset of the last dot. Characters before `seen` are
+   * not scanned again.
    */
   let wordStart = 0;
   let seen = 0;

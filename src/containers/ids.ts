@@ -24,8 +24,8 @@ const UNENCODED_BY_SDK = /[$&+,:;=@]/;
 /** A client that can request any path of the API, as the SDK's clients can. */
 export interface GetClient {
   /**
-   * The path is relative to the client's base URL. A client without `get` uses its other methods, which encode the ids
-   * themselves.
+   * Requests `path`, which is relative to the client's base URL. If a client has no `get`, the library calls the client's other
+   * methods. Those methods encode the ids in the URL.
    */
   get?(path: string, options: object): unknown;
 }

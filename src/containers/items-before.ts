@@ -11,7 +11,7 @@ import {
 
 /** Collects the containers in which the calls of a turn ran. A turn begins with a message of the user. */
 class CalledContainers {
-  /** All containers, the one that was used last at the end. */
+  /** All containers, in the order in which they were last used. */
   readonly #all = new Set<string>();
   readonly #byAgent = new Map<string | undefined, Set<string>>();
 
@@ -101,8 +101,8 @@ export class ItemsBefore {
   }
 
   /**
-   * Returns the containers of `called` in groups, for a text that an agent wrote. A group is used only if the groups before it do
-   * not have the file.
+   * Returns the containers of `called` in groups. The containers of the agent that wrote the text come first. A group is used
+   * only if the groups before it do not have the file.
    */
   calledFor(agent: string | undefined): string[][] {
     return this.#read().#called.groupsFor(agent);

@@ -6,7 +6,7 @@ import type { ContainerFile } from "../types.js";
  * created later belongs to a later response.
  */
 const LONGEST_DELAY_S = 600;
-/** The year 2001, in seconds since 1970. An earlier time is invalid. */
+/** The year 2001, in seconds since 1970. An earlier time cannot be that of a file or response, so it is invalid. */
 const EARLIEST_S = 1e9;
 /** The year 5138, in seconds since 1970. A larger number is in milliseconds, which some gateways send. */
 const MILLISECONDS = 1e11;

@@ -119,9 +119,9 @@ function checkId(containerId: string): void {
 }
 
 /**
- * Selects the files of one container from the result of a function, which may return the files of all containers. A file without
- * a `container_id` is selected too. If no file has the container's id, returns all files: a gateway may use an id of its own,
- * while the files have the provider's id.
+ * Selects the files of one container from `files`, the result of the caller's function. That function may return the files of
+ * all containers. A file without a `container_id` is selected too. If no file has the container's id, returns all files, because
+ * a gateway may use an id of its own while the files have the provider's id.
  */
 function ownFiles(files: readonly unknown[], containerId: string): readonly unknown[] {
   const containerOf = (file: unknown): unknown => (isRecord(file) ? file.container_id : undefined);
@@ -192,8 +192,9 @@ export function inPages(listPage: ListPage): ListFiles {
 }
 
 /**
- * Returns the cursor for the page after `page`. Returns `undefined` if every possible cursor is in `used`, because the list would
- * repeat itself. `last_id` is tried first: OpenRouter sends empty pages, and these have no other cursor.
+ * Returns the cursor for the page after `page`: the page's `last_id`, or else the id of its last file. `last_id` comes first,
+ * because OpenRouter sends pages without files. A cursor in `used` would repeat a page, so it is skipped. Returns `undefined` if
+ * no cursor is left.
  */
 function nextCursor({ files, lastId }: Page, used: ReadonlySet<string>): string | undefined {
   const isUnused = (id: unknown): id is string => typeof id === "string" && id !== "" && !used.has(id);

@@ -126,7 +126,7 @@ export class ContainerLists {
     return this.#callsAtList.get(containerId) === callCount;
   }
 
-  /** Returns the file of a citation that was made from these lists. */
+  /** Returns the file that a citation cites. The citation must have been made from these lists. */
   file({ container_id, file_id }: ContainerFileCitation): ContainerFile {
     return this.#files.get(container_id)!.get(file_id)!;
   }
@@ -150,7 +150,7 @@ export class ContainerLists {
     );
   }
 
-  /** Stores the ids of the listed files in the memory. The repair of a later response then knows that they are older. */
+  /** Stores the ids of the listed files in the memory. The repair of a later response then knows that these files are older. */
   remember(responseId: unknown): void {
     for (const id of this.containers) {
       this.#memory?.rememberFiles(id, [...(this.#files.get(id)?.keys() ?? [])], responseId);

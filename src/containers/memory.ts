@@ -55,8 +55,8 @@ class BoundedMap<Value> {
 }
 
 /**
- * Remembers the containers of earlier responses and conversations, so that the file is found if the user asks "send me that link
- * again". Also remembers which files existed before a response.
+ * Remembers the containers of earlier responses and conversations. So if the user asks "send me that link again", the file of
+ * the earlier response is found. Also remembers which files existed before a response.
  */
 export class ContainerMemory {
   readonly #containers = new BoundedMap<readonly string[]>(() => 1, MEMORY_SIZE);
@@ -91,8 +91,9 @@ export class ContainerMemory {
   }
 
   /**
-   * Returns whether a file is older than the response `responseId`: it was first listed for another response. A file that was
-   * first listed for this response does not count, so that the response gets the same result when it is retrieved again.
+   * Returns whether a file was first listed for another response than `responseId`. Such a file is older than the response. A
+   * file that was first listed for `responseId` itself does not count. So the response gets the same result when it is retrieved
+   * again.
    */
   sawFileBefore(containerId: string, fileId: string, responseId: unknown): boolean {
     const files = this.#files.get(containerId);

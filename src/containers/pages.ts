@@ -70,8 +70,8 @@ export function pagesOfClient(
       ? get(`/containers/${encodeURIComponent(containerId)}/files`, { ...options, query: whole })
       : client.containers.files.list(containerId, query, {
           ...options,
-          // This replaces the `query` argument. openai 7 would treat names in that argument, such as `timeout`, as options, and
-          // throw.
+          // The option `query` replaces the argument `query`. The names in `shared` cannot be sent in that argument: openai 7
+          // would take a name such as `timeout` for an option of the request, and throw.
           ...(shared && { query: whole }),
         });
     // The raw response is parsed here, because the SDK would turn a body that is not a list into an empty list.

@@ -1,6 +1,6 @@
 /**
- * Reads the paths that calls give relative to a folder: `to_csv('out/a.csv')`, `os.path.join('/mnt/data/out', 'a.csv')`. Also
- * decides whether a call writes a file whose path it does not spell.
+ * Reads the relative paths in calls, such as `out/a.csv` in `to_csv('out/a.csv')`, or `a.csv` in
+ * `os.path.join('/mnt/data/out', 'a.csv')`. Also decides whether a call writes a file whose path is not spelled in the call.
  */
 import { extensionOf, nameOf } from "../citations/file-index.js";
 import { matchAt, testAt } from "../citations/spelling.js";
@@ -27,13 +27,13 @@ const RELATIVE = /^(?!\/)[^\\{}$~:*?<>|]*$/;
  */
 const JOINED_STRING =
   /(?<=(\3([^"'`\n]{1,150})(["'`])(?:\)?\s{0,20}(,|\/)|(?<=\/.)\s{0,20}(\+)|\)\.(joinpath)\()\s{0,20}))/y;
-/** Matches a call that joins its arguments, up to the first string: `os.path.join(`. */
+/** Matches the part before the first string in a call that joins its arguments: `os.path.join(`. */
 const JOINING_CALL = /(?<=(?:join(?:path)?|resolve|Path)\(\s{0,20})/y;
-/** Matches a call that joins a variable with strings, up to the first string: `os.path.join(folder, `. */
+/** Matches the part before the first string in a call that joins a variable with strings: `os.path.join(folder, `. */
 const JOINING_VARIABLE = /(?<=(?:join(?:path)?|resolve|Path)\(\s{0,20}[\w.]{1,64}\s{0,20},\s{0,20})/y;
 /** Matches code before the name of a file in an archive: `archive.writestr('a.csv'`. That file is not in the container. */
 const IN_ARCHIVE = /(?:\bwritestr\(|\barcname\s?=)\s{0,20}$/;
-/** The maximum number of strings that are read before a name, if the code joins them with the name. */
+/** If code joins several strings with a name, at most this number of strings before the name are read. */
 const MOST_JOINED = 8;
 /** Matches a variable and the slash that joins it to a string: `out / `. */
 const JOINED_VARIABLE = /(?<=[\w)\]]\s{0,20}\/\s{0,20})/y;
@@ -46,16 +46,17 @@ const OPENED_TO_WRITE = /^[^"'`]*["'`]\s*,\s*(?:mode\s*=\s*)?["'`][wax]/;
 const STATEMENT_WRITES =
   /\b(?:to_\w+|save\w*|write\w*|output|dump|imwrite|export\w*|copy\w*|move|touch)\(|\bopen\([^\n]{0,150}["'][wax]b?["']/i;
 /**
- * Matches a command up to its last argument, the file that it writes: `cp /tmp/x a.csv`. Also matches a redirection: `> a.csv`.
+ * Matches the part of a command before the file that the command writes: `cp /tmp/x ` in `cp /tmp/x a.csv`. Also matches the
+ * part of a redirection before the file: `> ` in `> a.csv`.
  */
 const COMMAND_WRITES = /\b(?:cp|mv|tee|touch|zip|tar)\s[^\n;&|]*$|>\s*["']?$/;
 
 /** Matches a change of the working folder: `os.chdir('/mnt/data/q3')`, `cd q3 &&`, `%cd /mnt/data/q3`. */
 const CHANGES_FOLDER =
   /(?:\bchdir\(\s{0,20}["'`]|(?:^|[\n;&|])[ \t]{0,20}%?cd[ \t]{1,20}["'`]?)([^"'`\n;&|)\s]{1,150})/g;
-/** Matches a change of the working folder that does not spell the folder: `os.chdir(out)`. */
+/** Matches a change of the working folder to a folder in a variable: `os.chdir(out)`. */
 const CHANGES_TO_UNKNOWN = /\bchdir\(\s{0,20}[a-z_]/i;
-/** Stands for a folder that the code does not spell. No file of a container has such a path. */
+/** Stands for a folder that the code does not spell. No file of a container has a path that starts with `?`. */
 const UNKNOWN = "?";
 
 /** Returns whether the folder of a relative path is not known. */
@@ -89,16 +90,16 @@ export function foldersOf(text: string, roots: readonly string[]): readonly stri
 }
 
 /**
- * Returns whether code writes to a path or a name. `before`: the text that ends before the path. `from`: the text that starts
- * with the path.
+ * Returns whether code writes to a path or name. `before` is the code up to the path. `from` is the code from the start of the
+ * path on.
  */
 export function isWriting(before: string, from: string): boolean {
   return WRITES.test(before) || (OPENS.test(before) && OPENED_TO_WRITE.test(from));
 }
 
 /**
- * Reads the relative path in code that ends with the name from `start` to `end`. Returns `undefined` if the name does not end a
- * relative path in a string, or if the code joins the string with a folder outside of the roots.
+ * Reads a relative path in code. The path ends with the name from `start` to `end`. Returns `undefined` if the name does not end
+ * a relative path in a string, or if the code joins the string with a folder outside of the roots.
  */
 export function relativePathInCode(
   text: string,
@@ -165,7 +166,10 @@ function joinedBefore(text: string, quote: number): { folder: string; from: numb
   return { folder, from, isOperator };
 }
 
-/** Reads the word in a command that ends with the name from `start` to `end`; `undefined` if the word is not a relative path. */
+/**
+ * Reads a word in a command. The word ends with the name from `start` to `end`. Returns `undefined` if the word is not a relative
+ * path.
+ */
 export function relativePathInCommand(
   text: string,
   start: number,
@@ -188,7 +192,8 @@ export function relativePathInCommand(
 const TAKES_PATH =
   /\b(?:(open|ZipFile|h5py\.File)|to_(?:csv|excel|json|parquet|feather|pickle|html|latex|xml|stata|hdf|markdown|orc|file|netcdf|image)|save\w*|m?im(?:save|write)|export\w*|output|write_(?:image|html|csv|parquet|excel|json|ipc|file|videofile|gif|pdf|png)|(?:nbformat|sf|soundfile|wavfile|\w{0,20}(?:tree|writer|merger))\.write|(?:sqlite3|duckdb)\.connect)\(\s*/gi;
 /**
- * Matches an argument that spells a whole path: `'a.csv',`, `os.path.join('/mnt/data', 'a.csv')`, `Path('/mnt/data') / 'a.csv')`.
+ * Matches an argument if strings in the code give the whole path: `'a.csv',`, `os.path.join('/mnt/data', 'a.csv')`,
+ * `Path('/mnt/data') / 'a.csv')`.
  */
 const SPELLED =
   /^(?:\w{1,20}\s*=\s*)?(?:[rf]?(["'])[^"'`{}\\\n]{1,300}\1\s*[,)]|(?:os\.path\.)?join\(\s*(?:["'][^"'`{}\n]{1,300}["'](?:\s*,)?\s*){1,9}\)|(?:Path\()?["'][^"'`{}\n]{1,300}["']\)?\s*\/\s*["'][^"'`{}\n]{1,300}["']\s*[,)])/;
@@ -198,13 +203,13 @@ const LONGEST_ARGUMENT = 1000;
 const MODE_TO_WRITE =
   /^(?:[^\n]{0,150},\s{0,20})?(?:mode\s?=\s?)?["'](?:[bt]{0,2}[wax][bt+]{0,2}(?:[:|]\w{0,3})?|r[bt]?\+[bt]?)["']/;
 /**
- * A lookbehind that goes before a method in a pattern. With it, the pattern does not match if the code spells the path: `(folder
- * / 'a.csv').write_text(`.
+ * A lookbehind for patterns of methods such as `.write_text(`. With it, a pattern does not match if the path before the method
+ * ends with a string: `(folder / 'a.csv').write_text(`.
  */
 const SPELLED_BEFORE = String.raw`(?<!\/\s{0,4}["'][^"'\n]{1,100}["']\))`;
 /**
- * The patterns match code that writes a file whose path is not the first argument of a call: the path is a later argument or is
- * in an object, or another program writes the file.
+ * The patterns match code that writes a file whose path is not the first argument of the call that writes. The path can be a
+ * later argument (`shutil.copy(a, b)`) or be in an object, or another program can write the file.
  */
 const WRITES_ELSEWHERE = [
   /\bcopy(?:file(?:obj)?|2|tree)?\(\s{0,20}[^\s)]/i,
@@ -247,7 +252,7 @@ const WRITES_TO_VARIABLE = [/>\s{0,9}"[^">\n$`{]{0,200}[$`{]/, />\s{0,9}[^\s">;|
 /** Matches commands that write the file in their argument: `tee "$OUT"`. */
 const CREATES = /^(?:tee|touch)\s/;
 
-/** Like {@link writesUnspelled}, for shell commands. A program that is not in `ONLY_READS` can write any file. */
+/** Like {@link writesUnspelled}, for shell commands. A program that is not in `ONLY_READS` counts as one that writes files. */
 export function commandWritesUnspelled(command: string): boolean {
   if (WRITES_TO_VARIABLE.some((pattern) => pattern.test(command))) return true;
   const hasVariable = /[$`{]/.test(command);

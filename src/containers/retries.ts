@@ -68,7 +68,7 @@ export class AnswerError extends Error {
  * connection, unchanged. `who` names the server in the new message.
  */
 export function withoutServerText(error: unknown, who = "the API"): unknown {
-  // The message of a SyntaxError quotes the body, so it is replaced.
+  // The message of a SyntaxError quotes the response's body, so the error is replaced.
   if (error instanceof SyntaxError) return new Error(`${who} answered with invalid JSON`);
   const { status, headers: given } = Object(error) as { status?: unknown; headers?: unknown };
   const headers = headersOf(given);

@@ -1,7 +1,7 @@
 /**
- * Searches the lists of the containers that a text can mean for the files that the text means. Also decides whether a list is
- * late: a call wrote a file, but the list does not show the file yet. lists.ts requests a late list again.
- * This file is long because all rules that choose the files of a text are here.
+ * Finds the files that a text means, in the lists of the containers that the text can mean. Also decides whether a list is late:
+ * a call wrote a file, but the list does not show the file yet. lists.ts requests a late list again. This file is long because
+ * all rules that choose the files of a text are here.
  */
 import { endOfCompound } from "../citations/compounds.js";
 import { type FileIndex, filenameOf, type IndexedFile, nameOf, namesOf } from "../citations/file-index.js";
@@ -72,7 +72,7 @@ export interface TextResolution extends Resolution {
   asked: readonly string[];
 }
 
-/** The result for a piece of a text. */
+/** The result for a piece of a text, such as a part of a text that is still streaming. */
 export interface PieceResolution extends TextResolution {
   /**
    * True if the name at the end of the piece may continue in the next piece: the lists have a longer path or name that starts
@@ -116,8 +116,8 @@ class FileSearch {
   readonly #recovery: Recovery;
   readonly #evidence: Evidence;
   /**
-   * The file names from calls that occur in the text. Only names with spaces, or with letters of a language that is written
-   * without spaces, such as Chinese.
+   * The places in the text where a file name from a call occurs. Holds only names with spaces, or with letters of a language
+   * that is written without spaces, such as Chinese.
    */
   readonly #spacedNames: readonly { start: number; name: string }[];
   /** The file names in the text that occur in calls too. */
@@ -129,7 +129,7 @@ class FileSearch {
    * group have the same rank. Every other container has a rank of its own.
    */
   readonly #leaderOf = new Map<string, string>();
-  /** The listed files that the text cannot mean and whose path may encode another path: `a%20b.csv` may encode `a b.csv`. */
+  /** Listed files that the text cannot mean, but whose path may encode another path: `a%20b.csv` may encode `a b.csv`. */
   readonly #impossibleEncoded = new Set<ContainerFile>();
   #resolution: Resolution | undefined;
   /** The containers of the first group. */
@@ -219,8 +219,8 @@ class FileSearch {
   #needs({ kind, containers }: ContainerGroup): boolean {
     const { unresolved, annotations } = this.#resolution!;
     if (unresolved.some(isNotFound) || containers.some((id) => this.#part.asked.includes(id))) return true;
-    // A word without a path may be no file name: `np.float64` only looks like one. So such words cause requests only to the
-    // containers of calls.
+    // A word without a path may only look like a file name: `np.float64`. So such a word only causes requests for the lists of
+    // containers in which calls ran.
     if (kind === "called" && this.#uncitedNames(annotations).length > 0) return true;
     return this.#hasSimilarName();
   }
@@ -290,8 +290,8 @@ class FileSearch {
   }
 
   /**
-   * Drops citations of `a.csv` in `a.csv-Export` if a call names a file `a.csv-Export`. That file is meant, even if the list does
-   * not show it yet.
+   * Drops citations of `a.csv` in the text `a.csv-Export` if a call names a file `a.csv-Export`. The text then means the file of
+   * the call, even if the list does not show that file yet.
    */
   #withWholeNames(resolution: Resolution): Resolution {
     if (this.#evidence.isEmpty) return resolution;
@@ -333,11 +333,11 @@ class FileSearch {
     return { citations, annotations, unresolved };
   }
 
-  /** Adds citations of files whose path is similar to the path in the text, for mentions that no file matches exactly. */
+  /** If no file matches a mention exactly, adds a citation of a file with a similar path. */
   #withLookAlikes(exact: Resolution): Resolution {
     const more = this.#resolve(this.#acceptLookAlike, exact.annotations);
-    // If the file of a path in a code block is missing, the path is not reported, and no late list is requested again for it. The
-    // exact file may still appear in the list later. So a path in a code block is never cited as a similar file.
+    // A path in a code block is never cited as a file with a similar path. The exact file may still appear in a late list, but
+    // no late list is requested again for a path in a code block, and the path is not in `unresolved`.
     const missing = new Set(exact.unresolved.map(({ start }) => start));
     // A list that did not arrive may have a file with exactly the name in the text.
     const meant = more.citations.filter(({ match, start }) =>
@@ -352,7 +352,7 @@ class FileSearch {
     };
   }
 
-  /** Returns the files of a list that the text can mean. In most cases, this is the list itself. */
+  /** Returns those files of a list that the text can mean. In most cases, the text can mean all of them. */
   #possibleFiles(list: FileList, kind: ContainerGroup["kind"], nearer: readonly string[]): FileList {
     const isNearestCall = kind === "called" && nearer.length === 0 && this.#part.scope.latest !== undefined;
     if (!this.#part.lifetime.hasEnded && this.#areAllPossible(kind, isNearestCall)) return list;
@@ -435,8 +435,8 @@ class FileSearch {
   }
 
   /**
-   * Returns whether a file may be cited whose path is only similar to the path in the text. The response must be complete,
-   * because only then it is certain that no call names the exact path.
+   * Returns whether a file may be cited although its path is only similar to the path in the text. Before the response is
+   * complete, no file is accepted, because a later call may name the exact path.
    *
    * - If a call ran before the text, the response must have written the file. Or the calls must name the file, and must spell the
    *   path of each file that they write.
@@ -447,8 +447,8 @@ class FileSearch {
     const { turn, scope, lifetime } = this.#part;
     if (!turn) return false;
     if (!scope.hasCall) {
-      // A text before the calls names the exact path of a file that a later call will write. So the text does not mean a file
-      // with a similar path.
+      // If calls come after the text, the text names the exact path of a file that these calls will write. So the text does not
+      // mean a file with a similar path.
       const isAnnouncement = scope.later.length > 0 || !turn.isEmpty;
       const { history } = this.#recovery.candidates;
       return !isAnnouncement && ![written, literal].some((path) => history.namesPath(path));
@@ -476,7 +476,8 @@ class FileSearch {
    */
   readonly #acceptOnlyName: AcceptLookAlike = (file, written, literal) => {
     const { scope, lifetime } = this.#part;
-    // For `sandbox:a.csv`, `written` is `/a.csv`. A path below a root has more slashes, and a name without a scheme has none.
+    // True only for a name after `sandbox:`. For `sandbox:a.csv`, `written` is `/a.csv`, with one slash. For a path below a root,
+    // `written` has more slashes. For a name without `sandbox:`, it has none.
     const isOwnName = composed(written) === composed(`/${filenameOf(file)}`);
     if (!scope.hasCall || !isOwnName || !lifetime.has(file)) return false;
     return ![written, literal].some((path) => this.#evidence.namesOtherPath(nameOf(path), file.path));
@@ -487,8 +488,8 @@ class FileSearch {
    *
    * - The text's message names a root.
    * - The response wrote exactly one of the files.
-   * - The text can mean none of the others. It could mean another file if a call names that file's path. It could also mean a
-   *   file directly in a root, because the message says that the files are there.
+   * - No call names the path of one of the other files.
+   * - None of the other files is directly in a root. A message that names a root could mean such a file.
    *
    * Otherwise, returns all files. Exception: if it is not yet known whether the message names a root, and the other conditions
    * are true, returns no file. The name is then neither cited nor reported.
@@ -505,10 +506,10 @@ class FileSearch {
   };
 
   /**
-   * Drops the citation of a file name without a path unless the name certainly means the file (see `#isNameMeant`). If the name
-   * can mean two files, the mention is reported as ambiguous. This also applies to a link, where the resolver alone would choose
-   * the file in the root. `sandbox:name` always means a file of the container. If its citation is dropped, the mention is
-   * therefore reported as `not-found`.
+   * Checks each citation of a file name without a path. Drops it if the name does not certainly mean the file (see
+   * `#isNameMeant`). If the name can mean two files, the citation is dropped too, and the mention is reported as ambiguous. This
+   * also applies to a link, although the resolver alone would choose the file in the root. `sandbox:name` always means a file of
+   * the container. So if its citation is dropped, the mention is reported, as `not-found` or as ambiguous.
    */
   #withMeantNames(resolution: Resolution, index: FileIndex): Resolution {
     const dropped: UnresolvedMention[] = [];
@@ -532,8 +533,8 @@ class FileSearch {
   }
 
   /**
-   * Returns the other files that the name of `file`, written without a path, can mean: files of the same container with the same
-   * name. Uploads are left out.
+   * Returns the other files of the same container that have the same name as `file` and that this name, without a path, can mean
+   * too. Leaves out uploads.
    */
   #namesakesOf(file: ContainerFile, index: FileIndex): ContainerFile[] {
     return index
@@ -574,9 +575,10 @@ class FileSearch {
   }
 
   /**
-   * Returns whether a file is in a container of the calls before the text. Returns true for every file if no call comes before
-   * the text, or if the calls do not name their container. Reason for this check: the lists of other containers are requested
-   * only if a path in the text needs them. Without the check, such a path would change which file a name in the same text means.
+   * Returns whether a file is in a container in which calls before the text ran. Returns true for every file if no call comes
+   * before the text, or if the calls do not name their container. A plain name (without a path and without `sandbox:`) can mean
+   * only such a file. Other containers' lists are requested only if some path in the text needs them. So if the files of those
+   * containers counted, the meaning of a plain name would depend on the paths elsewhere in the text.
    */
   #isOfCall({ container_id: id }: ContainerFile): boolean {
     const { hasCall, called } = this.#part.scope;

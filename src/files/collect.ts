@@ -132,7 +132,7 @@ function generatedImageOf(item: Record<string, unknown>): GeneratedImage[] {
   ];
 }
 
-/** Decodes the first bytes of base64 to a text, one character for each byte. Returns an empty text if the base64 is invalid. */
+/** Decodes the start of an image's base64 to a text with one character for each byte. Returns `""` if the base64 is invalid. */
 function decodedStart(base64: string): string {
   try {
     return atob(base64.slice(0, START));

@@ -88,7 +88,7 @@ function requestContent(
   return (get(path, { ...options, headers }) as { asResponse(): Promise<Response> }).asResponse();
 }
 
-/** Returns the response with a web stream as its body, and with headers of the global class. */
+/** Returns the response with a web stream as its body, and with its headers as an instance of the global `Headers`. */
 function withWebStream(answer: Response): ContentAnswer {
   if (answer instanceof Response) return answer;
   const { ok, status, headers, body } = answer as Omit<Response, "body"> & { body: Body | null };
@@ -98,7 +98,10 @@ function withWebStream(answer: Response): ContentAnswer {
 /** Headers that ask for an unencoded body. The length and the ranges of an encoded body are not those of the file. */
 const UNENCODED = { "accept-encoding": "identity" };
 
-/** Requests a container file for the file route. If the status is not 2xx, throws the SDK's error or the API's response. */
+/**
+ * Requests a container file for the file route. Throws if the status is not 2xx. What is thrown is the client's error or, if the
+ * client throws none, the API's response.
+ */
 export async function retrieveFile(
   client: ContainerContentClient,
   file: FileIds,
@@ -111,8 +114,8 @@ export async function retrieveFile(
 }
 
 /**
- * Returns the HTTP response. Throws if its status is 204, because such a response contains no file. The SDK returns `null` for
- * status 204.
+ * Returns the HTTP response. Throws if its status is 204, because such a response has no body. For this status, the SDK returns
+ * `null` instead of a response.
  */
 function notEmpty(answer: Response | null): Response {
   if (answer && answer.status !== 204) return answer;
@@ -162,7 +165,7 @@ export async function openFile(
     await body?.cancel();
     throw Object.assign(new Error(`the server answered ${status}`), { status, headers });
   }
-  // For an encoded body, the header is not the length of the decoded bytes.
+  // If the body is compressed, `content-length` counts the compressed bytes. So it does not give the file's length.
   const length = headers.has("content-encoding") ? null : headers.get("content-length");
   return {
     body: body ?? new Blob().stream(),

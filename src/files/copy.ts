@@ -144,10 +144,7 @@ async function copyOnce<Location>(
   }
 }
 
-/**
- * Throws an error in a form for which p-retry calls `shouldRetry`. p-retry does not call `shouldRetry` for most TypeErrors, so a
- * TypeError is wrapped in an Error.
- */
+/** Throws an error. A TypeError is wrapped in an Error, because p-retry does not call `shouldRetry` for most TypeErrors. */
 function rethrow(error: unknown): never {
   throw error instanceof TypeError ? new Error(error.message, { cause: error }) : error;
 }

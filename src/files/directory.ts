@@ -91,7 +91,7 @@ async function placeNew(partial: string, target: string): Promise<boolean> {
     if (code === "EEXIST") return false;
     if (!NO_LINKS.has(code)) throw error;
   }
-  // Without hard links: an empty file reserves the name, then the complete file replaces it.
+  // The file system has no hard links. So an empty file reserves the name, and then the complete file replaces the empty one.
   try {
     await (await open(target, "wx")).close();
   } catch (error) {

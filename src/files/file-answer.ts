@@ -45,12 +45,12 @@ export function unchanged(etag: string): Response {
   return new Response(null, { status: 304, headers: { ...safe, "cache-control": "private", etag } });
 }
 
-/** Returns the response with the file. `name` decides the file name for the browser and, with the first bytes, the media type. */
+/** Returns the response with the file. The browser gets `name`. The media type depends on `name` and the file's first bytes. */
 export async function fileAnswer(upstream: ContentAnswer, name: string, isHead: boolean): Promise<Response> {
   const { status, body, headers: upstreamHeaders } = upstream;
   const isPart = status === 206;
   const headers = new Headers({ ...SAFE, "cache-control": "private" });
-  // For an encoded body, these headers count the encoded bytes. The route sends decoded bytes, so the headers would be wrong.
+  // If the body is compressed, these headers count the compressed bytes. The route sends the decompressed bytes.
   if (!upstreamHeaders.has("content-encoding")) {
     for (const header of PASSED_ON) {
       const value = upstreamHeaders.get(header);
@@ -75,7 +75,7 @@ export async function fileAnswer(upstream: ContentAnswer, name: string, isHead: 
   return new Response(null, { headers });
 }
 
-/** Reads the first bytes of a body. Returns them as a text, one character for each byte, and a stream of the whole body. */
+/** Reads the first bytes of a body. Returns a text with one character for each of these bytes, and a stream of the whole body. */
 async function startOf(body: ReadableStream<Uint8Array> | null) {
   const reader = body?.getReader();
   const chunks: Uint8Array[] = [];
@@ -101,9 +101,9 @@ async function startOf(body: ReadableStream<Uint8Array> | null) {
 }
 
 /**
- * Returns the media type of a file by its name and its first bytes. If the first bytes are unknown, the name alone decides.
- * Otherwise, only the bytes decide whether the file is an image. Audio and video have too many formats to recognize: a file whose
- * name says audio or video is accepted as such if it does not start like text.
+ * Returns the media type of a file by its name and its first bytes. If `start` is `undefined`, the name alone decides. Otherwise,
+ * the bytes alone decide whether the file is an image of a type in pictures.ts. Audio and video have too many formats for this:
+ * a name of audio or video is believed if the file does not start like text. For all other files, the name decides.
  */
 function mediaTypeOf(name: string, start: string | undefined): string {
   const byName = mime.getType(name) ?? "application/octet-stream";

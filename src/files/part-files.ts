@@ -76,8 +76,8 @@ async function removeDeadParts(folder: string): Promise<void> {
 
 /** Returns whether the process that wrote a part file has ended. `writtenMs` is the time of the last write. */
 function isDead(pid: number, writtenMs: number): boolean {
-  // In a Docker container, each run of a program can have the same process id. A file that is older than this process was written
-  // by an earlier run.
+  // In a Docker container, each run of a program can have the same process id. If a file has the id of this process but is older
+  // than this process, an earlier run wrote it.
   if (pid === process.pid) return writtenMs < Date.now() - process.uptime() * 1000;
   try {
     process.kill(pid, 0); // signal 0 only checks that the process exists

@@ -2,7 +2,7 @@
 
 interface PictureType {
   mediaType: string;
-  /** Matches the image's first bytes, given as one character for each byte. */
+  /** Matches the image's first bytes, in a string that has one character for each byte. */
   start: RegExp;
 }
 
@@ -15,8 +15,8 @@ const TYPES: readonly PictureType[] = [
 ];
 
 /**
- * Returns the media type of an image that starts with these bytes, given as one character for each byte. Returns `undefined` if
- * the type is not recognized.
+ * Returns the media type of an image; `undefined` if the type is not recognized. `start` is the start of the image, with one
+ * character for each byte.
  */
 export function pictureTypeOf(start: string): string | undefined {
   return TYPES.find((type) => type.start.test(start))?.mediaType;

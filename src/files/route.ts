@@ -67,7 +67,7 @@ export interface FileRoute {
    * - 304 if there is a `store` and `If-None-Match` has the file's `ETag`;
    * - 403 if the link was changed, or was not signed with one of the secrets;
    * - 405 for other methods than `GET` and `HEAD`;
-   * - 410 if the link has expired. Also if the `store` does not have the file, and the container has expired or no longer has it;
+   * - 410 if the link has expired, or if neither the `store` nor the container has the file any more;
    * - 416 for a range that the file does not have;
    * - 502 if the API fails, but 503 if it answers 429.
    */
@@ -255,7 +255,7 @@ function linkedFile(file: unknown): LinkedFile {
   throw badInput("file", "a container file's citation, or such a file of collectFiles or a list", file);
 }
 
-/** Throws a `TypeError` if an id is `.` or `..`. */
+/** Throws a `TypeError` if an id is `.` or `..`, because a URL parser resolves such a path segment. */
 function checkDots(owner: "container" | "file", id: unknown): void {
   if (isDotSegment(id)) throw badInput(`the ${owner}'s id`, 'an id other than "." and ".."', id);
 }

@@ -13,7 +13,7 @@ export interface LinkedFile {
 /** Distinguishes the tokens in links from other tokens that are signed with the same secret. */
 const AUDIENCE = "openai-file-citations";
 const ALGORITHM = "HS256";
-/** The minimum length by RFC 7518, 3.2. A shorter key would be easier to guess than the signature. */
+/** The minimum length of a key by RFC 7518, 3.2. A shorter key would be easier to guess than the signature. */
 const LEAST_SECRET_BYTES = 32;
 
 /** Returns one or several secrets as keys. Throws a `TypeError` if one is invalid or too short. */
@@ -72,7 +72,7 @@ export async function verified(
         : "forged";
     } catch (error) {
       if (error instanceof errors.JWTExpired) return "expired";
-      // Another key may have signed the token. All other errors would occur with any key.
+      // If this key did not sign the token, the next key is tried. All other errors would occur with any key.
       if (!(error instanceof errors.JWSSignatureVerificationFailed)) return "forged";
     }
   }
@@ -80,8 +80,8 @@ export async function verified(
 }
 
 /**
- * Returns the model's text that a link replaced, as the link's token contains it. The token may have expired. Returns `undefined`
- * if none of the keys signed the token, or if the token does not contain the text.
+ * Returns the model's text that a link replaced. The link's token contains this text. The token may have expired. Returns
+ * `undefined` if none of the keys signed the token, or if the token does not contain the text.
  */
 export async function replacedBy(
   token: string,
@@ -98,7 +98,7 @@ export async function replacedBy(
       const isWhole = [text, before, after].every((part) => typeof part === "string");
       return isWhole ? { text, before, after } : undefined;
     } catch {
-      // Another key may have signed the token.
+      // If this key did not sign the token, the next key is tried.
     }
   }
   return undefined;

@@ -10,7 +10,7 @@ import { type FileStore, type FoundFile, keyOf, storeSink } from "./store.js";
 
 /** How many files may be copied at the same time. */
 const MOST_AT_ONCE = 4;
-/** The maximum number of keys that are remembered as stored, and of keys whose copies failed. */
+/** How many keys are remembered at most: this many of stored files, and this many of files whose copies failed. */
 const MOST_KEYS = 10_000;
 const RETRIES = 3;
 /**
@@ -18,7 +18,7 @@ const RETRIES = 3;
  * pause stops a copy.
  */
 const LONGEST_STALL_MS = 90_000;
-/** After this many failed copies of a file in a row, opening its link starts no copy for a while. */
+/** If so many copies of a file have failed in a row, opening the file's link starts no copy for a while. */
 const FAILURES_BEFORE_PAUSE = 2;
 /**
  * After `FAILURES_BEFORE_PAUSE` failed copies of a file, opening its link starts no copy for this time. Without this pause, a
@@ -123,7 +123,7 @@ export function createStoreCopies(
   };
 }
 
-/** Removes the oldest key of a full collection. */
+/** Removes the oldest key if the collection is full: if it has `MOST_KEYS` keys. */
 function makeRoom(keys: Set<string> | Map<string, unknown>): void {
   if (keys.size >= MOST_KEYS) keys.delete(keys.keys().next().value!);
 }

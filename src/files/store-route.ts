@@ -18,7 +18,7 @@ interface Source {
   part?: ByteRange;
   /** Returns the bytes of a range, or all bytes. If the source has only a part of the file, returns that part. */
   open(range: ByteRange | undefined): ReadableStream<Uint8Array> | null;
-  /** Must be called if the bytes are not needed. */
+  /** Cancels the download, if there is one. Must be called if the bytes are not needed. */
   cancel?(): Promise<void> | undefined;
 }
 
@@ -70,8 +70,8 @@ export function createStoreRoute(
     const retrieve = (wanted: Record<string, string>) =>
       retrieveFile(client, file, { headers: wanted, signal });
     const upstream = await retrieve(range === undefined ? {} : { range }).catch((error: unknown) => {
-      // The API's 416 may lack the file's length. And if the request has an If-None-Match, a 304 may be right instead: the API
-      // does not know this route's ETags. So the whole file is requested, and this route checks the headers itself.
+      // The API answers 416 if the file does not have the range. The route cannot pass the 416 on: it may lack the file's length,
+      // and a 304 may be right if the request has an If-None-Match. So the route requests the whole file and decides itself.
       if (range !== undefined && Object(error).status === 416) return retrieve({});
       throw error;
     });
@@ -108,7 +108,7 @@ export function createStoreRoute(
 
 const UNREACHABLE = "the container has expired, and the store could not be read";
 
-/** Returns the `Source` for a response of the API, which contains the whole file or the requested range. */
+/** Returns a source with the bytes of the API's response. The response contains the whole file or the requested range. */
 function containerSource({ status, headers, body }: ContentAnswer): Source {
   const cancel = () => body?.cancel();
   // If the body is compressed, the lengths in the headers count compressed bytes. So they do not give the file's length.
@@ -131,9 +131,9 @@ function containerSource({ status, headers, body }: ContentAnswer): Source {
   };
 }
 
-/** Returns whether a part contains only bytes of a range, from the range's first byte on. A server may send less than the range. */
+/** Returns whether `part` begins where `range` begins, and does not end after it. A server may send less than the range. */
 function isStartOf(range: ByteRange, part: ByteRange): boolean {
-  // If a request asks for the last bytes of a file of unknown length, their offset is unknown. `rangeOf` returns Infinity for it.
+  // A request can ask for the last bytes of a file. If the file's length is unknown, `rangeOf` says that they start at Infinity.
   return range.start === Number.POSITIVE_INFINITY || (part.start === range.start && part.end <= range.end);
 }
 
@@ -163,8 +163,8 @@ async function sourceAnswer(
   const { size } = source;
   const isHead = request.method === "HEAD";
   if (size === undefined) return fileAnswer(unknownLength(request, source), name, isHead);
-  // The ETag contains the file's length, because some gateways derive a file's id from its path: a new version of the file then
-  // has the same id.
+  // Some gateways derive a file's id from its path, so a new version of the file has the same id. This is why the ETag also
+  // contains the file's length.
   const etag = `"${key}.${size}"`;
   if (isKnown(request.headers, etag)) {
     await source.cancel?.();
@@ -186,7 +186,7 @@ async function sourceAnswer(
 /** Returns the response with a file of unknown length: the whole file, or the part that the source has. */
 function unknownLength({ method, headers }: Request, { part, open }: Source): Response {
   if (!part) return new Response(open(undefined));
-  // Without the length there is no ETag that an If-Range could match.
+  // Without the file's length, there is no ETag. With "" in its place, no If-Range matches.
   const range = method === "HEAD" ? undefined : rangeOf(headers, Number.POSITIVE_INFINITY, "");
   return partial(open(range === "outside" ? undefined : range), part, "*");
 }

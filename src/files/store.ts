@@ -11,7 +11,7 @@ export interface StoredFile {
 
 /** A file that `get` of a {@link FileStore} found. */
 export interface FoundFile {
-  /** What `put` received with the file. */
+  /** The data that `put` received together with the file's bytes. */
   file: StoredFile;
   /** The file's length in bytes. */
   size: number;

@@ -34,7 +34,7 @@ export interface BodyLimits {
   held: HeldBytes | undefined;
 }
 
-/** This many chunks are merged into one, because a chunk of one byte takes a hundred bytes of memory. */
+/** When this many chunks are kept, they are merged into one, because a chunk of one byte takes a hundred bytes of memory. */
 const MANY_CHUNKS = 1000;
 
 /**
@@ -54,7 +54,7 @@ export class LimitedBody {
     this.#limits = limits;
   }
 
-  /** Why a limit stopped the reading; `undefined` if none did. */
+  /** Which limit stopped the reading; `undefined` if none did. */
   get failure(): BodyFailure | undefined {
     return this.#failure;
   }

@@ -5,8 +5,8 @@ import { type Body, cancelBody } from "../containers/retries.js";
 export type BodyReader = Pick<ReadableStreamDefaultReader<Uint8Array>, "read" | "cancel">;
 
 /**
- * Returns a reader that opens the body at its first use. Until then, `fetch` can close the connection if the HTTP response is
- * garbage-collected. `open` should keep a reference to that HTTP response while the reader is in use.
+ * Returns a reader that opens the body when it is first used. As long as the body is not opened, `fetch` may close the connection
+ * when the HTTP response is garbage-collected. So `open` should keep a reference to the HTTP response.
  */
 export function readerOnDemand(open: () => Body): BodyReader {
   let opened: BodyReader | undefined;

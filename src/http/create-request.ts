@@ -1,6 +1,6 @@
 /**
  * Changes and sends requests that have input. Adds the sentence that asks for links, and the `include` that asks for the outputs
- * of calls. Replaces our links in the input with the model's own text.
+ * of Code Interpreter calls. Replaces our links in the input with the model's own text.
  */
 
 import { cancelBody } from "../containers/retries.js";
@@ -37,7 +37,7 @@ export interface Created {
   answer: Response;
   /** The parameters that were sent, if the body could be read. */
   params?: Record<string, unknown> | undefined;
-  /** Set if the body was too long to be read: the error for the report. */
+  /** The error for the report, if the body was too long to be read. */
   requestError?: Error | undefined;
 }
 
@@ -51,8 +51,8 @@ export interface CreateContext {
 }
 
 /**
- * Sends a request with the link sentence and the `include` added. A body that is a stream, not JSON or too long is sent
- * unchanged. If the API refuses the added `include`, sends the request again without it. If that succeeds, later requests to
+ * Adds the link sentence and the `include` to a request, and sends it. A body is sent unchanged if it is a stream, is too long or
+ * is not JSON. If the API refuses the added `include`, sends the request again without it. If that succeeds, later requests to
  * `base` get no `include` either.
  */
 export async function createResponse(
@@ -113,7 +113,7 @@ async function bodyOf(input: Input, init: RequestInit | undefined): Promise<stri
   return readable(init?.body);
 }
 
-/** Returns whether a request is a `Request` object whose own body is sent, because `init` has none. */
+/** Returns whether `input` is a `Request` object whose body is sent. If `init` has a body, that body is sent instead. */
 function isWhole(input: Input, init: RequestInit | undefined): input is Request {
   return input instanceof Request && init?.body == null;
 }
@@ -172,7 +172,7 @@ async function peek(given: Response, timeoutMs: number): Promise<{ answer: Respo
       if (length > LONGEST_ERROR) break;
     }
   } catch {
-    // The consumer of `answer` gets this error too.
+    // This error is ignored, because the consumer of `answer` gets it too.
   } finally {
     clearTimeout(timer);
     stop();
@@ -180,7 +180,7 @@ async function peek(given: Response, timeoutMs: number): Promise<{ answer: Respo
   return { answer, start: concat(chunks) };
 }
 
-/** Returns an HTTP response and a copy of its body, each of which can be read independently of the other. */
+/** Returns an HTTP response and a copy of its body. Either of them can be read without the other. */
 function duplicate(answer: Response): { answer: Response; copy: ReadableStream<Uint8Array> | null } {
   if (!answer.body) return { answer, copy: null };
   if (typeof answer.clone === "function") return { answer, copy: answer.clone().body };

@@ -31,7 +31,7 @@ export function withoutBodyHeaders(headers: Headers): Headers {
   return headers;
 }
 
-/** The request headers that are not passed on: the proxy sets the first two itself, and its server has answered `expect`. */
+/** Request headers that are not passed on. The proxy sets `host` and `accept-encoding`. Its server answers `expect`. */
 const SET_BY_PROXY = new Set(["host", "accept-encoding", "expect"]);
 
 /**

@@ -107,7 +107,7 @@ interface MiddlewareContext {
   longest?: number;
 }
 
-/** Creates the middleware from settings and a memory. The proxy uses it directly, because each request has its own `onReport`. */
+/** Creates the middleware. The proxy creates one for each request, because each request has its own `onReport`. */
 export function createMiddleware(
   fetch: Fetch,
   { client, settings, memory, refusals, longest }: MiddlewareContext,
@@ -154,7 +154,10 @@ interface Answered extends Created {
   after?: number | undefined;
 }
 
-/** Sends a request that creates no response. With the option `links`, requests a whole stream instead of its rest (resume.ts). */
+/**
+ * Sends a request that creates no response. If the request asks for the rest of a stream and the option `links` is set, requests
+ * the whole stream instead (see resume.ts).
+ */
 async function readResponse(
   input: Parameters<Fetch>[0],
   init: RequestInit | undefined,
@@ -199,9 +202,9 @@ function listFilesFor(
   if (baseURL.replace(/\/+$/, "") !== base) {
     return inPages(pagesOfFetch(fetch, settings, { base, search, headers }));
   }
-  // A client with a provider (Amazon Bedrock, Vertex) authenticates its requests itself and rejects authorization headers. If the
-  // request has a bearer token, the list is requested with this token, and without the client. A signature cannot be reused,
-  // because it is valid only for the request that it signs. So with a signature, the client requests the list.
+  // A client with a provider (Amazon Bedrock, Vertex) adds the credentials itself and rejects authorization headers. If the
+  // request has a bearer token, the list is requested with this token, and without the client. Otherwise the request is signed.
+  // A signature is valid only for the request that it signs. So the client requests the list, and signs this request too.
   if (isRecord(_options) && _options.provider !== undefined) {
     if (!headers.authorization?.startsWith("Bearer "))
       return inPages(pagesOfClient(client, settings, { search }));
@@ -241,13 +244,14 @@ async function getResponse(
 }
 
 /**
- * Returns a copy of an HTTP response with another body. Removes `content-encoding`, because `fetch` has decoded the body.
- * Removes the headers about the body's bytes even if no citation turns out to be missing, because headers are sent first.
+ * Returns a copy of an HTTP response with another body. Removes `content-encoding`, because `fetch` has decoded the body. Also
+ * removes the headers that depend on the body's exact bytes, such as `content-length` and `etag`. The headers are sent before the
+ * body is read, so it is not yet known whether the repair will change the body.
  */
 function withBody(response: Response, body: ReadableStream<Uint8Array>): Response {
   const headers = withoutBodyHeaders(new Headers(response.headers));
   headers.delete("content-encoding");
   const { status, statusText, url } = response;
-  // A constructed Response has no URL, but clients log it.
+  // Clients log the URL of a Response. A constructed Response has none, so it gets the URL of the original.
   return Object.defineProperty(new Response(body, { status, statusText, headers }), "url", { value: url });
 }

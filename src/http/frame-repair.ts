@@ -60,13 +60,13 @@ export class FrameRepair {
   /** A ring buffer of the latest text deltas that `stream.watch` has not seen. */
   readonly #deltas: Piece[] = [];
   #deltaCount = 0;
-  /** How many of the next deltas are read even if they cannot begin a root: they may go on with a path (see `WATCHED_AFTER`). */
+  /** How many of the next deltas are read in any case, because they may continue a root (see `WATCHED_AFTER`). */
   #watchNext = 0;
-  /** The first of the deltas that were sent unread since the last frame that was read. */
+  /** The first delta that was sent unread after the latest frame that was read. */
   #firstUnread: Piece | undefined;
   /** The latest frame, read or not. */
   #last: Piece | undefined;
-  /** The latest frame that was read. Inserted frames get the same kinds of lines as this frame. */
+  /** The latest frame that was read. Inserted frames get an `event:` line if this frame has one, and the same line ends. */
   #like: Frame | undefined;
   /** Frames whose events the stream has taken and not yet returned. */
   #pending: Frame[] = [];
@@ -79,7 +79,7 @@ export class FrameRepair {
     stream.latestNumber = () => this.latestNumber;
   }
 
-  /** Sends the frames that a chunk completes. Returns whether it sent any, as a promise only if it has to wait. */
+  /** Sends the frames that a chunk completes. Returns whether any were sent. Returns a promise only if the repair must wait. */
   push(chunk: Uint8Array): boolean | Promise<boolean> {
     const before = this.#sentCount;
     const rest = this.#splitter.take(chunk);
@@ -89,8 +89,8 @@ export class FrameRepair {
   }
 
   /**
-   * Handles the LF of a CR LF that was cut between two chunks. Adds the LF to the frame that has the CR, or sends it after that
-   * frame.
+   * Handles the LF of a CR LF that was cut between two chunks. Adds the LF to the frame that has the CR. If that frame was sent
+   * already, sends the LF.
    */
   endLine(rest: Uint8Array): void {
     const pending = this.#pending.at(-1);
@@ -109,7 +109,7 @@ export class FrameRepair {
     return this.#last && parsePiece(this.#last)?.event.sequence_number;
   }
 
-  /** Sends the held frames. Call this before a frame is sent that may belong to this response but bypasses this repair. */
+  /** Sends the held frames. Call this first if other code sends a frame that may belong to this response. */
   release(): void | Promise<void> {
     return andThen(this.#release(), (held) => this.#send(held));
   }
@@ -121,7 +121,8 @@ export class FrameRepair {
   }
 
   /**
-   * Sends the remaining bytes unchanged. `held` are the events that the broken stream held. Returns whether any bytes were sent.
+   * Sends everything that is left, without repairing it. `held`: if the stream was broken off, the events that its repair still
+   * held. Returns whether any bytes were sent.
    */
   flush(held: readonly Record<string, unknown>[] = []): boolean {
     const before = this.#sentCount;
@@ -237,8 +238,8 @@ export class FrameRepair {
   }
 
   /**
-   * Returns whether a delta cannot belong to a mention, so that it is sent unread. Its text is kept, because it may be needed as
-   * the text before a later mention.
+   * Returns true if a delta cannot belong to a mention. Such a delta is sent unread. Its text is kept, because the text before a
+   * later mention may be needed.
    */
   #passesLinks(chunk: Uint8Array, start: number, end: number): boolean {
     if (!this.#stream.isIdle || !this.#text.isPlain(chunk, start, end)) return false;
@@ -275,7 +276,7 @@ export class FrameRepair {
     if (!stream.mustTake(frame.event.type)) return bytes;
     this.#like = frame;
     this.#pending.push(frame);
-    // The frame before is usually an unread delta. Only an inserted event needs its number, so it is parsed on demand.
+    // Only an inserted event needs the number of the frame before it. That frame is usually not parsed yet, so it is parsed then.
     const numberBefore = (): unknown => before && parsePiece(before)?.event.sequence_number;
     return andThen(stream.take(frame.event, numberBefore), (events) => this.#write(events));
   }
@@ -294,9 +295,9 @@ export class FrameRepair {
   }
 
   /**
-   * Returns the bytes of an event's own frame, or of a new frame if the stream inserted the event. The stream keeps the order of
-   * events, so an event's own frame is the first of `waiting`. If that frame has the event's type, it is the event's own, because
-   * an inserted event never has the type of the event after it.
+   * Returns the bytes of an event's own frame, or of a new frame if the stream inserted the event. Events keep their order, so
+   * only the first frame of `waiting` can be the event's own. It is the event's own if it has the event's type: the stream never
+   * inserts an event before an event of the same type.
    */
   #frameOf(event: Record<string, unknown>, waiting: Frame[]): Uint8Array {
     const own = waiting[0];

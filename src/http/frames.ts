@@ -23,7 +23,7 @@ export class FrameSplitter {
   /** True if the previous chunk ended with CR. If the next byte is LF, it belongs to the same line end. */
   #isAfterCr = false;
   #chunk: Uint8Array = new Uint8Array();
-  /** The offset of the next LF in the chunk. Cached: in a chunk without LF, each line would search to the chunk's end. */
+  /** The offset of the next LF. Cached, because if a chunk has no LF, the search for it goes to the end of the chunk. */
   #lf = UNKNOWN;
   /** True if the chunk has a CR. Most streams have none, so their lines are not searched for CR. `undefined`: not known yet. */
   #hasCr: boolean | undefined;
@@ -94,10 +94,10 @@ export interface Frame {
   hasName: boolean;
   newline: string;
   bytes: Uint8Array;
-  /** The offsets of the values of the `data:` lines. */
-  dataLines: readonly Range[];
-  /** The values of the `data:` lines joined with LF: the event's JSON. */
-  data: Uint8Array;
+  /** The decoded bytes. */
+  text: string;
+  /** The numbers of the `data:` lines, from 0. Their values, joined with LF, are the event's JSON. */
+  dataLines: readonly number[];
 }
 
 interface Range {
@@ -105,24 +105,32 @@ interface Range {
   end: number;
 }
 
-/** Parses a whole frame. Returns `undefined` if its data is not an event's JSON, such as a comment or `[DONE]`. */
+/** Parses a whole frame. Returns `undefined` if it has no event in JSON: a comment, for example, or `[DONE]`. */
 export function parseFrame(bytes: Uint8Array): Frame | undefined {
-  const lines = linesOf(bytes);
-  const dataLines = lines.flatMap((line) => fieldValue(bytes, line, DATA_FIELD) ?? []);
-  if (dataLines.length === 0) return undefined;
-  const data = joinedLines(dataLines.map(({ start, end }) => bytes.subarray(start, end)));
-  const event = parseObject(data);
+  // Strings are searched for line ends many times faster than bytes, and JSON.parse needs a string anyway.
+  const text = decoder.decode(bytes);
+  const lines = text.includes("\r") ? text.split(/\r\n|\r|\n/) : text.split("\n");
+  const data: string[] = [];
+  const dataLines: number[] = [];
+  let name = "";
+  for (let number = 0; number < lines.length; number++) {
+    const line = lines[number]!;
+    const value = fieldValue(line, "data");
+    if (value === undefined) name = fieldValue(line, "event") ?? name;
+    else {
+      data.push(value);
+      dataLines.push(number);
+    }
+  }
+  const event = data.length === 0 ? undefined : parseObject(data.join("\n"));
   if (typeof event?.type !== "string") return undefined;
-  const names = lines.flatMap((line) => fieldValue(bytes, line, EVENT_FIELD) ?? []);
-  const name = names.at(-1);
-  const hasName = name !== undefined && name.end > name.start;
   return {
     event: event as Frame["event"],
-    hasName,
-    newline: newlineOf(bytes, lines[0]!),
+    hasName: name !== "",
+    newline: newlineAt(text, lines[0]!.length),
     bytes,
+    text,
     dataLines,
-    data,
   };
 }
 
@@ -134,17 +142,22 @@ export function formatFrame(event: Record<string, unknown>, { hasName, newline }
 
 /** Returns a frame's bytes with its event changed. Other lines (`id:`, `retry:`, comments) keep their bytes. */
 export function editFrame(
-  { bytes, dataLines, data, event }: Frame,
+  { bytes, text, dataLines, event }: Frame,
   changed: Record<string, unknown>,
 ): Uint8Array {
-  // If a frame has only one `data:` line, as nearly all have, editing the frame as a whole saves a copy.
-  if (dataLines.length === 1) return editJson(bytes, event, changed, dataLines[0]!.start);
+  // Nearly all frames have one `data:` line. Editing the whole frame saves a copy.
+  if (dataLines.length === 1) {
+    const start = startOfData(bytes, startOfLine(bytes, dataLines[0]!));
+    return editJson(bytes, event, changed, start, text);
+  }
+  const ranges = rangesOf(bytes, dataLines);
+  const data = joinedLines(ranges.map(({ start, end }) => bytes.subarray(start, end)));
   const edited = editJson(data, event, changed);
   const pieces: Uint8Array[] = [];
   let copied = 0;
   let from = 0;
   // An edit never adds a line. If it removes some, the last `data:` lines become empty, which JSON reads as white space.
-  for (const { start, end } of dataLines) {
+  for (const { start, end } of ranges) {
     const lf = edited.indexOf(LF, from);
     const to = lf === NONE ? edited.length : lf;
     pieces.push(bytes.subarray(copied, start), edited.subarray(from, to));
@@ -154,8 +167,7 @@ export function editFrame(
   return concat([...pieces, bytes.subarray(copied)]);
 }
 
-const DATA_FIELD = encoder.encode("data");
-const EVENT_FIELD = encoder.encode("event");
+const DATA_LENGTH = "data".length;
 const COLON = 0x3a;
 const SPACE = 0x20;
 
@@ -164,34 +176,52 @@ export function isComment(frame: Uint8Array): boolean {
   return frame[0] === COLON;
 }
 
-/** Returns the lines of a frame, without line ends and byte order mark. */
-function linesOf(bytes: Uint8Array): Range[] {
-  const lines: Range[] = [];
-  let lf = UNKNOWN;
-  let cr = UNKNOWN;
-  for (let start = hasByteOrderMark(bytes) ? 3 : 0; start < bytes.length; ) {
-    if (lf < start && lf !== NONE) lf = bytes.indexOf(LF, start);
-    if (cr < start && cr !== NONE) cr = bytes.indexOf(CR, start);
-    const ends = [lf, cr].filter((at) => at !== NONE);
-    const end = Math.min(bytes.length, ...ends);
-    lines.push({ start, end });
-    start = end + (bytes[end] === CR && bytes[end + 1] === LF ? 2 : 1);
+/** Returns the value of a line, or `undefined` if the line is of another field. */
+function fieldValue(line: string, field: string): string | undefined {
+  if (!line.startsWith(field)) return undefined;
+  if (line.length === field.length) return "";
+  if (line.charCodeAt(field.length) !== COLON) return undefined;
+  return line.slice(field.length + (line.charCodeAt(field.length + 1) === SPACE ? 2 : 1));
+}
+
+function newlineAt(text: string, end: number): string {
+  if (text[end] === "\n") return "\n";
+  return text[end + 1] === "\n" ? "\r\n" : "\r";
+}
+
+/** Returns the ranges of the values of the given `data:` lines in a frame. */
+function rangesOf(bytes: Uint8Array, dataLines: readonly number[]): Range[] {
+  let number = 0;
+  let at = startOfLine(bytes, 0);
+  return dataLines.map((dataLine) => {
+    at = startOfLine(bytes, dataLine - number, at);
+    number = dataLine;
+    const start = startOfData(bytes, at);
+    return { start, end: endOfLine(bytes, start) };
+  });
+}
+
+/** Returns the offset of a line, counted from the line at `from`. By default, that is the frame's first line. */
+function startOfLine(bytes: Uint8Array, number: number, from = hasByteOrderMark(bytes) ? 3 : 0): number {
+  let at = from;
+  for (let line = 0; line < number; line++) {
+    const end = endOfLine(bytes, at);
+    at = end + (bytes[end] === CR && bytes[end + 1] === LF ? 2 : 1);
   }
-  return lines;
+  return at;
 }
 
-/** Returns the range of a line's value, or `undefined` if the line is of another field. */
-function fieldValue(bytes: Uint8Array, { start, end }: Range, field: Uint8Array): Range | undefined {
-  const colon = start + field.length;
-  if (!hasAt(bytes, field, start) || colon > end) return undefined;
-  if (colon === end) return { start: end, end };
-  if (bytes[colon] !== COLON) return undefined;
-  return { start: bytes[colon + 1] === SPACE ? colon + 2 : colon + 1, end };
+function endOfLine(bytes: Uint8Array, from: number): number {
+  let at = from;
+  while (at < bytes.length && bytes[at] !== LF && bytes[at] !== CR) at++;
+  return at;
 }
 
-function newlineOf(bytes: Uint8Array, { end }: Range): string {
-  if (bytes[end] === LF) return "\n";
-  return bytes[end + 1] === LF ? "\r\n" : "\r";
+/** Returns the offset of the value of the `data:` line at an offset. */
+function startOfData(bytes: Uint8Array, line: number): number {
+  const colon = line + DATA_LENGTH;
+  if (bytes[colon] !== COLON) return colon; // the line is `data`, without a value
+  return colon + (bytes[colon + 1] === SPACE ? 2 : 1);
 }
 
 function joinedLines(lines: readonly Uint8Array[]): Uint8Array {
@@ -235,9 +265,9 @@ const MOST_COLLECTED = 4096;
 /** A table of the bytes that occur in mentions and in markup that affects links. */
 const MENTION_BYTES = tableOf("%&`<!][=");
 const WORD_BYTES = tableOf("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_");
-/** The schemes with which a path or a URL in a text can start, in lower case: `sandbox:/mnt/data/a.csv`. */
+/** Schemes in lower case. A path or a URL in a text can start with one, as `sandbox:/mnt/data/a.csv` does. */
 const SCHEMES = ["sandbox", "file", "http"].map((word) => encoder.encode(word));
-/** Marks the bytes that need a closer look: those of a mention, an escape, a slash, a line's end, and a scheme's first letter. */
+/** Marks the bytes that need a closer look: `MENTION_BYTES`, backslash, slash, LF, and the first letters of the schemes. */
 const NOTABLE_BYTES = tableOf("%&`<!][=\\/\nsSfFhH");
 
 function tableOf(characters: string): Uint8Array {
@@ -246,7 +276,7 @@ function tableOf(characters: string): Uint8Array {
   return table;
 }
 
-/** Returns whether one of the schemes starts at `at`, or may start there because the delta ends within it. */
+/** Returns whether a scheme starts at the offset `at`. Also returns true if the delta ends before the scheme is complete. */
 function startsScheme(chunk: Uint8Array, at: number): boolean {
   const first = chunk[at]! | 0x20;
   for (const scheme of SCHEMES) {
@@ -258,7 +288,7 @@ function startsScheme(chunk: Uint8Array, at: number): boolean {
   return false;
 }
 
-/** Recognizes text deltas by their bytes, without parsing them: they are nearly all frames of a stream. */
+/** Recognizes text deltas by their bytes, without parsing them. Nearly all frames of a stream are text deltas. */
 export class TextDeltas {
   /** The first letters of the roots' folders, in lower and upper case. */
   readonly #folderLetters: ReadonlySet<number>;
@@ -280,9 +310,9 @@ export class TextDeltas {
   }
 
   /**
-   * Returns the end of the frame at `at` if the frame is a text delta in the API's format, else -1. Compares only the beginning
-   * and the end of the first line. So it also accepts other events whose name has this length and ends with `.delta`. They are
-   * deltas too, and need not be read either. Ignores that a single CR ends a line, because JSON never contains one.
+   * Returns the end of the frame that starts at the offset `at` if it is a text delta in the API's format, else -1. Compares only
+   * the beginning and the end of the first line. So it accepts any event whose name ends with `.delta` and is as long as a text
+   * delta's name. Such events are deltas too, and need not be read either. A CR is not searched for: JSON never contains one.
    */
   endOf(chunk: Uint8Array, at: number): number {
     const dataAt = at + TEXT_DELTA_LINE.length;
@@ -296,8 +326,8 @@ export class TextDeltas {
   }
 
   /**
-   * Returns whether the text of the delta from `at` to `end` may contain the beginning of a root: a slash at its end, or before
-   * the first letter of a root's folder. If the text is not found in the frame, any slash counts.
+   * Returns whether the text of a delta may contain the beginning of a root: a slash at the end of the text, or before the first
+   * letter of a root's folder. If the text is not found in the frame, any slash counts.
    */
   mayBeginRoot(chunk: Uint8Array, at: number, end: number): boolean {
     if (!this.#hasTextAtSameOffset(chunk, at)) {
@@ -329,8 +359,8 @@ export class TextDeltas {
     const collected = this.#collected;
     let to = this.#collectedLength;
     let index = at + this.#textAt;
-    // `from` is the start of the text, or the end of its latest escape. `isLetterBefore` tells whether a letter comes before
-    // `from`. After an escape such as `\n` this is false, although the last byte of the escape is a letter.
+    // The variable `from` is the start of the text, or the end of its latest escape. `isLetterBefore` is true if a letter comes
+    // before this offset. It is false after an escape such as `\n`: the `n` is part of the escape, not a letter of the text.
     let from = index;
     for (; chunk[index] !== QUOTE; index++) {
       const byte = chunk[index]!;
@@ -355,17 +385,17 @@ export class TextDeltas {
     return JSON.parse(`"${json}"`) as string;
   }
 
-  /** Returns whether the byte at `at`, one of `NOTABLE_BYTES`, can belong to a mention or to markup that affects links. */
+  /** `at` is the offset of a notable byte. Returns whether it can belong to a mention, or to markup that affects links. */
   #isOfMention(chunk: Uint8Array, at: number, isInWord: boolean): boolean {
     const byte = chunk[at]!;
     const next = chunk[at + 1]!;
     if (byte === BACKSLASH) return next !== LETTER_N;
     if (byte === SLASH) return !this.#isOrdinarySlash(next);
-    // JSON has no raw line feed in a string. So this frame ends before its text does, and must be read.
+    // A string in JSON has no raw line feed. So this frame ends before the string is closed, and the frame must be read.
     return MENTION_BYTES[byte] === 1 || byte === LF || (!isInWord && startsScheme(chunk, at));
   }
 
-  /** Returns whether the byte after a slash shows that no root starts there. */
+  /** `next` is the byte after a slash. Returns whether it shows that no root, such as `/mnt/data`, starts with this slash. */
   #isOrdinarySlash(next: number): boolean {
     return next !== QUOTE && next !== SLASH && next !== BACKSLASH && !this.#folderLetters.has(next);
   }

@@ -17,10 +17,18 @@ const encoder = new TextEncoder();
  * @param after a changed copy of `before`. The unchanged parts must be the same objects in both: they are skipped without a
  *   comparison. Changes must not be nested more than a few thousand levels deep.
  * @param start the offset at which the JSON starts, if other bytes come before it. Bytes after an object or an array stay too.
+ * @param text what a `TextDecoder` returned for all of `json`, if the caller has it. It is used if it has one character for each
+ *   byte, as ASCII has: strings are found in it in less time than in bytes.
  */
-export function editJson(json: Uint8Array, before: unknown, after: unknown, start = 0): Uint8Array {
+export function editJson(
+  json: Uint8Array,
+  before: unknown,
+  after: unknown,
+  start = 0,
+  text?: string,
+): Uint8Array {
   if (Object.is(before, after)) return json;
-  const editor = new Editor(new BytesOfJson(json));
+  const editor = new Editor(text?.length === json.length ? new TextOfJson(text) : new BytesOfJson(json));
   editor.change(hasByteOrderMark(json, start) ? start + 3 : start, before, after);
   return editor.resultIn(json);
 }
@@ -35,13 +43,17 @@ export function editJsonText(json: string, before: unknown, after: unknown): str
 
 /** Parses JSON. Returns `undefined` if it is invalid or its value is not an object. */
 export function parseObject(json: Uint8Array | string): Record<string, unknown> | undefined {
-  const text = typeof json === "string" ? json.replace(/^\ufeff/, "") : decoder.decode(json);
+  const text = typeof json === "string" ? withoutMark(json) : decoder.decode(json);
   try {
     const value: unknown = JSON.parse(text);
     return isRecord(value) ? value : undefined;
   } catch {
     return undefined;
   }
+}
+
+function withoutMark(text: string): string {
+  return text.charCodeAt(0) === 0xfeff ? text.slice(1) : text;
 }
 
 export function hasByteOrderMark(bytes: Uint8Array, at = 0): boolean {
@@ -152,8 +164,8 @@ class Editor {
     if (ranges.length === 0) return json;
     this.#order();
     // Encoding all texts in one call is much faster. LF can separate them, because JSON.stringify never writes one.
-    const texts = encoder.encode(`${this.#texts.join("\n")}\n`);
-    let length = json.length + texts.length - this.#texts.length;
+    const texts = encoder.encode(this.#texts.join("\n"));
+    let length = json.length + texts.length - this.#texts.length + 1;
     for (let index = 0; index < ranges.length; index += 2) length -= ranges[index + 1]! - ranges[index]!;
     const result = new Uint8Array(length);
     let at = 0;
@@ -161,7 +173,8 @@ class Editor {
     let textStart = 0;
     for (let index = 0; index < ranges.length; index += 2) {
       const kept = json.subarray(copied, ranges[index]);
-      const textEnd = texts.indexOf(LF, textStart);
+      const isLast = index + 2 === ranges.length;
+      const textEnd = isLast ? texts.length : texts.indexOf(LF, textStart);
       result.set(kept, at);
       result.set(texts.subarray(textStart, textEnd), at + kept.length);
       at += kept.length + textEnd - textStart;
@@ -199,8 +212,10 @@ class Editor {
       after.length >= before.length
     )
       return this.#changeArray(start, before, after);
-    if (first === OPEN_OBJECT && isRecord(before) && isRecord(after) && hasKeysOf(before, after))
-      return this.#changeObject(start, before, after);
+    if (first === OPEN_OBJECT && isRecord(before) && isRecord(after)) {
+      const added = addedKeys(before, after);
+      if (added) return this.#changeObject(start, before, after, added);
+    }
     const end = endOfValue(this.#json, start);
     const added = addedText(before, after);
     if (added === undefined) this.#replace(start, end, JSON.stringify(after));
@@ -217,27 +232,37 @@ class Editor {
       end = isSame ? endOfValue(json, at) : this.change(at, before[count], after[count]);
       count++;
     }
-    const added = after.slice(before.length).map((element) => JSON.stringify(element));
-    this.#add(end, added, count > 0);
+    if (after.length > before.length) {
+      const added = after.slice(before.length).map((element) => JSON.stringify(element));
+      this.#add(end, added, count > 0);
+    }
     return startOfValue(json, end) + 1;
   }
 
-  #changeObject(start: number, before: Record<string, unknown>, after: Record<string, unknown>): number {
+  #changeObject(
+    start: number,
+    before: Record<string, unknown>,
+    after: Record<string, unknown>,
+    added: readonly string[],
+  ): number {
     const json = this.#json;
     /** For each changed member: the index of its first edit, and the index after its last edit. */
     const edits = new Map<string, [first: number, next: number]>();
     /** For each changed member whose key is repeated: the offset of the last value with this key so far. */
-    const repeated = new Map<string, number>();
+    let repeated: Map<string, number> | undefined;
     const keys = Object.keys(before);
     let end = start + 1;
     let count = 0;
     for (let at = startOfNext(json, end); json.codeAt(at) === QUOTE; at = startOfNext(json, end)) {
-      const endOfKey = json.endOfString(at);
+      const likely = keys[count++];
+      const isLikely = likely !== undefined && isPlainString(json, at, likely);
+      const endOfKey = isLikely ? at + likely.length + 2 : json.endOfString(at);
+      const key = isLikely ? likely : (JSON.parse(json.textOf(at, endOfKey)) as string);
       const value = startOfValue(json, startOfValue(json, endOfKey) + 1); // after the colon
-      const key = readKey(json, at, endOfKey, keys[count++]);
       if (Object.is(before[key], after[key])) end = endOfValue(json, value);
       else if (edits.has(key)) {
         this.#undo(edits.get(key)); // JSON.parse uses the last of several members with the same key
+        repeated ??= new Map();
         repeated.set(key, value);
         end = endOfValue(json, value);
       } else {
@@ -246,12 +271,13 @@ class Editor {
         edits.set(key, [first, this.#texts.length]);
       }
     }
-    // Members with a repeated key are changed after the loop: in the loop, each would be changed, then undone at the next one.
-    for (const [key, value] of repeated) this.change(value, before[key], after[key]);
-    this.#isUnordered ||= repeated.size > 0;
-    const added = Object.keys(after).filter((key) => !Object.hasOwn(before, key));
-    const members = added.map((key) => `${JSON.stringify(key)}:${JSON.stringify(after[key])}`);
-    this.#add(end, members, count > 0);
+    // This is not done in the loop above: with many members of the same key, each would be changed and undone again.
+    for (const [key, value] of repeated ?? []) this.change(value, before[key], after[key]);
+    this.#isUnordered ||= repeated !== undefined;
+    if (added.length > 0) {
+      const members = added.map((key) => `${JSON.stringify(key)}:${JSON.stringify(after[key])}`);
+      this.#add(end, members, count > 0);
+    }
     return startOfValue(json, end) + 1;
   }
 
@@ -281,7 +307,7 @@ class Editor {
 
   /** Inserts members or elements at `at`, with a comma before them if they follow another one. */
   #add(at: number, added: readonly string[], hasPredecessor: boolean): void {
-    if (added.length > 0) this.#replace(at, at, (hasPredecessor ? "," : "") + added.join(","));
+    this.#replace(at, at, (hasPredecessor ? "," : "") + added.join(","));
   }
 
   #replace(start: number, end: number, text: string): void {
@@ -290,30 +316,33 @@ class Editor {
   }
 }
 
-function hasKeysOf(before: object, after: object): boolean {
-  return Object.keys(before).every((key) => Object.hasOwn(after, key));
+/** Returns the keys that `after` has in addition, or `undefined` if it lacks a key of `before`. */
+function addedKeys(before: object, after: object): readonly string[] | undefined {
+  const keys = Object.keys(before);
+  const all = Object.keys(after);
+  // Copying an object keeps the order of its keys, so the keys are nearly always the same up to an index.
+  let same = 0;
+  while (same < keys.length && keys[same] === all[same]) same++;
+  if (same < keys.length && !keys.every((key) => Object.hasOwn(after, key))) return undefined;
+  return all.slice(same).filter((key) => !Object.hasOwn(before, key));
 }
 
 /** Returns the text that was appended to a string, or `undefined` for any other change. */
 function addedText(before: unknown, after: unknown): string | undefined {
-  const isLonger = typeof before === "string" && typeof after === "string" && after.startsWith(before);
-  return isLonger ? after.slice(before.length) : undefined;
+  if (typeof before !== "string" || typeof after !== "string") return undefined;
+  // `startsWith` took 7 ns for each character, and `slice` with `===` 0.4 ns: a third of the time for a request of 3 kB.
+  return after.slice(0, before.length) === before ? after.slice(before.length) : undefined;
 }
 
-/** Reads a key. If the JSON has the characters of the expected key `likely`, as is usual, returns `likely` without decoding. */
-function readKey(json: Json, start: number, end: number, likely: string | undefined): string {
-  if (likely !== undefined && isPlain(json, start + 1, end - 1, likely)) return likely;
-  return JSON.parse(json.textOf(start, end)) as string;
-}
-
-/** Returns whether the JSON between two offsets is exactly `text`, in ASCII and without escapes. */
-function isPlain(json: Json, start: number, end: number, text: string): boolean {
-  if (end - start !== text.length) return false;
-  for (let at = start; at < end; at++) {
-    const code = json.codeAt(at);
-    if (code !== text.charCodeAt(at - start) || code === BACKSLASH || code >= 0x80) return false;
+/** Returns whether the string at an offset is `value`, in ASCII and without escapes. */
+function isPlainString(json: Json, start: number, value: string): boolean {
+  const first = start + 1;
+  for (let index = 0; index < value.length; index++) {
+    const code = json.codeAt(first + index);
+    if (code !== value.charCodeAt(index) || code === QUOTE || code === BACKSLASH || code >= 0x80)
+      return false;
   }
-  return true;
+  return json.codeAt(first + value.length) === QUOTE;
 }
 
 /** Returns the offset after white space. */
@@ -362,6 +391,7 @@ function isClosing(code: number): boolean {
   return (code | 0x20) === 0x7d;
 }
 
+/** The JSON is valid, so there are no other control characters outside strings. */
 function isSpace(code: number): boolean {
-  return code === SPACE || code === LF || code === 0x0d || code === 0x09;
+  return code <= SPACE;
 }

@@ -5,6 +5,8 @@ import type { ResponseRepair } from "../responses/response-repair.js";
 import { type BodyReader, concat, LONGEST_TEXT } from "./body.js";
 import { editJson, parseObject } from "./json-edit.js";
 
+const decoder = new TextDecoder();
+
 /** What a JSON body contains. */
 export interface AnswerShape {
   /** A response, a list of items in `data`, or a single item. */
@@ -83,12 +85,13 @@ async function repairedChunks(
   shape: AnswerShape,
 ): Promise<readonly Uint8Array[]> {
   const json = concat(chunks);
-  const answer = parseObject(json);
+  const text = decoder.decode(json);
+  const answer = parseObject(text);
   if (!answer || !hasShape(answer, shape)) return chunks;
   let out = chunks;
   try {
     const repaired = await repairShape(repair, answer, shape);
-    if (repaired !== answer) out = [editJson(json, answer, repaired)];
+    if (repaired !== answer) out = [editJson(json, answer, repaired, 0, text)];
   } catch (error) {
     repair.noteError(error); // the caller must get the answer even if this code has a bug
   }

@@ -1,6 +1,7 @@
 /** Repairs the frames of an event stream that may carry several responses at once, each in a lane of its own. */
 
 import { andThen } from "../responses/repair.js";
+import { FileCitationsError } from "../responses/report.js";
 import { Lane, type Lanes } from "../stream/lanes.js";
 import { concat } from "./body.js";
 import { FrameRepair } from "./frame-repair.js";
@@ -27,6 +28,7 @@ export class LaneFrames {
   readonly #lanes: Lanes;
   readonly #longest: number;
   readonly #enqueue: (bytes: Uint8Array) => void;
+  readonly #onFailure: (error: FileCitationsError) => void;
   readonly #byLane = new Map<Lane, FrameRepair>();
   readonly #first: FrameRepair;
   #sentCount = 0;
@@ -39,10 +41,20 @@ export class LaneFrames {
   /** The latest whole frame. */
   #latest: Latest | undefined;
 
-  constructor(lanes: Lanes, longest: number, enqueue: (bytes: Uint8Array) => void) {
+  /**
+   * While the stream carries several responses, `onFailure` is called with the error that `onFailure: "throw"` causes. Otherwise
+   * `push` fails with it.
+   */
+  constructor(
+    lanes: Lanes,
+    longest: number,
+    enqueue: (bytes: Uint8Array) => void,
+    onFailure: (error: FileCitationsError) => void,
+  ) {
     this.#lanes = lanes;
     this.#longest = longest;
     this.#enqueue = enqueue;
+    this.#onFailure = onFailure;
     this.#first = this.#framesOf(lanes.latest);
     lanes.onDrop = (lane, error) => {
       const frames = this.#framesOf(lane);
@@ -130,6 +142,9 @@ export class LaneFrames {
    * Then returns true.
    */
   #takeOver(event: Record<string, unknown>, rest: () => Uint8Array): boolean {
+    // Deltas that were passed on unread are unknown to `lanes`.
+    if (event.stream_id !== undefined && this.#first.latestNumber !== undefined)
+      this.#lanes.latest.isUsed = true;
     const lane = this.#lanes.of(event);
     if (lane instanceof Lane) lane.numberBefore = event.sequence_number;
     if (!this.#lanes.areApart) return false;
@@ -192,17 +207,19 @@ export class LaneFrames {
   }
 
   /**
-   * Calls `pass` when no earlier frame of these lanes waits any more. If `pass` rejects, sends `bytes`, the unchanged frame.
-   * Returns a promise only if it has to wait. This promise never rejects.
+   * Calls `pass` when no earlier frame of these lanes waits any more. If `pass` fails, sends `bytes`, the unchanged frame, or calls
+   * `onFailure`. Returns a promise only if it has to wait. This promise never rejects.
    */
   #after(lanes: readonly Lane[], bytes: Uint8Array, pass: () => unknown): Promise<void> | undefined {
     const waiting = lanes.flatMap(({ busy }) => busy ?? []);
-    const passed = waiting.length > 0 ? Promise.all(waiting).then(() => !this.#isStopped && pass()) : pass();
+    const fail = (error: unknown): void => {
+      if (error instanceof FileCitationsError) this.#onFailure(error);
+      else this.#send(bytes);
+    };
+    const passed =
+      waiting.length > 0 ? Promise.all(waiting).then(() => !this.#isStopped && pass()) : attempt(pass, fail);
     if (!(passed instanceof Promise)) return undefined;
-    const settled = passed.then(
-      () => {},
-      () => this.#send(bytes),
-    );
+    const settled = passed.then(() => {}, fail);
     for (const lane of lanes) lane.waitFor(settled);
     return settled;
   }
@@ -216,5 +233,13 @@ export class LaneFrames {
       latest.isPassed = true;
       this.#send(latest.bytes);
     });
+  }
+}
+
+function attempt(call: () => unknown, onError: (error: unknown) => void): unknown {
+  try {
+    return call();
+  } catch (error) {
+    return onError(error);
   }
 }

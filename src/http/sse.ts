@@ -18,7 +18,14 @@ export function repairEventStream(
   let controller: ReadableStreamDefaultController<Uint8Array>;
   let failure: { error: unknown } | undefined;
   const lanes = new Lanes(context);
-  const frames = new LaneFrames(lanes, longest, (bytes) => controller.enqueue(bytes));
+  // Called while a read of the API's body may be pending. If bytes are left in the queue, the next read of the consumer fails
+  // instead of this one, because an error removes them.
+  const failBetween = (error: unknown): void => {
+    failure = { error };
+    end(error);
+    if (controller.desiredSize === 0) controller.error(error);
+  };
+  const frames = new LaneFrames(lanes, longest, (bytes) => controller.enqueue(bytes), failBetween);
   let reading: Promise<ReadableStreamReadResult<Uint8Array>> | undefined;
   // Returns the next chunk, or a lane that has held text for too long. If it returns a lane, the pending read continues, and a
   // later call returns the chunk of this read.
@@ -33,25 +40,37 @@ export function repairEventStream(
   };
   // Chains promises instead of awaiting them: this runs once for each delta and usually has nothing to wait for.
   const pass = (result: ReadableStreamReadResult<Uint8Array> | Lane): undefined | Promise<void> => {
+    if (failure) return undefined; // the body was cancelled
     if (result instanceof Lane) return sendOverdue(result);
     const { done, value } = result;
     if (done)
       return frames
         .end()
-        .then(() => controller.close())
+        .then(() => (failure ? undefined : controller.close()))
         .catch(fail);
-    const isSent = frames.push(value);
+    const isSent = pushed(value);
     return isSent === true ? undefined : readUntilSent(isSent).catch(fail);
   };
-  // Nobody cancels a stream that has failed, so `fail` ends the repairs and the upstream body.
-  const fail = (error: unknown): never => {
+  const pushed = (chunk: Uint8Array): boolean | Promise<boolean> => {
+    try {
+      return frames.push(chunk);
+    } catch (error) {
+      return fail(error);
+    }
+  };
+  // Nobody cancels a stream that has failed, so `end` ends the repairs and the upstream body.
+  const end = (error: unknown): void => {
     frames.fail(error);
     reader.cancel(error).catch(() => {});
+  };
+  const fail = (error: unknown): never => {
+    end(error);
     throw error;
   };
   // Sends the remaining bytes that came before the upstream error. If any bytes remain, this read succeeds with them, and the
   // next read fails.
   const failUpstream = (error: unknown): void | Promise<void> => {
+    if (failure) return undefined; // the error comes from the body that was cancelled
     return andThen(frames.break(error), (isSent) => {
       if (!isSent) throw error;
       failure = { error };
@@ -60,7 +79,7 @@ export function repairEventStream(
   // A chunk sends nothing if it completes no frame or its frames are held. `pull` must enqueue something, or the stream
   // does not call it again.
   const readUntilSent = async (isSent: boolean | Promise<boolean>): Promise<void> => {
-    while (!(await isSent)) {
+    while (!(await isSent) && !failure) {
       let result: ReadableStreamReadResult<Uint8Array> | Lane;
       try {
         result = await read();

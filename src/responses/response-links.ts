@@ -51,6 +51,12 @@ export interface LinkedPart {
   readonly found: RecoveredCitation[];
   /** True if only the complete response can show what replaces the next mention. */
   isUndecided: boolean;
+  /**
+   * How many UTF-16 units of white space the text lacks at its start in the latest event that ends it. A gateway may have trimmed it.
+   */
+  lead: number;
+  /** The text in that event. `undefined` before the text has ended. */
+  whole: string | undefined;
 }
 
 /** A whole text of the model, and what is known about its files. */
@@ -109,9 +115,9 @@ export class ResponseLinks {
     this.#files = files;
   }
 
-  /** Returns whether the part at a position streams or has streamed. */
-  has(position: PartPosition): boolean {
-    return this.#parts.has(keyOf(position));
+  /** Returns the part at a position if it streams or has streamed. */
+  get(position: PartPosition): LinkedPart | undefined {
+    return this.#parts.get(keyOf(position));
   }
 
   /** Returns the part at a position. The first call for a position creates the part. */
@@ -122,9 +128,14 @@ export class ResponseLinks {
     return part;
   }
 
+  /** Forgets the part at a position: the rest of its text gets no links. */
+  drop(position: PartPosition): void {
+    this.#parts.delete(keyOf(position));
+  }
+
   #newPart(position: PartPosition): LinkedPart {
     const text = new LinkedText(this.#settings.roots, this.#links.onMissing !== undefined);
-    return { position, text, pieces: [], found: [], isUndecided: false };
+    return { position, text, pieces: [], found: [], isUndecided: false, lead: 0, whole: undefined };
   }
 
   /** Adds text that the caller has already sent, because the text cannot belong to a mention. */
@@ -135,17 +146,24 @@ export class ResponseLinks {
     part.text.release();
   }
 
-  /** Adds a delta to a text that streams. Returns the text that can be sent now, or a promise of it if a mention has ended. */
+  /**
+   * Adds a delta to a text that streams. Returns the text that can be sent now, or a promise of it if a mention has ended. While
+   * only paths are held, no container is known, so no mention is decided.
+   */
   push(part: LinkedPart, delta: string): string | Promise<string> {
     part.text.push(delta);
     part.pieces.push(delta);
+    if (part.text.onlyPaths) {
+      part.text.candidate();
+      return part.text.take();
+    }
     const deciding = part.isUndecided ? undefined : this.#decideAll(part, this.#decideInStream);
     return deciding ? deciding.then(() => part.text.take()) : part.text.take();
   }
 
   /**
-   * Returns a whole text with links, and its annotations. Links that were sent in a stream stay. `onFound` gets the citations of
-   * the links that no annotation covers.
+   * Returns a whole text with links, and its annotations. Links that were sent in a stream stay, also if a gateway has trimmed the
+   * whole text or has left it out. `onFound` gets the citations of the links that no annotation covers.
    */
   finish(
     whole: WholeText,
@@ -153,7 +171,11 @@ export class ResponseLinks {
   ): TextWithAnnotations | Promise<TextWithAnnotations> {
     const { position, original } = whole;
     const known = this.#parts.get(keyOf(position));
-    const part = known && originalOf(known) === original ? known : this.#newPart(position);
+    if (known && original === "") return { text: original, annotations: [...whole.given, ...whole.missing] };
+    const lead = known && leadOf(originalOf(known), original);
+    const part = known && lead !== undefined ? known : this.#newPart(position);
+    part.lead = lead ?? 0;
+    part.whole = original;
     if (part !== known) {
       part.text.push(original);
       part.pieces.push(original);
@@ -177,7 +199,7 @@ export class ResponseLinks {
   moved(position: PartPosition, annotations: readonly Annotation[]): readonly Annotation[] {
     const part = this.#parts.get(keyOf(position));
     if (!part || part.text.replacements.length === 0) return annotations;
-    return this.#moved(part, originalOf(part), annotations).annotations;
+    return this.#moved(part, part.whole ?? originalOf(part), annotations).annotations;
   }
 
   /**
@@ -189,11 +211,16 @@ export class ResponseLinks {
     this.#parts.set(`${keyOf(part.position)}, in part`, part);
   }
 
-  #moved(
-    { text: { replacements } }: LinkedPart,
-    original: string,
-    annotations: readonly Annotation[],
-  ): TextWithAnnotations {
+  #moved(part: LinkedPart, original: string, annotations: readonly Annotation[]): TextWithAnnotations {
+    const replacements =
+      part.lead === 0
+        ? part.text.replacements
+        : part.text.replacements.map((one) => ({
+            ...one,
+            start: one.start - part.lead,
+            end: one.end - part.lead,
+            mentionStart: one.mentionStart - part.lead,
+          }));
     const text = replacements.length === 0 ? original : withReplacements(original, replacements);
     const { indexUnit, roots } = this.#settings;
     return {
@@ -203,10 +230,14 @@ export class ResponseLinks {
   }
 
   /** Returns citations for the links that no annotation covers. Their offsets have the unit of the part's annotations. */
-  #uncited({ found }: LinkedPart, { original, given, missing }: WholeText): readonly RecoveredCitation[] {
+  #uncited(
+    { found, lead }: LinkedPart,
+    { original, given, missing }: WholeText,
+  ): readonly RecoveredCitation[] {
     if (found.length === 0) return found;
     const { indexUnit, roots } = this.#settings;
-    return uncitedLinks(original, [...given, ...missing], found, indexUnit, roots);
+    const inWhole = lead === 0 ? found : found.map((citation) => moveBack(citation, lead));
+    return uncitedLinks(original, [...given, ...missing], inWhole, indexUnit, roots);
   }
 
   /**
@@ -286,7 +317,8 @@ export class ResponseLinks {
     const citedByApi = once(() => this.#byStart(original, given));
     const found = once(() => this.#byStart(original, missing));
     return async (part, candidate) => {
-      const { start, at } = candidate;
+      const { at } = candidate;
+      const start = candidate.start - part.lead;
       const known = citedByApi().get(start);
       if (known) return knownFile(part, candidate, known);
       const meaning = await this.#decideInStream(part, candidate);
@@ -407,10 +439,10 @@ export class ResponseLinks {
 
 /** Returns the meaning of a mention that an annotation of the whole text covers. */
 function knownFile(part: LinkedPart, candidate: Candidate, { range, citation }: CitedRange): Meaning {
-  const { isPath, window, at, nameEnd, start } = candidate;
+  const { isPath, window, at, nameEnd } = candidate;
   // An annotated destination that is neither a path nor a file name is a URL that an earlier repair wrote.
   if (!isPath && !isFileName(window.slice(at, nameEnd))) return NOTHING;
-  const end = at + range.end - start;
+  const end = at + range.end - range.start;
   if (end > window.length) return part.text.extend() ? { kind: "longer" } : NOTHING;
   return { kind: "file", range: { start: at, end }, citation };
 }
@@ -450,6 +482,28 @@ function relativeName(written: string, roots: readonly string[]): string {
 function originalOf({ pieces }: LinkedPart): string {
   if (pieces.length > 1) pieces.splice(0, pieces.length, pieces.join(""));
   return pieces[0] ?? "";
+}
+
+/**
+ * Returns how many UTF-16 units of white space `whole` lacks at the start of the streamed text. This is negative if the stream lacks
+ * them. Returns `undefined` if the texts differ by more than white space at their start and end.
+ */
+function leadOf(streamed: string, whole: string): number | undefined {
+  if (streamed === whole) return 0;
+  if (streamed.trim() !== whole.trim()) return undefined;
+  return whole.trimStart().length - whole.length + streamed.length - streamed.trimStart().length;
+}
+
+/** Returns a citation whose range is moved back. White space has as many code points as UTF-16 units. */
+function moveBack(citation: RecoveredCitation, by: number): RecoveredCitation {
+  const { annotation, start, end } = citation;
+  const { start_index, end_index } = annotation;
+  return {
+    ...citation,
+    annotation: { ...annotation, start_index: start_index - by, end_index: end_index - by },
+    start: start - by,
+    end: end - by,
+  };
 }
 
 /** Returns the position of a part as a map key. */

@@ -111,8 +111,11 @@ export class ResponseRepair {
    * yet. Until another call runs, the pieces of texts do not request a late list again.
    */
   #lateAt: number | undefined;
-  /** Maps parts to their texts that were sent without links, because no container that can have their files was known. */
-  readonly #unlinked = new Map<string, string>();
+  /**
+   * Maps parts to their streamed texts that were sent without links, because no container that can have their files was known. The
+   * value is `undefined` until the text has ended.
+   */
+  readonly #unlinked = new Map<string, string | undefined>();
   /** Writes the links into the texts. `undefined` without the option `links`. */
   readonly links: ResponseLinks | undefined;
   /** The report. `undefined` before `finish` is called. */
@@ -296,19 +299,44 @@ export class ResponseRepair {
     return this.#items.hasContainers || this.#candidates.known.length > 0;
   }
 
-  /**
-   * True if a container of the message's files is known, or if the caller gave the files. False if only the previous response
-   * can name a container: it may name none, and then text would be held for nothing.
-   */
+  /** True if the files of a message can be found: a container is known, or the caller gave the files. */
   get mayHaveContainers(): boolean {
     return this.#items.hasContainers || this.#candidates.hasKnown;
   }
 
   /**
+   * Returns whether no container is known for a text, but the previous response may name one: this client did not see that
+   * response, and it is not retrieved yet.
+   */
+  mayFindContainers({ outputIndex }: PartPosition): boolean {
+    if (this.#isGivenUp || this.mayHaveContainers || !this.#candidates.mayKnow) return false;
+    return !this.#items.before(outputIndex).hasCall;
+  }
+
+  /**
+   * Retrieves the previous response and requests the lists of its containers for a part. Resolves when the response is there, and
+   * does not wait for the lists. Never rejects: errors go into the report.
+   */
+  async findContainers(position: PartPosition): Promise<void> {
+    await this.#inTime(async (signal) => {
+      await this.#candidates.retrievePrevious(signal);
+      this.lookAhead(position);
+    });
+    this.#candidates.endRetrieval();
+  }
+
+  /**
+   * Records that the deltas of a text are sent without links. Then all later events have the text without links too. The
+   * exception is a stream that lacks its beginning: its final event has the links.
+   */
+  noteUnlinked(position: PartPosition): void {
+    if (!this.#lacksItem(position.outputIndex)) this.#unlinked.set(keyOf(position), undefined);
+  }
+
+  /**
    * Returns a text with links and its annotations. `given` are the part's annotations, `missing` the citations that were found.
    * Without the option `links`, or if no container can be known, the text stays the same. Such a text gets no links later either,
-   * even if a later event names a container, because its deltas were sent without links. Exception: if the stream lacks its
-   * beginning, only the final event may name the containers, so the text gets its links in that event.
+   * even if a later event names a container, because its deltas were sent without links (see `noteUnlinked`).
    */
   withLinks(
     position: PartPosition,
@@ -317,8 +345,9 @@ export class ResponseRepair {
     missing: readonly ContainerFileCitation[],
   ): TextWithAnnotations | Promise<TextWithAnnotations> {
     const key = keyOf(position);
-    if (!this.links || !this.#mayLink(position) || this.#unlinked.get(key) === original) {
-      if (this.links && !this.#lacksItem(position.outputIndex)) this.#unlinked.set(key, original);
+    if (!this.links || !this.#mayLink(position) || this.#isUnlinked(key, original)) {
+      const isWhole = original !== "" && !this.#lacksItem(position.outputIndex); // some gateways leave the text out
+      if (this.links && isWhole) this.#unlinked.set(key, original);
       return { text: original, annotations: [...given, ...missing] };
     }
     const known = this.#parts.get(key);
@@ -331,9 +360,15 @@ export class ResponseRepair {
     });
   }
 
+  #isUnlinked(key: string, original: string): boolean {
+    if (!this.#unlinked.has(key)) return false;
+    const sent = this.#unlinked.get(key) ?? original;
+    return sent === original || sent.trim() === original.trim(); // some gateways trim the text of some events
+  }
+
   #mayLink(position: PartPosition): boolean {
     const isPlain = !this.#isStreamed && this.#candidates.mayKnow;
-    return this.mayHaveContainers || isPlain || this.links?.has(position) === true;
+    return this.mayHaveContainers || isPlain || this.links?.get(position) !== undefined;
   }
 
   /**
@@ -390,7 +425,8 @@ export class ResponseRepair {
   lookAhead({ outputIndex }: PartPosition): void {
     const before = this.#items.before(outputIndex);
     const [called = []] = before.calledFor(this.#items.agentAt(outputIndex));
-    const nearest = before.hasCall ? called : [...before.named.slice(0, 1), ...this.#candidates.known];
+    const { known, found } = this.#candidates;
+    const nearest = before.hasCall ? called : [...before.named.slice(0, 1), ...known, ...found];
     for (const id of nearest) this.#lists.of(id, this.#items.callCount, this.#time.signal);
   }
 

@@ -31,6 +31,8 @@ export class Lane {
   numberBefore: unknown;
   /** True once the response seems to be cut off. Late events of the response still come to this lane. They need no repair. */
   isClosed = false;
+  /** True once an event of a response belonged to this lane. */
+  isUsed = false;
   /** True if the lane got an event that could also belong to a resting lane (see `Lanes.rest`). */
   isDoubtful = false;
   /** True once the beginning of the lane's first response was seen, or its absence was reported. */
@@ -188,7 +190,7 @@ export class Lanes {
   /** Called with a lane that is no longer repaired, and the reason. The callback must send what the lane holds. */
   onDrop: (lane: Lane, error: Error) => void = () => {};
 
-  /** Called with a lane that is closed: its response has ended, and the output for its events was sent. */
+  /** Called with a lane that is closed: its response has ended, and the output for its events was sent. Or it never had one. */
   onClose: (lane: Lane) => void = () => {};
 
   constructor(context: RepairContext) {
@@ -229,11 +231,23 @@ export class Lanes {
     return [...this.#open];
   }
 
+  /** True once there is a lane. */
+  get hasBegun(): boolean {
+    return this.#hasBegun;
+  }
+
   /**
    * Returns the lane of an event. If the event does not identify its lane, returns all lanes that can have it. There may be none.
    */
   of(event: Event): Lane | readonly Lane[] {
+    const lane = this.#find(event);
+    if (lane instanceof Lane && !lane.isUsed) lane.isUsed = needsRepair(event);
+    return lane;
+  }
+
+  #find(event: Event): Lane | readonly Lane[] {
     if (typeof event.stream_id === "string") return this.#named(event.stream_id, event);
+    if (this.#areNamed && !this.#latest && !needsRepair(event)) return []; // for example a `ping`
     const { response, item } = event;
     if (isRecord(response) && typeof response.id === "string") {
       const lane = this.#ofResponse(event, response.id);
@@ -389,10 +403,11 @@ export class Lanes {
   }
 
   #named(name: string, event: Event): Lane | readonly Lane[] {
+    if (!this.#areNamed) this.#dropUnused();
     this.#areNamed = true;
     const known = this.#byName.get(name) ?? this.#ending.get(name);
     // An event like `response.steer.failed` can come when no response of its lane is in progress. It needs no repair.
-    if (!known && !isOfResponse(event) && event.type !== "error") return [];
+    if (!known && !needsRepair(event)) return [];
     const lane = known ?? this.#begin();
     lane.checkBegun(event);
     this.#byName.delete(name);
@@ -402,6 +417,16 @@ export class Lanes {
     if (isFinal) this.#end(lane, name);
     this.#limit(this.#byName);
     return lane;
+  }
+
+  /** Closes the unnamed lane without a report if it had no response, for example because only a `ping` came before. */
+  #dropUnused(): void {
+    const lane = this.#latest;
+    if (!lane || lane.isUsed) return;
+    this.#latest = undefined;
+    this.#open.delete(lane);
+    lane.stream.cancel();
+    this.onClose(lane);
   }
 
   #ofResponse(event: Event, id: string): Lane {
@@ -486,6 +511,11 @@ export class Lanes {
 /** Returns whether an event is part of a response: its beginning, its end, or an event about its output. */
 function isOfResponse({ type, output_index }: Event): boolean {
   return output_index !== undefined || BEGINNINGS.has(type) || FINAL.has(type);
+}
+
+/** Returns whether an event is part of a response, or is the error that ends one. */
+function needsRepair(event: Event): boolean {
+  return isOfResponse(event) || event.type === "error";
 }
 
 /** Returns whether an event has a complete item that is not a message. The repair needs no earlier event of such an item. */

@@ -1,6 +1,6 @@
 /**
- * Takes the events out of the messages of the SDK's `ResponsesWS`, and puts the repaired events into such messages again. A lane
- * is a sequence of responses that come one after the other (see lanes.ts).
+ * Takes the events out of the messages of the SDK's `ResponsesWS`, and puts the repaired events back into messages. One
+ * connection can carry several lanes. A lane is a sequence of responses that come one after the other (see lanes.ts).
  */
 import { isRecord } from "../errors.js";
 import { andThen } from "../responses/repair.js";
@@ -20,15 +20,15 @@ const OF_CONNECTION: ReadonlySet<unknown> = new Set([
   "raw",
 ]);
 
-/** Repairs plain events and events inside `ResponsesWS` messages. The output has the form of the input. */
+/** Repairs plain events and events inside `ResponsesWS` messages. Events that came inside messages stay inside messages. */
 export class Messages {
   readonly #lanes: Lanes;
   /** The `ResponsesWS` message that contained each event. */
   readonly #messageOf = new WeakMap<Event, Event>();
-  /** The latest message, which is the template for inserted events. */
+  /** The latest message. An inserted event is sent in a copy of this message. */
   #latest: Event | undefined;
 
-  /** The events that dropped lanes held. They are sent before the next event. */
+  /** Lanes that were dropped, with the events that they held. These events are sent before the next event. */
   readonly #dropped: { lane: Lane; held: Taken }[] = [];
 
   constructor(lanes: Lanes) {
@@ -36,7 +36,7 @@ export class Messages {
     lanes.onDrop = (lane, error) => void this.#dropped.push({ lane, held: lane.break(error) });
   }
 
-  /** Returns whether a value is a delta of the only response and can be sent as it is. If so, records and counts it. */
+  /** Returns true if the stream has one response and the value is a delta that can be sent unchanged. Then counts the delta. */
   passes(value: unknown): boolean {
     const { type, stream_id, sequence_number } = Object(value) as Event;
     if (type !== "response.output_text.delta" || stream_id !== undefined || this.#lanes.areApart)
@@ -45,6 +45,7 @@ export class Messages {
     if (latest.stream.isHolding || latest.stream.isWatching || latest.stream.isLinking) return false;
     if (latest.stream.isSumming) latest.stream.sum(value as Event);
     latest.numberBefore = sequence_number;
+    latest.isUsed = true;
     return true;
   }
 
@@ -62,9 +63,9 @@ export class Messages {
         taken: andThen(inOrder([...held, taken]), (events) => this.wrap(events)),
       };
     }
-    // The value is not an event of a response. If there is one response, the value must not overtake its held events. If there
-    // are several, the value waits for none of them.
-    if (this.#lanes.areApart) return { of: [undefined], taken: [value] };
+    // The value is not an event of a response. If the stream has one response, the value must not overtake the held events of
+    // this response. If the stream has several responses, the value waits for none of them.
+    if (this.#lanes.areApart || !this.#lanes.hasBegun) return { of: [undefined], taken: [value] };
     const held = this.#lanes.latest.stream.release();
     return { of: [undefined], taken: andThen(held, (events) => [...this.wrap(events), value]) };
   }
@@ -97,7 +98,7 @@ function inOrder(outputs: readonly Taken[]): Taken {
   return Promise.all(outputs).then((all) => all.flat());
 }
 
-/** Returns an event that can belong to several lanes, after the events that these lanes hold. */
+/** Returns the events that the lanes hold, followed by `event`, which can belong to any of these lanes. */
 function afterHeld(lanes: readonly Lane[], event: Event): Taken {
   const held = lanes.filter(({ stream }) => stream.isHolding).map((lane) => lane.release());
   if (held.length === 0) return [event];

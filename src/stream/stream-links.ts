@@ -1,8 +1,8 @@
 /** Puts working links into the texts of a stream. Holds only text that can belong to a mention. */
 import { andThen } from "../responses/repair.js";
-import type { LinkedPart, ResponseLinks } from "../responses/response-links.js";
+import { keyOf as keyOfPart, type LinkedPart, type ResponseLinks } from "../responses/response-links.js";
 import type { ResponseRepair } from "../responses/response-repair.js";
-import type { Annotation } from "../types.js";
+import type { Annotation, PartPosition } from "../types.js";
 import { type Event, keyOf, positionOf, type Taken } from "./events.js";
 
 /** Processes the text deltas and the annotation events of one response. */
@@ -10,7 +10,7 @@ export class StreamLinks {
   readonly #repair: ResponseRepair;
   readonly #links: ResponseLinks;
   readonly #timeoutMs: number;
-  /** The latest delta of each text: the template for a delta that is inserted. */
+  /** The latest delta of each text. A delta that is inserted is a copy of it with another text. */
   readonly #latest = new WeakMap<LinkedPart, Event>();
   /** The parts that may have held text. All other parts are left out: a response can have thousands of parts. */
   readonly #holding = new Set<LinkedPart>();
@@ -20,11 +20,20 @@ export class StreamLinks {
   #numberBeforeHeld: unknown;
   /** The id of the latest item for which file lists were requested. */
   #lookedAheadFor: unknown;
+  /** The texts that get no links: no container was known when they began, or the previous response named none. */
+  readonly #unlinked = new Set<string>();
+  #isRetrieving = false;
   #timer: ReturnType<typeof setTimeout> | undefined;
+  /** True once text was held for longer than `timeoutMs`. */
+  #isTooLate = false;
+  #wake = (): void => {};
   #hasEnded = false;
   /** The time at which the library began to hold text (`now`), and the repair's `heldMs` at that time. Both in milliseconds. */
   #heldSince: { now: number; heldMs: number } | undefined;
-  /** Resolves when text is held for longer than `timeoutMs`. `undefined` if no text is held. */
+  /**
+   * Resolves when text is held for longer than `timeoutMs`. Also resolves when the previous response was retrieved, because that
+   * response may show that the text is held for nothing. `undefined` if no text is held.
+   */
   overdue: Promise<void> | undefined;
 
   constructor(repair: ResponseRepair, links: ResponseLinks, timeoutMs: number) {
@@ -39,16 +48,24 @@ export class StreamLinks {
   }
 
   /**
-   * True while no text is held and no link is open. Then a delta that cannot belong to a mention can be sent unread. False at the
-   * beginning of an item: its first delta must be taken, because it may request the file lists.
+   * True while no text is held and no link has begun. Then a delta that cannot belong to a mention can be sent unread. False at
+   * the beginning of an item, because the first delta may have to request the file lists.
    */
   isIdle = false;
+  /** False if the latest delta belongs to a text that gets no links. Then the next deltas of the text can be sent unread. */
+  isLinking = true;
+
+  /** Records that an item begins or a text ends: the next delta can belong to another text. */
+  beginText(): void {
+    this.isLinking = true;
+    this.isIdle = false;
+  }
 
   /** Records text that was sent unread, because it cannot belong to a mention. `event` is the first delta of this text. */
   passText(event: Event, text: string): void {
     const position = positionOf(event);
-    if (!position) return;
-    const part = this.#links.partAt(position);
+    const part = position && this.#partAt(position);
+    if (!part) return;
     this.#latest.set(part, event);
     this.#lookAhead(part, event);
     this.#links.pass(part, text);
@@ -62,7 +79,10 @@ export class StreamLinks {
     const position = positionOf(event);
     if (!position || typeof event.delta !== "string") return [event];
     const before = this.isHoldingEvents ? this.release(() => this.#numberBeforeHeld) : [];
-    const part = this.#links.partAt(position);
+    const begun = this.#links.get(position);
+    const part = this.#partAt(position, begun);
+    this.isLinking = part !== undefined;
+    if (!part) return [...before, this.#withHeld(event, begun)];
     this.#latest.set(part, event);
     this.#holding.add(part);
     const pushed = this.#links.push(part, event.delta);
@@ -78,11 +98,63 @@ export class StreamLinks {
     });
   }
 
-  /** Requests the file lists for a text: at its start if calls before it name files, otherwise when a path begins in it. */
+  /** Returns a delta of a text that gets no links any more, together with the text that is still held. */
+  #withHeld(event: Event, part: LinkedPart | undefined): Event {
+    const held = part?.text.release() ?? "";
+    if (held === "") return event;
+    this.watchHeld(true);
+    return changed(event, held + event.delta);
+  }
+
+  /**
+   * Returns the part for the links of a text, or `undefined` if the text gets no links: no container was known when the text began,
+   * and the previous response cannot name one either. If only the previous response can name a container, the text's paths are
+   * held, and the first path makes `#lookAhead` retrieve that response.
+   */
+  #partAt(position: PartPosition, begun = this.#links.get(position)): LinkedPart | undefined {
+    if (begun && !begun.text.onlyPaths) return begun;
+    const key = keyOfPart(position);
+    if (this.#unlinked.has(key)) return undefined;
+    const part = begun ?? this.#links.partAt(position);
+    part.text.onlyPaths = !this.#repair.mayHaveContainers;
+    if (!part.text.onlyPaths || this.#repair.mayFindContainers(position)) return part;
+    this.#unlinked.add(key);
+    this.#links.drop(position);
+    this.#repair.noteUnlinked(position);
+    return undefined;
+  }
+
+  /**
+   * Requests what the links of a text will need: the lists when a path begins, or at the text's start if the calls name files. If no
+   * container is known, retrieves the previous response when a path begins.
+   */
   #lookAhead({ position, text }: LinkedPart, { item_id: item }: Event): void {
+    if (text.onlyPaths) {
+      if (!this.#isRetrieving && text.isMentionOpen) this.#retrieve(position);
+      return;
+    }
     if (this.#lookedAheadFor === item || !(text.isPathOpen || this.#repair.expectsFiles(position))) return;
     this.#lookedAheadFor = item;
     this.#repair.lookAhead(position);
+  }
+
+  #retrieve(position: PartPosition): void {
+    this.#isRetrieving = true;
+    // Does not reject.
+    void this.#repair.findContainers(position).then(() => this.#wake());
+  }
+
+  /** Returns whether a mention in an event's text is held until it is known whether a call follows. */
+  isUndecided(event: Event): boolean {
+    const position = positionOf(event);
+    return position !== undefined && this.#links.get(position)?.isUndecided === true;
+  }
+
+  /** Returns whether the links of an annotation event's text may change its range. */
+  mayMove(event: Event): boolean {
+    const position = positionOf(event);
+    if (!position || this.#unlinked.has(keyOfPart(position))) return false;
+    return this.#links.get(position) !== undefined || this.#repair.mayHaveContainers;
   }
 
   /** Holds an annotation event until its text's links are known. `numberBefore` returns the previous event's sequence number. */
@@ -96,7 +168,7 @@ export class StreamLinks {
    * `numberBefore` returns the sequence number of the latest event that was sent.
    */
   release(numberBefore: () => unknown): Event[] {
-    return [...this.#deltas((part) => part.text.take(), numberBefore), ...this.#releaseAnnotations()];
+    return [...this.#deltas(this.#ready, numberBefore), ...this.#releaseAnnotations()];
   }
 
   /** Returns all held text unchanged, and the held annotation events. */
@@ -104,8 +176,15 @@ export class StreamLinks {
     return [...this.#deltas((part) => part.text.release(), numberBefore), ...this.#releaseAnnotations()];
   }
 
-  /** Returns the text that was held for longer than `timeoutMs`. Reports that its links are missing. */
+  /**
+   * Returns the text that was held for longer than `timeoutMs`, and reports that its links are missing. If the previous response was
+   * retrieved and names no container, returns the text that was held for it.
+   */
   takeOverdue(numberBefore: () => unknown): Event[] {
+    if (!this.#isTooLate) {
+      this.overdue = this.#newOverdue();
+      return this.#deltas(this.#ready, numberBefore);
+    }
     const deltas = this.#deltas((part) => part.text.release(), numberBefore);
     if (deltas.length > 0) {
       this.#repair.noteError(
@@ -115,15 +194,20 @@ export class StreamLinks {
     return deltas;
   }
 
+  /** Returns the text of a part that can be sent: all of it if the text gets no links any more. */
+  readonly #ready = (part: LinkedPart): string =>
+    this.#partAt(part.position) ? part.text.take() : part.text.release();
+
   /** Stops the time limit of the held text, and records for how long the text was held. */
   stop(): void {
     clearTimeout(this.#timer);
     this.#timer = undefined;
+    this.#isTooLate = false;
     this.overdue = undefined;
     if (!this.#heldSince) return;
     const { now, heldMs } = this.#heldSince;
     this.#heldSince = undefined;
-    // `heldMs` may have grown since `now`, for example by a recovery. That time is already counted, so it is subtracted.
+    // The repair's `heldMs` may already contain a part of this time, for example a recovery. That part is not counted twice.
     this.#repair.noteHeld(Math.max(0, performance.now() - now - (this.#repair.heldMs - heldMs)));
   }
 
@@ -183,8 +267,16 @@ export class StreamLinks {
     this.stop();
     if (!isHolding || this.#hasEnded) return;
     this.#heldSince = { now: performance.now(), heldMs: this.#repair.heldMs };
-    this.overdue = new Promise((resolve) => {
-      this.#timer = setTimeout(resolve, this.#timeoutMs);
+    this.overdue = this.#newOverdue();
+    this.#timer = setTimeout(() => {
+      this.#isTooLate = true;
+      this.#wake();
+    }, this.#timeoutMs);
+  }
+
+  #newOverdue(): Promise<void> {
+    return new Promise((resolve) => {
+      this.#wake = resolve;
     });
   }
 }

@@ -45,16 +45,14 @@ export class StreamRepair {
   #isWithoutDeltas = false;
   /** The output indices of the open messages. Other items are left out, because some gateways never end reasoning items. */
   readonly #openItems = new Set<number>();
-  /** True once an item of the response has ended. Before that, open items are no error: some gateways never end items. */
+  /** True once an item of the response has ended. Some gateways never end items. Open items are an error only if this is true. */
   #hasItemEnds = false;
-  /** True while an item's deltas are scanned for paths. Needs a known container. `undefined` until the item's first delta. */
+  /** True while an item's deltas are scanned for paths. False if no container is known. `undefined` before the first delta. */
   #isWatching: boolean | undefined;
   /** Puts working links into the texts. `undefined` without the option `links`. */
   #links: StreamLinks | undefined;
-  /** True if the deltas of the current item get links. `undefined` until its first delta. */
-  #isLinking: boolean | undefined;
   #isFinished = false;
-  /** True once the consumer has left or the stream is broken. Events of the last chunk can still come. */
+  /** True once the consumer has left or the stream is broken. Even then, the last chunk that was read may have more events. */
   #isStopped = false;
   /** True once the consumer has left. Then no event needs a repair or a report any more. */
   #hasLeft = false;
@@ -63,7 +61,7 @@ export class StreamRepair {
   #endedId: unknown;
   /** The sequence number of the latest event that was read. */
   #number: number | undefined;
-  /** The id of a response from which an event may be missing: it was unclear to which response the event belongs. */
+  /** The id of a response from which an event may be missing, because it was unclear to which response the event belongs. */
   #missedIn: string | undefined;
   /** The error for the report, made from the API's error event. `undefined` if no such event came. */
   #apiError: Error | undefined;
@@ -120,16 +118,23 @@ export class StreamRepair {
     return first ? first.numberBefore : this.latestNumber();
   };
 
-  /** True if the deltas of the text get working links. Then every delta must go through `take` or `passText`. */
+  /**
+   * True if the next delta can belong to a text that gets working links. Then it must go through `take` or `passText`. While several
+   * messages are open, only the delta itself shows its text.
+   */
   get isLinking(): boolean {
-    if (!this.#links) return false;
-    this.#isLinking ??= !this.#isFinished && this.#repair.mayHaveContainers;
-    return this.#isLinking;
+    if (!this.#links || this.#isFinished) return false;
+    return this.#links.isLinking || this.#areMessagesMixed;
   }
 
-  /** True if no text is held and no link is open. Then a delta that cannot belong to a mention can be sent unread. */
+  /** True if no text is held and no link has begun. Then a delta that cannot belong to a mention can be sent unread. */
   get isIdle(): boolean {
-    return this.#links?.isIdle === true;
+    return this.#links?.isIdle === true && !this.#areMessagesMixed;
+  }
+
+  /** True if several messages are open. Their deltas can come in turn. */
+  get #areMessagesMixed(): boolean {
+    return this.#openItems.size > 1;
   }
 
   /** Records the text of deltas that did not go through `take`. `event` is the first of these deltas. */
@@ -237,8 +242,8 @@ export class StreamRepair {
   }
 
   /**
-   * Ends a broken stream and returns the held text and the held events, unchanged. If the output for an event is still awaited,
-   * call `breakOff` first and await that output, because it may add the event to the held events.
+   * Ends a broken stream and returns the held text and the held events, unchanged. If results of `take` are pending, first call
+   * `breakOff`, then await these results, because they may add held events.
    */
   break(error: unknown): readonly Event[] {
     const text = this.#links?.releaseUnchanged(this.#numberSent) ?? [];
@@ -246,7 +251,7 @@ export class StreamRepair {
     return [...text, ...this.#held.splice(0).map(({ event }) => event)];
   }
 
-  /** Stops the repair: the consumer has left or the stream is broken. After an error event, the report has that error. */
+  /** Stops the repair: the consumer has left or the stream is broken. If the API sent an error event, reports that error. */
   cancel(reason?: unknown): void {
     if (this.#apiError) this.#reportBreak(this.#apiError);
     this.#hasLeft = true;
@@ -260,15 +265,14 @@ export class StreamRepair {
   }
 
   /**
-   * Returns whether an end event waits for the event after its message. That event shows three things:
-   * - whether the message is the last one, which gets the citations of unmentioned files;
-   * - whether a call follows. If none follows, a message without a call before it can only mean files that existed before the
-   *   response;
-   * - whether the text goes on, because its end event came too early.
+   * Returns whether an end event waits for the event after its message. That event shows three things: whether the message is the
+   * last one, which gets the citations of unmentioned files; whether a call follows; and whether a text that may have ended too
+   * early continues. If no call follows, the message can only mean files that existed before the response. A mention in the text
+   * may still be held for this reason, such as a file's name as the destination of a link.
    */
   #mustHold(event: Event, numberBefore: () => unknown): boolean {
     const isText = event.type === "response.output_text.done";
-    if (isText && this.#repair.mayCiteUnmentioned) return true;
+    if (isText && (this.#repair.mayCiteUnmentioned || this.#links?.isUndecided(event))) return true;
     try {
       return textsOf(event).some(({ position, text, given = this.#sentFor(event) }) => {
         if (this.#repair.mustWait(position, text, given)) return true;
@@ -389,7 +393,7 @@ export class StreamRepair {
 
   #takeOne(event: Event, numberBefore: () => unknown, isReleased: boolean): Taken {
     const { type, output_index: outputIndex, response, item } = event;
-    // The new item can be a message after another call, so its deltas are scanned even if the scan was stopped before.
+    // A call before the new item may have written files. So the item's deltas are scanned, even if the scan was stopped before.
     if (type === "response.output_item.added") this.#beginItem(item);
     if (type === "response.created" && isRecord(response)) this.#begin(response.id);
     switch (type) {
@@ -406,8 +410,10 @@ export class StreamRepair {
       case "response.output_text.delta":
         return this.#links?.takeDelta(event) ?? [event];
       case "response.output_text.done":
+        this.#links?.beginText();
         return this.#takeText(event, numberBefore, isReleased);
       case "response.content_part.done":
+        this.#links?.beginText();
         return this.#takePart(event);
       case "response.output_item.done":
         return this.#takeItem(event);
@@ -430,14 +436,13 @@ export class StreamRepair {
     this.#sum.beginItem(item);
     this.#isSumming = undefined;
     this.#isWatching = undefined;
-    this.#isLinking = undefined;
-    if (this.#links) this.#links.isIdle = false;
+    this.#links?.beginText();
   }
 
   #takeAnnotation(event: Event, numberBefore: () => unknown): Taken {
     if (!isRecord(event.annotation) || !positionOf(event)) return [event];
     this.#sentFor(event).push(event.annotation as unknown as Annotation);
-    if (!this.#links || !this.isLinking) return [event];
+    if (!this.#links?.mayMove(event)) return [event];
     this.#links.hold(event, numberBefore);
     return [];
   }
@@ -481,7 +486,7 @@ export class StreamRepair {
     this.#watch = new TextWatch(this.roots);
     this.#sum = new TextSum();
     this.#links = this.#newLinks();
-    this.#isWatching = this.#isLinking = this.#isSumming = undefined;
+    this.#isWatching = this.#isSumming = undefined;
     this.#isFinished = false;
   }
 
@@ -513,7 +518,7 @@ export class StreamRepair {
     if (!position || typeof event.text !== "string") return [event];
     const missing = this.#repair.missingOf(position, event.text, this.#sentFor(event));
     return andThen(missing, (citations) => {
-      // Only the event after the message shows whether the text can mean a file with a similar path.
+      // The text may get more citations, so its end event is held until the event after the message (see `#mustHold`).
       if (!isReleased && this.#repair.isLacking(position)) {
         this.#held.push({ event, numberBefore: numberBefore() });
         return [];
@@ -541,7 +546,7 @@ export class StreamRepair {
     });
   }
 
-  /** Returns the annotation events for the added citations of a text, without the first `from`, which were sent before. */
+  /** Returns the annotation events for a text's added citations from the index `from` on. Earlier ones were already sent. */
   #citationEvents(
     text: Event,
     citations: readonly ContainerFileCitation[],
@@ -556,7 +561,7 @@ export class StreamRepair {
     const moved = links ? links.moved(position, [...sent, ...unsent]).slice(sent.length) : unsent;
     return moved.map((annotation, added) => ({
       type: "response.output_text.annotation.added",
-      // An inserted event repeats the number of the event before it. A client that resumes after it then gets all API events.
+      // Repeats the previous event's number. A client that resumes after this number then misses no event of the API.
       ...("sequence_number" in text && { sequence_number: sequenceNumber }),
       ...("stream_id" in text && { stream_id: text.stream_id }),
       item_id: text.item_id,
@@ -621,12 +626,12 @@ function isEndOf(end: Event, delta: Event): boolean {
   return end.type === "response.output_text.done" && keyOf(end) === keyOf(delta);
 }
 
-/** Returns whether sequence numbers are skipped right before an event: events are then missing or come later. */
+/** Returns true if the sequence number before an event's own was skipped. Then events are missing or will come later. */
 function isAfterGap({ sequence_number: number }: Event, before: unknown): boolean {
   return typeof number === "number" && typeof before === "number" && number > before + 1;
 }
 
-/** Names the text of an event, for error messages. */
+/** Returns words for an error message that say which text an event belongs to. */
 function textAt({ output_index, content_index }: Event): string {
   return `the text at output_index ${output_index}, content_index ${content_index},`;
 }

@@ -133,7 +133,7 @@ function nextOf(
   return waiting.first(following);
 }
 
-/** Returns the events that can be sent before another event is read. Returns `undefined` if `next` is a newly read event. */
+/** Takes a result of `nextOf`. Returns the events to send now, or `undefined` if the result is a newly read event. */
 function readyOf(next: unknown, messages: Messages): unknown[] | undefined {
   if (next instanceof Lane) return messages.wrap(next.stream.takeOverdue());
   return Array.isArray(next) ? next : undefined;
@@ -183,7 +183,7 @@ async function* iterate(values: Iterable<unknown>): AsyncGenerator<unknown, void
   for await (const value of values) yield value;
 }
 
-/** Queues pending output. Keeps the order within a lane (see lanes.ts). Of several lanes, the first that is ready comes first. */
+/** Queues pending output. Keeps the order within each lane (see lanes.ts). Across lanes, the output that is ready comes first. */
 class Waiting {
   /** The number of entries that were added and not taken out yet. */
   size = 0;

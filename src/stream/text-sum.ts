@@ -53,7 +53,7 @@ export class TextSum {
     if (typeof text !== "string" || text === "") return "unknown";
     if (this.#areMixed || item !== this.#added || item === undefined) return "unknown";
     if (!isBegun) return "no-deltas";
-    // White space at the end is ignored: it moves no citation. Some senders leave it out of the deltas, others out of the text.
+    // Some senders leave out white space at the end, either of the deltas or of the text. No citation depends on it.
     const { length } = text.trimEnd();
     const isSame = length === this.#trimmedLength && hashOf(text, 0, length, 0) === this.#trimmedHash;
     return isSame ? "same" : "different";
@@ -69,7 +69,7 @@ export class TextSum {
   }
 }
 
-/** Extends the hash `before`, which covers the characters up to `start`, by the characters from `start` to `end`. */
+/** Adds the characters of `text` from `start` to `end` to a hash. `before` is the hash of all characters so far. */
 function hashOf(text: string, start: number, end: number, before: number): number {
   let hash = before;
   for (let at = start; at < end; at++) hash = (Math.imul(hash, 31) + text.charCodeAt(at)) | 0;

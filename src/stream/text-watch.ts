@@ -9,7 +9,7 @@ const LONGEST_LEAD = 240;
 
 export class TextWatch {
   readonly #finder: MentionFinder;
-  /** The id of the item whose deltas arrive. */
+  /** The id of the item that the latest delta belongs to. */
   #item: unknown;
   /** The end of the item's text so far. It is kept, because a path can be split across deltas. */
   #text = "";
@@ -18,7 +18,7 @@ export class TextWatch {
     this.#finder = finderOf(roots);
   }
 
-  /** Returns whether the text, with this delta added, shows a path in a form that the API does not annotate. */
+  /** Adds a delta to the text. Returns whether the text then contains a path in a form that the API does not annotate. */
   shows(item: unknown, delta: string): boolean {
     const text = item === this.#item ? this.#text + delta : delta;
     this.#item = item;

@@ -47,7 +47,7 @@ async function delayFailure<Chunk>(next: () => Chunk | Promise<Chunk>): Promise<
 
 /** Resolves after the event loop has run its pending tasks, such as incoming messages. Works with fake timers. */
 export async function nextTask(): Promise<void> {
-  // Waits for a message on a channel: fake timers replace `setTimeout` and `setImmediate`, and channels also work outside Node.
+  // Fake timers replace `setTimeout` and `setImmediate`, but not message channels. Channels also work outside Node.
   const { port1, port2 } = new MessageChannel();
   await new Promise((resolve) => {
     port1.onmessage = resolve;

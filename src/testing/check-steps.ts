@@ -1,4 +1,4 @@
-/** Checks the steps that a script returns. */
+/** Checks the steps that the script of an emulator returns (see steps.ts). */
 import { wrong } from "./check-options.js";
 import { checkFile } from "./containers.js";
 import { MULTI_AGENT_ACTIONS, type Step } from "./steps.js";

@@ -40,7 +40,7 @@ export function citeChart(container: Container, file: EmulatedFile): ContainerFi
 
 function fileAt(text: string, start: number, containers: readonly Container[]) {
   for (const container of containers) {
-    // The path must end at the link's end. The longest path is tried first, because a file name may contain a parenthesis.
+    // Tries the longest path first: in `(sandbox:/mnt/data/a) b)`, the file names `a` and `a) b` are both followed by `)`.
     const file = container.files
       .toSorted((a, b) => b.path.length - a.path.length)
       .find(({ path }) => text.startsWith(path, start) && endsLink(text, start + path.length));

@@ -1,4 +1,4 @@
-/** Emulates containers: their files, their expiry and the lag of their lists. */
+/** Emulates containers and their files. Containers expire, and their lists may lack the newest files. */
 import { ApiError, notFound } from "./api-error.js";
 import { type Gateway, idsFailed } from "./gateway.js";
 import { type ListPage, page } from "./paging.js";
@@ -214,7 +214,7 @@ export class Container implements EmulatedContainer {
     };
   }
 
-  /** Returns the id of a new file, as clients see it. */
+  /** Returns the id that clients see for a new file. */
   #fileId(path: string, nativeId = this.#ids.next("cfile_")): string {
     return this.#gateway.idOf(nativeId, path);
   }

@@ -70,8 +70,8 @@ export interface EmulatorOptions {
    */
   readonly beforeEvent?: (event: StreamEvent) => void | Promise<void>;
   /**
-   * Returns the number of bytes of an event's frame after which the stream breaks, or `undefined` to send the whole
-   * event. Default: streams do not break.
+   * Breaks a stream in the middle of an event's frame. Returns how many bytes of the frame are sent before the break, or
+   * `undefined` to send the whole event. Default: streams do not break.
    *
    * ```ts
    * createResponsesEmulator({ breakIn: ({ type }) => (type === "response.completed" ? 100 : undefined) });
@@ -91,7 +91,7 @@ export interface EmulatorOptions {
   readonly laneOrder?: readonly string[];
   /**
    * Called with every request before the emulator handles the request. If this function returns a `Response`, the emulator
-   * sends it as the answer. Use it for overloads, invalid JSON or requests that hang.
+   * sends it as the answer. Use this to test a server that is overloaded, sends invalid JSON or never answers.
    *
    * ```ts
    * createResponsesEmulator({
@@ -258,7 +258,7 @@ function abortable(response: Response, signal: AbortSignal | undefined): Respons
   );
 }
 
-/** Returns a promise that settles like the given one. If the signal aborts earlier, it rejects with the signal's reason. */
+/** Returns a promise that settles like `promise`, but rejects with the signal's reason if the signal aborts earlier. */
 function unlessAborted<Value>(promise: Promise<Value>, signal: AbortSignal | undefined): Promise<Value> {
   if (signal === undefined) return promise;
   return new Promise((resolve, reject) => {

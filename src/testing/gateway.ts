@@ -34,7 +34,7 @@ export interface GatewayOptions {
    * - `"openrouter"`: `sess_` and hex digits for containers, `cfile_` and the path below `/mnt/data` in base64url for files.
    *   Responses keep their native ids.
    * - A function that returns the gateway's id for a native id. A native id begins with `cntr_`, `cfile_` or `resp_`. For a file,
-   *   the function also gets the file's absolute path. The returned id must not be empty, and each container must get another id.
+   *   the function also gets the file's absolute path. It must not return an empty id, or the same id for two containers.
    *
    * ```ts
    * createResponsesEmulator({ gateway: { ids: (nativeId) => nativeId.replace("cntr_", "sbx/pod ") } });
@@ -42,8 +42,8 @@ export interface GatewayOptions {
    */
   readonly ids?: "litellm" | "openrouter" | ((nativeId: string, path?: string) => string);
   /**
-   * If true, listed files have the native id as their `container_id`, as with a gateway that forwards the provider's list
-   * unchanged. Requires `ids`. Default false: listed files have the gateway's id.
+   * If true, the `container_id` of a listed file is the native id (OpenAI's own id of the container). Gateways that
+   * forward OpenAI's list unchanged do this. Requires `ids`. Default false: it is the gateway's id of the container.
    */
   readonly nativeIdsInLists?: boolean;
   /** If true, listed files have paths relative to `/mnt/data`, such as `out/report.csv`. Default false: absolute paths. */
@@ -101,7 +101,7 @@ const FORMS: Readonly<Record<"litellm" | "openrouter", WriteId>> = {
   },
 };
 
-/** Matches the cursor of an empty page: `scan/`, how many empty pages came, `=`, and the `after` of the next page with files. */
+/** Matches the cursor of an empty page. `scan/2=cfile_7`: 2 empty pages came, and the next page with files follows `cfile_7`. */
 const CURSOR = /^scan\/(\d+)=(.*)$/s;
 
 const NOT_SUPPORTED =
@@ -126,7 +126,7 @@ export class Gateway {
   }
 
   /**
-   * Returns the id that clients see instead of a native id.
+   * Returns the id that clients see instead of a native id (OpenAI's own id).
    *
    * @param path the file's path, if the id is the id of a file.
    * @throws ApiError 500 if `gateway.ids` fails.
@@ -175,7 +175,7 @@ export class Gateway {
   /**
    * Returns a page of a container's list: one of the gateway's empty pages, or a page from `list`.
    *
-   * @param list returns a page of the API's list. Its query never has the cursor of an empty page.
+   * @param list returns a page of the API's list for a query. The query never has the cursor of an empty page.
    */
   page<Entry>(query: URLSearchParams, list: (query: URLSearchParams) => ListPage<Entry>): ListPage<Entry> {
     const { emptyPages = 0 } = this.#options;
@@ -201,7 +201,7 @@ export class Gateway {
   }
 }
 
-/** Returns the error for a faulty `gateway.ids`. It contains the whole reason, because the option is part of the user's test. */
+/** Returns the error for a faulty `gateway.ids`. The error says what failed, because the user's own test sets this option. */
 export function idsFailed(reason: string): ApiError {
   return new ApiError(500, `The option gateway.ids failed. ${reason}`, { type: "server_error" });
 }

@@ -130,7 +130,7 @@ export function messageText(message: OutputItem | undefined): string {
   return message.content.flatMap((part) => (isString(part.text) ? [part.text] : [])).join("\n");
 }
 
-/** Returns the ids of the uploads that a request adds to its container, from its tools and its `input_file` parts. */
+/** Returns the ids of the uploads that a request adds to its container. Finds them in the tools and in `input_file` parts. */
 export function uploadIds({ tools }: TurnRequest, items: readonly OutputItem[]): string[] {
   const inTools = tools.flatMap(({ container, environment }) => {
     const { file_ids } = {

@@ -85,7 +85,7 @@ export class Lane {
 /** Chooses the lane that sends the next event. */
 export class LaneOrder {
   readonly #names: readonly string[];
-  /** How many turns are over. `#names` gives their order and repeats. In its turn, a lane sends an event or is skipped. */
+  /** How many lanes of `#names` have sent an event or were skipped. `#names` begins again after its last entry. */
   #step = 0;
   /** The `position` of the lane that sent last. Lanes in `#names` do not count. */
   #last = -1;
@@ -139,7 +139,7 @@ const MESSAGES: Readonly<Record<string, string>> = {
   successor_creation_failed: "The successor response could not be created.",
 };
 
-/** Returns the event for a rejected steer. The event gives the input back to the client. */
+/** Returns the event that rejects a client's `response.steer` event. It contains the rejected input. */
 export function steerFailed(
   code: string,
   responseId: string,

@@ -32,16 +32,16 @@ const MESSAGES: Readonly<Record<Status, string>> = {
   503: "The engine is currently overloaded, please try again later.",
 };
 
-/** Returns the `type` and `code` of the API's error with a status. */
+/** Returns the `type` and `code` that the API's error with this status has. */
 function errorKind(status: Status): { type?: string; code?: string } {
   if (status === 429) return { type: "requests", code: "rate_limit_exceeded" };
   return status >= 500 ? { type: "server_error" } : {};
 }
 
 /**
- * Returns the response of a list that fails.
+ * Returns the faulty response to a request for a container's file list.
  *
- * @param page returns the page that a working list would return.
+ * @param page returns the page of the list that a response without a fault has.
  */
 export function faultyList(
   fault: ListFault,

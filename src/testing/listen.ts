@@ -30,8 +30,8 @@ export interface ListeningServer {
 
 const MAX_PORT = 65_535;
 /**
- * How long idle connections stay open. On a busy machine, a client may take seconds to notice that an idle connection was
- * closed, and send another request on it.
+ * How long idle connections stay open. The time is long, because a request fails if the client sends it on a connection
+ * that was just closed. On a busy machine, a client may notice only after seconds that a connection was closed.
  */
 const KEEP_ALIVE_MS = 75_000;
 

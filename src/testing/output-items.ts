@@ -59,8 +59,8 @@ export type ItemStep = Exclude<Step, FailStep | IncompleteStep>;
 type Events = Generator<EventDraft, void>;
 
 /**
- * Plays a step: yields its events and adds its items to `stage.output`. The step writes a file only when the reader has read all
- * events before the write.
+ * Yields the events of a step and adds the step's items to `stage.output`. Writes a file only after the reader has read all
+ * earlier events.
  *
  * @param isCutOff whether the turn ends as `incomplete` right after this step.
  */
@@ -258,7 +258,7 @@ function* playImage({ bytes }: ImageStep, stage: Stage): Events {
   yield itemDone(stage, { ...head, status: "completed", result: toBase64(bytes) });
 }
 
-/** Plays a call from one agent to another. The call and its output arrive as whole items, without deltas. */
+/** Produces the events of a call from one agent to another. The call and its output are whole items, without deltas. */
 function* playMultiAgentCall(step: MultiAgentCallStep, stage: Stage): Events {
   const { action = "wait_agent", output } = step;
   const call = { call_id: stage.ids.next("call_"), action };
@@ -280,7 +280,7 @@ function itemAdded(stage: Stage, item: OutputItem): EventDraft {
   return { type: "response.output_item.added", output_index, item: { ...item, ...stage.agent } };
 }
 
-/** Adds a finished item to the output and returns its event. */
+/** Adds a finished item to the output and returns the event `response.output_item.done` for it. */
 function itemDone(stage: Stage, item: OutputItem): EventDraft {
   const owned = { ...item, ...stage.agent };
   const output_index = stage.output.push(owned) - 1;

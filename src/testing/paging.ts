@@ -42,7 +42,7 @@ export function page<Entry extends { readonly id: string }>(
       code: "invalid_value",
     });
   }
-  // How many entries come before the page, counted in the requested order. So a long list is not reversed for each page.
+  // How many entries come before the page in the requested order. Lists can be long, so only the page's entries are reversed.
   const before = after === null ? 0 : order === "asc" ? found + 1 : entries.length - found;
   const last = entries.length - before;
   const data =

@@ -74,7 +74,7 @@ export class ResponsesApi {
   /**
    * Starts the response to a request. The events of the response can be read from the returned `turn`.
    *
-   * @param unstored responses that are not stored but that this request may continue, by their ids.
+   * @param unstored a map from id to response. It has responses that are not stored, but that the request may continue.
    * @throws ApiError if the service would reject the request.
    */
   async begin(request: TurnRequest, unstored?: ReadonlyMap<string, Played>): Promise<Played> {
@@ -205,7 +205,7 @@ export class ResponsesApi {
     const text = lastUserText(input);
     try {
       const steps = await script?.({
-        // Only the fields that `readTurnRequest` reads have been checked. Script authors know what their client sends.
+        // Only the fields that `readTurnRequest` reads were checked. The test sends the request itself, so it knows the others.
         body: request.body as unknown as ResponseCreateParams,
         turn,
         lastUserText: text,

@@ -138,7 +138,7 @@ function readFiles(options: ModelOptions, byDefault: Files): Files {
   return Object.fromEntries(entries.map(([path, content]) => [absolutePath(path), content]));
 }
 
-/** Throws if a value is not an object. The types forbid it, but tests may be written in JavaScript. */
+/** Throws if a value is not an object. TypeScript rejects other values, but tests may be written in JavaScript. */
 function checkIsObject(name: string, value: unknown, takes: string): void {
   if (!isObject(value)) throw wrong(name, takes, value);
 }

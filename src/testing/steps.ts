@@ -1,4 +1,4 @@
-/** Defines the types of scripts and of their steps. */
+/** Defines the types of scripts and of steps. A script returns what the emulator's model does, as a list of steps. */
 import type { ResponseCreateParams } from "openai/resources/responses/responses";
 import type { FileContent } from "./containers.js";
 

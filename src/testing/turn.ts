@@ -123,7 +123,7 @@ export class Turn implements Stage {
     return this.#status !== "queued" && this.#status !== "in_progress";
   }
 
-  /** Queues input for the next response. The running response ends as `incomplete` before its next step, if it has one. */
+  /** Queues input for the next response. If the running response has a next step, it ends as `incomplete` before this step. */
   steer(input: SteerInput): void {
     const steer = { id: this.ids.next("steer_"), input };
     this.steers.push(steer);
@@ -148,7 +148,7 @@ export class Turn implements Stage {
     this.eventAt(Number.POSITIVE_INFINITY);
   }
 
-  /** Advances the turn for a `GET` of its response: a background turn by one poll, any other turn to its end. */
+  /** Called for each `GET` of the response. Advances a background turn by one poll, and runs any other turn to its end. */
   poll(): void {
     this.#polls += 1;
     const left = this.request.background ? this.#start.pollsUntilDone - this.#polls : 0;
@@ -242,7 +242,7 @@ export class Turn implements Stage {
     yield this.#end("completed");
   }
 
-  /** Plays a step and adds its agent to every event. */
+  /** Produces the events of a step. Adds the step's agent to every event. */
   *#play(step: ItemStep, isCutOff: boolean): Generator<EventDraft, void> {
     this.agent = step.agent === undefined ? {} : { agent: { agent_name: step.agent } };
     for (const event of play(step, this, isCutOff)) yield { ...event, ...this.agent };

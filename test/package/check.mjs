@@ -25,7 +25,10 @@ const NODES = [["node"], node("20.19"), node("24")];
 /** The types are checked with this repository's compiler and with TypeScript 5.9, which most users have. */
 const OLDER_COMPILER = ["npx", "-y", "-p", "typescript@5.9", "tsc"];
 const COMPILERS = [[join(ROOT, "node_modules/.bin/tsc")], OLDER_COMPILER];
-/** The ways in which a project can resolve modules, each with the files to compile. The project's own format is CommonJS. */
+/**
+ * The compiler options with which a project can find the package's types, each with the files to compile. `types.ts` is compiled
+ * as CommonJS, because the project's `package.json` has no `type`.
+ */
 const RESOLUTIONS = [
   { name: "nodenext", options: ["--module", "nodenext"], files: ["types.mts", "types.cts", "types.ts"] },
   { name: "node16", options: ["--module", "node16"], files: ["types.mts", "types.cts", "types.ts"] },
@@ -46,7 +49,7 @@ try {
   await install();
   await checkImports();
   const used = [...FOR_READERS, ...(await checkBundles())];
-  // The types of the emulator's scripts need `openai`.
+  // Checks the types of `/testing` only after `openai` is installed, because they import types of `openai`.
   used.push(...(await checkTypes(specifiers.filter((specifier) => !specifier.endsWith("/testing")))));
   await run(["npm", "install", "--no-audit", "--no-fund", "openai@7"]);
   used.push(...(await checkTypes(specifiers)));
@@ -164,7 +167,7 @@ async function checkBundles() {
   return read;
 }
 
-/** Checks that the package contains no unused file, and contains the files for readers. */
+/** Checks that the package contains no unused file, and that it contains the files in `FOR_READERS`, such as the README. */
 async function checkFiles(used) {
   const entries = await readdir(installed, { recursive: true, withFileTypes: true });
   const files = entries
@@ -211,7 +214,10 @@ async function checkBothFormats() {
   console.log("import and require in one process: the same wrapped clients, memory and errors");
 }
 
-/** Checks every entry point in Jest, which loads CommonJS by default, and the emulator over HTTP and WebSockets. */
+/**
+ * Checks the package in Jest, which loads CommonJS by default: loads every entry point, repairs a response from the emulator over
+ * HTTP, and opens a WebSocket to the emulator.
+ */
 async function checkJest() {
   const test = `
     const WebSocket = require("ws");

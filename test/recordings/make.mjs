@@ -74,7 +74,7 @@ function twoLanes() {
 const json = (value) => `${JSON.stringify(value, null, 1)}\n`;
 const lines = (values) => values.map((value) => `${JSON.stringify(value)}\n`).join("");
 
-/** Returns the text of each file by its name. */
+/** Returns an object with the text of each recording file. The keys are the file names. */
 function made() {
   const turns = Object.entries(TURNS).map(([name, turn], at) => [
     name,

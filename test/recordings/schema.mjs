@@ -27,7 +27,7 @@ function serviceProperties(name, type, properties) {
     ...(/^(Beta)?Response$/.test(name) && { billing: { type: "object" }, store: { type: "boolean" } }),
     // Azure sends this property.
     ...(type === "container_file_citation" && { index: { type: "null" } }),
-    // The types have this property only in some delta events.
+    // The service sends this property in all delta events, but the types have it only in some.
     ...(type?.endsWith(".delta") && { obfuscation: { type: "string" } }),
     // Over a WebSocket, each event of a response has the `stream_id` of its request.
     ...("sequence_number" in properties && { stream_id: { type: "string" } }),
@@ -65,7 +65,8 @@ class Schema {
     if (type.getAliasTypeArguments().length > 0 || this.#checker.isArrayType(type)) return undefined;
     let symbol = type.getAliasSymbol() ?? (type.isObjectType() ? type.getSymbol() : undefined);
     const names = [];
-    // The loop ends at the module, because a module's name is a path. A type without a name is called `__type`.
+    // Goes up through the namespaces to the module. A module's name is a file path, so the regular expression does not match it.
+    // The compiler calls a type without a name `__type`.
     for (; symbol && /^\w+$/.test(symbol.name); symbol = symbol.getParent()) names.unshift(symbol.name);
     return names[0]?.startsWith("__") ? undefined : names.join(".") || undefined;
   }

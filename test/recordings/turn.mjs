@@ -96,7 +96,7 @@ export class Turn {
     };
   }
 
-  /** Returns the message with its citations: first the charts, then each link. A range counts code points. */
+  /** Returns the message with its citations: first those of charts, then those of links. Their ranges count code points. */
   #message(text, status) {
     const links = [...text.matchAll(/\]\((sandbox:([^)]+))\)/dg)].map((match) => {
       const [start, end] = match.indices[1].map((at) => [...text.slice(0, at)].length);
@@ -113,7 +113,7 @@ export class Turn {
     };
   }
 
-  /** Returns the response as a plain request gets it, or, with `isOver: false`, as the first events of a stream have it. */
+  /** Returns the response object of a plain request. With `isOver: false`, returns that of a stream's first events. */
   response({ isOver = true, more } = {}) {
     const isCutOff = isOver && this.#status === "incomplete";
     return {
@@ -225,7 +225,10 @@ function messageEvents(item, output_index) {
   return [{ ...item, status: "in_progress", content: [] }, between];
 }
 
-/** Splits a text into deltas, roughly as tokens would. The obfuscation pads each delta to a multiple of 16 characters. */
+/**
+ * Splits a text into deltas, roughly as tokens would. Each delta and its `obfuscation` field together have a multiple of 16
+ * characters.
+ */
 function deltas(text) {
   return text.match(/[ ]?\p{L}+|[ ]?\d{1,3}|\s+|[ ]?[^\p{L}\d\s]{1,3}/gu).map((delta) => {
     const length = 16 - (delta.length % 16);

@@ -1,4 +1,7 @@
-/** Tests that a response whose events are cut off harms neither later responses nor the progress of a run. */
+/**
+ * Tests stored events in which the events of one response end too early. This harms only a few of the responses after it, and the
+ * command still saves its progress.
+ */
 import { mkdtemp, readFile, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";

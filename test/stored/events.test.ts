@@ -1,4 +1,7 @@
-/** Tests how the command `repair` reads recorded events: events that it holds, and events of several responses in one input. */
+/**
+ * Tests how the command `repair` handles recorded events. It must write each event once, even if it holds the event first, and
+ * must not mix up the events of several responses.
+ */
 import { mkdtemp, readFile, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";

@@ -1,4 +1,7 @@
-/** Creates a temporary folder with a list of the files of all containers. The folder is removed with the command's folder. */
+/**
+ * Creates a temporary folder with a JSON list of the files of all containers. The folder is inside `commandFolder` and is removed
+ * with it.
+ */
 import { mkdtemp, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { commandFolder } from "../command.js";

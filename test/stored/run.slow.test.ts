@@ -1,6 +1,6 @@
 /**
- * Tests that a run that resumes from a milestone writes the same bytes, whatever the killed run wrote after the milestone. A
- * milestone is a point of the input at which the progress was saved.
+ * Tests a run that is killed and resumed. It resumes at a milestone: a point of the input at which the progress was saved. The
+ * result has the same bytes as that of a run without a break, whatever the killed run wrote after the milestone.
  */
 import { appendFile, mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
@@ -149,7 +149,7 @@ describe.each([
   });
 });
 
-/** Returns whether the cut is inside of a JSON value that spans several lines. */
+/** Returns whether a JSON value begins before the line with the index `cut` and ends in this line or later. */
 function isInsideValue(all: readonly string[], cut: number): boolean {
   for (let from = 0; from < cut; from++) {
     for (let to = cut + 1; to <= all.length; to++) {

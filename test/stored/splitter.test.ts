@@ -16,7 +16,7 @@ function cut(bytes: Buffer, at: readonly number[]): Buffer[] {
   return [0, ...places].map((from, index) => bytes.subarray(from, places[index] ?? bytes.length));
 }
 
-/** Reads an input in chunks. Returns its shape and its pieces. */
+/** Reads an input in chunks. Returns the input's shape (one record a line, an array, …: see piece.ts) and its pieces. */
 function read(bytes: Buffer, cuts: readonly number[] = []): { shape: InputShape; pieces: Piece[] } {
   const chunks = cut(bytes, cuts);
   const passed: Buffer[] = [];

@@ -72,6 +72,8 @@ const JSON_START = /^\s*(?:\{\s*["}]|\[\s*(?:\n|\{|\[\s*[{"\d\n]))/;
 export class LinkedText {
   /** The replacements so far, in the text's order. */
   readonly replacements: Replacement[] = [];
+  /** True while only paths are held. A destination that can only be a file's name is then not held. */
+  onlyPaths = false;
   readonly #roots: readonly string[];
   readonly #marks: Marks;
   /** The last part of the text so far. Unless noted otherwise, the offsets below count from the start of the buffer. */
@@ -138,6 +140,17 @@ export class LinkedText {
   /** True if a path is held. To decide what replaces the path, the caller will need the files of the path's container. */
   get isPathOpen(): boolean {
     return this.#open?.isPath === true;
+  }
+
+  /** True if the text that is held is certainly a path below a root, or after `sandbox:`, whatever text follows. */
+  get isMentionOpen(): boolean {
+    const open = this.#open;
+    if (!open?.isPath) return false;
+    const from = this.#windowStart(open);
+    const window = this.#buffer.slice(from);
+    const finder = finderOf(this.#roots);
+    // The letter stands for the text that follows: `/mnt/data` can become `/mnt/database`.
+    return finder.startsAt(window, open.start - from) && finder.startsAt(`${window}x`, open.start - from);
   }
 
   /** True if the whole text is JSON, judging by its beginning. */
@@ -337,12 +350,23 @@ export class LinkedText {
   /** Holds a link's destination, which starts at `start`. `opener` is the offset of the markup before it, such as `](`. */
   #openDestination(opener: number, start: number): boolean {
     const isPath = this.#marks.isPathAt(this.#buffer, start);
-    const place = placeOf(this.#buffer, start, true);
-    if (place.kind === "text" || place.kind === "autolink") {
-      this.#noteRawMark(start - 1, start);
-      return this.#pass(start);
+    if (this.onlyPaths && !isPath) {
+      if (isPath === undefined && !this.#isEnded) {
+        this.#scanned = opener;
+        return false;
+      }
+      return this.#passDestination(start);
     }
+    const place = placeOf(this.#buffer, start, true);
+    if (place.kind === "text" || place.kind === "autolink") return this.#passDestination(start);
     return this.#hold({ heldFrom: start, start, place, isPath: isPath !== false, nameFrom: start }, opener);
+  }
+
+  /** Holds neither a destination that is no mention, nor the label before it. */
+  #passDestination(start: number): boolean {
+    if (this.#label && start >= this.#label.destination) this.#label = undefined;
+    this.#noteRawMark(start - 1, start);
+    return this.#pass(start);
   }
 
   /** Holds a path in prose. Returns false if more text is needed to tell whether the mark is a path. */

@@ -51,6 +51,8 @@ const OPEN_LEAD = String.raw`(?<![\x60!<\\])${RUN_OF_LEAD}{1,${MOST_RUNS + 1}}$`
 const RAW = String.raw`<!--|<(?:script|style|textarea)\b[^<>]{0,200}>`;
 const DESTINATION = String.raw`\]\(\s{0,8}<?\s{0,8}|\]:[ \t]{0,8}<?|\b(?:href|src|poster)\s{0,8}=\s{0,8}\\?["']?\s{0,8}`;
 const SCHEME = "(?:(?:https?|file|attachment):)?";
+/** A scheme that a path can have only in a link's destination. */
+const ATTACHMENT = `a${lettersOf("ttachment")}${COLON}`;
 
 /** Returns a pattern for `word`, or for the beginning of `word` at the end of the text. */
 function lettersOf(word: string): string {
@@ -112,7 +114,7 @@ class RootMarks implements Marks {
       "iuy",
     );
     this.#alone = new RegExp(`(?<raw>${RAW})|(?<destination>${DESTINATION})|${label}(?<path>${path})`, "iuy");
-    this.#path = new RegExp(`${SCHEME}(?:${path})`, "iuy");
+    this.#path = new RegExp(`${SCHEME}(?:${path})|${ATTACHMENT}(?:$|${inRoot})`, "iuy");
     const whole = roots.map((root) => root.slice(1).split("/").map(literal).join(`${SLASH}+`));
     this.#whole = new RegExp(
       `sandbox(?::|%3a|&#58;)|${SCHEME}(?:${SLASH}*)(?:${whole.join("|") || "(?!)"})`,

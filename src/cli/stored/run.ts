@@ -62,13 +62,13 @@ export interface RunOptions {
   onOthers: (others: Others) => void;
   /** Called often: after each chunk and after each wait. */
   onProgress: () => void;
-  /** For runs that can be resumed. Without it, inputs are not hashed. */
+  /** Needed only for a run that can be resumed. If it is missing, no milestone is saved and no input is hashed. */
   milestones?: {
     /** Returns whether a milestone should be saved now. */
     isDue: () => boolean;
     /** Returns the current size and time of an input, if it is a file. */
     stateOf: (input: number) => Promise<InputState | undefined>;
-    /** Saves a milestone. Called when all output before this milestone has been written. */
+    /** Saves a milestone (see `Milestone`). Called when all output before this milestone has been written. */
     save: (milestone: Milestone) => Promise<void>;
   };
 }
@@ -123,7 +123,8 @@ export class Run {
     if (!milestones || !this.#hash) return;
     this.#done.push({ ...this.#hash.part(), ...(await milestones.stateOf(input)) });
     this.#hash = new ReadHash();
-    // The end of the last input is no milestone: if that input grew afterwards, the run could not be resumed.
+    // The end of the last input is no milestone. A run can be resumed only if the inputs that were read to their end are
+    // unchanged, but the last input may still grow.
     if (!isLast && milestones.isDue()) this.#milestone = this.#baseMilestone();
   }
 
@@ -149,8 +150,8 @@ export class Run {
   }
 
   /**
-   * Repairs a recorded HTTP event stream in the same way as a live one, with one difference: it requests no list a second time. A
-   * stored response is old, so its list does not change any more.
+   * Repairs a recorded HTTP event stream in the same way as a live one, with one difference: no late list is requested again. A
+   * stored response is old, so its lists do not change any more.
    */
   async #events(chunks: AsyncGenerator<Buffer>): Promise<void> {
     const { context, out } = this.#options;

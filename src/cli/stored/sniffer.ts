@@ -11,7 +11,7 @@ const OPEN_OBJECT = 0x7b;
 /** Matches the beginning of an event stream's first line. A line that starts with a colon is a comment, such as a keep-alive. */
 const EVENT_FIELD = /^(?:event|data|id|retry)?:/;
 const LONGEST_FIELD = 6;
-/** How many bytes of the first line are parsed. If a longer line has no second value in these bytes, the shape is `lines`. */
+/** How many bytes of the first line are parsed, at most. If these bytes hold no complete second value, the shape is `lines`. */
 const LONGEST_PROBE = 4 * 2 ** 20;
 
 export class Sniffer {

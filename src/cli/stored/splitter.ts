@@ -24,7 +24,7 @@ export class Splitter {
     return [...pieces, ...(this.#lines?.end() ?? [])];
   }
 
-  /** Switches to lines at a broken value, so that only the lines of that value are lost. */
+  /** If a value is broken, reads the rest of the input line by line. So only the lines of that value are lost. */
   #withBroken(pieces: Piece[]): Piece[] {
     this.#position = pieces.at(-1) ?? this.#position;
     const { broken } = this.#values!;

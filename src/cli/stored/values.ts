@@ -18,13 +18,14 @@ type Expected = "value" | "value or ]" | "key" | "key or }" | "colon" | "comma o
 /**
  * Cuts an input into JSON values that may span several lines, or into the elements of one array.
  *
- * Follows the JSON grammar and stops at the first byte that breaks the grammar. Otherwise a value that was cut off would contain
- * all values after it. Does not check the content of strings and scalars, because JSON.parse does that for each record.
+ * Follows the JSON grammar and stops at the first byte that breaks the grammar. Without this check, a value that was cut off
+ * would contain all values after it. Does not check the content of strings and scalars, because JSON.parse does that for each
+ * record.
  */
 export class ValueSplitter {
   /**
-   * Set when the input breaks the grammar: the bytes that were not output as pieces. They start with the broken record. If the
-   * wrong token is between two records, they start with this token. If the broken record is too long to hold, its start was
+   * If the input breaks the grammar: the bytes that were not output as pieces. Else `undefined`. The bytes start with the broken
+   * record, or with the wrong token if that token is between two records. If the broken record is too long to hold, its start was
    * already output.
    */
   broken: Buffer | undefined;
