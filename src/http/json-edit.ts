@@ -17,8 +17,8 @@ const encoder = new TextEncoder();
  * @param after a changed copy of `before`. The unchanged parts must be the same objects in both: they are skipped without a
  *   comparison. Changes must not be nested more than a few thousand levels deep.
  * @param start the offset at which the JSON starts, if other bytes come before it. Bytes after an object or an array stay too.
- * @param text what a `TextDecoder` returned for all of `json`, if the caller has it. It is used if it has one character for each
- *   byte, as ASCII has: strings are found in it in less time than in bytes.
+ * @param text what a `TextDecoder` returned for all of `json`, if the caller has it. To find strings in it takes less time than
+ *   in bytes. It is used only if it has one character for each byte, as with ASCII.
  */
 export function editJson(
   json: Uint8Array,
@@ -271,7 +271,7 @@ class Editor {
         edits.set(key, [first, this.#texts.length]);
       }
     }
-    // This is not done in the loop above: with many members of the same key, each would be changed and undone again.
+    // Members with a repeated key are changed after the loop. In the loop, each of them would be changed, then undone at the next.
     for (const [key, value] of repeated ?? []) this.change(value, before[key], after[key]);
     this.#isUnordered ||= repeated !== undefined;
     if (added.length > 0) {
@@ -316,7 +316,7 @@ class Editor {
   }
 }
 
-/** Returns the keys that `after` has in addition, or `undefined` if it lacks a key of `before`. */
+/** Returns the keys that only `after` has, or `undefined` if `after` lacks a key of `before`. */
 function addedKeys(before: object, after: object): readonly string[] | undefined {
   const keys = Object.keys(before);
   const all = Object.keys(after);
@@ -391,7 +391,7 @@ function isClosing(code: number): boolean {
   return (code | 0x20) === 0x7d;
 }
 
-/** The JSON is valid, so there are no other control characters outside strings. */
+/** Returns whether a character outside strings is white space. Valid JSON has no other characters up to the space there. */
 function isSpace(code: number): boolean {
   return code <= SPACE;
 }
