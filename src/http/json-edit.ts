@@ -271,7 +271,7 @@ class Editor {
         edits.set(key, [first, this.#texts.length]);
       }
     }
-    // Members with a repeated key are changed after the loop. In the loop, each of them would be changed, then undone at the next.
+    // Members with a repeated key are changed after the loop. In the loop, each would be changed, then undone at the next.
     for (const [key, value] of repeated ?? []) this.change(value, before[key], after[key]);
     this.#isUnordered ||= repeated !== undefined;
     if (added.length > 0) {
