@@ -146,11 +146,23 @@ function writtenName(text: string, { start: at, end }: Range, named: readonly In
   const fitAmong = (some: readonly IndexedFile[]): Fit | undefined =>
     fitOf(some, text.slice(folderStart, end), nameOf, isLink);
   const anywhere = fitAmong(files)!;
-  // A link's destination is relative to the root. So of the files that fit, the link means the one in the root. But if the name
-  // of that file is only similar, and a file in a folder has exactly this name, the link means the file in the folder.
   const inRoot = isLink ? fitAmong(files.filter((indexed) => indexed.folder === "")) : undefined;
-  const fit = inRoot && (!inRoot.isDifferent || anywhere.isDifferent) ? inRoot : anywhere;
+  const fit = inRoot ? fitOfLink(anywhere, inRoot) : anywhere;
   return { start, hasScheme, hasFolder, place, fit };
+}
+
+/**
+ * Returns the files that a link to a name means, given the files that fit best anywhere and in the root. A link's destination is
+ * relative to the root, so the link means the file in the root. There are two exceptions:
+ *
+ * - The name of the file in the root is only similar, and a file in a folder has exactly this name. The link means the file in
+ *   the folder.
+ * - The file in the folder is in a nearer container. The link can mean both files.
+ */
+function fitOfLink(anywhere: Fit, inRoot: Fit): Fit {
+  if (inRoot.isDifferent && !anywhere.isDifferent) return anywhere;
+  const isFarther = inRoot.files[0]!.rank > anywhere.files[0]!.rank;
+  return isFarther ? { ...inRoot, files: [...anywhere.files, ...inRoot.files] } : inRoot;
 }
 
 /** Returns whether a name outside of a link is part of something else: a URL, a pattern, a longer name or another path. */
