@@ -194,7 +194,10 @@ class TurnCheck {
     else this.#fail("not found", `"${path ?? name}" means ${told(truth.meant)}, and is not cited`);
   }
 
-  /** Returns whether the library knows a text's containers. The functions see only the request and the calls before the text. */
+  /**
+   * Returns whether the library knows a text's containers. The door "functions" remembers no earlier responses, so it knows only
+   * the containers in the request and in the calls before the text.
+   */
   #isKnown(item: number): boolean {
     const { calls, link } = this.#turn;
     const isByRequest = link.kind === "none" || link.kind === "replay";

@@ -234,8 +234,8 @@ class Model {
       },
       parts: this.#parts,
       truths,
-      // Only the second-last turn can be unseen. A client that retrieves such a response remembers only the containers that it
-      // needed then, and the containers known in further turns would depend on that.
+      // Only the second-last turn can be unseen. In the last turn, the client retrieves the unseen response, and remembers only
+      // the containers that it needs then. The test does not predict which these are, so no further turn may depend on them.
       isUnseen: this.#coming === 1 && !repeatsIds && this.#choices.isOneIn(6),
       isBackground: door === "fetch" && !repeatsIds && this.#choices.isOneIn(10),
     };

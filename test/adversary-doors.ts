@@ -24,7 +24,7 @@ export interface Reading {
   events?: StreamEvent[];
 }
 
-/** Reads a whole conversation. Yields the result of each turn that this client makes, in order. */
+/** Reads a whole conversation. Yields the result of each turn that this client creates (see `seenTurns`), in order. */
 type Door = (conversation: Conversation, server: ListServer, isStreamed: boolean) => AsyncGenerator<Reading>;
 
 /** Waits for a promise. Advances the fake clock only if nothing else is left to wait for. */
@@ -107,7 +107,7 @@ function apiOf({ turns }: Conversation, server: ListServer, isStreamed: boolean)
   return { fetch, begin };
 }
 
-/** Returns the turns that this client makes. */
+/** Returns the turns of the conversation that this client created. Another client created the unseen turns. */
 export const seenTurns = ({ turns }: Conversation): Turn[] => turns.filter(({ isUnseen }) => !isUnseen);
 
 function lastOf(events: StreamEvent[]): Reading {

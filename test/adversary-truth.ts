@@ -2,8 +2,8 @@
  * Decides which file a mention in an invented conversation means, and which citations the rules allow. This file is long because
  * the rules for paths, similar paths and names belong together.
  *
- * There are three kinds of mentions. If a mention means one file, any other citation is wrong. If a mention means no file and
- * could not be mistaken for one, any citation is wrong. If the rules leave a mention undecided, one of a few files may be cited.
+ * There are three kinds of mentions. If a mention surely means one file, a citation of another file is wrong. If a mention surely
+ * means no file, every citation is wrong. If the rules leave open what a mention means, any file in `Truth.allowed` may be cited.
  */
 import { COMPLETE, type ListMode, QUICK, type WorldFile } from "./adversary-world.js";
 
@@ -57,12 +57,12 @@ export interface TurnFacts {
   modes: ReadonlyMap<string, ListMode>;
   /** The containers that a text can mean if it comes before all calls, nearest first. */
   known: readonly string[];
-  /** Whether the order of `known` is certain. */
+  /** Whether it is certain which container in `known` is nearer than which other one. */
   isKnownOrdered: boolean;
   retries: number;
 }
 
-/** Matches a path in a folder that tools fill. A folder whose name begins with a dot counts as one. */
+/** Matches a path in a folder that tools fill, such as `node_modules` or any folder whose name begins with a dot. */
 export const FOLDERS_OF_OTHERS = /\/(?:\.[^/]*|__MACOSX|__pycache__|node_modules)\//;
 /** Matches a prefix that only an upload has. A short prefix, as in `file-q3-report.csv`, may be part of the file's own name. */
 const SURE_UPLOAD = /^(?:[0-9a-f]{32}|(?:file|assistant)-(?=[^-]*\d)[A-Za-z0-9]{20,})-/;
@@ -239,7 +239,7 @@ class TextTruth {
     if (!isNear)
       allowed.push(...this.#lookAlikes(path).filter(({ container }) => nearer.includes(container)));
     if (!this.#isOrdered) for (const other of holders) allowed.push(...this.#versions(other, path));
-    // The response wrote the path in another container, and `holder` has only a file from before the response.
+    // If the file in `holder` is older than the response, a file that the response wrote at this path elsewhere may be cited.
     const written = holders
       .filter((container) => container !== holder && this.#isWrittenIn(path, container))
       .flatMap((container) => this.#versions(container, path).slice(-1))
@@ -317,7 +317,7 @@ class TextTruth {
     if (!isSure) return { meant: later.at(-1), allowed, isDemanded: false, isLoose: false };
     const kind = likeness(path, only);
     const isDemanded =
-      // If a tool's output names a container, there may be further containers, and one of them may have the exact path.
+      // A tool can run in a container of its own, which the tool's output names. The exact path may be in that container.
       this.#turn.outputs.size === 0 &&
       (isHandedOver || only.source === "assistant") &&
       (kind !== "moved" || nameOf(path) === nameOf(only.path)) &&
@@ -446,7 +446,10 @@ class TextTruth {
     return { ...truth, allowed, isLoose: truth.isLoose || isMoving || (later.length > 0 && !isAnnounced) };
   }
 
-  /** Returns the files that this turn's texts can mean and whose name, or former name as an upload, is `name` in any spelling. */
+  /**
+   * Returns the files with this name that the text can mean. The name may be spelled in any way. An upload is also found by the
+   * name that it had before the API added a prefix.
+   */
   #relatives(name: string): WorldFile[] {
     const { calls, index } = this.#turn;
     const containers = new Set([...this.containers, ...calls.map(({ container }) => container)]);

@@ -25,7 +25,7 @@ export interface WorldFile {
 /** How the lists of a container behave during a turn. */
 export type ListMode = "ok" | "paged" | "flaky" | "404" | "500" | "half" | "hang";
 
-/** The modes with a complete list or an immediate failure. In other modes a repair may use up its time limit. */
+/** The modes in which a list is complete or fails at once. In the other modes, a repair may wait until its time limit ends. */
 export const QUICK: ReadonlySet<ListMode> = new Set(["ok", "paged", "flaky", "404"]);
 /** The modes with a complete list. */
 export const COMPLETE: ReadonlySet<ListMode> = new Set(["ok", "paged", "flaky"]);

@@ -46,7 +46,7 @@ export function doctorModel({
   };
 }
 
-/** The arguments of `examined` besides the emulator's options. */
+/** What a test can change for `examined`, in addition to the emulator's options. */
 interface Given extends Partial<Omit<Examination, "connection" | "recorder">> {
   baseURL?: string;
   /** The API key of the requests. `null` means no key. */

@@ -43,7 +43,7 @@ async function start(beforeEvent: (event: { type: string; delta?: unknown }) => 
   const env = { OPENAI_API_KEY: KEY, FILE_LINKS_SECRET: "a secret of 32 bytes, or of more" };
   const serving = await serve(args, env);
 
-  /** Waits until the proxy has kept both files, then expires the container. */
+  /** Waits until the proxy has stored copies of both files. Then makes the container expire, so that the API has no files. */
   async function expire(): Promise<void> {
     const [container] = emulator.containers.values();
     const kept = container!.files.map(({ id }) => join(folder, container!.id, `${id}.json`));
