@@ -96,10 +96,10 @@ function differenceOf(plain: ReadonlySet<string>, streamed: ReadonlySet<string>)
   ].join("; ");
 }
 
-/** Compares the citations in one reading of a turn with the citations that the `Truth` of each mention allows and demands. */
+/** Compares the citations in a plain or a streamed response with those that the `Truth` of each mention allows and demands. */
 class TurnCheck {
   readonly faults: Fault[] = [];
-  /** The citations that must be the same in the plain and the streamed reading. */
+  /** The citations that must be the same in the plain and the streamed response. */
   readonly comparable = new Set<string>();
   readonly #conversation: Conversation;
   readonly #turn: Turn;
@@ -180,9 +180,9 @@ class TurnCheck {
     counts.meant++;
     if (!isFound) counts.withheld++;
     if (this.#conversation.isCalm) counts[isFound ? "calmCited" : "calmWithheld"]++;
-    // If the file is older than the response, a name without a path may mean another file.
+    // A name without a path most likely means a file that the response wrote. So an older file with this name need not be cited.
     const isOlder = path === undefined && truth.meant.createdAt < this.#turn.createdAt;
-    // A bare path with `%20` can be read as written or with a space. It is ambiguous if both files exist.
+    // In a bare path, `%20` can mean these three characters or a space. The path is ambiguous if a file exists for each meaning.
     const decoded = truth.meant.path.replaceAll("%20", " ");
     const isTwofold =
       !mention.isHandedOver &&

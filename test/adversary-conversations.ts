@@ -1,6 +1,6 @@
 /**
- * Invents conversations: responses of a model that runs code in containers, writes files or fails to, and mentions them.
- * A conversation also states which file each mention means. All choices come from one list of random numbers, the tape.
+ * Invents conversations. In their responses, a model runs code in containers and mentions files. Some of the files could not be
+ * written. A conversation also states which file each mention means. All choices come from one list of random numbers, the tape.
  * fast-check makes the tape. If a conversation has a fault, fast-check shrinks its tape to a simpler one that still has a fault.
  * This file is long because everything that the model, the API and the gateway do is chosen from one tape.
  */
@@ -472,8 +472,8 @@ class Model {
   }
 
   /**
-   * Chooses the path that the model mentions. It is the path of a file that a call wrote, that a call failed to write, or that is
-   * in another container. Or it is similar to such a path, or new.
+   * Chooses the path that the model mentions. No file may exist at this path, because a call can fail to write a file, the path
+   * can differ slightly from a file's path, or the model can invent a path.
    */
   #path(item: number): string {
     const { files } = this.#conversation;
@@ -538,7 +538,7 @@ function wasByAgents({ turn }: Link): boolean {
 function knownBy(link: Link, explicit: string | undefined, turns: readonly Turn[]): string[] {
   const named = explicit === undefined ? [] : [explicit];
   const ofCalls = ({ calls }: Turn): string[] => calls.map(({ container }) => container).reverse();
-  // The items of a response without calls name only the containers that the API cites.
+  // Without calls, the items name a container only in the API's citations.
   const ofItems = (turn: Turn): string[] => (turn.calls.length > 0 ? ofCalls(turn) : citedIn(turn).reverse());
   const remembered = (turn: Turn | undefined): string[] =>
     !turn || turn.isUnseen ? [] : [...ofCalls(turn), ...turn.known];

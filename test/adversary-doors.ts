@@ -55,7 +55,7 @@ async function* eventsOf({ response }: Turn, server: ListServer): AsyncGenerator
   }
 }
 
-/** Joins up to six deltas of one word into one delta. With a delta for each word, most of the run time would go to events. */
+/** Joins up to six deltas into one, as each delta has only one word. Otherwise the test would mostly wait for events. */
 function* withLongDeltas(events: readonly StreamEvent[]): Generator<StreamEvent> {
   let words: StreamEvent[] = [];
   for (const event of events) {

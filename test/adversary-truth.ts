@@ -52,10 +52,10 @@ export interface TurnFacts {
   calls: readonly Call[];
   /** The agents of the items, by item index. Empty in a response without agents. */
   agents: ReadonlyMap<number, string>;
-  /** The containers that the outputs of other tools name, by item index. */
+  /** For an item of another tool, by its index: the container that the tool's output names. */
   outputs: ReadonlyMap<number, string>;
   modes: ReadonlyMap<string, ListMode>;
-  /** The containers that a text can mean if it comes before all calls, nearest first. */
+  /** The containers that a text before all calls can mean. The container that was used last comes first. */
   known: readonly string[];
   /** Whether it is certain which container in `known` is nearer than which other one. */
   isKnownOrdered: boolean;
@@ -334,11 +334,11 @@ class TextTruth {
     return { meant: only, allowed, isDemanded, isLoose: false };
   }
 
-  /** Returns the files with a similar path for which there is any evidence. */
+  /** Returns the files with a similar path, if the response gives a reason to think that the path means them. */
   #lookAlikes(path: string): WorldFile[] {
     const isWritten = this.#isSaid(path);
     const relatives = this.#relatives(nameOf(path));
-    // A list shows an older version of a file until it shows the newest version.
+    // While a list lacks the newest version of a file, it has an older version.
     const versions = relatives.flatMap((file) =>
       file.isLost || this.#isLate(file) ? this.#versionsLike(file) : [],
     );
@@ -433,14 +433,14 @@ class TextTruth {
     );
   }
 
-  /** Marks a truth as loose if the lists can change between the plain and the streamed reading. */
+  /** Sets `isLoose` if a plain and a streamed response can get different lists, and so cite different files. */
   #loosened(truth: Truth, name: string, path: string | undefined): Truth {
     const relatives = this.#relatives(name);
     const versions = relatives.flatMap((file) => [file, ...this.#versionsLike(file)]);
     const isMoving =
       !truth.isDemanded && versions.some((file) => this.#isLate(file) && Number.isFinite(file.late));
     const later = relatives.filter((file) => !this.#isBefore(file));
-    // An announced path that nothing else can match has the same result in both readings.
+    // The text may mention a path before a call writes it. If no other file matches, plain and streamed have the same result.
     const isAnnounced = relatives.length === 1 && later[0]?.path === path;
     const allowed = [...new Set(truth.allowed)];
     return { ...truth, allowed, isLoose: truth.isLoose || isMoving || (later.length > 0 && !isAnnounced) };
@@ -467,8 +467,8 @@ class TextTruth {
 
   /** Returns the files that this response writes after the text, in any container. */
   #writtenLater(isIt: (file: WorldFile) => boolean): WorldFile[] {
-    // File times have whole seconds. So in the container of a later call, a file from the second in which the response
-    // started counts as written by the response.
+    // `created_at` has whole seconds. A file from the second in which the response started may be older than the response, or
+    // written by it. In the container of a later call, such a file counts as written by the response.
     const isOfFirstSecond = (file: WorldFile): boolean =>
       file.createdAt >= this.#turn.createdAt &&
       file.source !== "user" &&

@@ -27,7 +27,7 @@ export type ListMode = "ok" | "paged" | "flaky" | "404" | "500" | "half" | "hang
 
 /** The modes in which a list is complete or fails at once. In the other modes, a repair may wait until its time limit ends. */
 export const QUICK: ReadonlySet<ListMode> = new Set(["ok", "paged", "flaky", "404"]);
-/** The modes with a complete list. */
+/** The modes in which a list becomes complete. */
 export const COMPLETE: ReadonlySet<ListMode> = new Set(["ok", "paged", "flaky"]);
 
 /** Serves the lists during one reading of a conversation. Each conversation is read more than once. */
@@ -80,7 +80,7 @@ export class ListServer {
     return listPage(files.slice(from, from + size), from + size < files.length);
   }
 
-  /** Returns a list as a user's list function does. */
+  /** Returns a container's files, as the list function does that a user passes to the library. */
   readonly source = async (
     container: string,
     { signal }: { signal: AbortSignal },

@@ -183,7 +183,7 @@ describe("a changed input", () => {
   const resume = (...inputs: string[]): Promise<Run> =>
     run(["repair", ...inputs, "--out", at("out"), "--resume"], { env });
 
-  /** Expects that a resume is refused and changes nothing, and that it works once the input is restored. */
+  /** Expects that `repair --resume` refuses a changed input and writes nothing, and that it works with the original input. */
   async function expectRefused(
     inputs: string[],
     message: RegExp,

@@ -143,7 +143,8 @@ class Maker {
     const properties: Record<string, Schema> = {};
     for (const part of parts) {
       for (const [key, schema] of Object.entries(part.properties ?? {})) {
-        // If two parts of the `allOf` define the same property, the later definition is the narrower one in OpenAI's schema.
+        // Two parts of the `allOf` can define the same property. In OpenAI's schema, the later definition is always the stricter
+        // one, so it replaces the earlier one.
         properties[key] = schema;
       }
     }

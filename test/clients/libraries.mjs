@@ -112,7 +112,7 @@ async function runPage(name, code) {
         PATH: process.env.PATH,
         OPENAI_API_KEY: "test",
         OPENAI_BASE_URL: server.baseURL,
-        // The Agents SDK sends traces to OpenAI, even if the client has another base URL.
+        // By default, the Agents SDK sends traces to OpenAI, even if the client has another base URL. A test must not do this.
         OPENAI_AGENTS_DISABLE_TRACING: "1",
       },
     });

@@ -75,7 +75,7 @@ const HERE = fileURLToPath(new URL(".", import.meta.url));
 
 /**
  * Checks `wrapOpenAI(withFileCitations(client))`, and `wrapOpenAI(client)` with a client that uses this package's `fetch`.
- * Checks both again inside a further `withFileCitations`, which must not refuse them.
+ * Then passes each of these two traced clients to `withFileCitations`, which must accept it, and checks the result again.
  */
 async function wrapAround(pkg, start) {
   const { traced, traces } = await start();
