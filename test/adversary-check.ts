@@ -52,7 +52,8 @@ export async function faultsOf(conversation: Conversation): Promise<Fault[]> {
   for (const turn of seenTurns(conversation)) {
     const [plain, streamed] = cited.map((found) => found.get(`${turn.index}`)!);
     const message = differenceOf(plain!, streamed!);
-    // If a list fails slowly, the plain and the streamed reading have different amounts of time left for the other lists.
+    // A list that fails slowly uses up time. The plain and the streamed response may have different amounts of time left for the
+    // other lists, so they may differ.
     const isQuick = [...turn.modes.values()].every((mode) => QUICK.has(mode));
     if (message !== "" && isQuick) faults.push({ kind: "plain and streamed differ", turn, message });
   }
@@ -76,7 +77,7 @@ function isFree({ path, truth }: Mention, others: readonly Mention[]): boolean {
   return path !== own && others.some(isAnother);
 }
 
-/** Returns whether a mention has exactly the file's path, and the API cited a range of the text as a file of its container. */
+/** Returns whether a mention has exactly the file's path, and the API cited any file of the same container in this text. */
 function isOfCitedContainer({ annotations }: Part, { path }: Mention, file: WorldFile): boolean {
   return (
     path === file.path &&

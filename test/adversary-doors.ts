@@ -55,7 +55,7 @@ async function* eventsOf({ response }: Turn, server: ListServer): AsyncGenerator
   }
 }
 
-/** Joins up to six deltas into one, as each delta has only one word. Otherwise the test would mostly wait for events. */
+/** Joins up to six deltas, of one word each, into one delta. With fewer events, the tests run much faster. */
 function* withLongDeltas(events: readonly StreamEvent[]): Generator<StreamEvent> {
   let words: StreamEvent[] = [];
   for (const event of events) {

@@ -9,7 +9,7 @@ import { COMPLETE, type ListMode, QUICK, type WorldFile } from "./adversary-worl
 
 /** A call of a turn. */
 export interface Call {
-  /** The output index of the call's output, or of the call if it has none. The call's files exist from that item on. */
+  /** The index of the item from which on the call's files exist: a `shell_call_output`, or the call itself if it runs Python. */
   item: number;
   container: string;
   code: string | null;
@@ -233,8 +233,8 @@ class TextTruth {
     const isSeen =
       !meant.isLost && (!isLate || (isNear && this.#isWaitedFor(meant) && versions.length === 1));
     const allowed = [meant, ...later];
-    // A list is requested again only if it lacks the path. If it has an older version, that version may be cited. So may a
-    // file of another container.
+    // A list is requested again only if it lacks the path. So a list that has an older version is not requested again, and this
+    // version may be cited. A file of another container may also be cited.
     if (!isSeen) allowed.push(...versions, ...this.#fartherExact(path, holder), ...this.#lookAlikes(path));
     if (!isNear)
       allowed.push(...this.#lookAlikes(path).filter(({ container }) => nearer.includes(container)));
@@ -350,7 +350,7 @@ class TextTruth {
     });
   }
 
-  /** Returns whether a file with a similar path may count: there is evidence for it anywhere in the response. */
+  /** Returns whether something in the response suggests that a similar path can mean the file. */
   #mayCount(file: WorldFile): boolean {
     const { calls, createdAt } = this.#turn;
     if (calls.length === 0 || file.createdAt >= createdAt) return true;
@@ -384,7 +384,7 @@ class TextTruth {
 
   ofName(name: string, isHandedOver: boolean, others: readonly string[]): Truth {
     const relatives = this.#relatives(name);
-    // An upload counts only if a link or a scheme offers it.
+    // A name means an upload only if the name is a link's destination or has a scheme, such as `sandbox:`.
     const isNamed = (file: WorldFile): boolean =>
       nameOf(file.path) === name && (isHandedOver || file.source === "assistant");
     const named = relatives.filter((file) => isNamed(file) && this.#isBefore(file));
@@ -508,7 +508,7 @@ class TextTruth {
     return turn === this.#turn.index && late > 0;
   }
 
-  /** Returns whether the file is late, but the allowed retries of the list request are enough to show it. */
+  /** Returns whether the first list lacks the file, but a later list has it, and the allowed retries reach that list. */
   #isWaitedFor(file: WorldFile): boolean {
     return this.#isLate(file) && file.late <= this.#turn.retries && this.#callsBefore.length > 0;
   }
@@ -520,7 +520,7 @@ class TextTruth {
     );
   }
 
-  /** Returns whether a call in a container names a path as one string, or joins its name with a folder. */
+  /** Returns whether a call in a container names a path as one string, or builds it from a folder and the quoted file name. */
   #isWrittenIn(path: string, container: string): boolean {
     const calls = this.#callsBefore.filter((call) => call.container === container);
     return this.#isSaid(path, container) || calls.some(({ code }) => saysName(code, nameOf(path)));
@@ -536,7 +536,7 @@ class TextTruth {
     return this.#callsBefore.length > 0 || this.#turn.isKnownOrdered;
   }
 
-  /** Whether all lists of this turn arrive or fail at once, so that none uses up the time that the others need. */
+  /** Whether each list of this turn arrives or fails without delay. Otherwise a slow list leaves no time for the other lists. */
   get #isQuick(): boolean {
     return [...this.#turn.modes.values()].every((mode) => QUICK.has(mode));
   }

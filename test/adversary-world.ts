@@ -39,7 +39,7 @@ export class ListServer {
   #modes: ReadonlyMap<string, ListMode> = new Map();
   /** How many output items of the turn are complete. */
   #done = 0;
-  /** For each container and each request for its list in this turn: how many items were complete at the time of the request. */
+  /** By container: one number for each list request in this turn. The number says how many items were complete at that time. */
   #taken = new Map<string, number[]>();
   #pages = new Map<string, readonly ContainerFile[]>();
   #failed = new Set<string>();

@@ -68,7 +68,7 @@ function withTracedResponses(client: OpenAI, traces: string[]): OpenAI {
   });
 }
 
-/** Changes the client itself, as some instrumentations do. */
+/** Adds tracing to the client itself and returns the same client, as some instrumentations do. */
 function changed(client: OpenAI, traces: string[]): OpenAI {
   const create = client.responses.create.bind(client.responses) as (...args: unknown[]) => unknown;
   Object.defineProperty(client.responses, "create", {

@@ -1,6 +1,6 @@
 /**
  * Tests links in front ends that know nothing of this package: examples/plain-chat in Chromium, curl, and Python's `urllib`. Each
- * front end only knows the proxy's base URL. A link must work from the answer that contains it to the end of the conversation.
+ * front end only knows the proxy's base URL. A link must work as soon as the text arrives, and until the conversation ends.
  */
 import { execFile, spawnSync } from "node:child_process";
 import { existsSync } from "node:fs";
@@ -209,7 +209,7 @@ describe.each(OTHERS)("$program", ({ program, ask, get }) => {
     await restart();
     await download();
 
-    // This history consists of the response's own items, with their annotations.
+    // The next request repeats all items of the response, with their annotations. The API must get the model's own text.
     const { output } = (events.at(-1) as unknown as { response: { output: { type: string }[] } }).response;
     await stream([{ role: "user", content: QUESTION }, ...output, { role: "user", content: "Once more." }]);
     const message = lastInput(emulator).at(-2) as { content: { text: string }[] };

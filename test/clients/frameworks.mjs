@@ -52,7 +52,7 @@ async function inProject(name, run) {
   }
 }
 
-/** Compiles the service, runs its Jest test, and sends a request to the compiled service. Its response must cite the file. */
+/** Compiles the service, runs its Jest test, and sends a request to the compiled service. The service must cite the file. */
 async function runNestJs(project) {
   await inside(project, "tsc", "--project tsconfig.json");
   await inside(project, "jest", "--ci");
