@@ -12,7 +12,7 @@ export interface Fault {
   message: string;
 }
 
-/** Totals over all readings. Each conversation is read twice, plain and streamed. */
+/** Totals over all conversations. Each conversation is read twice, plain and streamed, and both times count. */
 const counts = {
   ...{ conversations: 0, mentions: 0, meant: 0, cited: 0, withheld: 0, demanded: 0, found: 0, undecided: 0 },
   ...{ unmentioned: 0, listRequests: 0, calmCited: 0, calmWithheld: 0 },

@@ -56,7 +56,7 @@ export interface Conversation {
   isCalm: boolean;
 }
 
-/** Makes each choice with the next number of a tape. A 0 selects the first, simplest option, and so does the end of the tape. */
+/** Makes each choice with the next number of a tape. A 0 selects the first, simplest option. After its end, the tape gives 0. */
 class Choices {
   readonly #tape: readonly number[];
   #at = 0;
@@ -680,7 +680,7 @@ class TextWriter {
     this.#choices = choices;
   }
 
-  /** Adds the URL of a web page, and a citation of the page by the API. The citation may end one character after the URL. */
+  /** Adds the URL of a web page, and the API's citation of the page. Some of these citations end one character too late. */
   cite(): void {
     const start_index = this.#length;
     this.text += "📊 https://example.com/a";

@@ -1,6 +1,7 @@
 /**
  * Reads an invented conversation in one of three ways, called doors: with `createFileCitationsFetch`, with the functions
- * `repairResponse` and `repairResponseStream`, or with a client from `withFileCitations`. Each door reads plain or streamed.
+ * `repairResponse` and `repairResponseStream`, or with a client from `withFileCitations`. Each door can read plain and streamed
+ * responses.
  */
 import OpenAI from "openai";
 import { vi } from "vitest";

@@ -363,7 +363,7 @@ class TextTruth {
     });
   }
 
-  /** Returns whether a file with a similar path certainly counts, judged by what came before the end of the text. */
+  /** Returns whether the calls leave no doubt that a similar path means the file. */
   #surelyCounts(path: string, file: WorldFile): boolean {
     const { calls, createdAt } = this.#turn;
     if (calls.length === 0) return true;
@@ -513,7 +513,7 @@ class TextTruth {
     return this.#isLate(file) && file.late <= this.#turn.retries && this.#callsBefore.length > 0;
   }
 
-  /** Returns whether a call before the text, in `container` if given, names exactly this path. */
+  /** Returns whether a call before the text names exactly this path. With `container`, only calls in this container count. */
   #isSaid(path: string, container?: string): boolean {
     return this.#callsBefore.some(
       (call) => (container ?? call.container) === call.container && saysPath(call.code, path),

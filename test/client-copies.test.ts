@@ -1,6 +1,6 @@
 /**
- * Tests `withFileCitations` with clients that a tracing wrapper or a subclass has changed. Either the copy has citations and
- * traces, or the client is refused with an error.
+ * Tests `withFileCitations` with clients that a tracing wrapper or a subclass has changed. It must either return a client that
+ * still traces and also cites, or throw an error.
  */
 import type OpenAI from "openai";
 import { AzureOpenAI } from "openai";

@@ -128,7 +128,7 @@ async function sent(stream: boolean, options: EmulatorOptions = {}): Promise<str
   return (await emulator.fetch(`${BASE}/responses`, { method: "POST", headers, body })).text();
 }
 
-/** Returns the response in a body. */
+/** Returns the response that a body contains: the whole JSON, or the response in the last event of a stream. */
 function responseIn(text: string, stream: boolean): unknown {
   return stream ? eventsIn(text).at(-1)!.response : JSON.parse(text);
 }

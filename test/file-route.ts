@@ -49,7 +49,7 @@ export async function setUp({
   };
 }
 
-/** Returns a route whose requests to the API the test itself answers, for cases that cannot be tested over HTTP. */
+/** Returns a file route without an emulator: `answer` answers the route's requests. For cases that HTTP cannot produce. */
 export function routeOf(
   answer: (options: {
     headers?: Record<string, string>;

@@ -55,7 +55,7 @@ const READ = new Set(
     "ResponseErrorEvent",
   ].map((name) => `#/$defs/${name}`),
 );
-/** These properties are generated first. If the choices run out (see `made`), the optional properties after that are left out. */
+/** These properties are generated first. When no choices are left (see `made`), all further optional properties are left out. */
 const FIRST = ["response", "item", "part", "output", "content", "text", "annotations", "input", "tools"];
 /** Strings that match the patterns in the schema: a name, and an id that starts with `tunnel_`. */
 const PATTERNED = ["name_1", `tunnel_${"a1".repeat(16)}`];
@@ -143,8 +143,8 @@ class Maker {
     const properties: Record<string, Schema> = {};
     for (const part of parts) {
       for (const [key, schema] of Object.entries(part.properties ?? {})) {
-        // Two parts of the `allOf` can define the same property. In OpenAI's schema, the later definition is always the stricter
-        // one, so it replaces the earlier one.
+        // Two parts of the `allOf` can define the same property. The later definition replaces the earlier one, because it is the
+        // stricter one in OpenAI's schema, with few exceptions (see `made`).
         properties[key] = schema;
       }
     }

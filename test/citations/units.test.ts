@@ -69,8 +69,8 @@ describe("the unit of ranges is", () => {
   });
 
   /**
-   * Builds a text with an emoji before `spelled`, and a citation that covers `spelled` if its range is in UTF-16. Returns the unit
-   * that the resolver derives from this citation.
+   * Builds a text with an emoji before `spelled`. A citation covers `spelled` if its range is in UTF-16. Returns the unit that
+   * the resolver derives from this citation.
    */
   function unitOf(spelled: string, more: Partial<Annotation> = {}, roots = ["/mnt/data"]): string {
     const lead = "🎉 [x](";

@@ -159,9 +159,9 @@ async function runWorker(built) {
 }
 
 /**
- * Serves the API on loopback. Calls `run` with the environment for a program that uses the API.
+ * Serves the API on loopback. Calls `run` with two arguments: the environment for a program that uses the API, and a function.
  *
- * @param options.holdsEnd holds the end of a stream until `run` calls its second argument
+ * @param options.holdsEnd if true, a stream pauses before its end until `run` calls this function
  */
 async function withApi({ holdsEnd = false, intercept }, run) {
   const released = Promise.withResolvers();
