@@ -556,7 +556,7 @@ function knownBy(link: Link, explicit: string | undefined, turns: readonly Turn[
   return [...new Set([...named, ...known()])];
 }
 
-/** Returns the containers of the API's citations in a turn's texts, in the texts' order. */
+/** Returns the containers that the API's citations in a turn name, in the order of the texts. */
 function citedIn({ parts }: Turn): string[] {
   const annotations = [...parts.values()].flat().flatMap((part) => part.annotations);
   return annotations.map(({ container_id: id }) => id).filter((id) => typeof id === "string");

@@ -41,7 +41,7 @@ export interface Truth {
   allowed: readonly WorldFile[];
   /** The file must be cited: the rules leave no doubt, and the list arrives in time. */
   isDemanded: boolean;
-  /** A plain and a streamed response may cite different files here, as the lists change between the two readings. */
+  /** The plain and the streamed response may cite different files here, because they request lists at different times. */
   isLoose: boolean;
 }
 
@@ -64,7 +64,7 @@ export interface TurnFacts {
 
 /** Matches a path in a folder that tools fill, such as `node_modules` or any folder whose name begins with a dot. */
 export const FOLDERS_OF_OTHERS = /\/(?:\.[^/]*|__MACOSX|__pycache__|node_modules)\//;
-/** Matches a prefix that only an upload has. A short prefix, as in `file-q3-report.csv`, may be part of the file's own name. */
+/** Matches a prefix that only an upload has. Does not match a short prefix: `file-q3-report.csv` may be the file's own name. */
 const SURE_UPLOAD = /^(?:[0-9a-f]{32}|(?:file|assistant)-(?=[^-]*\d)[A-Za-z0-9]{20,})-/;
 const UPLOAD = /^(?:[0-9a-f]{32}|(?:file|assistant)-[A-Za-z0-9]+)-(.+)$/;
 
@@ -172,7 +172,7 @@ export class Truths {
 
 /** Decides which files the mentions in one text mean. */
 class TextTruth {
-  /** The containers that the text can mean: those of its own agent first, and among them the one used last. */
+  /** The containers that the text can mean. Those of the text's own agent come first; the last used one is the first of them. */
   readonly containers: readonly string[];
   /** The containers in which only calls of other agents ran. */
   readonly #foreign: readonly string[];
@@ -218,7 +218,7 @@ class TextTruth {
     return this.#loosened(truth, nameOf(path), path);
   }
 
-  /** Returns the truth for a path that one of the containers has. */
+  /** Returns what a path means if one of the containers has a file at exactly this path. */
   #ofExact(path: string, isHandedOver: boolean, holder: string, holders: readonly string[]): Truth {
     const versions = this.#versions(holder, path);
     const meant = versions.at(-1)!;
@@ -269,8 +269,8 @@ class TextTruth {
   }
 
   /**
-   * Returns whether the repair requests the list of `holder` and finds no match in the nearer containers. For a file that is older
-   * than the response, any `open` in a nearer container may have written a newer version.
+   * Returns whether the repair requests the list of `holder` and finds no match in the nearer containers. If the file in `holder`
+   * is older than the response, a call in a nearer container that uses Python's `open` may have written a newer version.
    */
   #isReached(path: string, holder: string, nearer: readonly string[], isOlder: boolean): boolean {
     const later = this.#callsBefore.length > 0 ? [] : this.#turn.calls.map(({ container }) => container);
@@ -296,7 +296,7 @@ class TextTruth {
     return farther.flatMap((container) => this.#versions(container, path).slice(-1));
   }
 
-  /** Returns the truth for a path that none of the containers has. */
+  /** Returns what a path means if none of the containers has a file at exactly this path. */
   #ofLookAlikes(path: string, isHandedOver: boolean, others: readonly string[]): Truth {
     const later = this.#writtenLater((file) => file.path === path);
     const alike = this.#lookAlikes(path);

@@ -45,7 +45,7 @@ function observedValue<Value extends object>(value: Value, traces: string[], pat
   });
 }
 
-/** Returns a copy like that of LangSmith's wrapOpenAI: an object that has traced resources and is no instance of the class. */
+/** Returns a copy like that of LangSmith's wrapOpenAI: an object with traced resources that is not an instance of `OpenAI`. */
 function withoutClass(client: OpenAI, traces: string[]): OpenAI {
   const create = client.responses.create.bind(client.responses) as (...args: unknown[]) => unknown;
   const responses = Object.assign(Object.create(Object.getPrototypeOf(client.responses)), client.responses, {

@@ -24,8 +24,8 @@ interface Schema {
 }
 
 /**
- * The definitions that the library reads. Some have one name in OpenAI's schema and another in our own. If a value can have one
- * of several definitions, half of the time one from this set is chosen, if there is one.
+ * The definitions that the library reads. Some have one name in OpenAI's schema and another in our own. A value may have several
+ * possible definitions. If some of them are in this set, one of these is chosen in half of the cases.
  */
 const READ = new Set(
   [
