@@ -62,9 +62,10 @@ export async function faultsOf(conversation: Conversation): Promise<Fault[]> {
 }
 
 /**
- * Returns whether a mention may stay uncited although it means a file. A folder that tools fill needs the file's exact path: a
- * name without a path, or another path, does not count. And if two paths in a text could mean the same file, the path that is
- * not the file's own may mean another file.
+ * Returns whether a mention may stay uncited although it means a file. There are two cases:
+ * - The mention is a name, and a tool's folder (see `FOLDERS_OF_OTHERS`) has the file. Or the mention is a path in such a folder,
+ *   but not the file's exact path.
+ * - Two paths in the text could mean the file, and the mention is not the file's exact path. It may then mean another file.
  */
 function isFree({ path, truth }: Mention, others: readonly Mention[]): boolean {
   const own = truth.meant?.path;

@@ -534,7 +534,7 @@ function wasByAgents({ turn }: Link): boolean {
   return turn !== undefined && turn.agents.size > 0;
 }
 
-/** Returns the containers that a text can mean if it comes before all calls of its response, nearest first. */
+/** Returns the containers that a text before all calls can mean: the one that the request names, then the last used ones. */
 function knownBy(link: Link, explicit: string | undefined, turns: readonly Turn[]): string[] {
   const named = explicit === undefined ? [] : [explicit];
   const ofCalls = ({ calls }: Turn): string[] => calls.map(({ container }) => container).reverse();

@@ -55,9 +55,9 @@ export interface TurnFacts {
   /** For an item of another tool, by its index: the container that the tool's output names. */
   outputs: ReadonlyMap<number, string>;
   modes: ReadonlyMap<string, ListMode>;
-  /** The containers that a text before all calls can mean. The container that was used last comes first. */
+  /** The containers that a text before all calls can mean: the one that the request names, then the last used ones. */
   known: readonly string[];
-  /** Whether it is certain which container in `known` is nearer than which other one. */
+  /** Whether the order of the containers in `known` is certain. It is not if several agents used them. */
   isKnownOrdered: boolean;
   retries: number;
 }
@@ -289,7 +289,7 @@ class TextTruth {
     return this.#callsBefore.length > 0 && !isRelated;
   }
 
-  /** Returns files with the same path in containers farther than `holder`, if no call in `holder` names the path. */
+  /** Returns the files with the same path in the containers after `holder`. Returns none if a call in `holder` names the path. */
   #fartherExact(path: string, holder: string): WorldFile[] {
     if (this.#isSaid(path, holder)) return [];
     const farther = this.containers.slice(this.containers.indexOf(holder) + 1);
@@ -377,7 +377,7 @@ class TextTruth {
     if (isPathMeant) return false;
     const isNew = file.createdAt >= createdAt;
     if (isNew && file.source === "assistant") return true;
-    // A call that does not spell the path that it writes may have written the path in the text.
+    // Some code writes a file but does not contain the file's path. Such code may have written a file at `path`.
     if (calls.some(({ code }) => code === null || UNSPELLED.test(code))) return false;
     return isNew || this.#callsBefore.some(({ code }) => saysPath(code, file.path));
   }

@@ -149,7 +149,7 @@ class Maker {
       }
     }
     const required = new Set(parts.flatMap((part) => part.required ?? []));
-    // One event requires a property that its schema does not define.
+    // `required` can name a property that `properties` does not define. This is so for one event.
     const keys = [...FIRST.filter((key) => key in properties), ...Object.keys(properties), ...required];
     const object: Record<string, unknown> = {};
     for (const key of new Set(keys)) {

@@ -382,7 +382,7 @@ function plain(text: string): string {
     .replace(/ς/g, "σ");
 }
 
-/** Decodes an encoded text in one of the possible ways. Shares no code with the resolver. */
+/** Decodes percent-encoding, HTML entities and escapes in a text. Shares no code with the resolver. */
 function decodeLoosely(text: string): string {
   return text
     .replace(/(?:%[0-9a-f]{2})+/gi, (bytes) => {
