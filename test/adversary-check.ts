@@ -197,8 +197,8 @@ class TurnCheck {
   }
 
   /**
-   * Returns whether the library knows a text's containers. The door "functions" remembers no earlier responses, so it knows only
-   * the containers in the request and in the calls before the text.
+   * Returns whether the library knows a text's containers. With the door "functions", the library remembers no earlier
+   * responses, so it knows only the containers in the request and in the calls before the text.
    */
   #isKnown(item: number): boolean {
     const { calls, link } = this.#turn;

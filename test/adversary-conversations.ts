@@ -472,8 +472,8 @@ class Model {
   }
 
   /**
-   * Chooses the path that the model mentions. Most of the time, a file has this path. Otherwise a call failed to write the file,
-   * the path is only similar to a file's path, or the model invents the path.
+   * Chooses the path that the model mentions. Often a file has this path. Otherwise a call failed to write the file, the path is
+   * only similar to a file's path, or the model invents the path.
    */
   #path(item: number): string {
     const { files } = this.#conversation;

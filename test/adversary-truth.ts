@@ -9,7 +9,7 @@ import { COMPLETE, type ListMode, QUICK, type WorldFile } from "./adversary-worl
 
 /** A call of a turn. */
 export interface Call {
-  /** The index of the item from which on the call's files exist: a `shell_call_output`, or the call itself if it runs Python. */
+  /** The call's files exist as soon as the item at this index is complete: a Python call itself, or a shell call's output. */
   item: number;
   container: string;
   code: string | null;
@@ -57,7 +57,7 @@ export interface TurnFacts {
   modes: ReadonlyMap<string, ListMode>;
   /** The containers that a text before all calls can mean: the one that the request names, then the last used ones. */
   known: readonly string[];
-  /** Whether the order of the containers in `known` is certain. It is not if several agents used them. */
+  /** Whether the order of the containers in `known` is certain. It is uncertain if several agents wrote the earlier response. */
   isKnownOrdered: boolean;
   retries: number;
 }
@@ -239,7 +239,8 @@ class TextTruth {
     if (!isNear)
       allowed.push(...this.#lookAlikes(path).filter(({ container }) => nearer.includes(container)));
     if (!this.#isOrdered) for (const other of holders) allowed.push(...this.#versions(other, path));
-    // If the file in `holder` is older than the response, a file that the response wrote at this path elsewhere may be cited.
+    // If the file in `holder` is older than the response, a file at this path that the response wrote in another container may be
+    // cited.
     const written = holders
       .filter((container) => container !== holder && this.#isWrittenIn(path, container))
       .flatMap((container) => this.#versions(container, path).slice(-1))

@@ -16,7 +16,7 @@ const expected = lines(NUMBERS.map((n) => responseOf(n, { cited: true })));
 
 let folder: string;
 let server: ListeningServer;
-/** Makes the API answer the request for the files of container `HANGING`. Until then, this request waits. */
+/** The request for the files of container `HANGING` gets no answer until a test calls this function. */
 let open: () => void;
 let isReached: Promise<void>;
 const at = (name: string): string => join(folder, name);

@@ -1,4 +1,4 @@
-/** Tests which query parameters the library copies from a user's request into its own requests: lists, previous responses. */
+/** Tests which query parameters of a user's request the library copies to its own requests, for example for lists. */
 import OpenAI, { AzureOpenAI } from "openai";
 import { describe, expect, it } from "vitest";
 import { withFileCitations } from "../src/index.js";

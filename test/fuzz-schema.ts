@@ -63,8 +63,8 @@ const NUMBERS = [0, 1, 2, 10, 42, 423, 100_000];
 
 /**
  * Generates values of the definition `name`. A list of at most `most` numbers determines the choices, one number for each choice.
- * After the end of the list, the first or smallest alternative is taken, so every value is finite. A shorter list gives a smaller
- * value.
+ * After the end of the list, each choice takes the first or smallest option. So every value is finite, and a shorter list gives a
+ * smaller value.
  */
 export function made(schema: ApiSchema, name: string, most = 300): fc.Arbitrary<unknown> {
   const definitions = schema.definitions as Record<string, Schema>;
@@ -97,7 +97,7 @@ class Maker {
     }
   }
 
-  /** Returns the next choice, from 0 to `count - 1`. Deeper than 40 levels it is always 0, so that recursive definitions end. */
+  /** Returns the next choice, from 0 to `count - 1`. In values nested deeper than 40 levels, returns 0 to end recursion. */
   #choose(count: number): number {
     return this.#depth > 40 ? 0 : (this.#choices[this.#next++] ?? 0) % count;
   }

@@ -165,7 +165,10 @@ function covered(text: string, { start_index, end_index }: Annotation, unit: Ind
   return [...text].slice(start_index!, end_index!).join("");
 }
 
-/** Resolves a text twice, as two repairs do. The second time, the citations of the first are there. Returns the second result. */
+/**
+ * Resolves a text twice, as two repairs do. The second call gets the citations of the first call as annotations. Returns the
+ * result of the second call.
+ */
 function again(
   text: string,
   files: ContainerFile[],
