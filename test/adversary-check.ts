@@ -12,7 +12,7 @@ export interface Fault {
   message: string;
 }
 
-/** Totals over all readings. Each conversation is read twice, plain and streamed. */
+/** Totals over all conversations. Each conversation is read twice, plain and streamed, and both times count. */
 const counts = {
   ...{ conversations: 0, mentions: 0, meant: 0, cited: 0, withheld: 0, demanded: 0, found: 0, undecided: 0 },
   ...{ unmentioned: 0, listRequests: 0, calmCited: 0, calmWithheld: 0 },
@@ -52,7 +52,8 @@ export async function faultsOf(conversation: Conversation): Promise<Fault[]> {
   for (const turn of seenTurns(conversation)) {
     const [plain, streamed] = cited.map((found) => found.get(`${turn.index}`)!);
     const message = differenceOf(plain!, streamed!);
-    // If a list fails slowly, the plain and the streamed reading have different amounts of time left for the other lists.
+    // A list that fails slowly uses up time. The plain and the streamed response may have different amounts of time left for the
+    // other lists, so they may differ.
     const isQuick = [...turn.modes.values()].every((mode) => QUICK.has(mode));
     if (message !== "" && isQuick) faults.push({ kind: "plain and streamed differ", turn, message });
   }
@@ -61,9 +62,10 @@ export async function faultsOf(conversation: Conversation): Promise<Fault[]> {
 }
 
 /**
- * Returns whether a mention may stay uncited although it means a file. A folder that tools fill needs the file's exact path: a
- * name without a path, or another path, does not count. And if two paths in a text could mean the same file, the path that is
- * not the file's own may mean another file.
+ * Returns whether a mention may stay uncited although it means a file. There are two cases:
+ * - The mention is a name, and a tool's folder (see `FOLDERS_OF_OTHERS`) has the file. Or the mention is a path in such a folder,
+ *   but not the file's exact path.
+ * - Two paths in the text could mean the file, and the mention is not the file's exact path. It may then mean another file.
  */
 function isFree({ path, truth }: Mention, others: readonly Mention[]): boolean {
   const own = truth.meant?.path;
@@ -76,7 +78,7 @@ function isFree({ path, truth }: Mention, others: readonly Mention[]): boolean {
   return path !== own && others.some(isAnother);
 }
 
-/** Returns whether a mention has exactly the file's path, and the API cited a range of the text as a file of its container. */
+/** Returns whether a mention has exactly the file's path, and the API cited any file of the same container in this text. */
 function isOfCitedContainer({ annotations }: Part, { path }: Mention, file: WorldFile): boolean {
   return (
     path === file.path &&
@@ -96,10 +98,10 @@ function differenceOf(plain: ReadonlySet<string>, streamed: ReadonlySet<string>)
   ].join("; ");
 }
 
-/** Compares the citations in one reading of a turn with the citations that the `Truth` of each mention allows and demands. */
+/** Compares the citations in a plain or a streamed response with those that the `Truth` of each mention allows and demands. */
 class TurnCheck {
   readonly faults: Fault[] = [];
-  /** The citations that must be the same in the plain and the streamed reading. */
+  /** The citations that must be the same in the plain and the streamed response. */
   readonly comparable = new Set<string>();
   readonly #conversation: Conversation;
   readonly #turn: Turn;
@@ -180,9 +182,9 @@ class TurnCheck {
     counts.meant++;
     if (!isFound) counts.withheld++;
     if (this.#conversation.isCalm) counts[isFound ? "calmCited" : "calmWithheld"]++;
-    // If the file is older than the response, a name without a path may mean another file.
+    // A name without a path most likely means a file that the response wrote. So an older file with this name need not be cited.
     const isOlder = path === undefined && truth.meant.createdAt < this.#turn.createdAt;
-    // A bare path with `%20` can be read as written or with a space. It is ambiguous if both files exist.
+    // In a bare path, `%20` can mean these three characters or a space. The path is ambiguous if a file exists for each meaning.
     const decoded = truth.meant.path.replaceAll("%20", " ");
     const isTwofold =
       !mention.isHandedOver &&
@@ -194,7 +196,10 @@ class TurnCheck {
     else this.#fail("not found", `"${path ?? name}" means ${told(truth.meant)}, and is not cited`);
   }
 
-  /** Returns whether the library knows a text's containers. The functions see only the request and the calls before the text. */
+  /**
+   * Returns whether the library knows a text's containers. With the door "functions", the library remembers no earlier
+   * responses, so it knows only the containers in the request and in the calls before the text.
+   */
   #isKnown(item: number): boolean {
     const { calls, link } = this.#turn;
     const isByRequest = link.kind === "none" || link.kind === "replay";

@@ -1,6 +1,6 @@
 /**
- * Invents conversations: responses of a model that runs code in containers, writes files or fails to, and mentions them.
- * A conversation also states which file each mention means. All choices come from one list of random numbers, the tape.
+ * Invents conversations. In their responses, a model runs code in containers and mentions files. Some of the files could not be
+ * written. A conversation also states which file each mention means. All choices come from one list of random numbers, the tape.
  * fast-check makes the tape. If a conversation has a fault, fast-check shrinks its tape to a simpler one that still has a fault.
  * This file is long because everything that the model, the API and the gateway do is chosen from one tape.
  */
@@ -56,7 +56,7 @@ export interface Conversation {
   isCalm: boolean;
 }
 
-/** Makes each choice with the next number of a tape. A 0 selects the first, simplest option, and so does the end of the tape. */
+/** Makes each choice with the next number of a tape. A 0 selects the first, simplest option. After its end, the tape gives 0. */
 class Choices {
   readonly #tape: readonly number[];
   #at = 0;
@@ -234,8 +234,8 @@ class Model {
       },
       parts: this.#parts,
       truths,
-      // Only the second-last turn can be unseen. A client that retrieves such a response remembers only the containers that it
-      // needed then, and the containers known in further turns would depend on that.
+      // Only the second-last turn can be unseen. In the last turn, the client retrieves the unseen response, and remembers only
+      // the containers that it needs then. The test does not predict which these are, so no further turn may depend on them.
       isUnseen: this.#coming === 1 && !repeatsIds && this.#choices.isOneIn(6),
       isBackground: door === "fetch" && !repeatsIds && this.#choices.isOneIn(10),
     };
@@ -472,8 +472,8 @@ class Model {
   }
 
   /**
-   * Chooses the path that the model mentions. It is the path of a file that a call wrote, that a call failed to write, or that is
-   * in another container. Or it is similar to such a path, or new.
+   * Chooses the path that the model mentions. Often a file has this path. Otherwise a call failed to write the file, the path is
+   * only similar to a file's path, or the model invents the path.
    */
   #path(item: number): string {
     const { files } = this.#conversation;
@@ -534,11 +534,11 @@ function wasByAgents({ turn }: Link): boolean {
   return turn !== undefined && turn.agents.size > 0;
 }
 
-/** Returns the containers that a text can mean if it comes before all calls of its response, nearest first. */
+/** Returns the containers that a text before all calls can mean: the one that the request names, then the last used ones. */
 function knownBy(link: Link, explicit: string | undefined, turns: readonly Turn[]): string[] {
   const named = explicit === undefined ? [] : [explicit];
   const ofCalls = ({ calls }: Turn): string[] => calls.map(({ container }) => container).reverse();
-  // The items of a response without calls name only the containers that the API cites.
+  // Without calls, the items name a container only in the API's citations.
   const ofItems = (turn: Turn): string[] => (turn.calls.length > 0 ? ofCalls(turn) : citedIn(turn).reverse());
   const remembered = (turn: Turn | undefined): string[] =>
     !turn || turn.isUnseen ? [] : [...ofCalls(turn), ...turn.known];
@@ -556,7 +556,7 @@ function knownBy(link: Link, explicit: string | undefined, turns: readonly Turn[
   return [...new Set([...named, ...known()])];
 }
 
-/** Returns the containers of the API's citations in a turn's texts, in the texts' order. */
+/** Returns the containers that the API's citations in a turn name, in the order of the texts. */
 function citedIn({ parts }: Turn): string[] {
   const annotations = [...parts.values()].flat().flatMap((part) => part.annotations);
   return annotations.map(({ container_id: id }) => id).filter((id) => typeof id === "string");
@@ -680,7 +680,7 @@ class TextWriter {
     this.#choices = choices;
   }
 
-  /** Adds the URL of a web page, and a citation of the page by the API. The citation may end one character after the URL. */
+  /** Adds the URL of a web page, and the API's citation of the page. Some of these citations end one character too late. */
   cite(): void {
     const start_index = this.#length;
     this.text += "📊 https://example.com/a";

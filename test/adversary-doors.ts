@@ -1,6 +1,7 @@
 /**
  * Reads an invented conversation in one of three ways, called doors: with `createFileCitationsFetch`, with the functions
- * `repairResponse` and `repairResponseStream`, or with a client from `withFileCitations`. Each door reads plain or streamed.
+ * `repairResponse` and `repairResponseStream`, or with a client from `withFileCitations`. Each door can read plain and streamed
+ * responses.
  */
 import OpenAI from "openai";
 import { vi } from "vitest";
@@ -24,7 +25,7 @@ export interface Reading {
   events?: StreamEvent[];
 }
 
-/** Reads a whole conversation. Yields the result of each turn that this client makes, in order. */
+/** Reads a whole conversation. Yields the result of each turn that this client creates (see `seenTurns`), in order. */
 type Door = (conversation: Conversation, server: ListServer, isStreamed: boolean) => AsyncGenerator<Reading>;
 
 /** Waits for a promise. Advances the fake clock only if nothing else is left to wait for. */
@@ -55,7 +56,7 @@ async function* eventsOf({ response }: Turn, server: ListServer): AsyncGenerator
   }
 }
 
-/** Joins up to six deltas of one word into one delta. With a delta for each word, most of the run time would go to events. */
+/** Joins up to six deltas, of one word each, into one delta. With fewer events, the tests run much faster. */
 function* withLongDeltas(events: readonly StreamEvent[]): Generator<StreamEvent> {
   let words: StreamEvent[] = [];
   for (const event of events) {
@@ -107,7 +108,7 @@ function apiOf({ turns }: Conversation, server: ListServer, isStreamed: boolean)
   return { fetch, begin };
 }
 
-/** Returns the turns that this client makes. */
+/** Returns the turns of the conversation that this client created. Another client created the unseen turns. */
 export const seenTurns = ({ turns }: Conversation): Turn[] => turns.filter(({ isUnseen }) => !isUnseen);
 
 function lastOf(events: StreamEvent[]): Reading {

@@ -2,14 +2,14 @@
  * Decides which file a mention in an invented conversation means, and which citations the rules allow. This file is long because
  * the rules for paths, similar paths and names belong together.
  *
- * There are three kinds of mentions. If a mention means one file, any other citation is wrong. If a mention means no file and
- * could not be mistaken for one, any citation is wrong. If the rules leave a mention undecided, one of a few files may be cited.
+ * There are three kinds of mentions. If a mention surely means one file, a citation of another file is wrong. If a mention surely
+ * means no file, every citation is wrong. If the rules leave open what a mention means, any file in `Truth.allowed` may be cited.
  */
 import { COMPLETE, type ListMode, QUICK, type WorldFile } from "./adversary-world.js";
 
 /** A call of a turn. */
 export interface Call {
-  /** The output index of the call's output, or of the call if it has none. The call's files exist from that item on. */
+  /** The call's files exist as soon as the item at this index is complete: a Python call itself, or a shell call's output. */
   item: number;
   container: string;
   code: string | null;
@@ -41,7 +41,7 @@ export interface Truth {
   allowed: readonly WorldFile[];
   /** The file must be cited: the rules leave no doubt, and the list arrives in time. */
   isDemanded: boolean;
-  /** A plain and a streamed response may cite different files here, as the lists change between the two readings. */
+  /** The plain and the streamed response may cite different files here, because they request lists at different times. */
   isLoose: boolean;
 }
 
@@ -52,19 +52,19 @@ export interface TurnFacts {
   calls: readonly Call[];
   /** The agents of the items, by item index. Empty in a response without agents. */
   agents: ReadonlyMap<number, string>;
-  /** The containers that the outputs of other tools name, by item index. */
+  /** For an item of another tool, by its index: the container that the tool's output names. */
   outputs: ReadonlyMap<number, string>;
   modes: ReadonlyMap<string, ListMode>;
-  /** The containers that a text can mean if it comes before all calls, nearest first. */
+  /** The containers that a text before all calls can mean: the one that the request names, then the last used ones. */
   known: readonly string[];
-  /** Whether the order of `known` is certain. */
+  /** Whether the order of the containers in `known` is certain. It is uncertain if several agents wrote the earlier response. */
   isKnownOrdered: boolean;
   retries: number;
 }
 
-/** Matches a path in a folder that tools fill. A folder whose name begins with a dot counts as one. */
+/** Matches a path in a folder that tools fill, such as `node_modules` or any folder whose name begins with a dot. */
 export const FOLDERS_OF_OTHERS = /\/(?:\.[^/]*|__MACOSX|__pycache__|node_modules)\//;
-/** Matches a prefix that only an upload has. A short prefix, as in `file-q3-report.csv`, may be part of the file's own name. */
+/** Matches a prefix that only an upload has. Does not match a short prefix: `file-q3-report.csv` may be the file's own name. */
 const SURE_UPLOAD = /^(?:[0-9a-f]{32}|(?:file|assistant)-(?=[^-]*\d)[A-Za-z0-9]{20,})-/;
 const UPLOAD = /^(?:[0-9a-f]{32}|(?:file|assistant)-[A-Za-z0-9]+)-(.+)$/;
 
@@ -172,7 +172,7 @@ export class Truths {
 
 /** Decides which files the mentions in one text mean. */
 class TextTruth {
-  /** The containers that the text can mean: those of its own agent first, and among them the one used last. */
+  /** The containers that the text can mean. Those of the text's own agent come first; the last used one is the first of them. */
   readonly containers: readonly string[];
   /** The containers in which only calls of other agents ran. */
   readonly #foreign: readonly string[];
@@ -218,7 +218,7 @@ class TextTruth {
     return this.#loosened(truth, nameOf(path), path);
   }
 
-  /** Returns the truth for a path that one of the containers has. */
+  /** Returns what a path means if one of the containers has a file at exactly this path. */
   #ofExact(path: string, isHandedOver: boolean, holder: string, holders: readonly string[]): Truth {
     const versions = this.#versions(holder, path);
     const meant = versions.at(-1)!;
@@ -233,13 +233,14 @@ class TextTruth {
     const isSeen =
       !meant.isLost && (!isLate || (isNear && this.#isWaitedFor(meant) && versions.length === 1));
     const allowed = [meant, ...later];
-    // A list is requested again only if it lacks the path. If it has an older version, that version may be cited. So may a
-    // file of another container.
+    // A list is requested again only if it lacks the path. So a list that has an older version is not requested again, and this
+    // version may be cited. A file of another container may also be cited.
     if (!isSeen) allowed.push(...versions, ...this.#fartherExact(path, holder), ...this.#lookAlikes(path));
     if (!isNear)
       allowed.push(...this.#lookAlikes(path).filter(({ container }) => nearer.includes(container)));
     if (!this.#isOrdered) for (const other of holders) allowed.push(...this.#versions(other, path));
-    // The response wrote the path in another container, and `holder` has only a file from before the response.
+    // If the file in `holder` is older than the response, a file at this path that the response wrote in another container may be
+    // cited.
     const written = holders
       .filter((container) => container !== holder && this.#isWrittenIn(path, container))
       .flatMap((container) => this.#versions(container, path).slice(-1))
@@ -269,8 +270,8 @@ class TextTruth {
   }
 
   /**
-   * Returns whether the repair requests the list of `holder` and finds no match in the nearer containers. For a file that is older
-   * than the response, any `open` in a nearer container may have written a newer version.
+   * Returns whether the repair requests the list of `holder` and finds no match in the nearer containers. If the file in `holder`
+   * is older than the response, a call in a nearer container that uses Python's `open` may have written a newer version.
    */
   #isReached(path: string, holder: string, nearer: readonly string[], isOlder: boolean): boolean {
     const later = this.#callsBefore.length > 0 ? [] : this.#turn.calls.map(({ container }) => container);
@@ -289,14 +290,14 @@ class TextTruth {
     return this.#callsBefore.length > 0 && !isRelated;
   }
 
-  /** Returns files with the same path in containers farther than `holder`, if no call in `holder` names the path. */
+  /** Returns the files with the same path in the containers after `holder`. Returns none if a call in `holder` names the path. */
   #fartherExact(path: string, holder: string): WorldFile[] {
     if (this.#isSaid(path, holder)) return [];
     const farther = this.containers.slice(this.containers.indexOf(holder) + 1);
     return farther.flatMap((container) => this.#versions(container, path).slice(-1));
   }
 
-  /** Returns the truth for a path that none of the containers has. */
+  /** Returns what a path means if none of the containers has a file at exactly this path. */
   #ofLookAlikes(path: string, isHandedOver: boolean, others: readonly string[]): Truth {
     const later = this.#writtenLater((file) => file.path === path);
     const alike = this.#lookAlikes(path);
@@ -317,7 +318,7 @@ class TextTruth {
     if (!isSure) return { meant: later.at(-1), allowed, isDemanded: false, isLoose: false };
     const kind = likeness(path, only);
     const isDemanded =
-      // If a tool's output names a container, there may be further containers, and one of them may have the exact path.
+      // A tool can run in a container of its own, which the tool's output names. The exact path may be in that container.
       this.#turn.outputs.size === 0 &&
       (isHandedOver || only.source === "assistant") &&
       (kind !== "moved" || nameOf(path) === nameOf(only.path)) &&
@@ -334,11 +335,11 @@ class TextTruth {
     return { meant: only, allowed, isDemanded, isLoose: false };
   }
 
-  /** Returns the files with a similar path for which there is any evidence. */
+  /** Returns the files with a similar path, if the response gives a reason to think that the path means them. */
   #lookAlikes(path: string): WorldFile[] {
     const isWritten = this.#isSaid(path);
     const relatives = this.#relatives(nameOf(path));
-    // A list shows an older version of a file until it shows the newest version.
+    // While a list lacks the newest version of a file, it has an older version.
     const versions = relatives.flatMap((file) =>
       file.isLost || this.#isLate(file) ? this.#versionsLike(file) : [],
     );
@@ -350,7 +351,7 @@ class TextTruth {
     });
   }
 
-  /** Returns whether a file with a similar path may count: there is evidence for it anywhere in the response. */
+  /** Returns whether something in the response suggests that a similar path can mean the file. */
   #mayCount(file: WorldFile): boolean {
     const { calls, createdAt } = this.#turn;
     if (calls.length === 0 || file.createdAt >= createdAt) return true;
@@ -363,7 +364,7 @@ class TextTruth {
     });
   }
 
-  /** Returns whether a file with a similar path certainly counts, judged by what came before the end of the text. */
+  /** Returns whether the calls leave no doubt that a similar path means the file. */
   #surelyCounts(path: string, file: WorldFile): boolean {
     const { calls, createdAt } = this.#turn;
     if (calls.length === 0) return true;
@@ -377,14 +378,14 @@ class TextTruth {
     if (isPathMeant) return false;
     const isNew = file.createdAt >= createdAt;
     if (isNew && file.source === "assistant") return true;
-    // A call that does not spell the path that it writes may have written the path in the text.
+    // Some code writes a file but does not contain the file's path. Such code may have written a file at `path`.
     if (calls.some(({ code }) => code === null || UNSPELLED.test(code))) return false;
     return isNew || this.#callsBefore.some(({ code }) => saysPath(code, file.path));
   }
 
   ofName(name: string, isHandedOver: boolean, others: readonly string[]): Truth {
     const relatives = this.#relatives(name);
-    // An upload counts only if a link or a scheme offers it.
+    // A name means an upload only if the name is a link's destination or has a scheme, such as `sandbox:`.
     const isNamed = (file: WorldFile): boolean =>
       nameOf(file.path) === name && (isHandedOver || file.source === "assistant");
     const named = relatives.filter((file) => isNamed(file) && this.#isBefore(file));
@@ -433,20 +434,23 @@ class TextTruth {
     );
   }
 
-  /** Marks a truth as loose if the lists can change between the plain and the streamed reading. */
+  /** Sets `isLoose` if a plain and a streamed response can get different lists, and so cite different files. */
   #loosened(truth: Truth, name: string, path: string | undefined): Truth {
     const relatives = this.#relatives(name);
     const versions = relatives.flatMap((file) => [file, ...this.#versionsLike(file)]);
     const isMoving =
       !truth.isDemanded && versions.some((file) => this.#isLate(file) && Number.isFinite(file.late));
     const later = relatives.filter((file) => !this.#isBefore(file));
-    // An announced path that nothing else can match has the same result in both readings.
+    // The text may mention a path before a call writes it. If no other file matches, plain and streamed have the same result.
     const isAnnounced = relatives.length === 1 && later[0]?.path === path;
     const allowed = [...new Set(truth.allowed)];
     return { ...truth, allowed, isLoose: truth.isLoose || isMoving || (later.length > 0 && !isAnnounced) };
   }
 
-  /** Returns the files that this turn's texts can mean and whose name, or former name as an upload, is `name` in any spelling. */
+  /**
+   * Returns the files with this name that the text can mean. The name may be spelled in any way. An upload is also found by the
+   * name that it had before the API added a prefix.
+   */
   #relatives(name: string): WorldFile[] {
     const { calls, index } = this.#turn;
     const containers = new Set([...this.containers, ...calls.map(({ container }) => container)]);
@@ -464,8 +468,8 @@ class TextTruth {
 
   /** Returns the files that this response writes after the text, in any container. */
   #writtenLater(isIt: (file: WorldFile) => boolean): WorldFile[] {
-    // File times have whole seconds. So in the container of a later call, a file from the second in which the response
-    // started counts as written by the response.
+    // `created_at` has whole seconds. A file from the second in which the response started may be older than the response, or
+    // written by it. In the container of a later call, such a file counts as written by the response.
     const isOfFirstSecond = (file: WorldFile): boolean =>
       file.createdAt >= this.#turn.createdAt &&
       file.source !== "user" &&
@@ -505,19 +509,19 @@ class TextTruth {
     return turn === this.#turn.index && late > 0;
   }
 
-  /** Returns whether the file is late, but the allowed retries of the list request are enough to show it. */
+  /** Returns whether the first list lacks the file, but a later list has it, and the allowed retries reach that list. */
   #isWaitedFor(file: WorldFile): boolean {
     return this.#isLate(file) && file.late <= this.#turn.retries && this.#callsBefore.length > 0;
   }
 
-  /** Returns whether a call before the text, in `container` if given, names exactly this path. */
+  /** Returns whether a call before the text names exactly this path. With `container`, only calls in this container count. */
   #isSaid(path: string, container?: string): boolean {
     return this.#callsBefore.some(
       (call) => (container ?? call.container) === call.container && saysPath(call.code, path),
     );
   }
 
-  /** Returns whether a call in a container names a path as one string, or joins its name with a folder. */
+  /** Returns whether a call in a container names a path as one string, or builds it from a folder and the quoted file name. */
   #isWrittenIn(path: string, container: string): boolean {
     const calls = this.#callsBefore.filter((call) => call.container === container);
     return this.#isSaid(path, container) || calls.some(({ code }) => saysName(code, nameOf(path)));
@@ -533,7 +537,7 @@ class TextTruth {
     return this.#callsBefore.length > 0 || this.#turn.isKnownOrdered;
   }
 
-  /** Whether all lists of this turn arrive or fail at once, so that none uses up the time that the others need. */
+  /** Whether each list of this turn arrives or fails without delay. Otherwise a slow list leaves no time for the other lists. */
   get #isQuick(): boolean {
     return [...this.#turn.modes.values()].every((mode) => QUICK.has(mode));
   }

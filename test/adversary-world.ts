@@ -12,7 +12,7 @@ export interface WorldFile {
   /** The file was written in this turn, when the item at `item` was complete. An `item` of -1 means before the first item. */
   turn: number;
   item: number;
-  /** How many lists that are requested after the write, in the same turn, lack the file. All lists of later turns have it. */
+  /** In its own turn, the file is missing from this number of lists, counted from the write. All lists of later turns have it. */
   late: number;
   /** No list ever has the file. */
   isLost: boolean;
@@ -25,9 +25,9 @@ export interface WorldFile {
 /** How the lists of a container behave during a turn. */
 export type ListMode = "ok" | "paged" | "flaky" | "404" | "500" | "half" | "hang";
 
-/** The modes with a complete list or an immediate failure. In other modes a repair may use up its time limit. */
+/** The modes in which a list is complete or fails at once. In the other modes, a repair may wait until its time limit ends. */
 export const QUICK: ReadonlySet<ListMode> = new Set(["ok", "paged", "flaky", "404"]);
-/** The modes with a complete list. */
+/** The modes in which a list becomes complete. */
 export const COMPLETE: ReadonlySet<ListMode> = new Set(["ok", "paged", "flaky"]);
 
 /** Serves the lists during one reading of a conversation. Each conversation is read more than once. */
@@ -39,7 +39,7 @@ export class ListServer {
   #modes: ReadonlyMap<string, ListMode> = new Map();
   /** How many output items of the turn are complete. */
   #done = 0;
-  /** For each container and each request for its list in this turn: how many items were complete at the time of the request. */
+  /** By container: one number for each list request in this turn. The number says how many items were complete at that time. */
   #taken = new Map<string, number[]>();
   #pages = new Map<string, readonly ContainerFile[]>();
   #failed = new Set<string>();
@@ -80,7 +80,7 @@ export class ListServer {
     return listPage(files.slice(from, from + size), from + size < files.length);
   }
 
-  /** Returns a list as a user's list function does. */
+  /** Returns a container's files, as the list function does that a user passes to the library. */
   readonly source = async (
     container: string,
     { signal }: { signal: AbortSignal },

@@ -1,7 +1,7 @@
 /**
- * Checks invented conversations, in which it is known which file each mention means. The test fails if a wrong file is cited,
- * or if a file that must be cited is not. ADVERSARY_RUNS sets the number of conversations, ADVERSARY_SEED the random seed. A
- * failure prints the smallest conversation that still fails. `npm run fuzz` checks 100,000 conversations.
+ * Checks invented conversations. The test knows which file each mention means. It fails if the library cites a wrong file, or
+ * lacks a citation that it must add. A failure prints the smallest conversation that still fails. ADVERSARY_RUNS sets the number
+ * of conversations, and ADVERSARY_SEED sets the random seed. `npm run fuzz` checks 100,000 conversations.
  */
 import fc from "fast-check";
 import { afterAll, beforeAll, it, vi } from "vitest";

@@ -9,7 +9,7 @@ const files = (await readdir(src, { recursive: true })).filter((path) => path.en
 
 const page = await readFile(new URL("../docs/architecture.md", import.meta.url), "utf8");
 
-/** Returns the paths in the page's tree. Each level is indented by two spaces, and a folder ends with a slash. */
+/** Returns the paths in the folder tree of docs/architecture.md. Each level has two more spaces; a folder ends with a slash. */
 function readTree(): string[] {
   const tree = /^```\nsrc\/\n(.*?)^```$/ms.exec(page)![1]!;
   const folders: string[] = [];

@@ -37,7 +37,7 @@ export default async function setup({ config }: TestProject): Promise<() => Prom
     entryPoints: targets.map((path) => path.replace(/^\.\/dist\/(.*)\.js$/, "src/$1.ts")),
     outbase: "src",
     outdir: join(folder, "dist"),
-    // Bundled as in scripts/build.mjs: hundreds of tests start the command, and a few files load faster than many.
+    // Hundreds of tests start the command, and a few bundled files load faster than many. scripts/build.mjs bundles too.
     bundle: true,
     splitting: true,
     external: Object.keys({ ...dependencies, ...peerDependencies }),

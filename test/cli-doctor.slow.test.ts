@@ -1,4 +1,4 @@
-/** Runs `doctor` as a user does. Tests what it prints, its exit codes, the question that it asks first, and the recording. */
+/** Runs `doctor` as a user does. Tests its output, its exit codes, its first question, and the file that `--record` writes. */
 import { spawn } from "node:child_process";
 import { mkdir, readdir, readFile, writeFile } from "node:fs/promises";
 import { join } from "node:path";

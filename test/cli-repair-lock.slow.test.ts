@@ -16,7 +16,7 @@ const expected = lines(NUMBERS.map((n) => responseOf(n, { cited: true })));
 
 let folder: string;
 let server: ListeningServer;
-/** Lets the API answer the request for the list of the container with the number `HANGING`. */
+/** The request for the files of container `HANGING` gets no answer until a test calls this function. */
 let open: () => void;
 let isReached: Promise<void>;
 const at = (name: string): string => join(folder, name);

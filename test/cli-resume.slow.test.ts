@@ -131,7 +131,7 @@ async function partsRead(): Promise<Record<string, unknown>[]> {
   return [...milestone.done, ...(milestone.current ? [milestone.current] : [])];
 }
 
-/** Removes the inputs' size and time from the progress file, so that it is like the file of an earlier version. */
+/** Removes each input's size and time from the progress file, as if an earlier version of the command had written the file. */
 async function makeProgressOld(): Promise<void> {
   const progress = JSON.parse(await readFile(at("out.progress"), "utf8"));
   for (const part of [...progress.milestone.done, progress.milestone.current]) {
@@ -183,7 +183,7 @@ describe("a changed input", () => {
   const resume = (...inputs: string[]): Promise<Run> =>
     run(["repair", ...inputs, "--out", at("out"), "--resume"], { env });
 
-  /** Expects that a resume is refused and changes nothing, and that it works once the input is restored. */
+  /** Expects that `repair --resume` refuses a changed input and writes nothing, and that it works with the original input. */
   async function expectRefused(
     inputs: string[],
     message: RegExp,

@@ -1,4 +1,4 @@
-/** Runs `serve --links` as a user does. Tests what it prints, restarts, signals and wrong use. */
+/** Runs `serve --links` as a user does. Tests its output, restarts and signals, and its errors for wrong use. */
 import { describe, expect, it } from "vitest";
 import { run, type Serving, serve } from "./command.js";
 import { answerOf, containerOf, ENV, linkIn, newFolder, OWN_KEY, post, SECRET } from "./linked-proxy.js";

@@ -1,6 +1,6 @@
 /**
- * Tests `withFileCitations` with clients that a tracing wrapper or a subclass has changed. Either the copy has citations and
- * traces, or the client is refused with an error.
+ * Tests `withFileCitations` with clients that a tracing wrapper or a subclass has changed. It must either return a client that
+ * still traces and also cites, or throw an error.
  */
 import type OpenAI from "openai";
 import { AzureOpenAI } from "openai";
@@ -45,7 +45,7 @@ function observedValue<Value extends object>(value: Value, traces: string[], pat
   });
 }
 
-/** Returns a copy like that of LangSmith's wrapOpenAI: an object that has traced resources and is no instance of the class. */
+/** Returns a copy like that of LangSmith's wrapOpenAI: an object with traced resources that is not an instance of `OpenAI`. */
 function withoutClass(client: OpenAI, traces: string[]): OpenAI {
   const create = client.responses.create.bind(client.responses) as (...args: unknown[]) => unknown;
   const responses = Object.assign(Object.create(Object.getPrototypeOf(client.responses)), client.responses, {
@@ -68,7 +68,7 @@ function withTracedResponses(client: OpenAI, traces: string[]): OpenAI {
   });
 }
 
-/** Changes the client itself, as some instrumentations do. */
+/** Adds tracing to the client itself and returns the same client, as some instrumentations do. */
 function changed(client: OpenAI, traces: string[]): OpenAI {
   const create = client.responses.create.bind(client.responses) as (...args: unknown[]) => unknown;
   Object.defineProperty(client.responses, "create", {

@@ -35,7 +35,7 @@ it("both copies share what a client remembers of earlier responses", async () =>
   const second = other.createFileCitationsFetch({ fetch: first });
   await (await first(`${BASE}/responses`, POST)).json();
   expect(cited(await (await second(`${BASE}/responses`, POST)).json())).toEqual(FOUND);
-  // There is no request for the previous response, only two POST requests and the list request of each.
+  // Each GET requests a list. The second copy does not request the previous response, because it knows what the first one knows.
   expect(api.asked.map(({ method }) => method)).toEqual(["POST", "GET", "POST", "GET"]);
 });
 

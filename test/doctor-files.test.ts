@@ -103,7 +103,7 @@ describe("the list", () => {
     const { checks } = await examined(options, { baseURL });
     expect(checks["file list"]).toMatchObject({ mark: "failed", seen: containing(seen) });
     expect(checks["file list"]!.advice).toContain(advice);
-    // The checks of the API's own citation need no file list.
+    // The API cited the file itself, so these two checks need no file list.
     expect(checks.citation!.mark).toBe("ok");
     expect(checks["index unit"]!.mark).toBe("ok");
     const hasContainers = !checks["file list"]!.seen.includes("no containers");

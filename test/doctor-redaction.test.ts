@@ -180,7 +180,7 @@ describe("headers", () => {
     expect(redactionOf().headers(new Headers(given), false)).toEqual({
       ...{ ...kept, ...removed, constructor: REMOVED },
     });
-    // The names of the user's own headers may be personal too.
+    // In a request, even the name of a header may be personal, such as `x-alice`. So only known headers are kept.
     expect(
       redactionOf().headers(new Headers({ ...given, authorization: KEY, "x-alice": "1" }), true),
     ).toEqual({

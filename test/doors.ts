@@ -16,7 +16,7 @@ type Fetch = typeof globalThis.fetch;
 
 export interface Door {
   name: string;
-  /** True if this way takes parsed objects and events, not bytes. Such a way cannot be tested with incomplete frames. */
+  /** True if the door takes parsed objects and events, not bytes. Such a door cannot be tested with incomplete frames. */
   isByHand?: boolean;
   /** Requests a response from the API behind `fetch`, and repairs it. */
   ask(
@@ -81,7 +81,7 @@ export const DOORS: readonly Door[] = [
   },
 ];
 
-/** The text of a response's body, up to the error that ended it, if any. */
+/** The text of a response's body. If an error ended the body, the text before the error, and the error. */
 export interface Read {
   text: string;
   error?: unknown;

@@ -39,7 +39,7 @@ async function startApi(content = (): Response | undefined => undefined) {
   return { emulator, baseURL: server.baseURL };
 }
 
-/** Starts a code block of the page as a program. Returns its URL, which has the port that the program prints. */
+/** Starts a code block of docs/downloads.md as a server. The server prints its port. Returns the server's URL. */
 async function start(code: string, baseURL: string): Promise<string> {
   const program = await programOf(code);
   stops.push(program.remove);

@@ -194,7 +194,7 @@ describe("the schemas", () => {
   });
 });
 
-/** Returns whether a recording is OpenAI's. The emulator imitates OpenAI, so it sends no field that only Azure sends. */
+/** Returns whether a recording comes from OpenAI. Azure's responses have further fields, which the emulator does not send. */
 const ofOpenAI = ({ name }: { name: string }): boolean => !name.startsWith("azure");
 
 describe("the emulator sends what is recorded", () => {

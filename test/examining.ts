@@ -46,7 +46,7 @@ export function doctorModel({
   };
 }
 
-/** The arguments of `examined` besides the emulator's options. */
+/** What a test can change for `examined`, in addition to the emulator's options. */
 interface Given extends Partial<Omit<Examination, "connection" | "recorder">> {
   baseURL?: string;
   /** The API key of the requests. `null` means no key. */
@@ -56,7 +56,7 @@ interface Given extends Partial<Omit<Examination, "connection" | "recorder">> {
   wrap?: (fetch: Fetch) => Fetch;
 }
 
-/** Runs all checks. Returns the checks by name in the order they ran, the recorder, and the method and path of each request. */
+/** Runs all checks. Returns their results by name, the recorder of the requests, and the method and path of each request. */
 export async function examined(
   emulatorOptions: EmulatorOptions = {},
   { baseURL = OPENAI, key = KEY, headers = {}, wrap = (fetch) => fetch, ...others }: Given = {},

@@ -33,15 +33,13 @@ const script: Script = () => [
   },
 ];
 
-// Waits for one turn of the event loop. Keeps the real setImmediate, as fake timers will replace it.
+// Waits for one turn of the event loop. Uses the real `setImmediate`, because the tests replace the global one by a fake.
 const turn = (
   (real) => () =>
     new Promise<void>((resolve) => void real(resolve))
 )(setImmediate);
 
-/**
- * How many turns of the event loop the tests wait. A response that waits for no timer needs fewer turns until it has been read.
- */
+/** How many turns of the event loop the tests wait. This is enough to read a whole response, unless a timer holds it up. */
 const TURNS = 40;
 const STEP_MS = 25;
 
@@ -128,7 +126,7 @@ async function sent(stream: boolean, options: EmulatorOptions = {}): Promise<str
   return (await emulator.fetch(`${BASE}/responses`, { method: "POST", headers, body })).text();
 }
 
-/** Returns the response in a body. */
+/** Returns the response that a body contains: the whole JSON, or the response in the last event of a stream. */
 function responseIn(text: string, stream: boolean): unknown {
   return stream ? eventsIn(text).at(-1)!.response : JSON.parse(text);
 }

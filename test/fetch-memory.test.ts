@@ -1,4 +1,4 @@
-/** Tests which containers a client remembers between responses, and when it requests the previous response instead. */
+/** Tests which containers a client remembers from its responses, and when it requests a previous response that it lacks. */
 import { describe, expect, it, vi } from "vitest";
 import { ContainerMemory } from "../src/containers/memory.js";
 import { isRecord } from "../src/errors.js";

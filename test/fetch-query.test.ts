@@ -1,4 +1,4 @@
-/** Tests which query parameters of a request the library also sends with its requests for lists and for the previous response. */
+/** Tests which query parameters of a user's request the library copies to its own requests, for example for lists. */
 import OpenAI, { AzureOpenAI } from "openai";
 import { describe, expect, it } from "vitest";
 import { withFileCitations } from "../src/index.js";

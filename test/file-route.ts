@@ -1,6 +1,6 @@
 /**
- * Sets up the file route in two ways. `setUp` serves the emulator and the route over HTTP. `routeOf` makes a route whose requests
- * to the API are answered by the test itself.
+ * Sets up the file route in two ways. `setUp` serves the emulator and the route over HTTP. `routeOf` needs no emulator: the test
+ * passes a function that answers the route's requests.
  */
 import OpenAI from "openai";
 import { onTestFinished, vi } from "vitest";
@@ -49,7 +49,7 @@ export async function setUp({
   };
 }
 
-/** Returns a route whose requests to the API the test itself answers, for cases that cannot be tested over HTTP. */
+/** Returns a file route without an emulator: `answer` answers the route's requests. For cases that HTTP cannot produce. */
 export function routeOf(
   answer: (options: {
     headers?: Record<string, string>;

@@ -1,6 +1,6 @@
 /**
  * Tests links in front ends that know nothing of this package: examples/plain-chat in Chromium, curl, and Python's `urllib`. Each
- * front end only knows the proxy's base URL. A link must work from the answer that contains it to the end of the conversation.
+ * front end only knows the proxy's base URL. A link must work as soon as the text arrives, and until the conversation ends.
  */
 import { execFile, spawnSync } from "node:child_process";
 import { existsSync } from "node:fs";
@@ -43,7 +43,7 @@ async function start(beforeEvent: (event: { type: string; delta?: unknown }) => 
   const env = { OPENAI_API_KEY: KEY, FILE_LINKS_SECRET: "a secret of 32 bytes, or of more" };
   const serving = await serve(args, env);
 
-  /** Waits until the proxy has kept both files, then expires the container. */
+  /** Waits until the proxy has stored copies of both files. Then makes the container expire, so that the API has no files. */
   async function expire(): Promise<void> {
     const [container] = emulator.containers.values();
     const kept = container!.files.map(({ id }) => join(folder, container!.id, `${id}.json`));
@@ -209,7 +209,7 @@ describe.each(OTHERS)("$program", ({ program, ask, get }) => {
     await restart();
     await download();
 
-    // This history consists of the response's own items, with their annotations.
+    // The next request repeats all items of the response, with their annotations. The API must get the model's own text.
     const { output } = (events.at(-1) as unknown as { response: { output: { type: string }[] } }).response;
     await stream([{ role: "user", content: QUESTION }, ...output, { role: "user", content: "Once more." }]);
     const message = lastInput(emulator).at(-2) as { content: { text: string }[] };

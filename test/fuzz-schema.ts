@@ -24,8 +24,8 @@ interface Schema {
 }
 
 /**
- * The definitions that the library reads. Some have one name in OpenAI's schema and another in our own. If a value can have one
- * of several definitions, half of the time one from this set is chosen, if there is one.
+ * The definitions that the library reads. Some have one name in OpenAI's schema and another in our own. A value may have several
+ * possible definitions. If some of them are in this set, one of these is chosen in half of the cases.
  */
 const READ = new Set(
   [
@@ -55,7 +55,7 @@ const READ = new Set(
     "ResponseErrorEvent",
   ].map((name) => `#/$defs/${name}`),
 );
-/** These properties are generated first. If the choices run out (see `made`), the optional properties after that are left out. */
+/** These properties are generated first. When no choices are left (see `made`), all further optional properties are left out. */
 const FIRST = ["response", "item", "part", "output", "content", "text", "annotations", "input", "tools"];
 /** Strings that match the patterns in the schema: a name, and an id that starts with `tunnel_`. */
 const PATTERNED = ["name_1", `tunnel_${"a1".repeat(16)}`];
@@ -63,8 +63,8 @@ const NUMBERS = [0, 1, 2, 10, 42, 423, 100_000];
 
 /**
  * Generates values of the definition `name`. A list of at most `most` numbers determines the choices, one number for each choice.
- * After the end of the list, the first or smallest alternative is taken, so every value is finite. A shorter list gives a smaller
- * value.
+ * After the end of the list, each choice takes the first or smallest option. So every value is finite, and a shorter list gives a
+ * smaller value.
  */
 export function made(schema: ApiSchema, name: string, most = 300): fc.Arbitrary<unknown> {
   const definitions = schema.definitions as Record<string, Schema>;
@@ -97,7 +97,7 @@ class Maker {
     }
   }
 
-  /** Returns the next choice, from 0 to `count - 1`. Deeper than 40 levels it is always 0, so that recursive definitions end. */
+  /** Returns the next choice, from 0 to `count - 1`. In values nested deeper than 40 levels, returns 0 to end recursion. */
   #choose(count: number): number {
     return this.#depth > 40 ? 0 : (this.#choices[this.#next++] ?? 0) % count;
   }
@@ -143,12 +143,13 @@ class Maker {
     const properties: Record<string, Schema> = {};
     for (const part of parts) {
       for (const [key, schema] of Object.entries(part.properties ?? {})) {
-        // If two parts of the `allOf` define the same property, the later definition is the narrower one in OpenAI's schema.
+        // Two parts of the `allOf` can define the same property. The later definition replaces the earlier one, because it is the
+        // stricter one in OpenAI's schema, with few exceptions (see `made`).
         properties[key] = schema;
       }
     }
     const required = new Set(parts.flatMap((part) => part.required ?? []));
-    // One event requires a property that its schema does not define.
+    // `required` can name a property that `properties` does not define. This is so for one event.
     const keys = [...FIRST.filter((key) => key in properties), ...Object.keys(properties), ...required];
     const object: Record<string, unknown> = {};
     for (const key of new Set(keys)) {

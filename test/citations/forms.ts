@@ -26,9 +26,9 @@ export interface Outcome {
 
 /**
  * Parses a text in which the expected outcome is marked:
- * - `⟦/mnt/data/a.csv⟧` is a citation of the file whose path is the argument `only`;
- * - `⟦b.csv‖/mnt/data/B.csv⟧` is a citation of the file `/mnt/data/b.csv`;
- * - `⟪not-found:/mnt/data/c.csv⟫` is a mention that is reported with the reason `not-found`.
+ * - `⟦/mnt/data/a.csv⟧`: the text in the brackets gets a citation. Its file is the argument `only`, a path below `/mnt/data`;
+ * - `⟦b.csv‖/mnt/data/B.csv⟧`: the text `/mnt/data/B.csv` gets a citation of the file `b.csv`;
+ * - `⟪not-found:/mnt/data/c.csv⟫`: the text `/mnt/data/c.csv` is a mention that is reported with the reason `not-found`.
  */
 export function marked(source: string, only?: string): { text: string; outcome: Outcome } {
   const outcome: Outcome = { cited: [], missed: [] };

@@ -1,4 +1,6 @@
-/** Tests which citations and notes `replaceFileLinks` uses, and in which order. test/links.test.ts tests the forms of links. */
+/**
+ * Tests which citations get a link, which mentions get a note, and in which order. test/links.test.ts tests the forms of links.
+ */
 import { expect, it } from "vitest";
 import { replaceFileLinks } from "../../src/index.js";
 import type { ContainerFileCitation, UnresolvedMention } from "../../src/types.js";

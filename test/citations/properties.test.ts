@@ -97,7 +97,7 @@ const anyText = fc.oneof(
   { weight: 1, arbitrary: fc.string({ unit: "grapheme", maxLength: 60 }) },
 );
 
-/** The paths of random files. Many of them are often in the texts of `awkward`; the others are unlikely or invalid. */
+/** The paths of random files. Most of these paths often occur in the texts of `awkward`. The others are unlikely or invalid. */
 const anyPath = fc.oneof(
   {
     weight: 4,
@@ -165,7 +165,10 @@ function covered(text: string, { start_index, end_index }: Annotation, unit: Ind
   return [...text].slice(start_index!, end_index!).join("");
 }
 
-/** Resolves a text twice, as two repairs do. The second time, adds the annotations of the first. Returns the second result. */
+/**
+ * Resolves a text twice, as two repairs do. The second call gets the citations of the first call as annotations. Returns the
+ * result of the second call.
+ */
 function again(
   text: string,
   files: ContainerFile[],
@@ -313,8 +316,8 @@ describe("several mentions in one answer", () => {
   const mention = fc
     .tuple(
       sentence,
-      // Leaves out the form in which a tab precedes the path, because a tab after a blank line begins a code block. A file in a
-      // code block is not cited if the text cites the file elsewhere.
+      // Replaces the form `tab` with the form `bare`: after a blank line, a tab before the path would begin a code block. A
+      // mention in a code block is not cited if the text cites the same file elsewhere.
       fc.constantFrom(...Object.values({ ...LINK_FORMS, ...BARE_FORMS, tab: BARE_FORMS.bare! })),
       fc.constantFrom(...NAMES),
     )
@@ -382,7 +385,7 @@ function plain(text: string): string {
     .replace(/ς/g, "σ");
 }
 
-/** Decodes an encoded text in one of the possible ways. Shares no code with the resolver. */
+/** Decodes percent-encoding, HTML entities and escapes in a text. Shares no code with the resolver. */
 function decodeLoosely(text: string): string {
   return text
     .replace(/(?:%[0-9a-f]{2})+/gi, (bytes) => {

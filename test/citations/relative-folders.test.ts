@@ -1,4 +1,4 @@
-/** Tests names with a folder before them, `out/a.csv`: the folder can be written in any encoding and Unicode form. */
+/** Tests names with a folder before them, as in `out/a.csv`. A text can write the folder in any encoding and Unicode form. */
 import { describe, expect, test } from "vitest";
 import { resolveFileCitations } from "../../src/index.js";
 import { file } from "./forms.js";

@@ -43,7 +43,7 @@ describe("every form, with every kind of name, in every sentence", () => {
   });
 });
 
-/** The forms of a mention by name only. `@` is replaced by the name, and the citation starts at `⟦`. */
+/** Texts that mention a file by its name, without a path. `@` stands for the name, and `⟦` marks where the citation starts. */
 const NAME_FORMS = {
   mentions: [
     "Saved as ⟦@.",

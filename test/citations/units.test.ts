@@ -68,7 +68,10 @@ describe("the unit of ranges is", () => {
     expect(resolved("/mnt/data/a.csv", files, [annotation]).cited).toEqual([[0, 15, "cfile_a.csv"]]);
   });
 
-  /** Builds a text that starts with an emoji and annotates `spelled` with its range in UTF-16. Returns the derived unit. */
+  /**
+   * Builds a text with an emoji before `spelled`. A citation covers `spelled` if its range is in UTF-16. Returns the unit that
+   * the resolver derives from this citation.
+   */
   function unitOf(spelled: string, more: Partial<Annotation> = {}, roots = ["/mnt/data"]): string {
     const lead = "🎉 [x](";
     const text = `${lead}${spelled}) and /mnt/data/b.csv`;

@@ -4,7 +4,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { chromium } from "playwright-core";
 
-/** Opens a page in Chromium. Calls `run` with the page and returns its result, with the browser's version. */
+/** Opens a page in Chromium and calls `run` with the page. Returns what `run` returns, and the browser's version. */
 export async function inChromium(url, run) {
   const profile = await mkdtemp(join(tmpdir(), "clients-chromium-"));
   const browser = await chromium.launchPersistentContext(profile, {

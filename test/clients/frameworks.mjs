@@ -52,7 +52,7 @@ async function inProject(name, run) {
   }
 }
 
-/** Compiles the service, runs its Jest test, and sends a request to the compiled service. Its response must cite the file. */
+/** Compiles the service, runs its Jest test, and sends a request to the compiled service. The service must cite the file. */
 async function runNestJs(project) {
   await inside(project, "tsc", "--project tsconfig.json");
   await inside(project, "jest", "--ci");
@@ -159,9 +159,9 @@ async function runWorker(built) {
 }
 
 /**
- * Serves the API on loopback. Calls `run` with the environment for a program that uses the API.
+ * Serves the API on loopback. Calls `run` with two arguments: the environment for a program that uses the API, and a function.
  *
- * @param options.holdsEnd holds the end of a stream until `run` calls its second argument
+ * @param options.holdsEnd if true, a stream pauses before its end until `run` calls this function
  */
 async function withApi({ holdsEnd = false, intercept }, run) {
   const released = Promise.withResolvers();

@@ -14,7 +14,7 @@ import { createResponsesEmulator, stubbornModel } from "openai-file-citations/te
 import { links } from "./links.mjs";
 import { HERE, runProgram } from "./program.mjs";
 
-/** `ours` is the code in a page that uses the package. With `bare` in its place, the page's code runs without the package. */
+/** `ours` is the piece of a page's code that calls the package. If `bare` replaces it, the code runs without the package. */
 const PAGES = [
   { page: "ai-sdk", packages: ["ai", "@ai-sdk/openai"], ours: "createFileCitationsFetch()", bare: "fetch" },
   {
@@ -112,7 +112,7 @@ async function runPage(name, code) {
         PATH: process.env.PATH,
         OPENAI_API_KEY: "test",
         OPENAI_BASE_URL: server.baseURL,
-        // The Agents SDK sends traces to OpenAI, even if the client has another base URL.
+        // By default, the Agents SDK sends traces to OpenAI, even if the client has another base URL. A test must not do this.
         OPENAI_AGENTS_DISABLE_TRACING: "1",
       },
     });

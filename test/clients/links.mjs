@@ -1,5 +1,5 @@
-// Checks that, with the option `links`, the text that each library returns has working links, plain and streamed. Opens each link
-// with `fetch`.
+// Checks the option `links` with each library: the texts that the library returns must have links that work. Opens each link with
+// `fetch`. Tests plain and streamed texts.
 import assert from "node:assert/strict";
 import { createOpenAI } from "@ai-sdk/openai";
 import { ChatOpenAI } from "@langchain/openai";

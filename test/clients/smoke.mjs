@@ -23,7 +23,8 @@ const ASK = {
 const SDKS = { openai: OpenAI, "the newest openai": NewestOpenAI };
 
 /**
- * Runs the checks one after the other. If a check fails, throws an Error with its name and stack trace and runs no more checks.
+ * Runs the checks one after the other and stops at the first failure. Then throws an Error with the name of the failed check and
+ * the stack trace.
  *
  * @param baseURL the URL of an emulator with a `stubbornModel`, for checks that use the runtime's own `fetch`
  * @returns the names of the checks, all of which passed

@@ -33,7 +33,7 @@ const CALLS = {
   },
 };
 
-/** Wrappers that turn a client into a traced client: a name, the npm package, and a function that starts the tracer. */
+/** The name, the npm package and the tracer of each wrapper that turns a client into a traced client. */
 const WRAPPERS = [
   ["LangSmith wrapOpenAI", "langsmith", langSmithTracer],
   ["Langfuse observeOpenAI", "@langfuse/openai", langfuseTracer],
@@ -52,7 +52,7 @@ const checks = [
 
 export const tracing = checks.map(([name, run]) => [name, () => withoutNetwork(run)]);
 
-/** Runs a check, and fails if it connects to another machine: a tracer must not send its traces to the tracer's service. */
+/** Runs a check, and fails if the check connects to another machine. No tracer may send traces to its maker's service. */
 async function withoutNetwork(run) {
   const { connect } = Socket.prototype;
   const refused = [];
@@ -75,7 +75,7 @@ const HERE = fileURLToPath(new URL(".", import.meta.url));
 
 /**
  * Checks `wrapOpenAI(withFileCitations(client))`, and `wrapOpenAI(client)` with a client that uses this package's `fetch`.
- * Checks both again inside a further `withFileCitations`, which must not refuse them.
+ * Then passes each of these two traced clients to `withFileCitations`, which must accept it, and checks the result again.
  */
 async function wrapAround(pkg, start) {
   const { traced, traces } = await start();
