@@ -188,7 +188,7 @@ function missingMeaning(missed: readonly UnresolvedMention[]): (mention: Found) 
     if (others) others.push(path);
     else pathsByName.set(name, [path]);
   }
-  /** The results for names with a folder, by file id. With this cache, each file is compared with the paths only once. */
+  /** Caches by file id what `isMissing` returns, so that each file is compared with the missing paths only once. */
   const results = new Map<string, boolean>();
   const isMissing = ({ file, foldedFolder, name }: IndexedFile, paths: readonly string[]): boolean => {
     let result = results.get(file.id);

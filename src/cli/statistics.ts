@@ -9,7 +9,7 @@ import { shown } from "./terminal.js";
 const MOST_MODELS = 1000;
 const OTHER_MODELS = "(others)";
 const NO_MODEL = "(none)";
-/** The longest name of a model, in characters. The names of real models are much shorter. */
+/** The length to which the names of models are cut, in characters. The names of real models are much shorter. */
 const LONGEST_MODEL = 100;
 
 /** The counts of one model, or of all models together. */

@@ -241,7 +241,7 @@ export class ResponseRepair {
   /**
    * Returns whether a text must wait for the next event. It must wait if all of these are true:
    * - The text may lack a citation.
-   * - A container may be known.
+   * - There may be a container to search: one is known, or the previous response can still name one.
    * - It is still open which files the text means (see `#isOpen`).
    */
   mustWait(position: PartPosition, text: string, given: readonly Annotation[]): boolean {

@@ -49,8 +49,8 @@ const INSIDE = new RegExp(
 );
 
 /**
- * Returns whether `at` is inside a link's destination. Call this only if {@link placeOf} returned `"text"` for `at`. Then no
- * destination starts at `at`, so `at` can only be in the middle of one.
+ * Returns whether `at` is in the middle of a link's destination. {@link placeOf} recognizes only destinations that start at an
+ * offset. For all other offsets it returns the kind `"text"`. Call this function only for such an offset.
  */
 export function isInDestination(text: string, at: number): boolean {
   return testAt(INSIDE, text, at);

@@ -87,7 +87,7 @@ export class Run {
   readonly #options: RunOptions;
   readonly #done: ReadPart[];
   #input: number;
-  /** The hash of the part of the current input that was written. Set only if the option `milestones` is given. */
+  /** The hash of the part of the current input whose results are in the output. Set only if the option `milestones` is given. */
   #hash: ReadHash | undefined;
   #position: Position | undefined;
   /** A milestone that was reached and is not saved yet. */
