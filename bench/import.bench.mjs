@@ -14,8 +14,8 @@ import { fileURLToPath } from "node:url";
 const RUNS = 15;
 /**
  * The limits of the ratio: this package's time divided by the time of `openai`. They are above the aim, because a busy machine
- * adds noise. `require` has a higher limit: for this package, `require` takes as long as `import`, but for `openai`, which has many
- * small files, `require` takes only 0.6 of the time of `import`.
+ * adds noise. `require` has a higher limit: for this package, `require` takes as long as `import`, but for `openai`, which has
+ * many small files, `require` takes only 0.6 of the time of `import`.
  */
 const LIMITS = { import: 0.45, require: 0.6 };
 const AIM = 0.3;

@@ -1,7 +1,8 @@
 /**
  * Measures the option `links`: `node bench/links.bench.mjs`, after `npm run build`. Compares the CPU time of the middleware for a
  * stream with and without the option. The ratio is the median of interleaved rounds. Then measures how long a link is held after
- * its last delta. Last, compares the time for hostile texts with the time for ordinary texts. Exits with 1 if a limit is exceeded.
+ * its last delta. Last, compares the time for hostile texts with the time for ordinary texts. Exits with 1 if a limit is
+ * exceeded.
  */
 import { performance } from "node:perf_hooks";
 import { createFileCitationsFetch, repairResponse, repairResponseStream } from "../dist/index.js";

@@ -1,7 +1,7 @@
 /**
- * Measures the route with a store: `node --expose-gc bench/store.bench.mjs`, after `npm run build`. Measures the time to serve a
- * file, the rate of copies and the heap. The API is a server in another process on loopback, and the store is `directoryStore`.
- * Exits with 1 if the heap grows by more than its limit.
+ * Measures the route with a store: `node --expose-gc bench/store.bench.mjs`, after `npm run build`. Measures the time to the
+ * first byte of a file, the rate of copies and the heap. The API is a server in another process on loopback, and the store is
+ * `directoryStore`. Exits with 1 if the heap grows by more than its limit.
  */
 import { fork } from "node:child_process";
 import { once } from "node:events";

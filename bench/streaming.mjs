@@ -69,7 +69,7 @@ export function framesOf(deltas, deltaAt = () => undefined) {
   return frames;
 }
 
-/** Returns a `fetch` that streams frames from memory. Each pull of the reader enqueues `perChunk` frames. */
+/** Returns a `fetch` that streams frames from memory. Each pull of the reader enqueues up to `perChunk` frames. */
 export function upstreamOf(frames, perChunk = 1) {
   return async () => {
     let next = 0;

@@ -1,6 +1,6 @@
 /**
- * Builds the package into `dist`, by `npm run build`: ES modules, CommonJS and their declarations. Also writes the licences of the
- * packages whose code is in the bundles.
+ * Builds the package into `dist`, by `npm run build`: ES modules, CommonJS and their declarations. Also writes the licences of
+ * the packages whose code is in the bundles.
  *
  * Peers are never bundled. The `dependencies` of package.json, which only the command and the emulator's server import, are
  * bundled into the CommonJS files but not into the ES modules.
@@ -19,7 +19,7 @@ const ENTRIES = Object.values(exports).flatMap((target) => target.import?.defaul
 /**
  * The chunks of code that entry points share. There are few, because each file costs import time. The code of
  * `resolveFileCitations` has its own chunk, so that a bundler can leave out the other chunks. The chunk `directory` imports
- * modules of Node.js, so only the entry point `node` may import this chunk.
+ * modules of Node.js. So of the entry points in `exports`, only `node` may import this chunk.
  */
 const CHUNKS = [
   { name: "errors", test: /src\/(errors|once)\.ts$/, priority: 3 },
@@ -91,7 +91,7 @@ function licencesOf(modulePaths) {
   return [`${name} contains code of these packages.\n`, ...texts.sort()].join(`\n${"-".repeat(80)}\n\n`);
 }
 
-/** Writes the declarations of the entry points and of all modules that they import, as `.d.ts` and as `.d.cts`. */
+/** Writes the declarations of the entry points and of all modules that they need, directly or not, as `.d.ts` and as `.d.cts`. */
 function writeDeclarations() {
   const all = "node_modules/.declarations"; // tsconfig.build.json has the same path
   rmSync(all, { recursive: true, force: true });

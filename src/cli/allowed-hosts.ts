@@ -10,8 +10,8 @@ import { apiError } from "../http/api-error.js";
 const NOT_IN_A_HOST = /[\s/?#@\\]/;
 
 /**
- * Returns the host name or address in a `Host` header, in the form that URLs have: `localhost` for `LocalHost:8787`. Returns
- * `undefined` for an invalid header.
+ * Returns the host name or address in a `Host` header without its port, in the form that URLs have: `localhost` for
+ * `LocalHost:8787`. Returns `undefined` for an invalid header.
  */
 export function hostNameIn(host: string): string | undefined {
   return NOT_IN_A_HOST.test(host) ? undefined : hostNameOf(`http://${host}`);
@@ -54,9 +54,10 @@ export type HostRule = (request: IncomingMessage) => Response | undefined;
 /**
  * Creates the rule for a server that listens on `address`.
  *
- * The owner of a web page can make its host name resolve to 127.0.0.1. The page's requests then reach a server on loopback. So a
- * loopback server accepts only loopback names, the names in `allowed`, and the name in `also`. A server on another address
- * accepts all names if `allowed` is empty. If `allowed` has names, this server accepts the same names as a loopback server.
+ * The owner of a web page can make the page's host name resolve to 127.0.0.1. The page's requests then reach a server on
+ * loopback. So a loopback server accepts only loopback names, the names in `allowed`, and the name in `also`. A server on
+ * another address accepts all names if `allowed` is empty. If `allowed` has names, this server accepts the same names as a
+ * loopback server.
  */
 export function hostRule(
   { address, family }: AddressInfo,

@@ -19,7 +19,7 @@ interface Options {
   json?: true;
 }
 
-/** How many files a page of the list has. The API allows no larger pages. */
+/** How many files are requested for each page of the list. The API allows no larger pages. */
 const PAGE_SIZE = 100;
 const WORKING_FOLDER = `${DEFAULT_ROOTS[0]}/`;
 

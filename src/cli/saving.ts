@@ -9,8 +9,8 @@ import { colorsFor, linkTo, shown } from "./terminal.js";
 import { WrongUse } from "./wrong-use.js";
 
 /**
- * Throws `WrongUse` if a path is empty, or if something other than a folder is at the path. A missing folder is no error, because
- * it is created later. The error message names `option`.
+ * Throws `WrongUse` if a path is empty, if something other than a folder is at the path, or if the path cannot be checked. A
+ * missing folder is no error, because it is created later. The error message names `option`.
  */
 export async function checkFolder(path: string, option = "--out"): Promise<void> {
   if (path === "") throw new WrongUse(`${option} must be the path of a folder, got an empty text`);

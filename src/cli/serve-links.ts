@@ -151,8 +151,8 @@ async function prepareFolder(path: string): Promise<void> {
 const SCOPES = ["openai-organization", "openai-project"];
 
 /**
- * Returns a function that tells whether a request has the proxy's key. The function also returns false if the request names another
- * organization or project than the proxy's own: the answer can then cite files that the proxy cannot open.
+ * Returns a function that tells whether a request has the proxy's key. The function also returns false if the request names
+ * another organization or project than the proxy's own: the answer can then cite files that the proxy cannot open.
  */
 function ownKeyRule(key: string, own: Headers): (headers: Headers) => boolean {
   const digest = digestOf(key);

@@ -120,7 +120,7 @@ export async function startServer(
       target,
       onReport({ outcome, citations }) {
         answered.recovered += citations.filter(({ origin }) => origin === "recovered").length;
-        hasFailed ||= outcome === "failed"; // an aborted response is reported as failed too
+        hasFailed ||= outcome === "failed"; // an aborted response may be reported as failed too
       },
       onOtherKey() {
         answered.otherKey = true;

@@ -9,7 +9,7 @@ import { shown } from "./terminal.js";
 const MOST_MODELS = 1000;
 const OTHER_MODELS = "(others)";
 const NO_MODEL = "(none)";
-/** The length to which the names of models are cut, in characters. The names of real models are much shorter. */
+/** The maximum length of a model's name, in characters. Longer names are cut. The names of real models are much shorter. */
 const LONGEST_MODEL = 100;
 
 /** The counts of one model, or of all models together. */
@@ -50,7 +50,7 @@ export class Statistics {
   /** Adds the report of a response. `hasFailed`: the response's recovery failed. */
   add(report: Report, hasFailed: boolean): void {
     const { citations, unresolved, model } = report;
-    // A citation from 0 to 0 covers no text, because it cites a file such as a chart as a whole. So it is not for a mention.
+    // A citation from 0 to 0 is of a file, such as a chart, but of no place in the text. So it does not count as a mention.
     const placed = citations.filter(({ annotation }) => annotation.end_index > annotation.start_index);
     const texts = new Set<string>();
     for (const { outputIndex, contentIndex } of [...placed, ...unresolved])

@@ -50,7 +50,7 @@ export interface ContentAnswer extends Pick<Response, "ok" | "status" | "headers
 /**
  * Requests the bytes of a container file and returns the HTTP response. The response's body is always a web stream, although a
  * client with node-fetch has Node.js streams. The response's status can be an error status: the SDK throws an error for it, but
- * other clients may not.
+ * other clients may not, and the `fetch` that follows a redirect does not.
  *
  * A redirect is followed by a second request without the client's credentials. Otherwise `fetch` would follow the redirect itself
  * and send all headers of the client except `authorization` to the other origin.

@@ -45,7 +45,7 @@ export function unchanged(etag: string): Response {
   return new Response(null, { status: 304, headers: { ...safe, "cache-control": "private", etag } });
 }
 
-/** Returns the response with the file. The browser gets `name`. The media type depends on `name` and the file's first bytes. */
+/** Returns the response with the file, under the name `name`. The media type depends on `name` and the file's first bytes. */
 export async function fileAnswer(upstream: ContentAnswer, name: string, isHead: boolean): Promise<Response> {
   const { status, body, headers: upstreamHeaders } = upstream;
   const isPart = status === 206;

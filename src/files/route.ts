@@ -43,15 +43,15 @@ export interface FileRouteOptions {
    * - `urlFor` starts to copy the file into the store, and does not wait for the copy. Each file is copied once, and at most four
    *   files are copied at the same time.
    * - `handler` serves a file from the store. If the store does not have the file, `handler` serves it from the container and
-   *   starts to copy it. If the file's length is known, the response has an `ETag` and supports ranges.
+   *   starts to copy it. In both cases, if the file's length is known, the response has an `ETag` and supports ranges.
    * - If the store fails or does not answer within three seconds, `onError` is called, and `handler` serves the file from the
    *   container as long as the container exists.
    */
   store?: FileStore | undefined;
   /**
-   * Called with an error if the API fails to send a file, or if the `store` fails to take or to return a file. Not called if the
-   * container has expired, if the file does not have the requested range, or if the browser has closed the request. Errors that
-   * the callback throws or rejects with are ignored. Default `console.error`.
+   * Called with an error if the API fails to send a file, or if a file cannot be copied into the `store` or read from it. Not
+   * called if the container has expired, if the file does not have the requested range, or if the browser has closed the request.
+   * Errors that the callback throws or rejects with are ignored. Default `console.error`.
    */
   onError?: ((error: unknown) => unknown) | undefined;
 }

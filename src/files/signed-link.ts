@@ -80,7 +80,7 @@ export async function verified(
 }
 
 /**
- * Returns the model's text that a link replaced. The link's token contains this text. The token may have expired. Returns
+ * Returns the model's text that a link replaced, if the link's token contains this text. The token may have expired. Returns
  * `undefined` if none of the keys signed the token, or if the token does not contain the text.
  */
 export async function replacedBy(

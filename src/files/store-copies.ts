@@ -18,7 +18,7 @@ const RETRIES = 3;
  * pause stops a copy.
  */
 const LONGEST_STALL_MS = 90_000;
-/** If so many copies of a file have failed in a row, opening the file's link starts no copy for a while. */
+/** If this many copies of a file have failed in a row, opening the file's link starts no copy for a while. */
 const FAILURES_BEFORE_PAUSE = 2;
 /**
  * After `FAILURES_BEFORE_PAUSE` failed copies of a file, opening its link starts no copy for this time. Without this pause, a

@@ -134,6 +134,7 @@ function containerSource({ status, headers, body }: ContentAnswer): Source {
 /** Returns whether `part` begins where `range` begins, and does not end after it. A server may send less than the range. */
 function isStartOf(range: ByteRange, part: ByteRange): boolean {
   // A request can ask for the last bytes of a file. If the file's length is unknown, `rangeOf` says that they start at Infinity.
+  // Then nothing shows where they begin, so every part is accepted.
   return range.start === Number.POSITIVE_INFINITY || (part.start === range.start && part.end <= range.end);
 }
 

@@ -91,7 +91,7 @@ export interface EmulatorOptions {
   readonly laneOrder?: readonly string[];
   /**
    * Called with every request before the emulator handles the request. If this function returns a `Response`, the emulator
-   * sends it as the answer. Use this to test a server that is overloaded, sends invalid JSON or never answers.
+   * sends it as the answer. Use this to imitate a server that is overloaded, sends invalid JSON or never answers.
    *
    * ```ts
    * createResponsesEmulator({

@@ -1,6 +1,6 @@
 /**
- * Runs the lanes of a WebSocket. A lane is the sequence of responses with one `stream_id`: they run one after the other. The events
- * of different lanes interleave.
+ * Runs the lanes of a WebSocket. A lane is the sequence of responses with one `stream_id`: they run one after the other. The
+ * events of different lanes interleave.
  */
 import { ApiError } from "./api-error.js";
 import type { SteerInput } from "./input.js";

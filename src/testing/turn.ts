@@ -152,7 +152,7 @@ export class Turn implements Stage {
   poll(): void {
     this.#polls += 1;
     const left = this.request.background ? this.#start.pollsUntilDone - this.#polls : 0;
-    // If `pollsUntilDone` is 3 or more, the response is still `queued` at the first poll, and `in_progress` from the second on.
+    // If `pollsUntilDone` is 3 or more, the response is `queued` at the first poll, then `in_progress` until it is done.
     const staysQueued = this.#polls === 1 && left > 1;
     if (left <= 0) this.finish();
     for (let index = 0; !staysQueued && this.#status === "queued"; index += 1) this.eventAt(index);

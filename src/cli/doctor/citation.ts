@@ -15,7 +15,7 @@ interface Expected {
 /**
  * Checks whether the API made the citation, and whether its range is the expected one.
  *
- * @param listed the file's entry in the container's list; `undefined` if the list lacks the file.
+ * @param listed the file's entry in the container's list; `undefined` if the list lacks the file or could not be read.
  */
 export function checkCitation(
   { citation, report, containerId }: RunResponse,

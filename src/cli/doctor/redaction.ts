@@ -19,8 +19,8 @@ const HEADERS: ReadonlyMap<string, RegExp> = new Map([
 ]);
 
 /**
- * Request headers whose values are removed but whose names are kept. The names of other request headers may be personal, so these
- * headers are left out.
+ * Request headers whose values are removed but whose names are kept. The names of other request headers may be personal. So other
+ * request headers are left out, except those of `HEADERS` with a value that matches.
  */
 const NAMED = new Set(["authorization", "api-key", "openai-organization", "openai-project"]);
 
@@ -87,8 +87,8 @@ export class Redaction {
   readonly #ids = new Map<string, string>();
   readonly #counts = new Map<string, number>();
   /**
-   * The texts that `text()` replaces, with their replacements, longest text first. `undefined` if they must be computed again,
-   * because a new secret or id was learned.
+   * The texts that `text()` replaces, with their replacements, longest text first. `undefined` until they are computed, and again
+   * after a new secret or id was learned.
    */
   #replacements: readonly [string, string][] | undefined;
 
@@ -158,8 +158,9 @@ export class Redaction {
   }
 
   /**
-   * Returns a copy of a parsed body. Fields that are known to be harmless keep their values, and each id is replaced by a new id.
-   * All other values except `null`, booleans and empty values are replaced by `REMOVED`.
+   * Returns a copy of a parsed body. Each id is replaced by a new id. Fields that are known to be harmless keep their values, but
+   * secrets and ids inside their texts are replaced. All other values except `null`, booleans and empty values are replaced by
+   * `REMOVED`.
    */
   json(value: unknown): unknown {
     return this.#json(value, "", "");

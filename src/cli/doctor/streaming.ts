@@ -17,7 +17,7 @@ const DELTA = "response.output_text.delta";
 const TEXT_DONE = "response.output_text.done";
 const FINAL = /^response\.(?:completed|incomplete|failed)$/;
 
-/** Sends the request for the file again, this time streamed and through the library. Checks the events. */
+/** Sends the request for the file through the library again, this time streamed. Checks the events. */
 export async function checkStreaming(caller: Caller, recorder: Recorder, model: string): Promise<Finding> {
   let report: Report | undefined;
   const fetch = createFileCitationsFetch({ fetch: recorder.fetch, onReport: (made) => (report = made) });

@@ -1,5 +1,5 @@
 /**
- * Repairs an input of recorded stream events, one event in each record. The events can belong to several responses. A lane
+ * Repairs those records of an input that hold one stream event each. The events can belong to several responses. A lane
  * repairs responses that follow one another. If the events of two responses are interleaved, each of the two has its own lane.
  */
 import { editJson } from "../../http/json-edit.js";
@@ -88,7 +88,7 @@ export class EventRecords {
 
   /**
    * Call this at the input's end. If responses were cut off, returns their reports, and the citation events that were recovered
-   * for them. These events are to be written at the end of the output.
+   * for them. These events are to be written after all other events of the input.
    */
   async end(): Promise<Repaired | undefined> {
     await this.#before;

@@ -1,6 +1,6 @@
 /**
- * Finds the lanes whose response was cut off, so that these lanes do not get events of later responses. See events.ts for what a
- * lane is.
+ * Finds the lanes whose response was cut off, so that these lanes do not get events of later responses. See `Lane` in
+ * stream/lanes.ts for what a lane is.
  */
 import { type Event, FINAL } from "../../stream/events.js";
 import type { Lane } from "../../stream/lanes.js";

@@ -150,8 +150,8 @@ export class Run {
   }
 
   /**
-   * Repairs a recorded HTTP event stream in the same way as a live one, with one difference: no late list is requested again. A
-   * stored response is old, so its lists do not change any more.
+   * Repairs a recorded HTTP event stream in the same way as a live one, with one difference: a list that lacks a file is not
+   * requested again. A stored response is old, so its lists do not change any more.
    */
   async #events(chunks: AsyncGenerator<Buffer>): Promise<void> {
     const { context, out } = this.#options;
