@@ -72,7 +72,7 @@ export interface FileCitationsOptions {
    * requested again
    *
    * - if the request failed in a way that a retry can fix;
-   * - if a call ran in the container, and the list does not show the newest version of a file that the text mentions.
+   * - if a call ran in the container, and the list lacks a file that the text mentions or has only an older version of it.
    */
   retries?: number | undefined;
   /**

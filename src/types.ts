@@ -42,7 +42,7 @@ export interface Annotation {
   container_id?: string | null | undefined;
 }
 
-/** The unit of `start_index` and `end_index`. `"auto"` finds it out from the part's annotations, or uses code points. */
+/** The unit of `start_index` and `end_index`. `"auto"`: the unit that the part's annotations prove, or else code points. */
 export type IndexUnit = "auto" | "code-point" | "utf-16";
 
 /**

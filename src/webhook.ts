@@ -1,6 +1,6 @@
 /**
- * The entry point `openai-file-citations/webhook`: verifies OpenAI's deliveries and passes on the repaired responses. This file is
- * long because a third of it documents the options.
+ * The entry point `openai-file-citations/webhook`: verifies OpenAI's deliveries and passes on the repaired responses. This file
+ * is long because a third of it documents the options.
  */
 
 import { type OpenAIClient, withFileCitations } from "./client.js";
@@ -296,7 +296,7 @@ function checkClaim(claim: "new" | "busy" | "done"): typeof claim {
 
 /**
  * Creates a store of the latest handled deliveries, in memory. Its `claim` never returns `"busy"`, because `sharingOutcomes`
- * already prevents that a delivery is handled twice at the same time.
+ * already prevents a delivery from being handled twice at the same time.
  */
 function deliveriesInMemory(): WebhookDeliveries {
   const handled = new Set<string>();

@@ -35,7 +35,7 @@ export class IncludeRefusals {
 /** The HTTP response to a request that creates a response, and what the repair needs from that request. */
 export interface Created {
   answer: Response;
-  /** The parameters in the request's body. `undefined` if the body could not be read. */
+  /** The parameters that were sent, with our changes. `undefined` if the given body could not be read. */
   params?: Record<string, unknown> | undefined;
   /** The error for the report, if the request's body was too long to be read. */
   requestError?: Error | undefined;

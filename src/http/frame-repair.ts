@@ -276,7 +276,7 @@ export class FrameRepair {
     if (!stream.mustTake(frame.event.type)) return bytes;
     this.#like = frame;
     this.#pending.push(frame);
-    // Only an inserted event needs the number of the frame before it. That frame is usually not parsed yet, so it is parsed then.
+    // Few events need the number of the frame before them. That frame is usually not parsed yet, so it is parsed only then.
     const numberBefore = (): unknown => before && parsePiece(before)?.event.sequence_number;
     return andThen(stream.take(frame.event, numberBefore), (events) => this.#write(events));
   }

@@ -23,7 +23,7 @@ export class FrameSplitter {
   /** True if the previous chunk ended with CR. If the next byte is LF, it belongs to the same line end. */
   #isAfterCr = false;
   #chunk: Uint8Array = new Uint8Array();
-  /** The offset of the next LF. Cached, because if a chunk has no LF, the search for it goes to the end of the chunk. */
+  /** The offset of the next LF. Cached, because without an LF, the search for each line would go to the end of the chunk. */
   #lf = UNKNOWN;
   /** True if the chunk has a CR. Most streams have none, so their lines are not searched for CR. `undefined`: not known yet. */
   #hasCr: boolean | undefined;
@@ -347,8 +347,8 @@ export class TextDeltas {
 
   /**
    * Returns true only if the text of the delta from `at` to `end` cannot belong to a mention: it has no character that a mention
-   * needs, and no word that begins a scheme. While no mention is open, call this for each delta, in order. If the result is true,
-   * the text was collected without decoding it.
+   * needs, and no word that begins a scheme. Call this only while no mention is open, and then for each delta, in order. If the
+   * result is true, the text was collected without decoding it.
    */
   isPlain(chunk: Uint8Array, at: number, end: number): boolean {
     let isLetterBefore = this.#isAfterLetter;

@@ -17,8 +17,8 @@ const encoder = new TextEncoder();
  * @param after a changed copy of `before`. The unchanged parts must be the same objects in both: they are skipped without a
  *   comparison. Changes must not be nested more than a few thousand levels deep.
  * @param start the offset at which the JSON starts, if other bytes come before it. Bytes after an object or an array stay too.
- * @param text what a `TextDecoder` returned for all of `json`, if the caller has it. To find strings in it takes less time than
- *   in bytes. It is used only if it has one character for each byte, as with ASCII.
+ * @param text what a `TextDecoder` returned for all of `json`, if the caller has it. A string is searched faster than bytes. It
+ *   is used only if it has as many characters as `json` has bytes, as with ASCII.
  */
 export function editJson(
   json: Uint8Array,
@@ -330,7 +330,7 @@ function addedKeys(before: object, after: object): readonly string[] | undefined
 /** Returns the text that was appended to a string, or `undefined` for any other change. */
 function addedText(before: unknown, after: unknown): string | undefined {
   if (typeof before !== "string" || typeof after !== "string") return undefined;
-  // `startsWith` took 7 ns for each character, and `slice` with `===` 0.4 ns: a third of the time for a request of 3 kB.
+  // `startsWith` took 7 ns for each character: a third of the time for a request of 3 kB. `slice` with `===` takes 0.4 ns.
   return after.slice(0, before.length) === before ? after.slice(before.length) : undefined;
 }
 

@@ -207,8 +207,9 @@ export class LaneFrames {
   }
 
   /**
-   * Calls `pass` when no earlier frame of these lanes waits any more. If `pass` fails, sends `bytes`, the unchanged frame, or calls
-   * `onFailure`. Returns a promise only if it has to wait. This promise never rejects.
+   * Calls `pass` when no earlier frame of these lanes waits any more. If `pass` fails with a `FileCitationsError`, calls
+   * `onFailure`. After any other error, sends `bytes`, the unchanged frame. Returns a promise only if it has to wait. This
+   * promise never rejects.
    */
   #after(lanes: readonly Lane[], bytes: Uint8Array, pass: () => unknown): Promise<void> | undefined {
     const waiting = lanes.flatMap(({ busy }) => busy ?? []);

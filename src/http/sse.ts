@@ -18,8 +18,8 @@ export function repairEventStream(
   let controller: ReadableStreamDefaultController<Uint8Array>;
   let failure: { error: unknown } | undefined;
   const lanes = new Lanes(context);
-  // Called while a read of the API's body may be pending. If bytes are left in the queue, the next read of the consumer fails
-  // instead of this one, because an error removes them.
+  // Called while a read of the API's body may be pending. `controller.error` would remove bytes that are still in the queue. So
+  // if there are any, the consumer gets them first, and its next read fails.
   const failBetween = (error: unknown): void => {
     failure = { error };
     end(error);

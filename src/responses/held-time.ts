@@ -24,15 +24,17 @@ function callAll({ target }: Event): void {
   for (const callback of callbacksOf.get(target as AbortSignal) ?? []) callback();
 }
 
-/** Limits the total time of the recoveries of one response. A recovery looks up the citations that one text lacks. */
+/**
+ * Limits the total time of the recoveries of one response. A recovery requests what missing citations need, such as file lists.
+ */
 export class HeldTime {
   /** How long the response was delayed so far, in milliseconds. Time in which several recoveries run at once counts once. */
   ms = 0;
   readonly #limitMs: number;
   readonly #caller: AbortSignal | undefined;
   /**
-   * `undefined` until the first recovery. Most responses need no recovery, and creating an `AbortController` takes longer than
-   * the rest of their repair.
+   * Created when `signal` is first read. Most responses need no recovery, and creating an `AbortController` takes longer than the
+   * rest of their repair.
    */
   #stop: AbortController | undefined;
   #stopped: { reason: unknown } | undefined;

@@ -57,8 +57,8 @@ function includeChange({ include }: Record<string, unknown>): { include?: unknow
 
 /**
  * Returns the request's `input` or `instructions` with the sentence. If no user message can take the sentence, the sentence goes
- * into the instructions. Returns `{}` if that message or the instructions already ask for the link form, or if the instructions
- * are not a string.
+ * into the instructions. Returns `{}` if the text that would get the sentence already asks for the link form, or if the
+ * instructions would get it and are not a string.
  */
 function sentenceChange(
   { input, instructions }: Record<string, unknown>,
@@ -84,7 +84,7 @@ function isHostedShell(tool: Record<string, unknown>): boolean {
 }
 
 /**
- * Returns whether a text already asks for the link form: it contains the sentence, or the beginning of such a link,
+ * Returns whether a text already asks for the link form: it contains the sentence, or the beginning of such a link, for example
  * `sandbox:/mnt/data`.
  */
 function isAsked(text: string, marks: readonly string[]): boolean {

@@ -52,7 +52,8 @@ export interface LinkedPart {
   /** True if only the complete response can show what replaces the next mention. */
   isUndecided: boolean;
   /**
-   * How many UTF-16 units of white space the text lacks at its start in the latest event that ends it. A gateway may have trimmed it.
+   * How many UTF-16 units of white space at the text's start are missing in the latest event that ends the text. A gateway may
+   * have trimmed the text.
    */
   lead: number;
   /** The text in that event. `undefined` before the text has ended. */
@@ -147,8 +148,8 @@ export class ResponseLinks {
   }
 
   /**
-   * Adds a delta to a text that streams. Returns the text that can be sent now, or a promise of it if a mention has ended. While
-   * only paths are held, no container is known, so no mention is decided.
+   * Adds a delta to a text that streams. Returns the text that can be sent now. The result is a promise only if a mention has
+   * ended. While only paths are held, no container is known, so no mention is decided.
    */
   push(part: LinkedPart, delta: string): string | Promise<string> {
     part.text.push(delta);
@@ -162,8 +163,9 @@ export class ResponseLinks {
   }
 
   /**
-   * Returns a whole text with links, and its annotations. Links that were sent in a stream stay, also if a gateway has trimmed the
-   * whole text or has left it out. `onFound` gets the citations of the links that no annotation covers.
+   * Returns a whole text with links, and its annotations. Links that were sent in a stream stay, even if a gateway has trimmed
+   * the whole text. If a gateway has left out the text of a streamed part, the text stays empty. `onFound` gets the citations of
+   * the links that no annotation covers.
    */
   finish(
     whole: WholeText,
@@ -485,8 +487,8 @@ function originalOf({ pieces }: LinkedPart): string {
 }
 
 /**
- * Returns how many UTF-16 units of white space `whole` lacks at the start of the streamed text. This is negative if the stream lacks
- * them. Returns `undefined` if the texts differ by more than white space at their start and end.
+ * Returns how many UTF-16 units of white space at the start of the streamed text are missing in `whole`. The number is negative
+ * if the streamed text lacks them. Returns `undefined` if the texts differ by more than white space at their start and end.
  */
 function leadOf(streamed: string, whole: string): number | undefined {
   if (streamed === whole) return 0;

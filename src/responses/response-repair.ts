@@ -112,8 +112,8 @@ export class ResponseRepair {
    */
   #lateAt: number | undefined;
   /**
-   * Maps parts to their streamed texts that were sent without links, because no container that can have their files was known. The
-   * value is `undefined` until the text has ended.
+   * Maps parts to their streamed texts that were sent without links, because no container that can have their files was known.
+   * The value is `undefined` until the text has ended.
    */
   readonly #unlinked = new Map<string, string | undefined>();
   /** Writes the links into the texts. `undefined` without the option `links`. */
@@ -241,7 +241,7 @@ export class ResponseRepair {
   /**
    * Returns whether a text must wait for the next event. It must wait if all of these are true:
    * - The text may lack a citation.
-   * - There may be a container to search: one is known, or the previous response can still name one.
+   * - There may be a container to search: one is known, the text's citations name one, or the previous response can name one.
    * - It is still open which files the text means (see `#isOpen`).
    */
   mustWait(position: PartPosition, text: string, given: readonly Annotation[]): boolean {
@@ -299,14 +299,17 @@ export class ResponseRepair {
     return this.#items.hasContainers || this.#candidates.known.length > 0;
   }
 
-  /** True if the files of a message can be found: a container is known, or the caller gave the files. */
+  /**
+   * True if the files of a message can be found: a container is known, or the caller gave the files. A previous response that is
+   * not retrieved yet does not count.
+   */
   get mayHaveContainers(): boolean {
     return this.#items.hasContainers || this.#candidates.hasKnown;
   }
 
   /**
    * Returns whether no container is known for a text, but the previous response may name one: this client did not see that
-   * response, and it is not retrieved yet.
+   * response, it is not retrieved yet, and no call comes before the text.
    */
   mayFindContainers({ outputIndex }: PartPosition): boolean {
     if (this.#isGivenUp || this.mayHaveContainers || !this.#candidates.mayKnow) return false;
@@ -464,9 +467,9 @@ export class ResponseRepair {
   }
 
   /**
-   * Returns the containers that a part's own citations name, and those that the tool outputs before it name. Only files in these
-   * containers may be cited in the part. Otherwise the new citation would name one more container, and a second repair of the
-   * response would search that container too and find more citations.
+   * Returns the containers that a part's own citations name, and those that the tool outputs before it name. If the calls name no
+   * container, only unmentioned files in these containers may be cited in the part. Otherwise the new citation would name one
+   * more container, and a second repair of the response would search that container too and find more citations.
    */
   #namedFor({ position, given, annotations }: KnownPart): string[] {
     const { outputs } = this.#items.before(position.outputIndex);

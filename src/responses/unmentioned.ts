@@ -39,7 +39,8 @@ function isNamed(file: ContainerFile, evidence: Evidence): boolean {
   const { container_id: id, path } = file;
   if (evidence.namesPath(path, id)) return true;
   const name = filenameOf(file);
-  // If calls name paths that end with this file name, the name without a path means a file at one of those paths.
+  // No call in this container names this file's path. If calls name paths that end with its name, the name alone means one of
+  // those paths.
   return evidence.pathsTo(name).length === 0 && !isUnseenFolder(path) && evidence.namesFile(name, id);
 }
 

@@ -29,7 +29,7 @@ export class Lane {
   readonly stream: StreamRepair;
   /** The sequence number of the latest event. */
   numberBefore: unknown;
-  /** True once the response seems to be cut off. Late events of the response still come to this lane. They need no repair. */
+  /** True once the response was given up as cut off. An unnamed lane still gets late events. They need no repair. */
   isClosed = false;
   /** True once an event of a response belonged to this lane. */
   isUsed = false;
@@ -184,7 +184,10 @@ export class Lanes {
   #hasBegun = false;
   /** The unnamed lane that got the latest event. */
   #used: Lane | undefined;
-  /** True once events of several responses alternate: the first event from another response was not `response.created`. */
+  /**
+   * True once events of several responses alternate: an event other than `response.created` came right after an event of another
+   * response.
+   */
   areInterleaved = false;
 
   /** Called with a lane that is no longer repaired, and the reason. The callback must send what the lane holds. */
@@ -316,7 +319,9 @@ export class Lanes {
    * For an event whose ids name no lane. Wakes the resting lanes to which the event may belong.
    *
    * A resting lane that is not closed wakes if it expects the event's number, even if another lane expects this number too. Then
-   * it is uncertain to which of these lanes the event belongs. A closed lane wakes only if no other lane expects the number.
+   * it is uncertain to which of these lanes the event belongs. A closed lane wakes only if it expects the number and no lane that
+   * is awake does. All resting lanes that are not closed wake if no lane is awake, or if the number cannot be used and the events
+   * of several responses alternate.
    */
   #wakeFor(event: Event): void {
     const isNumbered = this.#areCounted && typeof event.sequence_number === "number";

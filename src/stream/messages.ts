@@ -36,7 +36,7 @@ export class Messages {
     lanes.onDrop = (lane, error) => void this.#dropped.push({ lane, held: lane.break(error) });
   }
 
-  /** Returns true if the stream has one response and the value is a delta that can be sent unchanged. Then counts the delta. */
+  /** Returns true if the stream has one response and the value is a delta that can be sent unchanged. Then records it. */
   passes(value: unknown): boolean {
     const { type, stream_id, sequence_number } = Object(value) as Event;
     if (type !== "response.output_text.delta" || stream_id !== undefined || this.#lanes.areApart)

@@ -48,8 +48,8 @@ export class StreamLinks {
   }
 
   /**
-   * True while no text is held and no link has begun. Then a delta that cannot belong to a mention can be sent unread. False at
-   * the beginning of an item, because the first delta may have to request the file lists.
+   * True while no text is held and no link has begun. Then a delta that cannot belong to a mention can be sent unread. False
+   * before the first delta of a text was taken, because that delta may have to request the file lists.
    */
   isIdle = false;
   /** False if the latest delta belongs to a text that gets no links. Then the next deltas of the text can be sent unread. */
@@ -107,9 +107,9 @@ export class StreamLinks {
   }
 
   /**
-   * Returns the part for the links of a text, or `undefined` if the text gets no links: no container was known when the text began,
-   * and the previous response cannot name one either. If only the previous response can name a container, the text's paths are
-   * held, and the first path makes `#lookAhead` retrieve that response.
+   * Returns the part for the links of a text, or `undefined` if the text gets no links: no container was known when the text
+   * began, and the previous response cannot name one either. If only the previous response can name a container, the text's paths
+   * are held, and the first path makes `#lookAhead` retrieve that response.
    */
   #partAt(position: PartPosition, begun = this.#links.get(position)): LinkedPart | undefined {
     if (begun && !begun.text.onlyPaths) return begun;
@@ -125,8 +125,8 @@ export class StreamLinks {
   }
 
   /**
-   * Requests what the links of a text will need: the lists when a path begins, or at the text's start if the calls name files. If no
-   * container is known, retrieves the previous response when a path begins.
+   * Requests what the links of a text will need: the file lists when a path begins, or at the text's start if the calls name
+   * files. If no container is known, retrieves the previous response when a path begins.
    */
   #lookAhead({ position, text }: LinkedPart, { item_id: item }: Event): void {
     if (text.onlyPaths) {
@@ -177,8 +177,8 @@ export class StreamLinks {
   }
 
   /**
-   * Returns the text that was held for longer than `timeoutMs`, and reports that its links are missing. If the previous response was
-   * retrieved and names no container, returns the text that was held for it.
+   * Returns the text that was held for longer than `timeoutMs`, and reports that its links are missing. If the previous response
+   * was retrieved and names no container, returns the text that was held for it.
    */
   takeOverdue(numberBefore: () => unknown): Event[] {
     if (!this.#isTooLate) {

@@ -47,7 +47,10 @@ export class StreamRepair {
   readonly #openItems = new Set<number>();
   /** True once an item of the response has ended. Some gateways never end items. Open items are an error only if this is true. */
   #hasItemEnds = false;
-  /** True while an item's deltas are scanned for paths. False if no container is known. `undefined` before the first delta. */
+  /**
+   * True while an item's deltas are scanned for paths. False if no container is known, or once the file list was requested for a
+   * path. `undefined` until the item's first delta.
+   */
   #isWatching: boolean | undefined;
   /** Puts working links into the texts. `undefined` without the option `links`. */
   #links: StreamLinks | undefined;
@@ -119,8 +122,8 @@ export class StreamRepair {
   };
 
   /**
-   * True if the next delta can belong to a text that gets working links. Then it must go through `take` or `passText`. While several
-   * messages are open, only the delta itself shows its text.
+   * True if the next delta can belong to a text that gets working links. Then it must go through `take` or `passText`. While
+   * several messages are open, only the delta itself shows to which text it belongs.
    */
   get isLinking(): boolean {
     if (!this.#links || this.#isFinished) return false;
@@ -380,7 +383,7 @@ export class StreamRepair {
     const taken = this.#takeOne(event, numberBefore, isReleased);
     if (!links || PARTS_OF_TEXT.has(event.type)) return taken;
     const isEnd = FINAL.has(event.type) || event.type === "error" || links !== this.#links;
-    // The held text and its annotation events are sent before the end events, because the end events repeat them.
+    // The held text and its annotation events are sent before the events that repeat them, and before the response ends.
     const released = (): Event[] =>
       isEnd ? links.releaseUnchanged(numberBefore) : links.release(numberBefore);
     if (taken instanceof Promise) links.stop(); // see `#release`
@@ -518,7 +521,8 @@ export class StreamRepair {
     if (!position || typeof event.text !== "string") return [event];
     const missing = this.#repair.missingOf(position, event.text, this.#sentFor(event));
     return andThen(missing, (citations) => {
-      // The text may get more citations, so its end event is held until the event after the message (see `#mustHold`).
+      // The text may still get a citation, for example of a file with a similar path (see `isLacking`). So its end event is held
+      // until the event after the message.
       if (!isReleased && this.#repair.isLacking(position)) {
         this.#held.push({ event, numberBefore: numberBefore() });
         return [];

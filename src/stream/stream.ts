@@ -183,7 +183,7 @@ async function* iterate(values: Iterable<unknown>): AsyncGenerator<unknown, void
   for await (const value of values) yield value;
 }
 
-/** Queues pending output. Keeps the order within each lane (see lanes.ts). Across lanes, the output that is ready comes first. */
+/** Queues pending output. Keeps the order within each lane (see lanes.ts). Between lanes, what is ready first comes first. */
 class Waiting {
   /** The number of entries that were added and not taken out yet. */
   size = 0;
