@@ -197,12 +197,16 @@ describe("a link's name that a farther container has exactly is not cited as a s
   const similar = "q3\u2011report.csv";
   const similarFile = file(`/mnt/data/${similar}`, { container_id: "cntr_near", created_at: 1_760_000_005 });
   const tool = { ...output(JSON.stringify(meta), "mcp_call"), id: "mcp_1" };
+  const FAR_CALL = { ...call("df.to_csv(out)", "cntr_far"), id: "ci_0" };
+
   it.each([
-    ["a container that a tool's output names", ID, tool],
-    ["the container of an earlier call", "cntr_far", { ...call("df.to_csv(out)", "cntr_far"), id: "ci_0" }],
-  ])("%s", async (_, far, first) => {
+    ["a new file of a container that a tool's output names", ID, tool, 1_760_000_003],
+    ["an old file of a container that a tool's output names", ID, tool, 1_759_000_000],
+    ["a new file of an earlier call's container", "cntr_far", FAR_CALL, 1_760_000_003],
+    ["an old file of an earlier call's container", "cntr_far", FAR_CALL, 1_759_000_000],
+  ])("%s", async (_, far, first, created_at) => {
     const items = [first, call(`df.to_csv('${similar}')`, "cntr_near"), message(`[it](${exact})`)];
-    const exactFile = file(`/mnt/data/${exact}`, { container_id: far, created_at: 1_760_000_003 });
+    const exactFile = file(`/mnt/data/${exact}`, { container_id: far, created_at });
     const list = async (id: string) => [exactFile, similarFile].filter((one) => one.container_id === id);
     const { report } = await repairResponse(response(items), list, { retries: 0 });
     expect(report.citations.map(({ annotation }) => annotation.filename)).not.toContain(similar);

@@ -131,6 +131,8 @@ class FileSearch {
   readonly #leaderOf = new Map<string, string>();
   /** Listed files that the text cannot mean, but whose path may encode another path: `a%20b.csv` may encode `a b.csv`. */
   readonly #impossibleEncoded = new Set<ContainerFile>();
+  /** Listed files that the text most likely does not mean, for example because they are too old. The key is the name in NFC. */
+  readonly #unlikelyByName = new Map<string, ContainerFile[]>();
   #resolution: Resolution | undefined;
   /** The containers of the first group. */
   #nearest: readonly string[] = [];
@@ -358,10 +360,17 @@ class FileSearch {
     if (!this.#part.lifetime.hasEnded && this.#areAllPossible(kind, isNearestCall)) return list;
     const isPossible = (file: ContainerFile): boolean => this.#isPossible(file, kind, nearer, isNearestCall);
     if (list.every(isPossible)) return list;
-    for (const file of list) {
-      if (ENCODED.test(file.path) && !isPossible(file)) this.#impossibleEncoded.add(file);
-    }
+    for (const file of list) if (!isPossible(file)) this.#noteImpossible(file);
     return list.filter(isPossible);
+  }
+
+  #noteImpossible(file: ContainerFile): void {
+    if (ENCODED.test(file.path)) this.#impossibleEncoded.add(file);
+    if (this.#part.lifetime.isAfter(file)) return;
+    const name = composed(filenameOf(file));
+    const others = this.#unlikelyByName.get(name);
+    if (others) others.push(file);
+    else this.#unlikelyByName.set(name, [file]);
   }
 
   /**
@@ -518,7 +527,7 @@ class FileSearch {
       const file = this.#recovery.lists.file(annotation);
       if (this.#isInSpacedName(start)) return false;
       const isInSandbox = hasSandboxScheme(text);
-      const namesakes = this.#namesakesOf(file, index);
+      const namesakes = [...this.#namesakesOf(file, index), ...this.#exactNamesakesOf(file, text)];
       const candidates = [file, ...namesakes];
       const isMeant = isInSandbox
         ? this.#isNameMeant(file) || this.#isOnlyMeaning(file)
@@ -547,6 +556,12 @@ class FileSearch {
           namesake.source !== "user" &&
           this.#isNameMeant(namesake),
       );
+  }
+
+  /** If the name in the text is only similar to the file's name, returns the unlikely files with exactly this name. */
+  #exactNamesakesOf(file: ContainerFile, text: string): readonly ContainerFile[] {
+    const name = composed(nameOf(decode(text)).replace(/^[a-z]+:/i, ""));
+    return name === composed(filenameOf(file)) ? [] : (this.#unlikelyByName.get(name) ?? []);
   }
 
   /**
