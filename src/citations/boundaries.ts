@@ -65,8 +65,8 @@ export function canStart(text: string, at: number): boolean {
 }
 
 /**
- * Characters that end a name. Exception: in `Makefile,final.pdf`, the comma does not end the name. The text before the comma has
- * no extension, and the text after the comma has one.
+ * Characters that end a name. Exception: an ASCII character does not end a name without an extension if more text with an
+ * extension follows directly. In `Makefile,final.pdf`, the comma does not end the name.
  */
 const ENDING = String.raw`"'${"`"}“”‘’\)\|\]\}>»」』）】》〉，。、；：！？．｡､,;:!?…—،؛؟۔।॥።։`;
 /** The rest of a name after a placeholder in square brackets: `.csv` in `a.csv[1].csv`. */
@@ -161,7 +161,7 @@ function canEnd(text: string, end: number, name: string, opener = ""): boolean {
 
 /** Maps the character that opens code or a quotation around a path to the character that closes it. */
 const CLOSER: Record<string, string> = { "`": "`", '"': '"', "“": "”", "「": "」", "『": "』", "《": "》" };
-/** The rest of a name that has several words: ` - Sheet1.csv` in `a.xlsx - Sheet1.csv`. */
+/** The rest of a name that has several words, up to its extension: ` - Sheet1.csv` in `a.xlsx - Sheet1.csv`. */
 const LAST_WORDS = new RegExp(
   String.raw`[^\S\r\n](?:[-–&+] |[${NAME_PART}]{1,64} ){0,4}[${NAME_PART}()]{0,64}${EXTENSION}`,
   "uy",
@@ -175,7 +175,10 @@ function isPartOfQuoted(text: string, end: number, opener: string): boolean {
   return after > end && text[after] === closer;
 }
 
-/** Text that may follow a folder's last slash, such as punctuation, a particle or "in". Any other word may be a file's name. */
+/**
+ * Text that may follow a folder's last slash, such as punctuation, markup, a particle or the words "in" and "folder". Any other
+ * word may be a file's name.
+ */
 export const AFTER_FOLDER = {
   end: String.raw`$|[\s\p{Script=Hiragana}${ENDING}]`, // `out/ `, `out/,`, `out/に`
   particle: PARTICLE, // `out/에`

@@ -35,7 +35,8 @@ export interface Chosen {
  *
  * - A path that means one file is cited, unless it is in a code block or a label, or is the bare path of an upload.
  * - A bare name, or a path in a code block, is cited only if nothing else in the text cites its file.
- * - A mention that means several files or none is reported, unless it is in a code block or a label.
+ * - A mention that means several files is reported, and so is a path that means no file. Exceptions: a mention in a code block or
+ *   a label, a path that leads out of the root, and a bare path or a name without `sandbox:` that can mean only uploads.
  */
 export function choose(mentions: Mentions): Chosen {
   const choice = new Choice(mentions);
@@ -66,8 +67,8 @@ class Choice {
   #startsOfLinks(): number[] {
     const { text, covered, paths, names } = this.#mentions;
     const links = [...paths.found, ...names].filter(({ isLink }) => isLink);
-    // A link may lead to a missing file. A name in the label of such a link is not cited. If there is nothing to cite, it is not
-    // necessary to find such links.
+    // A link may lead to a missing file. A mention in the label of such a link is not cited. If there is nothing to cite, it is
+    // not necessary to find such links.
     const canCite = paths.found.length + names.length > 0;
     const broken = canCite ? paths.missed.filter(({ start }) => isLinkAt(text, start)) : [];
     return [...links, ...broken, ...covered].map(({ start }) => start);
@@ -85,8 +86,8 @@ class Choice {
   }
 
   /**
-   * Returns the mentions outside of code blocks and labels. A name counts only if no path mentions the same file. Bare paths and
-   * names of uploads do not count.
+   * Returns the mentions outside of code blocks that {@link handsOver} accepts. Leaves out the names that `#withoutPath` and
+   * {@link oncePerFile} remove.
    */
   outsideCode(): Found[] {
     const { paths, names } = this.#mentions;
@@ -127,7 +128,9 @@ class Choice {
     });
   }
 
-  /** Returns whether a mention is a path outside of code blocks and labels. A name is no path, even in a link. */
+  /**
+   * Returns whether a mention is a path outside of code blocks and labels. A name is no path, even in a link or after `sandbox:`.
+   */
   #isPathInText({ path, start, isLink }: Found): boolean {
     if (path === undefined || this.#markup.isInCodeBlock(start)) return false;
     return isLink || !isInside(this.#labels, start);
@@ -167,7 +170,7 @@ class Choice {
  * Returns whether a mention can be cited. These mentions cannot:
  *
  * - a mention in the label of a link, unless the mention is itself a link, such as an image;
- * - a name or a bare path that can mean only uploads.
+ * - a bare path, or a name without `sandbox:`, that can mean only uploads.
  */
 function handsOver({ start, files, isLink, isHandedOver }: Found, labels: readonly Range[]): boolean {
   return (

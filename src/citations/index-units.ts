@@ -108,7 +108,7 @@ export function rangesOf(
   return { ranges: inCodePoints, unit: "code-point" };
 }
 
-/** The maximum length of a Markdown link that a `url_citation` covers. A longer range does not decide the unit. */
+/** The maximum length of a Markdown link that a `url_citation` covers. A longer link does not decide the unit. */
 const LONGEST_LINK = 8192;
 const BEGINS_LINK = /^\(?\[/;
 

@@ -33,7 +33,7 @@ const SLASHES = new RegExp(`${SLASH}*`, "iy");
 const ONE_SLASH = new RegExp(`^${SLASH}$`, "i");
 const COLON = "(?::|%3a|&#58;)";
 /**
- * The scheme `sandbox:`, or a URL that chat clients write instead of it: `https://chat.openai.com/sandbox:`, `https://sandbox/`.
+ * The scheme `sandbox:`, or a URL that some programs make of it: `https://chat.openai.com/sandbox:`, `https://sandbox/`.
  */
 const SANDBOX = String.raw`(?:(?:https?:\/\/[\w.\-]{1,99}(?::\d{1,5})?\/(?:[\w.~%\-]{1,99}\/){0,3})?sandbox${COLON}|https?:\/\/sandbox(?=\/))`;
 const STARTS_IN_SANDBOX = new RegExp(SANDBOX, "iy");
@@ -240,8 +240,8 @@ const PARTICLE = new RegExp(String.raw`(?<=\.[a-z\d]{1,10})[${UNSPACED}]{1,64}$`
 /**
  * Returns where a mention ends if it matches no file:
  *
- * - In a link, it ends at the character that closes the link.
- * - In quotes that are closed on the same line, it ends at the closing quote.
+ * - In a link with a closing character, such as `)`, it ends at this character.
+ * - In quotes or backticks that are closed on the same line, it ends at the closing character.
  * - Any other mention ends at the first character that cannot be part of a path, or at `limit`, where the next mention starts.
  *   Punctuation or a particle at the end of the path is left out.
  */
@@ -267,8 +267,8 @@ export function endOfUnknown(
 }
 
 /**
- * If emphasis was opened earlier on the line, returns the index in `path` of the `*` or `**` that closes it. Otherwise, returns
- * the length of `path`.
+ * Returns the index in `path` of the `*` or `**` that closes emphasis opened earlier on the line. Returns the length of `path` if
+ * there is none.
  */
 function endOfEmphasis(text: string, start: number, path: string): number {
   const line = text.slice(Math.max(0, start - 500), start).replace(/^.*\n/s, "");

@@ -64,8 +64,8 @@ function filesNamed(
 }
 
 /**
- * Returns the files that fit a name best. If they only had this name before they were uploaded, adds the candidates that have the
- * name now, in containers that are farther away: it is not certain which of them the name means.
+ * Returns the files that fit a name best. If they had this name only before they were uploaded, adds the candidates that have the
+ * name now, such as those in containers that are farther away: it is not certain which of them the name means.
  */
 function withOwnNames(
   fitting: readonly IndexedFile[],
@@ -75,7 +75,7 @@ function withOwnNames(
   return [...fitting, ...candidates.filter(({ isUploadAlias }) => !isUploadAlias)];
 }
 
-/** Returns the mention `sandbox:name` with all files that have this name. If there are several, the mention is ambiguous. */
+/** Returns the mention `sandbox:name` with the files that it can mean. If there are several, the mention is ambiguous. */
 function onlyFileOf(
   mention: PathMention,
   { acceptLookAlike }: Files,

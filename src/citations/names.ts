@@ -62,7 +62,7 @@ class NameStarts {
   readonly #lengths: readonly number[];
   /** The maximum distance from the start of a name to the dot of its extension, in UTF-16 units. */
   readonly #reach: number;
-  /** Offsets before this one were already returned for the dot of an earlier extension. They are not returned again. */
+  /** Offsets before this one were already tried for the dot of an earlier extension. They are not tried again. */
   #triedTo = 0;
   /** The offset of the next character that matches {@link SPECIAL}. */
   #special = -1;
@@ -205,7 +205,8 @@ function isMeant(
 
 /**
  * If the text before `at` spells the folder of some of the files, such as `out/figures/`, returns where the folder starts and the
- * files in it. Otherwise returns all files. If the text can be read in two ways, as `a%20b/` can, the files can be in two folders.
+ * files in it. Otherwise returns all files. If the text can be read in two ways, as `a%20b/` can, the files can be in two
+ * folders.
  */
 function inFolderBefore(
   text: string,

@@ -134,7 +134,8 @@ interface Candidate {
 /**
  * Returns the outcome for the file whose path the text spells, or `undefined` if the text spells no file's path. It looks in the
  * longest of `folders` first and in the root last. A look-alike is a file whose path differs in more than dashes, spaces and
- * quotes, for example in its case. Any other file wins over a look-alike, except if {@link isLikelier} returns true.
+ * quotes, for example in its case. The first file that is no look-alike wins over all look-alikes, except if {@link isLikelier}
+ * returns true.
  */
 function outcomeOfKnown(
   text: string,

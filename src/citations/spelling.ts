@@ -5,8 +5,8 @@
  */
 
 /**
- * Letters of scripts (writing systems) without spaces between words, such as Chinese. There, a word such as "is" may follow a
- * file name directly: `a.csv是`.
+ * Letters of scripts (writing systems) in which a word such as "is" may follow a file name directly: `a.csv是`. Most of these
+ * scripts, such as Chinese, have no spaces between words. Korean has spaces, but no space before a particle.
  */
 export const UNSPACED = String.raw`\p{Script=Han}\p{Script=Hiragana}\p{Script=Katakana}\p{Script=Hangul}\p{Script=Bopomofo}\p{Script=Thai}\p{Script=Lao}\p{Script=Khmer}\p{Script=Myanmar}ー々〆`;
 /**
@@ -166,7 +166,7 @@ export function startOfSpelled(text: string, end: number, name: string): number 
   return startOfReading(text, end, name, true) ?? startOfReading(text, end, name, false);
 }
 
-/** Like {@link startOfSpelled}, but looks only for one form: with escapes (`isDecoded`), or as it is. */
+/** Like {@link startOfSpelled}, but reads the text in one way only: with every escape decoded (`isDecoded`), or as it is. */
 function startOfReading(text: string, end: number, name: string, isDecoded: boolean): number | undefined {
   let at = end;
   for (let left = name.length; left > 0; ) {

@@ -10,7 +10,7 @@ import { decode, fold } from "./spelling.js";
 /** The maximum distance from a folder to a name after it, in UTF-16 units. */
 const REACH = 2000;
 /**
- * The text between a folder and a name that follows the folder. In `/mnt/data/q3: a.csv`, it is the colon. In
+ * The text between a folder and a name that follows the folder. In `/mnt/data/q3: a.csv`, it is `: `. In
  * `"/mnt/data/q3", "name": "a.csv"`, it is `", "name": "`.
  */
 const IN_FOLDER = /^[`*_"')\]]{0,4}(?:\s{0,4}[:：]|,\s{0,4}"\w{1,30}"\s{0,4}:)\s{0,4}[`*_"'([]{0,4}$/;
@@ -21,7 +21,7 @@ const ITEM = /^\s{0,40}(?:[-*+•|├└│]|\d{1,3}[.)])/;
 /** The text from the start of a list item to a name, if it is only markup, such as `- **` in `- **a.csv**`. */
 const ITEM_START = /^\s{0,40}(?:[-*+•|├└│─\s]{1,40}|\d{1,3}[.)])[`*_"'([\s]{0,6}$/;
 /**
- * The text between a name and a folder that follows the name. In `a.csv in /mnt/data/q3`, it is the word "in". In
+ * The text between a name and a folder that follows the name. In `a.csv in /mnt/data/q3`, it is ` in `. In
  * `"a.csv", "dir": "/mnt/data/q3"`, it is `", "dir": "`.
  */
 const FOLDER_AFTER =

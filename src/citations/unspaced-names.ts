@@ -2,13 +2,14 @@
  * Decides whether the letters before a file's name belong to a longer name, in a script without spaces such as Chinese:
  * `最新报告.xlsx` ("newest report") is another file than `报告.xlsx`. But `已保存为报告.xlsx` means "saved as `报告.xlsx`".
  *
- * In prose, nothing shows where the name starts, so the letters do not count as part of the name. They count in three cases:
+ * In prose, nothing shows where the name starts, so the letters do not count as part of the name. They count in four cases:
  *
- * - a slash, `_` or `-` joins them to a longer path or name;
- * - they and the name fill quotes, a table cell or a list item;
- * - they are Korean, because Korean writes spaces between words.
+ * - a slash, a backslash, `_` or `-` joins them to a longer path or name;
+ * - they come right after an opening quote or bracket such as `“` or `「`, or after a tag such as `<b>`;
+ * - they and the name fill straight quotes, square brackets, code, emphasis, a table cell or a list item;
+ * - they end with a Korean letter and the name starts with one, because Korean writes spaces between words.
  *
- * Words that introduce a file, such as "saved as", do not count, even after a slash or in quotes.
+ * Words that introduce a file, such as "saved as", do not count in the first three cases.
  */
 import { once } from "../once.js";
 import type { Range } from "./ranges.js";
@@ -123,7 +124,8 @@ export function isEndOfUnspaced(text: string, { start, end }: Range, pathEnd: ()
 
 /**
  * Returns the letters at the end of `lead` that follow an opening quote, bracket, tag or other entry of `OPENED` and `WHOLE`.
- * Returns `undefined` if they do not belong to the name after `lead`.
+ * Returns `undefined` if there are none. For an entry of `WHOLE`, the closing character must be at the start of `tail`, the text
+ * after the name.
  */
 function lettersAfterOpener(lead: string, tail: string): string | undefined {
   const opened = matchAt(OPENED(), lead, lead.length);

@@ -19,8 +19,8 @@ export interface OtherContainers extends Omit<ContainerSources, "response" | "hi
    */
   otherContainers?: readonly string[] | undefined;
   /**
-   * Retrieves an earlier response by its id. It is called last, and only if both are true: no call comes before the text, and
-   * nothing else names a container that may be older than the response.
+   * Retrieves an earlier response by its id. It is called only if both are true: no call comes before the text, and nothing else
+   * names a container that may be older than the response.
    */
   getResponse?: ((id: string, signal: AbortSignal) => Promise<unknown>) | undefined;
 }
@@ -121,8 +121,8 @@ export class ContainerCandidates {
     if (this.hasKnown) return true;
     if (this.#found) return false;
     const id = this.#previousId;
-    // `.` and `..` are accepted here, so that `retrievePrevious` is called. It throws an error that says why the previous response is
-    // not retrieved.
+    // `.` and `..` are accepted here, so that `retrievePrevious` is called. It throws an error that says why the previous
+    // response is not retrieved.
     return getResponse !== undefined && (isId(id) || isDotSegment(id));
   }
 

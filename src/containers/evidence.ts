@@ -195,8 +195,8 @@ export class EvidenceLog {
 }
 
 /**
- * Answers questions about the names and paths in the calls before a text. Arguments can be in any Unicode form. Returned paths are
- * in NFC.
+ * Answers questions about the names and paths in the calls before a text. Arguments can be in any Unicode form. Returned paths
+ * are in NFC.
  */
 export class Evidence {
   readonly #log: EvidenceLog;

@@ -14,7 +14,10 @@ function isElsewhere(text: string, start: number): boolean {
   return /[/\\]/.test(text.charAt(start - 1)) && ELSEWHERE.test(text.slice(Math.max(0, start - 200), start));
 }
 
-/** Accepts a name in code if the name is a whole string or the end of a relative path in a string. Ignores paths below a root. */
+/**
+ * Accepts a name in code if the name is a whole string or the end of a relative path in a string. Paths below a root are read
+ * separately.
+ */
 export const IN_QUOTES: IsFileName = (text, start, end) =>
   /["'`/\\]/.test(text.charAt(start - 1)) && /["'`\\]/.test(text.charAt(end)) && !isElsewhere(text, start);
 

@@ -22,8 +22,8 @@ export interface ContainerSources {
   request?: Record<string, unknown> | undefined;
   memory?: ContainerMemory | undefined;
   /**
-   * The containers of the latest turn in the request's input, nearest first: the one that was used last comes first. A turn
-   * begins with a message of the user.
+   * The containers of the latest turn in the request's input that has containers, nearest first: the one that was used last comes
+   * first. A turn begins with a message of the user.
    */
   history?: readonly string[] | undefined;
   /**

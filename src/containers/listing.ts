@@ -192,9 +192,9 @@ export function inPages(listPage: ListPage): ListFiles {
 }
 
 /**
- * Returns the cursor for the page after `page`: the page's `last_id`, or else the id of its last file. `last_id` comes first,
- * because OpenRouter sends pages without files. A cursor in `used` would repeat a page, so it is skipped. Returns `undefined` if
- * no cursor is left.
+ * Returns the cursor for the page after `page`: the page's `last_id`, or else the id of its last file. A page without files, as
+ * OpenRouter sends it, has only a `last_id`. A cursor in `used` would repeat a page, so it is skipped. Returns `undefined` if no
+ * cursor is left.
  */
 function nextCursor({ files, lastId }: Page, used: ReadonlySet<string>): string | undefined {
   const isUnused = (id: unknown): id is string => typeof id === "string" && id !== "" && !used.has(id);

@@ -54,7 +54,7 @@ const COMMAND_WRITES = /\b(?:cp|mv|tee|touch|zip|tar)\s[^\n;&|]*$|>\s*["']?$/;
 /** Matches a change of the working folder: `os.chdir('/mnt/data/q3')`, `cd q3 &&`, `%cd /mnt/data/q3`. */
 const CHANGES_FOLDER =
   /(?:\bchdir\(\s{0,20}["'`]|(?:^|[\n;&|])[ \t]{0,20}%?cd[ \t]{1,20}["'`]?)([^"'`\n;&|)\s]{1,150})/g;
-/** Matches a change of the working folder to a folder in a variable: `os.chdir(out)`. */
+/** Matches a change of the working folder that does not give the folder as a string: `os.chdir(out)`. */
 const CHANGES_TO_UNKNOWN = /\bchdir\(\s{0,20}[a-z_]/i;
 /** Stands for a folder that the code does not spell. No file of a container has a path that starts with `?`. */
 const UNKNOWN = "?";

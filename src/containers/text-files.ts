@@ -154,8 +154,8 @@ class FileSearch {
   }
 
   /**
-   * Returns whether an offset is inside one of the `#spacedNames`, but not at its start. A name that starts at this offset is only a
-   * part of the longer name.
+   * Returns whether an offset is inside one of the `#spacedNames`, but not at its start. A name that starts at this offset is
+   * only a part of the longer name.
    */
   #isInSpacedName(at: number): boolean {
     return this.#spacedNames.some(({ start, name }) => at > start && at < start + name.length);
@@ -404,7 +404,10 @@ class FileSearch {
     return this.#isPossibleThoughOlder(file, nearer);
   }
 
-  /** Returns whether a call on the caller's own machine names the path of a file, and no call in the file's container does. */
+  /**
+   * Returns whether a call on the caller's own machine names the path of a file, and no call in the file's container or at an
+   * unknown place does.
+   */
   #isOnlyLocal({ path, container_id: id }: ContainerFile): boolean {
     return this.#evidence.namesPath(path, LOCAL) && !this.#evidence.namesPath(path, id);
   }
@@ -426,8 +429,8 @@ class FileSearch {
 
   /**
    * Returns whether the text can mean a file that is older than the response and is not in the nearest container. The text cannot
-   * mean the file if a call in a nearer container, or a call that does not name its container, may have written a file with this
-   * path.
+   * mean the file if a nearer call may have written a file with this path. Nearer calls are those in nearer containers, and the
+   * latest call if it does not name its container.
    */
   #isPossibleThoughOlder(file: ContainerFile, nearer: readonly string[]): boolean {
     const { scope, lifetime } = this.#part;
@@ -447,8 +450,9 @@ class FileSearch {
    * Returns whether a file may be cited although its path is only similar to the path in the text. Before the response is
    * complete, no file is accepted, because a later call may name the exact path.
    *
-   * - If a call ran before the text, the response must have written the file. Or the calls must name the file, and must spell the
-   *   path of each file that they write.
+   * - If a call ran before the text, no call may name the exact path. Also, the response must have written the file. If it did
+   *   not, the calls must spell the path of each file that they write, and must name this file. An upload that is as new as the
+   *   response need not be named.
    * - If calls ran only after the text, no file is accepted.
    * - If no call ran at all, the file is accepted, except if a call of an earlier turn names the exact path.
    */
@@ -515,8 +519,8 @@ class FileSearch {
   };
 
   /**
-   * Checks each citation of a file name without a path. Drops it if the name does not certainly mean the file (see
-   * `#isNameMeant`). If the name can mean two files, the citation is dropped too, and the mention is reported as ambiguous. This
+   * Checks each citation of a file name without a path. Drops it if the name does not certainly mean the file (see `#isNameMeant`
+   * and `#isOfCall`). If the name can mean two files, the citation is dropped too, and the mention is reported as ambiguous. This
    * also applies to a link, although the resolver alone would choose the file in the root. `sandbox:name` always means a file of
    * the container. So if its citation is dropped, the mention is reported, as `not-found` or as ambiguous.
    */
@@ -592,8 +596,8 @@ class FileSearch {
   /**
    * Returns whether a file is in a container in which calls before the text ran. Returns true for every file if no call comes
    * before the text, or if the calls do not name their container. A plain name (without a path and without `sandbox:`) can mean
-   * only such a file. Other containers' lists are requested only if some path in the text needs them. So if the files of those
-   * containers counted, the meaning of a plain name would depend on the paths elsewhere in the text.
+   * only such a file. Other containers' lists are requested only if another mention needs them, or if the name is only similar to
+   * a file's name. So if the files of those containers counted, the meaning of a plain name would depend on the rest of the text.
    */
   #isOfCall({ container_id: id }: ContainerFile): boolean {
     const { hasCall, called } = this.#part.scope;

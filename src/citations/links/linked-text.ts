@@ -34,7 +34,7 @@ const LONGEST_HEAD = 1000;
 export interface Candidate {
   /** True for a path, with or without a scheme. False for any other destination of a link, which may be a file's name. */
   isPath: boolean;
-  /** The text around the mention. It ends where the mention has ended. */
+  /** The text from the start of the mention's paragraph, or from a later offset, to where the mention has ended. */
   window: string;
   /** Offsets in `window`: where the mention starts, and the offset after the character that ends the mention. */
   at: number;
@@ -50,7 +50,10 @@ export interface Replacement extends Range {
   /** The URL; empty for a note. */
   url: string;
   after: string;
-  /** Where the mention starts. This can be before the range: for a mention in a label, the range is the link's destination. */
+  /**
+   * Where the mention starts. This can be before the range: if the mention is in the label of a link that leads nowhere, the
+   * range is the link's destination.
+   */
   mentionStart: number;
 }
 
@@ -196,7 +199,10 @@ export class LinkedText {
     };
   }
 
-  /** Searches for a later end of the held mention, because a known name may be longer. Returns false if no text follows. */
+  /**
+   * Makes the next `candidate()` search for a later end of the held mention, because a known name may be longer. Returns false if
+   * the whole text ends where the mention's name ends.
+   */
   extend(): boolean {
     const open = this.#open!;
     if (open.nameEnd! >= this.#buffer.length && this.#isEnded) return false;

@@ -59,9 +59,9 @@ function afterParenthesis(text: string, from: number): number | undefined {
 }
 
 /**
- * Returns the offset where a mention ends, or `undefined` if the end is not in the text yet. `nameEnd` is the offset after the
- * mention's name. In prose, the markup around the mention must have ended too: a code span, the label of a link, or a string in
- * JSON.
+ * Returns the offset where a mention ends, or `undefined` if the end is not in the text yet. `nameEnd` is the result of
+ * {@link endOfName}. In prose, the markup around the mention must have ended too: a code span, the label of a link, or a string
+ * in JSON.
  */
 export function endOfMention(
   growing: GrowingText,
@@ -99,9 +99,9 @@ const TICKS_OR_BREAK = /`+|\n[ \t>]{0,99}(?:\r?\n|[-+*#|]|\d{1,9}[.)])/g;
 
 /**
  * Returns the offset up to which the text must be known to find the end of the code span around the mention. This is one
- * character after the closing backticks, because that character could be one more backtick. If there are no closing backticks, it
- * is the end of the paragraph. Returns `undefined` if the text is still too short. If the mention is not in a code span, returns
- * the mention's start.
+ * character after the closing backticks: that character shows that no more backticks follow. If there are no closing backticks,
+ * it is the end of the paragraph. Returns `undefined` if the text is still too short. If the mention is not in a code span,
+ * returns the mention's start.
  */
 function endOfSpan({ text, isEnded }: GrowingText, { paragraph, start }: OpenMention): number | undefined {
   const open = new Set(readSpans(text.slice(paragraph, start), []).open.map(({ length }) => length));

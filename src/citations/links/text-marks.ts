@@ -10,8 +10,8 @@ export type Mark =
   /** The opening bracket of a label. The label's text starts at `end`. */
   | { kind: "label"; start: number; end: number }
   /**
-   * A path with the markup before it, such as a backtick. At the end of the text, the path may be incomplete. Without the markup,
-   * the path starts at `core`.
+   * A path with the markup before it, such as a backtick. At the end of the text, the path may be incomplete. The path itself
+   * starts at `core`.
    */
   | { kind: "path"; start: number; core: number; end: number };
 

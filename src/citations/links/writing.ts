@@ -1,4 +1,7 @@
-/** Writes the link or note for a place in a text (see link-places.ts). No URL, file name or note can break out of its place. */
+/**
+ * Writes the link or note for a place in a text (see link-places.ts). No URL or file name can break out of its place, and no note
+ * can break out of a JSON string.
+ */
 import { badInput, isThenable } from "../../errors.js";
 import type { ContainerFileCitation } from "../../types.js";
 import type { LinkPlace } from "../markup/link-places.js";

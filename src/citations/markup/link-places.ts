@@ -255,7 +255,10 @@ function idOf(text: string, { start, end }: Range): string {
   return text.slice(start, end).toLowerCase();
 }
 
-/** Returns the place of a link's destination that leads nowhere: in `[plan.docx](#)`, `[plan.docx]()` or a definition. */
+/**
+ * If the link of a label leads nowhere, returns the place of the link's destination: in `[plan.docx](#)`, `[plan.docx]()` or a
+ * definition. Otherwise, returns `undefined`.
+ */
 function destinationToFill(text: string, label: Range, definitions: Definitions): LinkPlace | undefined {
   const close = label.end;
   const after = text.slice(close, close + LONGEST_LABEL);

@@ -49,8 +49,8 @@ const INSIDE = new RegExp(
 );
 
 /**
- * Returns whether `at` is in the middle of a link's destination. {@link placeOf} recognizes only destinations that start at an
- * offset. For all other offsets it returns the kind `"text"`. Call this function only for such an offset.
+ * Returns whether `at` is in the middle of a link's destination. {@link placeOf} recognizes only destinations that start exactly
+ * at the offset. Call this function only for an offset at which `placeOf` finds no destination.
  */
 export function isInDestination(text: string, at: number): boolean {
   return testAt(INSIDE, text, at);
