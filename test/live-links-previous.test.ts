@@ -89,7 +89,7 @@ async function opened(
   };
 }
 
-/** Sends a whole stream. */
+/** Sends a whole stream and ends it. Returns the same as `opened`. */
 async function read(
   events: readonly StreamEvent[],
   previous: unknown = PREVIOUS,
@@ -110,7 +110,7 @@ function pending() {
   return { answer, promise };
 }
 
-/** Splits the events after the delta with a number, counted from 1. */
+/** Splits the events after the delta with the number `after`, counted from 1. */
 function split(events: readonly StreamEvent[], after: number): [StreamEvent[], StreamEvent[]] {
   const nth = events.filter(({ type }) => type === "response.output_text.delta")[after - 1]!;
   const at = events.indexOf(nth) + 1;
