@@ -207,7 +207,7 @@ describe("onFailure throw in a body with several responses", () => {
     },
   );
 
-  it("passes a frame on unchanged if only its repair fails", async () => {
+  it("unlike the default, which passes the events of a response on unchanged if its list fails", async () => {
     const events = inTurn(eventsOf("a"), eventsOf("b"));
     const { error, text } = await reportsOf(frames(events), { list: failing });
     expect(error).toBeUndefined();
