@@ -12,7 +12,10 @@ export interface Fault {
   message: string;
 }
 
-/** Totals over all conversations. Each conversation is read twice, plain and streamed, and both times count. */
+/**
+ * Totals over all conversations. Each conversation is read twice, plain and streamed. It counts once, but its mentions, citations
+ * and list requests count in both readings.
+ */
 const counts = {
   ...{ conversations: 0, mentions: 0, meant: 0, cited: 0, withheld: 0, demanded: 0, found: 0, undecided: 0 },
   ...{ unmentioned: 0, listRequests: 0, calmCited: 0, calmWithheld: 0 },
@@ -78,7 +81,9 @@ function isFree({ path, truth }: Mention, others: readonly Mention[]): boolean {
   return path !== own && others.some(isAnother);
 }
 
-/** Returns whether a mention has exactly the file's path, and the API cited any file of the same container in this text. */
+/**
+ * Returns whether a mention has exactly the file's path, and the API cited a file of the same container for a range of this text.
+ */
 function isOfCitedContainer({ annotations }: Part, { path }: Mention, file: WorldFile): boolean {
   return (
     path === file.path &&
@@ -182,7 +187,7 @@ class TurnCheck {
     counts.meant++;
     if (!isFound) counts.withheld++;
     if (this.#conversation.isCalm) counts[isFound ? "calmCited" : "calmWithheld"]++;
-    // A name without a path most likely means a file that the response wrote. So an older file with this name need not be cited.
+    // A name without a path need not mean a file that is older than the response. So such a file need not be cited.
     const isOlder = path === undefined && truth.meant.createdAt < this.#turn.createdAt;
     // In a bare path, `%20` can mean these three characters or a space. The path is ambiguous if a file exists for each meaning.
     const decoded = truth.meant.path.replaceAll("%20", " ");

@@ -234,8 +234,8 @@ class Model {
       },
       parts: this.#parts,
       truths,
-      // Only the second-last turn can be unseen. In the last turn, the client retrieves the unseen response, and remembers only
-      // the containers that it needs then. The test does not predict which these are, so no further turn may depend on them.
+      // Only the second-last turn can be unseen. In the last turn, the client may retrieve the unseen response. It then remembers
+      // only the containers that it needs. The test does not predict which these are, so no further turn may depend on them.
       isUnseen: this.#coming === 1 && !repeatsIds && this.#choices.isOneIn(6),
       isBackground: door === "fetch" && !repeatsIds && this.#choices.isOneIn(10),
     };
@@ -472,8 +472,8 @@ class Model {
   }
 
   /**
-   * Chooses the path that the model mentions. Often a file has this path. Otherwise a call failed to write the file, the path is
-   * only similar to a file's path, or the model invents the path.
+   * Chooses the path that the model mentions. Often a file has this path, in any container. Otherwise a call failed to write the
+   * file, the path is only similar to a file's path, or the model invents the path.
    */
   #path(item: number): string {
     const { files } = this.#conversation;
@@ -534,7 +534,10 @@ function wasByAgents({ turn }: Link): boolean {
   return turn !== undefined && turn.agents.size > 0;
 }
 
-/** Returns the containers that a text before all calls can mean: the one that the request names, then the last used ones. */
+/**
+ * Returns the containers that a text before all calls can mean, nearest first: the one that the request names, then those of
+ * earlier responses, the last used one first.
+ */
 function knownBy(link: Link, explicit: string | undefined, turns: readonly Turn[]): string[] {
   const named = explicit === undefined ? [] : [explicit];
   const ofCalls = ({ calls }: Turn): string[] => calls.map(({ container }) => container).reverse();

@@ -55,9 +55,15 @@ export interface TurnFacts {
   /** For an item of another tool, by its index: the container that the tool's output names. */
   outputs: ReadonlyMap<number, string>;
   modes: ReadonlyMap<string, ListMode>;
-  /** The containers that a text before all calls can mean: the one that the request names, then the last used ones. */
+  /**
+   * The containers that a text before all calls can mean, nearest first: the one that the request names, then those of earlier
+   * responses, the last used one first.
+   */
   known: readonly string[];
-  /** Whether the order of the containers in `known` is certain. It is uncertain if several agents wrote the earlier response. */
+  /**
+   * Whether the order of the containers in `known` is certain. If there are several, it is uncertain if the request names one of
+   * them or if several agents wrote the earlier response.
+   */
   isKnownOrdered: boolean;
   retries: number;
 }
@@ -233,8 +239,8 @@ class TextTruth {
     const isSeen =
       !meant.isLost && (!isLate || (isNear && this.#isWaitedFor(meant) && versions.length === 1));
     const allowed = [meant, ...later];
-    // A list is requested again only if it lacks the path. So a list that has an older version is not requested again, and this
-    // version may be cited. A file of another container may also be cited.
+    // A list can have an older version of the file instead of the newest one. This version may then be cited. A file of another
+    // container may also be cited.
     if (!isSeen) allowed.push(...versions, ...this.#fartherExact(path, holder), ...this.#lookAlikes(path));
     if (!isNear)
       allowed.push(...this.#lookAlikes(path).filter(({ container }) => nearer.includes(container)));
@@ -351,7 +357,7 @@ class TextTruth {
     });
   }
 
-  /** Returns whether something in the response suggests that a similar path can mean the file. */
+  /** Returns whether a similar path can mean the file: the file is new, a call names it, or the response has no call. */
   #mayCount(file: WorldFile): boolean {
     const { calls, createdAt } = this.#turn;
     if (calls.length === 0 || file.createdAt >= createdAt) return true;
@@ -537,7 +543,7 @@ class TextTruth {
     return this.#callsBefore.length > 0 || this.#turn.isKnownOrdered;
   }
 
-  /** Whether each list of this turn arrives or fails without delay. Otherwise a slow list leaves no time for the other lists. */
+  /** Whether no list of this turn fails slowly. A list that does may leave too little time for the other lists. */
   get #isQuick(): boolean {
     return [...this.#turn.modes.values()].every((mode) => QUICK.has(mode));
   }

@@ -11,7 +11,7 @@ export const hasNoChromium = !isInstalled && !process.env.CI;
 export function launchChromium(): Promise<Browser> {
   return chromium.launch({
     executablePath: CHROMIUM,
-    // Chromium's own sandbox does not work for the user root in a container. The other flags prevent requests to other servers.
+    // Chromium's own sandbox does not work for root in a container. The last two flags prevent requests to other servers.
     args: ["--no-sandbox", "--disable-gpu", "--disable-background-networking", "--disable-component-update"],
   });
 }

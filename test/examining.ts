@@ -56,7 +56,10 @@ interface Given extends Partial<Omit<Examination, "connection" | "recorder">> {
   wrap?: (fetch: Fetch) => Fetch;
 }
 
-/** Runs all checks. Returns their results by name, the recorder of the requests, and the method and path of each request. */
+/**
+ * Runs all checks. Returns their results by name, in the order in which they ran, the recorder of the requests, and the method
+ * and path of each request.
+ */
 export async function examined(
   emulatorOptions: EmulatorOptions = {},
   { baseURL = OPENAI, key = KEY, headers = {}, wrap = (fetch) => fetch, ...others }: Given = {},

@@ -128,7 +128,7 @@ describe("runs", () => {
     }
   });
 
-  // .ci/clients, .ci/at-scale, other tests or `npm run bench` run the code of the pages in `RUN_ELSEWHERE`. The code of
+  // The code of these pages is run by .ci/clients, .ci/at-scale, other tests or `npm run bench`. Only the code of
   // docs/mutation.md is run by hand, because the mutation tests take hours.
   const RUN_ELSEWHERE =
     /^docs\/(?:clients\/.*|sinks|at-scale|accuracy-and-speed|command|front-ends|mutation|proxy)\.md$/;

@@ -104,8 +104,8 @@ async function ask(
     }
   };
   const { reports, onReport } = reporting();
-  // The library sends the request unchanged. So the emulator gets the same request through every door, and sends the same
-  // response.
+  // With these options, the library sends the request unchanged. So the emulator gets the same request through every door, and
+  // sends the same response.
   const asIs: FileCitationsOptions = { instruction: false, includeOutputs: false };
   const answer = door.ask(
     fetch,

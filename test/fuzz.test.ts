@@ -130,8 +130,8 @@ const options: fc.Arbitrary<RepairOptions> = fc.record({
 
 /**
  * Returns the output without the annotations that were added to the input. Expects that the input's annotations come first in the
- * output and that all added annotations are citations. `canCite` is true if the option `unmentioned` may be `"cite"`. Then an
- * added citation may have no range (0 to 0).
+ * output and that all added annotations are citations. `canCite` is true if the option `unmentioned` is `"cite"`. Then an added
+ * citation may have no range (0 to 0).
  */
 function withoutAddedCitations(out: unknown, input: unknown, canCite: boolean): unknown {
   if (out === input || typeof out !== "object" || out === null) return out;

@@ -1,4 +1,4 @@
-/** Tests that any text can be an id, because gateways change ids, and that no id leads a request to another path or origin. */
+/** Tests the ids that gateways make: almost any text can be an id, and no id leads a request to another path or origin. */
 import OpenAI from "openai";
 import { describe, expect, it } from "vitest";
 import { isId } from "../src/containers/ids.js";
@@ -44,16 +44,17 @@ const script: Script[] = [
 ];
 
 /**
- * Returns a gateway that replaces the provider's ids: the container, its file and the first response all get `id`. Only the
- * `container_id` in a file list is still the provider's.
+ * Returns a gateway that replaces the provider's ids: the container, its file and the first response all get `id`. The second
+ * response and the `container_id` in a file list keep the provider's ids.
  */
 function gatewayOf(id: string, options: EmulatorOptions = {}) {
   const isSecond = (nativeId: string) => nativeId.startsWith("resp_") && nativeId.endsWith("2");
   const ids = (nativeId: string) => (isSecond(nativeId) ? nativeId : id);
   const emulator = createResponsesEmulator({ script, ...options, gateway: { ids, nativeIdsInLists: true } });
   /**
-   * Returns the decoded ids in the paths of the requests, without the first `skip` requests. Fails if a path does not match
-   * `pattern`, or if an id in a path is not encoded with `encodeURIComponent`. A request that creates a response is not checked.
+   * Returns the decoded ids in the paths of the requests, without the first `skip` requests. Fails if a request goes to another
+   * origin, a path does not match `pattern`, or an id in a path is not encoded with `encodeURIComponent`. Of a request that
+   * creates a response, checks only the origin.
    */
   const idsIn = (pattern: RegExp, skip = 0): string[] =>
     emulator.requests.slice(skip).flatMap(({ url, path }) => {

@@ -27,7 +27,7 @@ const POST = { method: "POST", body: JSON.stringify({ stream: true, input: "x" }
 const TEXT = "See /mnt/data/report.csv";
 const FILES = ["a", "b"].map((name) => file("/mnt/data/report.csv", { container_id: `cntr_${name}` }));
 
-/** Returns the events of a response with its own ids, whose code ran in a container of its own. */
+/** Returns the events of a response. The response has its own ids, and its code ran in a container of its own. */
 function eventsOf(
   name: string,
   more: Record<string, unknown> = { stream_id: name },
@@ -42,7 +42,7 @@ function eventsOf(
   );
 }
 
-/** Returns the events of two responses in turn. */
+/** Returns the events of two responses in turn. `b` must not have more events than `a`. */
 function inTurn(a: readonly StreamEvent[], b: readonly StreamEvent[]): StreamEvent[] {
   return a.flatMap((event, at) => (b[at] ? [event, b[at]] : [event]));
 }
@@ -207,7 +207,7 @@ describe("onFailure throw in a body with several responses", () => {
     },
   );
 
-  it("passes a frame on unchanged if only its repair fails", async () => {
+  it("unlike the default, which passes the events of a response on unchanged if its list fails", async () => {
     const events = inTurn(eventsOf("a"), eventsOf("b"));
     const { error, text } = await reportsOf(frames(events), { list: failing });
     expect(error).toBeUndefined();

@@ -3,7 +3,8 @@
  * own agent or response. This file is long because each way to mix up two responses is a test.
  *
  * Responses on one connection come in lanes. The responses of one lane follow each other, and the events of different lanes
- * interleave. The name of a lane is the `stream_id` of its events, if they have one. The first event of a response opens the lane.
+ * interleave. The name of a lane is the `stream_id` of its events, if they have one. A lane is opened by the event
+ * `response.created`, `response.queued` or `response.in_progress`.
  */
 import fc from "fast-check";
 import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";

@@ -59,7 +59,7 @@ describe("requests the list again if it lacks a file that a call wrote", () => {
     ],
     ["a file in another folder", `At ${PATH}`, { path: "/mnt/data/out/a.csv" }],
     ["a file in another case", `At ${PATH}`, { path: "/mnt/data/A.csv" }],
-    ["a file in a folder with the file's name", "At /mnt/data/a.csv?x", { path: "/mnt/data/a/a.csv" }],
+    ["a file elsewhere, for a path with ?x", "At /mnt/data/a.csv?x", { path: "/mnt/data/a/a.csv" }],
   ])("instead of citing %s", async (_, text, { path, ...more }) => {
     const alike = file(path, more);
     const { ids, asked } = await citedIn([call(WROTE), message(text)], {

@@ -133,7 +133,8 @@ export async function plainFetch(given: Given): Promise<Read> {
 }
 
 /**
- * Expects a citation for each URL in the text. The citation must cover exactly the URL, and name the file to which the URL leads.
+ * Expects a citation for each URL of a file in the text. The citation must cover exactly the URL, and name the file to which the
+ * URL leads. No citation may cover only a part of such a URL.
  */
 export function expectRanges({ text, annotations }: Read): void {
   const points = [...text];

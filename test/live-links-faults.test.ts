@@ -1,5 +1,5 @@
 /**
- * Tests the option `links` when something fails or takes too long. This file is long because it tests most failures twice: with
+ * Tests the option `links` when something fails or takes too long. This file is long because it tests some failures twice: with
  * `repairResponseStream` and with the fetch.
  */
 import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";

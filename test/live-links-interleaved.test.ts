@@ -173,7 +173,7 @@ describe("a text in whose middle another item begins", () => {
     }
   });
 
-  it("gets its links if only the previous response names the container, and a call begins", async () => {
+  it("is the same in all events if only the previous response names the container, and a call begins", async () => {
     const items = [messageOf("msg_1", TEXT), { ...OTHER_CALL, code: "1 + 1" }];
     const whole = cutInto(5, items);
     const previous = response([CALL]);

@@ -69,7 +69,7 @@ describe("the fence that closes a code block stays if a path begins the next lin
   });
 });
 
-it("a hyphen and a noun after a path stay after the link, a hyphen and another word prevent the link", async () => {
+it('after a path, "-Bericht" stays after the link, but "-Bericht2" and "-Backup" prevent the link', async () => {
   const text =
     "Der /mnt/data/a.csv-Bericht, /mnt/data/a.csv-Bericht2, /mnt/data/a.csv-Backup, /mnt/data/a.csv-filen";
   const link = `[a.csv](${URL_OF_A})`;

@@ -89,7 +89,7 @@ async function opened(
   };
 }
 
-/** Sends a whole stream. */
+/** Sends a whole stream and ends it. Returns the same as `opened`. */
 async function read(
   events: readonly StreamEvent[],
   previous: unknown = PREVIOUS,
@@ -110,7 +110,7 @@ function pending() {
   return { answer, promise };
 }
 
-/** Splits the events after the delta with a number, counted from 1. */
+/** Splits the events after the delta with the number `after`, counted from 1. */
 function split(events: readonly StreamEvent[], after: number): [StreamEvent[], StreamEvent[]] {
   const nth = events.filter(({ type }) => type === "response.output_text.delta")[after - 1]!;
   const at = events.indexOf(nth) + 1;
@@ -234,7 +234,7 @@ describe("a stream whose container only the previous response names", () => {
   });
 });
 
-describe("a stream whose previous response names no container", () => {
+describe("a stream for which the previous response gives no container in time", () => {
   it("sends its text when that response is there, and holds nothing more", async () => {
     const { answer, promise } = pending();
     const stream = await opened(() => promise);
@@ -371,7 +371,7 @@ describe("a stream that has no path", () => {
     }
   });
 
-  it("makes no request if the path is only in a call's answer", async () => {
+  it("makes no request for a response with a call, but does for one with a link to a path", async () => {
     const events = eventsOf("[the file](sandbox:/mnt/data/a.csv)", [12]);
     const withCall = streamOf([{ type: "function_call", id: "fc_1", name: "f" }, message("Done.")]);
     const { asked } = await read(withCall);

@@ -45,7 +45,7 @@ function withText<Value>(value: Value, trim: Trim): Value {
   return { ...value, content: content.map((part) => (isText(part) ? withText(part, trim) : part)) };
 }
 
-/** Returns the events with the text trimmed in those of the types. */
+/** Returns the events. If the type of an event is in `types`, the text in it is trimmed. */
 function trimmed(events: readonly StreamEvent[], trim: Trim, types: readonly string[]): StreamEvent[] {
   return events.map((event) => {
     if (!types.includes(event.type)) return event;
@@ -77,7 +77,7 @@ function cutInto(size: number, items: Record<string, unknown>[], text: string): 
     .map((event, sequence_number) => ({ ...event, sequence_number }));
 }
 
-/** The texts of the events that end a text. */
+/** Returns the text and the annotations in each event that ends the text, by the type of the event. */
 function textsIn(events: readonly StreamEvent[]): Map<string, Read> {
   const texts = new Map<string, Read>();
   const partOf = (item: unknown) => (item as { content: Read[] }).content[0]!;

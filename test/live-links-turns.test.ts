@@ -112,7 +112,7 @@ describe("a later turn whose container only the previous response names", () => 
     [false, 1],
     [true, 3],
   ])(
-    "gets the links of the API's citations, which only a stream does not know in time (stream: %s)",
+    "gets the links of the API's citations, for which only a stream requests the previous response (stream: %s)",
     async (isStream, requests) => {
       const { read, asked } = await throughFetch(turnOf(TEXT, [CITATION]), isStream);
       expect(read.text).toBe(LINKED);

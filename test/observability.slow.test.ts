@@ -13,7 +13,7 @@ const SDK = `--import ${new URL("test/telemetry.mjs", root)}`;
 
 const page = await readFile(new URL(PAGE, root), "utf8");
 const [log, attributes, span, metrics, counter] = (await codeOf(PAGE)) as [string, ...string[]];
-/** The JSON blocks of docs/observability.md, in order. They show what the page's code exports to OpenTelemetry. */
+/** The JSON blocks of docs/observability.md, in order. They show what the page's code prints or exports. */
 const [shownLog, shownAttributes, shownSpan, shownMetrics] = Array.from(
   page.matchAll(/^```json\n(.*?)^```$/gms),
   ([, json]) => JSON.parse(json!),

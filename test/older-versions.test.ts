@@ -132,7 +132,7 @@ describe("the list is requested again if a call wrote a file that the list lacks
     "sqlite3.connect(path)",
     "h5py.File(path, 'w')",
     "HTML(string=text).write_pdf(path)",
-  ])("the code writes the file in another way: %s", async (code) => {
+  ])("the code may write the file in another way: %s", async (code) => {
     const lists = { cntr_1: [[old("older", "report.csv")], [fresh("newer", "report.csv")]] };
     const output = [run("", "cntr_1", { code }), says("[it](sandbox:/mnt/data/report.csv)")];
     expect(await citedIn(output, lists)).toEqual(["newer"]);

@@ -100,7 +100,7 @@ describe("a request with another key", () => {
     expect([...sent]).toEqual([headers.authorization]);
   });
 
-  it("gets no links, but a request with the proxy's own key, organization and project does", async () => {
+  it("is not one with the proxy's own key, with or without its own project, which gets links", async () => {
     const { upstream } = await listenEmulator();
     const env = { ...ENV, OPENAI_ORG_ID: "org-1", OPENAI_PROJECT_ID: "proj_1" };
     const proxy = await serveLinks(upstream, {}, env);

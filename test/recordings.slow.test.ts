@@ -59,7 +59,10 @@ function shapeOf(value: unknown): unknown {
   return Object.fromEntries(Object.entries(value).map(([key, inner]) => [key, shapeOf(inner)]));
 }
 
-/** Returns the event types in the order in which they first appear. Each type comes with the shapes of its events. */
+/**
+ * Returns the event types in the order in which they first appear. Each type comes with the shapes of its events. A shape keeps
+ * the order of the fields.
+ */
 function shapesOf(events: readonly StreamEvent[]): unknown {
   const types = [...new Set(events.map(({ type }) => type))];
   return types.map((type) => [type, shapeOf(events.filter((event) => event.type === type))]);

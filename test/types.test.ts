@@ -421,7 +421,7 @@ describe("createWebhookHandler", () => {
       ...rest,
       claim: async (): Promise<Claim> => "done",
     }).toExtend<webhook.WebhookDeliveries>();
-    // @ts-expect-error `claim` returns a string, not a boolean
+    // @ts-expect-error `claim` must return a string such as "new", not a boolean
     expectTypeOf({ ...rest, claim: () => true }).toExtend<webhook.WebhookDeliveries>();
     // @ts-expect-error this option was removed
     () => createWebhookHandler(some<OpenAI>(), { onResponse: () => {}, alreadySeen: () => false });

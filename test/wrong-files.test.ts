@@ -53,7 +53,7 @@ describe("an upload's former name is found only after a prefix that the API writ
   });
 });
 
-describe("a file in another folder is cited only one folder level away, and not in folders for backups or for tools:", () => {
+describe("a file in another folder is cited only one level above or below, and not in folders for backups or for tools:", () => {
   it.each([
     "src/vendor/left-pad/README.md",
     "old/2019/README.md",

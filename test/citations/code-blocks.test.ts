@@ -18,7 +18,7 @@ describeRows([
     ],
   },
   {
-    rule: "after a blank line, a line is code if it is indented by four columns, or in a list by four more than the item",
+    rule: "after a blank line, a line is code if it is indented by four columns, or in a list by four more than the item's text",
     texts: [
       "x\n  \n    /mnt/data/a.csv\n\n⟦/mnt/data/a.csv⟧",
       "x\n\n \t/mnt/data/a.csv\n\n⟦/mnt/data/a.csv⟧",

@@ -98,7 +98,7 @@ describeRows([
     ],
   },
   {
-    rule: 'a hyphen and a capitalized word such as "-Bericht" end a name, except words for another version such as "-Kopie"',
+    rule: 'a hyphen and a capitalized word of letters, as in "-Bericht", end a name, except words for a version, as in "-Kopie"',
     files: ["report.xlsx"],
     texts: [
       "Den ⟦report.xlsx⟧-Bericht",

@@ -1,7 +1,7 @@
 /**
- * Limits the time of each fast-check property for `npm run mutation`. That command runs the tests on many copies of the
- * code, each with one change (a mutant). All runs of each property would take days. If a mutant breaks a property, one of the
- * first runs usually fails.
+ * Limits the time of each fast-check property for `npm run mutation`. That command runs the tests many times, each time with one
+ * small change to the code (a mutant). All runs of each property, for each mutant, would take days. If a mutant breaks a
+ * property, one of the first runs usually fails.
  */
 import fc from "fast-check";
 import { expect } from "vitest";

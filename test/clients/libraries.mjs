@@ -1,5 +1,5 @@
 // Runs the code of three pages of docs/clients as programs, and checks for each library that an answer can be the next request's
-// input. The code is not changed: the key and the base URL in a program's environment make the program use the emulator.
+// input. A program uses the emulator because of the key and the base URL in its environment, not because of a change to its code.
 import assert from "node:assert/strict";
 import { mkdir, mkdtemp, readdir, readFile, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";

@@ -27,7 +27,7 @@ function serviceProperties(name, type, properties) {
     ...(/^(Beta)?Response$/.test(name) && { billing: { type: "object" }, store: { type: "boolean" } }),
     // Azure sends this property.
     ...(type === "container_file_citation" && { index: { type: "null" } }),
-    // The service sends this property in all delta events, but the types have it only in some.
+    // Any delta event can have this property, but the types have it only in some of them.
     ...(type?.endsWith(".delta") && { obfuscation: { type: "string" } }),
     // Over a WebSocket, each event of a response has the `stream_id` of its request.
     ...("sequence_number" in properties && { stream_id: { type: "string" } }),

@@ -185,7 +185,7 @@ process.exit();
   return `${paths.length} pieces of code compiled and run, each cited`;
 }
 
-/** Runs a code block with fake keys for the tracers, so that the tracers send their traces to the emulator or nowhere. */
+/** Runs a code block without real keys for the tracers, so that the tracers send their traces to the emulator or nowhere. */
 async function runCode(path) {
   const emulator = emulatorOf();
   const server = await emulator.listen();
