@@ -1,10 +1,11 @@
 /**
  * Tests the option `links` with items of one response whose events come in turn: another item begins in the middle of a text, as with
  * several agents or behind some gateways.
+ * This file is long because each way in which items come in turn needs its own stream.
  */
 import fc from "fast-check";
-import { describe, expect, it } from "vitest";
-import { createFileCitationsFetch, repairResponse, repairResponseStream } from "../src/index.js";
+import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
+import { createFileCitationsFetch, type Report, repairResponse, repairResponseStream } from "../src/index.js";
 import { A, all, LINKED, listOf, OPTIONS, TEXT, URL_OF_A } from "./linking.js";
 import {
   BASE,
@@ -249,5 +250,135 @@ describe("texts whose deltas come in turn", () => {
       }),
       { numRuns: 100 },
     );
+  });
+});
+
+/** Returns the text of the deltas of each text, by output index and content index. */
+function deltasByText(events: readonly StreamEvent[]): Record<string, string> {
+  const texts: Record<string, string> = {};
+  for (const { type, output_index, content_index, delta } of events) {
+    const key = `${output_index}/${content_index}`;
+    if (type === "response.output_text.delta") texts[key] = (texts[key] ?? "") + delta;
+  }
+  return texts;
+}
+
+it("the parts of one message whose deltas come in turn keep all their text", async () => {
+  const texts = [
+    "Plain s words, [x](sandbox:/mnt/data/a.csv) yes",
+    "Other words and /mnt/data/a.csv text here",
+  ];
+  const parts = texts.map((text) => ({ type: "output_text", text, annotations: [] }));
+  const events = cutInto(6, [CALL, { ...message(""), content: parts }]);
+  const isDelta = ({ type }: StreamEvent): boolean => type === "response.output_text.delta";
+  const byPart = [0, 1].map((part) => events.filter((one) => isDelta(one) && one.content_index === part));
+  const inTurn = byPart[0]!.flatMap((delta, at) => [delta, ...byPart[1]!.slice(at, at + 1)]);
+  const first = events.findIndex(isDelta);
+  const rest = events.slice(first).filter((one) => !isDelta(one));
+  const sent = [...events.slice(0, first), ...inTurn, ...rest].map((event, sequence_number) => ({
+    ...event,
+    sequence_number,
+  }));
+  const { fetch } = upstream({ answer: () => sse(frames(sent)), files: [A] });
+  const answer = await createFileCitationsFetch({ fetch, ...OPTIONS })(`${BASE}/responses`, {
+    method: "POST",
+    body: "{}",
+  });
+  const deltas = deltasByText(eventsIn(await answer.text()));
+  expect(deltas["1/0"]).toBe(`Plain s words, [x](${URL_OF_A}) yes`);
+  expect(deltas["1/1"]).toBe(`Other words and [a.csv](${URL_OF_A}) text here`);
+});
+
+describe("text that is held", () => {
+  beforeEach(() => void vi.useFakeTimers());
+  afterEach(() => void vi.useRealTimers());
+
+  const now = (): number => performance.now();
+  const sleep = (ms: number) => new Promise((resolve) => setTimeout(resolve, ms));
+
+  it("is sent in time although the text of another message goes on", async () => {
+    const first = { ...message("See /mnt/data/a.csv now"), id: "msg_a" };
+    const second = { ...message("word ".repeat(40)), id: "msg_b" };
+    const events = cutInto(5, [CALL, first, second]);
+    const of = (index: number, type: RegExp) =>
+      events.filter((event) => event.output_index === index && type.test(event.type));
+    const start = [
+      ...events.filter(({ output_index: index }) => index === undefined).slice(0, 1),
+      ...of(0, /./),
+    ];
+    async function* source() {
+      yield* [...start, ...of(1, /added$/), ...of(2, /added$/), ...of(1, /delta$/).slice(0, 3)];
+      for (const delta of of(2, /delta$/).slice(0, 30)) {
+        await sleep(40);
+        yield delta;
+      }
+    }
+    const began = now();
+    let sentAfter: number | undefined;
+    const reading = (async () => {
+      for await (const event of repairResponseStream(source(), [A], { ...OPTIONS, timeoutMs: 200 })) {
+        if (String((event as StreamEvent).delta).includes("/mnt")) sentAfter ??= now() - began;
+      }
+    })();
+    await vi.advanceTimersByTimeAsync(2000);
+    await reading;
+    expect(sentAfter).toBeLessThanOrEqual(240);
+  });
+
+  it("is no failure if it is a link that may lead to a website", async () => {
+    const events = cutInto(5, [message("See [x](about.html) now.")]);
+    const done = events.findIndex(({ type }) => type === "response.output_item.done") + 1;
+    async function* source() {
+      yield* events.slice(0, done);
+      await sleep(1000);
+      yield* events.slice(done);
+    }
+    const reports: Report[] = [];
+    const onReport = (report: Report): void => void reports.push(report);
+    const options = { ...OPTIONS, timeoutMs: 200, onReport };
+    const reading = all(repairResponseStream(source(), [A], options));
+    await vi.advanceTimersByTimeAsync(2000);
+    expect(deltasByText(await reading)["0/0"]).toBe("See [x](about.html) now.");
+    expect(reports).toMatchObject([{ outcome: "nothing-to-do" }]);
+    expect(reports[0]!.error).toBeUndefined();
+  });
+
+  it("is sent in time if it was held only after a decision, and no event of any lane follows", async () => {
+    const text = "[it](sandbox:/mnt/data/a.csv) and /mnt/data/b";
+    const inLane = (name: string, events: readonly StreamEvent[]) =>
+      events.map((event) => ({ ...event, stream_id: name }) as StreamEvent);
+    const events = cutInto(1000, [CALL, message(text)]);
+    const done = events.findIndex(({ type }) => type === "response.output_text.done");
+    let controller!: ReadableStreamDefaultController<Uint8Array>;
+    const body = new ReadableStream<Uint8Array>({
+      start(started) {
+        controller = started;
+      },
+    });
+    const headers = { "content-type": "text/event-stream" };
+    const { fetch } = upstream({
+      answer: () => new Response(body, { headers }),
+      list: async () => {
+        await sleep(60);
+        return json({ object: "list", data: [A], has_more: false });
+      },
+    });
+    const options = { ...OPTIONS, timeoutMs: 300 };
+    const answer = await createFileCitationsFetch({ fetch, ...options })(`${BASE}/responses`, {
+      method: "POST",
+      body: "{}",
+    });
+    const reader = answer.body!.getReader();
+    let bytes = "";
+    const reading = (async () => {
+      for (let read = await reader.read(); !read.done; read = await reader.read())
+        bytes += new TextDecoder().decode(read.value);
+    })();
+    const sent = [...inLane("two", events.slice(0, 1)), ...inLane("one", events.slice(0, done))];
+    controller.enqueue(new TextEncoder().encode(frames(sent)));
+    await vi.advanceTimersByTimeAsync(1000);
+    expect(deltasByText(eventsIn(bytes))["1/0"]).toBe(`[it](${URL_OF_A}) and /mnt/data/b`);
+    await reader.cancel();
+    await reading;
   });
 });

@@ -234,6 +234,41 @@ describe("a stream whose container only the previous response names", () => {
   });
 });
 
+describe("a stream whose text the API annotates", () => {
+  const annotation = {
+    type: "container_file_citation",
+    container_id: "cntr_1",
+    file_id: A.id,
+    filename: "a.csv",
+  };
+  const range = { start_index: PATH, end_index: TEXT.indexOf(")", PATH) };
+  const { content } = message({ text: TEXT, annotations: [{ ...annotation, ...range }] });
+  const events = eventsOf(TEXT, [PATH + 12], { content });
+  const done = events.findIndex(({ type }) => type === "response.output_text.done");
+
+  it.each([
+    ["names no container", () => json(EMPTY)],
+    ["cannot be retrieved", () => new Response("no", { status: 404 })],
+  ])("keeps its link if the previous response then %s", async (_, answered) => {
+    for (const at of [done - 1, done, done + 1, done + 2]) {
+      const { answer, promise } = pending();
+      const stream = await opened(() => promise);
+      stream.send(events.slice(0, at));
+      await vi.advanceTimersByTimeAsync(0);
+      answer(answered());
+      stream.send(events.slice(at));
+      await stream.end();
+      const out = eventsIn(stream.bytes());
+      expect(textIn(out), `answered before event ${at}`).toBe(readEvents(out).text);
+      expect(stream.reports).toHaveLength(1);
+      const isLinked = readEvents(out).text === LINKED;
+      expect(stream.reports[0]!.error === undefined, `answered before event ${at}`).toBe(
+        isLinked || answered().ok,
+      );
+    }
+  });
+});
+
 describe("a stream for which the previous response gives no container in time", () => {
   it("sends its text when that response is there, and holds nothing more", async () => {
     const { answer, promise } = pending();

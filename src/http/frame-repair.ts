@@ -264,6 +264,7 @@ export class FrameRepair {
     const stream = this.#stream;
     const type = typeOf(bytes);
     if (type === TEXT_DELTA && stream.isWatching) this.#watch(this.#last);
+    if (type === TEXT_DELTA && stream.isLinking) this.#text.noteRead(bytes);
     if (type !== undefined && !stream.mustTake(type)) return bytes;
     const isTooLong = bytes.length > this.#longest;
     const frame = isTooLong ? undefined : this.#parse(bytes);

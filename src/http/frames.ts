@@ -254,6 +254,8 @@ export function typeOf(frame: Uint8Array): string | undefined {
 }
 
 const DELTA_KEY = encoder.encode('"delta":"');
+const OUTPUT_INDEX_KEY = encoder.encode('"output_index":');
+const CONTENT_INDEX_KEY = encoder.encode('"content_index":');
 const SLASH = 0x2f;
 const QUOTE = 0x22;
 const BACKSLASH = 0x5c;
@@ -301,6 +303,11 @@ export class TextDeltas {
    */
   #collected: Uint8Array | undefined;
   #collectedLength = 0;
+  /**
+   * The bytes from the key `output_index` up to the text, in the latest delta that was read. The deltas of one text have the same
+   * bytes there. `undefined` if the keys `output_index` and `content_index` do not come before the text.
+   */
+  #indices: Uint8Array | undefined;
 
   constructor(roots: readonly string[]) {
     const letters = roots.flatMap((root) => root.split("/").map((folder) => folder.slice(0, 1)));
@@ -347,14 +354,15 @@ export class TextDeltas {
 
   /**
    * Returns true only if the text of the delta from `at` to `end` cannot belong to a mention: it has no character that a mention
-   * needs, and no word that begins a scheme. Call this only while no mention is open, and then for each delta, in order. If the
-   * result is true, the text was collected without decoding it.
+   * needs, and no word that begins a scheme. Returns false if the delta belongs to another text than the latest delta that was
+   * read (see `noteRead`). Call this only while no mention is open, and then for each delta, in order. If the result is true, the
+   * text was collected without decoding it.
    */
   isPlain(chunk: Uint8Array, at: number, end: number): boolean {
     let isLetterBefore = this.#isAfterLetter;
     this.#isAfterLetter = false;
     if (!this.#hasTextAtSameOffset(chunk, at) && !this.#findText(chunk.subarray(at, end))) return false;
-    if (this.#collectedLength + end - at > MOST_COLLECTED) return false;
+    if (this.#collectedLength + end - at > MOST_COLLECTED || !this.#isOfSameText(chunk, at)) return false;
     this.#collected ??= new Uint8Array(MOST_COLLECTED);
     const collected = this.#collected;
     let to = this.#collectedLength;
@@ -383,6 +391,19 @@ export class TextDeltas {
     const json = decoder.decode(this.#collected!.subarray(0, this.#collectedLength));
     this.#collectedLength = 0;
     return JSON.parse(`"${json}"`) as string;
+  }
+
+  /** Records the text to which a delta belongs that was read. `frame` holds the delta's bytes. */
+  noteRead(frame: Uint8Array): void {
+    const from = this.#findText(frame) ? indexOf(frame, OUTPUT_INDEX_KEY) : NONE;
+    const indices = from < 0 ? undefined : frame.slice(from, this.#textAt);
+    this.#indices = indices && indexOf(indices, CONTENT_INDEX_KEY) >= 0 ? indices : undefined;
+  }
+
+  /** Returns whether the delta at the offset `at` belongs to the text of the latest delta that was read. */
+  #isOfSameText(chunk: Uint8Array, at: number): boolean {
+    const indices = this.#indices;
+    return indices !== undefined && hasAt(chunk, indices, at + this.#textAt - indices.length);
   }
 
   /** `at` is the offset of a notable byte. Returns whether it can belong to a mention, or to markup that affects links. */

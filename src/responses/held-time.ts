@@ -28,8 +28,8 @@ function callAll({ target }: Event): void {
  * Limits the total time of the recoveries of one response. A recovery requests what missing citations need, such as file lists.
  */
 export class HeldTime {
-  /** How long the response was delayed so far, in milliseconds. Time in which several recoveries run at once counts once. */
-  ms = 0;
+  /** The time of the recoveries that have ended. */
+  #endedMs = 0;
   readonly #limitMs: number;
   readonly #caller: AbortSignal | undefined;
   /**
@@ -48,6 +48,14 @@ export class HeldTime {
   constructor(limitMs: number, caller: AbortSignal | undefined) {
     this.#limitMs = limitMs;
     this.#caller = caller;
+  }
+
+  /**
+   * How long recoveries have delayed the response so far, in milliseconds. Time in which several recoveries run at once counts
+   * once. Includes the recoveries that run now.
+   */
+  get ms(): number {
+    return this.#endedMs + (this.#running > 0 ? performance.now() - this.#since : 0);
   }
 
   /** Aborts when the time limit is reached, the repair ends, or the consumer no longer waits for the response. */
@@ -88,13 +96,13 @@ export class HeldTime {
     this.#since = performance.now();
     this.#timer = setTimeout(
       () => this.stop(new Error(`the container's file list took longer than ${this.#limitMs} ms`)),
-      Math.max(0, this.#limitMs - this.ms),
+      Math.max(0, this.#limitMs - this.#endedMs),
     );
   }
 
   #pause(): void {
     clearTimeout(this.#timer);
-    this.ms += performance.now() - this.#since;
+    this.#endedMs += performance.now() - this.#since;
   }
 
   readonly #onAbort = (): void => this.stop(this.#caller?.reason);

@@ -184,6 +184,8 @@ export class ResponseLinks {
       if (known) this.#giveUp(known);
     }
     part.text.end();
+    // All mentions of the text are decided now, so the text keeps its links even if the previous response names no container.
+    part.text.onlyPaths = false;
     part.isUndecided = false;
     const done = (): TextWithAnnotations => {
       this.#parts.set(keyOf(position), part);

@@ -116,6 +116,8 @@ export class ResponseRepair {
    * The value is `undefined` until the text has ended.
    */
   readonly #unlinked = new Map<string, string | undefined>();
+  /** The error of `findContainers`. */
+  #retrievalError: unknown;
   /** Writes the links into the texts. `undefined` without the option `links`. */
   readonly links: ResponseLinks | undefined;
   /** The report. `undefined` before `finish` is called. */
@@ -318,21 +320,28 @@ export class ResponseRepair {
 
   /**
    * Retrieves the previous response and requests the lists of its containers for a part. Resolves when the response is there, and
-   * does not wait for the lists. Never rejects: errors go into the report.
+   * does not wait for the lists. Never rejects. An error is reported only if a text needs the previous response: see
+   * `noteUnlinked`.
    */
   async findContainers(position: PartPosition): Promise<void> {
-    await this.#inTime(async (signal) => {
-      await this.#candidates.retrievePrevious(signal);
-      this.lookAhead(position);
-    });
+    try {
+      await this.#time.wait(async (signal) => {
+        await this.#candidates.retrievePrevious(signal);
+        this.lookAhead(position);
+      });
+    } catch (error) {
+      this.#retrievalError = error;
+    }
     this.#candidates.endRetrieval();
   }
 
   /**
    * Records that the deltas of a text are sent without links. Then all later events have the text without links too. The
-   * exception is a stream that lacks its beginning: its final event has the links.
+   * exception is a stream that lacks its beginning: its final event has the links. `isHeld`: a path was held until the previous
+   * response was there. If that response could not be retrieved, the report has the error.
    */
-  noteUnlinked(position: PartPosition): void {
+  noteUnlinked(position: PartPosition, isHeld: boolean): void {
+    if (isHeld && this.#retrievalError !== undefined) this.noteError(this.#retrievalError);
     if (!this.#lacksItem(position.outputIndex)) this.#unlinked.set(keyOf(position), undefined);
   }
 

@@ -216,11 +216,14 @@ export class Lanes {
     return this.#latest;
   }
 
-  /** Resolves with a lane that has held text for too long. `undefined` if no lane holds text. */
+  /**
+   * Resolves with a lane that has held text for too long. A lane that waits now may hold text afterwards. `undefined` if no lane
+   * holds text or waits.
+   */
   get overdue(): Promise<Lane> | undefined {
     let waiting: Promise<Lane>[] | undefined; // this runs for each chunk, and usually no lane holds text
     for (const lane of this.#open) {
-      const { overdue } = lane.stream;
+      const overdue = lane.stream.overdue ?? lane.busy?.then(() => lane.stream.overdue ?? never());
       if (!overdue) continue;
       waiting ??= [];
       waiting.push(overdue.then(() => lane));
@@ -535,4 +538,8 @@ function keyIn<Key>(map: ReadonlyMap<Key, Lane>, value: Lane): Key | undefined {
 
 function removeValue<Key>(map: Map<Key, Lane | undefined>, value: Lane): void {
   for (const [key, other] of map) if (other === value) map.delete(key);
+}
+
+function never(): Promise<void> {
+  return new Promise(() => {});
 }

@@ -1,4 +1,7 @@
-/** Puts working links into the texts of a stream. Holds only text that can belong to a mention. */
+/**
+ * Puts working links into the texts of a stream. Holds only text that can belong to a mention. This file is long because text,
+ * annotation events and the time limit must be held and released together.
+ */
 import { andThen } from "../responses/repair.js";
 import { keyOf as keyOfPart, type LinkedPart, type ResponseLinks } from "../responses/response-links.js";
 import type { ResponseRepair } from "../responses/response-repair.js";
@@ -12,8 +15,13 @@ export class StreamLinks {
   readonly #timeoutMs: number;
   /** The latest delta of each text. A delta that is inserted is a copy of it with another text. */
   readonly #latest = new WeakMap<LinkedPart, Event>();
-  /** The parts that may have held text. All other parts are left out: a response can have thousands of parts. */
-  readonly #holding = new Set<LinkedPart>();
+  /**
+   * Maps each text that may hold text to the time since when its first held character waits. All other texts are left out: a
+   * response can have thousands of texts.
+   */
+  readonly #holding = new Map<LinkedPart, number>();
+  /** The time since when the text waits for which the time limit runs. */
+  #limitedSince = 0;
   /** Held annotation events. The links of their text are not all known yet, so their new ranges are not known either. */
   #annotations: Event[] = [];
   /** The sequence number of the event before the first held annotation event. */
@@ -84,7 +92,7 @@ export class StreamLinks {
     this.isLinking = part !== undefined;
     if (!part) return [...before, this.#withHeld(event, begun)];
     this.#latest.set(part, event);
-    this.#holding.add(part);
+    if (!this.#holding.has(part)) this.#holding.set(part, performance.now());
     const pushed = this.#links.push(part, event.delta);
     this.#lookAhead(part, event);
     const isDeciding = pushed instanceof Promise;
@@ -92,7 +100,8 @@ export class StreamLinks {
     if (isDeciding) this.stop();
     return andThen(pushed, (text) => {
       this.isIdle = part.text.isIdle;
-      this.watchHeld(isDeciding || text !== "");
+      if (isDeciding || text !== "") this.#holding.set(part, performance.now());
+      this.watchHeld();
       const sent = text === event.delta ? event : changed(event, text);
       return [...before, sent];
     });
@@ -102,7 +111,7 @@ export class StreamLinks {
   #withHeld(event: Event, part: LinkedPart | undefined): Event {
     const held = part?.text.release() ?? "";
     if (held === "") return event;
-    this.watchHeld(true);
+    this.watchHeld();
     return changed(event, held + event.delta);
   }
 
@@ -120,7 +129,7 @@ export class StreamLinks {
     if (!part.text.onlyPaths || this.#repair.mayFindContainers(position)) return part;
     this.#unlinked.add(key);
     this.#links.drop(position);
-    this.#repair.noteUnlinked(position);
+    this.#repair.noteUnlinked(position, part.text.heldLength > 0);
     return undefined;
   }
 
@@ -185,8 +194,10 @@ export class StreamLinks {
       this.overdue = this.#newOverdue();
       return this.#deltas(this.#ready, numberBefore);
     }
+    // A destination such as `about.html` may lead to a website. Then nothing is missing.
+    const isPathHeld = [...this.#holding.keys()].some(({ text }) => text.isPathOpen);
     const deltas = this.#deltas((part) => part.text.release(), numberBefore);
-    if (deltas.length > 0) {
+    if (isPathHeld) {
       this.#repair.noteError(
         new Error(`text was held for longer than ${this.#timeoutMs} ms, so its links were not replaced`),
       );
@@ -220,10 +231,11 @@ export class StreamLinks {
   #deltas(take: (part: LinkedPart) => string, numberBefore: () => unknown): Event[] {
     const deltas: Event[] = [];
     let number: unknown;
-    for (const part of this.#holding) {
+    for (const part of this.#holding.keys()) {
       const latest = this.#latest.get(part);
       const text = latest ? take(part) : "";
       if (!latest || text === "") continue;
+      this.#holding.set(part, performance.now());
       part.isUndecided = false;
       number ??= this.isHoldingEvents ? this.#numberBeforeHeld : numberBefore();
       // The inserted delta is a copy of the latest delta with another text. The `obfuscation` is padding for the old text only.
@@ -231,7 +243,7 @@ export class StreamLinks {
       const isNumbered = typeof delta.sequence_number === "number" && typeof number === "number";
       deltas.push(isNumbered ? { ...delta, sequence_number: number } : delta);
     }
-    this.watchHeld(deltas.length > 0);
+    this.watchHeld();
     return deltas;
   }
 
@@ -259,19 +271,27 @@ export class StreamLinks {
     return events.map((event, at) => ({ ...event, annotation: moved[at] }));
   }
 
-  /** Starts the time limit if text is held. Restarts it if a part of the held text was sent (`isSent`). */
-  watchHeld(isSent = false): void {
-    for (const part of this.#holding) if (part.text.heldLength === 0) this.#holding.delete(part);
-    const isHolding = this.#holding.size > 0;
-    if (isHolding && this.overdue && !isSent) return;
+  /** Starts the time limit for the text that is held longest. Stops the time limit if no text is held. */
+  watchHeld(): void {
+    let since = Infinity;
+    for (const [part, heldSince] of this.#holding) {
+      if (part.text.heldLength === 0) this.#holding.delete(part);
+      else since = Math.min(since, heldSince);
+    }
+    if (this.overdue && since === this.#limitedSince) return;
     this.stop();
-    if (!isHolding || this.#hasEnded) return;
-    this.#heldSince = { now: performance.now(), heldMs: this.#repair.heldMs };
+    if (since === Infinity || this.#hasEnded) return;
+    const now = performance.now();
+    this.#heldSince = { now, heldMs: this.#repair.heldMs };
     this.overdue = this.#newOverdue();
-    this.#timer = setTimeout(() => {
-      this.#isTooLate = true;
-      this.#wake();
-    }, this.#timeoutMs);
+    this.#limitedSince = since;
+    this.#timer = setTimeout(
+      () => {
+        this.#isTooLate = true;
+        this.#wake();
+      },
+      since + this.#timeoutMs - now,
+    );
   }
 
   #newOverdue(): Promise<void> {
