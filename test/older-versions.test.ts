@@ -376,6 +376,21 @@ describe("several containers", () => {
     expect(await citedIn(output, lists, { retries: 0 })).toEqual(["out"]);
   });
 
+  it("an older file is cited if a later command only writes a file whose longer name ends with its name", async () => {
+    const command = "cp /tmp/result '/mnt/data/sales data.csv'";
+    const output = [
+      says("See [it](sandbox:/mnt/data/data.csv)."),
+      {
+        ...{ type: "shell_call", id: "sh_later", status: "completed", action: { commands: [command] } },
+        environment: { type: "container_reference", container_id: "cntr_1" },
+      },
+      says("done"),
+    ];
+    const lists = { cntr_1: [[]], cntr_2: [[old("data", "data.csv", { container_id: "cntr_2" })]] };
+    const request = { tools: [{ type: "code_interpreter", container: "cntr_2" }] };
+    expect(await citedIn(output, lists, { request, retries: 0 })).toEqual(["data"]);
+  });
+
   it("an older file is not cited if only a 0..0 citation and a later call name its container", async () => {
     const chart = {
       ...{ type: "container_file_citation", container_id: "cntr_2", file_id: "z", filename: "z.png" },

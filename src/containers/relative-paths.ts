@@ -4,6 +4,7 @@
  */
 import { extensionOf, nameOf } from "../citations/file-index.js";
 import { matchAt, testAt } from "../citations/spelling.js";
+import { isInQuotedPath } from "./file-names.js";
 
 /** A file that a call names relative to a folder. */
 export interface RelativePath {
@@ -178,7 +179,7 @@ export function relativePathInCommand(
 ): RelativePath | undefined {
   const before = text.slice(Math.max(0, start - REACH), start);
   const [, lead] = /(?:^|[\s=>"'`])((?:[^\s"'`/\\{}$~:*?<>|]{1,64}\/){0,8})$/.exec(before) ?? [];
-  if (lead === undefined) return undefined;
+  if (lead === undefined || isInQuotedPath(text, start, end)) return undefined;
   return {
     paths: pathsBelow(roots, text.slice(start - lead.length, end)),
     isWritten: COMMAND_WRITES.test(before),
