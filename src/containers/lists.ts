@@ -27,7 +27,10 @@ export class ContainerLists {
   readonly #memory: ContainerMemory | undefined;
   readonly #roots: readonly string[];
   readonly #lists = new Map<string, Promise<FileList>>();
-  /** For each container: the `callCount` (see `of`) of the last list that has arrived. An endless list counts as arrived. */
+  /**
+   * For each container: how many calls had run when the last list that arrived was requested. A list that never ends (see
+   * `EndlessListError`) counts as arrived, with the files that were read from it.
+   */
   readonly #callsAtList = new Map<string, number>();
   /** The repeated requests in progress. Texts that wait for late files of the same containers share these requests. */
   readonly #rounds = new Map<string, Promise<FileList[]>>();

@@ -20,7 +20,7 @@ const commands = Object.values(manifest.bin).map((path) => `./node_modules/${joi
 const FOR_ALL = ["", "/route", "/webhook"].map((subpath) => manifest.name + subpath);
 const FOR_READERS = ["CHANGELOG.md", "LICENSE", "README.md", "package.json", "dist/licenses.txt"];
 const node = (version) => ["npx", "-y", "-p", `node@${version}`, "node"];
-/** The current Node.js, the oldest one that package.json's `engines` allows, and Node.js 24. */
+/** The versions of Node.js to test: the installed one, the oldest one that package.json's `engines` allows, and 24. */
 const NODES = [["node"], node("20.19"), node("24")];
 /** The types are checked with this repository's compiler and with TypeScript 5.9, which most users have. */
 const OLDER_COMPILER = ["npx", "-y", "-p", "typescript@5.9", "tsc"];

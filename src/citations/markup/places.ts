@@ -49,8 +49,8 @@ const INSIDE = new RegExp(
 );
 
 /**
- * Returns whether `at` is in the middle of a link's destination. {@link placeOf} recognizes only destinations that start exactly
- * at the offset. Call this function only for an offset at which `placeOf` finds no destination.
+ * Returns whether an offset is in a link's destination, also if other text of the destination comes before it: `a.py` in
+ * `[x](git:/mnt/data/a.py)`. {@link placeOf} recognizes only destinations that start exactly at the offset.
  */
 export function isInDestination(text: string, at: number): boolean {
   return testAt(INSIDE, text, at);
