@@ -146,6 +146,20 @@ describe("after a call that may have written the path, a tool's file of that pat
     expect(report.unresolved.map(({ reason }) => reason)).toEqual(["not-found"]);
   });
 
+  it("a new file, if an earlier call's container has an older file of that path", async () => {
+    const items = [
+      tool,
+      { ...call("df.to_csv('/mnt/data/a.csv')", "cntr_far"), id: "ci_far" },
+      { ...call("df.to_csv('/mnt/data/b.csv')", "cntr_near"), id: "ci_near" },
+      message(`[it](sandbox:${path})`),
+    ];
+    const inFar = file(path, { id: "far", container_id: "cntr_far", created_at: 1_759_000_000 });
+    const list = async (id: string) => [newer, inFar].filter((one) => one.container_id === id);
+    const { report } = await repairResponse(response(items), list, { retries: 0 });
+    expect(report.citations).toEqual([]);
+    expect(report.unresolved.map(({ reason }) => reason)).toEqual(["ambiguous"]);
+  });
+
   it("but a new file is cited if no call names its path", async () => {
     const items = [tool, call("print(1)"), message(`[it](sandbox:${path})`)];
     const list = async (id: string) => (id === ID ? [newer] : []);

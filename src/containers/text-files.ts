@@ -314,18 +314,22 @@ class FileSearch {
   }
 
   /**
-   * For `a%20b.csv` in the text, drops the citation of `a b.csv` if the container also lists a file `a%20b.csv`, even one that
-   * the text cannot mean. The mention is then reported as ambiguous.
+   * Drops citations for which another listed file has the same path, or the path as the text writes it, even if the text most likely
+   * does not mean that file. The mention is then reported as ambiguous. There are two cases:
+   *
+   * - For `a%20b.csv` in the text, the citation of `a b.csv`, if its container also lists a file `a%20b.csv`.
+   * - The citation of a file in a container that only a tool's output names, if a container of a call lists its path too.
    */
   #withOneReading(resolution: Resolution): Resolution {
-    if (this.#impossibleEncoded.size === 0) return resolution;
+    if (this.#impossibleEncoded.size + this.#unlikelyByName.size === 0) return resolution;
     const dropped: UnresolvedMention[] = [];
     const citations = resolution.citations.filter(({ text, start, end, annotation }) => {
       const file = this.#recovery.lists.file(annotation);
-      const others = [...this.#impossibleEncoded].filter(
+      const encoded = [...this.#impossibleEncoded].filter(
         ({ path, container_id: id }) =>
           id === file.container_id && path !== file.path && composed(text).endsWith(composed(path)),
       );
+      const others = [...encoded, ...this.#unlikelyOfCalls(file)];
       if (others.length === 0) return true;
       dropped.push({ text, start, end, reason: "ambiguous", candidates: [file, ...others] });
       return false;
@@ -333,6 +337,18 @@ class FileSearch {
     const annotations = citations.map(({ annotation }) => annotation);
     const unresolved = [...resolution.unresolved, ...dropped].sort((a, b) => a.start - b.start);
     return { citations, annotations, unresolved };
+  }
+
+  /** For a file in a container that only a tool's output names: returns the files of calls' containers that have the same path. */
+  #unlikelyOfCalls(file: ContainerFile): readonly ContainerFile[] {
+    const { called, cited, outputs } = this.#part.scope;
+    const id = file.container_id;
+    const ofCalls = called.flat();
+    if (!outputs.includes(id) || cited.includes(id) || ofCalls.includes(id)) return [];
+    const namesakes = this.#unlikelyByName.get(composed(filenameOf(file))) ?? [];
+    return namesakes.filter(
+      (other) => ofCalls.includes(other.container_id) && composed(other.path) === composed(file.path),
+    );
   }
 
   /** If no file matches a mention exactly, adds a citation of a file with a similar path. */
