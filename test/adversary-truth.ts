@@ -430,6 +430,8 @@ class TextTruth {
       (this.#isWaitedFor(meant) && this.#versions(meant.container, meant.path).length === 1);
     return (
       isSaid &&
+      // The rules demand a citation only for names of files that the model wrote.
+      meant.source === "assistant" &&
       /^[a-z.-]+$/i.test(name) &&
       !FOLDERS_OF_OTHERS.test(folderOf(meant.path)) &&
       this.containers[0] === meant.container &&
