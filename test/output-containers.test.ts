@@ -1,4 +1,7 @@
-/** Tests how container ids are found in tool outputs: on the output item, in the item's entries, or in the item's JSON. */
+/**
+ * Tests how container ids are found in tool outputs: on the output item, in the item's entries, or in the item's JSON. Also tests
+ * which files of such containers a text can mean. This file is long because each place of an id is a row.
+ */
 import { describe, expect, it, vi } from "vitest";
 import {
   containersCitedBy,
@@ -6,7 +9,7 @@ import {
   containersOfItems,
   containersOfOutputs,
 } from "../src/containers/named-containers.js";
-import { repairResponse } from "../src/index.js";
+import { type ContainerFile, repairResponse } from "../src/index.js";
 import { call, cited, file, message, response } from "./upstream.js";
 
 const ID = "cntr_out/1==";
@@ -204,6 +207,68 @@ it("a text's file is found in the container that an MCP call's output names", as
   });
   expect(asked).toEqual([ID]);
   expect(cited(repaired)).toEqual(["plan.docx@/mnt/data/plan.docx"]);
+});
+
+describe("a link's name", () => {
+  const writes = (path: string, id: string, container: string) => ({
+    ...call(`open('${path}', 'w')`, container),
+    id,
+  });
+  const read = async (paths: ContainerFile[], text: string, nearest = "print(1)") => {
+    const items = [
+      writes("/mnt/data/report.csv", "ci_far", "cntr_far"),
+      { ...call(nearest, "cntr_near"), id: "ci_near" },
+      message(text),
+    ];
+    const list = async (id: string) => paths.filter((one) => one.container_id === id);
+    const { report } = await repairResponse(response(items), list, { retries: 0 });
+    return [
+      report.citations.map(({ annotation }) => annotation.file_id),
+      report.unresolved.map(({ reason }) => reason),
+    ];
+  };
+  const inFar = file("/mnt/data/report.csv", {
+    id: "far",
+    container_id: "cntr_far",
+    created_at: 1_760_000_003,
+  });
+  const near = (path: string, more: Partial<ContainerFile> = {}) =>
+    file(path, { id: path, container_id: "cntr_near", created_at: 1_760_000_004, ...more });
+
+  it("is ambiguous if the nearest container has a new file of that name in a folder, and both are listed", async () => {
+    const written = near("/mnt/data/out/report.csv");
+    const text = "[it](report.csv) and [more](sandbox:/mnt/data/none.csv)";
+    expect(await read([written, inFar], text, "open('/mnt/data/out/report.csv', 'w')")).toEqual([
+      [],
+      ["ambiguous", "not-found"],
+    ]);
+  });
+
+  it.each([
+    ["an old file in a folder", near("/mnt/data/old/report.csv", { created_at: 1_759_000_000 })],
+    ["a file of an installed package", near("/mnt/data/node_modules/a/report.csv")],
+    ["an upload in a folder", near("/mnt/data/in/report.csv", { source: "user" })],
+  ])("means the farther container's file if the nearest one has only %s", async (_, other) => {
+    expect(await read([other, inFar], "[it](report.csv)")).toEqual([["far"], []]);
+  });
+
+  it("is cited as a similar name although a farther container has expired", async () => {
+    const similar = near("/mnt/data/Report.csv");
+    const items = [
+      { ...output(JSON.stringify(meta), "mcp_call"), id: "mcp_1" },
+      { ...call("open('/mnt/data/Report.csv', 'w')", "cntr_near"), id: "ci_near" },
+      message("I saved report.csv for you."),
+    ];
+    const expired = Object.assign(new Error("gone"), { status: 404, headers: new Headers() });
+    const list = async (id: string) => {
+      if (id === ID) throw expired;
+      return [similar];
+    };
+    const client = { containers: { files: { list: async (id: string) => ({ data: await list(id) }) } } };
+    const { report } = await repairResponse(response(items), client as never, { retries: 0 });
+    expect(report.citations.map(({ annotation }) => annotation.file_id)).toEqual([similar.id]);
+    expect(report.error).toBeUndefined();
+  });
 });
 
 describe("a link's name that a farther container has exactly is not cited as a similar name of the nearest one", () => {

@@ -58,7 +58,8 @@ function filesNamed(
     const folder = decode(text.slice(relativeStart, nameStart));
     const written = text.slice(relativeStart, nameEnd);
     const path = `${root}/${decode(written)}`;
-    return { files: withOwnNames(fit!.files, candidates), end, folder, path, literal: `${root}/${written}` };
+    const files = root === OUTSIDE ? withOwnNames(fit!.files, candidates) : fit!.files;
+    return { files, end, folder, path, literal: `${root}/${written}` };
   }
   return undefined;
 }
@@ -72,7 +73,9 @@ function withOwnNames(
   candidates: readonly IndexedFile[],
 ): readonly IndexedFile[] {
   if (!fitting.every(({ isUploadAlias }) => isUploadAlias)) return fitting;
-  return [...fitting, ...candidates.filter(({ isUploadAlias }) => !isUploadAlias)];
+  const isOwn = ({ isUploadAlias, foldedFolder }: IndexedFile): boolean =>
+    !isUploadAlias && !isUnseenFolder(foldedFolder);
+  return [...fitting, ...candidates.filter(isOwn)];
 }
 
 /** Returns the mention `sandbox:name` with the files that it can mean. If there are several, the mention is ambiguous. */

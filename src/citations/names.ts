@@ -153,16 +153,11 @@ function writtenName(text: string, { start: at, end }: Range, named: readonly In
 
 /**
  * Returns the files that a link to a name means, given the files that fit best anywhere and in the root. A link's destination is
- * relative to the root, so the link means the file in the root. There are two exceptions:
- *
- * - The name of the file in the root is only similar, and a file in a folder has exactly this name. The link means the file in
- *   the folder.
- * - The file in the folder is in a nearer container. The link can mean both files.
+ * relative to the root, so the link means the file in the root. There is one exception: the name of that file is only similar, and
+ * a file in a folder has exactly this name. Then the link means the file in the folder.
  */
 function fitOfLink(anywhere: Fit, inRoot: Fit): Fit {
-  if (inRoot.isDifferent && !anywhere.isDifferent) return anywhere;
-  const isFarther = inRoot.files[0]!.rank > anywhere.files[0]!.rank;
-  return isFarther ? { ...inRoot, files: [...anywhere.files, ...inRoot.files] } : inRoot;
+  return inRoot.isDifferent && !anywhere.isDifferent ? anywhere : inRoot;
 }
 
 /** Returns whether a name outside of a link is part of something else: a URL, a pattern, a longer name or another path. */

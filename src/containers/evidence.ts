@@ -70,12 +70,18 @@ export class EvidenceLog {
   readonly unspelledWrites = new Map<Place, number>();
   readonly #roots: readonly string[];
   readonly #path: RegExp;
+  /** Matches a quote and the beginning of a path below a root, up to a space in the file's name. */
+  readonly #quotedPath: RegExp;
   /** The code and the commands whose relative paths were not read yet. `number` is the number of the call. */
   readonly #unread: { text: string; place: Place; number: number; read: typeof relativePathInCode }[] = [];
 
   constructor(roots: readonly string[]) {
     this.#roots = roots.map(composed);
-    this.#path = new RegExp(`(?:${this.#roots.map(literal).join("|") || "(?!)"})/`, "g");
+    const root = `(?:${this.#roots.map(literal).join("|") || "(?!)"})/`;
+    this.#path = new RegExp(root, "g");
+    // A dot before the space would end another file's name, as in `'/mnt/data/run.sh report.csv'`.
+    const name = String.raw`(?:[^\s"'\`/]{1,64}/){0,8}[^\s"'\`/.]{1,64}(?: \w[\w-]{0,63}){0,8} $`;
+    this.#quotedPath = new RegExp(`(["'\`])${root}${name}`);
   }
 
   add({ code, commands, printed }: CallTexts, place: Place): void {
@@ -106,7 +112,8 @@ export class EvidenceLog {
     for (const { text, place, number, read } of this.#unread.splice(0)) {
       const folders = foldersOf(text, this.#roots);
       for (const { start, name } of fileNamesIn(text)) {
-        const relative = read(text, start, start + name.length, folders);
+        const end = start + name.length;
+        const relative = this.#isInQuotedPath(text, start, end) ? undefined : read(text, start, end, folders);
         if (relative) this.#noteRelative(relative, place, number);
       }
     }
@@ -118,7 +125,8 @@ export class EvidenceLog {
     for (const { start, name } of fileNamesIn(text)) {
       const end = start + name.length;
       this.#noteWord(name);
-      if (isFileName(text, start, end)) noteAt(this.names, name, place, this.count);
+      const isName = isFileName(text, start, end) && !this.#isInQuotedPath(text, start, end);
+      if (isName) noteAt(this.names, name, place, this.count);
       const compoundEnd = endOfCompound(text, end);
       if (compoundEnd > end && isFileName(text, start, compoundEnd))
         noteAt(this.names, text.slice(start, compoundEnd), place, this.count);
@@ -129,6 +137,13 @@ export class EvidenceLog {
       const root = this.#roots.find((candidate) => text.endsWith(`${candidate}/`, end));
       if (root !== undefined) this.#readPath(text, end - root.length - 1, root, place, isCalled);
     }
+  }
+
+  /** Returns whether a name is only the last word of a path below a root: `data.csv` in `'/mnt/data/sales data.csv'`. */
+  #isInQuotedPath(text: string, start: number, end: number): boolean {
+    if (text[start - 1] !== " ") return false;
+    const quote = this.#quotedPath.exec(text.slice(Math.max(0, start - LONGEST_PATH), start))?.[1];
+    return quote !== undefined && quote === text[end];
   }
 
   #noteWord(name: string): void {

@@ -1,8 +1,5 @@
 /** Finds the words that look like file names in code, commands and printed output. */
 
-/** The maximum length of a file name in common file systems, in characters. */
-const LONGEST_NAME = 255;
-
 /** Returns whether the name from `start` to `end` is at a place where a file name is expected. */
 export type IsFileName = (text: string, start: number, end: number) => boolean;
 
@@ -40,17 +37,8 @@ export const IN_LINE: IsFileName = (text, start, end) => {
   if (!/^(?:$|[\s"'`\\,;:)\]<|&]|[.!?](?:\s|$))/.test(text.slice(end, end + 2))) return false;
   const before = text.charAt(start - 1);
   if (/["'`/\\]/.test(before)) return !isElsewhere(text, start);
-  if (before !== "" && !/[\s>=:([]/.test(before)) return false;
-  return USUAL_EXTENSION.test(text.slice(start, end)) && !isInQuotedPath(text, start, end);
+  return (before === "" || /[\s>=:([]/.test(before)) && USUAL_EXTENSION.test(text.slice(start, end));
 };
-
-/** Returns whether the name is only the last word of an absolute path in quotes: `data.csv` in `'/mnt/data/sales data.csv'`. */
-export function isInQuotedPath(text: string, start: number, end: number): boolean {
-  const quote = text.charAt(end);
-  if (!/["'`]/.test(quote)) return false;
-  const before = text.slice(Math.max(0, start - LONGEST_NAME), start);
-  return /^\/[^\r\n]*$/.test(before.slice(before.lastIndexOf(quote) + 1));
-}
 
 /**
  * Matches an extension. After it, there must be no letter or digit, and no `(` of a function call. Closing emphasis and a size in
@@ -59,6 +47,8 @@ export function isInQuotedPath(text: string, start: number, end: number): boolea
 const EXTENSION =
   /\.(?=[a-z0-9]{0,9}[a-z])[a-z0-9]{1,10}(?![a-z0-9]|_{1,9}[a-z0-9]|\((?!\s?\d[\d.,]{0,9}\s?(?:[KMG]i?)?B(?:ytes)?\b))/gi;
 const NO_NAME = /[\s"'`\\/|<>*?:(),;[\]{}=]/;
+
+const LONGEST_NAME = 255;
 
 /** A word that looks like a file name, and the offset where it starts. */
 export interface Word {

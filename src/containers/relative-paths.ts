@@ -4,7 +4,6 @@
  */
 import { extensionOf, nameOf } from "../citations/file-index.js";
 import { matchAt, testAt } from "../citations/spelling.js";
-import { isInQuotedPath } from "./file-names.js";
 
 /** A file that a call names relative to a folder. */
 export interface RelativePath {
@@ -179,7 +178,7 @@ export function relativePathInCommand(
 ): RelativePath | undefined {
   const before = text.slice(Math.max(0, start - REACH), start);
   const [, lead] = /(?:^|[\s=>"'`])((?:[^\s"'`/\\{}$~:*?<>|]{1,64}\/){0,8})$/.exec(before) ?? [];
-  if (lead === undefined || isInQuotedPath(text, start, end)) return undefined;
+  if (lead === undefined) return undefined;
   return {
     paths: pathsBelow(roots, text.slice(start - lead.length, end)),
     isWritten: COMMAND_WRITES.test(before),

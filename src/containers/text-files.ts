@@ -8,6 +8,7 @@ import { type FileIndex, filenameOf, type IndexedFile, nameOf, namesOf } from ".
 import type { AcceptLookAlike, NarrowName } from "../citations/found.js";
 import type { Markup } from "../citations/markup/markup.js";
 import { hasSandboxScheme } from "../citations/mentions.js";
+import { isUnseenFolder } from "../citations/moved.js";
 import { type Resolution, resolveWithIndex } from "../citations/resolve.js";
 import { composed, decode, fold } from "../citations/spelling.js";
 import { CitedText } from "../citations/uncited.js";
@@ -19,6 +20,7 @@ import type { Evidence } from "./evidence.js";
 import { fileNamesIn } from "./file-names.js";
 import type { Lifetime } from "./lifetime.js";
 import type { ContainerLists, FileList } from "./lists.js";
+import { AnswerError } from "./retries.js";
 
 /** A text and the facts about it. */
 export interface TextPart {
@@ -133,6 +135,8 @@ class FileSearch {
   readonly #impossibleEncoded = new Set<ContainerFile>();
   /** Listed files that the text most likely does not mean, for example because they are too old. The key is the name in NFC. */
   readonly #unlikelyByName = new Map<string, ContainerFile[]>();
+  /** The same files by their paths in NFC. */
+  readonly #unlikelyByPath = new Map<string, ContainerFile[]>();
   #resolution: Resolution | undefined;
   /** The containers of the first group. */
   #nearest: readonly string[] = [];
@@ -167,9 +171,13 @@ class FileSearch {
     let areKnown = false;
     try {
       for await (const group of this.#recovery.candidates.groups(this.#part.scope, signal)) {
-        if (this.#resolution && !this.#needs(group)) break;
+        const isVeto = this.#resolution !== undefined && !this.#needs(group);
+        if (isVeto && !this.#hasSimilarName()) break;
         this.#isComplete = false;
-        await this.#search(group, signal);
+        await this.#search(group, signal).catch((error) => {
+          // A container that has expired has no file that the text can mean.
+          if (!isVeto || !(error instanceof AnswerError) || error.status !== 404) throw error;
+        });
         this.#isComplete = true;
         isDecided ||= group.kind === "called";
         areKnown ||= group.kind !== "cited" && group.kind !== "output";
@@ -223,8 +231,7 @@ class FileSearch {
     if (unresolved.some(isNotFound) || containers.some((id) => this.#part.asked.includes(id))) return true;
     // A word without a path may only look like a file name: `np.float64`. So such a word only causes requests for the lists of
     // containers in which calls ran.
-    if (kind === "called" && this.#uncitedNames(annotations).length > 0) return true;
-    return this.#hasSimilarName();
+    return kind === "called" && this.#uncitedNames(annotations).length > 0;
   }
 
   /**
@@ -345,10 +352,8 @@ class FileSearch {
     const id = file.container_id;
     const ofCalls = called.flat();
     if (!outputs.includes(id) || cited.includes(id) || ofCalls.includes(id)) return [];
-    const namesakes = this.#unlikelyByName.get(composed(filenameOf(file))) ?? [];
-    return namesakes.filter(
-      (other) => ofCalls.includes(other.container_id) && composed(other.path) === composed(file.path),
-    );
+    const others = this.#unlikelyByPath.get(composed(file.path)) ?? [];
+    return others.filter((other) => ofCalls.includes(other.container_id));
   }
 
   /** If no file matches a mention exactly, adds a citation of a file with a similar path. */
@@ -382,11 +387,10 @@ class FileSearch {
 
   #noteImpossible(file: ContainerFile): void {
     if (ENCODED.test(file.path)) this.#impossibleEncoded.add(file);
-    if (this.#part.lifetime.isAfter(file)) return;
-    const name = composed(filenameOf(file));
-    const others = this.#unlikelyByName.get(name);
-    if (others) others.push(file);
-    else this.#unlikelyByName.set(name, [file]);
+    const folder = fold(folderOf(file.path));
+    if (this.#part.lifetime.isAfter(file) || isUnseenFolder(`${folder}/`)) return;
+    addUpTo(MOST_NAMESAKES, this.#unlikelyByName, composed(filenameOf(file)), file);
+    addUpTo(MOST_NAMESAKES, this.#unlikelyByPath, composed(file.path), file);
   }
 
   /**
@@ -562,19 +566,21 @@ class FileSearch {
   }
 
   /**
-   * Returns the other files of the same container that have the same name as `file` and that this name, without a path, can mean
-   * too. Leaves out uploads.
+   * Returns the other files that have the same name as `file` and that this name, without a path, can mean too: in the same
+   * container, or in a nearer one. Leaves out uploads.
    */
   #namesakesOf(file: ContainerFile, index: FileIndex): ContainerFile[] {
-    return index
-      .filesNamed([fold(filenameOf(file))])
-      .map(({ file: namesake }) => namesake)
+    const named = index.filesNamed([fold(filenameOf(file))]);
+    const rank = named.find((indexed) => indexed.file === file)?.rank ?? 0;
+    return named
       .filter(
         (namesake) =>
-          namesake.id !== file.id &&
-          namesake.container_id === file.container_id &&
-          namesake.source !== "user" &&
-          this.#isNameMeant(namesake),
+          namesake.file.container_id === file.container_id ||
+          (namesake.rank < rank && !isUnseenFolder(namesake.foldedFolder)),
+      )
+      .map(({ file: namesake }) => namesake)
+      .filter(
+        (namesake) => namesake.id !== file.id && namesake.source !== "user" && this.#isNameMeant(namesake),
       );
   }
 
@@ -698,6 +704,15 @@ class FileSearch {
     const cited = new CitedText(text, [...given, ...found], indexUnit, roots);
     return this.#names.filter((name) => cited.isUncitedName(name));
   }
+}
+
+/** The maximum number of unlikely files that are kept for one name or path. */
+const MOST_NAMESAKES = 20;
+
+function addUpTo<Value>(most: number, lists: Map<string, Value[]>, key: string, value: Value): void {
+  const list = lists.get(key);
+  if (!list) lists.set(key, [value]);
+  else if (list.length < most) list.push(value);
 }
 
 interface ListedNames {

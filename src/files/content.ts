@@ -85,7 +85,12 @@ function requestContent(
   if (!get) return content.retrieve(fileId, { container_id: containerId }, options);
   const path = `/containers/${encodeURIComponent(containerId)}/files/${encodeURIComponent(fileId)}/content`;
   const headers = { accept: "application/binary", ...options.headers };
-  return (get(path, { ...options, headers }) as { asResponse(): Promise<Response> }).asResponse();
+  // The SDK's own option for a response whose body is not parsed. A wrapper may return a promise without `asResponse`.
+  const answer = get(path, { ...options, headers, __binaryResponse: true }) as ReturnType<
+    typeof content.retrieve
+  >;
+  const { asResponse } = answer as { asResponse?: () => Promise<Response> };
+  return asResponse ? asResponse.call(answer) : answer;
 }
 
 /** Returns the response with a web stream as its body, and with its headers as an instance of the global `Headers`. */

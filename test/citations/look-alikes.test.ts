@@ -120,13 +120,6 @@ test.each([
   expect(citations.map(({ annotation }) => annotation.file_id)).toEqual([`cfile_${paths[meant]}`]);
 });
 
-test("a name in a link is ambiguous if the nearest container has it in a folder, and a farther one in the root", () => {
-  const files = [file("out/plan.docx"), file("plan.docx", { container_id: "cntr_2" })];
-  const { citations, unresolved } = resolveFileCitations("[x](plan.docx)", files);
-  expect(citations).toEqual([]);
-  expect(unresolved.map(({ reason }) => reason)).toEqual(["ambiguous"]);
-});
-
 test("an upload's former name is ambiguous if a farther container has a file that has this name now", () => {
   const files = [file(UPLOAD, { source: "user" }), file("report.csv", { container_id: "cntr_2" })];
   const { citations, unresolved } = resolveFileCitations("[x](sandbox:report.csv)", files);
