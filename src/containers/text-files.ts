@@ -20,7 +20,6 @@ import type { Evidence } from "./evidence.js";
 import { fileNamesIn } from "./file-names.js";
 import type { Lifetime } from "./lifetime.js";
 import type { ContainerLists, FileList } from "./lists.js";
-import { AnswerError } from "./retries.js";
 
 /** A text and the facts about it. */
 export interface TextPart {
@@ -109,6 +108,9 @@ export async function resolvePiece(part: TextPart, recovery: Recovery): Promise<
   };
 }
 
+/** The statuses of answers that refuse a list: the key is not accepted, or the container has expired or is another user's. */
+const REFUSED: ReadonlySet<unknown> = new Set([401, 403, 404, 410]);
+
 /** Matches a character that can start an encoded character, as in `%20`, `&amp;` or `\_`. */
 const ENCODED = /[%&\\]/;
 
@@ -175,8 +177,8 @@ class FileSearch {
         if (isVeto && !this.#hasSimilarName()) break;
         this.#isComplete = false;
         await this.#search(group, signal).catch((error) => {
-          // A container that has expired has no file that the text can mean.
-          if (!isVeto || !(error instanceof AnswerError) || error.status !== 404) throw error;
+          // The text cannot mean a file of a container that has expired or that is not the caller's.
+          if (!isVeto || !REFUSED.has(Object(error).status)) throw error;
         });
         this.#isComplete = true;
         isDecided ||= group.kind === "called";
