@@ -17,9 +17,9 @@ const KB = 1000;
 /** Limits are in kB and include all dependencies. `entry` is the file that a bundler reads for `import` or for `require`. */
 const BUNDLES = [
   { what: "`resolveFileCitations` alone", names: "{ resolveFileCitations }", limit: 23, aim: 11 },
-  { what: "`withFileCitations` alone", names: "{ withFileCitations }", limit: 77, aim: 36 },
-  { what: "the whole main entry", names: "*", limit: 87 },
-  { what: "the whole main entry, in CommonJS", names: "*", entry: "index.cjs", limit: 89 },
+  { what: "`withFileCitations` alone", names: "{ withFileCitations }", limit: 79, aim: 36 },
+  { what: "the whole main entry", names: "*", limit: 89 },
+  { what: "the whole main entry, in CommonJS", names: "*", entry: "index.cjs", limit: 91 },
 ];
 
 async function gzippedSize({ names, entry = "index.js" }) {
@@ -44,7 +44,7 @@ const sizes = [];
 for (const { what, limit, aim, ...bundle } of BUNDLES) {
   sizes.push({ what, size: await gzippedSize(bundle), limit, aim });
 }
-sizes.push({ what: "the tarball", size: tarballSize(), limit: 540 });
+sizes.push({ what: "the tarball", size: tarballSize(), limit: 550 });
 
 console.log("| what | kB | limit | aim |\n|---|---|---|---|");
 for (const { what, size, limit, aim } of sizes) {
