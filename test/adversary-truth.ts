@@ -263,14 +263,22 @@ class TextTruth {
     return { meant, allowed, isDemanded, isLoose: later.length > 0 };
   }
 
-  /** Returns whether the text comes before all calls and announces a path that a later call in another container names. */
+  /**
+   * Returns whether the text comes before all calls and announces a path that a later call in another container names. In
+   * `cp x 'sales data.csv'`, the last word may be a name of its own, so it counts too.
+   */
   #isAnnounced(path: string, holder: string): boolean {
     const { calls } = this.#turn;
     return (
       this.#callsBefore.length === 0 &&
       !calls.some(({ container }) => container === holder) &&
       calls.some((call) =>
-        [call.code, call.logs].some((said) => saysPath(said, path) || saysName(said, nameOf(path))),
+        [call.code, call.logs].some(
+          (said) =>
+            saysPath(said, path) ||
+            saysName(said, nameOf(path)) ||
+            said?.includes(` ${nameOf(path)}`) === true,
+        ),
       )
     );
   }
