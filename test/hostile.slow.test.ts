@@ -144,7 +144,7 @@ describe("no id leads a request to another URL", () => {
   it.each([
     ["cntr_1", "cntr_1"],
     ["../../files", "..%2F..%2Ffiles"],
-    ["cntr_x?limit=1", "cntr_x%3Flimit=1"],
+    ["cntr_x?limit=1", "cntr_x%3Flimit%3D1"],
     ["//elsewhere.invalid/x", "%2F%2Felsewhere.invalid%2Fx"],
     ["%2e%2e", "%252e%252e"],
   ])(

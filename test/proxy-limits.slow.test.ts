@@ -194,7 +194,8 @@ describe("the target of a request", () => {
           const { status } = await proxy(new Request(url));
           for (const sent of asked) {
             expect(new URL(sent).origin).toBe("https://api.example");
-            expect(new URL(sent).pathname.startsWith(`${below}/`), sent).toBe(true);
+            // `/v1/../v1` is the base path itself, without a slash at its end.
+            expect(`${new URL(sent).pathname}/`.startsWith(`${below}/`), sent).toBe(true);
           }
           expect(asked.length === 1 || status === 404).toBe(true);
         }),
