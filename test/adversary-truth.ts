@@ -457,10 +457,17 @@ class TextTruth {
     const isMoving =
       !truth.isDemanded && versions.some((file) => this.#isLate(file) && Number.isFinite(file.late));
     const later = relatives.filter((file) => !this.#isBefore(file));
+    // A later call may overwrite an upload. The list for a plain response then has the call's file in place of the upload.
+    const isOverwritten = relatives.some(
+      ({ container, path: its, source }) =>
+        source === "user" &&
+        this.#writtenLater((other) => other.container === container && other.path === its).length > 0,
+    );
     // The text may mention a path before a call writes it. If no other file matches, plain and streamed have the same result.
     const isAnnounced = relatives.length === 1 && later[0]?.path === path;
     const allowed = [...new Set(truth.allowed)];
-    return { ...truth, allowed, isLoose: truth.isLoose || isMoving || (later.length > 0 && !isAnnounced) };
+    const isLoose = truth.isLoose || isMoving || isOverwritten || (later.length > 0 && !isAnnounced);
+    return { ...truth, allowed, isLoose };
   }
 
   /**
