@@ -4,12 +4,14 @@
  */
 
 import { type OpenAIClient, withFileCitations } from "./client.js";
+import { getterFor } from "./containers/ids.js";
 import { withoutServerText } from "./containers/retries.js";
 import { badInput, isRecord, notify } from "./errors.js";
 import { checkStore, type FileStore, type FoundFile, type StoredFile } from "./files/store.js";
 import { copyCited, createStoreCopies } from "./files/store-copies.js";
 import { reportOf } from "./http/fetch.js";
 import type { FileCitationsOptions } from "./options.js";
+import { outputTextsOf } from "./responses/items.js";
 import { repairResponse } from "./responses/repair.js";
 import type { Report } from "./types.js";
 import { answer, type Delivery, verify } from "./webhook-request.js";
@@ -200,13 +202,10 @@ export function createWebhookHandler<Client extends WebhookClient>(
   async function read(id: string): Promise<{ response: ResponseOf<Client>; report: Report }> {
     const query =
       repairOptions.includeOutputs === false ? {} : { include: ["code_interpreter_call.outputs" as const] };
-    const { data, response: raw } = await repairing.responses
-      .retrieve(id, query)
-      .withResponse()
-      .then(undefined, (error: unknown) => {
-        // If the body is not a response, the SDK throws a TypeError that quotes the body. A quoted body must not get into logs.
-        throw error instanceof TypeError ? noResponse(id) : withoutServerText(error);
-      });
+    const { data, response: raw } = await retrieve(repairing, id, query).then(undefined, (error: unknown) => {
+      // If the body is not a response, the SDK throws a TypeError that quotes the body. A quoted body must not get into logs.
+      throw error instanceof TypeError ? noResponse(id) : withoutServerText(error);
+    });
     if (!isRecord(data) || !Array.isArray(data.output)) throw noResponse(id);
     const response = data as unknown as ResponseOf<Client> & { status?: unknown };
     if (response.status === "queued" || response.status === "in_progress") {
@@ -249,6 +248,23 @@ function sharingOutcomes(handle: (delivery: Delivery) => Promise<Response>): typ
     }
     return (await outcome).clone();
   };
+}
+
+type Retrieval = ReturnType<WebhookClient["responses"]["retrieve"]>;
+
+/** Retrieves a response. Through the client's `get`, adds the `output_text` that the SDK's `retrieve` would add. */
+async function retrieve(
+  client: WebhookClient,
+  id: string,
+  query: Parameters<WebhookClient["responses"]["retrieve"]>[1],
+): Promise<{ data: unknown; response: Response }> {
+  const get = getterFor(client, [id]);
+  if (!get) return client.responses.retrieve(id, query).withResponse();
+  const answer = get(`/responses/${encodeURIComponent(id)}`, { query }) as Retrieval;
+  const { data, response } = await answer.withResponse();
+  if (!isRecord(data) || !Array.isArray(data.output)) return { data, response };
+  const messages = data.output.filter((item) => isRecord(item) && item.type === "message");
+  return { data: { ...data, output_text: messages.flatMap(outputTextsOf).join("") }, response };
 }
 
 function noResponse(id: string): Error {

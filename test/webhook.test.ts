@@ -14,7 +14,7 @@ import { listen } from "../src/testing/listen.js";
 import { createWebhookHandler, type WebhookClient } from "../src/webhook.js";
 import { SDKS } from "./sdks.js";
 import { BYTES, FOUND } from "./serving.js";
-import { cited } from "./upstream.js";
+import { call, cited, file, json, message, response, upstream } from "./upstream.js";
 import { deliveryOf, WEBHOOK_SECRET } from "./webhook-delivery.js";
 import { completed, ENDPOINT, fakeClient, IN_BACKGROUND, setUp } from "./webhook-handler.js";
 
@@ -175,6 +175,25 @@ it("encodes a response id that looks like a path", async () => {
     new Set(["/v1/responses/..%2Fcontainers%2Fcntr_1"]),
   );
 });
+
+it.each(SDKS)(
+  "%s: a gateway's response id is encoded, and the response has its output_text",
+  async (_, Client) => {
+    const id = "resp_a+b/c=:@,;$&";
+    const output = [call(), message("Download: /mnt/data/totals.csv", " Bye.")];
+    const files = [file("/mnt/data/totals.csv")];
+    const { fetch, asked } = upstream({ answer: () => json(response(output, { id })), files });
+    const given: { output_text: string; output: unknown[] }[] = [];
+    const client = new Client({ apiKey: "k", webhookSecret: WEBHOOK_SECRET, fetch, maxRetries: 0 }) as OpenAI;
+    const handler = createWebhookHandler(client, { onResponse: (one) => void given.push(one) });
+    expect((await handler(new Request(ENDPOINT, completed(id)))).status).toBe(200);
+    const { pathname, search } = new URL(asked[0]!.url);
+    expect(pathname).toBe(`/v1/responses/${encodeURIComponent(id)}`);
+    expect(decodeURIComponent(search)).toBe("?include[]=code_interpreter_call.outputs");
+    expect(given[0]!.output_text).toBe("Download: /mnt/data/totals.csv Bye.");
+    expect(cited(given[0])).toEqual(["totals.csv@/mnt/data/totals.csv"]);
+  },
+);
 
 it("answers 405 to methods other than POST", async () => {
   const { handler } = await setUp();
