@@ -355,13 +355,12 @@ export class TextDeltas {
   /**
    * Returns true only if the text of the delta from `at` to `end` cannot belong to a mention: it has no character that a mention
    * needs, and no word that begins a scheme. Returns false if the delta belongs to another text than the latest delta that was
-   * read (see `noteRead`). Call this only while no mention is open, and then for each delta, in order. If the result is true, the
-   * text was collected without decoding it.
+   * read (see `noteRead`). Call this only while no mention is open, and then for each delta, in order, right after `endOf`, which
+   * finds the text. If the result is true, the text was collected without decoding it.
    */
   isPlain(chunk: Uint8Array, at: number, end: number): boolean {
     let isLetterBefore = this.#isAfterLetter;
     this.#isAfterLetter = false;
-    if (!this.#hasTextAtSameOffset(chunk, at) && !this.#findText(chunk.subarray(at, end))) return false;
     if (this.#collectedLength + end - at > MOST_COLLECTED || !this.#isOfSameText(chunk, at)) return false;
     this.#collected ??= new Uint8Array(MOST_COLLECTED);
     const collected = this.#collected;
