@@ -96,10 +96,15 @@ describe("a text with links, in a stream", () => {
     expect(textIn(out)).toBe(LINKED);
   });
 
-  it("does not hold anything of a text without a container", async () => {
+  it("holds only the path and what follows in a text without a container, and sends both when the text ends", async () => {
     const events = streamOf([message(TEXT)]);
     const out = await all(opened(events).stream);
-    for (const [at, event] of out.entries()) expect(event).toBe(events[at]);
+    const path = events.findIndex(({ delta }) => String(delta).includes("sandbox:"));
+    for (const [at, event] of out.slice(0, path).entries()) expect(event).toBe(events[at]);
+    expect(textIn(out.slice(0, path + 1))).toBe(TEXT.slice(0, TEXT.indexOf("sandbox:")));
+    const done = out.findIndex(({ type }) => type === "response.output_text.done");
+    expect(textIn(out.slice(0, done))).toBe(TEXT);
+    expect(out.slice(done)).toEqual(events.slice(-4));
   });
 
   it("requests the list as soon as a path begins", async () => {

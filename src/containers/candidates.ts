@@ -109,16 +109,16 @@ export class ContainerCandidates {
     return this.#found ?? [];
   }
 
-  /** True if a container is known. The previous response's containers count only if that response was already retrieved. */
+  /** True if a container is known. The containers of a previous response that must be retrieved do not count. */
   get hasKnown(): boolean {
     const { otherContainers = [] } = this.#context;
-    return this.known.length > 0 || otherContainers.length > 0 || this.found.length > 0;
+    return this.known.length > 0 || otherContainers.length > 0;
   }
 
   /** True if there may be a container to search. Used for a text that has no call before it. */
   get mayKnow(): boolean {
     const { getResponse } = this.#context;
-    if (this.hasKnown) return true;
+    if (this.hasKnown || this.found.length > 0) return true;
     if (this.#found) return false;
     const id = this.#previousId;
     // `.` and `..` are accepted here, so that `retrievePrevious` is called. It throws an error that says why the previous
@@ -205,14 +205,11 @@ export class ContainerCandidates {
           this.#found ??= named.slice(0, MOST_CONTAINERS);
           return this.#found;
         })
-        .finally(() => this.endRetrieval());
+        .finally(() => {
+          this.#found ??= [];
+        });
     }
     return this.#previous;
-  }
-
-  /** Ends the wait for the previous response. If it comes later, its containers are not used any more. */
-  endRetrieval(): void {
-    this.#found ??= [];
   }
 }
 

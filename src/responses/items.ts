@@ -54,11 +54,10 @@ export class ResponseItems {
     return this.#callCount;
   }
 
-  /** True if any item names a container. */
-  get hasContainers(): boolean {
-    while (this.#firstNaming < this.#items.length && !namesContainer(this.#items[this.#firstNaming]))
-      this.#firstNaming++;
-    return this.#firstNaming < this.#items.length;
+  /** Returns whether an item before `index` names a container. By default, all items so far count. */
+  nameContainer(index = this.#items.length): boolean {
+    while (this.#firstNaming < index && !namesContainer(this.#items[this.#firstNaming])) this.#firstNaming++;
+    return this.#firstNaming < index;
   }
 
   /**

@@ -1,5 +1,6 @@
 /** Adds the missing citations to whole responses, items and parts. */
 
+import { beginsTurn } from "../containers/items-before.js";
 import { type FileSource, listFilesFrom } from "../containers/listing.js";
 import { asError, badInput, isRecord } from "../errors.js";
 import { type FileCitationsOptions, settingsOf } from "../options.js";
@@ -81,8 +82,40 @@ function linkedPart(
   return copyWith(part, { annotations: [...changed, ...annotations.slice(next)], text, ...logprobs });
 }
 
-/** Like {@link repairItem}, for a whole response. */
+/** Like {@link repairItem}, for a response that arrives whole. Its texts get the same links as in a stream. */
 export function repairOutput<Response extends Record<string, unknown>>(
+  repair: ResponseRepair,
+  response: Response,
+): Response | Promise<Response> {
+  const { output } = response;
+  const linked = repair.links && Array.isArray(output) ? linkEarlyTexts(repair, response, output) : undefined;
+  return andThen(linked, () => repairFinal(repair, response));
+}
+
+/**
+ * Puts links into all texts except the last one of each turn, in the order in which they would stream. In a stream, each text is
+ * sent before the rest of the response is known. So its links must not depend on the rest.
+ */
+function linkEarlyTexts(
+  repair: ResponseRepair,
+  response: Record<string, unknown>,
+  items: readonly unknown[],
+): unknown {
+  repair.noteResponse(response);
+  let done: unknown;
+  for (const [outputIndex, item] of items.entries()) {
+    const next = items[outputIndex + 1];
+    const parts = partsOf(item)?.parts ?? [];
+    const early = next === undefined || beginsTurn(next) ? parts.slice(0, -1) : parts;
+    done = andThen(done, () => repair.noteItem(outputIndex, item));
+    for (const [contentIndex, part] of early.entries())
+      done = andThen(done, () => repairPart(repair, { outputIndex, contentIndex }, part));
+  }
+  return done;
+}
+
+/** Like {@link repairItem}, for the response in the final event of a stream. */
+export function repairFinal<Response extends Record<string, unknown>>(
   repair: ResponseRepair,
   response: Response,
 ): Response | Promise<Response> {

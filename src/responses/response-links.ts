@@ -32,6 +32,8 @@ export interface LinkFiles {
    * or name at the piece's end, without the root.
    */
   resolvePiece(position: PartPosition, piece: string, lastName: string): Promise<PieceResolution | undefined>;
+  /** Returns whether a container is known that can have the files of a text. */
+  hasContainersFor(position: PartPosition): boolean;
   /** True if the response's data is inconsistent. Then no links are made. */
   readonly isGivenUp: boolean;
   noteError(error: unknown): void;
@@ -58,6 +60,8 @@ export interface LinkedPart {
   lead: number;
   /** The text in that event. `undefined` before the text has ended. */
   whole: string | undefined;
+  /** The error to report if a link is missing because the text was held for too long. `undefined` if it was not. */
+  overdue: Error | undefined;
 }
 
 /** A whole text of the model, and what is known about its files. */
@@ -129,14 +133,21 @@ export class ResponseLinks {
     return part;
   }
 
-  /** Forgets the part at a position: the rest of its text gets no links. */
-  drop(position: PartPosition): void {
+  /** Makes no links in the text that streams at a position. If the whole text comes later, it can still get links. */
+  giveUp(position: PartPosition): void {
+    const part = this.get(position);
+    if (!part) return;
+    this.#giveUp(part);
     this.#parts.delete(keyOf(position));
   }
 
   #newPart(position: PartPosition): LinkedPart {
     const text = new LinkedText(this.#settings.roots, this.#links.onMissing !== undefined);
-    return { position, text, pieces: [], found: [], isUndecided: false, lead: 0, whole: undefined };
+    text.onlyPaths = !this.#files.hasContainersFor(position);
+    return {
+      ...{ position, text, pieces: [], found: [], isUndecided: false, lead: 0 },
+      ...{ whole: undefined, overdue: undefined },
+    };
   }
 
   /** Adds text that the caller has already sent, because the text cannot belong to a mention. */
@@ -184,11 +195,13 @@ export class ResponseLinks {
       if (known) this.#giveUp(known);
     }
     part.text.end();
-    // All mentions of the text are decided now, so the text keeps its links even if the previous response names no container.
+    // If no container was known when the text began, the links before its first path are left as they are. A stream has sent them.
+    if (part.text.onlyPaths) part.text.candidate();
     part.text.onlyPaths = false;
     part.isUndecided = false;
     const done = (): TextWithAnnotations => {
       this.#parts.set(keyOf(position), part);
+      if (part.overdue && whole.given.some(isRangeOfFile)) this.#files.noteError(part.overdue);
       const found = this.#uncited(part, whole);
       if (found.length > 0) onFound(found);
       const added = [...whole.missing, ...found.map(({ annotation }) => annotation)];
@@ -284,7 +297,8 @@ export class ResponseLinks {
     if (!isPath && !isFileName(name)) return NOTHING;
     const lastName = relativeName(name, this.#settings.roots);
     const piece = await this.#files.resolvePiece(part.position, window, lastName);
-    if (!piece) return { kind: "undecided" };
+    // If the piece has no container to search, a citation of the whole text may still name one.
+    if (!piece || piece.asked.length === 0) return { kind: "undecided" };
     if (piece.mayGoOn && part.text.extend()) return { kind: "longer" };
     const citation = piece.citations.find(({ start }) => start === at);
     if (citation && !piece.isOutdated(citation.annotation)) {
@@ -341,7 +355,7 @@ export class ResponseLinks {
     const { ranges } = rangesOf(original, ranged, indexUnit, roots);
     const cited = new Map<number, CitedRange>();
     for (const [at, annotation] of ranged.entries()) {
-      if (annotation.type !== "container_file_citation") continue;
+      if (!isRangeOfFile(annotation)) continue;
       const range = meantRange(original, ranges[at]!);
       cited.set(range.start, { range, citation: annotation as unknown as ContainerFileCitation });
     }
@@ -439,6 +453,11 @@ export class ResponseLinks {
     }
     part.text.leave(base + mention.end);
   }
+}
+
+/** Returns whether an annotation cites a file for a range of the text. */
+function isRangeOfFile(annotation: Annotation): boolean {
+  return annotation.type === "container_file_citation" && isRanged(annotation);
 }
 
 /** Returns the meaning of a mention that an annotation of the whole text covers. */

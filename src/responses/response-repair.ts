@@ -98,8 +98,6 @@ export class ResponseRepair {
   readonly #startedAt: number;
   #response: Record<string, unknown> = {};
   #isComplete = false;
-  /** True if the texts come in deltas, which may have been sent before a container is known. */
-  readonly #isStreamed: boolean;
   #isGivenUp = false;
   /** Why items may be missing. This error is only reported and never thrown. */
   #missed: Error | undefined;
@@ -111,22 +109,14 @@ export class ResponseRepair {
    * yet. Until another call runs, the pieces of texts do not request a late list again.
    */
   #lateAt: number | undefined;
-  /**
-   * Maps parts to their streamed texts that were sent without links, because no container that can have their files was known.
-   * The value is `undefined` until the text has ended.
-   */
-  readonly #unlinked = new Map<string, string | undefined>();
-  /** The error of `findContainers`. */
-  #retrievalError: unknown;
   /** Writes the links into the texts. `undefined` without the option `links`. */
   readonly links: ResponseLinks | undefined;
   /** The report. `undefined` before `finish` is called. */
   report: Report | undefined;
 
-  constructor(context: RepairContext, { isStreamed = false } = {}) {
+  constructor(context: RepairContext) {
     const { list, memory, settings, signal, responseId, startedAt = performance.now() } = context;
     this.#context = context;
-    this.#isStreamed = isStreamed;
     this.#startedAt = startedAt;
     this.#items = new ResponseItems(settings.roots);
     this.#lists = new ContainerLists(list, memory, settings.roots);
@@ -298,57 +288,43 @@ export class ResponseRepair {
 
   /** True if at least one container is known so far that can have a message's files. */
   get hasContainers(): boolean {
-    return this.#items.hasContainers || this.#candidates.known.length > 0;
+    return this.#items.nameContainer() || this.#candidates.known.length > 0;
   }
 
   /**
-   * True if the files of a message can be found: a container is known, or the caller gave the files. A previous response that is
-   * not retrieved yet does not count.
+   * Returns whether a container is known that can have the files of a text: an item before the text names it, it existed before
+   * the response, or the caller gave its files. The containers of a previous response that must be retrieved do not count.
    */
-  get mayHaveContainers(): boolean {
-    return this.#items.hasContainers || this.#candidates.hasKnown;
+  hasContainersFor({ outputIndex }: PartPosition): boolean {
+    return this.#items.nameContainer(outputIndex) || this.#candidates.hasKnown;
+  }
+
+  /** True if the previous response was retrieved and names a container. */
+  get hasFoundContainers(): boolean {
+    return this.#candidates.found.length > 0;
   }
 
   /**
-   * Returns whether no container is known for a text, but the previous response may name one: this client did not see that
-   * response, it is not retrieved yet, and no call comes before the text.
+   * Retrieves the previous response if a text without a call before it needs that response, and requests the lists of its
+   * containers. Nobody waits for this. If the request fails, the error is reported when the text has ended. Returns whether the
+   * text needs that response.
    */
-  mayFindContainers({ outputIndex }: PartPosition): boolean {
-    if (this.#isGivenUp || this.mayHaveContainers || !this.#candidates.mayKnow) return false;
-    return !this.#items.before(outputIndex).hasCall;
-  }
-
-  /**
-   * Retrieves the previous response and requests the lists of its containers for a part. Resolves when the response is there, and
-   * does not wait for the lists. Never rejects. An error is reported only if a text needs the previous response: see
-   * `noteUnlinked`.
-   */
-  async findContainers(position: PartPosition): Promise<void> {
-    try {
-      await this.#time.wait(async (signal) => {
-        await this.#candidates.retrievePrevious(signal);
-        this.lookAhead(position);
-      });
-    } catch (error) {
-      this.#retrievalError = error;
-    }
-    this.#candidates.endRetrieval();
-  }
-
-  /**
-   * Records that the deltas of a text are sent without links. Then all later events have the text without links too. The
-   * exception is a stream that lacks its beginning: its final event has the links. `isHeld`: a path was held until the previous
-   * response was there. If that response could not be retrieved, the report has the error.
-   */
-  noteUnlinked(position: PartPosition, isHeld: boolean): void {
-    if (isHeld && this.#retrievalError !== undefined) this.noteError(this.#retrievalError);
-    if (!this.#lacksItem(position.outputIndex)) this.#unlinked.set(keyOf(position), undefined);
+  findContainers(position: PartPosition): boolean {
+    if (this.#items.before(position.outputIndex).hasCall || !this.#candidates.mayKnow) return false;
+    const retrieval = this.#time.wait(
+      async (signal) => void (await this.#candidates.retrievePrevious(signal)),
+    );
+    retrieval.then(
+      () => this.lookAhead(position),
+      () => {},
+    );
+    return true;
   }
 
   /**
    * Returns a text with links and its annotations. `given` are the part's annotations, `missing` the citations that were found.
-   * Without the option `links`, or if no container can be known, the text stays the same. Such a text gets no links later either,
-   * even if a later event names a container, because its deltas were sent without links (see `noteUnlinked`).
+   * The text stays the same without the option `links`. It also stays the same while items before it are missing and no container
+   * is known, because then only the final event shows what the text means.
    */
   withLinks(
     position: PartPosition,
@@ -356,31 +332,20 @@ export class ResponseRepair {
     given: readonly Annotation[],
     missing: readonly ContainerFileCitation[],
   ): TextWithAnnotations | Promise<TextWithAnnotations> {
+    const { links } = this;
+    const mustWait =
+      !this.#isComplete && this.#lacksItem(position.outputIndex) && !this.hasContainersFor(position);
+    if (mustWait) links?.giveUp(position);
+    if (!links || mustWait) return { text: original, annotations: [...given, ...missing] };
     const key = keyOf(position);
-    if (!this.links || !this.#mayLink(position) || this.#isUnlinked(key, original)) {
-      const isWhole = original !== "" && !this.#lacksItem(position.outputIndex); // some gateways leave the text out
-      if (this.links && isWhole) this.#unlinked.set(key, original);
-      return { text: original, annotations: [...given, ...missing] };
-    }
     const known = this.#parts.get(key);
     const unresolved = known?.text === original ? known.unresolved : [];
-    return this.links.finish({ position, original, given, missing, unresolved }, (found) => {
+    return links.finish({ position, original, given, missing, unresolved }, (found) => {
       const part = this.#parts.get(key);
       if (!part) return;
       part.citations = [...part.citations, ...found].sort((a, b) => a.start - b.start);
       part.annotations = part.citations.map(({ annotation }) => annotation);
     });
-  }
-
-  #isUnlinked(key: string, original: string): boolean {
-    if (!this.#unlinked.has(key)) return false;
-    const sent = this.#unlinked.get(key) ?? original;
-    return sent === original || sent.trim() === original.trim(); // some gateways trim the text of some events
-  }
-
-  #mayLink(position: PartPosition): boolean {
-    const isPlain = !this.#isStreamed && this.#candidates.mayKnow;
-    return this.mayHaveContainers || isPlain || this.links?.get(position) !== undefined;
   }
 
   /**
@@ -395,13 +360,14 @@ export class ResponseRepair {
     lastName: string,
   ): Promise<PieceResolution | undefined> {
     const { outputIndex } = position;
-    const isAnswer = this.#isComplete || isFinalAnswer(this.#items.all[outputIndex]);
+    const isAnswer = isFinalAnswer(this.#items.all[outputIndex]);
     if ((!isAnswer || this.#isMissingItem(outputIndex)) && this.#isOpen(position)) return undefined;
     this.#items.check(outputIndex);
     const { callCount } = this.#items;
+    const turn = this.#turnOf(outputIndex) ?? (isAnswer ? this.#items.before(outputIndex) : undefined);
     // Later text of a streamed message may name a root, so `isRootNamed` is still unknown here (`undefined`). A message that is
     // not streamed must get the same result, so its pieces get `undefined` too.
-    const part = { ...this.#partOf(outputIndex, piece, [], isAnswer), isRootNamed: undefined };
+    const part = { ...this.#partOf(outputIndex, piece, [], turn), isRootNamed: undefined };
     const isRepeated = this.#lateAt === callCount;
     const found = await resolvePiece(
       { ...part, isRepeated, asked: [], markup: new WindowMarkup(piece), lastName },
@@ -636,19 +602,23 @@ export class ResponseRepair {
     isRepeated: boolean,
     asked: readonly string[],
   ): Promise<TextResolution> {
-    const part = this.#partOf(outputIndex, text, given, this.#isComplete);
+    const part = this.#partOf(outputIndex, text, given, this.#turnOf(outputIndex));
     return resolveText({ ...part, isRepeated, asked }, this.#recovery());
   }
 
-  /** Returns a text with the facts that decide which files the text means. `isComplete`: no call follows the text. */
+  /** Returns all items of a text's turn; `undefined` while a call may still follow the text. */
+  #turnOf(outputIndex: number): ItemsBefore | undefined {
+    return this.#isComplete ? this.#items.turnOf(outputIndex) : undefined;
+  }
+
+  /** Returns a text with the facts that decide which files the text means. `turn`: see `#turnOf`. */
   #partOf(
     outputIndex: number,
     text: string,
     given: readonly Annotation[],
-    isComplete: boolean,
+    turn: ItemsBefore | undefined,
   ): Omit<TextPart, "isRepeated" | "asked"> {
     const before = this.#items.before(outputIndex);
-    const turn = isComplete ? this.#items.turnOf(outputIndex) : undefined;
     return {
       text,
       given,

@@ -3,7 +3,7 @@
  * annotation events and the time limit must be held and released together.
  */
 import { andThen } from "../responses/repair.js";
-import { keyOf as keyOfPart, type LinkedPart, type ResponseLinks } from "../responses/response-links.js";
+import type { LinkedPart, ResponseLinks } from "../responses/response-links.js";
 import type { ResponseRepair } from "../responses/response-repair.js";
 import type { Annotation, PartPosition } from "../types.js";
 import { type Event, keyOf, positionOf, type Taken } from "./events.js";
@@ -28,20 +28,13 @@ export class StreamLinks {
   #numberBeforeHeld: unknown;
   /** The id of the latest item for which file lists were requested. */
   #lookedAheadFor: unknown;
-  /** The texts that get no links: no container was known when they began, or the previous response named none. */
-  readonly #unlinked = new Set<string>();
+  /** True once the previous response was requested. */
   #isRetrieving = false;
   #timer: ReturnType<typeof setTimeout> | undefined;
-  /** True once text was held for longer than `timeoutMs`. */
-  #isTooLate = false;
-  #wake = (): void => {};
   #hasEnded = false;
   /** The time at which the library began to hold text (`now`), and the repair's `heldMs` at that time. Both in milliseconds. */
   #heldSince: { now: number; heldMs: number } | undefined;
-  /**
-   * Resolves when text is held for longer than `timeoutMs`. Also resolves when the previous response was retrieved, because that
-   * response may show that the text is held for nothing. `undefined` if no text is held.
-   */
+  /** Resolves when text is held for longer than `timeoutMs`. `undefined` if no text is held. */
   overdue: Promise<void> | undefined;
 
   constructor(repair: ResponseRepair, links: ResponseLinks, timeoutMs: number) {
@@ -60,20 +53,17 @@ export class StreamLinks {
    * before the first delta of a text was taken, because that delta may have to request the file lists.
    */
   isIdle = false;
-  /** False if the latest delta belongs to a text that gets no links. Then the next deltas of the text can be sent unread. */
-  isLinking = true;
 
   /** Records that an item begins or a text ends: the next delta can belong to another text. */
   beginText(): void {
-    this.isLinking = true;
     this.isIdle = false;
   }
 
   /** Records text that was sent unread, because it cannot belong to a mention. `event` is the first delta of this text. */
   passText(event: Event, text: string): void {
     const position = positionOf(event);
-    const part = position && this.#partAt(position);
-    if (!part) return;
+    if (!position) return;
+    const part = this.#partAt(position);
     this.#latest.set(part, event);
     this.#lookAhead(part, event);
     this.#links.pass(part, text);
@@ -87,10 +77,7 @@ export class StreamLinks {
     const position = positionOf(event);
     if (!position || typeof event.delta !== "string") return [event];
     const before = this.isHoldingEvents ? this.release(() => this.#numberBeforeHeld) : [];
-    const begun = this.#links.get(position);
-    const part = this.#partAt(position, begun);
-    this.isLinking = part !== undefined;
-    if (!part) return [...before, this.#withHeld(event, begun)];
+    const part = this.#partAt(position);
     this.#latest.set(part, event);
     if (!this.#holding.has(part)) this.#holding.set(part, performance.now());
     const pushed = this.#links.push(part, event.delta);
@@ -107,30 +94,18 @@ export class StreamLinks {
     });
   }
 
-  /** Returns a delta of a text that gets no links any more, together with the text that is still held. */
-  #withHeld(event: Event, part: LinkedPart | undefined): Event {
-    const held = part?.text.release() ?? "";
-    if (held === "") return event;
-    this.watchHeld();
-    return changed(event, held + event.delta);
-  }
-
   /**
-   * Returns the part for the links of a text, or `undefined` if the text gets no links: no container was known when the text
-   * began, and the previous response cannot name one either. If only the previous response can name a container, the text's paths
-   * are held, and the first path makes `#lookAhead` retrieve that response.
+   * Returns the part for the links of a text. If no container is known when the text begins, the text's paths are held until the
+   * text ends, because the API's citations may still show what they mean. The first path makes `#lookAhead` retrieve the previous
+   * response. If that response names a container, the rest of the text is read as if the container had been known.
    */
-  #partAt(position: PartPosition, begun = this.#links.get(position)): LinkedPart | undefined {
-    if (begun && !begun.text.onlyPaths) return begun;
-    const key = keyOfPart(position);
-    if (this.#unlinked.has(key)) return undefined;
-    const part = begun ?? this.#links.partAt(position);
-    part.text.onlyPaths = !this.#repair.mayHaveContainers;
-    if (!part.text.onlyPaths || this.#repair.mayFindContainers(position)) return part;
-    this.#unlinked.add(key);
-    this.#links.drop(position);
-    this.#repair.noteUnlinked(position, part.text.heldLength > 0);
-    return undefined;
+  #partAt(position: PartPosition): LinkedPart {
+    const part = this.#links.partAt(position);
+    const { text } = part;
+    if (!text.onlyPaths) return part;
+    const isFound = this.#repair.hasFoundContainers && text.isMentionOpen;
+    text.onlyPaths = !isFound && !this.#repair.isGivenUp && !this.#repair.hasContainersFor(position);
+    return part;
   }
 
   /**
@@ -138,32 +113,20 @@ export class StreamLinks {
    * files. If no container is known, retrieves the previous response when a path begins.
    */
   #lookAhead({ position, text }: LinkedPart, { item_id: item }: Event): void {
-    if (text.onlyPaths) {
-      if (!this.#isRetrieving && text.isMentionOpen) this.#retrieve(position);
-      return;
-    }
-    if (this.#lookedAheadFor === item || !(text.isPathOpen || this.#repair.expectsFiles(position))) return;
+    if (this.#lookedAheadFor === item) return;
+    const isNeeded = text.onlyPaths
+      ? text.isMentionOpen
+      : text.isPathOpen || this.#repair.expectsFiles(position);
+    if (!isNeeded) return;
     this.#lookedAheadFor = item;
-    this.#repair.lookAhead(position);
-  }
-
-  #retrieve(position: PartPosition): void {
-    this.#isRetrieving = true;
-    // Does not reject.
-    void this.#repair.findContainers(position).then(() => this.#wake());
+    if (text.onlyPaths) this.#isRetrieving ||= this.#repair.findContainers(position);
+    else this.#repair.lookAhead(position);
   }
 
   /** Returns whether a mention in an event's text is held until it is known whether a call follows. */
   isUndecided(event: Event): boolean {
     const position = positionOf(event);
     return position !== undefined && this.#links.get(position)?.isUndecided === true;
-  }
-
-  /** Returns whether the links of an annotation event's text may change its range. */
-  mayMove(event: Event): boolean {
-    const position = positionOf(event);
-    if (!position || this.#unlinked.has(keyOfPart(position))) return false;
-    return this.#links.get(position) !== undefined || this.#repair.mayHaveContainers;
   }
 
   /** Holds an annotation event until its text's links are known. `numberBefore` returns the previous event's sequence number. */
@@ -177,7 +140,7 @@ export class StreamLinks {
    * `numberBefore` returns the sequence number of the latest event that was sent.
    */
   release(numberBefore: () => unknown): Event[] {
-    return [...this.#deltas(this.#ready, numberBefore), ...this.#releaseAnnotations()];
+    return [...this.#deltas((part) => part.text.take(), numberBefore), ...this.#releaseAnnotations()];
   }
 
   /** Returns all held text unchanged, and the held annotation events. */
@@ -185,35 +148,24 @@ export class StreamLinks {
     return [...this.#deltas((part) => part.text.release(), numberBefore), ...this.#releaseAnnotations()];
   }
 
-  /**
-   * Returns the text that was held for longer than `timeoutMs`, and reports that its links are missing. If the previous response
-   * was retrieved and names no container, returns the text that was held for it.
-   */
+  /** Returns the text that was held for longer than `timeoutMs`, and reports that its links are missing. */
   takeOverdue(numberBefore: () => unknown): Event[] {
-    if (!this.#isTooLate) {
-      this.overdue = this.#newOverdue();
-      return this.#deltas(this.#ready, numberBefore);
+    const error = new Error(
+      `text was held for longer than ${this.#timeoutMs} ms, so its links were not replaced`,
+    );
+    for (const part of this.#holding.keys()) {
+      part.overdue = error;
+      // While no container is known, only a citation of the API can show that a link is missing. A destination such as
+      // `about.html` may lead to a website. Then nothing is missing either.
+      if (part.text.isPathOpen && (!part.text.onlyPaths || this.#isRetrieving)) this.#repair.noteError(error);
     }
-    // A destination such as `about.html` may lead to a website. Then nothing is missing.
-    const isPathHeld = [...this.#holding.keys()].some(({ text }) => text.isPathOpen);
-    const deltas = this.#deltas((part) => part.text.release(), numberBefore);
-    if (isPathHeld) {
-      this.#repair.noteError(
-        new Error(`text was held for longer than ${this.#timeoutMs} ms, so its links were not replaced`),
-      );
-    }
-    return deltas;
+    return this.#deltas((part) => part.text.release(), numberBefore);
   }
-
-  /** Returns the text of a part that can be sent: all of it if the text gets no links any more. */
-  readonly #ready = (part: LinkedPart): string =>
-    this.#partAt(part.position) ? part.text.take() : part.text.release();
 
   /** Stops the time limit of the held text, and records for how long the text was held. */
   stop(): void {
     clearTimeout(this.#timer);
     this.#timer = undefined;
-    this.#isTooLate = false;
     this.overdue = undefined;
     if (!this.#heldSince) return;
     const { now, heldMs } = this.#heldSince;
@@ -283,20 +235,9 @@ export class StreamLinks {
     if (since === Infinity || this.#hasEnded) return;
     const now = performance.now();
     this.#heldSince = { now, heldMs: this.#repair.heldMs };
-    this.overdue = this.#newOverdue();
     this.#limitedSince = since;
-    this.#timer = setTimeout(
-      () => {
-        this.#isTooLate = true;
-        this.#wake();
-      },
-      since + this.#timeoutMs - now,
-    );
-  }
-
-  #newOverdue(): Promise<void> {
-    return new Promise((resolve) => {
-      this.#wake = resolve;
+    this.overdue = new Promise((resolve) => {
+      this.#timer = setTimeout(resolve, since + this.#timeoutMs - now);
     });
   }
 }

@@ -4,7 +4,7 @@
  */
 import { asError, isRecord } from "../errors.js";
 import { isOutputText, partsOf } from "../responses/items.js";
-import { andThen, annotationsOf, repairItem, repairOutput, repairPart } from "../responses/repair.js";
+import { andThen, annotationsOf, repairFinal, repairItem, repairPart } from "../responses/repair.js";
 import { FileCitationsError } from "../responses/report.js";
 import { type RepairContext, ResponseRepair } from "../responses/response-repair.js";
 import { notAmong } from "../responses/same-citation.js";
@@ -72,7 +72,7 @@ export class StreamRepair {
   constructor(context: RepairContext) {
     this.roots = context.settings.roots;
     this.#context = context;
-    this.#repair = new ResponseRepair(context, { isStreamed: true });
+    this.#repair = new ResponseRepair(context);
     this.#watch = new TextWatch(this.roots);
     this.#links = this.#newLinks();
   }
@@ -126,8 +126,7 @@ export class StreamRepair {
    * several messages are open, only the delta itself shows to which text it belongs.
    */
   get isLinking(): boolean {
-    if (!this.#links || this.#isFinished) return false;
-    return this.#links.isLinking || this.#areMessagesMixed;
+    return this.#links !== undefined && !this.#isFinished;
   }
 
   /** True if no text is held and no link has begun. Then a delta that cannot belong to a mention can be sent unread. */
@@ -445,7 +444,7 @@ export class StreamRepair {
   #takeAnnotation(event: Event, numberBefore: () => unknown): Taken {
     if (!isRecord(event.annotation) || !positionOf(event)) return [event];
     this.#sentFor(event).push(event.annotation as unknown as Annotation);
-    if (!this.#links?.mayMove(event)) return [event];
+    if (!this.#links) return [event];
     this.#links.hold(event, numberBefore);
     return [];
   }
@@ -480,7 +479,7 @@ export class StreamRepair {
   }
 
   #renew(): void {
-    this.#repair = new ResponseRepair({ ...this.#context, startedAt: undefined }, { isStreamed: true });
+    this.#repair = new ResponseRepair({ ...this.#context, startedAt: undefined });
     this.#sent.clear();
     this.#texts.clear();
     this.#openItems.clear();
@@ -582,7 +581,7 @@ export class StreamRepair {
   }
 
   #takeFinal(event: Event, response: Record<string, unknown>, numberBefore: () => unknown): Taken {
-    const repaired = andThen(repairOutput(this.#repair, response), (value) =>
+    const repaired = andThen(repairFinal(this.#repair, response), (value) =>
       andThen(this.#askOnceMore(response), () => value),
     );
     return andThen(replace(event, "response", repaired), (events) => {
@@ -601,7 +600,7 @@ export class StreamRepair {
 
   /**
    * Looks up the missing citations of the texts that were sent. Does so only if the final event has no output, because then
-   * `repairOutput` found no texts.
+   * `repairFinal` found no texts.
    */
   #askOnceMore({ output }: Record<string, unknown>): undefined | Promise<unknown> {
     if (Array.isArray(output) && output.length > 0) return undefined;

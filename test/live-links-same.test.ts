@@ -1,0 +1,160 @@
+/**
+ * Tests that the option `links` gives a response the same texts and annotations whether it streams or arrives whole: with several
+ * messages and calls in any order, with and without a known container, and with citations of the API.
+ */
+import fc from "fast-check";
+import { expect, it } from "vitest";
+import { createFileCitationsFetch } from "../src/index.js";
+import { OPTIONS, textIn } from "./linking.js";
+import {
+  BASE,
+  call,
+  eventsIn,
+  file,
+  frames,
+  json,
+  message,
+  response,
+  type StreamEvent,
+  sse,
+  streamOf,
+  upstream,
+} from "./upstream.js";
+
+const NEW = file("/mnt/data/a.csv", { created_at: 1_760_000_001 });
+const OLD = file("/mnt/data/old.csv", { created_at: 1 });
+const MOVED = file("/mnt/data/out/b.csv", { created_at: 1_760_000_001 });
+const FILES = [NEW, OLD, MOVED];
+
+/** A piece of a text, and the file that the API cites for the path in the piece, or `undefined` if the API does not cite it. */
+type Fragment = readonly [text: string, cited?: string];
+
+const fragments = fc.constantFrom<Fragment>(
+  ["Some text. "],
+  ["[it](sandbox:/mnt/data/a.csv) ", NEW.id],
+  ["[it](sandbox:/mnt/data/a.csv) "],
+  ["sandbox:/mnt/data/old.csv ", OLD.id],
+  ["`/mnt/data/old.csv` "],
+  ["/mnt/data/b.csv "],
+  ["/mnt/data/none.csv "],
+  ["/mnt/database "],
+  ["[the name](a.csv) "],
+  ["[the old name](old.csv) "],
+  ["saved in /mnt/data: "],
+  ["a.csv "],
+);
+
+function partOf(pieces: readonly Fragment[]): { text: string; annotations: unknown[] } {
+  const annotations: unknown[] = [];
+  let text = "";
+  for (const [piece, cited] of pieces) {
+    const [path = ""] = /sandbox:[^) ]+/.exec(piece) ?? [];
+    const start_index = text.length + piece.indexOf(path);
+    text += piece;
+    if (cited === undefined) continue;
+    annotations.push({
+      ...{ type: "container_file_citation", container_id: "cntr_1", file_id: cited },
+      ...{
+        filename: path.slice(path.lastIndexOf("/") + 1),
+        start_index,
+        end_index: start_index + path.length,
+      },
+    });
+  }
+  return { text, annotations };
+}
+
+const parts = fc.array(fragments, { minLength: 1, maxLength: 6 }).map(partOf);
+const messages = fc
+  .record({
+    texts: fc.array(parts, { minLength: 1, maxLength: 2 }),
+    phase: fc.constantFrom({}, {}, { phase: "commentary" }),
+  })
+  .map(({ texts, phase }) => ({ ...message(...texts), ...phase }));
+const calls = fc.constantFrom(
+  call("open('/mnt/data/a.csv', 'w')"),
+  call("print(1)"),
+  call("open('/mnt/data/old.csv')"),
+  { ...call("open('/mnt/data/a.csv', 'w')"), container_id: undefined },
+);
+const reasoning = fc.constant({ type: "reasoning", summary: [] });
+const outputs = fc
+  .array(fc.oneof({ weight: 4, arbitrary: messages }, { weight: 2, arbitrary: calls }, reasoning), {
+    minLength: 1,
+    maxLength: 5,
+  })
+  .map((items) => items.map((item, at) => ({ ...item, id: `item_${at}` })));
+
+const EARLIER = [
+  response([{ ...call("open('/mnt/data/old.csv', 'w')"), id: "ci_0" }]),
+  response([message("No file.")]),
+];
+const requests = fc.constantFrom<{ body: object; previous?: unknown }>(
+  { body: {} },
+  { body: { tools: [{ type: "code_interpreter", container: "cntr_1" }] } },
+  { body: { previous_response_id: "resp_0" }, previous: EARLIER[0] },
+  { body: { previous_response_id: "resp_0" }, previous: EARLIER[1] },
+);
+
+interface Part {
+  text: string;
+  annotations: unknown[];
+}
+type Output = { content?: Part[] }[];
+
+/** Returns the events of a stream whose texts are cut into deltas of `size` UTF-16 units. */
+function eventsOf(output: Record<string, unknown>[], size: number): StreamEvent[] {
+  return streamOf(output)
+    .filter(({ type }) => type !== "response.output_text.delta")
+    .flatMap((event): StreamEvent[] => {
+      if (event.type !== "response.content_part.added") return [event];
+      const { item_id, output_index, content_index } = event;
+      const { text } = (output as Output)[output_index as number]!.content![content_index as number]!;
+      const deltas = text.match(new RegExp(`[^]{1,${size}}`, "g")) ?? [];
+      const place = { item_id, output_index, content_index, logprobs: [] };
+      return [
+        event,
+        ...deltas.map((delta) => ({ type: "response.output_text.delta", ...place, delta }) as never),
+      ];
+    })
+    .map((event, sequence_number) => ({ ...event, sequence_number }));
+}
+
+/** Returns the output of the final event. All earlier events of each part must agree with it. */
+function outputOf(events: readonly StreamEvent[]): Output {
+  const { output } = events.at(-1)!.response as { output: Output };
+  for (const [output_index, { content = [] }] of output.entries()) {
+    for (const [content_index, { text, annotations }] of content.entries()) {
+      const own = events.filter(
+        (event) => event.output_index === output_index && event.content_index === content_index,
+      );
+      const of = (type: string): StreamEvent[] => own.filter((event) => event.type === `response.${type}`);
+      expect(textIn(own)).toBe(text);
+      expect(of("output_text.done")[0]!.text).toBe(text);
+      expect((of("content_part.done")[0]!.part as Part).text).toBe(text);
+      expect(of("output_text.annotation.added").map(({ annotation }) => annotation)).toEqual(annotations);
+    }
+  }
+  return output;
+}
+
+it("a response has the same texts and annotations streamed as whole", async () => {
+  await fc.assert(
+    fc.asyncProperty(outputs, requests, fc.integer({ min: 1, max: 40 }), async (output, request, size) => {
+      const read = async (answer: () => Response, stream: boolean): Promise<string> => {
+        const { fetch } = upstream({
+          answer: ({ method }) =>
+            method === "GET" ? json({ ...Object(request.previous), id: "resp_0" }) : answer(),
+          files: FILES,
+        });
+        const body = JSON.stringify({ input: "x", ...request.body, stream });
+        const repairing = createFileCitationsFetch({ fetch, ...OPTIONS });
+        return (await repairing(`${BASE}/responses`, { method: "POST", body })).text();
+      };
+      const streamed = eventsIn(await read(() => sse(frames(eventsOf(output, size)), 100), true));
+      const whole = JSON.parse(await read(() => json(response(output)), false)) as { output: Output };
+      expect(outputOf(streamed)).toEqual(whole.output);
+    }),
+    { numRuns: 300 },
+  );
+});
