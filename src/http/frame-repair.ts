@@ -99,9 +99,9 @@ export class FrameRepair {
     else this.#send(rest);
   }
 
-  /** Sends the text that the stream has held for too long. */
-  sendOverdue(): void {
-    this.#send(concat(this.#stream.takeOverdue().map((event) => formatFrame(event, this.#like!))));
+  /** Sends what the stream has held for too long. */
+  sendOverdue(): void | Promise<void> {
+    return andThen(this.#stream.takeOverdue(), (events) => this.#send(this.#write(events)));
   }
 
   /** The sequence number of the latest frame. `undefined` if the frame could not be read. */

@@ -75,11 +75,11 @@ export class LaneFrames {
     return passed instanceof Promise ? passed.then(() => this.#sentCount > before) : this.#sentCount > before;
   }
 
-  /** Sends the text that a lane has held for too long. Returns whether there was any. */
-  sendOverdue(lane: Lane): boolean {
+  /** Sends what a lane has held for too long. Returns whether there was any. */
+  sendOverdue(lane: Lane): boolean | Promise<boolean> {
     const before = this.#sentCount;
-    this.#framesOf(lane).sendOverdue();
-    return this.#sentCount > before;
+    const sent = this.#after([lane], NOTHING, () => this.#framesOf(lane).sendOverdue());
+    return andThen<unknown, boolean>(sent, () => this.#sentCount > before);
   }
 
   /** Sends what is left at the end of the stream: held events and an incomplete frame. */

@@ -91,8 +91,10 @@ export function repairEventStream(
       else isSent = frames.push(result.value);
     }
   };
-  const sendOverdue = (lane: Lane): undefined | Promise<void> =>
-    frames.sendOverdue(lane) ? undefined : readUntilSent(false).catch(fail);
+  const sendOverdue = (lane: Lane): undefined | Promise<void> => {
+    const isSent = frames.sendOverdue(lane);
+    return isSent === true ? undefined : readUntilSent(isSent).catch(fail);
+  };
   return new ReadableStream<Uint8Array>(
     {
       start(given) {

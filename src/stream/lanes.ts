@@ -106,6 +106,11 @@ export class Lane {
     return this.#queue(() => this.stream.break(error));
   }
 
+  /** Returns what the lane has held for too long. It is ready only after the output for earlier events. */
+  takeOverdue(): Taken {
+    return this.#queue(() => this.stream.takeOverdue());
+  }
+
   /** Repairs and returns the held events. Send them before an event that may belong to this lane but bypasses `take`. */
   release(): Taken {
     return this.#queue(() => this.stream.release());

@@ -49,8 +49,14 @@ export class Messages {
     return true;
   }
 
-  /** Returns the output for a value, and the lanes of the value. The output is a promise only if it has to wait. */
+  /**
+   * Returns the output for a value, and the lanes of the value. If the value is a lane, the output is what this lane has held for
+   * too long. The output is a promise only if it has to wait.
+   */
   take(value: unknown): { of: Owners; taken: unknown[] | Promise<unknown[]> } {
+    if (value instanceof Lane) {
+      return { of: [value], taken: andThen(value.takeOverdue(), (events) => this.wrap(events)) };
+    }
     const event = this.#eventIn(value);
     if (event) {
       const found = this.#lanes.of(event);

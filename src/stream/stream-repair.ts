@@ -36,7 +36,11 @@ export class StreamRepair {
   readonly #sent = new Map<string, Annotation[]>();
   /** The `output_text.done` events that were sent. `addedCount`: how many added citations of the text were known at that time. */
   readonly #texts = new Map<string, { event: Event; addedCount: number }>();
+  /** The end events of a message that wait for the event after the message (see `#mustHold`). */
   readonly #held: { event: Event; numberBefore: unknown }[] = [];
+  /** Resolves when the events in `#held` have waited for `timeoutMs`. `undefined` if none is held. */
+  #heldTooLong: Promise<void> | undefined;
+  #timer: ReturnType<typeof setTimeout> | undefined;
   #watch: TextWatch;
   #sum = new TextSum();
   /** True if deltas are counted, to compare them with the whole text. `undefined` until the first delta of an item. */
@@ -90,10 +94,8 @@ export class StreamRepair {
     if (this.#hasLeft) return [event];
     this.#check(event);
     const isEnd = ENDS_OF_MESSAGE.has(event.type);
-    if (isEnd && (this.#isHeld || this.#mustHold(event, numberBefore))) {
-      this.#held.push({ event, numberBefore: numberBefore() });
-      return [];
-    }
+    if (isEnd && (this.#isHeld || this.#mustHold(event, numberBefore)))
+      return this.#hold(event, numberBefore);
     if (this.#isHeld) return this.#release(event);
     return this.#unchangedOnError([event], numberBefore, () => this.#take(event, numberBefore));
   }
@@ -113,6 +115,21 @@ export class StreamRepair {
 
   get #isHeld(): boolean {
     return this.#held.length > 0;
+  }
+
+  #hold(event: Event, numberBefore: () => unknown): Taken {
+    this.#held.push({ event, numberBefore: numberBefore() });
+    this.#heldTooLong ??= new Promise((resolve) => {
+      this.#timer = setTimeout(resolve, this.#context.settings.timeoutMs);
+    });
+    return [];
+  }
+
+  /** Empties `#held` and returns what was in it. */
+  #takeHeld(): { event: Event; numberBefore: unknown }[] {
+    clearTimeout(this.#timer);
+    this.#heldTooLong = undefined;
+    return this.#held.splice(0);
   }
 
   /** Returns the sequence number of the latest event that was sent. Events that are still held do not count. */
@@ -149,14 +166,16 @@ export class StreamRepair {
     return isRead(type) || this.isHolding || (type === "response.output_text.delta" && this.isLinking);
   }
 
-  /** Resolves when text is held for longer than `timeoutMs`. `undefined` if no text is held. */
+  /** Resolves when text or the end events of a message are held for longer than `timeoutMs`. `undefined` if nothing is held. */
   get overdue(): Promise<void> | undefined {
-    return this.#links?.overdue;
+    const text = this.#links?.overdue;
+    return text && this.#heldTooLong ? Promise.race([text, this.#heldTooLong]) : (text ?? this.#heldTooLong);
   }
 
-  /** Returns the text that was held for too long, without its links. */
-  takeOverdue(): readonly Event[] {
-    return this.#links?.takeOverdue(this.#numberSent) ?? [];
+  /** Returns what was held for too long: the text without its links, and the end events with the citations found so far. */
+  takeOverdue(): Taken {
+    const text = this.#links?.takeOverdue(this.#numberSent) ?? [];
+    return this.#isHeld ? andThen(this.#release(), (events) => [...text, ...events]) : text;
   }
 
   /** True while the deltas of the text have to be passed to `watch`. */
@@ -250,7 +269,7 @@ export class StreamRepair {
   break(error: unknown): readonly Event[] {
     const text = this.#links?.releaseUnchanged(this.#numberSent) ?? [];
     this.breakOff(error);
-    return [...text, ...this.#held.splice(0).map(({ event }) => event)];
+    return [...text, ...this.#takeHeld().map(({ event }) => event)];
   }
 
   /** Stops the repair: the consumer has left or the stream is broken. If the API sent an error event, reports that error. */
@@ -262,6 +281,7 @@ export class StreamRepair {
 
   #stop(reason: unknown): void {
     this.#isFinished = this.#isStopped = true;
+    clearTimeout(this.#timer);
     this.#links?.end();
     this.#repair.cancel(reason);
   }
@@ -289,7 +309,7 @@ export class StreamRepair {
 
   /** Repairs the held events, and then `event`, which came after the held events. */
   #release(event?: Event): Taken {
-    const held = this.#held.splice(0);
+    const held = this.#takeHeld();
     // Stops the time limit of the held text: finding the citations has a time limit of its own.
     this.#links?.stop();
     if (event?.type === "response.output_text.delta" && held.some((end) => isEndOf(end.event, event)))
@@ -522,10 +542,7 @@ export class StreamRepair {
     return andThen(missing, (citations) => {
       // The text may still get a citation, for example of a file with a similar path (see `isLacking`). So its end event is held
       // until the event after the message.
-      if (!isReleased && this.#repair.isLacking(position)) {
-        this.#held.push({ event, numberBefore: numberBefore() });
-        return [];
-      }
+      if (!isReleased && this.#repair.isLacking(position)) return this.#hold(event, numberBefore);
       return andThen(this.#linked(event, position, citations), (sent) => {
         const known = this.#repair.knownOf(position, String(event.text));
         this.#texts.set(keyOf(event), { event, addedCount: known.length });

@@ -13,7 +13,7 @@ import { Messages, type Owners } from "./messages.js";
  *
  * Without the option `links`, only the events that end a text, a message or the response can wait for a container's file list.
  * The events behind them are then delayed too. `response.output_text.done`, `response.content_part.done` and
- * `response.output_item.done` also wait for the event after the message
+ * `response.output_item.done` also wait for the event after the message, but not longer than `timeoutMs`,
  *
  * - if no call comes before the text,
  * - if a file is still missing, or
@@ -91,24 +91,19 @@ async function* passEvents(
 ): AsyncGenerator<unknown, void, undefined> {
   for (;;) {
     const read = await nextOf(source, waiting, lanes);
-    const ready = readyOf(read, messages);
-    if (ready) {
-      yield* ready;
+    if (Array.isArray(read)) {
+      yield* read;
       continue;
     }
-    const next = read as IteratorResult<unknown>;
-    source.reading = undefined;
-    if (next.done) {
-      source.isEnded = true;
-      return;
-    }
+    const value = source.accept(read);
+    if (source.isEnded) return;
     // Fast path: nearly all events are deltas that do not have to be inspected.
-    if (waiting.size === 0 && messages.passes(next.value)) {
-      yield next.value;
+    if (waiting.size === 0 && messages.passes(value)) {
+      yield value;
       continue;
     }
     const wereApart = lanes.areApart; // the final event of one of two responses makes this false
-    const { of, taken } = messages.take(next.value);
+    const { of, taken } = messages.take(value);
     if (mustQueue(of, taken, waiting, wereApart || lanes.areApart)) waiting.add(of, taken);
     else yield* taken instanceof Promise ? await taken : taken;
   }
@@ -131,12 +126,6 @@ function nextOf(
   // promise from `source` and handles the error.
   following?.catch(() => {});
   return waiting.first(following);
-}
-
-/** Takes a result of `nextOf`. Returns the events to send now, or `undefined` if the result is a newly read event. */
-function readyOf(next: unknown, messages: Messages): unknown[] | undefined {
-  if (next instanceof Lane) return messages.wrap(next.stream.takeOverdue());
-  return Array.isArray(next) ? next : undefined;
 }
 
 /**
@@ -167,6 +156,14 @@ class Source {
   next(): Promise<IteratorResult<unknown>> {
     this.reading ??= this.#iterator.next();
     return this.reading;
+  }
+
+  /** Returns the value of a finished read, and sets `isEnded` if the iterable has ended. Returns a lane unchanged. */
+  accept(read: IteratorResult<unknown> | Lane): unknown {
+    if (read instanceof Lane) return read;
+    this.reading = undefined;
+    this.isEnded = read.done === true;
+    return read.value;
   }
 
   /** Closes the source unless it has ended. Does not wait if a read is pending, because the read may never finish. */
