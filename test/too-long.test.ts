@@ -208,4 +208,32 @@ describe("an event", () => {
     const text = (await chunksOf(body)).join("");
     expect(cited(eventsIn(text).at(-1)!.response)).toEqual(FOUND);
   });
+
+  it.each([Infinity, 1, 7, 1000])(
+    "of several lanes that is too long is passed on as it comes, in chunks of %d",
+    async (size) => {
+      const inLane = (name: string, of: typeof events) => of.map((event) => ({ ...event, stream_id: name }));
+      const [one, two] = [inLane("one", events), inLane("two", events)];
+      const other = `data: {"type":"other","x":"${"x".repeat(2 * LONGEST)}"}\r\n\r\n`;
+      const before = frames([...one.slice(0, 9), ...two.slice(0, 3)], "\r\n");
+      const after = frames([...two.slice(3), ...one.slice(9)], "\r\n");
+      const { body, reports } = await ask(sse(before + other + after, size), { unmentioned: "cite" });
+      const chunks = await chunksOf(body);
+      if (size < LONGEST) expect(Math.max(...chunks.map(({ length }) => length))).toBeLessThan(LONGEST * 1.5);
+      const text = chunks.join("");
+      expect(text).toContain(other);
+      for (const name of ["one", "two"]) {
+        const own = eventsIn(text).filter(({ stream_id }) => stream_id === name);
+        expect(own.map(({ type }) => type).filter((type) => !type.endsWith("annotation.added"))).toEqual(
+          events.map(({ type }) => type),
+        );
+        expect(cited(own.at(-1)!.response)).toEqual(FOUND);
+      }
+      const error = new Error("an event is too long to read: more than 2000 bytes");
+      expect(reports).toMatchObject([
+        { outcome: "recovered", error },
+        { outcome: "recovered", error },
+      ]);
+    },
+  );
 });

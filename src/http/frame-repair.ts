@@ -209,7 +209,7 @@ export class FrameRepair {
 
   /** Reports that a frame is too long to be read. Returns the held frames, which must be sent before it. */
   #releaseBeforeLong(): Uint8Array | Promise<Uint8Array> {
-    this.#stream.noteError(new Error(`an event is too long to read: more than ${this.#longest} bytes`));
+    this.#stream.noteTooLong(this.#longest);
     return this.#release();
   }
 

@@ -38,6 +38,9 @@ export class LaneFrames {
   #splitter: FrameSplitter | undefined;
   /** The beginning of a frame whose end has not come yet. */
   #partial: Uint8Array[] = [];
+  #partialLength = 0;
+  /** True while the current frame is too long to be read. Its bytes are sent as they come. */
+  #isTooLong = false;
   /** The latest whole frame. */
   #latest: Latest | undefined;
 
@@ -86,7 +89,7 @@ export class LaneFrames {
   async end(): Promise<void> {
     await this.#settled();
     for (const frames of this.#byLane.values()) await frames.end();
-    this.#send(concat(this.#partial.splice(0)));
+    this.#send(concat(this.#takePartial()));
   }
 
   /** Ends all repairs, and sends the remaining bytes unchanged. Returns whether there were any. */
@@ -96,7 +99,7 @@ export class LaneFrames {
     for (const [{ stream }] of broken) stream.breakOff(error);
     return andThen<unknown, boolean>(this.#settled(), () => {
       for (const [{ stream }, frames] of broken) frames.flush(stream.break(error));
-      this.#send(concat(this.#partial.splice(0)));
+      this.#send(concat(this.#takePartial()));
       return this.#sentCount > before;
     });
   }
@@ -163,10 +166,33 @@ export class LaneFrames {
     let start = splitter.take(chunk);
     if (start > 0) this.#endLine(chunk.subarray(0, start));
     for (let end = splitter.endFrom(start); end >= 0; end = splitter.endFrom(start)) {
-      this.#pass(concat([...this.#partial.splice(0), chunk.subarray(start, end)]));
+      this.#add(chunk.subarray(start, end));
+      const frame = this.#takePartial();
+      if (this.#isTooLong) this.#isTooLong = false;
+      else this.#pass(concat(frame));
       start = end;
     }
-    if (start < chunk.length) this.#partial.push(chunk.subarray(start));
+    if (start < chunk.length) this.#add(chunk.subarray(start));
+  }
+
+  /** Adds bytes to the current frame. Sends the frame's bytes if the frame is too long. */
+  #add(bytes: Uint8Array): void {
+    this.#partial.push(bytes);
+    this.#partialLength += bytes.length;
+    if (!this.#isTooLong && this.#partialLength <= this.#longest) return;
+    const lanes = [...this.#byLane.keys()];
+    const piece = concat(this.#takePartial());
+    if (!this.#isTooLong) this.#lanes.noteTooLong(this.#longest);
+    this.#isTooLong = true;
+    // The frame can belong to any lane, so it comes after the frames that the lanes hold.
+    const latest: Latest = { bytes: piece, frames: undefined, isPassed: false };
+    this.#latest = latest;
+    this.#after(lanes, piece, () => this.#passUnassigned(lanes, latest));
+  }
+
+  #takePartial(): Uint8Array[] {
+    this.#partialLength = 0;
+    return this.#partial.splice(0);
   }
 
   /**
@@ -175,7 +201,7 @@ export class LaneFrames {
    */
   #endLine(lf: Uint8Array): void {
     const latest = this.#latest;
-    if (this.#partial.length > 0) this.#partial.push(lf);
+    if (this.#partial.length > 0 || this.#isTooLong) this.#add(lf);
     else if (latest?.frames) latest.frames.endLine(lf);
     else if (latest && !latest.isPassed) latest.bytes = concat([latest.bytes, lf]);
     else this.#send(lf);

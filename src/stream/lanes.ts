@@ -274,6 +274,12 @@ export class Lanes {
     for (const lane of this.#byResponse.values()) lane.lose();
   }
 
+  /** Reports to all open lanes that an event of more than `longest` bytes was not read. It may belong to any lane. */
+  noteTooLong(longest: number): void {
+    for (const { stream } of this.#open) stream.noteTooLong(longest);
+    this.lose();
+  }
+
   /**
    * Lets an unnamed lane rest, because its response seems to be cut off. A resting lane gets an event only if the event's ids
    * name the lane, or if the event can belong to no other lane.

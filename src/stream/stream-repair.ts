@@ -228,9 +228,9 @@ export class StreamRepair {
     this.#repair.giveUp(error);
   }
 
-  /** Records an error for the report. */
-  noteError(error: unknown): void {
-    this.#repair.noteError(error);
+  /** Reports that an event of more than `longest` bytes was not read. */
+  noteTooLong(longest: number): void {
+    this.#repair.noteError(new Error(`an event is too long to read: more than ${longest} bytes`));
   }
 
   /**
