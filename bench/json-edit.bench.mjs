@@ -14,7 +14,10 @@ const { editFrame, parseFrame } = await load("http/frames.js");
 /** The highest ratio allowed. It is above 1, because the ratio of two equal programs varies by a tenth. */
 const LIMIT = 1.1;
 const ROUNDS = 15;
-/** The least CPU time of the alternative in each round, in milliseconds. The edit runs as many times as the alternative. */
+/**
+ * In each round, parse and stringify run often enough to take about this CPU time or more, in milliseconds. The edit in place runs
+ * the same number of times.
+ */
 const ROUND_MS = 60;
 
 const encoder = new TextEncoder();
@@ -84,7 +87,7 @@ function cited(response) {
   return { ...response, output };
 }
 
-/** Adds the link sentence to the last message of a request, and the `include`. */
+/** Adds the link sentence to the last message of a request, and adds the parameter `include` to the request. */
 function asking(request) {
   const last = request.input.at(-1);
   const sentence = "\n\nLink each file that you create: [name](sandbox:/mnt/data/name).";
@@ -105,7 +108,8 @@ const edit = (change) => (bytes) => {
 };
 const rewrite = (change) => (bytes) => bytesOf(change(JSON.parse(decoder.decode(bytes))));
 
-// Clients pass the body of a request as a string, so both programs for requests take and return a string.
+// Clients pass the body of a request as a string. So for requests, both the edit in place and the alternative (parse and
+// stringify) take and return a string.
 const editOfText = (text) => {
   const before = parseObject(text);
   return editJsonText(text, before, asking(before));
@@ -142,8 +146,8 @@ const calls = responseOf([...times(5000, callOf), messageOf(20_000, 1)]);
 const text = responseOf([callOf(1), messageOf(4_900_000, 1)]);
 const numbers = responseOf([callOf(1), messageOf(1000, 1, times(50_000, probability))]);
 
-// Text outside ASCII has other offsets in a string than in bytes. With these letters the edit gains least: V8 still stores a
-// character in one byte, so JSON.stringify is as fast as for ASCII.
+// Text outside ASCII has other offsets in a string than in bytes. The letter `é` is the worst case for the edit in place, because
+// V8 stores it in one byte. So JSON.stringify is as fast as for ASCII.
 const accented = JSON.parse(JSON.stringify(small).replaceAll("sorted", "triées"));
 
 const answers = [

@@ -312,9 +312,9 @@ async function runAll(load) {
 }
 
 /**
- * Call this after all streams have ended. Waits up to 10 seconds until no socket is in use. Returns the number of sockets in use
- * and of abort listeners, and the heap at this time (`idle`). Then ends the emulator, and also returns the names of the resources
- * that are still open (`handles`).
+ * Returns what is left after the load. Call this after all streams have ended. Waits up to 10 seconds until no socket is in use.
+ * Then counts the sockets in use and the abort listeners, and measures the heap (`idle`). Then ends the emulator, and collects the
+ * names of the resources that are still open (`handles`).
  */
 async function leftovers({ caller, emulator }) {
   // `socketsHere` counts only connections in use, because an idle one does not keep the process alive.

@@ -17,9 +17,10 @@ export interface OpenAIClient extends ContainerFilesClient {
  *
  * @param client an `OpenAI`, `AzureOpenAI` or `BedrockOpenAI` client, or one of your own subclass. This client is not changed. A
  * client that this function made is returned as it is and keeps its options, even if a tracing wrapper has wrapped it since.
- * @throws {TypeError} if `client` is not an OpenAI client or an option is wrong. Also if the copy that the client's `withOptions`
- * makes would get no citations, or would lack something of the client, such as its tracing. So call this function before a
- * tracing wrapper such as LangSmith's `wrapOpenAI`, Langfuse's `observeOpenAI` or Braintrust's `wrapOpenAI`.
+ * @throws {TypeError} if `client` is not an OpenAI client, an option is wrong, or the client cannot be copied. The client cannot
+ * be copied if the copy from its `withOptions` would get no citations, or would lack something that the client has, such as
+ * tracing. So call this function before a tracing wrapper such as LangSmith's `wrapOpenAI`, Langfuse's `observeOpenAI` or
+ * Braintrust's `wrapOpenAI`.
  * @example
  * ```ts
  * import OpenAI from "openai";
@@ -99,10 +100,10 @@ function ownValue(object: unknown, name: string): unknown {
 }
 
 /**
- * Copies the values that `copy` lacks from the client to `copy`. Also does this for the client's resources, such as
- * `client.responses`. For example, PostHog's subclass of the client keeps its `posthog` option in several places, and
- * `withOptions` does not pass the option on. Returns the first property that cannot be copied or that a tracing wrapper has
- * replaced, such as `responses.create`. Returns `undefined` if there is none.
+ * Copies values from the client to `copy` if `copy` lacks them. Also does this for the client's resources, such as
+ * `client.responses`. For example, PostHog's subclass of the client keeps its `posthog` option in several places, and `withOptions`
+ * does not pass the option on. Returns the first property that cannot be copied or that a tracing wrapper has replaced, such as
+ * `responses.create`. Returns `undefined` if there is none.
  */
 function findLoss(client: object, copy: object, resource = client, copied = copy): string | undefined {
   for (const key of Reflect.ownKeys(resource)) {
@@ -123,8 +124,9 @@ function findLoss(client: object, copy: object, resource = client, copied = copy
 }
 
 /**
- * Returns whether the copy of a client can share a value with the client. A function, or an object that contains the client,
- * cannot be shared: it may send requests through the client itself, whose responses get no citations.
+ * Returns whether the copy of a client can share a value with the client. A function, or an object that contains the client, cannot
+ * be shared, because it may send requests through the client instead of the copy. The responses to these requests would get no
+ * citations.
  */
 function isPortable(value: unknown, client: object): boolean {
   return typeof value !== "function" && value !== client && !Object.values(value ?? {}).includes(client);

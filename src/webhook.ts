@@ -252,7 +252,10 @@ function sharingOutcomes(handle: (delivery: Delivery) => Promise<Response>): typ
 
 type Retrieval = ReturnType<WebhookClient["responses"]["retrieve"]>;
 
-/** Retrieves a response. Through the client's `get`, adds the `output_text` that the SDK's `retrieve` would add. */
+/**
+ * Retrieves a response, with `output_text`. The SDK's `retrieve` adds this field. After a request through the client's `get`, this
+ * function adds the field.
+ */
 async function retrieve(
   client: WebhookClient,
   id: string,

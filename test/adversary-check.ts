@@ -58,8 +58,8 @@ export async function faultsOf(conversation: Conversation): Promise<Fault[]> {
   for (const turn of seenTurns(conversation)) {
     const [plain, streamed] = cited.map((found) => found.get(`${turn.index}`)!);
     const message = differenceOf(plain!, streamed!);
-    // A list that fails slowly uses up time. The plain and the streamed response may have different amounts of time left for the
-    // other lists, so they may differ.
+    // A list that fails slowly leaves less time for the other lists. The time that is left may differ between the plain and the
+    // streamed response, so their citations may differ too.
     const isQuick = [...turn.modes.values()].every((mode) => QUICK.has(mode));
     if (message !== "" && isQuick) faults.push({ kind: "plain and streamed differ", turn, message });
   }
@@ -68,10 +68,11 @@ export async function faultsOf(conversation: Conversation): Promise<Fault[]> {
 }
 
 /**
- * Returns whether a mention may stay uncited although it means a file. There are two cases:
- * - The mention is a name, and a tool's folder (see `FOLDERS_OF_OTHERS`) has the file. Or the mention is a path in such a folder,
- *   but not the file's exact path.
- * - Two paths in the text could mean the file, and the mention is not the file's exact path. It may then mean another file.
+ * Returns whether a mention may stay uncited although it means a file. There are three cases:
+ * - The mention is a name, and the file is in a tool's folder (see `FOLDERS_OF_OTHERS`).
+ * - The mention is a path in a tool's folder, but not the file's exact path.
+ * - The mention is a path, but not the file's exact path, and another path in the text could mean the file too. The mention may
+ *   then mean another file.
  */
 function isFree({ path, truth }: Mention, others: readonly Mention[]): boolean {
   const own = truth.meant?.path;

@@ -9,7 +9,7 @@ import { COMPLETE, type ListMode, QUICK, type WorldFile } from "./adversary-worl
 
 /** A call of a turn. */
 export interface Call {
-  /** The call's files exist as soon as the item at this index is complete: a Python call itself, or a shell call's output. */
+  /** The index of the call (Python) or of the call's output (shell). The call's files exist once that item is complete. */
   item: number;
   container: string;
   code: string | null;
@@ -52,7 +52,7 @@ export interface TurnFacts {
   calls: readonly Call[];
   /** The agents of the items, by item index. Empty in a response without agents. */
   agents: ReadonlyMap<number, string>;
-  /** For an item of another tool, by its index: the container that the tool's output names. */
+  /** Maps the item index of another tool's call (not Python or shell) to the container that the call's output names. */
   outputs: ReadonlyMap<number, string>;
   modes: ReadonlyMap<string, ListMode>;
   /**
@@ -61,8 +61,8 @@ export interface TurnFacts {
    */
   known: readonly string[];
   /**
-   * Whether the order of the containers in `known` is certain. If there are several, it is uncertain if the request names one of
-   * them or if several agents wrote the earlier response.
+   * Whether the order of the containers in `known` is certain. The order of several containers is uncertain in two cases: the
+   * request names one of them, or several agents wrote the earlier response.
    */
   isKnownOrdered: boolean;
   retries: number;
@@ -112,7 +112,7 @@ function mayBeTwoFiles(path: string, other: string, file: WorldFile): boolean {
   return names.includes(fold(nameOf(other))) && (other === file.path || fold(other) !== fold(path));
 }
 
-/** Matches code that does not spell the path that it writes as one string, and code that runs `cp`, which can write any path. */
+/** Matches code that writes to a path with a variable in it. Also matches code with `cp`, which can write any path. */
 const UNSPELLED = /OUT|\{stem\}|\bcp /;
 
 /** Returns whether code contains a path, and not only as the beginning of a longer path. */
@@ -264,8 +264,8 @@ class TextTruth {
   }
 
   /**
-   * Returns whether the text comes before all calls and announces a path that a later call in another container names. In
-   * `cp x 'sales data.csv'`, the last word may be a name of its own, so it counts too.
+   * Returns whether the text comes before all calls and announces a path that a later call in another container names. A name
+   * after a space counts as named too: in `cp x 'sales data.csv'`, the call may mean a file `data.csv`.
    */
   #isAnnounced(path: string, holder: string): boolean {
     const { calls } = this.#turn;
@@ -284,8 +284,9 @@ class TextTruth {
   }
 
   /**
-   * Returns whether the repair requests the list of `holder` and finds no match in the nearer containers. If the file in `holder`
-   * is older than the response, a call in a nearer container that uses Python's `open` may have written a newer version.
+   * Returns whether the repair certainly requests the list of `holder` and finds no match in the nearer containers. `isOlder`: the
+   * file in `holder` is older than the response. Then a call in a nearer container that uses Python's `open` counts as a match too,
+   * because the call may have written a newer version.
    */
   #isReached(path: string, holder: string, nearer: readonly string[], isOlder: boolean): boolean {
     const later = this.#callsBefore.length > 0 ? [] : this.#turn.calls.map(({ container }) => container);
@@ -560,7 +561,7 @@ class TextTruth {
     return this.#callsBefore.length > 0 || this.#turn.isKnownOrdered;
   }
 
-  /** Whether no list of this turn fails slowly. A list that does may leave too little time for the other lists. */
+  /** Whether each list of this turn is complete or fails at once. A slow failure may leave too little time for other lists. */
   get #isQuick(): boolean {
     return [...this.#turn.modes.values()].every((mode) => QUICK.has(mode));
   }

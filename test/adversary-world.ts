@@ -16,7 +16,7 @@ export interface WorldFile {
   late: number;
   /** No list ever has the file. */
   isLost: boolean;
-  /** An older version of the file. Lists that have this version do not have the older one. */
+  /** The older version that this version of the file hides: a list with this version does not have the older version. */
   hides?: WorldFile | undefined;
   /** A list entry that is not a file: its path consists of two paths. */
   isGarbage: boolean;
@@ -80,7 +80,7 @@ export class ListServer {
     return listPage(files.slice(from, from + size), from + size < files.length);
   }
 
-  /** Returns a container's files, as the list function does that a user passes to the library. */
+  /** Returns a container's files. This is a list function as a user passes it to the library. */
   readonly source = async (
     container: string,
     { signal }: { signal: AbortSignal },

@@ -37,7 +37,7 @@ export default async function setup({ config }: TestProject): Promise<() => Prom
     entryPoints: targets.map((path) => path.replace(/^\.\/dist\/(.*)\.js$/, "src/$1.ts")),
     outbase: "src",
     outdir: join(folder, "dist"),
-    // Hundreds of tests start the command, and a few bundled files load faster than many. scripts/build.mjs bundles too.
+    // Bundles, as scripts/build.mjs does: hundreds of tests start the command, and a few bundles load faster than many modules.
     bundle: true,
     splitting: true,
     external: Object.keys({ ...dependencies, ...peerDependencies }),

@@ -11,7 +11,7 @@ const POST = { method: "POST", body: JSON.stringify(params) };
 const includeOf = ({ body }: Asked): unknown => JSON.parse(body!).include;
 const refusal = (error: object = { message: "Unknown parameter: 'include'.", param: "include" }): Response =>
   Response.json({ error }, { status: 400, headers: { "x-request-id": "req_400" } });
-/** Answers requests that ask for the outputs of calls with a 400, and all other requests with `ANSWER`. */
+/** Answers with status 400 if a request asks for the outputs of calls. Answers all other requests with `ANSWER`. */
 const refusing = (asked: Asked): Response => (asked.body?.includes(OUTPUTS) ? refusal() : json(ANSWER));
 
 function inPieces(): TransformStream<Uint8Array, Uint8Array> {

@@ -24,8 +24,8 @@ interface Schema {
 }
 
 /**
- * The definitions that the library reads. Some have one name in OpenAI's schema and another in our own. A value may have several
- * possible definitions. If some of them are in this set, one of these is chosen in half of the cases.
+ * The definitions that the library reads. Some definitions have one name in OpenAI's schema and another in our own. A value may
+ * have several possible definitions. If this set contains some of them, only those can be chosen in half of the cases.
  */
 const READ = new Set(
   [
@@ -149,7 +149,7 @@ class Maker {
       }
     }
     const required = new Set(parts.flatMap((part) => part.required ?? []));
-    // `required` can name a property that `properties` does not define. This is so for one event.
+    // In the definition of one event, `required` names a property that `properties` does not define.
     const keys = [...FIRST.filter((key) => key in properties), ...Object.keys(properties), ...required];
     const object: Record<string, unknown> = {};
     for (const key of new Set(keys)) {

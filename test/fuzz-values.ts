@@ -160,7 +160,8 @@ function apply(root: object, one: Change): void {
     return;
   }
   if (one.kind === "insert") {
-    // Inserts into arrays only. There are few arrays, and an invalid element is a case that code easily forgets.
+    // Chooses only among the arrays. A choice among all values would rarely find an array, because there are few. But code easily
+    // forgets the case of an invalid element.
     const lists = places.map((place) => place.parent[place.key]).filter((child) => Array.isArray(child));
     lists[one.at % lists.length]?.push(plain(one.by));
     return;

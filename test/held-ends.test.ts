@@ -1,6 +1,6 @@
 /**
- * Tests that the events that end a message are sent in time, even if the event after the message does not come: they wait for that
- * event, because it shows whether a call follows.
+ * Tests how long the events that end a message are held. They wait for the event after the message, because that event shows
+ * whether a call follows. If no event follows, they are sent after `timeoutMs`.
  */
 import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
 import { createFileCitationsFetch, type RepairOptions, repairResponseStream } from "../src/index.js";
@@ -57,7 +57,7 @@ function throughFunction(options: RepairOptions): Feed {
   };
 }
 
-/** The same through the `fetch`. With `lane`, a second response is in progress on the same connection. */
+/** Repairs events that the test sends, through the `fetch`. With `lane`, a second response runs on the same connection. */
 async function throughFetch(options: RepairOptions, lane?: string): Promise<Feed> {
   let controller!: ReadableStreamDefaultController<Uint8Array>;
   const body = new ReadableStream<Uint8Array>({

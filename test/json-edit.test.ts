@@ -190,7 +190,8 @@ describe("JSON in a string", () => {
 });
 
 it("tells a key with a quote from a shorter key", () => {
-  // Object.keys begins with "1", so the second member is compared with the key `a":` first.
+  // The editor expects keys in the order of Object.keys, which begins with "1". So for the second member, it expects the key `a":`.
+  // The member begins with `"a":"`, which looks like this key in quotes, but its key is `a`.
   const text = '{"a\\":":[],"a":"x", "1":1.0}';
   const before = JSON.parse(text);
   expect(Object.keys(before)).toEqual(["1", 'a":', "a"]);
@@ -198,7 +199,8 @@ it("tells a key with a quote from a shorter key", () => {
 });
 
 describe("bytes with their decoded text", () => {
-  // In ASCII the offsets in the text and in the bytes are the same. In all other bodies the text must not be used.
+  // The text may be searched in place of the bytes only if its offsets are the same, as in ASCII. In most of the other bodies, the
+  // offsets differ.
   it.each([
     ["ASCII", Buffer.from('{"n":1.0,"t":"\\u00e9","a":[]}')],
     ["characters outside ASCII", Buffer.from('{"n":1.0,"t":"é🎉","a":[]}')],

@@ -9,8 +9,8 @@ import { call, file, message, streamOf } from "./upstream.js";
 
 const LIMIT = 32;
 /**
- * The test replaces shorter times of the small text by this time, because they are too inaccurate. Quadratic code still fails the
- * test: it takes seconds for the large text.
+ * The least time that the test assumes for the small text, in microseconds. Shorter measured times are too inaccurate. Quadratic
+ * code still fails the test, because it takes seconds for the large text.
  */
 const LEAST_MICROS = 1000;
 

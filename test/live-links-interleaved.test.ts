@@ -1,7 +1,7 @@
 /**
- * Tests the option `links` with items of one response whose events come in turn: another item begins in the middle of a text, as with
- * several agents or behind some gateways.
- * This file is long because each way in which items come in turn needs its own stream.
+ * Tests the option `links` with one response whose items are interleaved: another item begins in the middle of a text. Several
+ * agents and some gateways cause such streams.
+ * This file is long because each way in which items are interleaved needs its own stream.
  */
 import fc from "fast-check";
 import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
@@ -42,8 +42,9 @@ function cutInto(size: number, items: Record<string, unknown>[]): StreamEvent[] 
 }
 
 /**
- * Returns the events in another order: `turns` gives the item of each next event, by output index. The order within an item, and
- * the order in which the items begin, stay. Events that are left over come at the end, item by item.
+ * Returns the events in another order. Each number in `turns` is an output index, and takes the next event of that item. The
+ * order within an item stays the same, and so does the order in which the items begin. Events that are left over come at the end,
+ * item by item.
  */
 function inTurns(events: readonly StreamEvent[], turns: readonly number[]): StreamEvent[] {
   const first = events.filter(({ type }) => !OF_ITEM.test(type));
@@ -124,7 +125,7 @@ const linked = (texts: Map<number, Text>): string[] => [...texts.values()].map((
 
 const messageOf = (id: string, text: string) => ({ ...message(text), id });
 
-/** Returns the events with the container left out where a call begins. */
+/** Returns the events, but sets `container_id` to `null` in the events that add a call. */
 function namedLate(events: readonly StreamEvent[]): StreamEvent[] {
   return events.map((event) =>
     event.type === "response.output_item.added" && Object(event.item).container_id

@@ -100,7 +100,8 @@ describe("a text of which only the end is streamed", () => {
     for await (const event of stream as AsyncIterable<never>) events.push(event);
     const at = events.findIndex(({ type }) => type === "response.output_text.delta") + count;
     const before = summary(events.slice(0, at));
-    // This request names the container. Without it, the rest of the stream could name none, and the repair would not hold text.
+    // The rest of the stream may name no container. So this request names the container: the repair replaces mentions while a
+    // text streams only if a container is known.
     const [container] = emulator.containers.keys();
     const request = { tools: [{ type: "code_interpreter", container }] };
     const reports: Report[] = [];

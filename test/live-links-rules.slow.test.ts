@@ -113,7 +113,7 @@ describe("annotations", () => {
           expect(end_index).toBeLessThanOrEqual(now.length);
           const was = units.slice(start, end).join("");
           const is = now.slice(start_index, end_index).join("");
-          // If the text that a range covers has changed, then only because of a link. So the link is in the range or next to it.
+          // Only a link changes the text that a range covers. If this text has changed, the link is in the range or next to it.
           const around = now.slice(Math.max(0, start_index - 100), end_index + 100).join("");
           if (is !== was) expect(around).toContain("f.test");
         }

@@ -1,4 +1,4 @@
-/** Tests the option `links` behind gateways that trim a text in the events that end it, or leave it out there. */
+/** Tests the option `links` behind gateways that trim a text in some events, or send an empty `response.output_text.done`. */
 import { describe, expect, it } from "vitest";
 import { createFileCitationsFetch, type RepairOptions } from "../src/index.js";
 import { A, all, expectRanges, OPTIONS, opened, type Read, textIn, URL_OF_A } from "./linking.js";
@@ -106,7 +106,7 @@ async function throughFetch(events: readonly StreamEvent[], previous?: object): 
   return eventsIn(await answer.text());
 }
 
-/** The responses whose text may be held when it ends: each with its items, and what names the container. */
+/** Kinds of responses whose text may still be held at its end. The last element of a kind names the container if no call does. */
 const KINDS: [string, (text: string) => Record<string, unknown>[], RepairOptions & { previous?: object }][] =
   [
     ["after a call", (text) => [call("open('/mnt/data/a.csv', 'w')"), message(text)], {}],
@@ -139,7 +139,8 @@ describe.each(KINDS)("a text %s that a gateway trims", (_, itemsOf, options) => 
         for (const types of [[DONE], [PART], ENDS.slice(0, 3), ENDS]) {
           const out = await read(trimmed(events, trim, types), options);
           const sent = textIn(out);
-          // A text that lacks its first characters may lack more of its events, so it may get no more links.
+          // A text without its first characters differs from its deltas. Events may then be missing, so the text may get no more
+          // links.
           if (trim(" a") !== "a") expect(sent).toBe(whole);
           for (const [type, part] of textsIn(out)) {
             expect(part.text, `${type} of ${JSON.stringify(text)}`).toBe(

@@ -50,7 +50,10 @@ function listing(lists: Lists): (id: string) => ContainerFile[] {
 const idsIn = ({ citations }: Report): string[] =>
   citations.flatMap(({ origin, annotation }) => (origin === "api" ? [] : [annotation.file_id]));
 
-/** Returns the ids of the recovered citations. They must be the same plain and streamed, and a second repair must add none. */
+/**
+ * Returns the ids of the recovered citations. Checks that the plain and the streamed response get the same citations, and that a
+ * second repair adds none.
+ */
 async function citedIn(
   output: Record<string, unknown>[],
   lists: Lists,

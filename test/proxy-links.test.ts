@@ -197,7 +197,8 @@ describe("a link", () => {
     await first.links.kept(5000);
     expect(await (await fetch(second.url + new URL(linkIn(text)).pathname)).text()).toBe(BYTES);
     expect(emulator.requests.filter(({ path }) => path.endsWith("/content"))).toHaveLength(1);
-    // A link of the first proxy is in the input of a request to the second proxy, which puts the model's text in its place, too.
+    // The input of a request to the second proxy has a link of the first proxy. The second proxy replaces this link with the text
+    // that the model wrote, as it does with its own links.
     await answerOf(second, { input: [{ role: "assistant", content: text }] });
     const { input } = emulator.requests.findLast(({ method }) => method === "POST")!.body as {
       input: object[];

@@ -1,4 +1,4 @@
-/** Tests that a route puts the model's own text in place of its links again, in a text and in the input of later requests. */
+/** Tests that a route replaces its links by the model's own text again, in a text and in the input of later requests. */
 import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
 import { createFileRoute } from "../src/files/route.js";
 import { createFileCitationsFetch } from "../src/index.js";

@@ -15,7 +15,7 @@ export async function codeOf(path: string): Promise<string[]> {
 }
 
 /**
- * Bundles code that imports the package by its name into a program for Node.js. The bundle has the package's code from src.
+ * Bundles code into a program for Node.js. The code imports the package by its name. The bundle has the package's code from src.
  *
  * @returns the program's path, and a function that removes it. The path is inside the repository, so that imports of other
  * packages work.
@@ -50,7 +50,7 @@ export async function programOf(code: string): Promise<{ path: string; remove: (
 }
 
 /**
- * Runs code that imports the package by its name, until the program ends.
+ * Runs code as a program and waits until the program ends. The code imports the package by its name.
  *
  * @param cwd the program's working directory.
  * @returns the program's stdout. If the program fails, rejects with an error that contains the program's output.

@@ -1,4 +1,4 @@
-/** Tests calls of the newest openai SDK other than `client.responses`, against a fake API. */
+/** Tests `conversations.items`, `beta.responses` and the Amazon Bedrock clients of the newest openai SDK, against a fake API. */
 import OpenAI, { BedrockOpenAI } from "openai-7";
 import { bedrock } from "openai-7/providers/bedrock";
 import { describe, expect, it } from "vitest";

@@ -55,7 +55,10 @@ async function passes(method: string, path: string, answer: object): Promise<voi
   expect(asked).toHaveLength(1);
 }
 
-/** A sentence that says how the library handles a place, or why it does not have to, and the test of the sentence. */
+/**
+ * A sentence about a place in the SDK's types, and the test of the sentence. The sentence says how the library handles the place,
+ * or why the library does not have to handle the place.
+ */
 type Row = readonly [sentence: string, check: () => Promise<void>];
 
 const TEXT_OF_MESSAGE: Row = [

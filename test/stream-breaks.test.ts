@@ -123,7 +123,7 @@ describe("a stream that breaks", () => {
       for (let at = 0; at < events.length; at++) {
         const reports: Report[] = [];
         const onReport = (report: Report): void => void reports.push(report);
-        // With `onFailure: "throw"` too, the reader gets the error that broke the stream, not an error of the library.
+        // The reader gets the error that broke the stream, not an error of the library, even with `onFailure: "throw"`.
         const { fetch } = upstream({ answer: () => streamed(breaking(at)), list: () => listPage([PLAN]) });
         const answer = await createFileCitationsFetch({ fetch, onReport, onFailure })(
           `${BASE}/responses`,

@@ -1,4 +1,4 @@
-/** Tests deliveries that are sent several times. Each is handled once. It is handled again only if it failed before. */
+/** Tests deliveries that are sent several times. Only a delivery that failed is handled again. */
 import OpenAI from "openai";
 import { describe, expect, it, vi } from "vitest";
 import { type Report, withFileCitations } from "../src/index.js";

@@ -65,8 +65,8 @@ export function canStart(text: string, at: number): boolean {
 }
 
 /**
- * Characters that end a name. Exception: an ASCII character does not end a name without an extension if more text with an
- * extension follows directly. In `Makefile,final.pdf`, the comma does not end the name.
+ * Characters that end a name. There is one exception, for a name without an extension: an ASCII character does not end this name if
+ * more text with an extension follows directly. In `Makefile,final.pdf`, the comma does not end the name.
  */
 const ENDING = String.raw`"'${"`"}“”‘’\)\|\]\}>»」』）】》〉，。、；：！？．｡､,;:!?…—،؛؟۔।॥።։`;
 /** The rest of a name after a placeholder in square brackets: `.csv` in `a.csv[1].csv`. */
@@ -212,10 +212,9 @@ const QUERIES: Record<string, RegExp> = {
 };
 
 /**
- * Returns where the citation of a mention ends. The text spells the file's path or name up to `end`, and the citation ends there
- * too. Exception: in a link with a scheme, the citation includes the query and fragment. Returns `undefined` if the path or name
- * goes on after `end`: then the text names something else. In a link's destination, only a query, a fragment or punctuation may
- * follow.
+ * Returns where the citation of a mention ends. Returns `undefined` if the text names something else, because the path or name goes
+ * on after `end`. The text spells the file's path or name up to `end`. The citation also ends at `end`, but in a link with a scheme
+ * it includes the query and fragment. In a link's destination, only a query, a fragment or punctuation may follow `end`.
  */
 export function endOfCitation(
   text: string,

@@ -152,7 +152,10 @@ class Choice {
     });
   }
 
-  /** Returns the mentions to report: ambiguous mentions, and mentions without a file, except in code blocks and labels. */
+  /**
+   * Returns the mentions to report: ambiguous mentions, and mentions without a file. Leaves out all mentions in code blocks, and
+   * mentions in labels that are not links themselves.
+   */
   unresolved(outsideCode: readonly Found[]): UnresolvedMention[] {
     const { text, paths } = this.#mentions;
     const isShown = ({ start }: Range): boolean =>
@@ -179,8 +182,8 @@ function handsOver({ start, files, isLink, isHandedOver }: Found, labels: readon
 }
 
 /**
- * Returns a function that decides whether a name means a missing file. It does if the path of a mention in `missed` ends with the
- * name. If the text gives a folder before the name, the path must end with the folder and the name.
+ * Returns a function that decides whether a name means a missing file. A name means a missing file if it is the last segment of
+ * a path in `missed`. If the text gives a folder before the name, the path must end with the folder and the name.
  */
 function missingMeaning(missed: readonly UnresolvedMention[]): (mention: Found) => boolean {
   const pathsByName = new Map<string, string[]>();
@@ -209,7 +212,10 @@ function missingMeaning(missed: readonly UnresolvedMention[]): (mention: Found) 
     });
 }
 
-/** Returns which mentions to keep for each file: all that are link destinations. If none is, the first one in the text. */
+/**
+ * Returns the mentions to keep. For each file, these are all mentions that are link destinations. If a file has no such mention,
+ * its first mention in the text is kept.
+ */
 function oncePerFile(names: readonly Found[]): Found[] {
   const byFile = new Map<string, Found[]>();
   for (const name of names) {

@@ -11,7 +11,7 @@ import type { ContainerFile } from "../types.js";
 import { NameList, type Spelled } from "./name-list.js";
 import { decode, fold, literal, spells } from "./spelling.js";
 
-/** Stands for the root of files that are below none of the roots. Only `sandbox:` with the path or the name finds such a file. */
+/** The `root` of a file outside of all roots. A text can mention such a file only as `sandbox:` with the file's path or name. */
 export const OUTSIDE = "";
 
 /** A file under one of its names. An upload has two names if the API put an id in front of its name. */

@@ -10,8 +10,8 @@ import type { Range } from "./ranges.js";
 /** A mention and the files that it can mean. */
 export interface Found extends Range {
   /**
-   * If there are several, the mention is ambiguous. If there are none, the path leads out of the root, or `NarrowName` accepted
-   * no file.
+   * The files that the mention can mean. If there are several, the mention is ambiguous. If there are none, the path leads out of
+   * the root, or `NarrowName` accepted no file.
    */
   files: readonly IndexedFile[];
   match: MatchKind;
@@ -25,8 +25,8 @@ export interface Found extends Range {
   /** True for a name with its folder right before it: `out/a.csv`. */
   hasFolder?: boolean;
   /**
-   * The path in the text with its root: decoded, with `.` and `..` resolved. `undefined` for a name, also after `sandbox:`, and
-   * for a path that leads out of the root.
+   * The path in the text, including its root. The path is decoded, and `.` and `..` are resolved. `undefined` for a name, with or
+   * without `sandbox:`, and for a path that leads out of the root.
    */
   path?: string;
   /**

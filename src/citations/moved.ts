@@ -50,7 +50,8 @@ function filesNamed(
   const isLink = place.kind !== "text";
   for (const { names, end: nameEnd } of index.namesAt(text, nameStart)) {
     const named = root === OUTSIDE ? index.filesAnywhere(names) : index.filesNamed(names);
-    // In a link or after a scheme, the former name of an upload always counts. Elsewhere, it counts only if no file has it now.
+    // In a link or after a scheme, the former name of an upload always counts. Elsewhere, a former name counts only if no file has
+    // this name now.
     const candidates = hasScheme || isLink ? named : withoutAliases(named);
     const fit = fitOf(candidates, text.slice(nameStart, nameEnd), ({ name }) => name, isLink);
     const end = fit && endOfCitation(text, mention, nameEnd, fit.files[0]!.name);
@@ -65,8 +66,9 @@ function filesNamed(
 }
 
 /**
- * Returns the files that fit a name best. If they had this name only before they were uploaded, adds the candidates that have the
- * name now, such as those in containers that are farther away: it is not certain which of them the name means.
+ * Returns the files that fit a name best. If all of them are uploads under their former names, also returns the candidates that
+ * have this name now, for example in containers that are farther away. Reason: it is not certain whether the name means an upload
+ * or such a candidate. Candidates in folders that the system or a tool fills are not added.
  */
 function withOwnNames(
   fitting: readonly IndexedFile[],

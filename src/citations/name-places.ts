@@ -17,7 +17,7 @@ const ATTACHED_IN_CODE = new RegExp(
   `(?<=\`(?:[\\w.-]{1,20} ){0,3}(?:(?!(?:${LABEL}):)[\\w./@~^-]{1,64}:|[^\`<>\\s]{0,60}<[a-z][\\w -]{0,30}>))`,
   "iy",
 );
-/** A command that copies from another system, up to the name of the copy: `scp me@h:/mnt/data/a.csv ` before `a.csv`. */
+/** A command right before a name. The command copies a file from another system to this name: `scp me@h:/mnt/data/a.csv b.csv`. */
 const COPY_TARGET = new RegExp(
   `(?<=\\b(?:${COPY_COMMANDS})\\s[^\\n\`]{0,200}[\\w\\]]:["']?[\\w/~.][^\\s\`]{0,200}[^\\S\\n])`,
   "y",

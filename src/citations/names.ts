@@ -23,9 +23,10 @@ const LEAD = /(?<=((?:(attachment|file):\/{0,3})?(?:\.\/)?))/iy;
 const SPECIAL = /[%&\\]|[^\0-\x7f]/g;
 
 /**
- * Returns the mentions by name in `text`, in order, except those that a path or a citation covers. It looks for names only where
- * the text has an extension of a file that the model wrote. So a text without these extensions is searched only once. Some of the
- * returned mentions mean nothing but uploads. These mentions are never cited (see choose.ts).
+ * Returns the mentions by name in `text`, in order, except those that a path or a citation covers. Searches the text for the
+ * extensions of the files that the model wrote, and then for names that end with such an extension. So a text without these
+ * extensions takes only the first search. Some of the returned mentions can mean only uploads. These mentions are never cited
+ * (see choose.ts).
  */
 export function nameMentions(
   text: string,
@@ -62,7 +63,7 @@ class NameStarts {
   readonly #lengths: readonly number[];
   /** The maximum distance from the start of a name to the dot of its extension, in UTF-16 units. */
   readonly #reach: number;
-  /** Offsets before this one were already tried for the dot of an earlier extension. They are not tried again. */
+  /** The least offset that `#all` may return. Smaller offsets were already tried for an earlier extension. */
   #triedTo = 0;
   /** The offset of the next character that matches {@link SPECIAL}. */
   #special = -1;
@@ -76,8 +77,8 @@ class NameStarts {
   }
 
   /**
-   * Returns the offsets where a name can start whose extension begins at the offset `dot` and ends at `end`. Returns no offset
-   * less than `from`.
+   * Returns the offsets where a name can start. The name's extension begins at the offset `dot` and ends at `end`. Returns no
+   * offset less than `from`.
    */
   before(dot: number, end: number, from: number): number[] {
     const first = Math.max(from, dot - this.#reach);
@@ -152,9 +153,10 @@ function writtenName(text: string, { start: at, end }: Range, named: readonly In
 }
 
 /**
- * Returns the files that a link to a name means, given the files that fit best anywhere and in the root. A link's destination is
- * relative to the root, so the link means the file in the root. There is one exception: the name of that file is only similar, and
- * a file in a folder has exactly this name. Then the link means the file in the folder.
+ * Returns the files that a link to a name means. `anywhere` has the files that fit best in the root or any folder, `inRoot` has
+ * the files that fit best in the root. A link's destination is relative to the root, so the link usually means the file in the
+ * root. But if this file's name is only similar to the link's name, and a file in a folder has exactly the link's name, the link
+ * means the file in the folder.
  */
 function fitOfLink(anywhere: Fit, inRoot: Fit): Fit {
   return inRoot.isDifferent && !anywhere.isDifferent ? anywhere : inRoot;

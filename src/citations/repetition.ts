@@ -1,4 +1,4 @@
-/** Detects that a text repeats a mention at a fixed distance. The caller then looks up the mention's file only once. */
+/** Detects a mention that a text repeats at equal distances. The caller then looks up the file of this mention only once. */
 import { LONGEST_PATH } from "./mentions.js";
 
 /** How many UTF-16 units before and after the start of a mention can affect which file the mention means. */

@@ -45,7 +45,10 @@ const OPENED = once(() =>
 );
 
 const END_OF_LINE = /[ \t]{0,8}(?:\r?\n|$)/y;
-/** Opening and closing characters. Letters belong to the name after them only if nothing else is between these characters. */
+/**
+ * Pairs of an opener and a closer, such as quotes. Letters before a name belong to the name only if nothing but the letters and the
+ * name is between opener and closer.
+ */
 const WHOLE: readonly { opened: () => RegExp; closer: RegExp }[] = [
   { opened: opener('"'), closer: /"/y },
   { opened: opener("'"), closer: /'/y },

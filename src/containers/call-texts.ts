@@ -90,5 +90,5 @@ export function mayWrite(call: unknown): boolean {
   return texts.length === 0 || texts.some((text) => MAY_WRITE.test(text));
 }
 
-/** Stands for the caller's own machine where a container id is expected. No container has this id. */
+/** Used in place of a container id for the caller's own machine. No container has this id. */
 export const LOCAL = "";

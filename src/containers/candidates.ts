@@ -19,8 +19,8 @@ export interface OtherContainers extends Omit<ContainerSources, "response" | "hi
    */
   otherContainers?: readonly string[] | undefined;
   /**
-   * Retrieves an earlier response by its id. It is called only if both are true: no call comes before the text, and nothing else
-   * names a container that may be older than the response.
+   * Retrieves an earlier response by its id. Called only if no call comes before the text, and no {@link ContainerGroup} has a
+   * container that may be older than the response.
    */
   getResponse?: ((id: string, signal: AbortSignal) => Promise<unknown>) | undefined;
 }
@@ -44,7 +44,7 @@ export interface TextScope {
   later: readonly string[];
   /** The containers of the latest earlier turn that has containers. Empty if the list of items holds only one turn. */
   earlier: readonly string[];
-  /** The containers named by those citations of the text that have a range. A 0..0 citation has none. */
+  /** The containers that the text's own citations name. Only citations with a range count, not 0..0 citations. */
   cited: readonly string[];
   /**
    * The containers that the text's own 0..0 citations name. A 0..0 citation has no position in the text. Containers in which only
@@ -121,8 +121,8 @@ export class ContainerCandidates {
     if (this.hasKnown || this.found.length > 0) return true;
     if (this.#found) return false;
     const id = this.#previousId;
-    // `.` and `..` are accepted here, so that `retrievePrevious` is called. It throws an error that says why the previous
-    // response is not retrieved.
+    // The ids `.` and `..` are accepted here, so that `retrievePrevious` is called. For these ids, `retrievePrevious` throws an
+    // error that says why the previous response is not retrieved.
     return getResponse !== undefined && (isId(id) || isDotSegment(id));
   }
 

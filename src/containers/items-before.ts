@@ -123,7 +123,7 @@ export class ItemsBefore {
     return [...this.#read().#outputs].reverse();
   }
 
-  /** The containers of the latest earlier turn that has containers, nearest first. */
+  /** The containers of the latest turn before the current one, nearest first. Turns without containers are skipped. */
   get earlier(): string[] {
     return this.#read().#earlier;
   }

@@ -16,14 +16,14 @@ function referencesIn(items: readonly unknown[]): unknown[] {
     .reverse();
 }
 
-/** The data that can name containers that are older than a response. The response's own items and citations are not used. */
+/** Where to look for the containers that existed before a response. The response's own items and citations are not used. */
 export interface ContainerSources {
   response: Record<string, unknown>;
   request?: Record<string, unknown> | undefined;
   memory?: ContainerMemory | undefined;
   /**
-   * The containers of the latest turn in the request's input that has containers, nearest first: the one that was used last comes
-   * first. A turn begins with a message of the user.
+   * The containers of one turn in the request's input: the latest turn that has containers. The container that was used last
+   * comes first. A turn begins with a message of the user.
    */
   history?: readonly string[] | undefined;
   /**

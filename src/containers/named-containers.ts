@@ -3,14 +3,15 @@ import { isRecord } from "../errors.js";
 import { isDotSegment, isId } from "./ids.js";
 
 /**
- * The maximum number of containers in one group or set. The nearest ones are kept, because containers that were used earlier have
- * long expired. The limit also prevents thousands of requests for a response that names thousands of containers.
+ * The maximum number of containers in one group or set. If there are more, the containers nearest to the text are kept, because
+ * containers that were used earlier have long expired. The limit also prevents thousands of requests for a response that names
+ * thousands of containers.
  */
 export const MOST_CONTAINERS = 32;
 
 /**
- * Returns whether `id` can name a container. `.` and `..` are accepted here, so that the request for their list fails with an
- * error that the report shows.
+ * Returns whether `id` can name a container. Also accepts `.` and `..`, although a URL cannot contain such an id. The reason:
+ * reading the container's list then fails, and the report shows the error.
  */
 function isContainerId(id: unknown): id is string {
   return isId(id) || isDotSegment(id);

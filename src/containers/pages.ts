@@ -70,8 +70,9 @@ export function pagesOfClient(
       ? get(`/containers/${encodeURIComponent(containerId)}/files`, { ...options, query: whole })
       : client.containers.files.list(containerId, query, {
           ...options,
-          // The option `query` replaces the argument `query`. The names in `shared` cannot be sent in that argument: openai 7
-          // would take a name such as `timeout` for an option of the request, and throw.
+          // In the SDK, this option replaces the second argument of `list`, so it has the whole query. The names in `shared`
+          // cannot be sent in the second argument: openai 7 would take a name such as `timeout` for an option of the request,
+          // and throw.
           ...(shared && { query: whole }),
         });
     // The raw response is parsed here, because the SDK would turn a body that is not a list into an empty list.

@@ -177,7 +177,8 @@ class FileSearch {
         if (isVeto && !this.#hasSimilarName()) break;
         this.#isComplete = false;
         await this.#search(group, signal).catch((error) => {
-          // The text cannot mean a file of a container that has expired or that is not the caller's.
+          // With `isVeto`, the list is requested only because it may have a file with exactly the name in the text. The text cannot
+          // mean a file of a container that has expired or is not the caller's. So the error of such a container is ignored.
           if (!isVeto || !REFUSED.has(Object(error).status)) throw error;
         });
         this.#isComplete = true;
@@ -276,9 +277,9 @@ class FileSearch {
   }
 
   /**
-   * Returns whether a call may have written files that the lists of a group do not show yet. If a call comes before the text,
-   * only the first group can be late, and only if calls ran in it. Otherwise, a group can be late if a call after the text ran in
-   * it.
+   * Returns whether a call may have written files that the lists of a group do not show yet. If a call comes before the text, only
+   * the first group can be late, and only if calls ran in it. If no call comes before the text, a group can be late if a call after
+   * the text ran in one of its containers.
    */
   #mayBeLate({ kind, containers }: ContainerGroup, isFirst: boolean): boolean {
     const { scope, isRepeated } = this.#part;
@@ -323,11 +324,11 @@ class FileSearch {
   }
 
   /**
-   * Drops citations for which another listed file has the same path, or the path as the text writes it, even if the text most likely
-   * does not mean that file. The mention is then reported as ambiguous. There are two cases:
+   * Drops a citation if the text also fits a second listed file. The mention is then reported as ambiguous. This also applies if
+   * the text most likely does not mean the second file. There are two cases:
    *
-   * - For `a%20b.csv` in the text, the citation of `a b.csv`, if its container also lists a file `a%20b.csv`.
-   * - The citation of a file in a container that only a tool's output names, if a container of a call lists its path too.
+   * - The text says `a%20b.csv`, the citation is of `a b.csv`, and the container of `a b.csv` also lists a file `a%20b.csv`.
+   * - The cited file is in a container that only tool outputs name, and a call's container lists a file with the same path.
    */
   #withOneReading(resolution: Resolution): Resolution {
     if (this.#impossibleEncoded.size + this.#unlikelyByName.size === 0) return resolution;
@@ -348,7 +349,10 @@ class FileSearch {
     return { citations, annotations, unresolved };
   }
 
-  /** For a file in a container that only a tool's output names: returns the files of calls' containers that have the same path. */
+  /**
+   * If only tool outputs name the container of `file`, returns the unlikely files that have the same path and are in a call's
+   * container. Otherwise, returns no files.
+   */
   #unlikelyOfCalls(file: ContainerFile): readonly ContainerFile[] {
     const { called, cited, outputs } = this.#part.scope;
     const id = file.container_id;
@@ -361,8 +365,8 @@ class FileSearch {
   /** If no file matches a mention exactly, adds a citation of a file with a similar path. */
   #withLookAlikes(exact: Resolution): Resolution {
     const more = this.#resolve(this.#acceptLookAlike, exact.annotations);
-    // A path in a code block is never cited as a file with a similar path. The exact file may still appear in a late list, but
-    // no late list is requested again for a path in a code block, and the path is not in `unresolved`.
+    // `missing` contains no path in a code block, so such a path is never cited as a file with a similar path. The reason: no late
+    // list is requested again for a path in a code block, and the exact file may be in a late list.
     const missing = new Set(exact.unresolved.map(({ start }) => start));
     // A list that did not arrive may have a file with exactly the name in the text.
     const meant = more.citations.filter(({ match, start }) =>
@@ -451,8 +455,12 @@ class FileSearch {
 
   /**
    * Returns whether the text can mean a file that is older than the response and is not in the nearest container. The text cannot
-   * mean the file if a nearer call may have written a file with this path. Nearer calls are those in nearer containers, and the
-   * latest call if it does not name its container.
+   * mean the file in two cases, because a call may have written a file with the same path nearer to the text:
+   *
+   * - A call in a nearer container may have written a file.
+   * - It is unknown where the latest call ran.
+   *
+   * Exception: if the start of the response is unknown, the paths in the calls decide in both cases.
    */
   #isPossibleThoughOlder(file: ContainerFile, nearer: readonly string[]): boolean {
     const { scope, lifetime } = this.#part;
@@ -469,12 +477,13 @@ class FileSearch {
   }
 
   /**
-   * Returns whether a file may be cited although its path is only similar to the path in the text. Before the response is
-   * complete, no file is accepted, because a later call may name the exact path.
+   * Returns whether a file may be cited although its path is only similar to the path in the text. Before the response is complete,
+   * no file is accepted, because a later call may name the exact path.
    *
-   * - If a call ran before the text, no call may name the exact path. Also, the response must have written the file. If it did
-   *   not, the calls must spell the path of each file that they write, and must name this file. An upload that is as new as the
-   *   response need not be named.
+   * - If a call ran before the text, no call may name the exact path. Also, one of these must be true:
+   *   - The response wrote the file.
+   *   - The calls spell the path of each file that they write, and a call names this file.
+   *   - The calls spell the path of each file that they write, and this file is an upload that is as new as the response.
    * - If calls ran only after the text, no file is accepted.
    * - If no call ran at all, the file is accepted, except if a call of an earlier turn names the exact path.
    */
@@ -541,10 +550,13 @@ class FileSearch {
   };
 
   /**
-   * Checks each citation of a file name without a path. Drops it if the name does not certainly mean the file (see `#isNameMeant`
-   * and `#isOfCall`). If the name can mean two files, the citation is dropped too, and the mention is reported as ambiguous. This
-   * also applies to a link, although the resolver alone would choose the file in the root. `sandbox:name` always means a file of
-   * the container. So if its citation is dropped, the mention is reported, as `not-found` or as ambiguous.
+   * Drops the citation of a file name without a path in three cases:
+   *
+   * - The name is only a part of a longer name (see `#isInSpacedName`).
+   * - The name can mean two files. The mention is then reported as ambiguous. This also applies to links, although the resolver
+   *   alone would choose the file in the root for a link.
+   * - The name does not certainly mean the file (see `#isNameMeant`, `#isOfCall` and `#isOnlyMeaning`). A mention `sandbox:name` is
+   *   then reported as `not-found`, because `sandbox:name` always means a file of the container. Other names are not reported.
    */
   #withMeantNames(resolution: Resolution, index: FileIndex): Resolution {
     const dropped: UnresolvedMention[] = [];
@@ -568,8 +580,8 @@ class FileSearch {
   }
 
   /**
-   * Returns the other files that have the same name as `file` and that this name, without a path, can mean too: in the same
-   * container, or in a nearer one. Leaves out uploads.
+   * Returns the other files with the same name as `file` that the name, without a path, can also mean. Only files in the same
+   * container or in a nearer one count. Uploads are left out.
    */
   #namesakesOf(file: ContainerFile, index: FileIndex): ContainerFile[] {
     const named = index.filesNamed([fold(filenameOf(file))]);
@@ -586,7 +598,10 @@ class FileSearch {
       );
   }
 
-  /** If the name in the text is only similar to the file's name, returns the unlikely files with exactly this name. */
+  /**
+   * If the name in the text is only similar to the file's name, returns the unlikely files whose name is exactly the name in the
+   * text. Otherwise, returns no files.
+   */
   #exactNamesakesOf(file: ContainerFile, text: string): readonly ContainerFile[] {
     const name = composed(nameOf(decode(text)).replace(/^[a-z]+:/i, ""));
     return name === composed(filenameOf(file)) ? [] : (this.#unlikelyByName.get(name) ?? []);
@@ -619,9 +634,10 @@ class FileSearch {
 
   /**
    * Returns whether a file is in a container in which calls before the text ran. Returns true for every file if no call comes
-   * before the text, or if the calls do not name their container. A plain name (without a path and without `sandbox:`) can mean
-   * only such a file. Other containers' lists are requested only if another mention needs them, or if the name is only similar to
-   * a file's name. So if the files of those containers counted, the meaning of a plain name would depend on the rest of the text.
+   * before the text, or if the calls do not name their container. If the result is false, a plain name (without a path and without
+   * `sandbox:`) cannot mean the file. The reason: the lists of other containers are requested only if another mention needs them,
+   * or if the name is only similar to a file's name. If the files of other containers counted, the meaning of a plain name would
+   * depend on the rest of the text.
    */
   #isOfCall({ container_id: id }: ContainerFile): boolean {
     const { hasCall, called } = this.#part.scope;

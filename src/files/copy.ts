@@ -13,7 +13,7 @@ export type Sink<Location> = (file: CollectedFile, stream: ReadableStream<Uint8A
 
 /** Options of {@link copyFile}. */
 export interface CopyOptions {
-  /** How often a failed download is retried: after status 429 or 5xx, or a connection error. */
+  /** How many times a failed download is retried, at most. Only status 429 or 5xx or a connection error causes a retry. */
   retries: number;
   signal?: AbortSignal | undefined;
   /** The size of the largest file that is copied, in bytes. Default: no limit. */

@@ -102,8 +102,9 @@ async function startOf(body: ReadableStream<Uint8Array> | null) {
 
 /**
  * Returns the media type of a file by its name and its first bytes. If `start` is `undefined`, the name alone decides. Otherwise,
- * the bytes alone decide whether the file is an image of a type in pictures.ts. Audio and video have too many formats for this:
- * a name of audio or video is believed if the file does not start like text. For all other files, the name decides.
+ * the bytes alone decide whether the file is an image of a type in pictures.ts. Audio and video have too many formats to recognize
+ * each by its bytes. So if the name is one of audio or video, the name decides, unless the file starts like text. For all other
+ * files, the name decides.
  */
 function mediaTypeOf(name: string, start: string | undefined): string {
   const byName = mime.getType(name) ?? "application/octet-stream";

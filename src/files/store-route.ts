@@ -70,8 +70,9 @@ export function createStoreRoute(
     const retrieve = (wanted: Record<string, string>) =>
       retrieveFile(client, file, { headers: wanted, signal });
     const upstream = await retrieve(range === undefined ? {} : { range }).catch((error: unknown) => {
-      // The API answers 416 if the file does not have the range. The route cannot pass the 416 on: it may lack the file's length,
-      // and a 304 may be right if the request has an If-None-Match. So the route requests the whole file and decides itself.
+      // The API answers 416 if the file does not have the range. The route cannot pass the 416 on, for two reasons: the 416 may
+      // lack the file's length, and a 304 may be right if the request has an If-None-Match. So the route requests the whole file
+      // and decides itself.
       if (range !== undefined && Object(error).status === 416) return retrieve({});
       throw error;
     });
@@ -187,7 +188,7 @@ async function sourceAnswer(
 /** Returns the response with a file of unknown length: the whole file, or the part that the source has. */
 function unknownLength({ method, headers }: Request, { part, open }: Source): Response {
   if (!part) return new Response(open(undefined));
-  // Without the file's length, there is no ETag. With "" in its place, no If-Range matches.
+  // Without the file's length, there is no ETag. So `rangeOf` gets "" as the ETag, which no valid If-Range equals.
   const range = method === "HEAD" ? undefined : rangeOf(headers, Number.POSITIVE_INFINITY, "");
   return partial(open(range === "outside" ? undefined : range), part, "*");
 }

@@ -53,7 +53,10 @@ export function headersForUpstream(
   return passed;
 }
 
-/** Returns the headers of the response to the caller. If the body may be repaired, headers about its bytes are left out. */
+/**
+ * Returns the headers of the upstream's response that are passed on to the caller. If the body may be repaired, headers about the
+ * body's bytes are left out.
+ */
 export function headersForCaller(
   headers: Headers,
   { isRepaired }: { isRepaired: boolean },

@@ -50,10 +50,11 @@ export function reportOf(answer: Response): Report | undefined {
 }
 
 /**
- * Creates a `fetch` for any client of the Responses API. It adds the sentence that asks for links to requests that can make
- * files. It adds the missing file citations to HTTP responses that contain a response or its items, streamed or not. The HTTP
- * responses of all other endpoints are passed on as the same objects. Without the option `links`, requests to them are passed on
- * unchanged too. If `options.fetch` was made by this function, it is returned as it is and keeps its own options.
+ * Creates a `fetch` for any client of the Responses API. If a request can make files, the `fetch` adds the sentence that asks the
+ * model for links. If an HTTP response contains a response or its items, streamed or not, the `fetch` adds the missing file
+ * citations. The HTTP responses of all other endpoints are passed on as the same objects. Without the option `links`, requests to
+ * these endpoints are passed on unchanged too. If `options.fetch` was made by this function, it is returned as it is and keeps its
+ * own options.
  *
  * @throws {TypeError} if an option is wrong. The message names the option, the value and what is accepted.
  * @example
@@ -203,8 +204,9 @@ function listFilesFor(
     return inPages(pagesOfFetch(fetch, settings, { base, search, headers }));
   }
   // A client with a provider (Amazon Bedrock, Vertex) adds the credentials itself and rejects authorization headers. If the
-  // request has a bearer token, the list is requested with this token, and without the client. Otherwise the request is signed.
-  // A signature is valid only for the request that it signs. So the client requests the list, and signs this request too.
+  // original request has a bearer token, the list request is sent with this token through `fetch`, not through the client.
+  // Otherwise the original request has a signature. A signature is valid only for the request that it signs. So the client sends
+  // the list request and adds a new signature.
   if (isRecord(_options) && _options.provider !== undefined) {
     if (!headers.authorization?.startsWith("Bearer "))
       return inPages(pagesOfClient(client, settings, { search }));

@@ -62,11 +62,11 @@ export class FrameRepair {
   #deltaCount = 0;
   /** How many of the next deltas are read in any case, because they may continue a root (see `WATCHED_AFTER`). */
   #watchNext = 0;
-  /** The first delta that was sent unread after the latest frame that was read. */
+  /** The first delta that was sent unread since `#readUnread` last ran. `undefined` if there is none. */
   #firstUnread: Piece | undefined;
   /** The latest frame, read or not. */
   #last: Piece | undefined;
-  /** The latest frame that was read. Inserted frames get an `event:` line if this frame has one, and the same line ends. */
+  /** The latest frame that was read. Inserted frames have the same line ends, and an `event:` line if this frame has one. */
   #like: Frame | undefined;
   /** Frames whose events the stream has taken and not yet returned. */
   #pending: Frame[] = [];
@@ -256,7 +256,7 @@ export class FrameRepair {
     if (frame) this.#stream.passText(frame.event, text);
   }
 
-  /** Returns what to send in place of a frame: the frame itself, without a promise, if nothing is missing. */
+  /** Returns what to send in place of a frame. If nothing is missing, this is the frame itself, returned without a promise. */
   #repaired(bytes: Uint8Array): Uint8Array | Promise<Uint8Array> {
     this.#readUnread();
     const before = this.#last;
@@ -277,7 +277,8 @@ export class FrameRepair {
     if (!stream.mustTake(frame.event.type)) return bytes;
     this.#like = frame;
     this.#pending.push(frame);
-    // Few events need the number of the frame before them. That frame is usually not parsed yet, so it is parsed only then.
+    // Few events need the sequence number of the previous frame, and that frame is usually not parsed yet. So it is parsed only if
+    // an event needs the number.
     const numberBefore = (): unknown => before && parsePiece(before)?.event.sequence_number;
     return andThen(stream.take(frame.event, numberBefore), (events) => this.#write(events));
   }
@@ -297,8 +298,8 @@ export class FrameRepair {
 
   /**
    * Returns the bytes of an event's own frame, or of a new frame if the stream inserted the event. Events keep their order, so
-   * only the first frame of `waiting` can be the event's own. It is the event's own if it has the event's type: the stream never
-   * inserts an event before an event of the same type.
+   * only the first frame of `waiting` can be the event's own frame. If the first frame has the event's type, it is the event's own
+   * frame, because the stream never inserts an event before an event of the same type.
    */
   #frameOf(event: Record<string, unknown>, waiting: Frame[]): Uint8Array {
     const own = waiting[0];

@@ -145,7 +145,7 @@ export function editFrame(
   { bytes, text, dataLines, event }: Frame,
   changed: Record<string, unknown>,
 ): Uint8Array {
-  // Nearly all frames have one `data:` line. Editing the whole frame saves a copy.
+  // Nearly all frames have one `data:` line. In such a frame, the JSON is edited as a part of the frame, without copying it first.
   if (dataLines.length === 1) {
     const start = startOfData(bytes, startOfLine(bytes, dataLines[0]!));
     return editJson(bytes, event, changed, start, text);
@@ -201,7 +201,10 @@ function rangesOf(bytes: Uint8Array, dataLines: readonly number[]): Range[] {
   });
 }
 
-/** Returns the offset of a line, counted from the line at `from`. By default, that is the frame's first line. */
+/**
+ * Returns the offset of the line with the number `number`. The line at the offset `from`, by default the frame's first line, has
+ * the number 0.
+ */
 function startOfLine(bytes: Uint8Array, number: number, from = hasByteOrderMark(bytes) ? 3 : 0): number {
   let at = from;
   for (let line = 0; line < number; line++) {
@@ -354,9 +357,11 @@ export class TextDeltas {
 
   /**
    * Returns true only if the text of the delta from `at` to `end` cannot belong to a mention: it has no character that a mention
-   * needs, and no word that begins a scheme. Returns false if the delta belongs to another text than the latest delta that was
-   * read (see `noteRead`). Call this only while no mention is open, and then for each delta, in order, right after `endOf`, which
-   * finds the text. If the result is true, the text was collected without decoding it.
+   * needs, and no word that begins a scheme. If the result is true, the text was collected without decoding it. Returns false if
+   * the delta does not belong to the text of the latest delta that was read (see `noteRead`).
+   *
+   * Call this only while no mention is open. Call it then for each delta, in order, and right after `endOf`, because `endOf` finds
+   * the offset of the text.
    */
   isPlain(chunk: Uint8Array, at: number, end: number): boolean {
     let isLetterBefore = this.#isAfterLetter;
@@ -392,7 +397,7 @@ export class TextDeltas {
     return JSON.parse(`"${json}"`) as string;
   }
 
-  /** Records the text to which a delta belongs that was read. `frame` holds the delta's bytes. */
+  /** Records to which text a delta belongs. Call this for a delta that was read. `frame` holds the delta's bytes. */
   noteRead(frame: Uint8Array): void {
     const from = this.#findText(frame) ? indexOf(frame, OUTPUT_INDEX_KEY) : NONE;
     const indices = from < 0 ? undefined : frame.slice(from, this.#textAt);
@@ -411,7 +416,7 @@ export class TextDeltas {
     const next = chunk[at + 1]!;
     if (byte === BACKSLASH) return next !== LETTER_N;
     if (byte === SLASH) return !this.#isOrdinarySlash(next);
-    // A string in JSON has no raw line feed. So this frame ends before the string is closed, and the frame must be read.
+    // A JSON string cannot contain a raw LF. So at an LF, the string is not closed although the line ends: the frame must be read.
     return MENTION_BYTES[byte] === 1 || byte === LF || (!isInWord && startsScheme(chunk, at));
   }
 

@@ -16,7 +16,8 @@ const encoder = new TextEncoder();
  * @param before what `JSON.parse` returned for `json`.
  * @param after a changed copy of `before`. The unchanged parts must be the same objects in both: they are skipped without a
  *   comparison. Changes must not be nested more than a few thousand levels deep.
- * @param start the offset at which the JSON starts, if other bytes come before it. Bytes after an object or an array stay too.
+ * @param start the offset at which the JSON starts. Bytes before the JSON are kept. If the JSON is an object or an array, bytes
+ *   after the JSON are kept too.
  * @param text what a `TextDecoder` returned for all of `json`, if the caller has it. A string is searched faster than bytes. It
  *   is used only if it has as many characters as `json` has bytes, as with ASCII.
  */
@@ -271,7 +272,8 @@ class Editor {
         edits.set(key, [first, this.#texts.length]);
       }
     }
-    // Members with a repeated key are changed after the loop. In the loop, each would be changed, then undone at the next.
+    // Members with a repeated key are changed after the loop. A change in the loop would be undone at the next member with the same
+    // key.
     for (const [key, value] of repeated ?? []) this.change(value, before[key], after[key]);
     this.#isUnordered ||= repeated !== undefined;
     if (added.length > 0) {
@@ -391,7 +393,10 @@ function isClosing(code: number): boolean {
   return (code | 0x20) === 0x7d;
 }
 
-/** Returns whether a character outside strings is white space. Valid JSON has no other characters up to the space there. */
+/**
+ * Returns whether a character outside strings is white space. Outside strings, valid JSON has no other character whose code is at
+ * most the code of the space.
+ */
 function isSpace(code: number): boolean {
   return code <= SPACE;
 }

@@ -45,8 +45,9 @@ export class LaneFrames {
   #latest: Latest | undefined;
 
   /**
-   * While the stream carries several responses, `onFailure` is called with the error that `onFailure: "throw"` causes. Otherwise
-   * `push` fails with it.
+   * If the option `onFailure` is `"throw"`, a failed recovery causes a `FileCitationsError`. While the stream carries several
+   * responses, the callback `onFailure` gets this error. While the stream carries one response, `push` throws the error or rejects
+   * with it.
    */
   constructor(
     lanes: Lanes,
@@ -74,11 +75,11 @@ export class LaneFrames {
   push(chunk: Uint8Array): boolean | Promise<boolean> {
     const before = this.#sentCount;
     const passed = this.#splitter ? this.#split(chunk) : this.#first.push(chunk);
-    // This runs for each chunk, and nearly always there is nothing to wait for.
+    // Creates a promise only if `passed` is one, because this code runs for each chunk and usually nothing waits.
     return passed instanceof Promise ? passed.then(() => this.#sentCount > before) : this.#sentCount > before;
   }
 
-  /** Sends what a lane has held for too long. Returns whether there was any. */
+  /** Sends the events that a lane has held for too long. Returns whether any were sent. */
   sendOverdue(lane: Lane): boolean | Promise<boolean> {
     const before = this.#sentCount;
     const sent = this.#after([lane], NOTHING, () => this.#framesOf(lane).sendOverdue());
@@ -141,11 +142,12 @@ export class LaneFrames {
   }
 
   /**
-   * If the stream now carries several responses, splits the chunks into frames from now on, beginning with the frame of `event`.
-   * Then returns true.
+   * Checks whether the stream now carries several responses. If it does, splits the chunks into frames from now on, beginning with
+   * the frame of `event`, and returns true.
    */
   #takeOver(event: Record<string, unknown>, rest: () => Uint8Array): boolean {
-    // Deltas that were passed on unread are unknown to `lanes`.
+    // `lanes` does not know about deltas that were sent unread, so it could close the first lane as unused, without a report. A
+    // sequence number shows that the lane is used.
     if (event.stream_id !== undefined && this.#first.latestNumber !== undefined)
       this.#lanes.latest.isUsed = true;
     const lane = this.#lanes.of(event);

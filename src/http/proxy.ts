@@ -86,7 +86,8 @@ export function createProxy({
   ...options
 }: ProxyOptions): ApiProxy {
   const base = baseOf(upstream);
-  // Links need the upstream's path. It shows the base URL for downloads, and that `/files` is not a path of the API.
+  // Links need the upstream's path for two reasons. The downloads need the API's base URL, which includes the path. And without
+  // the path, `/files` could be a path of the API.
   if (files && base.path === "") {
     throw badInput("upstream", "a URL with the API's path if there are links, such as …/v1", base.origin);
   }
@@ -190,9 +191,9 @@ function requestInit(
 }
 
 /**
- * Releases a held request body when the upstream response has ended or failed. Until then the middleware keeps the request,
- * because it may need the request to find the containers of the response. Only a body that is a stream of Node.js tells when
- * it has ended. For any other upstream response, releases the request body now.
+ * Releases a held request body when the upstream response has ended or failed. Until then, the middleware may need the request to
+ * find the containers of the response. If the response's body is not a stream of Node.js, its end cannot be observed, so the
+ * request body is released now.
  */
 function releaseAfter({ body }: Response, limited: LimitedBody): void {
   if (body instanceof Readable && !body.closed) body.once("close", () => limited.release());

@@ -18,8 +18,8 @@ export function repairEventStream(
   let controller: ReadableStreamDefaultController<Uint8Array>;
   let failure: { error: unknown } | undefined;
   const lanes = new Lanes(context);
-  // Called while a read of the API's body may be pending. `controller.error` would remove bytes that are still in the queue. So
-  // if there are any, the consumer gets them first, and its next read fails.
+  // Fails the stream, even while a read of the API's body is pending. `controller.error` would remove the bytes that are still in
+  // the queue. So if the queue has bytes, the consumer gets these bytes first, and the consumer's next read fails.
   const failBetween = (error: unknown): void => {
     failure = { error };
     end(error);
@@ -58,7 +58,7 @@ export function repairEventStream(
       return fail(error);
     }
   };
-  // Nobody cancels a stream that has failed, so `end` ends the repairs and the upstream body.
+  // Ends the repairs and cancels the upstream body, because nobody cancels a stream that has failed.
   const end = (error: unknown): void => {
     frames.fail(error);
     reader.cancel(error).catch(() => {});

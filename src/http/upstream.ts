@@ -118,6 +118,7 @@ function decoded(body: Readable, headers: Headers): Readable {
   if (decoders.length === 0 || decoders.includes(undefined)) return body;
   headers.delete("content-encoding");
   withoutBodyHeaders(headers);
-  // An error in one stream destroys all of them, and the consumer gets the error. The callback needs to do nothing.
+  // If one stream fails, `pipeline` destroys all streams, and the consumer gets the error. So the callback of `pipeline` does
+  // nothing.
   return pipeline([body, ...decoders.map((create) => create!())], () => {}) as unknown as Readable;
 }

@@ -25,10 +25,10 @@ function callAll({ target }: Event): void {
 }
 
 /**
- * Limits the total time of the recoveries of one response. A recovery requests what missing citations need, such as file lists.
+ * Limits the total time of the recoveries of one response. A recovery requests the data for missing citations, such as file lists.
  */
 export class HeldTime {
-  /** The time of the recoveries that have ended. */
+  /** How long recoveries have run, in milliseconds. While a recovery runs, the time since `#since` is not included yet. */
   #endedMs = 0;
   readonly #limitMs: number;
   readonly #caller: AbortSignal | undefined;

@@ -131,8 +131,8 @@ export function repairFinal<Response extends Record<string, unknown>>(
 }
 
 /**
- * Adds citations to the last text for the files that no text mentions, if the options ask for them. Before that, all texts get
- * their citations, because these show which files the texts mention.
+ * Cites the files that no text mentions, if the options ask for it. These citations go into the last text. Before that, all texts
+ * get their own citations, because the texts' citations show which files are mentioned.
  */
 function citeUnmentioned(repair: ResponseRepair, items: readonly unknown[]): undefined | Promise<void> {
   if (!repair.mayCiteUnmentioned) return undefined;

@@ -54,11 +54,11 @@ export interface LinkedPart {
   /** True if only the complete response can show what replaces the next mention. */
   isUndecided: boolean;
   /**
-   * How many UTF-16 units of white space at the text's start are missing in the latest event that ends the text. A gateway may
-   * have trimmed the text.
+   * How many more UTF-16 units of white space the streamed text has at its start than `whole`, which a gateway may have trimmed.
+   * Negative if `whole` has more.
    */
   lead: number;
-  /** The text in that event. `undefined` before the text has ended. */
+  /** The whole text in the latest event that ends the text. `undefined` before the text has ended. */
   whole: string | undefined;
   /** The error to report if a link is missing because the text was held for too long. `undefined` if it was not. */
   overdue: Error | undefined;
@@ -150,7 +150,7 @@ export class ResponseLinks {
     };
   }
 
-  /** Adds text that the caller has already sent, because the text cannot belong to a mention. */
+  /** Adds text that cannot belong to a mention. The caller has already sent this text. */
   pass(part: LinkedPart, text: string): void {
     part.text.push(text);
     part.pieces.push(text);
@@ -160,7 +160,7 @@ export class ResponseLinks {
 
   /**
    * Adds a delta to a text that streams. Returns the text that can be sent now. The result is a promise only if a mention has
-   * ended. While only paths are held, no container is known, so no mention is decided.
+   * ended. If `onlyPaths` is true, no container is known. Then paths are held, but no mention is decided.
    */
   push(part: LinkedPart, delta: string): string | Promise<string> {
     part.text.push(delta);
@@ -195,7 +195,8 @@ export class ResponseLinks {
       if (known) this.#giveUp(known);
     }
     part.text.end();
-    // If no container was known when the text began, the links before its first path are left as they are. A stream has sent them.
+    // If no container was known when the text began, a stream sends the text before the first path without new links. So links to
+    // file names in this part of the text stay unchanged.
     if (part.text.onlyPaths) part.text.candidate();
     part.text.onlyPaths = false;
     part.isUndecided = false;
@@ -297,7 +298,7 @@ export class ResponseLinks {
     if (!isPath && !isFileName(name)) return NOTHING;
     const lastName = relativeName(name, this.#settings.roots);
     const piece = await this.#files.resolvePiece(part.position, window, lastName);
-    // If the piece has no container to search, a citation of the whole text may still name one.
+    // If there is no container to search for the piece's files, a citation of the whole text may still name a container.
     if (!piece || piece.asked.length === 0) return { kind: "undecided" };
     if (piece.mayGoOn && part.text.extend()) return { kind: "longer" };
     const citation = piece.citations.find(({ start }) => start === at);
@@ -348,7 +349,7 @@ export class ResponseLinks {
     };
   }
 
-  /** Returns the file citations as a map. The key is the start of the mention that a citation cites. */
+  /** Returns the file citations that have a range, as a map. The key is the start of the range that `meantRange` returns. */
   #byStart(original: string, annotations: readonly Annotation[]): Map<number, CitedRange> {
     const ranged = annotations.filter(isRanged);
     const { indexUnit, roots } = this.#settings;
@@ -508,8 +509,8 @@ function originalOf({ pieces }: LinkedPart): string {
 }
 
 /**
- * Returns how many UTF-16 units of white space at the start of the streamed text are missing in `whole`. The number is negative
- * if the streamed text lacks them. Returns `undefined` if the texts differ by more than white space at their start and end.
+ * Returns how many more UTF-16 units of white space the streamed text has at its start than `whole`. The number is negative if
+ * `whole` has more. Returns `undefined` if the texts differ by more than white space at their start and end.
  */
 function leadOf(streamed: string, whole: string): number | undefined {
   if (streamed === whole) return 0;
@@ -517,7 +518,10 @@ function leadOf(streamed: string, whole: string): number | undefined {
   return whole.trimStart().length - whole.length + streamed.length - streamed.trimStart().length;
 }
 
-/** Returns a citation whose range is moved back. White space has as many code points as UTF-16 units. */
+/**
+ * Returns a copy of a citation, with its range moved back by `by`. The unit of the range does not matter: `by` is an amount of
+ * white space, which has as many code points as UTF-16 units.
+ */
 function moveBack(citation: RecoveredCitation, by: number): RecoveredCitation {
   const { annotation, start, end } = citation;
   const { start_index, end_index } = annotation;

@@ -286,14 +286,18 @@ export class ResponseRepair {
     return this.#parts.has(keyOf(position));
   }
 
-  /** True if at least one container is known so far that can have a message's files. */
+  /**
+   * True if an item so far names a container, or a container existed before the response. Such a container can have a message's
+   * files.
+   */
   get hasContainers(): boolean {
     return this.#items.nameContainer() || this.#candidates.known.length > 0;
   }
 
   /**
-   * Returns whether a container is known that can have the files of a text: an item before the text names it, it existed before
-   * the response, or the caller gave its files. The containers of a previous response that must be retrieved do not count.
+   * Returns whether a known container can have the files of a text. A container is known if an item before the text names it, if it
+   * existed before the response, or if the caller gave its files. The containers of a previous response that must be retrieved do
+   * not count.
    */
   hasContainersFor({ outputIndex }: PartPosition): boolean {
     return this.#items.nameContainer(outputIndex) || this.#candidates.hasKnown;
@@ -322,9 +326,9 @@ export class ResponseRepair {
   }
 
   /**
-   * Returns a text with links and its annotations. `given` are the part's annotations, `missing` the citations that were found.
-   * The text stays the same without the option `links`. It also stays the same while items before it are missing and no container
-   * is known, because then only the final event shows what the text means.
+   * Returns a text with links, and the annotations of this text. `given` are the part's annotations, `missing` the citations that
+   * were found. Without the option `links`, the text stays the same. It also stays the same while both are true: the text's item or
+   * an item before it is still unknown, and no container is known. Then only the final event shows what the text means.
    */
   withLinks(
     position: PartPosition,
@@ -350,9 +354,9 @@ export class ResponseRepair {
 
   /**
    * Returns the files that a piece of a text means. A piece is the last lines of the text so far, up to the end of a mention.
-   * Returns `undefined` while it is still open which files the text means (see `#isOpen`). If the message is marked as the final
-   * answer, no call follows it, so this is open only if an item may have been missed. `lastName`: the path or name at the piece's
-   * end, without the root.
+   * Returns `undefined` while it is still open which files the text means (see `#isOpen`). No call follows a message that is marked
+   * as the final answer. So for the text of such a message, returns `undefined` only if an item may have been missed. `lastName`:
+   * the path or name at the piece's end, without the root.
    */
   async resolvePiece(
     position: PartPosition,
@@ -442,9 +446,10 @@ export class ResponseRepair {
   }
 
   /**
-   * Returns the containers that a part's own citations name, and those that the tool outputs before it name. If the calls name no
-   * container, only unmentioned files in these containers may be cited in the part. Otherwise the new citation would name one
-   * more container, and a second repair of the response would search that container too and find more citations.
+   * Returns the containers that a part's own citations name, and the containers named by the tool outputs before the part. If the
+   * calls name no container, an unmentioned file may be cited in the part only if one of these containers has the file. Otherwise
+   * the new citation would name one more container. A second repair of the response would then search that container too, and find
+   * more citations.
    */
   #namedFor({ position, given, annotations }: KnownPart): string[] {
     const { outputs } = this.#items.before(position.outputIndex);

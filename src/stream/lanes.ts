@@ -68,15 +68,15 @@ export class Lane {
     if (this.#uncertain.size > MOST_NUMBERS) this.lose();
   }
 
-  /** Empties `#uncertain`, because an event surely belongs to this lane: the lane's next event must follow that event. */
+  /** Empties `#uncertain`. Call this for an event that surely belongs to the lane: the lane's next event must follow that event. */
   noteCertain(): void {
     if (this.#uncertain.size > 0) this.#uncertain.clear();
   }
 
   /**
-   * Stops recovering if the first events of the lane's first response are missing: they may contain calls whose containers the
-   * texts mean. Call this only for a lane of a connection. A stream of one response may be resumed, and then begins in the
-   * middle.
+   * Stops recovering if the first events of the lane's first response are missing. The missing events may contain calls, and the
+   * texts may mean files in the containers of these calls. Call this only for a lane of a connection, not for a stream of one
+   * response: if such a stream is resumed, it begins in the middle of the response.
    */
   checkBegun(event: Event): void {
     if (this.#isBegun || !isOfResponse(event)) return;
@@ -198,7 +198,10 @@ export class Lanes {
   /** Called with a lane that is no longer repaired, and the reason. The callback must send what the lane holds. */
   onDrop: (lane: Lane, error: Error) => void = () => {};
 
-  /** Called with a lane that is closed: its response has ended, and the output for its events was sent. Or it never had one. */
+  /**
+   * Called with a lane that is closed: either its response has ended and the output for its events was sent, or the lane never
+   * had a response.
+   */
   onClose: (lane: Lane) => void = () => {};
 
   constructor(context: RepairContext) {
@@ -222,8 +225,8 @@ export class Lanes {
   }
 
   /**
-   * Resolves with a lane that has held text for too long. A lane that waits now may hold text afterwards. `undefined` if no lane
-   * holds text or waits.
+   * Resolves with a lane that has held text for too long. This can also be a lane whose output is not ready yet: it may hold text
+   * once the output is ready. `undefined` if no lane holds text and the output of all lanes is ready.
    */
   get overdue(): Promise<Lane> | undefined {
     let waiting: Promise<Lane>[] | undefined; // this runs for each chunk, and usually no lane holds text
@@ -330,12 +333,13 @@ export class Lanes {
   }
 
   /**
-   * For an event whose ids name no lane. Wakes the resting lanes to which the event may belong.
+   * Wakes the resting lanes to which an event may belong. Call this if the event's ids name no lane.
    *
-   * A resting lane that is not closed wakes if it expects the event's number, even if another lane expects this number too. Then
-   * it is uncertain to which of these lanes the event belongs. A closed lane wakes only if it expects the number and no lane that
-   * is awake does. All resting lanes that are not closed wake if no lane is awake, or if the number cannot be used and the events
-   * of several responses alternate.
+   * - A resting lane that is not closed wakes if it expects the event's number, even if another lane expects this number too. The
+   *   event may then belong to any of these lanes.
+   * - A closed lane wakes if it expects the number and no lane that is awake expects it.
+   * - All resting lanes that are not closed wake if no lane is awake. They also wake if the number cannot be used and the events of
+   *   several responses alternate.
    */
   #wakeFor(event: Event): void {
     const isNumbered = this.#areCounted && typeof event.sequence_number === "number";
@@ -438,7 +442,7 @@ export class Lanes {
     return lane;
   }
 
-  /** Closes the unnamed lane without a report if it had no response, for example because only a `ping` came before. */
+  /** Closes the unnamed lane, without a report, if the lane got no event of a response but only, for example, a `ping`. */
   #dropUnused(): void {
     const lane = this.#latest;
     if (!lane || lane.isUsed) return;
@@ -480,7 +484,7 @@ export class Lanes {
     return lane;
   }
 
-  /** Closes the lane of a response that has ended. If no other lane is left, the lane stays open for the next response. */
+  /** Closes the lane of a response that has ended, unless no other lane is left. The last lane stays open for the next response. */
   #forget(lane: Lane): void {
     removeValue(this.#byResponse, lane);
     removeValue(this.#byItem, lane);
@@ -500,8 +504,8 @@ export class Lanes {
   }
 
   /**
-   * Closes a lane when its final event has been sent. If the next response of the same `stream_id` begins before that, this
-   * response uses the same lane, so that its events do not overtake the final event.
+   * Closes a lane when its final event has been sent. If the next response of the same `stream_id` begins earlier, the next
+   * response uses the same lane. So the events of the next response do not overtake the final event.
    */
   #end(lane: Lane, name?: string): void {
     const close = (): void => {

@@ -36,7 +36,7 @@ export class Messages {
     lanes.onDrop = (lane, error) => void this.#dropped.push({ lane, held: lane.break(error) });
   }
 
-  /** Returns true if the stream has one response and the value is a delta that can be sent unchanged. Then records it. */
+  /** Returns true if the stream has one response and the value is a delta that can be sent unchanged. Records such a delta. */
   passes(value: unknown): boolean {
     const { type, stream_id, sequence_number } = Object(value) as Event;
     if (type !== "response.output_text.delta" || stream_id !== undefined || this.#lanes.areApart)
@@ -90,8 +90,8 @@ export class Messages {
       this.#latest = value;
       return message;
     }
-    // On a ResponsesWS, the API's errors come inside messages, so a plain `error` is about the connection. In other streams, the
-    // API's error is a plain event, and its `error` is not an Error object.
+    // On a ResponsesWS, the API's errors come inside messages, so an `error` event outside of a message is about the connection.
+    // In other streams, the API sends its error as an `error` event whose property `error` is not an Error object.
     const isSocketError = type === "error" && (this.#latest !== undefined || value.error instanceof Error);
     return OF_CONNECTION.has(type) || isSocketError ? undefined : value;
   }

@@ -13,14 +13,14 @@ export class StreamLinks {
   readonly #repair: ResponseRepair;
   readonly #links: ResponseLinks;
   readonly #timeoutMs: number;
-  /** The latest delta of each text. A delta that is inserted is a copy of it with another text. */
+  /** The latest delta event of each text. An inserted event is a copy of this event with another `delta`. */
   readonly #latest = new WeakMap<LinkedPart, Event>();
   /**
-   * Maps each text that may hold text to the time since when its first held character waits. All other texts are left out: a
-   * response can have thousands of texts.
+   * For each text that may hold characters: the time at which its first held character began to wait. All other texts are
+   * left out, because a response can have thousands of texts.
    */
   readonly #holding = new Map<LinkedPart, number>();
-  /** The time since when the text waits for which the time limit runs. */
+  /** The time from which the time limit counts: the earliest time in `#holding` when the time limit was started. */
   #limitedSince = 0;
   /** Held annotation events. The links of their text are not all known yet, so their new ranges are not known either. */
   #annotations: Event[] = [];
@@ -96,8 +96,9 @@ export class StreamLinks {
 
   /**
    * Returns the part for the links of a text. If no container is known when the text begins, the text's paths are held until the
-   * text ends, because the API's citations may still show what they mean. The first path makes `#lookAhead` retrieve the previous
-   * response. If that response names a container, the rest of the text is read as if the container had been known.
+   * text ends, because the API's citations may still show which files the paths mean. At the first path, `#lookAhead` retrieves
+   * the previous response. If the previous response names a container, the rest of the text is read as if the container had been
+   * known from the start.
    */
   #partAt(position: PartPosition): LinkedPart {
     const part = this.#links.partAt(position);
@@ -123,7 +124,7 @@ export class StreamLinks {
     else this.#repair.lookAhead(position);
   }
 
-  /** Returns whether a mention in an event's text is held until it is known whether a call follows. */
+  /** Returns whether a mention in an event's text is held because it is not known yet whether a call follows. */
   isUndecided(event: Event): boolean {
     const position = positionOf(event);
     return position !== undefined && this.#links.get(position)?.isUndecided === true;
@@ -136,7 +137,8 @@ export class StreamLinks {
   }
 
   /**
-   * Returns the text that is ready to be sent, and the held annotation events. Their ranges are moved to fit the text with links.
+   * Returns the text that is ready to be sent, and the held annotation events. Moves the ranges of these events to fit the text
+   * with links.
    * `numberBefore` returns the sequence number of the latest event that was sent.
    */
   release(numberBefore: () => unknown): Event[] {
@@ -155,8 +157,8 @@ export class StreamLinks {
     );
     for (const part of this.#holding.keys()) {
       part.overdue = error;
-      // While no container is known, only a citation of the API can show that a link is missing. A destination such as
-      // `about.html` may lead to a website. Then nothing is missing either.
+      // Nothing is reported yet if it is not certain that a link is missing. A destination such as `about.html` may lead to a
+      // website. And while no container is known, only a citation of the API can show that a link is missing.
       if (part.text.isPathOpen && (!part.text.onlyPaths || this.#isRetrieving)) this.#repair.noteError(error);
     }
     return this.#deltas((part) => part.text.release(), numberBefore);
@@ -170,7 +172,8 @@ export class StreamLinks {
     if (!this.#heldSince) return;
     const { now, heldMs } = this.#heldSince;
     this.#heldSince = undefined;
-    // The repair's `heldMs` may already contain a part of this time, for example a recovery. That part is not counted twice.
+    // The repair may have added a part of this time to `heldMs` already, for example for a recovery. That part is not counted
+    // twice.
     this.#repair.noteHeld(Math.max(0, performance.now() - now - (this.#repair.heldMs - heldMs)));
   }
 

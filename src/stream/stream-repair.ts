@@ -49,7 +49,7 @@ export class StreamRepair {
   #isWithoutDeltas = false;
   /** The output indices of the open messages. Other items are left out, because some gateways never end reasoning items. */
   readonly #openItems = new Set<number>();
-  /** True once an item of the response has ended. Some gateways never end items. Open items are an error only if this is true. */
+  /** True once an item of the response has ended. Before that, open items are no error, because some gateways never end items. */
   #hasItemEnds = false;
   /**
    * True while an item's deltas are scanned for paths. False if no container is known, or once the file list was requested for a
@@ -287,10 +287,11 @@ export class StreamRepair {
   }
 
   /**
-   * Returns whether an end event waits for the event after its message. That event shows three things: whether the message is the
-   * last one, which gets the citations of unmentioned files; whether a call follows; and whether a text that may have ended too
-   * early continues. If no call follows, the message can only mean files that existed before the response. A mention in the text
-   * may still be held for this reason, such as a file's name as the destination of a link.
+   * Returns whether an end event waits for the event after its message. The event after the message shows three things:
+   * - Whether the message is the last one, which gets the citations of unmentioned files.
+   * - Whether a call follows. If no call follows, the message can only mean files that existed before the response. A mention in
+   *   the text may be held until it is known whether a call follows, such as a file's name as the destination of a link.
+   * - Whether a text that may have ended too early continues.
    */
   #mustHold(event: Event, numberBefore: () => unknown): boolean {
     const isText = event.type === "response.output_text.done";
@@ -377,7 +378,10 @@ export class StreamRepair {
     }
   }
 
-  /** Returns whether an event is the final event of a response that has not ended yet. Some gateways repeat a final event. */
+  /**
+   * Returns whether an event is a final event whose response id differs from that of the latest final event. If the ids are the
+   * same, the event is a repetition, which some gateways send.
+   */
   #isOtherFinal({ type, response }: Event): boolean {
     return FINAL.has(type) && Object(response).id !== this.#endedId;
   }
@@ -566,7 +570,10 @@ export class StreamRepair {
     });
   }
 
-  /** Returns the annotation events for a text's added citations from the index `from` on. Earlier ones were already sent. */
+  /**
+   * Returns the annotation events for a text's added citations from the index `from` on. The events for the citations before this
+   * index were already sent.
+   */
   #citationEvents(
     text: Event,
     citations: readonly ContainerFileCitation[],
@@ -646,7 +653,7 @@ function isEndOf(end: Event, delta: Event): boolean {
   return end.type === "response.output_text.done" && keyOf(end) === keyOf(delta);
 }
 
-/** Returns true if the sequence number before an event's own was skipped. Then events are missing or will come later. */
+/** Returns whether an event's number is more than one above `before`. Then the events in between are missing or come later. */
 function isAfterGap({ sequence_number: number }: Event, before: unknown): boolean {
   return typeof number === "number" && typeof before === "number" && number > before + 1;
 }

@@ -12,12 +12,14 @@ import { Messages, type Owners } from "./messages.js";
  * that repeat a text's annotations. An event that has nothing to wait for is passed on before the next one is read.
  *
  * Without the option `links`, only the events that end a text, a message or the response can wait for a container's file list.
- * The events behind them are then delayed too. `response.output_text.done`, `response.content_part.done` and
- * `response.output_item.done` also wait for the event after the message, but not longer than `timeoutMs`,
+ * The events behind them are then delayed too.
  *
- * - if no call comes before the text,
- * - if a file is still missing, or
- * - if the option `unmentioned` is `"cite"` or a function.
+ * `response.output_text.done`, `response.content_part.done` and `response.output_item.done` also wait for the event after the
+ * message, but for at most `timeoutMs`. They wait in these cases:
+ *
+ * - No call comes before the text.
+ * - A file is still missing.
+ * - The option `unmentioned` is `"cite"` or a function.
  *
  * A connection can carry several responses. Each one is repaired separately and does not wait for the list of another. Only an
  * event that may belong to several responses waits for all of them.
@@ -180,7 +182,10 @@ async function* iterate(values: Iterable<unknown>): AsyncGenerator<unknown, void
   for await (const value of values) yield value;
 }
 
-/** Queues pending output. Keeps the order within each lane (see lanes.ts). Between lanes, what is ready first comes first. */
+/**
+ * Queues pending output. The output of each lane keeps its order (see lanes.ts). The output of different lanes leaves the queue in
+ * the order in which it becomes ready.
+ */
 class Waiting {
   /** The number of entries that were added and not taken out yet. */
   size = 0;

@@ -152,8 +152,8 @@ export interface CreateContainerOptions {
 
 /**
  * Creates an in-memory emulator of OpenAI's Responses and Containers API that works with the official SDK. A script
- * decides what the model does. Ids are counters, and only `listFault: "trickle"` uses a timer, so every run with a fixed
- * `now` is identical.
+ * decides what the model does. Ids are counters, and no timer is used, except for `listFault: "trickle"`. So every run
+ * with a fixed `now` is identical.
  *
  * ```ts
  * const emulator = createResponsesEmulator({ script: stubbornModel({ files: { "plan.docx": bytes } }) });

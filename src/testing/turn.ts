@@ -30,7 +30,7 @@ export interface TurnStart {
   readonly listLag: number;
   readonly indexUnit: IndexUnit;
   readonly pollsUntilDone: number;
-  /** Returns the container with this name, or the request's own container for `undefined`. Creates a missing one. */
+  /** Returns the container with this name, or the request's own container for `undefined`. Creates it if there is none yet. */
   readonly enterContainer: (name: string | undefined) => Container;
   /** The containers of earlier turns, the most recently added first. Some may have expired. */
   readonly inherited: readonly Container[];

@@ -69,8 +69,8 @@ describe("the unit of ranges is", () => {
   });
 
   /**
-   * Builds a text with an emoji before `spelled`. A citation covers `spelled` if its range is in UTF-16. Returns the unit that
-   * the resolver derives from this citation.
+   * Returns the unit that the resolver derives from a citation of `spelled`. The text has an emoji before `spelled`, so the range
+   * of the citation covers `spelled` only if the range is in UTF-16 units.
    */
   function unitOf(spelled: string, more: Partial<Annotation> = {}, roots = ["/mnt/data"]): string {
     const lead = "🎉 [x](";

@@ -159,9 +159,10 @@ async function runWorker(built) {
 }
 
 /**
- * Serves the API on loopback. Calls `run` with two arguments: the environment for a program that uses the API, and a function.
+ * Serves the API on loopback. Calls `run` with two arguments: the environment for a program that uses the API, and a function
+ * `release`.
  *
- * @param options.holdsEnd if true, a stream pauses before its end until `run` calls this function
+ * @param options.holdsEnd if true, a stream pauses before its end until `run` calls `release`
  */
 async function withApi({ holdsEnd = false, intercept }, run) {
   const released = Promise.withResolvers();

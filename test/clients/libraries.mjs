@@ -84,7 +84,7 @@ async function runWithPackage({ page, packages }) {
   return `${versions.join(", ")}: both files cited, plain and streamed, and downloaded`;
 }
 
-/** Runs a page's code without the package. Nothing may be cited then: this shows that the citations come from the package. */
+/** Runs a page's code without the package, to show that the citations come from the package. Checks that nothing is cited. */
 async function runWithoutPackage({ page, ours, bare }) {
   const code = await codeOf(page);
   assert.equal(code.split(ours).length, 2, `${page}.md must contain ${ours} once`);

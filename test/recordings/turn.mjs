@@ -113,7 +113,7 @@ export class Turn {
     };
   }
 
-  /** Returns the response object of a plain request. With `isOver: false`, returns that of a stream's first events. */
+  /** Returns the response object of a plain request, or of a stream's first events if `isOver` is false. */
   response({ isOver = true, more } = {}) {
     const isCutOff = isOver && this.#status === "incomplete";
     return {

@@ -1,6 +1,6 @@
 /**
- * Tests how the command `repair` handles recorded events. It must write each event once, even if it holds the event first, and
- * must not mix up the events of several responses.
+ * Tests how the command `repair` handles recorded events. The command must write each event once, even an event that it holds for
+ * some time. It must not mix up the events of several responses.
  */
 import { mkdtemp, readFile, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";

@@ -47,7 +47,7 @@ export function movedAnnotations(
     return byMention.get(meant.start) ?? urlFor(moves, meant) ?? movedRange(moves, range);
   });
   // If the model's text has no character of two UTF-16 units, `rangesOf` returns `"utf-16"` without knowing the unit of the
-  // annotations. With `"auto"`, the returned ranges then count code points, as the API does.
+  // annotations. With `indexUnit: "auto"`, this function then returns ranges in code points, as the API does.
   const isUtf16 = indexUnit === "utf-16" || (unit === "utf-16" && rangesDiffer(original, indexUnit));
   const ends = moved.flatMap(({ start, end }) => [start, end]).sort((a, b) => a - b);
   const indices = isUtf16 ? ends : toCodePoints(text, ends);

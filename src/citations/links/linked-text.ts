@@ -2,8 +2,8 @@
  * Replaces the links in a text that arrives piece by piece. Text that can belong to a mention is held until the caller has
  * decided what replaces the mention. All other text is passed on without being held.
  *
- * Only the text up to the end of a mention (see mention-end.ts) affects what is held and which text the caller gets for its
- * decision. So the result does not depend on how the text is cut into pieces.
+ * Two things depend only on the text up to the end of a mention (see mention-end.ts): what is held, and which text the caller
+ * gets for its decision. So the result does not depend on how the text is cut into pieces.
  *
  * This file is long because one class holds the whole state of a text.
  */
@@ -16,9 +16,9 @@ import { type Mark, type Marks, marksOf } from "./text-marks.js";
 
 /** The maximum length of a held mention in UTF-16 units. A longer mention stays as the model wrote it. */
 const LONGEST_HELD = 4096;
-/** How many UTF-16 units before a mention are read to find the markup around the mention. */
+/** To find the markup around a mention, usually this many UTF-16 units before the mention are read. */
 const USUAL_WINDOW = 300;
-/** How many UTF-16 units before a mention are read at most. Needed if the markup starts before {@link USUAL_WINDOW}. */
+/** If the markup starts before {@link USUAL_WINDOW}, up to this many UTF-16 units before the mention are read. */
 const LONGEST_WINDOW = 2000;
 /** A mark can be cut between two pieces. To find such a mark, the search starts this many UTF-16 units earlier than usual. */
 const LONGEST_MARK = 256;
@@ -145,14 +145,14 @@ export class LinkedText {
     return this.#open?.isPath === true;
   }
 
-  /** True if the text that is held is certainly a path below a root, or after `sandbox:`, whatever text follows. */
+  /** True if the held text is certainly a path below a root or a path after `sandbox:`, whatever text follows. */
   get isMentionOpen(): boolean {
     const open = this.#open;
     if (!open?.isPath) return false;
     const from = this.#windowStart(open);
     const window = this.#buffer.slice(from);
     const finder = finderOf(this.#roots);
-    // The letter stands for the text that follows: `/mnt/data` can become `/mnt/database`.
+    // The `x` stands for the text that can follow: `/mnt/data` can become `/mnt/database`.
     return finder.startsAt(window, open.start - from) && finder.startsAt(`${window}x`, open.start - from);
   }
 
@@ -200,8 +200,8 @@ export class LinkedText {
   }
 
   /**
-   * Makes the next `candidate()` search for a later end of the held mention, because a known name may be longer. Returns false if
-   * the whole text ends where the mention's name ends.
+   * Drops the end that was found for the held mention, because a known name may be longer. The next call of `candidate()` then
+   * searches for a later end. Returns false if the whole text ends where the mention's name ends.
    */
   extend(): boolean {
     const open = this.#open!;
@@ -320,9 +320,9 @@ export class LinkedText {
   #behindCode(mark: Mark, at: number): number | undefined {
     const isAtCode = this.#isCode(at);
     if (mark.kind === "path") {
-      // A path mark starts with the markup before the path. Its backticks can be a fence on the line before the path. If this
-      // fence opens a code block, the path is in that block. If it closes a code block, the path's paragraph starts after the
-      // fence.
+      // A path mark includes the markup before the path. Backticks in this markup can be a code fence on the line before the
+      // path. If the fence opens a code block, the path is in this block. If the fence closes a code block, the path's paragraph
+      // starts after the fence.
       if (this.#isCode(mark.core)) return mark.core + 1;
       if (mark.start < this.#paragraph) return this.#paragraph;
     }
@@ -368,7 +368,7 @@ export class LinkedText {
     return this.#hold({ heldFrom: start, start, place, isPath: isPath !== false, nameFrom: start }, opener);
   }
 
-  /** Holds neither a destination that is no mention, nor the label before it. */
+  /** Passes over a destination that is no mention, and stops holding the label of the destination. */
   #passDestination(start: number): boolean {
     if (this.#label && start >= this.#label.destination) this.#label = undefined;
     this.#noteRawMark(start - 1, start);
@@ -418,8 +418,8 @@ export class LinkedText {
   }
 
   /**
-   * Makes the next search start a little before `#scanned` if the text between the two offsets has a `<`, because a comment or a
-   * script can begin there. Does so only then: if every search started earlier, searching would be slow.
+   * Makes the next search start a little before `#scanned` if the text from `from` to `to` has a `<`, because a comment or a script
+   * can begin at a `<`. Without a `<`, changes nothing: if every search started earlier, searching would be slow.
    */
   #noteRawMark(from: number, to: number): void {
     this.#mayBeCut ||= this.#buffer.slice(Math.max(0, from), to).includes("<");
@@ -427,7 +427,7 @@ export class LinkedText {
 
   /**
    * Returns whether the character at `at` is in a code block. First reads all lines before the character's line. Each line is
-   * read only once: if the character's line was already read, the result is for the first line that was not.
+   * read only once. If the character's line was already read, the result is for the first line that was not read yet.
    */
   #isCode(at: number): boolean {
     this.#readLines(at);

@@ -98,10 +98,12 @@ function endOfString(text: string, { start }: OpenMention, nameEnd: number): num
 const TICKS_OR_BREAK = /`+|\n[ \t>]{0,99}(?:\r?\n|[-+*#|]|\d{1,9}[.)])/g;
 
 /**
- * Returns the offset up to which the text must be known to find the end of the code span around the mention. This is one
- * character after the closing backticks: that character shows that no more backticks follow. If there are no closing backticks,
- * it is the end of the paragraph. Returns `undefined` if the text is still too short. If the mention is not in a code span,
- * returns the mention's start.
+ * Returns the offset up to which the text must be known to find the end of the code span around the mention:
+ *
+ * - If the span has closing backticks: the offset one character after them. That character shows that no more backticks follow.
+ * - If the paragraph ends without closing backticks: the end of the paragraph.
+ * - If the text is still too short: `undefined`.
+ * - If the mention is not in a code span: the mention's start.
  */
 function endOfSpan({ text, isEnded }: GrowingText, { paragraph, start }: OpenMention): number | undefined {
   const open = new Set(readSpans(text.slice(paragraph, start), []).open.map(({ length }) => length));

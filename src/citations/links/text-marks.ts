@@ -18,9 +18,9 @@ export type Mark =
 /** Finds the marks for one set of roots. */
 export interface Marks {
   /**
-   * Searches from the offset `from` and returns the next mark. Skips a `path` or `label` that starts before the offset `seen`. A
-   * `destination` or `raw` is skipped only if it ends at or before `seen`: marks of these kinds are not held, so `seen` can be
-   * inside one.
+   * Searches from the offset `from` and returns the next mark. Skips a `path` or `label` that starts before the offset `seen`.
+   * Skips a `destination` or `raw` only if it ends at or before `seen`. The reason is that marks of these two kinds are not held,
+   * so `seen` can be inside such a mark.
    */
   next(text: string, from: number, seen: number): Mark | undefined;
   /** Returns whether a path starts at an offset; `undefined` if the text ends too early to tell. */
@@ -34,9 +34,9 @@ const SANDBOX = String.raw`(?<![a-z\d_])s${lettersOf("andbox")}${COLON}`;
 /** The schemes, other than `sandbox:`, that a path in prose can have. */
 const FILE_SCHEME = String.raw`(?<![a-z\d_])(?:f${lettersOf("ile")}|h${lettersOf("ttp")}(?:$|s)?)${COLON}`;
 /**
- * The lead of a path is the markup right before the path that a new link replaces or changes: backticks, `!`, `<` and
- * backslashes. This pattern matches one run of a lead. The number of runs and their length are limited, because a lead is held
- * and read again with each delta until the path begins.
+ * The lead of a path is the markup right before the path: backticks, `!`, `<` and backslashes. A new link for the path replaces
+ * or changes this markup. This pattern matches one run of a lead. The number of runs and their length are limited, because a lead
+ * is held and read again with each delta until the path begins.
  */
 const RUN_OF_LEAD = String.raw`(?:\x60{1,99}(?!\x60)\s{0,8}|[!<]{1,99}(?![!<])|\\{1,99}(?![\\/]))`;
 const LEAD_CHARACTERS = "`!<\\";

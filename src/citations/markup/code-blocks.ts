@@ -174,12 +174,18 @@ function isLetter(code: number): boolean {
   return lower >= 0x61 && lower <= 0x7a;
 }
 
-/** Returns whether a match of {@link FENCE} opens a code block. If more backticks follow on the line, this is a code span. */
+/**
+ * Returns whether a match of {@link FENCE} opens a code block. Backticks open a code span instead if more backticks follow on the
+ * line.
+ */
 function opensFence([, mark, rest]: RegExpExecArray): boolean {
   return !(mark!.startsWith("`") && rest!.includes("`"));
 }
 
-/** Returns the width in columns of white space and a list marker. A tab ends at the next multiple of four. */
+/**
+ * Returns the width of `lead` in columns. `lead` is white space, or a list marker with white space. A tab ends at the next multiple
+ * of four.
+ */
 function columns(lead: string): number {
   let width = 0;
   for (const character of lead) width += character === "\t" ? 4 - (width % 4) : 1;

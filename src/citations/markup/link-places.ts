@@ -219,8 +219,8 @@ function isJsonText(text: string): boolean {
 }
 
 /**
- * The definitions by lower-case id. A link can fill a definition that leads nowhere, such as `[a]: #`: its value is the place of
- * its destination. The value of any other definition is `undefined`.
+ * Maps the lower-case id of each definition to a place or `undefined`. If the definition leads nowhere, such as `[a]: #`, a link
+ * can replace the definition's destination, and the value is the place of this destination. Otherwise, the value is `undefined`.
  */
 type Definitions = ReadonlyMap<string, LinkPlace | undefined>;
 

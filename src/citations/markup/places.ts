@@ -14,7 +14,10 @@ export interface Place {
   closer: string;
 }
 
-/** Tags that count as HTML. Any other word in `<>` is a placeholder. Inside a name, such as `part<i>.csv`, `<i>` is one too. */
+/**
+ * Tags that count as HTML. Any other word in `<>` is a placeholder. Inside a name, such as `part<i>.csv`, `<i>` is a placeholder
+ * too.
+ */
 export const HTML_TAGS = String.raw`(?:br|p|hr|b|i|li|ul|ol|td|th|tr|div|span|sup|code)\b`;
 
 const DEFINITION = String.raw`(?:^|\n|\\n)[ \t>]{0,16}\[[^\]\n]{1,200}\]:`;

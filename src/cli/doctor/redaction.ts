@@ -19,8 +19,9 @@ const HEADERS: ReadonlyMap<string, RegExp> = new Map([
 ]);
 
 /**
- * Request headers whose values are removed but whose names are kept. The names of other request headers may be personal. So other
- * request headers are left out, except those of `HEADERS` with a value that matches.
+ * Request headers whose values are removed but whose names are kept. The names of other request headers may be personal, so other
+ * request headers are left out. Exception: a header in `HEADERS` is kept if its value matches the header's pattern and needs no
+ * redaction.
  */
 const NAMED = new Set(["authorization", "api-key", "openai-organization", "openai-project"]);
 

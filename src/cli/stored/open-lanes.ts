@@ -16,7 +16,7 @@ const MOST_RESPONSES = { sequential: 8, interleaved: 64 };
  */
 const MOST_LANES = 64;
 
-/** A response that has not ended. A time is counted in events: it says how many events all lanes together had got by then. */
+/** A response that has not ended. Each time is a number of events: how many events all lanes together had got at that moment. */
 interface Progress {
   /** When the response began. `undefined` if its first event is missing. */
   begunAt: number | undefined;
@@ -40,7 +40,7 @@ const NONE: Silent = { resting: [], cutOff: [] };
 
 /** The lanes whose response has not ended. */
 export class OpenLanes {
-  /** The lane with the latest event is the last one. */
+  /** The lanes in the order of their latest events: the lane that got an event last is at the end. */
   readonly #progress = new Map<Lane, Progress>();
   #time = 0;
 
@@ -93,9 +93,9 @@ export class OpenLanes {
   }
 
   /**
-   * Call this when a response ends. `begunAt` is the time when this response began. Returns the lanes that got no event since
-   * then. Counts how often in a row this happens to a lane. If it happens `most` times, the lane is returned as cut off. Before
-   * that, it is returned as resting.
+   * Returns the lanes that got no event since `begunAt`. Call this when a response ends; `begunAt` is the time when this response
+   * began. Counts for each lane how many responses in a row have begun and ended while the lane got no event. A lane whose count
+   * is less than `most` is returned as resting, and any other lane as cut off.
    */
   #silentSince(begunAt: number, most: number): Silent {
     const resting: Lane[] = [];

@@ -137,8 +137,8 @@ export function nextOf(chunks: AsyncIterator<Buffer>): Promise<IteratorResult<Bu
 }
 
 /**
- * Throws if an input has changed since an earlier run read it to its end. Growth is an error too: the new lines would belong
- * right after this input's output, but there the output of the next input follows already.
+ * Throws if an input has changed since an earlier run read it to its end. Growth is an error too: the output for the new lines
+ * would belong right after this input's output, but the output of the next input is already there.
  */
 async function checkUnchanged(input: Input, part: ReadPart): Promise<void> {
   const { rest } = await readAgain(input, chunksOf(input), part, ACCEPTED_AT_END);

@@ -45,8 +45,8 @@ export class RecordRepair {
   }
 
   /**
-   * Repairs the held records: the events that wait for later events. Call this if the held records must be written before a later
-   * record can be read.
+   * Repairs the held records without the later events that they wait for. Call this if no later record can be read before the held
+   * records are written.
    */
   release(): void | Promise<void> {
     return this.#events.release();
