@@ -217,11 +217,17 @@ class TextTruth {
       const allowed = alive.length === 1 ? this.#versions(alive[0]!, path) : [];
       return { allowed, isDemanded: false, isLoose: false };
     }
-    const truth =
-      holder === undefined
-        ? this.#ofLookAlikes(path, isHandedOver, others)
-        : this.#ofExact(path, isHandedOver, holder, holders);
-    return this.#loosened(truth, nameOf(path), path);
+    if (holder === undefined)
+      return this.#loosened(this.#ofLookAlikes(path, isHandedOver, others), nameOf(path), path);
+    const truth = this.#ofExact(path, isHandedOver, holder, holders);
+    // Another agent's call that names the path may have written it too, although its container does not list the file.
+    const isUnsure =
+      this.#foreign.includes(holder) &&
+      this.#callsBefore.some(
+        (call) =>
+          call.container !== holder && this.#foreign.includes(call.container) && this.#mayMean(call, path),
+      );
+    return this.#loosened({ ...truth, isDemanded: truth.isDemanded && !isUnsure }, nameOf(path), path);
   }
 
   /** Returns what a path means if one of the containers has a file at exactly this path. */

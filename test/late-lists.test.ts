@@ -158,6 +158,22 @@ describe("with several agents", () => {
     const { ids } = await citedIn(output, { cntr_1: [[]], cntr_2: [[bobs]] });
     expect(ids).toEqual([]);
   });
+
+  const carols = [...output.slice(0, 2), of("carol", message(`At ${PATH}`))];
+
+  it.each([
+    ["comes late", [[], [written]]],
+    ["never comes", [[]]],
+  ])("cites no file if two other agents wrote the path, and the file of one of them %s", async (_, late) => {
+    const { ids, asked } = await citedIn(carols, { cntr_1: late, cntr_2: [[bobs]] });
+    expect(ids).toEqual([]);
+    expect(asked.filter((id) => id === "cntr_1").length).toBeGreaterThan(1);
+  });
+
+  it("cites another agent's file if only this agent wrote the path", async () => {
+    const items = [of("alice", call("print(1)")), ...carols.slice(1)];
+    expect((await citedIn(items, { cntr_1: [[]], cntr_2: [[bobs]] })).ids).toEqual(["cfile_of_bob"]);
+  });
 });
 
 describe("with several containers", () => {

@@ -262,15 +262,14 @@ class FileSearch {
     try {
       await lists.add(added, containers, callCount, signal);
     } finally {
-      this.#listed.push(...added.map((list) => this.#possibleFiles(list, kind, nearer)));
+      this.#listed.push(...this.#possibleInGroup(added, group, nearer));
       this.#resolution = this.#resolve(this.#acceptOnlyName);
     }
     // A piece can end in the middle of a known name. The next piece shows whether it does, so this piece does not wait for late
     // lists.
     if (!this.#mayBeLate(group, isFirst) || this.mayGoOn || !this.#isLate(containers)) return;
     await lists.again(containers, callCount, signal, settings.retries, (later) => {
-      const possible = later.map((list) => this.#possibleFiles(list, kind, nearer));
-      this.#listed.splice(from, this.#listed.length - from, ...possible);
+      this.#listed.splice(from, this.#listed.length - from, ...this.#possibleInGroup(later, group, nearer));
       this.#resolution = this.#resolve(this.#acceptOnlyName);
       return !this.#isLate(containers);
     });
@@ -379,6 +378,27 @@ class FileSearch {
       annotations: citations.map(({ annotation }) => annotation),
       unresolved: more.unresolved,
     };
+  }
+
+  /**
+   * Returns the files of a group's lists that the text can mean, list by list. If calls ran in several containers of the group, a
+   * path means no file while it is unsure which container has it: a call names the path, but that call's container does not list it
+   * yet.
+   */
+  #possibleInGroup(
+    lists: readonly FileList[],
+    { kind, containers }: ContainerGroup,
+    nearer: readonly string[],
+  ): FileList[] {
+    const possible = lists.map((list) => this.#possibleFiles(list, kind, nearer));
+    if (kind !== "called" || containers.length === 1) return possible;
+    const lacks = (path: string, at: number): boolean => {
+      const list = lists[at];
+      return !list || !namesInList(list).paths.has(composed(path));
+    };
+    const isUnsure = ({ path, container_id: own }: ContainerFile): boolean =>
+      containers.some((id, at) => id !== own && lacks(path, at) && this.#evidence.mayNamePath(path, id));
+    return possible.map((list) => list.filter((file) => !isUnsure(file)));
   }
 
   /** Returns those files of a list that the text can mean. In most cases, the text can mean all of them. */
