@@ -280,7 +280,16 @@ export class FrameRepair {
     // Few events need the sequence number of the previous frame, and that frame is usually not parsed yet. So it is parsed only if
     // an event needs the number.
     const numberBefore = (): unknown => before && parsePiece(before)?.event.sequence_number;
-    return andThen(stream.take(frame.event, numberBefore), (events) => this.#write(events));
+    const taken = stream.take(frame.event, numberBefore);
+    if (!(taken instanceof Promise)) return this.#write(taken);
+    return taken.then(
+      (events) => this.#write(events),
+      (error: unknown) => {
+        // The option `onFailure` is `"throw"`. The held events are sent before the body fails.
+        this.#send(this.#write(stream.break(error)));
+        throw error;
+      },
+    );
   }
 
   /** Formats the events that the stream returned. If that fails, returns the pending frames unchanged. */

@@ -299,7 +299,7 @@ export class TextDeltas {
   readonly #folderLetters: ReadonlySet<number>;
   /** The offset of the text in the latest delta's frame. In the next frame it is usually the same. */
   #textAt = 0;
-  /** True if the latest delta that `isPlain` accepted ended with a letter, a digit or `_`. */
+  /** True if `isPlain` accepted the latest delta, and the delta ended with a letter, a digit or `_`. */
   #isAfterLetter = false;
   /**
    * The texts that `isPlain` accepted, as they are in the JSON. Created when needed, because most streams need no such buffer.
@@ -399,6 +399,7 @@ export class TextDeltas {
 
   /** Records to which text a delta belongs. Call this for a delta that was read. `frame` holds the delta's bytes. */
   noteRead(frame: Uint8Array): void {
+    this.#isAfterLetter = false; // unknown, so the next `s` may begin a scheme
     const from = this.#findText(frame) ? indexOf(frame, OUTPUT_INDEX_KEY) : NONE;
     const indices = from < 0 ? undefined : frame.slice(from, this.#textAt);
     this.#indices = indices && indexOf(indices, CONTENT_INDEX_KEY) >= 0 ? indices : undefined;

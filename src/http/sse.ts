@@ -55,7 +55,8 @@ export function repairEventStream(
     try {
       return frames.push(chunk);
     } catch (error) {
-      return fail(error);
+      fail(error);
+      return true;
     }
   };
   // Ends the repairs and cancels the upstream body, because nobody cancels a stream that has failed.
@@ -63,9 +64,11 @@ export function repairEventStream(
     frames.fail(error);
     reader.cancel(error).catch(() => {});
   };
-  const fail = (error: unknown): never => {
+  // Throws the error, unless the queue still has bytes. In that case, the consumer's next read after these bytes fails.
+  const fail = (error: unknown): void => {
     end(error);
-    throw error;
+    if (controller.desiredSize === 0) throw error;
+    failure = { error };
   };
   // Sends the remaining bytes that came before the upstream error. If any bytes remain, this read succeeds with them, and the
   // next read fails.

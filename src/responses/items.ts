@@ -2,7 +2,7 @@
 
 import { isContainerCall, isLocalCall, textsOf } from "../containers/call-texts.js";
 import { agentOf, beginsTurn, ItemsBefore } from "../containers/items-before.js";
-import { containerOfCall, containersNamedBy } from "../containers/named-containers.js";
+import { containerOfCall, containersNamedBy, containersOfOutputs } from "../containers/named-containers.js";
 import { isRecord } from "../errors.js";
 import { isSame } from "./same-citation.js";
 
@@ -18,6 +18,8 @@ export class ResponseItems {
   #callCount = 0;
   /** No item before this index names a container. */
   #firstNaming = 0;
+  /** No call and no tool output before this index names a container. */
+  #firstUsing = 0;
   /**
    * Maps each id to the number of items that have it. The id of a replaced item is not counted, so that the map does not outgrow
    * the items.
@@ -39,6 +41,7 @@ export class ResponseItems {
     this.#noteId(known, item);
     this.#callCount += Number(isContainerCall(item)) - Number(isContainerCall(known));
     if (index < this.#firstNaming && namesContainer(item)) this.#firstNaming = index;
+    if (index < this.#firstUsing && usesContainer(item)) this.#firstUsing = index;
     if (known !== undefined && hasSameFacts(known, item)) return;
     this.#turn = undefined;
     if (index < this.#before.count) this.#before = new ItemsBefore(this.#roots);
@@ -54,10 +57,17 @@ export class ResponseItems {
     return this.#callCount;
   }
 
-  /** Returns whether an item before `index` names a container. By default, all items so far count. */
-  nameContainer(index = this.#items.length): boolean {
-    while (this.#firstNaming < index && !namesContainer(this.#items[this.#firstNaming])) this.#firstNaming++;
-    return this.#firstNaming < index;
+  /** True if any item names a container. */
+  get hasContainers(): boolean {
+    const end = this.#items.length;
+    while (this.#firstNaming < end && !namesContainer(this.#items[this.#firstNaming])) this.#firstNaming++;
+    return this.#firstNaming < end;
+  }
+
+  /** Returns whether a call or a tool output before `index` names a container. Citations do not count. */
+  useContainer(index: number): boolean {
+    while (this.#firstUsing < index && !usesContainer(this.#items[this.#firstUsing])) this.#firstUsing++;
+    return this.#firstUsing < index;
   }
 
   /**
@@ -135,6 +145,11 @@ function idOf(item: unknown): string | undefined {
 
 function namesContainer(item: unknown): boolean {
   return containerOfCall(item) !== undefined || containersNamedBy(item).length > 0;
+}
+
+/** Returns whether an item names a container other than by the citations of its texts. */
+function usesContainer(item: unknown): boolean {
+  return containerOfCall(item) !== undefined || (!partsOf(item) && containersOfOutputs(item).length > 0);
 }
 
 /** Returns whether two versions of an item have the same containers, calls and files. */

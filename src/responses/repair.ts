@@ -105,11 +105,14 @@ function linkEarlyTexts(
   let done: unknown;
   for (const [outputIndex, item] of items.entries()) {
     const next = items[outputIndex + 1];
-    const parts = partsOf(item)?.parts ?? [];
+    const { key = "", parts = [] } = partsOf(item) ?? {};
     const early = next === undefined || beginsTurn(next) ? parts.slice(0, -1) : parts;
-    done = andThen(done, () => repair.noteItem(outputIndex, item));
+    // As when a stream adds the item: without its texts. Each text must be linked before the texts behind it are known.
+    const added = early.length > 0 ? { ...(item as object), [key]: [] } : item;
+    done = andThen(done, () => repair.noteItem(outputIndex, added));
     for (const [contentIndex, part] of early.entries())
       done = andThen(done, () => repairPart(repair, { outputIndex, contentIndex }, part));
+    if (added !== item) done = andThen(done, () => repair.noteItem(outputIndex, item));
   }
   return done;
 }

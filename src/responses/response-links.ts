@@ -24,6 +24,13 @@ import type {
   UnresolvedMention,
 } from "../types.js";
 import { follow, unfollow } from "./held-time.js";
+import { fileKeyOf } from "./same-citation.js";
+
+/** The files that a piece of a text means. */
+export interface LinkResolution extends PieceResolution {
+  /** Returns whether another container in which a call ran lists a file with the same path. */
+  isShared: (annotation: ContainerFileCitation) => boolean;
+}
 
 /** Finds the files of a response for its links. */
 export interface LinkFiles {
@@ -31,7 +38,7 @@ export interface LinkFiles {
    * Returns the files that a piece of a text means; `undefined` if only the complete response can show them. `lastName`: the path
    * or name at the piece's end, without the root.
    */
-  resolvePiece(position: PartPosition, piece: string, lastName: string): Promise<PieceResolution | undefined>;
+  resolvePiece(position: PartPosition, piece: string, lastName: string): Promise<LinkResolution | undefined>;
   /** Returns whether a container is known that can have the files of a text. */
   hasContainersFor(position: PartPosition): boolean;
   /** True if the response's data is inconsistent. Then no links are made. */
@@ -51,6 +58,8 @@ export interface LinkedPart {
   readonly pieces: string[];
   /** The citations that a file list gave for the links so far. The API may cite some of these links later. */
   readonly found: RecoveredCitation[];
+  /** The keys of the files that have a link in place of a path so far (see `fileKeyOf`). */
+  readonly linked: Set<string>;
   /** True if only the complete response can show what replaces the next mention. */
   isUndecided: boolean;
   /**
@@ -74,6 +83,8 @@ export interface WholeText {
   missing: readonly ContainerFileCitation[];
   /** The mentions that could not be resolved to one file. */
   unresolved: readonly UnresolvedMention[];
+  /** True if the text comes too early for links. */
+  isEarly: boolean;
 }
 
 /** A text with links, and the annotations that fit it. */
@@ -133,6 +144,16 @@ export class ResponseLinks {
     return part;
   }
 
+  /** Returns whether a text may still get links: text is held, or the text did not stream and has a mention. */
+  isPending(position: PartPosition, text: string): boolean {
+    const known = this.get(position);
+    if (known) return known.text.heldLength > 0;
+    const part = this.#newPart(position);
+    part.text.push(text);
+    part.text.end();
+    return part.text.candidate() !== undefined;
+  }
+
   /** Makes no links in the text that streams at a position. If the whole text comes later, it can still get links. */
   giveUp(position: PartPosition): void {
     const part = this.get(position);
@@ -145,7 +166,7 @@ export class ResponseLinks {
     const text = new LinkedText(this.#settings.roots, this.#links.onMissing !== undefined);
     text.onlyPaths = !this.#files.hasContainersFor(position);
     return {
-      ...{ position, text, pieces: [], found: [], isUndecided: false, lead: 0 },
+      ...{ position, text, pieces: [], found: [], linked: new Set<string>(), isUndecided: false, lead: 0 },
       ...{ whole: undefined, overdue: undefined },
     };
   }
@@ -182,9 +203,10 @@ export class ResponseLinks {
     whole: WholeText,
     onFound: (found: readonly RecoveredCitation[]) => void,
   ): TextWithAnnotations | Promise<TextWithAnnotations> {
-    const { position, original } = whole;
+    const { position } = whole;
     const known = this.#parts.get(keyOf(position));
-    if (known && original === "") return { text: original, annotations: [...whole.given, ...whole.missing] };
+    const isLeftOut = known !== undefined && whole.original === "";
+    const original = isLeftOut ? originalOf(known) : whole.original;
     const lead = known && leadOf(originalOf(known), original);
     const part = known && lead !== undefined ? known : this.#newPart(position);
     part.lead = lead ?? 0;
@@ -195,21 +217,22 @@ export class ResponseLinks {
       if (known) this.#giveUp(known);
     }
     part.text.end();
-    // If no container was known when the text began, a stream sends the text before the first path without new links. So links to
-    // file names in this part of the text stay unchanged.
+    if (whole.isEarly) part.text.giveUp();
+    // If no container was known when the text began, the links before its first path are left as they are. A stream has sent them.
     if (part.text.onlyPaths) part.text.candidate();
     part.text.onlyPaths = false;
     part.isUndecided = false;
     const done = (): TextWithAnnotations => {
       this.#parts.set(keyOf(position), part);
       if (part.overdue && whole.given.some(isRangeOfFile)) this.#files.noteError(part.overdue);
-      const found = this.#uncited(part, whole);
+      const found = this.#uncited(part, { ...whole, original });
       if (found.length > 0) onFound(found);
       const added = [...whole.missing, ...found.map(({ annotation }) => annotation)];
       if (found.length > 0) added.sort((a, b) => a.start_index - b.start_index);
-      return this.#moved(part, original, [...whole.given, ...added]);
+      const { text, annotations } = this.#moved(part, original, [...whole.given, ...added]);
+      return { text: isLeftOut ? "" : text, annotations };
     };
-    const deciding = this.#decideAll(part, this.#decideWhole(whole));
+    const deciding = this.#decideAll(part, this.#decideWhole({ ...whole, original }));
     return deciding ? deciding.then(done) : done();
   }
 
@@ -293,8 +316,8 @@ export class ResponseLinks {
   }
 
   readonly #decideInStream: Decide = async (part, candidate) => {
-    const { isPath, window, at, nameEnd } = candidate;
-    const name = window.slice(at, nameEnd);
+    const { isPath, window, at } = candidate;
+    const name = nameIn(candidate);
     if (!isPath && !isFileName(name)) return NOTHING;
     const lastName = relativeName(name, this.#settings.roots);
     const piece = await this.#files.resolvePiece(part.position, window, lastName);
@@ -302,6 +325,12 @@ export class ResponseLinks {
     if (!piece || piece.asked.length === 0) return { kind: "undecided" };
     if (piece.mayGoOn && part.text.extend()) return { kind: "longer" };
     const citation = piece.citations.find(({ start }) => start === at);
+    // A citation of the API may say which of the containers is meant. In a stream, this citation comes after the text.
+    if (citation && part.whole === undefined && piece.isShared(citation.annotation))
+      return { kind: "undecided" };
+    // A name without a path gets no link if a path of the same file comes before it.
+    const isRepeated = !isPath && citation !== undefined && part.linked.has(fileKeyOf(citation.annotation));
+    if (isRepeated) return NOTHING;
     if (citation && !piece.isOutdated(citation.annotation)) {
       const found = this.#inWholeText(citation, candidate);
       return { kind: "file", range: citation, citation: found.annotation, found };
@@ -340,6 +369,7 @@ export class ResponseLinks {
       const start = candidate.start - part.lead;
       const known = citedByApi().get(start);
       if (known) return knownFile(part, candidate, known);
+      noteLinked(part, original, citedByApi(), start);
       const meaning = await this.#decideInStream(part, candidate);
       if (meaning.kind !== "undecided") return meaning;
       const later = found().get(start);
@@ -378,6 +408,7 @@ export class ResponseLinks {
         ...{ start: base + place.start, end: base + place.end, mentionStart: base + range.start },
         ...link,
       });
+      if (isReplaced && candidate.isPath) part.linked.add(fileKeyOf(citation));
       if (isReplaced && found) part.found.push(found);
     } catch (error) {
       this.#files.noteError(error);
@@ -461,11 +492,26 @@ function isRangeOfFile(annotation: Annotation): boolean {
   return annotation.type === "container_file_citation" && isRanged(annotation);
 }
 
+/**
+ * Records the files that annotations before `end` cite for a path, or for the URL that an earlier repair wrote in place of a path.
+ * `cited` maps the start of each citation to the citation.
+ */
+function noteLinked(
+  part: LinkedPart,
+  original: string,
+  cited: ReadonlyMap<number, CitedRange>,
+  end: number,
+): void {
+  for (const [start, { range, citation }] of cited) {
+    if (start < end && !isFileName(original.slice(start, range.end))) part.linked.add(fileKeyOf(citation));
+  }
+}
+
 /** Returns the meaning of a mention that an annotation of the whole text covers. */
 function knownFile(part: LinkedPart, candidate: Candidate, { range, citation }: CitedRange): Meaning {
-  const { isPath, window, at, nameEnd } = candidate;
+  const { isPath, window, at } = candidate;
   // An annotated destination that is neither a path nor a file name is a URL that an earlier repair wrote.
-  if (!isPath && !isFileName(window.slice(at, nameEnd))) return NOTHING;
+  if (!isPath && !isFileName(nameIn(candidate))) return NOTHING;
   const end = at + range.end - range.start;
   if (end > window.length) return part.text.extend() ? { kind: "longer" } : NOTHING;
   return { kind: "file", range: { start: at, end }, citation };
@@ -481,6 +527,11 @@ function missingAt(mention: UnresolvedMention): Meaning {
 
 /** Matches the beginning of a URL, except `attachment:` and `file:`, or of a path on a website. */
 const OF_A_SITE = /^(?:\/|#|\?|(?!(?:attachment|file):)[a-z][a-z\d+.-]*:)/i;
+
+/** Returns the path or name of a mention, as the text has it. */
+function nameIn({ window, at, nameEnd }: Candidate): string {
+  return window.slice(at, nameEnd);
+}
 
 /** Returns whether a link's destination can be the name of a file in the container: a name with an extension. */
 function isFileName(destination: string): boolean {

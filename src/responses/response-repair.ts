@@ -14,10 +14,9 @@ import type { ItemsBefore } from "../containers/items-before.js";
 import { conversationKey } from "../containers/known.js";
 import { Lifetime } from "../containers/lifetime.js";
 import type { ListFiles } from "../containers/listing.js";
-import { ContainerLists } from "../containers/lists.js";
+import { ContainerLists, type FileList } from "../containers/lists.js";
 import { containersOfAnnotations } from "../containers/named-containers.js";
 import {
-  type PieceResolution,
   type Recovery,
   resolvePiece,
   resolveText,
@@ -37,7 +36,7 @@ import type {
 import { HeldTime } from "./held-time.js";
 import { outputTextsOf, ResponseItems } from "./items.js";
 import { FileCitationsError, makeReport, type PartResult, withoutRoots } from "./report.js";
-import { keyOf, ResponseLinks, type TextWithAnnotations } from "./response-links.js";
+import { keyOf, type LinkResolution, ResponseLinks, type TextWithAnnotations } from "./response-links.js";
 import { fileKeyOf } from "./same-citation.js";
 import { isWanted, mayCite, namedByCalls, unmentionedIn } from "./unmentioned.js";
 
@@ -109,6 +108,8 @@ export class ResponseRepair {
    * yet. Until another call runs, the pieces of texts do not request a late list again.
    */
   #lateAt: number | undefined;
+  /** The texts that were finished with the option `links` before the response was complete. */
+  readonly #sent = new Set<string>();
   /** Writes the links into the texts. `undefined` without the option `links`. */
   readonly links: ResponseLinks | undefined;
   /** The report. `undefined` before `finish` is called. */
@@ -291,16 +292,17 @@ export class ResponseRepair {
    * files.
    */
   get hasContainers(): boolean {
-    return this.#items.nameContainer() || this.#candidates.known.length > 0;
+    return this.#items.hasContainers || this.#candidates.known.length > 0;
   }
 
   /**
-   * Returns whether a known container can have the files of a text. A container is known if an item before the text names it, if it
-   * existed before the response, or if the caller gave its files. The containers of a previous response that must be retrieved do
-   * not count.
+   * Returns whether a known container can have the files of a text. A container is known if a call or a tool output before the text
+   * names it, if it existed before the response, or if the caller gave its files. Two kinds of containers do not count: those of a
+   * previous response that must be retrieved, and those that only citations of this response name. An earlier repair may have added
+   * such a citation.
    */
   hasContainersFor({ outputIndex }: PartPosition): boolean {
-    return this.#items.nameContainer(outputIndex) || this.#candidates.hasKnown;
+    return this.#items.useContainer(outputIndex) || this.#candidates.hasKnown;
   }
 
   /** True if the previous response was retrieved and names a container. */
@@ -315,10 +317,7 @@ export class ResponseRepair {
    */
   findContainers(position: PartPosition): boolean {
     if (this.#items.before(position.outputIndex).hasCall || !this.#candidates.mayKnow) return false;
-    const retrieval = this.#time.wait(
-      async (signal) => void (await this.#candidates.retrievePrevious(signal)),
-    );
-    retrieval.then(
+    this.#candidates.retrievePrevious(this.#time.signal).then(
       () => this.lookAhead(position),
       () => {},
     );
@@ -327,8 +326,8 @@ export class ResponseRepair {
 
   /**
    * Returns a text with links, and the annotations of this text. `given` are the part's annotations, `missing` the citations that
-   * were found. Without the option `links`, the text stays the same. It also stays the same while both are true: the text's item or
-   * an item before it is still unknown, and no container is known. Then only the final event shows what the text means.
+   * were found. Without the option `links`, the text stays the same. It also stays the same if it comes too early for links (see
+   * `isEarly`). If its beginning may be missing, the final event can still give it links.
    */
   withLinks(
     position: PartPosition,
@@ -337,14 +336,15 @@ export class ResponseRepair {
     missing: readonly ContainerFileCitation[],
   ): TextWithAnnotations | Promise<TextWithAnnotations> {
     const { links } = this;
-    const mustWait =
-      !this.#isComplete && this.#lacksItem(position.outputIndex) && !this.hasContainersFor(position);
-    if (mustWait) links?.giveUp(position);
-    if (!links || mustWait) return { text: original, annotations: [...given, ...missing] };
+    const isEarly = this.isEarly(position);
+    const isCut = isEarly && this.#lacksItem(position.outputIndex);
+    if (isCut) links?.giveUp(position);
+    if (!links || isCut) return { text: original, annotations: [...given, ...missing] };
     const key = keyOf(position);
+    if (!this.#isComplete) this.#sent.add(key);
     const known = this.#parts.get(key);
     const unresolved = known?.text === original ? known.unresolved : [];
-    return links.finish({ position, original, given, missing, unresolved }, (found) => {
+    return links.finish({ position, original, given, missing, unresolved, isEarly }, (found) => {
       const part = this.#parts.get(key);
       if (!part) return;
       part.citations = [...part.citations, ...found].sort((a, b) => a.start - b.start);
@@ -353,22 +353,34 @@ export class ResponseRepair {
   }
 
   /**
+   * Returns whether a text comes too early for links, because it is still open which files the text means (see `#isOpen`).
+   * Exception: no call follows a message that is marked as the final answer. For the text of such a message, returns true only if
+   * an item may have been missed.
+   */
+  isEarly(position: PartPosition): boolean {
+    const { outputIndex } = position;
+    if (!this.#isOpen(position)) return false;
+    return !isFinalAnswer(this.#items.all[outputIndex]) || this.#isMissingItem(outputIndex);
+  }
+
+  /**
    * Returns the files that a piece of a text means. A piece is the last lines of the text so far, up to the end of a mention.
-   * Returns `undefined` while it is still open which files the text means (see `#isOpen`). No call follows a message that is marked
-   * as the final answer. So for the text of such a message, returns `undefined` only if an item may have been missed. `lastName`:
-   * the path or name at the piece's end, without the root.
+   * Returns `undefined` while the text comes too early for links (see `isEarly`). `lastName`: the path or name at the piece's end,
+   * without the root.
    */
   async resolvePiece(
     position: PartPosition,
     piece: string,
     lastName: string,
-  ): Promise<PieceResolution | undefined> {
+  ): Promise<LinkResolution | undefined> {
+    if (this.isEarly(position)) return undefined;
     const { outputIndex } = position;
-    const isAnswer = isFinalAnswer(this.#items.all[outputIndex]);
-    if ((!isAnswer || this.#isMissingItem(outputIndex)) && this.#isOpen(position)) return undefined;
     this.#items.check(outputIndex);
     const { callCount } = this.#items;
-    const turn = this.#turnOf(outputIndex) ?? (isAnswer ? this.#items.before(outputIndex) : undefined);
+    const before = this.#items.before(outputIndex);
+    const { called } = before;
+    const turn =
+      this.#turnOf(outputIndex) ?? (isFinalAnswer(this.#items.all[outputIndex]) ? before : undefined);
     // Later text of a streamed message may name a root, so `isRootNamed` is still unknown here (`undefined`). A message that is
     // not streamed must get the same result, so its pieces get `undefined` too.
     const part = { ...this.#partOf(outputIndex, piece, [], turn), isRootNamed: undefined };
@@ -378,7 +390,24 @@ export class ResponseRepair {
       this.#recovery(),
     );
     if (found.isLacking) this.#lateAt = callCount;
-    return found;
+    const lists = found.citations.length > 0 ? await this.#listsOf(called) : [];
+    const isShared = (annotation: ContainerFileCitation): boolean => {
+      const { path, container_id: own } = this.#lists.file(annotation);
+      return lists.flat().some((file) => file.path === path && file.container_id !== own);
+    };
+    return { ...found, isShared };
+  }
+
+  /** Returns the lists of the containers, if there are several. Leaves out lists that fail or do not come in time. */
+  async #listsOf(containers: readonly string[]): Promise<FileList[]> {
+    const lists: FileList[] = [];
+    if (containers.length < 2) return lists;
+    const ask = async (signal: AbortSignal): Promise<void> => {
+      const asked = containers.map((id) => this.#lists.of(id, this.#items.callCount, signal));
+      for (const list of asked) lists.push(await list.catch(() => []));
+    };
+    await this.#time.wait(ask).catch(() => {});
+    return lists;
   }
 
   /** Returns whether a call before a text names or writes files. The text will then probably mention these files. */
@@ -601,19 +630,29 @@ export class ResponseRepair {
   }
 
   #resolve(
-    { outputIndex }: PartPosition,
+    position: PartPosition,
     text: string,
     given: readonly Annotation[],
     isRepeated: boolean,
     asked: readonly string[],
   ): Promise<TextResolution> {
-    const part = this.#partOf(outputIndex, text, given, this.#turnOf(outputIndex));
+    const part = this.#partOf(position.outputIndex, text, given, this.#turnOfText(position));
     return resolveText({ ...part, isRepeated, asked }, this.#recovery());
   }
 
   /** Returns all items of a text's turn; `undefined` while a call may still follow the text. */
   #turnOf(outputIndex: number): ItemsBefore | undefined {
     return this.#isComplete ? this.#items.turnOf(outputIndex) : undefined;
+  }
+
+  /**
+   * Like `#turnOf`, for the citations of a whole text. Returns `undefined` if the text follows a call and was sent before the
+   * response was complete. Such a text has no link for a file with a similar path. If it got a citation of this file now, a second
+   * repair would make the link.
+   */
+  #turnOfText(position: PartPosition): ItemsBefore | undefined {
+    const isSent = this.#sent.has(keyOf(position)) && this.#items.before(position.outputIndex).hasCall;
+    return isSent ? undefined : this.#turnOf(position.outputIndex);
   }
 
   /** Returns a text with the facts that decide which files the text means. `turn`: see `#turnOf`. */

@@ -124,10 +124,14 @@ export class StreamLinks {
     else this.#repair.lookAhead(position);
   }
 
-  /** Returns whether a mention in an event's text is held because it is not known yet whether a call follows. */
-  isUndecided(event: Event): boolean {
-    const position = positionOf(event);
-    return position !== undefined && this.#links.get(position)?.isUndecided === true;
+  /**
+   * Returns whether a text that has ended waits until it is known whether a call follows: it may still get links. This is not
+   * known for a text without deltas, either.
+   */
+  mustWait(position: PartPosition, text: string): boolean {
+    const part = this.#links.get(position);
+    if (part?.isUndecided) return true;
+    return (!part || this.#repair.isEarly(position)) && this.#links.isPending(position, text);
   }
 
   /** Holds an annotation event until its text's links are known. `numberBefore` returns the previous event's sequence number. */
@@ -150,7 +154,10 @@ export class StreamLinks {
     return [...this.#deltas((part) => part.text.release(), numberBefore), ...this.#releaseAnnotations()];
   }
 
-  /** Returns the text that was held for longer than `timeoutMs`, and reports that its links are missing. */
+  /**
+   * Returns the text and the annotation events that were held for longer than `timeoutMs`. Reports that the links of the text are
+   * missing.
+   */
   takeOverdue(numberBefore: () => unknown): Event[] {
     const error = new Error(
       `text was held for longer than ${this.#timeoutMs} ms, so its links were not replaced`,
@@ -161,7 +168,7 @@ export class StreamLinks {
       // website. And while no container is known, only a citation of the API can show that a link is missing.
       if (part.text.isPathOpen && (!part.text.onlyPaths || this.#isRetrieving)) this.#repair.noteError(error);
     }
-    return this.#deltas((part) => part.text.release(), numberBefore);
+    return this.releaseUnchanged(numberBefore);
   }
 
   /** Stops the time limit of the held text, and records for how long the text was held. */

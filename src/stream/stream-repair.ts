@@ -95,9 +95,12 @@ export class StreamRepair {
     this.#check(event);
     const isEnd = ENDS_OF_MESSAGE.has(event.type);
     if (isEnd && (this.#isHeld || this.#mustHold(event, numberBefore)))
-      return this.#hold(event, numberBefore);
-    if (this.#isHeld) return this.#release(event);
-    return this.#unchangedOnError([event], numberBefore, () => this.#take(event, numberBefore));
+      return this.#limited(this.#hold(event, numberBefore));
+    return this.#limited(
+      this.#isHeld
+        ? this.#release(event)
+        : this.#unchangedOnError([event], numberBefore, () => this.#take(event, numberBefore)),
+    );
   }
 
   /**
@@ -119,17 +122,30 @@ export class StreamRepair {
 
   #hold(event: Event, numberBefore: () => unknown): Taken {
     this.#held.push({ event, numberBefore: numberBefore() });
-    this.#heldTooLong ??= new Promise((resolve) => {
-      this.#timer = setTimeout(resolve, this.#context.settings.timeoutMs);
-    });
     return [];
   }
 
-  /** Empties `#held` and returns what was in it. */
-  #takeHeld(): { event: Event; numberBefore: unknown }[] {
+  /** Starts the time limit of held events if `taken` leaves some, and stops it if `taken` leaves none. Returns `taken`. */
+  #limited(taken: Taken): Taken {
+    if (taken instanceof Promise) return taken.finally(() => this.#limitHold());
+    this.#limitHold();
+    return taken;
+  }
+
+  #limitHold(): void {
+    if (!this.isHolding || this.#isStopped) {
+      this.#endLimit();
+      return;
+    }
+    this.#heldTooLong ??= new Promise((resolve) => {
+      this.#timer = setTimeout(resolve, this.#context.settings.timeoutMs);
+    });
+  }
+
+  #endLimit(): void {
+    if (!this.#heldTooLong) return;
     clearTimeout(this.#timer);
     this.#heldTooLong = undefined;
-    return this.#held.splice(0);
   }
 
   /** Returns the sequence number of the latest event that was sent. Events that are still held do not count. */
@@ -175,7 +191,8 @@ export class StreamRepair {
   /** Returns what was held for too long: the text without its links, and the end events with the citations found so far. */
   takeOverdue(): Taken {
     const text = this.#links?.takeOverdue(this.#numberSent) ?? [];
-    return this.#isHeld ? andThen(this.#release(), (events) => [...text, ...events]) : text;
+    this.#endLimit();
+    return this.#limited(this.#isHeld ? andThen(this.#release(), (events) => [...text, ...events]) : text);
   }
 
   /** True while the deltas of the text have to be passed to `watch`. */
@@ -244,11 +261,12 @@ export class StreamRepair {
 
   /** Repairs and returns the held events. Send them before anything that bypasses `take`, to keep the order. */
   release(): Taken {
-    return this.#isHeld ? this.#release() : (this.#links?.release(this.#numberSent) ?? []);
+    return this.#limited(this.#isHeld ? this.#release() : (this.#links?.release(this.#numberSent) ?? []));
   }
 
   /** Ends the response and returns the events that are still held. If the final event never came, the report has an error. */
   end(): Taken {
+    this.#endLimit();
     return andThen(this.#isHeld ? this.#release() : [], (events) => {
       const text = this.#links?.releaseUnchanged(this.#numberSent) ?? [];
       this.#finish(this.#apiError ?? new Error("the stream ended without its final event"));
@@ -269,7 +287,7 @@ export class StreamRepair {
   break(error: unknown): readonly Event[] {
     const text = this.#links?.releaseUnchanged(this.#numberSent) ?? [];
     this.breakOff(error);
-    return [...text, ...this.#takeHeld().map(({ event }) => event)];
+    return [...text, ...this.#held.splice(0).map(({ event }) => event)];
   }
 
   /** Stops the repair: the consumer has left or the stream is broken. If the API sent an error event, reports that error. */
@@ -281,7 +299,7 @@ export class StreamRepair {
 
   #stop(reason: unknown): void {
     this.#isFinished = this.#isStopped = true;
-    clearTimeout(this.#timer);
+    this.#endLimit();
     this.#links?.end();
     this.#repair.cancel(reason);
   }
@@ -295,10 +313,11 @@ export class StreamRepair {
    */
   #mustHold(event: Event, numberBefore: () => unknown): boolean {
     const isText = event.type === "response.output_text.done";
-    if (isText && (this.#repair.mayCiteUnmentioned || this.#links?.isUndecided(event))) return true;
+    if (isText && this.#repair.mayCiteUnmentioned) return true;
     try {
       return textsOf(event).some(({ position, text, given = this.#sentFor(event) }) => {
-        if (this.#repair.mustWait(position, text, given)) return true;
+        if (this.#repair.mustWait(position, text, given) || this.#links?.mustWait(position, text))
+          return true;
         const mayBeEarly = isText && this.#repair.mayLack(position, text, given);
         return mayBeEarly && (this.#isWithoutDeltas || isAfterGap(event, numberBefore()));
       });
@@ -310,7 +329,7 @@ export class StreamRepair {
 
   /** Repairs the held events, and then `event`, which came after the held events. */
   #release(event?: Event): Taken {
-    const held = this.#takeHeld();
+    const held = this.#held.splice(0);
     // Stops the time limit of the held text: finding the citations has a time limit of its own.
     this.#links?.stop();
     if (event?.type === "response.output_text.delta" && held.some((end) => isEndOf(end.event, event)))
@@ -327,8 +346,14 @@ export class StreamRepair {
       const events: Event[] = [];
       for (const { event: heldEvent, numberBefore } of held)
         events.push(...(await this.#take(heldEvent, () => numberBefore, true)));
-      if (event) events.push(...(await this.#take(event, () => held.at(-1)!.event.sequence_number)));
-      return events;
+      if (!event) return events;
+      try {
+        return [...events, ...(await this.#take(event, () => held.at(-1)!.event.sequence_number))];
+      } catch (error) {
+        // The final event causes an error (see `onFailure`). `break` returns the events before it.
+        this.#held.push(...events.map((ready) => ({ event: ready, numberBefore: undefined })));
+        throw error;
+      }
     };
     const heldEvents = held.map(({ event: heldEvent }) => heldEvent);
     const { numberBefore: first } = held[0]!;
