@@ -142,12 +142,28 @@ describe("after a call that may have written the path, a tool's file of that pat
     ["a new file, a call that names the path", newer, `df.to_csv('${path}')`],
     ["an older file, a call that builds the path", older, "df.to_csv(out)"],
   ])("%s", async (_, ofTool, code) => {
-    const items = [tool, call(code), message(`[it](sandbox:${path})`)];
+    await expectUncited([tool, call(code), message(`[it](sandbox:${path})`)], ofTool);
+  });
+
+  it.each(["df.to_csv('/mnt/data/report.csv')", "cp /tmp/result '/mnt/data/report.csv'"])(
+    "although the API cites a chart of the tool's container from 0 to 0: %s",
+    async (code) => {
+      const chart = {
+        ...{ type: "container_file_citation", container_id: ID, file_id: "cfile_9" },
+        ...{ filename: "cfile_9.png", start_index: 0, end_index: 0 },
+      };
+      const text = { text: `[it](sandbox:${path})`, annotations: [chart] };
+      await expectUncited([tool, call(code), message(text)], newer);
+      await expectUncited([call(code), message(text)], newer);
+    },
+  );
+
+  async function expectUncited(items: unknown[], ofTool: ContainerFile): Promise<void> {
     const list = async (id: string) => (id === ID ? [ofTool] : []);
     const { report } = await repairResponse(response(items), list, { retries: 0 });
-    expect(report.citations).toEqual([]);
+    expect(report.citations.filter(({ origin }) => origin === "recovered")).toEqual([]);
     expect(report.unresolved.map(({ reason }) => reason)).toEqual(["not-found"]);
-  });
+  }
 
   it("a new file, if an earlier call's container has an older file of that path", async () => {
     const items = [

@@ -60,7 +60,7 @@ export interface TextScope {
  * - `called`: calls before the text ran in the containers.
  * - `cited`: the text's own citations name the containers. If no call comes before the text, this kind is also used for
  *   containers that tool outputs before the text name.
- * - `output`: tool outputs before the text name the containers, and a call comes before the text.
+ * - `output`: tool outputs before the text or the text's own 0..0 citations name the containers, and a call comes before the text.
  * - `later`: calls after the text ran in the containers.
  * - `known`: the containers existed before the response, or the caller named them.
  */
@@ -163,8 +163,11 @@ export class ContainerCandidates {
       const ran = [...(memory?.recall(responseId) ?? []), ...tools];
       groups.push({ kind: "called", containers: ran.length > 0 ? ran : otherContainers });
     }
-    const named = outputs.map((id): ContainerGroup => ({ kind: "output", containers: [id] }));
-    return [...groups, ...citedGroups([...cited, ...citedUnranged]), ...named.slice(0, MOST_CONTAINERS)];
+    // A 0..0 citation does not show that the text means a file of its container, so it counts no more than a tool output.
+    const named = [...citedUnranged, ...outputs].map(
+      (id): ContainerGroup => ({ kind: "output", containers: [id] }),
+    );
+    return [...groups, ...citedGroups(cited), ...named.slice(0, MOST_CONTAINERS)];
   }
 
   #withoutCall({ later, earlier, cited, citedUnranged, outputs }: TextScope): ContainerGroup[] {

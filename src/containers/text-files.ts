@@ -349,14 +349,14 @@ class FileSearch {
   }
 
   /**
-   * If only tool outputs name the container of `file`, returns the unlikely files that have the same path and are in a call's
+   * If only tool outputs or 0..0 citations name the container of `file`, returns the unlikely files that have the same path and are in a call's
    * container. Otherwise, returns no files.
    */
   #unlikelyOfCalls(file: ContainerFile): readonly ContainerFile[] {
-    const { called, cited, outputs } = this.#part.scope;
+    const { called, cited, citedUnranged, outputs } = this.#part.scope;
     const id = file.container_id;
     const ofCalls = called.flat();
-    if (!outputs.includes(id) || cited.includes(id) || ofCalls.includes(id)) return [];
+    if (![...outputs, ...citedUnranged].includes(id) || cited.includes(id) || ofCalls.includes(id)) return [];
     const others = this.#unlikelyByPath.get(composed(file.path)) ?? [];
     return others.filter((other) => ofCalls.includes(other.container_id));
   }
