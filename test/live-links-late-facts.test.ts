@@ -1,9 +1,12 @@
 /**
  * Tests the option `links` with facts that come after a mention in a stream: the API's citations, the cut of a chunk, the end of the
- * text, a call. A stream must have the links of a plain response.
+ * text, a call, a failure. A stream must have the links of a plain response, and no text may be lost. This file is long because each
+ * of these facts needs its own stream.
  */
 import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
+import { repairEventStream } from "../src/http/sse.js";
 import { createFileCitationsFetch, type Report, repairResponse } from "../src/index.js";
+import { contextOf } from "../src/responses/repair.js";
 import { A, all, eventsOf, OPTIONS, opened, toUrl, URL_OF_A } from "./linking.js";
 import {
   BASE,
@@ -26,6 +29,32 @@ const textOf = (output: unknown): string =>
   (output as { content?: { text: string }[] }[]).flatMap(({ content }) => content ?? []).at(-1)!.text;
 const outputIn = (events: readonly StreamEvent[]): unknown[] =>
   (events.at(-1)!.response as { output: unknown[] }).output;
+
+it.each([
+  ["the link of the file that the API cites", true],
+  ["no link if the API cites none", false],
+])("a path that the containers of two other agents have gets %s", async (_, isCited) => {
+  const other = file(A.path, { container_id: "cntr_2", created_at: 1_760_000_001 });
+  const text = "[it](sandbox:/mnt/data/a.csv) ok";
+  const citation = {
+    ...{ type: "container_file_citation", container_id: "cntr_1", file_id: A.id, filename: "a.csv" },
+    ...{ start_index: text.indexOf("sandbox:"), end_index: text.indexOf(")") },
+  };
+  const code = "open('/mnt/data/a.csv', 'w')";
+  const item = message({ text, annotations: isCited ? [citation] : [] });
+  const output = [
+    call(code),
+    { ...call(code, "cntr_2"), id: "ci_2" },
+    { ...item, agent: { agent_name: "x" } },
+  ];
+  const list = async (id: string) => [A, other].filter(({ container_id }) => container_id === id);
+  for (const links of [toUrl, { toUrl, onMissing: () => "(gone)" }]) {
+    const { response: whole } = await repairResponse(response(output), list, { ...OPTIONS, links });
+    if (isCited) expect(textOf(whole.output)).toBe(`[it](${URL_OF_A}) ok`);
+    else expect(textOf(whole.output)).not.toContain("f.test");
+    expect(outputIn(await all(opened(streamOf(output), { links }, list).stream))).toEqual(whole.output);
+  }
+});
 
 describe("a path that two containers of calls have", () => {
   const other = file(A.path, { container_id: "cntr_2", created_at: 1_760_000_001 });
@@ -226,4 +255,99 @@ describe("with fake timers", () => {
     expect(deltas.map(({ delta }) => delta).join("")).toBe(text);
     expect(out.at(-1)!.type).toBe("response.output_item.done");
   });
+
+  it.each([
+    [undefined, 2000],
+    [undefined, 1000],
+    ["one", 2000],
+    ["one", 1000],
+  ])(
+    "no held text comes inside a frame that is too long (lane %s, cut %d bytes before its end)",
+    async (lane, rest) => {
+      const events = streamOf([call("x"), message("See /mnt/data/a.csv and /mnt/data/b")]);
+      const done = events.findIndex(({ type }) => type === "response.output_text.done");
+      const own = lane === undefined ? events : events.map((event) => ({ ...event, stream_id: lane }));
+      const two = lane === undefined ? [] : [{ ...events[0]!, stream_id: "two" }];
+      const long = `data: {"type":"other","x":"${"x".repeat(3000)}"}\n\n`;
+      const bytes = new TextEncoder().encode(`${frames([...two, ...own.slice(0, done)])}${long}`);
+      let controller!: ReadableStreamDefaultController<Uint8Array>;
+      const upstreamBody = new ReadableStream<Uint8Array>({
+        start(started) {
+          controller = started;
+        },
+      });
+      const context = contextOf([A], { ...OPTIONS, timeoutMs: 300 });
+      const reader = repairEventStream(upstreamBody.getReader(), context, 1500).getReader();
+      let sent = "";
+      const reading = (async () => {
+        for (let read = await reader.read(); !read.done; read = await reader.read())
+          sent += new TextDecoder().decode(read.value);
+      })();
+      controller.enqueue(bytes.slice(0, -rest));
+      await vi.advanceTimersByTimeAsync(1000);
+      controller.enqueue(bytes.slice(-rest));
+      controller.close();
+      await reading;
+      expect(sent).toContain(long);
+      expect(textOfDeltas(sent.replace(long, ""))).toBe(`See [a.csv](${URL_OF_A}) and /mnt/data/b`);
+    },
+  );
+
+  describe("all held text comes before the error if the option onFailure is throw", () => {
+    const failing = async (id: string): Promise<never> => {
+      throw new Error(`no list of ${id}`);
+    };
+    const inLane = (name: string | undefined, events: readonly StreamEvent[]): StreamEvent[] =>
+      name === undefined ? [...events] : events.map((event) => ({ ...event, stream_id: name }));
+    const text = "See /mnt/data/a.csv and also /mnt/data/b";
+    const whole = streamOf([call("x"), message(text)]);
+    const done = whole.findIndex(({ type }) => type === "response.output_text.done");
+    const final = { ...whole.at(-1)!, response: { ...(whole.at(-1)!.response as object), output: [] } };
+    const broken = [...whole.slice(0, done), final];
+    const other = streamOf([call("x"), message("Hold /mnt/data/a")]).slice(0, done);
+    const textsIn = (events: readonly StreamEvent[]): Record<string, string> => {
+      const texts: Record<string, string> = {};
+      for (const { type, stream_id, delta } of events)
+        if (type === "response.output_text.delta")
+          texts[String(stream_id)] = (texts[String(stream_id)] ?? "") + delta;
+      return texts;
+    };
+
+    it.each([
+      ["one response", [inLane(undefined, broken)], { undefined: text }],
+      ["one lane", [inLane("b", broken)], { b: text }],
+      ["two lanes", [inLane("a", other), inLane("b", broken)], { a: "Hold /mnt/data/a", b: text }],
+    ])("%s", async (_, streams, texts) => {
+      const events = streams.flat();
+      const sent: StreamEvent[] = [];
+      const { stream } = opened(events, { onFailure: "throw" }, failing as never);
+      const reading = (async () => {
+        for await (const event of stream) sent.push(event);
+      })();
+      await expect(reading).rejects.toThrow(/could not be recovered/);
+      expect(textsIn(sent)).toEqual(texts);
+      for (const size of [50, Infinity]) {
+        const { fetch } = upstream({
+          answer: () => sse(frames(events), size),
+          list: () => new Response("no", { status: 403 }),
+        });
+        const linking = createFileCitationsFetch({ fetch, ...OPTIONS, onFailure: "throw" });
+        const reader = (await linking(`${BASE}/responses`, POST)).body!.getReader();
+        let bytes = "";
+        const reads = (async () => {
+          for (let read = await reader.read(); !read.done; read = await reader.read())
+            bytes += new TextDecoder().decode(read.value);
+        })();
+        await expect(reads).rejects.toThrow(/could not be recovered/);
+        expect(textsIn(eventsIn(bytes))).toEqual(texts);
+      }
+    });
+  });
 });
+
+function textOfDeltas(bytes: string): string {
+  return eventsIn(bytes)
+    .filter(({ type }) => type === "response.output_text.delta")
+    .map(({ delta }) => delta)
+    .join("");
+}

@@ -40,6 +40,7 @@ const fragments = fc.constantFrom<Fragment>(
   ["/mnt/database "],
   ["[the folder](/mnt/data/) "],
   ["[the name](a.csv) "],
+  ["[only a name](sandbox:a.csv) "],
   ["[the old name](old.csv) "],
   ["saved in /mnt/data: "],
   ["a.csv "],

@@ -114,6 +114,11 @@ export class FrameRepair {
     return andThen(this.#release(), (held) => this.#send(held));
   }
 
+  /** Sends everything that is held, before other code sends bytes between which nothing may be sent. */
+  releaseAll(): void | Promise<void> {
+    return andThen(this.#stream.releaseAll(), (held) => this.#send(this.#write(held)));
+  }
+
   /** Sends what is left at the end of the stream: held events and an incomplete frame. */
   async end(): Promise<void> {
     this.#send(this.#write(await this.#stream.end()));
@@ -141,7 +146,7 @@ export class FrameRepair {
       const piece = slice(chunk, start, end);
       const bytes = this.#completed(piece);
       if (bytes && this.#isHandedOver(bytes, chunk, sent, start, end)) return undefined;
-      const out = bytes ? this.#repaired(bytes) : piece;
+      const out = bytes ? this.#repairedAfter(bytes, slice(chunk, sent, start)) : piece;
       if (out !== piece) {
         // The frames before this one must not wait for this frame's citations.
         this.#send(slice(chunk, sent, start));
@@ -155,9 +160,30 @@ export class FrameRepair {
     return start < chunk.length ? this.#hold(slice(chunk, start, chunk.length)) : undefined;
   }
 
+  /** Like `#repaired`. If that throws, sends the bytes `before` the frame and what the repair holds. */
+  #repairedAfter(bytes: Uint8Array, before: Uint8Array): Uint8Array | Promise<Uint8Array> {
+    try {
+      return this.#repaired(bytes);
+    } catch (error) {
+      this.#send(before);
+      this.fail(error);
+      throw error;
+    }
+  }
+
   async #passAfter(out: Promise<Uint8Array>, chunk: Uint8Array, from: number): Promise<void> {
-    this.#send(await out);
+    try {
+      this.#send(await out);
+    } catch (error) {
+      this.fail(error);
+      throw error;
+    }
     return this.#pass(chunk, from);
+  }
+
+  /** Ends the repair after an error, and sends what it holds. */
+  fail(error: unknown): void {
+    this.#send(this.#write(this.#stream.break(error)));
   }
 
   /** Returns the frame that `piece` completes, or `undefined` if that frame is too long and its beginning was sent already. */
@@ -210,7 +236,7 @@ export class FrameRepair {
   /** Reports that a frame is too long to be read. Returns the held frames, which must be sent before it. */
   #releaseBeforeLong(): Uint8Array | Promise<Uint8Array> {
     this.#stream.noteTooLong(this.#longest);
-    return this.#release();
+    return andThen(this.#stream.releaseAll(), (held) => this.#write(held));
   }
 
   #release(): Uint8Array | Promise<Uint8Array> {
@@ -280,16 +306,7 @@ export class FrameRepair {
     // Few events need the sequence number of the previous frame, and that frame is usually not parsed yet. So it is parsed only if
     // an event needs the number.
     const numberBefore = (): unknown => before && parsePiece(before)?.event.sequence_number;
-    const taken = stream.take(frame.event, numberBefore);
-    if (!(taken instanceof Promise)) return this.#write(taken);
-    return taken.then(
-      (events) => this.#write(events),
-      (error: unknown) => {
-        // The option `onFailure` is `"throw"`. The held events are sent before the body fails.
-        this.#send(this.#write(stream.break(error)));
-        throw error;
-      },
-    );
+    return andThen(stream.take(frame.event, numberBefore), (events) => this.#write(events));
   }
 
   /** Formats the events that the stream returned. If that fails, returns the pending frames unchanged. */

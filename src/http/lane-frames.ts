@@ -111,10 +111,10 @@ export class LaneFrames {
     for (const { stream } of this.#byLane.keys()) stream.cancel(reason);
   }
 
-  /** Ends all repairs after the stream has failed. Sends nothing more. */
+  /** Ends all repairs after the stream has failed, and sends what they hold. Sends nothing more after that. */
   fail(error: unknown): void {
+    for (const frames of this.#byLane.values()) frames.fail(error);
     this.#isStopped = true;
-    for (const { stream } of this.#byLane.keys()) stream.break(error);
   }
 
   /** Resolves when no frame waits any more. Returns `undefined` if none waits. */
@@ -184,8 +184,12 @@ export class LaneFrames {
     if (!this.#isTooLong && this.#partialLength <= this.#longest) return;
     const lanes = [...this.#byLane.keys()];
     const piece = concat(this.#takePartial());
-    if (!this.#isTooLong) this.#lanes.noteTooLong(this.#longest);
-    this.#isTooLong = true;
+    if (!this.#isTooLong) {
+      this.#isTooLong = true;
+      this.#lanes.noteTooLong(this.#longest);
+      // Nothing may be sent between the bytes of the frame.
+      this.#after(lanes, NOTHING, () => Promise.all(lanes.map((lane) => this.#framesOf(lane).releaseAll())));
+    }
     // The frame can belong to any lane, so it comes after the frames that the lanes hold.
     const latest: Latest = { bytes: piece, frames: undefined, isPassed: false };
     this.#latest = latest;

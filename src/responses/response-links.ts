@@ -9,7 +9,7 @@ import { WindowMarkup } from "../citations/links/window-markup.js";
 import { type LinkUrl, linkAt, noteAt, textAround } from "../citations/links/writing.js";
 import { LinkPlaces } from "../citations/markup/link-places.js";
 import { meantRange } from "../citations/meant-range.js";
-import { lastSegment } from "../citations/mentions.js";
+import { hasSandboxScheme, lastSegment } from "../citations/mentions.js";
 import type { Range } from "../citations/ranges.js";
 import { decode, fold } from "../citations/spelling.js";
 import type { PieceResolution } from "../containers/text-files.js";
@@ -325,20 +325,20 @@ export class ResponseLinks {
     if (!piece || piece.asked.length === 0) return { kind: "undecided" };
     if (piece.mayGoOn && part.text.extend()) return { kind: "longer" };
     const citation = piece.citations.find(({ start }) => start === at);
-    // A citation of the API may say which of the containers is meant. In a stream, this citation comes after the text.
-    if (citation && part.whole === undefined && piece.isShared(citation.annotation))
-      return { kind: "undecided" };
-    // A name without a path gets no link if a path of the same file comes before it.
-    const isRepeated = !isPath && citation !== undefined && part.linked.has(fileKeyOf(citation.annotation));
-    if (isRepeated) return NOTHING;
-    if (citation && !piece.isOutdated(citation.annotation)) {
-      const found = this.#inWholeText(citation, candidate);
-      return { kind: "file", range: citation, citation: found.annotation, found };
-    }
     const mention = piece.unresolved.find(({ start }) => start === at);
+    // A citation of the API may say which of several files is meant. In a stream, this citation comes after the text.
+    if (part.whole === undefined && mayMeanOther(piece, citation, mention)) return { kind: "undecided" };
+    if (citation && !piece.isOutdated(citation.annotation)) return this.#fileAt(part, candidate, citation);
     if (piece.isLacking && mention?.reason !== "container-unavailable") return { kind: "undecided" };
     return mention ? missingAt(mention) : NOTHING;
   };
+
+  /** Returns the meaning of a mention with a file. A name without a path gets no link if a path of the same file comes before it. */
+  #fileAt(part: LinkedPart, candidate: Candidate, citation: RecoveredCitation): Meaning {
+    if (!candidate.isPath && part.linked.has(fileKeyOf(citation.annotation))) return NOTHING;
+    const found = this.#inWholeText(citation, candidate);
+    return { kind: "file", range: citation, citation: found.annotation, found };
+  }
 
   /**
    * Returns a copy of a citation with offsets in the whole text. The offsets in `citation` count from the start of the
@@ -363,13 +363,14 @@ export class ResponseLinks {
   #decideWhole({ original, given, missing, unresolved }: WholeText): Decide {
     // These maps are created only when needed, because usually all mentions of the text are decided already.
     const citedByApi = once(() => this.#byStart(original, given));
+    const citedBefore = once(() => [...citedByApi().values()].sort((a, b) => b.range.start - a.range.start));
     const found = once(() => this.#byStart(original, missing));
     return async (part, candidate) => {
       const { at } = candidate;
       const start = candidate.start - part.lead;
       const known = citedByApi().get(start);
       if (known) return knownFile(part, candidate, known);
-      noteLinked(part, original, citedByApi(), start);
+      this.#noteLinked(part, original, citedBefore(), start);
       const meaning = await this.#decideInStream(part, candidate);
       if (meaning.kind !== "undecided") return meaning;
       const later = found().get(start);
@@ -393,6 +394,25 @@ export class ResponseLinks {
     return cited;
   }
 
+  /** Returns whether a cited text is a path below a root, or the URL that an earlier repair wrote in place of a path. */
+  #isPathOrUrl(cited: string): boolean {
+    const text = decode(cited);
+    if (this.#settings.roots.some((root) => text.includes(`${root.slice(1)}/`))) return true;
+    return OF_A_SITE.test(text) && !hasSandboxScheme(text);
+  }
+
+  /**
+   * Records the files that citations before `end` cite for a path. `cited` has the citations in the reverse order of the text.
+   * Removes those before `end`, so that each is read only once.
+   */
+  #noteLinked(part: LinkedPart, original: string, cited: CitedRange[], end: number): void {
+    for (let last = cited.at(-1); last && last.range.start < end; last = cited.at(-1)) {
+      cited.pop();
+      const { start, end: citedEnd } = last.range;
+      if (this.#isPathOrUrl(original.slice(start, citedEnd))) part.linked.add(fileKeyOf(last.citation));
+    }
+  }
+
   /** Replaces a mention with its link. The mention stays as it is if no link can be written at its place. */
   async #link(part: LinkedPart, candidate: Candidate, meaning: Meaning & { kind: "file" }): Promise<void> {
     const { window, start, at } = candidate;
@@ -408,7 +428,7 @@ export class ResponseLinks {
         ...{ start: base + place.start, end: base + place.end, mentionStart: base + range.start },
         ...link,
       });
-      if (isReplaced && candidate.isPath) part.linked.add(fileKeyOf(citation));
+      if (isReplaced && this.#isPathOrUrl(nameIn(candidate))) part.linked.add(fileKeyOf(citation));
       if (isReplaced && found) part.found.push(found);
     } catch (error) {
       this.#files.noteError(error);
@@ -492,19 +512,13 @@ function isRangeOfFile(annotation: Annotation): boolean {
   return annotation.type === "container_file_citation" && isRanged(annotation);
 }
 
-/**
- * Records the files that annotations before `end` cite for a path, or for the URL that an earlier repair wrote in place of a path.
- * `cited` maps the start of each citation to the citation.
- */
-function noteLinked(
-  part: LinkedPart,
-  original: string,
-  cited: ReadonlyMap<number, CitedRange>,
-  end: number,
-): void {
-  for (const [start, { range, citation }] of cited) {
-    if (start < end && !isFileName(original.slice(start, range.end))) part.linked.add(fileKeyOf(citation));
-  }
+/** Returns whether a mention can also mean another file: in another container of a call, or because several files fit. */
+function mayMeanOther(
+  piece: LinkResolution,
+  citation: RecoveredCitation | undefined,
+  mention: UnresolvedMention | undefined,
+): boolean {
+  return citation ? piece.isShared(citation.annotation) : mention?.reason === "ambiguous";
 }
 
 /** Returns the meaning of a mention that an annotation of the whole text covers. */

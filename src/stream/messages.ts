@@ -28,6 +28,9 @@ export class Messages {
   /** The latest message. An inserted event is sent in a copy of this message. */
   #latest: Event | undefined;
 
+  /** The lanes of the values for which `take` has failed. */
+  readonly failed: Lane[] = [];
+
   /** Lanes that were dropped, with the events that they held. These events are sent before the next event. */
   readonly #dropped: { lane: Lane; held: Taken }[] = [];
 
@@ -63,7 +66,9 @@ export class Messages {
       const lanes = found instanceof Lane ? [found] : found;
       const dropped = this.#dropped.splice(0);
       const held = dropped.map((drop) => drop.held);
-      const taken = found instanceof Lane ? found.take(event) : afterHeld(found, event);
+      const taken = this.#noteFailure(lanes, () =>
+        found instanceof Lane ? found.take(event) : afterHeld(found, event),
+      );
       return {
         of: [...dropped.map(({ lane }) => lane), ...lanes],
         taken: andThen(inOrder([...held, taken]), (events) => this.wrap(events)),
@@ -74,6 +79,20 @@ export class Messages {
     if (this.#lanes.areApart || !this.#lanes.hasBegun) return { of: [undefined], taken: [value] };
     const held = this.#lanes.latest.stream.release();
     return { of: [undefined], taken: andThen(held, (events) => [...this.wrap(events), value]) };
+  }
+
+  /** Calls `take`. If it throws or rejects, adds the lanes to `failed`. */
+  #noteFailure(lanes: readonly Lane[], take: () => Taken): Taken {
+    const note = (error: unknown): never => {
+      this.failed.push(...lanes);
+      throw error;
+    };
+    try {
+      const taken = take();
+      return taken instanceof Promise ? taken.catch(note) : taken;
+    } catch (error) {
+      return note(error);
+    }
   }
 
   wrap(events: readonly Event[]): unknown[] {

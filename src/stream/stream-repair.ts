@@ -264,6 +264,14 @@ export class StreamRepair {
     return this.#limited(this.#isHeld ? this.#release() : (this.#links?.release(this.#numberSent) ?? []));
   }
 
+  /** Like `release`, but returns all held text, too: without its links. */
+  releaseAll(): Taken {
+    const released = this.#isHeld ? this.#release() : [];
+    return this.#limited(
+      andThen(released, (events) => [...events, ...(this.#links?.releaseUnchanged(this.#numberSent) ?? [])]),
+    );
+  }
+
   /** Ends the response and returns the events that are still held. If the final event never came, the report has an error. */
   end(): Taken {
     this.#endLimit();

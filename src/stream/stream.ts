@@ -76,7 +76,9 @@ async function* repairEvents(
     const { open } = lanes;
     for (const { stream } of open) stream.breakOff(error);
     while (waiting.size > 0) yield* await waiting.first().catch(() => []);
-    for (const { stream } of open) yield* messages.wrap(stream.break(error));
+    // A lane that has failed may already be closed.
+    for (const { stream } of new Set([...messages.failed, ...open]))
+      yield* messages.wrap(stream.break(error));
     throw error;
   } finally {
     for (const { stream } of lanes.open) stream.cancel();
