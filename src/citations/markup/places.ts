@@ -52,8 +52,9 @@ const INSIDE = new RegExp(
 );
 
 /**
- * Returns whether an offset is in a link's destination, also if other text of the destination comes before it: `a.py` in
- * `[x](git:/mnt/data/a.py)`. {@link placeOf} recognizes only destinations that start exactly at the offset.
+ * Returns whether an offset is in a link's destination. The destination can start before the offset. For example, the offset of
+ * `a.py` in `[x](git:/mnt/data/a.py)` is in the destination `git:/mnt/data/a.py`. {@link placeOf} recognizes only destinations that
+ * start exactly at the offset.
  */
 export function isInDestination(text: string, at: number): boolean {
   return testAt(INSIDE, text, at);
