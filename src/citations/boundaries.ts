@@ -1,6 +1,7 @@
 /**
  * Decides whether a path or a file name in a text may start or end at an offset, or is part of a longer path or name. The rules
- * look only at the text around the start and the end. name-list.ts decides how far the text spells a known name.
+ * look only at the text around the start and the end. name-list.ts decides how far the text spells a known name. mentions.ts finds
+ * the end of a path that no file has, and links/mention-end.ts the end of a path in a text that still streams.
  */
 import { once } from "../once.js";
 import { endOfCompound } from "./compounds.js";

@@ -1,4 +1,7 @@
-/** Defines and runs `repair`: adds missing citations to stored responses. */
+/**
+ * Defines and runs `repair`: adds missing citations to stored responses. Also decides where a run with `--resume` continues after
+ * a crash: see `startOf`.
+ */
 import { resolve } from "node:path";
 import { Command } from "commander";
 import { checkedInputs, type Input, isStdout, STANDARD, stateOf } from "./repair-paths.js";

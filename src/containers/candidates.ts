@@ -1,7 +1,8 @@
 /**
  * Lists the containers that a text can mean, in groups. A group is used only if the groups before it do not have the file. The
  * containers of the previous response can be the last group. That response is retrieved only if no call comes before the text,
- * and no group has a container that may be older than the response.
+ * and no group has a container that may be older than the response. With the option `links`, a stream retrieves it earlier: when a
+ * path begins (see `findContainers` in responses/response-repair.ts).
  */
 import { isRecord } from "../errors.js";
 import type { Evidence } from "./evidence.js";

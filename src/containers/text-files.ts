@@ -1,7 +1,7 @@
 /**
  * Finds the files that a text means, in the lists of the containers that the text can mean. Also decides whether a list is late:
  * a call wrote a file, but the list does not show the file yet. lists.ts requests a late list again. This file is long because
- * all rules that choose the files of a text are here.
+ * all rules that choose among the files by the calls of the response are here. The folder citations chooses by the text alone.
  */
 import { endOfCompound } from "../citations/compounds.js";
 import { type FileIndex, filenameOf, type IndexedFile, nameOf, namesOf } from "../citations/file-index.js";

@@ -1,4 +1,7 @@
-/** Saves the progress of a `repair` run in a file beside the output, so that `--resume` can continue the run after a crash. */
+/**
+ * Saves the progress of a `repair` run in a file beside the output, so that `--resume` can continue the run after a crash. `startOf`
+ * in cli/repair.ts reads the file and decides where the run continues.
+ */
 import { open, readFile, rename, rm } from "node:fs/promises";
 import * as z from "zod/mini";
 import { WrongUse } from "../wrong-use.js";
