@@ -99,7 +99,7 @@ async function measure(way, baseURL, folder, sizes) {
   process.send({ bytes, seconds, cpu: (user + system) / 1e6, peak, growth: peak - before });
 }
 
-/** Runs this file in a new process. `next()` resolves with the next message that this process sends. */
+/** Runs this file in a new process. `next()` resolves with the next message from the new process. */
 function inProcess(...args) {
   const child = fork(new URL(import.meta.url), args.map(String), { execArgv: ["--expose-gc"] });
   const exited = once(child, "exit").then(([code]) => {

@@ -19,7 +19,7 @@ const ENTRIES = Object.values(exports).flatMap((target) => target.import?.defaul
 /**
  * The chunks of code that entry points share. There are few, because each file costs import time. The code of
  * `resolveFileCitations` has its own chunk, so that a bundler can leave out the other chunks. The chunk `directory` imports
- * modules of Node.js. So of the entry points in `exports`, only `node` may import this chunk.
+ * modules of Node.js. So `node` is the only entry point in `exports` that may import this chunk.
  */
 const CHUNKS = [
   { name: "errors", test: /src\/(errors|once)\.ts$/, priority: 3 },

@@ -191,7 +191,8 @@ class TurnCheck {
     counts.meant++;
     if (!isFound) counts.withheld++;
     if (this.#conversation.isCalm) counts[isFound ? "calmCited" : "calmWithheld"]++;
-    // A name without a path need not mean a file that is older than the response. So such a file need not be cited.
+    // A name without a path may mean something other than a file that is older than the response. So a citation of such a file is
+    // not demanded.
     const isOlder = path === undefined && truth.meant.createdAt < this.#turn.createdAt;
     // In a bare path, `%20` can mean these three characters or a space. The path is ambiguous if a file exists for each meaning.
     const decoded = truth.meant.path.replaceAll("%20", " ");

@@ -234,8 +234,9 @@ class Model {
       },
       parts: this.#parts,
       truths,
-      // Only the second-last turn can be unseen. In the last turn, the client may retrieve the unseen response. It then remembers
-      // only the containers that it needs. The test does not predict which these are, so no further turn may depend on them.
+      // Only the response of the second-last turn can come from another client. In the last turn, this client may retrieve that
+      // response. It then remembers only the response's containers that the last turn needs. The test does not predict which
+      // containers these are, so no later turn may depend on them.
       isUnseen: this.#coming === 1 && !repeatsIds && this.#choices.isOneIn(6),
       isBackground: door === "fetch" && !repeatsIds && this.#choices.isOneIn(10),
     };

@@ -178,7 +178,7 @@ export class Truths {
 
 /** Decides which files the mentions in one text mean. */
 class TextTruth {
-  /** The containers that the text can mean. Those of the text's own agent come first; the last used one is the first of them. */
+  /** The containers that the text can mean: first those of the text's own agent, latest call first, then all others. */
   readonly containers: readonly string[];
   /** The containers in which only calls of other agents ran. */
   readonly #foreign: readonly string[];
@@ -270,8 +270,8 @@ class TextTruth {
   }
 
   /**
-   * Returns whether the text comes before all calls and announces a path that a later call in another container names. A name
-   * after a space counts as named too: in `cp x 'sales data.csv'`, the call may mean a file `data.csv`.
+   * Returns whether the text comes before all calls and announces a path that a later call in another container names. The call
+   * may also contain only a space and then the file's name: `cp x 'sales data.csv'` may mean a file `data.csv`.
    */
   #isAnnounced(path: string, holder: string): boolean {
     const { calls } = this.#turn;

@@ -81,7 +81,7 @@ export const DOORS: readonly Door[] = [
   },
 ];
 
-/** The text of a response's body. If an error ended the body, the text before the error, and the error. */
+/** The text of a response's body. If an error ended the body, `text` is the text before the error, and `error` is this error. */
 export interface Read {
   text: string;
   error?: unknown;

@@ -60,7 +60,7 @@ async function start(beforeEvent: (event: { type: string; delta?: unknown }) => 
   return { emulator, serving, expire, restart };
 }
 
-/** Returns the input of the last request for a response that the emulator received. */
+/** Returns the `input` of the last `POST /responses` that the emulator received. */
 function lastInput({ requests }: ResponsesEmulator): unknown[] {
   const asked = requests.filter(({ method, path }) => method === "POST" && path.endsWith("/responses"));
   return (asked.at(-1)!.body as { input: unknown[] }).input;

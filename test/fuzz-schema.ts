@@ -25,7 +25,8 @@ interface Schema {
 
 /**
  * The definitions that the library reads. Some definitions have one name in OpenAI's schema and another in our own. A value may
- * have several possible definitions. If this set contains some of them, only those can be chosen in half of the cases.
+ * have several possible definitions. If some of them are in this set, one of those is chosen in half of the cases. In the other
+ * half, any possible definition can be chosen.
  */
 const READ = new Set(
   [

@@ -5,7 +5,9 @@ import { file } from "./upstream.js";
 
 export type Json = Record<string, unknown>;
 
-/** The paths that every container has, including those in the recordings. Both paths of `report.pdf` fit some texts equally. */
+/**
+ * The paths that every container has. They include most paths of the recordings. Both paths of `report.pdf` fit some texts equally.
+ */
 const PATHS = [
   "/mnt/data/a.csv",
   "/mnt/data/out/report.pdf",
@@ -160,8 +162,8 @@ function apply(root: object, one: Change): void {
     return;
   }
   if (one.kind === "insert") {
-    // Chooses only among the arrays. A choice among all values would rarely find an array, because there are few. But code easily
-    // forgets the case of an invalid element.
+    // Chooses only among the arrays, because code easily forgets that an element of an array can be invalid. A choice among all
+    // values would rarely find an array, because there are few arrays.
     const lists = places.map((place) => place.parent[place.key]).filter((child) => Array.isArray(child));
     lists[one.at % lists.length]?.push(plain(one.by));
     return;

@@ -199,8 +199,8 @@ it("tells a key with a quote from a shorter key", () => {
 });
 
 describe("bytes with their decoded text", () => {
-  // The text may be searched in place of the bytes only if its offsets are the same, as in ASCII. In most of the other bodies, the
-  // offsets differ.
+  // The editor may search the text in place of the bytes only if each character has the same offset in both. This is so in the
+  // ASCII case. In most of the other cases below, the offsets differ.
   it.each([
     ["ASCII", Buffer.from('{"n":1.0,"t":"\\u00e9","a":[]}')],
     ["characters outside ASCII", Buffer.from('{"n":1.0,"t":"é🎉","a":[]}')],

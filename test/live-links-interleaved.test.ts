@@ -254,7 +254,7 @@ describe("texts whose deltas come in turn", () => {
   });
 });
 
-/** Returns the text of the deltas of each text, by output index and content index. */
+/** Joins the deltas of each text. Returns the joined deltas by output index and content index. */
 function deltasByText(events: readonly StreamEvent[]): Record<string, string> {
   const texts: Record<string, string> = {};
   for (const { type, output_index, content_index, delta } of events) {

@@ -181,7 +181,8 @@ it("a response has the same texts and annotations streamed as whole, and a secon
       const streamed = eventsIn(await read(() => sse(frames(eventsOf(output, size)), chunk), true));
       const whole = await plain(output);
       expect(outputOf(streamed)).toEqual(whole);
-      // An agent's answer is also a tool output, so its citations name a container for later texts after calls that name none.
+      // An agent's answer is also a tool output, so a citation in the answer names a container. If a call does not name its
+      // container, the second repair may search that container for a text after the call, and change the text.
       const isNamedByAnswer = output.some((item) => "container_id" in item && item.container_id === null);
       if (!isNamedByAnswer) expect(await plain(whole)).toEqual(whole);
     }),

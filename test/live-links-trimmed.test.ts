@@ -106,7 +106,10 @@ async function throughFetch(events: readonly StreamEvent[], previous?: object): 
   return eventsIn(await answer.text());
 }
 
-/** Kinds of responses whose text may still be held at its end. The last element of a kind names the container if no call does. */
+/**
+ * Kinds of responses whose text may still be held at its end: a name, the items for a text, and options. If the items have no
+ * call, the request or the previous response in the options names the container.
+ */
 const KINDS: [string, (text: string) => Record<string, unknown>[], RepairOptions & { previous?: object }][] =
   [
     ["after a call", (text) => [call("open('/mnt/data/a.csv', 'w')"), message(text)], {}],
@@ -139,8 +142,8 @@ describe.each(KINDS)("a text %s that a gateway trims", (_, itemsOf, options) => 
         for (const types of [[DONE], [PART], ENDS.slice(0, 3), ENDS]) {
           const out = await read(trimmed(events, trim, types), options);
           const sent = textIn(out);
-          // A text without its first characters differs from its deltas. Events may then be missing, so the text may get no more
-          // links.
+          // If the text lacks its first characters, it differs from its deltas, as if events were missing. So the text may
+          // get no more links.
           if (trim(" a") !== "a") expect(sent).toBe(whole);
           for (const [type, part] of textsIn(out)) {
             expect(part.text, `${type} of ${JSON.stringify(text)}`).toBe(

@@ -215,7 +215,7 @@ describe("a stream has the same text in all of its events", () => {
     const first = whole.findIndex(({ type }) => type === "response.output_text.delta");
     for (const from of [first - 2, first, first + 3]) {
       const events = await all(opened(whole.slice(from)).stream);
-      // If all deltas of the text came, they have the link, too.
+      // The final event always has the link. The deltas have the link only if the stream has all deltas of the text.
       expect(textIn(events)).toBe(from <= first ? LINKED : TEXT.slice(TEXT.length - textIn(events).length));
       const { output } = events.at(-1)!.response as { output: unknown[] };
       expect(readOf({ output: output.slice(1) }).text).toBe(LINKED);

@@ -213,9 +213,10 @@ const QUERIES: Record<string, RegExp> = {
 };
 
 /**
- * Returns where the citation of a mention ends. Returns `undefined` if the text names something else, because the path or name goes
- * on after `end`. The text spells the file's path or name up to `end`. The citation also ends at `end`, but in a link with a scheme
- * it includes the query and fragment. In a link's destination, only a query, a fragment or punctuation may follow `end`.
+ * Returns where the citation of a mention ends. The text spells the file's path or name up to `end`. If the path or name goes on
+ * after `end`, the text names something else, and the function returns `undefined`. In a link's destination, only a query, a
+ * fragment or punctuation may follow `end`. The citation includes the query and the fragment of a destination with a scheme. In all
+ * other cases, the citation ends at `end`.
  */
 export function endOfCitation(
   text: string,

@@ -153,8 +153,8 @@ class Choice {
   }
 
   /**
-   * Returns the mentions to report: ambiguous mentions, and mentions without a file. Leaves out all mentions in code blocks, and
-   * mentions in labels that are not links themselves.
+   * Returns the mentions to report: ambiguous mentions, and mentions without a file. Leaves out all mentions in code blocks. Also
+   * leaves out mentions in labels, unless the mention is itself a link, such as an image.
    */
   unresolved(outsideCode: readonly Found[]): UnresolvedMention[] {
     const { text, paths } = this.#mentions;

@@ -34,7 +34,10 @@ export interface IndexedFile {
 /** The files that fit a mention best. If there are several, their containers have the same rank, and the mention is ambiguous. */
 export interface Fit {
   files: IndexedFile[];
-  /** True if the text does not spell the files' names exactly, but with another case, for example. A link is decoded first. */
+  /**
+   * True if the text writes the files' names differently, for example in another case. A link's destination is decoded before the
+   * comparison.
+   */
   isDifferent: boolean;
 }
 

@@ -61,7 +61,8 @@ function withoutScheme(path: string): string {
  * Moves mentions from `found` to `missed` if another part of the text contradicts them:
  *
  * - A mention of a look-alike is `not-found` if the API cited another file with the look-alike's name in this text.
- * - A mention of a look-alike is `not-found` if another mention has the file's own path: two paths in one text mean two files.
+ * - A mention of a look-alike is `not-found` if another mention has the look-alike's own path, because two paths in one text mean
+ *   two files.
  * - If mentions have different paths for the same look-alike, all of these mentions are `not-found`.
  * - Any mention is `ambiguous` if the API cited another file for the same path.
  *

@@ -26,8 +26,8 @@ export function meantRange(text: string, range: Range): Range {
 }
 
 /**
- * If a range covers a link's label with its brackets, returns the destination of a link to the container. For a link that leads
- * elsewhere, returns the text of the label.
+ * If a range covers a link's label with its brackets, returns another range: the link's destination if the link leads to the
+ * container, else the text of the label. For any other range, returns `undefined`.
  */
 function destinationAfterLabel(text: string, { start, end }: Range): Range | undefined {
   const link = isLabel(text, start, end - 1) ? linkFrom(text, end) : undefined;

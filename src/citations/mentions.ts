@@ -42,8 +42,8 @@ const LEAD = new RegExp(`(?<=(?:(${SANDBOX})|((?:https?|file|attachment)${COLON}
 /** The scheme `sandbox:` with up to three slashes after it. */
 const IN_SANDBOX = `sandbox(?:${COLON}|(?<=https?:\\/\\/sandbox)(?=\\/))${SLASH}{0,3}`;
 /**
- * In prose, `sandbox:` without a root after it starts a mention only if a name follows. Without slashes between `sandbox:` and
- * the name, the name must have an extension.
+ * Matches the beginning of a name. If no root follows `sandbox:` in prose, a mention starts there only if a name follows. If there
+ * is no slash between `sandbox:` and the name, the name must have an extension.
  */
 const NAME = /[\p{L}\p{N}_.~%$-]/uy;
 const NAME_WITH_EXTENSION = /(?:\.\/)?[\p{L}\p{N}_.\-%]{1,255}\.[A-Za-z]\w{0,9}(?!\w)/uy;

@@ -43,7 +43,7 @@ export function isPartOfLongerText(
   );
 }
 
-/** The characters that close code, bold type or a quotation. The key is the last character that opens it: `*` for `**`. */
+/** Maps the last character of an opener of code, bold type or a quotation (`*` for `**`) to the closer. */
 const CLOSERS: Record<string, RegExp> = {
   "`": /`/y,
   "*": /\*\*/y,

@@ -71,8 +71,8 @@ class NameStarts {
   constructor(text: string, { nameLengths }: FileIndex) {
     this.#text = text;
     this.#lengths = nameLengths;
-    // A name starts at most this far before its dot. Percent-encoding writes a UTF-16 unit in at most nine characters, and a byte
-    // in three. A file name has at most 255 bytes.
+    // Percent-encoding writes a UTF-16 unit as at most nine characters, and a byte as three characters. A file name has at most
+    // 255 bytes.
     this.#reach = Math.min(nameLengths[0]! * 9, 3 * 255);
   }
 

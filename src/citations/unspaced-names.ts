@@ -101,8 +101,8 @@ function opener(pattern: string): () => RegExp {
 
 /**
  * Returns whether the name from `start` to `end` is only the end of a longer name or path in a script without spaces. `pathEnd`
- * returns the end of the last path that is mentioned before the name. Letters are read only back to this end, so that a slash in
- * that path does not join them to the name.
+ * returns the end of the last path that is mentioned before the name. The text up to the end of that path is not read, so that a
+ * slash in that path does not join letters to the name.
  */
 export function isEndOfUnspaced(text: string, { start, end }: Range, pathEnd: () => number): boolean {
   const last = text.charCodeAt(start - 1);

@@ -109,7 +109,7 @@ export async function stateOf({ path, size }: Input): Promise<InputState | undef
 
 /**
  * Returns the `stat` result of the regular file at a path; `undefined` if there is none. Ignores devices and pipes, because a run
- * may read and write the same one.
+ * may read from a device or pipe and also write to it.
  */
 async function fileAt(path: string | undefined): Promise<Stats | undefined> {
   if (!path) return undefined;

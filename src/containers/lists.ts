@@ -28,8 +28,9 @@ export class ContainerLists {
   readonly #roots: readonly string[];
   readonly #lists = new Map<string, Promise<FileList>>();
   /**
-   * For each container, about the list that arrived last: how many calls had run when this list was requested. A list that never
-   * ends (see `EndlessListError`) counts as arrived, with the files that were read from it.
+   * By container id: how many calls had run when the container's list was requested. If several lists of the container have
+   * arrived, the number belongs to the list that arrived last. A list that never ends (see `EndlessListError`) counts as arrived,
+   * with the files that were read from it.
    */
   readonly #callsAtList = new Map<string, number>();
   /** The repeated requests in progress. Texts that wait for late files of the same containers share these requests. */

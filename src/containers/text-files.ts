@@ -323,8 +323,8 @@ class FileSearch {
   }
 
   /**
-   * Drops a citation if the text also fits a second listed file. The mention is then reported as ambiguous. This also applies if
-   * the text most likely does not mean the second file. There are two cases:
+   * Drops a citation and reports its mention as ambiguous if the text also fits a second listed file. The second file is one that
+   * `#possibleFiles` left out, because the text most likely does not mean this file. A text fits a second file in two cases:
    *
    * - The text says `a%20b.csv`, the citation is of `a b.csv`, and the container of `a b.csv` also lists a file `a%20b.csv`.
    * - The cited file is in a container that only tool outputs name, and a call's container lists a file with the same path.
@@ -349,8 +349,8 @@ class FileSearch {
   }
 
   /**
-   * If only tool outputs or 0..0 citations name the container of `file`, returns the unlikely files that have the same path and are in a call's
-   * container. Otherwise, returns no files.
+   * If only tool outputs or 0..0 citations name the container of `file`, returns the unlikely files that have the same path and are
+   * in a call's container. Otherwise, returns no files.
    */
   #unlikelyOfCalls(file: ContainerFile): readonly ContainerFile[] {
     const { called, cited, citedUnranged, outputs } = this.#part.scope;
@@ -382,8 +382,8 @@ class FileSearch {
 
   /**
    * Returns the files of a group's lists that the text can mean, list by list. If calls ran in several containers of the group, a
-   * path means no file while it is unsure which container has it: a call names the path, but that call's container does not list it
-   * yet.
+   * file is left out while another of these containers may get a file with the same path: a call in the other container names the
+   * path, but the list of the other container does not have the path yet.
    */
   #possibleInGroup(
     lists: readonly FileList[],
@@ -474,13 +474,14 @@ class FileSearch {
   }
 
   /**
-   * Returns whether the text can mean a file that is older than the response and is not in the nearest container. The text cannot
-   * mean the file in two cases, because a call may have written a file with the same path nearer to the text:
+   * Returns whether the text can mean a file that is older than the response and is not in the nearest container. Returns `false`
+   * in two cases:
    *
    * - A call in a nearer container may have written a file.
    * - It is unknown where the latest call ran.
    *
-   * Exception: if the start of the response is unknown, the paths in the calls decide in both cases.
+   * In both cases, a call may have written a file with the same path nearer to the text. Exception: if the start of the response is
+   * unknown, the paths in the calls decide in both cases.
    */
   #isPossibleThoughOlder(file: ContainerFile, nearer: readonly string[]): boolean {
     const { scope, lifetime } = this.#part;
@@ -500,10 +501,11 @@ class FileSearch {
    * Returns whether a file may be cited although its path is only similar to the path in the text. Before the response is complete,
    * no file is accepted, because a later call may name the exact path.
    *
-   * - If a call ran before the text, no call may name the exact path. Also, one of these must be true:
+   * - If a call ran before the text, the file is accepted only if no call names the exact path and one of these is true:
    *   - The response wrote the file.
-   *   - The calls spell the path of each file that they write, and a call names this file.
-   *   - The calls spell the path of each file that they write, and this file is an upload that is as new as the response.
+   *   - The calls contain the path of each file that they write, as one string, and a call names this file.
+   *   - The calls contain the path of each file that they write, as one string, and this file is an upload that is as new as the
+   *     response.
    * - If calls ran only after the text, no file is accepted.
    * - If no call ran at all, the file is accepted, except if a call of an earlier turn names the exact path.
    */
@@ -511,8 +513,8 @@ class FileSearch {
     const { turn, scope, lifetime } = this.#part;
     if (!turn) return false;
     if (!scope.hasCall) {
-      // If calls come after the text, the text names the exact path of a file that these calls will write. So the text does not
-      // mean a file with a similar path.
+      // If calls come after the text, the library assumes that these calls will write a file at exactly the path in the text. So
+      // the text does not mean a file with a similar path.
       const isAnnouncement = scope.later.length > 0 || !turn.isEmpty;
       const { history } = this.#recovery.candidates;
       return !isAnnouncement && ![written, literal].some((path) => history.namesPath(path));
@@ -525,8 +527,8 @@ class FileSearch {
     // The path in the text may differ from the file's path in the folder or in the letter case of the name, but not in both.
     const [name, own] = [nameOf(meant), nameOf(path)];
     if (isMoved && name !== own && name.toLowerCase() === own.toLowerCase()) return false;
-    // A file that is as new as the response was written by one of its calls and is accepted. An upload can be as new too, but no
-    // call wrote it, so it is not accepted here.
+    // Accepts a file that is as new as the response and is not an upload, because a call of the response wrote this file. No call
+    // wrote an upload, so an upload also needs the checks below.
     if (lifetime.has(file) && file.source !== "user") return true;
     // If the code does not spell a path that it writes to, this path may be the exact path in the text. The list may not show the
     // file at that path yet.

@@ -85,10 +85,11 @@ function requestContent(
   if (!get) return content.retrieve(fileId, { container_id: containerId }, options);
   const path = `/containers/${encodeURIComponent(containerId)}/files/${encodeURIComponent(fileId)}/content`;
   const headers = { accept: "application/binary", ...options.headers };
-  // The SDK's own option for a response whose body is not parsed. A wrapper may return a promise without `asResponse`.
+  // `__binaryResponse` is an internal option of the SDK: the SDK does not parse the response's body.
   const answer = get(path, { ...options, headers, __binaryResponse: true }) as ReturnType<
     typeof content.retrieve
   >;
+  // A wrapper may return a promise without `asResponse`.
   const { asResponse } = answer as { asResponse?: () => Promise<Response> };
   return asResponse ? asResponse.call(answer) : answer;
 }

@@ -114,7 +114,10 @@ export class FrameRepair {
     return andThen(this.#release(), (held) => this.#send(held));
   }
 
-  /** Sends everything that is held, before other code sends bytes between which nothing may be sent. */
+  /**
+   * Sends everything that is held. Sends held text without its links. Call this before other code sends a long frame in pieces,
+   * because nothing may be sent between the pieces.
+   */
   releaseAll(): void | Promise<void> {
     return andThen(this.#stream.releaseAll(), (held) => this.#send(this.#write(held)));
   }

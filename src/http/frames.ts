@@ -360,8 +360,8 @@ export class TextDeltas {
    * needs, and no word that begins a scheme. If the result is true, the text was collected without decoding it. Returns false if
    * the delta does not belong to the text of the latest delta that was read (see `noteRead`).
    *
-   * Call this only while no mention is open. Call it then for each delta, in order, and right after `endOf`, because `endOf` finds
-   * the offset of the text.
+   * Call this only while no mention is open. During that time, call this for each delta, in order. Call this right after `endOf`,
+   * because `endOf` finds the offset of the text.
    */
   isPlain(chunk: Uint8Array, at: number, end: number): boolean {
     let isLetterBefore = this.#isAfterLetter;
@@ -417,7 +417,7 @@ export class TextDeltas {
     const next = chunk[at + 1]!;
     if (byte === BACKSLASH) return next !== LETTER_N;
     if (byte === SLASH) return !this.#isOrdinarySlash(next);
-    // A JSON string cannot contain a raw LF. So at an LF, the string is not closed although the line ends: the frame must be read.
+    // At an LF, the line ends before the JSON string is closed. A valid string has no raw LF, so the frame must be read.
     return MENTION_BYTES[byte] === 1 || byte === LF || (!isInWord && startsScheme(chunk, at));
   }
 

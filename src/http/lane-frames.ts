@@ -93,7 +93,7 @@ export class LaneFrames {
     this.#send(concat(this.#takePartial()));
   }
 
-  /** Ends all repairs, and sends the remaining bytes unchanged. Returns whether there were any. */
+  /** Ends all repairs, and sends the remaining bytes unchanged. Returns whether any bytes were sent. */
   break(error: unknown): boolean | Promise<boolean> {
     const before = this.#sentCount;
     const broken = [...this.#byLane];

@@ -147,7 +147,7 @@ function namesContainer(item: unknown): boolean {
   return containerOfCall(item) !== undefined || containersNamedBy(item).length > 0;
 }
 
-/** Returns whether an item names a container other than by the citations of its texts. */
+/** Returns whether an item names a container. Citations in the item's texts do not count. */
 function usesContainer(item: unknown): boolean {
   return containerOfCall(item) !== undefined || (!partsOf(item) && containersOfOutputs(item).length > 0);
 }

@@ -28,7 +28,7 @@ import { fileKeyOf } from "./same-citation.js";
 
 /** The files that a piece of a text means. */
 export interface LinkResolution extends PieceResolution {
-  /** Returns whether another container in which a call ran lists a file with the same path. */
+  /** Returns whether the cited file's path is also in the list of another container in which a call ran. */
   isShared: (annotation: ContainerFileCitation) => boolean;
 }
 
@@ -69,7 +69,7 @@ export interface LinkedPart {
   lead: number;
   /** The whole text in the latest event that ends the text. `undefined` before the text has ended. */
   whole: string | undefined;
-  /** The error to report if a link is missing because the text was held for too long. `undefined` if it was not. */
+  /** Says that the text was held for too long. Reported if a link is missing. `undefined` if the text was not held for too long. */
   overdue: Error | undefined;
 }
 
@@ -83,7 +83,10 @@ export interface WholeText {
   missing: readonly ContainerFileCitation[];
   /** The mentions that could not be resolved to one file. */
   unresolved: readonly UnresolvedMention[];
-  /** True if the text comes too early for links. */
+  /**
+   * True if it is still open which files the text means (see `isEarly` in response-repair.ts). In this case, the text gets no more
+   * links.
+   */
   isEarly: boolean;
 }
 
@@ -218,7 +221,8 @@ export class ResponseLinks {
     }
     part.text.end();
     if (whole.isEarly) part.text.giveUp();
-    // If no container was known when the text began, the links before its first path are left as they are. A stream has sent them.
+    // If no container was known when the text began, the links before the first path stay unchanged. A stream has already sent
+    // them, and a plain response must have the same links as a stream.
     if (part.text.onlyPaths) part.text.candidate();
     part.text.onlyPaths = false;
     part.isUndecided = false;
@@ -321,7 +325,7 @@ export class ResponseLinks {
     if (!isPath && !isFileName(name)) return NOTHING;
     const lastName = relativeName(name, this.#settings.roots);
     const piece = await this.#files.resolvePiece(part.position, window, lastName);
-    // If there is no container to search for the piece's files, a citation of the whole text may still name a container.
+    // If no container could be searched, the mention stays undecided: the citations of the whole text may name a container.
     if (!piece || piece.asked.length === 0) return { kind: "undecided" };
     if (piece.mayGoOn && part.text.extend()) return { kind: "longer" };
     const citation = piece.citations.find(({ start }) => start === at);
@@ -402,8 +406,8 @@ export class ResponseLinks {
   }
 
   /**
-   * Records the files that citations before `end` cite for a path. `cited` has the citations in the reverse order of the text.
-   * Removes those before `end`, so that each is read only once.
+   * Records the file of each citation that starts before `end` and covers a path or a URL (see `#isPathOrUrl`). `cited` has the
+   * text's citations, last first. The citations before `end` are removed from `cited`, so that each is read only once.
    */
   #noteLinked(part: LinkedPart, original: string, cited: CitedRange[], end: number): void {
     for (let last = cited.at(-1); last && last.range.start < end; last = cited.at(-1)) {

@@ -299,7 +299,7 @@ export class ResponseRepair {
    * Returns whether a known container can have the files of a text. A container is known if a call or a tool output before the text
    * names it, if it existed before the response, or if the caller gave its files. Two kinds of containers do not count: those of a
    * previous response that must be retrieved, and those that only citations of this response name. An earlier repair may have added
-   * such a citation.
+   * these citations, and a second repair must make the same links as the first.
    */
   hasContainersFor({ outputIndex }: PartPosition): boolean {
     return this.#items.useContainer(outputIndex) || this.#candidates.hasKnown;
@@ -327,7 +327,8 @@ export class ResponseRepair {
   /**
    * Returns a text with links, and the annotations of this text. `given` are the part's annotations, `missing` the citations that
    * were found. Without the option `links`, the text stays the same. It also stays the same if it comes too early for links (see
-   * `isEarly`). If its beginning may be missing, the final event can still give it links.
+   * `isEarly`). A text that comes too early can still get links in the final event if an item before the text, or the text's own
+   * item, is unknown.
    */
   withLinks(
     position: PartPosition,
@@ -647,8 +648,8 @@ export class ResponseRepair {
 
   /**
    * Like `#turnOf`, for the citations of a whole text. Returns `undefined` if the text follows a call and was sent before the
-   * response was complete. Such a text has no link for a file with a similar path. If it got a citation of this file now, a second
-   * repair would make the link.
+   * response was complete. Such a text was sent without a link for a file with a similar path, so it gets no citation of this file
+   * either. With this citation, a second repair would make the link, and the two repairs would give different texts.
    */
   #turnOfText(position: PartPosition): ItemsBefore | undefined {
     const isSent = this.#sent.has(keyOf(position)) && this.#items.before(position.outputIndex).hasCall;

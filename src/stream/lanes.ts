@@ -442,7 +442,7 @@ export class Lanes {
     return lane;
   }
 
-  /** Closes the unnamed lane, without a report, if the lane got no event of a response but only, for example, a `ping`. */
+  /** Closes the unnamed lane, without a report, if it got no event of a response. Other events, such as a `ping`, do not count. */
   #dropUnused(): void {
     const lane = this.#latest;
     if (!lane || lane.isUsed) return;

@@ -54,7 +54,7 @@ export class Messages {
 
   /**
    * Returns the output for a value, and the lanes of the value. If the value is a lane, the output is what this lane has held for
-   * too long. The output is a promise only if it has to wait.
+   * too long. Returns the output as a promise only if the output is not ready yet.
    */
   take(value: unknown): { of: Owners; taken: unknown[] | Promise<unknown[]> } {
     if (value instanceof Lane) {

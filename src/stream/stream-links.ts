@@ -125,8 +125,12 @@ export class StreamLinks {
   }
 
   /**
-   * Returns whether a text that has ended waits until it is known whether a call follows: it may still get links. This is not
-   * known for a text without deltas, either.
+   * Returns whether a text that has ended must wait for the next event, because the text may still get links. The next event
+   * shows whether a call follows. The text must wait in these cases:
+   *
+   * - Only the complete response can show what a held mention means (see `isUndecided`).
+   * - Text is held, and it is still open which files the text means (see `isEarly`).
+   * - The text came without deltas, and has a mention.
    */
   mustWait(position: PartPosition, text: string): boolean {
     const part = this.#links.get(position);

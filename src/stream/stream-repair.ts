@@ -45,7 +45,10 @@ export class StreamRepair {
   #sum = new TextSum();
   /** True if deltas are counted, to compare them with the whole text. `undefined` until the first delta of an item. */
   #isSumming: boolean | undefined;
-  /** True if the latest text ended without a delta, although its item began in this stream. Then its deltas may still follow. */
+  /**
+   * True if no delta came before the event that ends the latest text, although the text's item began in this stream. The text's
+   * deltas may then come after that event.
+   */
   #isWithoutDeltas = false;
   /** The output indices of the open messages. Other items are left out, because some gateways never end reasoning items. */
   readonly #openItems = new Set<number>();
@@ -155,8 +158,8 @@ export class StreamRepair {
   };
 
   /**
-   * True if the next delta can belong to a text that gets working links. Then it must go through `take` or `passText`. While
-   * several messages are open, only the delta itself shows to which text it belongs.
+   * True if text deltas must go through `take` or `passText`, because their text can get working links. This applies to the deltas
+   * of all texts: while several messages are open, only the delta itself shows to which text it belongs.
    */
   get isLinking(): boolean {
     return this.#links !== undefined && !this.#isFinished;
@@ -264,7 +267,7 @@ export class StreamRepair {
     return this.#limited(this.#isHeld ? this.#release() : (this.#links?.release(this.#numberSent) ?? []));
   }
 
-  /** Like `release`, but returns all held text, too: without its links. */
+  /** Like `release`, but also returns the text that would stay held. This text gets no links. */
   releaseAll(): Taken {
     const released = this.#isHeld ? this.#release() : [];
     return this.#limited(
@@ -315,8 +318,8 @@ export class StreamRepair {
   /**
    * Returns whether an end event waits for the event after its message. The event after the message shows three things:
    * - Whether the message is the last one, which gets the citations of unmentioned files.
-   * - Whether a call follows. If no call follows, the message can only mean files that existed before the response. A mention in
-   *   the text may be held until it is known whether a call follows, such as a file's name as the destination of a link.
+   * - Whether a call follows. If no call follows, the message can only mean files that existed before the response. Until this is
+   *   known, a mention in the text may be held. An example is a link whose destination is a file's name.
    * - Whether a text that may have ended too early continues.
    */
   #mustHold(event: Event, numberBefore: () => unknown): boolean {
@@ -358,7 +361,8 @@ export class StreamRepair {
       try {
         return [...events, ...(await this.#take(event, () => held.at(-1)!.event.sequence_number))];
       } catch (error) {
-        // The final event causes an error (see `onFailure`). `break` returns the events before it.
+        // Repairing the final event threw an error (see `onFailure`). The events before the final event are held, so that the
+        // method `break` returns them.
         this.#held.push(...events.map((ready) => ({ event: ready, numberBefore: undefined })));
         throw error;
       }

@@ -53,7 +53,8 @@ export class TextSum {
     if (typeof text !== "string" || text === "") return "unknown";
     if (this.#areMixed || item !== this.#added || item === undefined) return "unknown";
     if (!isBegun) return "no-deltas";
-    // Some senders leave out white space at the end, either of the deltas or of the text. No citation depends on it.
+    // Some senders leave out white space at the end of the deltas or at the end of the whole text. This white space is not
+    // compared, because no citation depends on it.
     const { length } = text.trimEnd();
     const isSame = length === this.#trimmedLength && hashOf(text, 0, length, 0) === this.#trimmedHash;
     return isSame ? "same" : "different";

@@ -205,7 +205,8 @@ export class ResponsesApi {
     const text = lastUserText(input);
     try {
       const steps = await script?.({
-        // Only the fields that `readTurnRequest` reads were checked. The test sends the request itself, so it knows the others.
+        // `readTurnRequest` has checked only the fields that it reads. The other fields need no check: the script and the request
+        // come from the same test.
         body: request.body as unknown as ResponseCreateParams,
         turn,
         lastUserText: text,

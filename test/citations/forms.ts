@@ -25,8 +25,8 @@ export interface Outcome {
 }
 
 /**
- * Parses a text in which the expected outcome is marked:
- * - `⟦/mnt/data/a.csv⟧`: the text in the brackets gets a citation. Its file is the argument `only`, a path below `/mnt/data`;
+ * Parses a text in which the expected outcome is marked. A file is given by its path below `/mnt/data`:
+ * - `⟦/mnt/data/a.csv⟧`: the text in the brackets gets a citation of the file `only`;
  * - `⟦b.csv‖/mnt/data/B.csv⟧`: the text `/mnt/data/B.csv` gets a citation of the file `b.csv`;
  * - `⟪not-found:/mnt/data/c.csv⟫`: the text `/mnt/data/c.csv` is a mention that is reported with the reason `not-found`.
  */

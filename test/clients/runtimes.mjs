@@ -71,8 +71,8 @@ async function bundle(entry) {
     bundle: true,
     write: false,
     format: "esm",
-    // Bundling fails if the package or a dependency imports `node:`. Only the emulator's server may import `node:`, because the
-    // server is loaded on demand. So the bundle leaves the server out.
+    // The bundle leaves out the emulator's server, which imports `node:` but is loaded only on demand. If any other code of the
+    // package or of a dependency imports `node:`, bundling fails.
     platform: "browser",
     external: ["srvx/node"],
     logLevel: "silent",

@@ -123,7 +123,8 @@ export class LinkPlaces {
     const close = span.end - ticks.length;
     const head = text.slice(span.start + ticks.length, place.start);
     const tail = text.slice(place.end, close);
-    // A backtick next to the place would join the backticks of the span.
+    // The span is closed and reopened with backticks next to the place. If the span's text already has a backtick there, the run
+    // becomes longer, and a longer run does not close or reopen the span.
     if (head.endsWith("`") || tail.startsWith("`")) return false;
     if (head.trim() === "") place.start = span.start;
     else place.before = ticks;

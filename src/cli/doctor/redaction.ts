@@ -79,7 +79,10 @@ const OPENAI_HOST = /^(?:[a-z]{2}\.)?api\.openai\.com$/;
  * request header, or a response header about an account.
  */
 const SHORTEST_OWN = 3;
-/** The minimum length for the values of all other response headers, and for each word of any header's value. */
+/**
+ * The minimum length of a secret that may not be personal: the value of a response header that is not about an account, or a word
+ * in the value of any header.
+ */
 const SHORTEST_OTHER = 8;
 
 export class Redaction {

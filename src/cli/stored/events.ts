@@ -145,7 +145,7 @@ export class EventRecords {
 
   /**
    * Ends a lane whose response was cut off, so that the response is reported. Resolves the records that the lane holds. Returns
-   * the inserted citation events that no record of the input follows.
+   * the inserted citation events that come after the last of these records.
    */
   async #end(lane: Lane): Promise<readonly Event[]> {
     this.#inside.delete(lane);
@@ -192,7 +192,7 @@ export class EventRecords {
   /**
    * Resolves the records of `events`, which a lane has returned. The lane may have inserted some of these events. To recognize
    * them, the code compares each event with the input's next event: an inserted event always has another type. Inserted events
-   * are written before the input's next event. Returns the inserted events that no event of the input follows.
+   * are written before the input's next event. Returns the inserted events after the last event of the input.
    */
   #settle(lane: Lane, events: readonly Event[]): readonly Event[] {
     const pending = [...this.#pendingOf(lane)];

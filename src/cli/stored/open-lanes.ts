@@ -6,8 +6,9 @@ import { type Event, FINAL } from "../../stream/events.js";
 import type { Lane } from "../../stream/lanes.js";
 
 /**
- * A lane counts as cut off if it got no event while this number of other responses began and ended. `sequential` applies as long
- * as nothing shows that the input's responses are interleaved. It is small, so that memory is freed and progress is saved soon.
+ * If this many other responses begin and end while a lane gets no event, the lane counts as cut off. `sequential` applies as long
+ * as nothing shows that the input's responses are interleaved. `sequential` is small, so that memory is freed and progress is
+ * saved soon.
  */
 const MOST_RESPONSES = { sequential: 8, interleaved: 64 };
 /**

@@ -27,7 +27,10 @@ export class Sniffer {
   /** How many values `#probe` has read to their end. */
   #valueCount = 0;
 
-  /** `pass` receives a byte order mark and leading white space. These bytes do not show the shape, so they are not held. */
+  /**
+   * `pass` is called with the byte order mark and the white space at the beginning of the input. These bytes do not show the
+   * shape, so the sniffer does not hold them.
+   */
   constructor(pass: (bytes: Buffer) => void) {
     this.#pass = pass;
   }
