@@ -220,7 +220,8 @@ class TextTruth {
     if (holder === undefined)
       return this.#loosened(this.#ofLookAlikes(path, isHandedOver, others), nameOf(path), path);
     const truth = this.#ofExact(path, isHandedOver, holder, holders);
-    // Another agent's call that names the path may have written it too, although its container does not list the file.
+    // Another agent's call in a second container may concern `path` (see `#mayMean`). That call may have written a file at `path`
+    // too, although the second container does not list the file.
     const isUnsure =
       this.#foreign.includes(holder) &&
       this.#callsBefore.some(
@@ -251,8 +252,8 @@ class TextTruth {
     if (!isNear)
       allowed.push(...this.#lookAlikes(path).filter(({ container }) => nearer.includes(container)));
     if (!this.#isOrdered) for (const other of holders) allowed.push(...this.#versions(other, path));
-    // If the file in `holder` is older than the response, a file at this path that the response wrote in another container may be
-    // cited.
+    // The response may have written a file at `path` in another container. This file may be cited if the file in `holder` is older
+    // than the response.
     const written = holders
       .filter((container) => container !== holder && this.#isWrittenIn(path, container))
       .flatMap((container) => this.#versions(container, path).slice(-1))
@@ -270,8 +271,9 @@ class TextTruth {
   }
 
   /**
-   * Returns whether the text comes before all calls and announces a path that a later call in another container names. The call
-   * may also contain only a space and then the file's name: `cp x 'sales data.csv'` may mean a file `data.csv`.
+   * Returns whether the text comes before all calls and announces a path that a later call in another container names. It is
+   * enough if the call contains the path's file name in quotes, at the end of a quoted path or after a space. For example,
+   * `cp x 'sales data.csv'` counts for `/mnt/data/data.csv`, because the command may mean a file `data.csv`.
    */
   #isAnnounced(path: string, holder: string): boolean {
     const { calls } = this.#turn;
@@ -290,9 +292,9 @@ class TextTruth {
   }
 
   /**
-   * Returns whether the repair certainly requests the list of `holder` and finds no match in the nearer containers. `isOlder`: the
-   * file in `holder` is older than the response. Then a call in a nearer container that uses Python's `open` counts as a match too,
-   * because the call may have written a newer version.
+   * Returns whether the repair certainly requests the list of `holder` and finds no match in the nearer containers. `isOlder` is
+   * true if the file in `holder` is older than the response. In this case, a call in a nearer container also counts as a match if
+   * its code uses Python's `open`, because the code may have written a newer version.
    */
   #isReached(path: string, holder: string, nearer: readonly string[], isOlder: boolean): boolean {
     const later = this.#callsBefore.length > 0 ? [] : this.#turn.calls.map(({ container }) => container);
@@ -347,13 +349,19 @@ class TextTruth {
       ![path, only.path].some((one) => one.includes("%")) &&
       this.#isQuick &&
       this.containers[0] === only.container &&
-      // Without a call before the text, similar paths count only after all lists have arrived.
-      (this.#callsBefore.length > 0 ? [only.container] : this.containers).every((id) =>
-        this.#isComplete(id),
-      ) &&
+      this.#neededFor(only.container).every((id) => this.#isComplete(id)) &&
       !only.isLost &&
       !this.#isLate(only);
     return { meant: only, allowed, isDemanded, isLoose: false };
+  }
+
+  /**
+   * Returns the containers whose lists must arrive before a similar path in `container` counts. Without a call before the text, these
+   * are all containers. The containers of other agents are searched together.
+   */
+  #neededFor(container: string): readonly string[] {
+    if (this.#callsBefore.length === 0) return this.containers;
+    return this.#foreign.includes(container) ? this.#foreign : [container];
   }
 
   /** Returns the files with a similar path, if the response gives a reason to think that the path means them. */
@@ -487,7 +495,7 @@ class TextTruth {
     const newest = new Map<string, WorldFile>();
     for (const file of this.#files) {
       if (!containers.has(file.container) || file.turn > index) continue;
-      // If only later calls use a container, the text cannot mean the files that were in it before these calls.
+      // If only later calls use a container, the text cannot mean the files that the container had before these calls.
       if (this.#isBefore(file) && !this.containers.includes(file.container)) continue;
       const names = [nameOf(file.path), formerName(file) ?? ""].map(fold);
       if (names.includes(fold(name)))
