@@ -15,8 +15,9 @@ const { editFrame, parseFrame } = await load("http/frames.js");
 const LIMIT = 1.1;
 const ROUNDS = 15;
 /**
- * In each round, parse and stringify run often enough to take about this CPU time or more, in milliseconds. The edit in place runs
- * the same number of times.
+ * The minimum CPU time of parse and stringify in a round, in milliseconds. The number of runs in a round is chosen to reach this
+ * time. The number is determined once before the rounds, so the time of a round can be slightly shorter. The edit in place has the
+ * same number of runs.
  */
 const ROUND_MS = 60;
 
@@ -121,8 +122,9 @@ const editOfFrame = (bytes) => {
   return editFrame(frame, { ...frame.event, response: cited(frame.event.response) });
 };
 /**
- * Reads the event with `eventsource-parser`, which accepts any line ends and several `data:` lines, as the edit in place does. A
- * regular expression (`/^data: (.*)$/m`) accepts less, but takes longer: for 67 kB, the whole program took 1.2 times as long.
+ * Reads the event with `eventsource-parser`. Like the edit in place, this parser accepts any line ends and several `data:` lines. A
+ * regular expression (`/^data: (.*)$/m`) accepts fewer inputs, but is slower: with it, the whole program took 1.2 times as long for
+ * 67 kB.
  */
 const rewriteOfFrame = (bytes) => {
   let data = "";
@@ -146,8 +148,9 @@ const calls = responseOf([...times(5000, callOf), messageOf(20_000, 1)]);
 const text = responseOf([callOf(1), messageOf(4_900_000, 1)]);
 const numbers = responseOf([callOf(1), messageOf(1000, 1, times(50_000, probability))]);
 
-// Text outside ASCII has other offsets in a string than in bytes. The letter `é` is the worst case for the edit in place: V8
-// stores `é` in one byte, so the alternative, JSON.stringify, is as fast as for ASCII.
+// Text outside ASCII has other offsets in a string than in bytes, so the edit in place searches the bytes, which is slower. The
+// alternative, JSON.stringify, is as fast for the letter `é` as for ASCII, because V8 stores `é` in one byte. So `é` is the worst
+// case for the edit in place.
 const accented = JSON.parse(JSON.stringify(small).replaceAll("sorted", "triées"));
 
 const answers = [
@@ -191,8 +194,8 @@ function countFor(run, body) {
 }
 
 const rows = [...answers, ...frames, ...requests];
-// Everything is run before anything is measured. A real process edits answers, events and requests. Code that has edited only
-// answers is faster, so without these runs, the times of the first rows would be too short.
+// Runs everything before the measurement. A real process edits answers, events and requests. In a process that has edited only
+// answers, the code runs faster. So without these runs, the times of the first rows would be too short.
 for (const [, body, ...both] of rows) for (const run of both) countFor(run, body);
 
 let isOver = false;

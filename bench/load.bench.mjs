@@ -64,7 +64,8 @@ async function runEmulator() {
         { type: "message", text: textOf(number), chunks: 8 },
       ];
     },
-    // Sends the events as slowly as a model, so that the streams get to different places and the machine is not overloaded.
+    // Pauses for a random time before each event, so that different streams are at different events. The pauses are as long as
+    // those of a model, so that the machine is not overloaded.
     beforeEvent: () => sleep(Math.random() * 150),
     intercept({ path }) {
       const [, id] = /\/containers\/([^/]+)\/files$/.exec(path) ?? [];
@@ -292,7 +293,7 @@ async function runAll(load) {
       );
   };
   const workers = Array.from({ length: AT_ONCE }, worker);
-  // All streams begin together. Waits until they are at different places, and measures only then.
+  // All streams begin together. Waits until different streams are at different events, and measures only then.
   while (started < 2 * AT_ONCE) await sleep(100);
   const cpuBefore = process.cpuUsage();
   const before = started;

@@ -1,8 +1,8 @@
 /**
  * Measures the cost of the proxy: `node bench/serve.bench.mjs`, after `npm run build`. Compares `serve` with two minimal
  * proxies on the same server (srvx). All three forward to the same API, which has prepared responses. Each proxy has its own
- * process, and this process sends requests to the proxies in turn. Exits with 1 if `serve` is slower than the minimal proxy with
- * `fetch` by more than the limit.
+ * process. The process of this benchmark sends requests to the proxies in turn. Exits with 1 if `serve` is slower than the minimal
+ * proxy with `fetch` by more than the limit.
  */
 import { spawn } from "node:child_process";
 import { once } from "node:events";

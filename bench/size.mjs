@@ -3,7 +3,7 @@
  *
  *     npm run build && node bench/size.mjs
  *
- * Prints a Markdown table. Exits with 1 if a limit is exceeded: the limits keep the package from growing. An aim is a smaller
+ * Prints a Markdown table. Exits with 1 if a limit is exceeded. The limits keep the package from growing. An aim is a smaller
  * size that we want to reach.
  */
 import { execFileSync } from "node:child_process";

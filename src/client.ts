@@ -17,10 +17,10 @@ export interface OpenAIClient extends ContainerFilesClient {
  *
  * @param client an `OpenAI`, `AzureOpenAI` or `BedrockOpenAI` client, or one of your own subclass. This client is not changed. A
  * client that this function made is returned as it is and keeps its options, even if a tracing wrapper has wrapped it since.
- * @throws {TypeError} if `client` is not an OpenAI client, an option is wrong, or the client cannot be copied. The client cannot
- * be copied if the copy from its `withOptions` would get no citations, or would lack something that the client has, such as
- * tracing. So call this function before a tracing wrapper such as LangSmith's `wrapOpenAI`, Langfuse's `observeOpenAI` or
- * Braintrust's `wrapOpenAI`.
+ * @throws {TypeError} if `client` is not an OpenAI client, an option is wrong, or the client's `withOptions` makes no usable copy.
+ * A copy is not usable if its responses would get no citations, or if it would lack something that the client has, such as
+ * tracing. A tracing wrapper can cause this, for example LangSmith's `wrapOpenAI`, Langfuse's `observeOpenAI` or Braintrust's
+ * `wrapOpenAI`. So call this function before the wrapper.
  * @example
  * ```ts
  * import OpenAI from "openai";

@@ -118,7 +118,7 @@ export interface LinkOptions {
   originals?: ((text: string) => Promise<readonly OriginalText[]>) | undefined;
 }
 
-/** A link in a text, and the text that the model wrote in its place. Offsets are in UTF-16 units. */
+/** A link in a text, and the model's own text that the link replaced. Offsets are in UTF-16 units. */
 export interface OriginalText {
   start: number;
   end: number;

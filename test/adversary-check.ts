@@ -86,7 +86,8 @@ function isFree({ path, truth }: Mention, others: readonly Mention[]): boolean {
 }
 
 /**
- * Returns whether a mention has exactly the file's path, and the API cited a file of the same container for a range of this text.
+ * Returns whether a mention has exactly the file's path, and the API cited a file of the same container in the mention's part.
+ * Citations with an empty range do not count.
  */
 function isOfCitedContainer({ annotations }: Part, { path }: Mention, file: WorldFile): boolean {
   return (
@@ -191,8 +192,8 @@ class TurnCheck {
     counts.meant++;
     if (!isFound) counts.withheld++;
     if (this.#conversation.isCalm) counts[isFound ? "calmCited" : "calmWithheld"]++;
-    // A name without a path may mean something other than a file that is older than the response. So a citation of such a file is
-    // not demanded.
+    // If a file is older than the response, a name without a path may mean something else. So a citation of this file is not
+    // demanded.
     const isOlder = path === undefined && truth.meant.createdAt < this.#turn.createdAt;
     // In a bare path, `%20` can mean these three characters or a space. The path is ambiguous if a file exists for each meaning.
     const decoded = truth.meant.path.replaceAll("%20", " ");

@@ -235,8 +235,8 @@ class Model {
       parts: this.#parts,
       truths,
       // Only the response of the second-last turn can come from another client. In the last turn, this client may retrieve that
-      // response. It then remembers only the response's containers that the last turn needs. The test does not predict which
-      // containers these are, so no later turn may depend on them.
+      // response. Then this client remembers only those containers of the response that the last turn needs. The test does not
+      // predict which containers these are. So no later turn may depend on the remembered containers.
       isUnseen: this.#coming === 1 && !repeatsIds && this.#choices.isOneIn(6),
       isBackground: door === "fetch" && !repeatsIds && this.#choices.isOneIn(10),
     };
@@ -473,8 +473,8 @@ class Model {
   }
 
   /**
-   * Chooses the path that the model mentions. Often a file has this path, in any container. Otherwise a call failed to write the
-   * file, the path is only similar to a file's path, or the model invents the path.
+   * Chooses the path that the model mentions. Often this is the path of a file, in any container. Otherwise it is a path that a
+   * call failed to write, a path that is only similar to a file's path, or a path that the model invents.
    */
   #path(item: number): string {
     const { files } = this.#conversation;

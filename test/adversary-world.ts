@@ -25,7 +25,10 @@ export interface WorldFile {
 /** How the lists of a container behave during a turn. */
 export type ListMode = "ok" | "paged" | "flaky" | "404" | "500" | "half" | "hang";
 
-/** The modes in which a list is complete or fails at once. In the other modes, a repair may wait until its time limit ends. */
+/**
+ * The modes in which a list becomes complete, and the mode in which it fails at once (`404`). In the other modes, a repair may wait
+ * until its time limit ends.
+ */
 export const QUICK: ReadonlySet<ListMode> = new Set(["ok", "paged", "flaky", "404"]);
 /** The modes in which a list becomes complete. */
 export const COMPLETE: ReadonlySet<ListMode> = new Set(["ok", "paged", "flaky"]);

@@ -1,4 +1,4 @@
-/** Checks docs/architecture.md and docs/reliability.md against the code, the direction of imports, and file lengths. */
+/** Checks docs/architecture.md and docs/reliability.md against the code. Also checks the direction of imports, and file lengths. */
 import { readdir, readFile } from "node:fs/promises";
 import { posix } from "node:path";
 import { build } from "esbuild";

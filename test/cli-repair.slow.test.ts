@@ -1,4 +1,4 @@
-/** Runs `repair` as a user does: the output has the shape of the input, with the citations added. */
+/** Runs `repair` as a user does. The output must have the shape of the input, with the citations added. */
 import { readFile, writeFile } from "node:fs/promises";
 import { describe, expect, it } from "vitest";
 import { run } from "./command.js";

@@ -57,8 +57,8 @@ interface Given extends Partial<Omit<Examination, "connection" | "recorder">> {
 }
 
 /**
- * Runs all checks. Returns their results by name, in the order in which they ran, the recorder of the requests, and the method
- * and path of each request.
+ * Runs all checks. `checks`: the results by name, in the order in which the checks ran. `recorder`: the recorder of the requests.
+ * `paths`: the method and path of each request.
  */
 export async function examined(
   emulatorOptions: EmulatorOptions = {},

@@ -36,7 +36,7 @@ async function filesBelow(path: string, ending: string): Promise<string[]> {
   return names.filter((name) => name.endsWith(ending)).map((name) => path + name);
 }
 
-/** Makes examples for WebSockets import openai 7, because older versions have no WebSocket client. */
+/** In examples for WebSockets, replaces `openai` with `openai-7` in imports, because older versions have no WebSocket client. */
 const forNewest = (code: string): string =>
   code.includes("openai/resources/responses/ws") ? code.replaceAll(/"openai(?=["/])/g, '"openai-7') : code;
 

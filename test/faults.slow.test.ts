@@ -81,7 +81,7 @@ async function settled<Value>(
 interface Asked extends Read {
   ms: number;
   reports: ReturnType<typeof reporting>["reports"];
-  /** How many requests the emulator had not answered yet when the response had been read. */
+  /** The number of requests that the emulator had not answered after the response was read. */
   openRequests: number;
   emulator: ResponsesEmulator;
 }

@@ -190,8 +190,9 @@ describe("JSON in a string", () => {
 });
 
 it("tells a key with a quote from a shorter key", () => {
-  // The editor expects keys in the order of Object.keys, which begins with "1". So for the second member, it expects the key `a":`.
-  // The member begins with `"a":"`, which looks like this key in quotes, but its key is `a`.
+  // The editor expects the members in the order of Object.keys, which begins with "1". So for the second member, the editor expects
+  // the second key of Object.keys, `a":`. The second member of the text is `"a":"x"`. It begins with `"a":"`, which is the expected
+  // key in quotes, but the member's key is `a`.
   const text = '{"a\\":":[],"a":"x", "1":1.0}';
   const before = JSON.parse(text);
   expect(Object.keys(before)).toEqual(["1", 'a":', "a"]);

@@ -137,8 +137,8 @@ describe("a connection that breaks while a response waits for its list", () => {
     [", with links", { links: () => "/files/1" }],
     [", with unmentioned files", { unmentioned: "cite" }],
   ] as const;
-  // The backtick in the second text could begin code. Only the event after this text shows that there is no code, so the end of
-  // the text waits for the list.
+  // The backtick in the second text could begin code. Only the event after this text shows that there is no code. So the end of the
+  // text is held until this event, and then waits for the list.
   const texts = [TEXT, "See `/mnt/data/report.csv and more"];
   const cases = FORMS.flatMap(([form, more]) =>
     OPTIONS.flatMap(([option, options]) =>

@@ -42,7 +42,7 @@ function eventsOf(
   );
 }
 
-/** Returns the events of two responses in turn. `b` must not have more events than `a`. */
+/** Returns the events of two responses alternately: one of `a`, one of `b`, and so on. `b` must not have more events than `a`. */
 function inTurn(a: readonly StreamEvent[], b: readonly StreamEvent[]): StreamEvent[] {
   return a.flatMap((event, at) => (b[at] ? [event, b[at]] : [event]));
 }

@@ -42,9 +42,8 @@ function cutInto(size: number, items: Record<string, unknown>[]): StreamEvent[] 
 }
 
 /**
- * Returns the events in another order. Each number in `turns` is an output index, and takes the next event of that item. The
- * order within an item stays the same, and so does the order in which the items begin. Events that are left over come at the end,
- * item by item.
+ * Returns the events in another order. Each number in `turns` is the output index of the item whose event comes next. The order
+ * within an item and the order in which the items begin stay the same. Events that are left over come at the end, item by item.
  */
 function inTurns(events: readonly StreamEvent[], turns: readonly number[]): StreamEvent[] {
   const first = events.filter(({ type }) => !OF_ITEM.test(type));

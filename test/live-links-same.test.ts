@@ -1,6 +1,6 @@
 /**
- * Tests that the option `links` gives a response the same texts and annotations whether it streams or arrives whole: with several
- * messages and calls in any order, with and without a known container, and with citations of the API.
+ * Tests that a streamed response and a whole response get the same texts and annotations with the option `links`. The responses
+ * have several messages and calls in any order. Some have citations of the API. Some requests have a known container.
  */
 import fc from "fast-check";
 import { expect, it } from "vitest";
@@ -181,8 +181,9 @@ it("a response has the same texts and annotations streamed as whole, and a secon
       const streamed = eventsIn(await read(() => sse(frames(eventsOf(output, size)), chunk), true));
       const whole = await plain(output);
       expect(outputOf(streamed)).toEqual(whole);
-      // An agent's answer is also a tool output, so a citation in the answer names a container. If a call does not name its
-      // container, the second repair may search that container for a text after the call, and change the text.
+      // The second repair may change a text if a call does not name its container. The reason: the first repair may add a citation
+      // to an agent's answer. The answer is also a tool output, and with the citation, it names a container. The second repair may
+      // search that container for a text after the call.
       const isNamedByAnswer = output.some((item) => "container_id" in item && item.container_id === null);
       if (!isNamedByAnswer) expect(await plain(whole)).toEqual(whole);
     }),

@@ -107,8 +107,8 @@ async function throughFetch(events: readonly StreamEvent[], previous?: object): 
 }
 
 /**
- * Kinds of responses whose text may still be held at its end: a name, the items for a text, and options. If the items have no
- * call, the request or the previous response in the options names the container.
+ * Kinds of responses whose text may still be held at its end. Each kind has a name, a function that returns the items for a text,
+ * and options. If the items have no call, the container is named by `request` or by `previous` in the options.
  */
 const KINDS: [string, (text: string) => Record<string, unknown>[], RepairOptions & { previous?: object }][] =
   [
@@ -142,8 +142,8 @@ describe.each(KINDS)("a text %s that a gateway trims", (_, itemsOf, options) => 
         for (const types of [[DONE], [PART], ENDS.slice(0, 3), ENDS]) {
           const out = await read(trimmed(events, trim, types), options);
           const sent = textIn(out);
-          // If the text lacks its first characters, it differs from its deltas, as if events were missing. So the text may
-          // get no more links.
+          // A text without its first characters differs from its deltas, as if events were missing. Such a text can have
+          // fewer links, so `sent` can differ from `whole`.
           if (trim(" a") !== "a") expect(sent).toBe(whole);
           for (const [type, part] of textsIn(out)) {
             expect(part.text, `${type} of ${JSON.stringify(text)}`).toBe(

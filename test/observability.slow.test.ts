@@ -50,7 +50,10 @@ async function exported(code: string | undefined): Promise<Record<string, unknow
     .map((line) => JSON.parse(line));
 }
 
-/** Copies a JSON value that the page shows, but lets its field `name` match any response id: the page shortens the ids. */
+/**
+ * Copies a JSON value that the page shows. The copy's field with the name `name` matches any response id, because the page
+ * shortens the ids.
+ */
 const anyId = (value: Record<string, unknown>, name: string): object => ({
   ...value,
   [name]: expect.stringMatching(/^resp_./),

@@ -76,7 +76,7 @@ describeShared("our recordings and those of the real API", () => {
     expect(JSON.stringify(shapeOf(response))).toBe(JSON.stringify(shapeOf(real)));
   });
 
-  // Compares `emoji.jsonl` with the real stream, because in both each call has logs.
+  // Compares `emoji.jsonl` with the real stream, because each call has logs in both streams.
   it("have the same events, in the same order and with the same fields", () => {
     const [events, real] = ["emoji.jsonl", "../shared/stream.jsonl"].map(
       (wanted) => STREAMS.find(({ name }) => name === wanted)!.events,

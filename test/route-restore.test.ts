@@ -1,4 +1,4 @@
-/** Tests that a route replaces its links by the model's own text again, in a text and in the input of later requests. */
+/** Tests that a route turns its links back into the model's own text, in a text and in the input of later requests. */
 import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
 import { createFileRoute } from "../src/files/route.js";
 import { createFileCitationsFetch } from "../src/index.js";

@@ -141,9 +141,10 @@ function either(patterns: Record<string, string>, before = "(?:", after = ")"): 
 }
 
 /**
- * Returns whether a path or a name that the text spells up to `end` stops at `end`. `report.csv` stops in `report.csv.` and
- * `report.csvに`, but not in `report.csv2` or `report.csv.bak`. `name` is the file's name. `opener` is the character before
- * the mention: if it is a quote or a backtick, a name without an extension does not stop at a space.
+ * Returns whether a path or a name stops at `end`. The text up to `end` spells the path or the name. For example, the name
+ * `report.csv` stops in the texts `report.csv.` and `report.csvに`, but goes on in `report.csv2` and `report.csv.bak`. `name` is
+ * the file's name. `opener` is the character before the mention. If `opener` is a quote or a backtick, a name without an
+ * extension does not stop at a space.
  */
 function canEnd(text: string, end: number, name: string, opener = ""): boolean {
   const afterInvisible = endOfMatch(INVISIBLE_AFTER, text, end);
@@ -192,8 +193,8 @@ export const AFTER_FOLDER = {
 const endsFolder = once(() => either(AFTER_FOLDER));
 
 /**
- * Returns whether a folder's path stops at `end`. The text spells the path up to `end`, with or without a slash at its end.
- * `/mnt/data/out` stops in `/mnt/data/out.`, but not in `/mnt/data/out2`.
+ * Returns whether a folder's path stops at `end`. The text up to `end` spells the path. The path may end with a slash. For
+ * example, the path `/mnt/data/out` stops in the text `/mnt/data/out.`, but goes on in `/mnt/data/out2`.
  */
 export function canFolderEnd(text: string, end: number): boolean {
   if (isWordCharacter(text, end)) return false;

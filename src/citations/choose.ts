@@ -95,8 +95,9 @@ class Choice {
       !this.#markup.isInCodeBlock(mention.start) && handsOver(mention, labels);
     const shown = paths.found.filter((mention) => isShown(mention, this.#labels));
     const named = names.filter((mention) => isShown(mention, this.#labelsOfNames));
-    // `#withoutPath` removes a name if a path in the text means one of the files with this name. It must run before `narrowName`,
-    // which may remove that file: then the name would mean another file.
+    // `#withoutPath` must run before `narrowName`. `#withoutPath` removes a name if a path in the text means one of the name's
+    // files. If `narrowName` ran first, it could remove this file from the name's files. Then the name would stay and mean another
+    // file.
     const { narrowName } = this.#mentions;
     const narrowed = this.#withoutPath(named).map((mention) => ({
       ...mention,

@@ -72,7 +72,7 @@ export function missed(
   return { text: text.slice(start, end), start, end, reason };
 }
 
-/** Builds the report of a mention that several files fit, or for which the API cited another file. */
+/** Builds the report of an ambiguous mention: several files fit the mention, or the API cited another file for it. */
 export function ambiguous(text: string, { start, end, files }: Found): UnresolvedMention {
   return { ...missed(text, start, end, "ambiguous"), candidates: files.map(({ file }) => file) };
 }

@@ -1,4 +1,4 @@
-/** Converts annotation indices: the API counts Unicode code points, JavaScript counts UTF-16 units. */
+/** Converts annotation indices between Unicode code points, which the API counts, and UTF-16 units, which JavaScript counts. */
 import { badInput } from "../errors.js";
 import type { Annotation, IndexUnit } from "../types.js";
 import { LONGEST_PATH } from "./mentions.js";

@@ -42,16 +42,16 @@ const LEAD = new RegExp(`(?<=(?:(${SANDBOX})|((?:https?|file|attachment)${COLON}
 /** The scheme `sandbox:` with up to three slashes after it. */
 const IN_SANDBOX = `sandbox(?:${COLON}|(?<=https?:\\/\\/sandbox)(?=\\/))${SLASH}{0,3}`;
 /**
- * Matches the beginning of a name. If no root follows `sandbox:` in prose, a mention starts there only if a name follows. If there
- * is no slash between `sandbox:` and the name, the name must have an extension.
+ * Matches the beginning of a name. In prose or in `<…>`, `sandbox:` before a path outside all roots is a mention only if a name
+ * begins right after `sandbox:` and its slashes. If there is no slash, the name must have an extension.
  */
 const NAME = /[\p{L}\p{N}_.~%$-]/uy;
 const NAME_WITH_EXTENSION = /(?:\.\/)?[\p{L}\p{N}_.\-%]{1,255}\.[A-Za-z]\w{0,9}(?!\w)/uy;
 /** If this text follows `sandbox:` and its slashes, no path starts there. */
 const NO_PATH = new RegExp(String.raw`$|[\s)>"'<]|${SLASH}`, "iy");
 /**
- * The name of a folder right before a path: `/田中` in `/home/田中/mnt/data`. Then `/mnt/data` is not the root. The name is in emoji
- * or in a language that puts no spaces between words.
+ * Matches the name of a folder right before a path: `/田中` before `/mnt/data` in `/home/田中/mnt/data`. A root after such a
+ * name is part of another path, so it is not a mention. The name is in emoji or in a language that puts no spaces between words.
  */
 const FOLDER_BEFORE = new RegExp(String.raw`(?<=(\/[${UNSPACED}\p{Extended_Pictographic}]{1,64}))`, "uy");
 /**
@@ -100,7 +100,7 @@ export class MentionFinder {
     return undefined;
   }
 
-  /** Returns whether a mention starts at `at`. Searches for one match only: the mention of any later match starts after `at`. */
+  /** Returns whether a mention starts at `at`. Checks only the first match, because later matches are in mentions after `at`. */
   startsAt(text: string, at: number): boolean {
     this.#pattern.lastIndex = at;
     const found = this.#pattern.exec(text);
@@ -218,12 +218,16 @@ export function finderOf(roots: readonly string[]): MentionFinder {
   return finder;
 }
 
-/** The maximum length of a path as the text writes it. With this limit, a text that never ends a path still takes linear time. */
+/**
+ * The maximum length of a path as the text writes it, in UTF-16 units. The limit keeps the time to read a text linear, even if no
+ * path in the text has an end.
+ */
 export const LONGEST_PATH = 4096;
 
 /** Patterns for the content of a link up to the character that closes the link. The keys are the closing characters. */
 const ENDS: Record<string, RegExp> = {
-  // If the link ends right after " (2)", then " (2)" is the link's title. Otherwise it belongs to the name.
+  // In `(/mnt/data/a (2))`, ` (2)` is the link's title, because the link ends right after it. In `(/mnt/data/a (2).csv)`, ` (2)` is
+  // part of the file's name.
   ")": /[^\s()\\"]*(?:(?:[ ](?=[^\s)"'(\\])|\([^\s()]*\)|[ ]\([^()\n]{0,100}\)(?![ ]*\)))[^\s()\\"]*)*/y,
   ">": /(?:[^<>\n]|<[^<>\n]{0,32}>)*/y,
   '"': /[^"\n\\]*/y,

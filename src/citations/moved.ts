@@ -22,8 +22,8 @@ interface Named {
 }
 
 /**
- * Returns the mention with the files that the last segment of its path names, or `undefined` if the path can mean none of them.
- * The last segment starts at `nameStart`.
+ * Looks up the file name in the last segment of a mention's path. Returns the mention with the files of this name, or `undefined`
+ * if the path can mean none of these files. The last segment starts at `nameStart`.
  */
 export function fileByName(
   text: string,
@@ -155,7 +155,10 @@ function isWithinReach(folder: string, root: string, indexed: IndexedFile): bool
   return Math.abs(depthOf(written) - depthOf(foldedFolder)) <= 1;
 }
 
-/** Returns whether a file is in `folder`, in one of its parents or below it. Otherwise, the path may mean another file. */
+/**
+ * Returns whether a file is in `folder`, in a parent of `folder` or below `folder`. If the file is elsewhere, a path in `folder`
+ * may mean another file.
+ */
 function isOnBranch(folder: string, { foldedFolder }: IndexedFile): boolean {
   const written = fold(folder);
   return written.startsWith(foldedFolder) || foldedFolder.startsWith(written);

@@ -87,7 +87,10 @@ function isPartOfName(lead: string): boolean {
   return !BEFORE_NAME.test(words[0]!) && words.every((word) => NAME_LIKE.test(word));
 }
 
-/** Returns whether `lead` ends with an unfinished path: without an extension, and without a slash or punctuation at its end. */
+/**
+ * Returns whether `lead` ends with an unfinished path. An unfinished path has no extension, and its last character is neither a
+ * slash nor punctuation.
+ */
 function isPartOfPath(lead: string): boolean {
   const words = lead.split(" ");
   const first = words.findIndex((word) => /[/\\]/.test(word));

@@ -132,10 +132,11 @@ interface Candidate {
 }
 
 /**
- * Returns the outcome for the file whose path the text spells, or `undefined` if the text spells no file's path. It looks in the
- * longest of `folders` first and in the root last. A look-alike is a file whose path differs in more than dashes, spaces and
- * quotes, for example in its case. The first file that is no look-alike wins over all look-alikes, except if {@link isLikelier}
- * returns true.
+ * Returns the outcome for the file whose path the text spells, or `undefined` if the text spells no file's path. The spelling can
+ * differ from the path. If the two differ in more than dashes, spaces and quotes, for example in case, the file is a look-alike.
+ *
+ * Searches in the longest of `folders` first and in the root last. The first file that is no look-alike wins over all
+ * look-alikes. However, a file is skipped if {@link isLikelier} prefers the first look-alike to this file.
  */
 function outcomeOfKnown(
   text: string,

@@ -1,8 +1,9 @@
 /**
- * Decides whether the letters before a file's name belong to a longer name, in a script without spaces such as Chinese:
- * `最新报告.xlsx` ("newest report") is another file than `报告.xlsx`. But `已保存为报告.xlsx` means "saved as `报告.xlsx`".
+ * Decides whether the letters right before a file's name belong to a longer name, in a script without spaces such as Chinese. In
+ * `“最新报告.xlsx”` ("newest report"), they do, so the text does not mean the file `报告.xlsx`. In `已保存为报告.xlsx` ("saved as"),
+ * they do not, so the text means `报告.xlsx`.
  *
- * In prose, nothing shows where the name starts, so the letters do not count as part of the name. They count in four cases:
+ * In prose, nothing shows where the name starts. So the letters count as part of the name only in four cases:
  *
  * - a slash, a backslash, `_` or `-` joins them to a longer path or name;
  * - they come right after an opening quote or bracket such as `“` or `「`, or after a tag such as `<b>`;
@@ -16,14 +17,17 @@ import type { Range } from "./ranges.js";
 import { decode, matchAt, testAt, UNSPACED } from "./spelling.js";
 
 /**
- * The characters right before a name, such as `Q3最新`. The last one is a letter of a script without spaces, such as Chinese. The
- * others may be letters of any script, digits, `-` or `&`.
+ * Matches the characters right before a name: `Q3最新` before `报告.xlsx`. The last of these characters is a letter of a script
+ * without spaces, such as Chinese. The characters before that letter may be letters of any script, digits, `-` or `&`.
  */
 const LETTERS = String.raw`([\p{L}\p{N}\p{M}\-&]{0,64}[${UNSPACED}])`;
 /** Words after a folder: "folder", "in", "under", "of", "and". They begin the rest of a sentence, not a file's name. */
 const AFTER_FOLDER = "目[录錄]|文件[夹夾]|フォルダ|[中里裡裏内內下上的和与與及或是のにでをと]";
 
-/** Letters before a name. They belong to the name, because a `/`, `\`, `_` or `-` is before the letters. */
+/**
+ * Matches at the start of a name if the letters before the name follow a `/`, `\`, `_` or `-`. This character joins the letters to
+ * the name. `isEndOfUnspaced` has the exceptions.
+ */
 const JOINED = once(() =>
   before([
     String.raw`\/[\d${UNSPACED}]{1,64}`, // `/tmp/最新a.csv`

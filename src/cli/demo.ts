@@ -1,7 +1,7 @@
 /** Defines `demo`. The demo itself is in demo-run.ts. */
 import { Command } from "commander";
 
-/** Defines `demo`: shows the bug, the repair and the file on one page. */
+/** Returns the command `demo`, which shows the bug, the repair and the file on one page. */
 export function demoCommand(): Command {
   return new Command("demo")
     .description(

@@ -1,8 +1,8 @@
 /**
  * Lists the containers that a text can mean, in groups. A group is used only if the groups before it do not have the file. The
- * containers of the previous response can be the last group. That response is retrieved only if no call comes before the text,
- * and no group has a container that may be older than the response. With the option `links`, a stream retrieves it earlier: when a
- * path begins (see `findContainers` in responses/response-repair.ts).
+ * containers of the previous response can be the last group. The previous response is retrieved only if no call comes before the
+ * text, and no group has a container that may be older than the text's own response. With the option `links`, a stream retrieves
+ * the previous response earlier: when a path begins (see `findContainers` in responses/response-repair.ts).
  */
 import { isRecord } from "../errors.js";
 import type { Evidence } from "./evidence.js";
@@ -21,7 +21,8 @@ export interface OtherContainers extends Omit<ContainerSources, "response" | "hi
   otherContainers?: readonly string[] | undefined;
   /**
    * Retrieves an earlier response by its id. Called only if no call comes before the text, and no {@link ContainerGroup} has a
-   * container that may be older than the response.
+   * container that may be older than the text's own response. With the option `links`, a stream calls it earlier: when a path
+   * begins.
    */
   getResponse?: ((id: string, signal: AbortSignal) => Promise<unknown>) | undefined;
 }
@@ -61,7 +62,8 @@ export interface TextScope {
  * - `called`: calls before the text ran in the containers.
  * - `cited`: the text's own citations name the containers. If no call comes before the text, this kind is also used for
  *   containers that tool outputs before the text name.
- * - `output`: tool outputs before the text or the text's own 0..0 citations name the containers, and a call comes before the text.
+ * - `output`: a call comes before the text. The containers are named by tool outputs before the text, or by 0..0 citations of the
+ *   text.
  * - `later`: calls after the text ran in the containers.
  * - `known`: the containers existed before the response, or the caller named them.
  */
@@ -129,9 +131,10 @@ export class ContainerCandidates {
 
   /**
    * Yields the groups for a text, nearest first. If a call comes before the text, the groups are: the containers of the calls,
-   * then those that the text's own citations name, then those that tool outputs name. Older containers count only if no call
-   * comes before the text. Reason: an automatic container is reused until it expires. So if a call before the text ran in a newer
-   * container, the older one has expired, or the text does not mean it.
+   * then those that the text's own citations name, then those that tool outputs name. Containers of earlier
+   * turns and responses get a group of their own only if no call comes before the text. The reason is that an automatic container
+   * is reused until it expires. So if a call before the text ran in a newer container, either the older container has expired, or
+   * the text does not mean a file of the older container.
    */
   async *groups(scope: TextScope, signal: AbortSignal): AsyncGenerator<ContainerGroup> {
     const tried = new Set<string>();
@@ -164,7 +167,8 @@ export class ContainerCandidates {
       const ran = [...(memory?.recall(responseId) ?? []), ...tools];
       groups.push({ kind: "called", containers: ran.length > 0 ? ran : otherContainers });
     }
-    // A 0..0 citation does not show that the text means a file of its container, so it counts no more than a tool output.
+    // A 0..0 citation names a container, but does not show that the text means a file of this container. So the group has the kind
+    // `output`, as for a tool output that names a container.
     const named = [...citedUnranged, ...outputs].map(
       (id): ContainerGroup => ({ kind: "output", containers: [id] }),
     );
@@ -176,8 +180,9 @@ export class ContainerCandidates {
     const isLater = (id: string): boolean => later.includes(id);
     return [
       ...citedGroups([...cited, ...outputs]),
-      // From a `later` group, a text can only mean files that the response wrote. In a container that existed before the
-      // response, the text may also mean an older file. So such a container is in the `known` group below, not in this group.
+      // If a container is in the group `later`, the text can mean only files that the response wrote. If a container existed
+      // before the response, the text may also mean an older file in it. So a container that existed before the response is in the
+      // group `known` below, even if a later call ran in it.
       { kind: "later", containers: later.filter((id) => !known.includes(id)) },
       { kind: "known", containers: [...known.filter(isLater), ...known.filter((id) => !isLater(id))] },
       ...citedGroups(citedUnranged),

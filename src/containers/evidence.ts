@@ -57,7 +57,7 @@ export class EvidenceLog {
    */
   readonly spacedNames = new Map<string, number>();
   readonly pathsByName = new Map<string, Map<string, number>>();
-  /** All words in the calls and outputs that look like file names. The key is the word after `fold`. */
+  /** All words in the calls and outputs that look like file names. The key is the word, folded (see `fold`). */
   readonly words = new Map<string, { name: string; first: number }>();
   /** The lengths of the keys of `words`, longest first. */
   readonly wordLengths: number[] = [];
@@ -79,7 +79,8 @@ export class EvidenceLog {
     this.#roots = roots.map(composed);
     const root = `(?:${this.#roots.map(literal).join("|") || "(?!)"})/`;
     this.#path = new RegExp(root, "g");
-    // A dot before the space would end another file's name, as in `'/mnt/data/run.sh report.csv'`.
+    // In the file's name, the words before the last space must not contain a dot. In `'/mnt/data/run.sh report.csv'`, the path ends
+    // at the space, and `report.csv` is the name of another file.
     const name = String.raw`(?:[^\s"'\`/]{1,64}/){0,8}[^\s"'\`/.]{1,64}(?: \w[\w-]{0,63}){0,8} $`;
     this.#quotedPath = new RegExp(`(["'\`])${root}${name}`);
   }
@@ -360,8 +361,8 @@ function startOfEscaped(text: string, start: number): number {
 }
 
 /**
- * Finds the last part of `written` that is equal to `ending` after `decode` and `fold`. Returns the offset where this part
- * starts; 0 if there is none.
+ * Returns the first offset of `written` from which the rest, decoded and folded, equals `ending`. Tries only rests that are at most
+ * as long as `ending`. Returns 0 if none of them equals `ending`.
  */
 function startOfEnding(written: string, ending: string): number {
   for (let at = Math.max(0, written.length - ending.length); at < written.length; at++)

@@ -30,8 +30,9 @@ const USUAL_EXTENSION =
   /\.(?:csv|tsv|xlsx?|docx?|pptx?|pdf|png|jpe?g|gif|svg|webp|bmp|tiff?|txt|md|rtf|tex|od[tsp]|epub|json[l5]?|geojson|ya?ml|toml|xml|html?|css|[jt]sx?|py|ipynb|r|sql|sh|log|zip|tar|gz|tgz|7z|parquet|feather|pkl|npy|npz|h5|db|sqlite3?|mp[34]|wav|ogg|flac|avi|mov|webm|stl|obj|dxf|kml|ics|eml|vcf)$/i;
 
 /**
- * Accepts a name in a command or in printed output, if the name follows a quote, ends a relative path, or is a separate word with
- * a common extension. If words with any extension counted, `scipy.stats` in a warning would count.
+ * Accepts a name in a command or in printed output if the name follows a quote, ends a relative path, or is a separate word with
+ * a common extension. A separate word with any other extension is not accepted, because it may not be a file name: for example,
+ * `scipy.stats` in a warning.
  */
 export const IN_LINE: IsFileName = (text, start, end) => {
   if (!/^(?:$|[\s"'`\\,;:)\]<|&]|[.!?](?:\s|$))/.test(text.slice(end, end + 2))) return false;

@@ -113,12 +113,12 @@ export class ItemsBefore {
     return this.#read().#latest;
   }
 
-  /** The containers that citations and tool outputs of the current turn name, nearest first. */
+  /** The containers that are named in citations and tool outputs of the current turn, nearest first. */
   get named(): string[] {
     return [...this.#read().#named].reverse();
   }
 
-  /** The containers that tool outputs of the current turn name, nearest first. */
+  /** The containers that are named in tool outputs of the current turn, nearest first. */
   get outputs(): string[] {
     return [...this.#read().#outputs].reverse();
   }

@@ -22,8 +22,8 @@ export interface ContainerSources {
   request?: Record<string, unknown> | undefined;
   memory?: ContainerMemory | undefined;
   /**
-   * The containers of one turn in the request's input: the latest turn that has containers. The container that was used last
-   * comes first. A turn begins with a message of the user.
+   * The containers of one turn in the request's input. This turn is the latest one that has containers. The container that was
+   * used last comes first. A turn begins with a message of the user.
    */
   history?: readonly string[] | undefined;
   /**

@@ -1,7 +1,7 @@
 /**
  * Requests and caches the container file lists that the repair of one response needs. After another call has run, a list is
- * requested again. While a list is late, `again` requests it again. A list is late if a call wrote a file that is not in the list
- * yet. text-files.ts decides whether a list is late.
+ * requested again. A list is late if a call wrote a file that is not in the list yet. text-files.ts decides whether a list is
+ * late. The method `again` repeats the requests for late lists.
  */
 import { FileIndex, isFile } from "../citations/file-index.js";
 import type { ContainerFile, ContainerFileCitation } from "../types.js";

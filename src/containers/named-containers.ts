@@ -48,8 +48,8 @@ const NAMING = ["_meta", "container_file_citations", "annotations", "output", "c
 /** The maximum length of JSON that is parsed, in characters. */
 const LONGEST_JSON = 2 ** 20;
 /**
- * The maximum nesting that is read. For example, a text part that contains JSON with another text part, which contains JSON
- * again, has 12 levels.
+ * The maximum nesting that is read, in levels. A text part with JSON adds four levels: the array of parts, the part, its text and
+ * the parsed JSON. In that JSON, another text part with JSON adds four more levels. So JSON in four nested text parts is read.
  */
 const DEEPEST = 16;
 

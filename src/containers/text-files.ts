@@ -1,7 +1,7 @@
 /**
  * Finds the files that a text means, in the lists of the containers that the text can mean. Also decides whether a list is late:
  * a call wrote a file, but the list does not show the file yet. lists.ts requests a late list again. This file is long because
- * all rules that choose among the files by the calls of the response are here. The folder citations chooses by the text alone.
+ * it has all rules that use the calls of the response to choose files. The code in `src/citations` uses only the text to choose.
  */
 import { endOfCompound } from "../citations/compounds.js";
 import { type FileIndex, filenameOf, type IndexedFile, nameOf, namesOf } from "../citations/file-index.js";
@@ -232,8 +232,8 @@ class FileSearch {
   #needs({ kind, containers }: ContainerGroup): boolean {
     const { unresolved, annotations } = this.#resolution!;
     if (unresolved.some(isNotFound) || containers.some((id) => this.#part.asked.includes(id))) return true;
-    // A word without a path may only look like a file name: `np.float64`. So such a word only causes requests for the lists of
-    // containers in which calls ran.
+    // A word without a path, such as `np.float64`, can look like a file name without being one. So for such a word, only the lists
+    // of containers in which calls ran are requested.
     return kind === "called" && this.#uncitedNames(annotations).length > 0;
   }
 
@@ -265,8 +265,8 @@ class FileSearch {
       this.#listed.push(...this.#possibleInGroup(added, group, nearer));
       this.#resolution = this.#resolve(this.#acceptOnlyName);
     }
-    // A piece can end in the middle of a known name. The next piece shows whether it does, so this piece does not wait for late
-    // lists.
+    // A piece can end in the middle of a known name. The next piece shows whether the name continues there. So the search for this
+    // piece does not wait for late lists.
     if (!this.#mayBeLate(group, isFirst) || this.mayGoOn || !this.#isLate(containers)) return;
     await lists.again(containers, callCount, signal, settings.retries, (later) => {
       this.#listed.splice(from, this.#listed.length - from, ...this.#possibleInGroup(later, group, nearer));
@@ -364,8 +364,9 @@ class FileSearch {
   /** If no file matches a mention exactly, adds a citation of a file with a similar path. */
   #withLookAlikes(exact: Resolution): Resolution {
     const more = this.#resolve(this.#acceptLookAlike, exact.annotations);
-    // `missing` contains no path in a code block, so such a path is never cited as a file with a similar path. The reason: no late
-    // list is requested again for a path in a code block, and the exact file may be in a late list.
+    // `missing` contains no path in a code block. So for a path in a code block, a file with a similar path is never cited. Such a
+    // citation could be wrong: the exact file may be in a late list, and a path in a code block does not cause a second request for
+    // the late list.
     const missing = new Set(exact.unresolved.map(({ start }) => start));
     // A list that did not arrive may have a file with exactly the name in the text.
     const meant = more.citations.filter(({ match, start }) =>
@@ -382,8 +383,8 @@ class FileSearch {
 
   /**
    * Returns the files of a group's lists that the text can mean, list by list. If calls ran in several containers of the group, a
-   * file is left out while another of these containers may get a file with the same path: a call in the other container names the
-   * path, but the list of the other container does not have the path yet.
+   * file is left out while another container of the group may still get a file with the same path. This is the case if a call in
+   * the other container names the path, and the list of the other container does not have the path yet.
    */
   #possibleInGroup(
     lists: readonly FileList[],
@@ -451,8 +452,8 @@ class FileSearch {
   }
 
   /**
-   * Returns whether a call on the caller's own machine names the path of a file, and no call in the file's container or at an
-   * unknown place does.
+   * Returns whether a call on the caller's own machine names the path of a file. Returns `false` if a call in the file's container
+   * or at an unknown place also names the path.
    */
   #isOnlyLocal({ path, container_id: id }: ContainerFile): boolean {
     return this.#evidence.namesPath(path, LOCAL) && !this.#evidence.namesPath(path, id);
@@ -602,8 +603,8 @@ class FileSearch {
   }
 
   /**
-   * Returns the other files with the same name as `file` that the name, without a path, can also mean. Only files in the same
-   * container or in a nearer one count. Uploads are left out.
+   * Returns the other files that have the same name as `file`, if the name without a path can also mean these files (see
+   * `#isNameMeant`). Only files in the same container or in a nearer container count. Uploads are left out.
    */
   #namesakesOf(file: ContainerFile, index: FileIndex): ContainerFile[] {
     const named = index.filesNamed([fold(filenameOf(file))]);
@@ -630,14 +631,14 @@ class FileSearch {
   }
 
   /**
-   * Returns whether the file's name alone can mean the file. It can if the response wrote the file. For an older file, one of
-   * these must be true:
+   * Returns whether the file's name alone can mean the file. Returns `true` if the response wrote the file. For an older file, one
+   * of these must be true:
    *
    * - A call names the file's path.
    * - The file is directly in a root, a call contains its name, and no call gives a path for this name.
    *
-   * An older file is not meant if a call writes a file of this name in another folder. Exception: if the start of the response is
-   * unknown, the file can be meant if a call also writes to the file's own path.
+   * An older file is not meant if a call writes a file of this name in another folder. Exception: the file can be meant if the
+   * start of the response is unknown and a call also writes to the file's own path.
    */
   #isNameMeant(file: ContainerFile): boolean {
     const { lifetime, scope } = this.#part;

@@ -85,7 +85,7 @@ function requestContent(
   if (!get) return content.retrieve(fileId, { container_id: containerId }, options);
   const path = `/containers/${encodeURIComponent(containerId)}/files/${encodeURIComponent(fileId)}/content`;
   const headers = { accept: "application/binary", ...options.headers };
-  // `__binaryResponse` is an internal option of the SDK: the SDK does not parse the response's body.
+  // `__binaryResponse` is an internal option of the SDK. With this option, the SDK does not parse the response's body.
   const answer = get(path, { ...options, headers, __binaryResponse: true }) as ReturnType<
     typeof content.retrieve
   >;
@@ -105,8 +105,8 @@ function withWebStream(answer: Response): ContentAnswer {
 const UNENCODED = { "accept-encoding": "identity" };
 
 /**
- * Requests a container file for the file route. Throws if the status is not 2xx. What is thrown is the client's error or, if the
- * client throws none, the API's response.
+ * Requests a container file for the file route. If the status is not 2xx, throws the client's error. If the client throws no error,
+ * throws the API's response.
  */
 export async function retrieveFile(
   client: ContainerContentClient,

@@ -62,7 +62,8 @@ export function directory(path: string, options: { overwrite?: boolean | undefin
 
 /**
  * Gives a complete file the first free name: `plan.docx`, `plan (2).docx` and so on. If the plain name is taken, the search
- * starts after the number that this sink used last. Otherwise the n-th file with one name would take n attempts.
+ * starts after the number that this sink used last. If each search started at 2, the n-th file with one name would take n
+ * attempts.
  */
 async function placeNumbered(
   partial: string,

@@ -101,10 +101,13 @@ async function startOf(body: ReadableStream<Uint8Array> | null) {
 }
 
 /**
- * Returns the media type of a file by its name and its first bytes. If `start` is `undefined`, the name alone decides. Otherwise,
- * the bytes alone decide whether the file is an image of a type in pictures.ts. Audio and video have too many formats to recognize
- * each by its bytes. So if the name is one of audio or video, the name decides, unless the file starts like text. For all other
- * files, the name decides.
+ * Returns the media type of a file by its name and its first bytes (`start`). If `start` is `undefined`, the name alone decides.
+ * Otherwise, the type depends on the kind of file:
+ *
+ * - The bytes alone decide whether a file is an image of a type in pictures.ts.
+ * - If the name is one of audio or video, the name decides, because audio and video have too many formats to recognize each by its
+ *   bytes. Exception: a file that starts like text does not get a type of audio or video.
+ * - For all other files, the name decides.
  */
 function mediaTypeOf(name: string, start: string | undefined): string {
   const byName = mime.getType(name) ?? "application/octet-stream";

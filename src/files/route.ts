@@ -82,10 +82,10 @@ export interface FileRoute {
    */
   toUrl: (citation: ContainerFileCitation, replaced: ReplacedText) => Promise<string>;
   /**
-   * Replaces the links that the option `links` wrote into a text by what the model wrote there, and returns the result. Use it if
-   * you keep the history of a conversation yourself: a model that reads URLs of your site in the history learns to write such
-   * URLs. Expired links are replaced too. Links that this route did not sign are not changed. If the option `links` is this
-   * route, the `input` of later requests is restored automatically.
+   * Returns `text` with the model's own text in place of each link that the option `links` wrote. Use `restore` if you keep the
+   * history of a conversation yourself. Otherwise the model reads URLs of your site in the history and learns to write such URLs.
+   * Expired links are replaced too. Links that this route did not sign are not changed. If the option `links` is this route, the
+   * `input` of later requests is restored automatically.
    *
    * ```ts
    * import OpenAI from "openai";

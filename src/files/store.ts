@@ -121,8 +121,9 @@ export function storeSink(store: FileStore): Sink<string> {
 }
 
 /**
- * Returns the key of an image: `images/`, and the image's file name without its extension or the hash of that name (see
- * `partOf`). For example, the image `ci_1-2.png` of the call `ci_1` has the key `images/ci_1-2`.
+ * Returns the key of an image: `images/`, followed by the image's file name without the extension. If this name cannot be part of
+ * a key, its hash is used instead (see `partOf`). For example, the image `ci_1-2.png` of the call `ci_1` has the key
+ * `images/ci_1-2`.
  */
 async function imageKeyOf(filename: string): Promise<string> {
   return `${IMAGES}/${await partOf(filename.replace(/\.\w+$/, ""))}`;

@@ -107,7 +107,10 @@ export async function sendOther(
   return fetch(...withBody(input, init, edited(body, params, restored)));
 }
 
-/** Returns a request's body if it can be read more than once, as a string can; `undefined` for a stream or any other type. */
+/**
+ * Returns a request's body. Reads the body of a `Request` object from a clone, so that the original can still be sent. Returns
+ * `undefined` if `readable` does not accept the body in `init`.
+ */
 async function bodyOf(input: Input, init: RequestInit | undefined): Promise<string | Uint8Array | undefined> {
   if (isWhole(input, init)) return new Uint8Array(await input.clone().arrayBuffer());
   return readable(init?.body);
@@ -134,7 +137,7 @@ function withBody(
   return isWhole(input, init) ? [new Request(input, request)] : [input, request];
 }
 
-/** Returns a body if it can be read more than once, as a string can; `undefined` for a stream or any other type. */
+/** Returns a body that is a string or bytes, and so can be read more than once; `undefined` for a stream or any other type. */
 function readable(body: unknown): string | Uint8Array | undefined {
   if (body instanceof ArrayBuffer) return new Uint8Array(body);
   return typeof body === "string" || body instanceof Uint8Array ? body : undefined;

@@ -212,8 +212,8 @@ function listFilesFor(
       return inPages(pagesOfClient(client, settings, { search }));
     return inPages(pagesOfFetch(fetch, settings, { base, search, headers }));
   }
-  // A copy of the client may have another key, organization or project, and so see other containers. Then the list is requested
-  // with the credentials of the copy's request.
+  // A copy of the client may have another key, organization or project, with which it sees other containers. If the original
+  // request came from such a copy, the list is requested with the credentials of the original request.
   const isOwnKey = headers.authorization === `Bearer ${apiKey}` || headers["api-key"] === apiKey;
   const isOwn =
     isOwnKey &&

@@ -40,8 +40,9 @@ interface Piece {
 /** Takes chunks of one response and sends whole, repaired frames. */
 export class FrameRepair {
   /**
-   * Called with each event that is read, before the event is repaired. `rest` sends what came before the event's frame and
-   * returns the chunk's bytes from that frame on. If the callback returns true, it has handled these bytes.
+   * Called with each event that is read, before the event is repaired. The function `rest` first sends the bytes before the
+   * event's frame. Then `rest` returns the frame and all later bytes of the chunk. If the callback returns true, the callback has
+   * handled the bytes that `rest` returned.
    */
   onEvent: ((event: Record<string, unknown>, rest: () => Uint8Array) => boolean) | undefined;
   /** The frame that was parsed last. */
@@ -115,8 +116,8 @@ export class FrameRepair {
   }
 
   /**
-   * Sends everything that is held. Sends held text without its links. Call this before other code sends a long frame in pieces,
-   * because nothing may be sent between the pieces.
+   * Sends everything that is held. Held text is sent as the model wrote it: it gets no links. Call this before other code sends a
+   * long frame in pieces, because nothing may be sent between the pieces.
    */
   releaseAll(): void | Promise<void> {
     return andThen(this.#stream.releaseAll(), (held) => this.#send(this.#write(held)));
@@ -129,8 +130,9 @@ export class FrameRepair {
   }
 
   /**
-   * Sends everything that is left, without repairing it. `held`: if the stream was broken off, the events that its repair still
-   * held. Returns whether any bytes were sent.
+   * Sends everything that is left, without repairing it. Returns whether any bytes were sent.
+   *
+   * @param held the events that the stream's repair still held when the stream was broken off.
    */
   flush(held: readonly Record<string, unknown>[] = []): boolean {
     const before = this.#sentCount;
@@ -163,7 +165,11 @@ export class FrameRepair {
     return start < chunk.length ? this.#hold(slice(chunk, start, chunk.length)) : undefined;
   }
 
-  /** Like `#repaired`. If that throws, sends the bytes `before` the frame and what the repair holds. */
+  /**
+   * Like `#repaired`. If `#repaired` throws, sends the bytes in `before`, then what the repair holds, and throws the same error.
+   *
+   * @param before the bytes of the chunk that come before the frame and were not sent yet.
+   */
   #repairedAfter(bytes: Uint8Array, before: Uint8Array): Uint8Array | Promise<Uint8Array> {
     try {
       return this.#repaired(bytes);

@@ -96,7 +96,10 @@ export interface Frame {
   bytes: Uint8Array;
   /** The decoded bytes. */
   text: string;
-  /** The numbers of the `data:` lines, from 0. Their values, joined with LF, are the event's JSON. */
+  /**
+   * The line numbers of the `data:` lines. The frame's first line has the number 0. The values of the `data:` lines, joined with
+   * LF, are the event's JSON.
+   */
   dataLines: readonly number[];
 }
 

@@ -201,7 +201,8 @@ class Editor {
   /**
    * Records the edits that turn the value `before` into `after`. The value starts at the offset `from`, or after white space
    * there. Returns the offset of the value's end. If an object repeats a key, `before` is the value of the last member with this
-   * key. So the edits of the earlier members can be wrong. They are undone when a later member with this key is read.
+   * key. So the edits of an earlier member with this key can be wrong. These edits are undone when the next member with this key is
+   * read.
    */
   change(from: number, before: unknown, after: unknown): number {
     const start = startOfValue(this.#json, from);
@@ -322,7 +323,8 @@ class Editor {
 function addedKeys(before: object, after: object): readonly string[] | undefined {
   const keys = Object.keys(before);
   const all = Object.keys(after);
-  // Copying an object keeps the order of its keys, so the keys are nearly always the same up to an index.
+  // `same` is the number of keys with which both lists begin. Copying an object keeps the order of its keys, so `after` nearly
+  // always begins with all keys of `before`.
   let same = 0;
   while (same < keys.length && keys[same] === all[same]) same++;
   if (same < keys.length && !keys.every((key) => Object.hasOwn(after, key))) return undefined;
@@ -394,8 +396,8 @@ function isClosing(code: number): boolean {
 }
 
 /**
- * Returns whether a character outside strings is white space. Outside strings, valid JSON has no other character whose code is at
- * most the code of the space.
+ * Returns whether a character outside strings is white space. In valid JSON, all other characters outside strings have a higher
+ * code than the space.
  */
 function isSpace(code: number): boolean {
   return code <= SPACE;

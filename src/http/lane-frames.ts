@@ -10,8 +10,8 @@ import { FrameSplitter, isComment, parseFrame } from "./frames.js";
 const NOTHING = new Uint8Array();
 
 /**
- * The latest whole frame. `isPassed`: the frame was sent, or given to the repair `frames`. Until then, an LF can be added to
- * `bytes`, if the frame's last CR LF was cut between two chunks.
+ * The latest whole frame. `isPassed` is true once the frame was sent or the repair `frames` got it. As long as `isPassed` is
+ * false, an LF can be added to `bytes`. This happens if the frame's last CR LF was cut between two chunks.
  */
 interface Latest {
   bytes: Uint8Array;
@@ -146,8 +146,8 @@ export class LaneFrames {
    * the frame of `event`, and returns true.
    */
   #takeOver(event: Record<string, unknown>, rest: () => Uint8Array): boolean {
-    // `lanes` does not know about deltas that were sent unread, so it could close the first lane as unused, without a report. A
-    // sequence number shows that the lane is used.
+    // `lanes` does not know about deltas that were sent unread. So `lanes` could close the first lane as unused, without a report.
+    // If the frame before `event` has a sequence number, the lane was used. Then the lane is marked as used here.
     if (event.stream_id !== undefined && this.#first.latestNumber !== undefined)
       this.#lanes.latest.isUsed = true;
     const lane = this.#lanes.of(event);
@@ -155,7 +155,7 @@ export class LaneFrames {
     if (!this.#lanes.areApart) return false;
     for (const [first, frames] of this.#byLane) {
       frames.onEvent = undefined;
-      // Most frames so far were sent without reading their sequence numbers. So the latest number is set here.
+      // The lane does not know the frames that were sent unread. So the lane gets the sequence number of the frame before `event`.
       first.numberBefore = frames.latestNumber;
     }
     this.#splitter = new FrameSplitter();

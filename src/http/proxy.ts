@@ -101,7 +101,8 @@ export function createProxy({
     const isRead = isCreate || (hasInput && links !== undefined);
     const length = isRead ? Math.min(maxJson, maxBody) : maxBody;
     if (!isRead || !hasCredentials(headers)) return { length, idleMs: bodyIdleMs, held: undefined };
-    // A body of more than `maxHeld` bytes could never be held, so it is refused as too long: a retry would not help.
+    // A body of more than `maxHeld` bytes can never be held, and a retry would not help. So the answer is a 413 (too long), not a
+    // 503 (overloaded).
     return { length: Math.min(length, maxHeld), idleMs: bodyIdleMs, held };
   };
 

@@ -1,4 +1,7 @@
-/** Decides from a request's method and URL whether the HTTP response (the answer) is repaired, and what it contains. */
+/**
+ * Decides from a request's method and URL whether the HTTP response (the answer) is repaired. Also tells what a repaired answer
+ * contains: a response, a list of items or a single item.
+ */
 
 import type { AnswerShape } from "./json.js";
 

@@ -54,8 +54,9 @@ export function eventsAfter(
 }
 
 /**
- * Returns a function that takes the chunks in order. The function returns `undefined` as long as the client has all events. Then
- * it returns the bytes of the chunk, beginning with the first event that the client does not have.
+ * Returns a function that removes the events that the client has. Call the function with the chunks in order. It returns
+ * `undefined` until it has read the end of the event `after` or of a later event. Then it returns the bytes that it has read,
+ * beginning with the first event that the client does not have.
  */
 function skipper(after: number): (chunk: Uint8Array) => Uint8Array | undefined {
   const splitter = new FrameSplitter();

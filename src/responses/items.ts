@@ -18,7 +18,7 @@ export class ResponseItems {
   #callCount = 0;
   /** No item before this index names a container. */
   #firstNaming = 0;
-  /** No call and no tool output before this index names a container. */
+  /** The index at which `useContainer` starts to search. No call and no tool output before this index names a container. */
   #firstUsing = 0;
   /**
    * Maps each id to the number of items that have it. The id of a replaced item is not counted, so that the map does not outgrow

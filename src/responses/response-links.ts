@@ -63,13 +63,13 @@ export interface LinkedPart {
   /** True if only the complete response can show what replaces the next mention. */
   isUndecided: boolean;
   /**
-   * How many more UTF-16 units of white space the streamed text has at its start than `whole`, which a gateway may have trimmed.
-   * Negative if `whole` has more.
+   * The length of the white space at the start of the streamed text, minus the length of the white space at the start of `whole`.
+   * Both are in UTF-16 units. They can differ because a gateway may have trimmed `whole`. Negative if `whole` has more.
    */
   lead: number;
   /** The whole text in the latest event that ends the text. `undefined` before the text has ended. */
   whole: string | undefined;
-  /** Says that the text was held for too long. Reported if a link is missing. `undefined` if the text was not held for too long. */
+  /** The error to report if a link is missing because the text was held for too long; `undefined` if it was not held that long. */
   overdue: Error | undefined;
 }
 
@@ -240,7 +240,7 @@ export class ResponseLinks {
     return deciding ? deciding.then(done) : done();
   }
 
-  /** Returns the annotations of a part with their ranges in the part's text with links. */
+  /** Returns the annotations of a part. Their ranges are moved to fit the text with links. */
   moved(position: PartPosition, annotations: readonly Annotation[]): readonly Annotation[] {
     const part = this.#parts.get(keyOf(position));
     if (!part || part.text.replacements.length === 0) return annotations;
@@ -362,7 +362,8 @@ export class ResponseLinks {
 
   /**
    * Returns a function that decides what a mention in a whole text means. If the API has annotated the mention, the annotation
-   * decides. If not, the function decides as in a stream. If that is not enough, it uses what was found for the whole text.
+   * decides. If not, the function calls `#decideInStream`. If the mention is still undecided, the function uses `missing` and
+   * `unresolved`, which were found for the whole text.
    */
   #decideWhole({ original, given, missing, unresolved }: WholeText): Decide {
     // These maps are created only when needed, because usually all mentions of the text are decided already.
@@ -449,8 +450,8 @@ export class ResponseLinks {
   readonly #onAbort = (): void => this.cancel(this.#files.callerSignal?.reason);
 
   /**
-   * Calls `toUrl` and returns the URL. Rejects if this takes longer than `timeoutMs`, or if the consumer leaves. After that, no
-   * more links are made.
+   * Calls `toUrl` and returns the URL. Rejects if this takes longer than `timeoutMs`, or if the consumer leaves. In both cases,
+   * no more links are made.
    */
   async #urlOf(citation: ContainerFileCitation, replaced: ReplacedText): Promise<LinkUrl> {
     const url = this.#links.toUrl(citation, replaced);
@@ -516,7 +517,10 @@ function isRangeOfFile(annotation: Annotation): boolean {
   return annotation.type === "container_file_citation" && isRanged(annotation);
 }
 
-/** Returns whether a mention can also mean another file: in another container of a call, or because several files fit. */
+/**
+ * Returns whether a mention can also mean another file. If the mention has a citation, this is the case if another container in
+ * which a call ran lists a file with the same path. If the mention has no citation, this is the case if several files fit.
+ */
 function mayMeanOther(
   piece: LinkResolution,
   citation: RecoveredCitation | undefined,

@@ -104,8 +104,8 @@ export class ResponseRepair {
   /** True if the consumer no longer waits for the response. */
   #isLeft = false;
   /**
-   * How many calls had run when a text last lacked a file. The file list may have been late, so that it did not show a new file
-   * yet. Until another call runs, the pieces of texts do not request a late list again.
+   * The number of calls that had run when a text last lacked a file. A list can lack a file because it is late: it does not show a
+   * new file yet. Until another call runs, `resolvePiece` does not request late lists again.
    */
   #lateAt: number | undefined;
   /** The texts that were finished with the option `links` before the response was complete. */
@@ -248,9 +248,9 @@ export class ResponseRepair {
     const { indexUnit, roots } = this.#context.settings;
     const cited = new CitedText(text, given, indexUnit, roots);
     const before = this.#items.before(position.outputIndex);
-    // In "Saved in /mnt/data: dist_1.png", the code may have composed the name. Then no call contains the whole name. A name with
-    // any extension counts here, because the file list will show whether there is such a file. `#isRootNamed` also records the
-    // root for the message's later parts, so this line must come before the first `return`.
+    // True if code may have built the names in the text, as in "Saved in /mnt/data: dist_1.png". No call contains the whole of such
+    // a name. So a name with any extension may lack a citation, and the file list will show whether there is such a file.
+    // `#isRootNamed` also records the root for the message's later parts. So this line must come before the first `return`.
     const mayBeBuilt = before.hasCall && this.#isRootNamed(position, text);
     if (cited.hasUncitedPath()) return true;
     for (const word of fileNamesIn(text)) {
@@ -296,10 +296,12 @@ export class ResponseRepair {
   }
 
   /**
-   * Returns whether a known container can have the files of a text. A container is known if a call or a tool output before the text
-   * names it, if it existed before the response, or if the caller gave its files. Two kinds of containers do not count: those of a
-   * previous response that must be retrieved, and those that only citations of this response name. An earlier repair may have added
-   * these citations, and a second repair must make the same links as the first.
+   * Returns whether a known container can have the files of a text. A container is known in three cases: a call or a tool output
+   * before the text names the container, the container existed before the response, or the caller gave the container's files.
+   *
+   * The containers of a previous response that must be retrieved do not count. A container that is named only by citations of this
+   * response does not count either. The reason: an earlier repair may have added these citations. If the container counted, a
+   * second repair could make links that the earlier repair did not make. Both repairs must make the same links.
    */
   hasContainersFor({ outputIndex }: PartPosition): boolean {
     return this.#items.useContainer(outputIndex) || this.#candidates.hasKnown;
@@ -311,9 +313,9 @@ export class ResponseRepair {
   }
 
   /**
-   * Retrieves the previous response if a text without a call before it needs that response, and requests the lists of its
-   * containers. Nobody waits for this. If the request fails, the error is reported when the text has ended. Returns whether the
-   * text needs that response.
+   * Returns whether a text needs the previous response: no call comes before the text, and there may be a container to search. If
+   * so, retrieves the previous response, and then requests the lists of that response's containers. Callers do not wait for these
+   * requests. If a request fails, the error is reported when the text has ended.
    */
   findContainers(position: PartPosition): boolean {
     if (this.#items.before(position.outputIndex).hasCall || !this.#candidates.mayKnow) return false;
@@ -325,10 +327,11 @@ export class ResponseRepair {
   }
 
   /**
-   * Returns a text with links, and the annotations of this text. `given` are the part's annotations, `missing` the citations that
-   * were found. Without the option `links`, the text stays the same. It also stays the same if it comes too early for links (see
-   * `isEarly`). A text that comes too early can still get links in the final event if an item before the text, or the text's own
-   * item, is unknown.
+   * Returns a text with links, and the annotations of this text. `given` are the part's annotations, and `missing` are the
+   * citations that were found. The text stays the same in two cases:
+   * - The option `links` is not set.
+   * - The text comes too early for links (see `isEarly`). The final event can still add links to this text, but only if an item
+   *   before the text, or the text's own item, is unknown so far.
    */
   withLinks(
     position: PartPosition,
@@ -354,9 +357,8 @@ export class ResponseRepair {
   }
 
   /**
-   * Returns whether a text comes too early for links, because it is still open which files the text means (see `#isOpen`).
-   * Exception: no call follows a message that is marked as the final answer. For the text of such a message, returns true only if
-   * an item may have been missed.
+   * Returns whether a text comes too early for links, because a later event can change which files the text means (see `#isOpen`).
+   * If the text's message is marked as the final answer, no call follows. Then returns true only if an item may have been missed.
    */
   isEarly(position: PartPosition): boolean {
     const { outputIndex } = position;
@@ -476,10 +478,10 @@ export class ResponseRepair {
   }
 
   /**
-   * Returns the containers that a part's own citations name, and the containers named by the tool outputs before the part. If the
-   * calls name no container, an unmentioned file may be cited in the part only if one of these containers has the file. Otherwise
-   * the new citation would name one more container. A second repair of the response would then search that container too, and find
-   * more citations.
+   * Returns the containers that are named by the part's own citations or by the tool outputs before the part. Used if the calls
+   * name no container. Then the part gets citations only of unmentioned files in these containers. A citation of a file in another
+   * container would name one more container. A second repair of the response would search that container too, and find more
+   * citations.
    */
   #namedFor({ position, given, annotations }: KnownPart): string[] {
     const { outputs } = this.#items.before(position.outputIndex);
@@ -647,9 +649,9 @@ export class ResponseRepair {
   }
 
   /**
-   * Like `#turnOf`, for the citations of a whole text. Returns `undefined` if the text follows a call and was sent before the
-   * response was complete. Such a text was sent without a link for a file with a similar path, so it gets no citation of this file
-   * either. With this citation, a second repair would make the link, and the two repairs would give different texts.
+   * Like `#turnOf`, for the citations of a whole text. Also returns `undefined` if a call comes before the text and the text was
+   * sent before the response was complete. Then no file with a similar path is cited. The sent text has no link to such a file. If
+   * the text got a citation of the file, a second repair would make the link, and the two repairs would give different texts.
    */
   #turnOfText(position: PartPosition): ItemsBefore | undefined {
     const isSent = this.#sent.has(keyOf(position)) && this.#items.before(position.outputIndex).hasCall;
@@ -756,8 +758,8 @@ function scopeOf(
     earlier: before.earlier,
     later: hasCall ? [] : inTurn,
     cited: containersOfAnnotations(given.filter(isRanged)),
-    // A citation without a range can be of a file that a later call writes. While a call may still follow, such citations are
-    // used only if no call before the text names a container.
+    // A citation without a range may cite a file that a later call writes. While a call may still follow, `isOfLaterCall` does not
+    // know the later calls. During this time, citations without a range are used only if no call before the text names a container.
     citedUnranged: turn || called.length === 0 ? unranged.filter((id) => !isOfLaterCall(id)) : [],
   };
 }

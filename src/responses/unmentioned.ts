@@ -26,7 +26,10 @@ export function unmentionedIn(files: readonly ContainerFile[], texts: readonly s
   return files.filter((file) => unmentioned.has(nameOf(file)));
 }
 
-/** Returns the files in `containers` that a call in the same container names, by path or by file name. */
+/**
+ * Returns the files in `containers` whose path or name occurs in a call. A call does not count if it ran in another container
+ * than the file's.
+ */
 export function namedByCalls(
   files: readonly ContainerFile[],
   containers: readonly string[],
@@ -39,8 +42,8 @@ function isNamed(file: ContainerFile, evidence: Evidence): boolean {
   const { container_id: id, path } = file;
   if (evidence.namesPath(path, id)) return true;
   const name = filenameOf(file);
-  // No call in this container names this file's path. If calls name paths that end with its name, the name alone means one of
-  // those paths.
+  // No call in the file's container has the file's path. If any call has a path that ends with the file's name, the name in the
+  // calls is taken to mean that path. So the name counts for this file only if no call has such a path.
   return evidence.pathsTo(name).length === 0 && !isUnseenFolder(path) && evidence.namesFile(name, id);
 }
 

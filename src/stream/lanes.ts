@@ -29,7 +29,10 @@ export class Lane {
   readonly stream: StreamRepair;
   /** The sequence number of the latest event. */
   numberBefore: unknown;
-  /** True once the response was given up as cut off. An unnamed lane still gets late events. They need no repair. */
+  /**
+   * True once the lane was closed, because its response was cut off. A closed lane without a name still gets late events of this
+   * response. These events are not repaired.
+   */
   isClosed = false;
   /** True once an event of a response belonged to this lane. */
   isUsed = false;
@@ -225,8 +228,8 @@ export class Lanes {
   }
 
   /**
-   * Resolves with a lane that has held text for too long. This can also be a lane whose output is not ready yet: it may hold text
-   * once the output is ready. `undefined` if no lane holds text and the output of all lanes is ready.
+   * Resolves with a lane that has held text for too long. Also waits for the lanes whose output is not ready yet, because such a
+   * lane may hold text once its output is ready. `undefined` if no lane holds text and the output of all lanes is ready.
    */
   get overdue(): Promise<Lane> | undefined {
     let waiting: Promise<Lane>[] | undefined; // this runs for each chunk, and usually no lane holds text
@@ -251,7 +254,8 @@ export class Lanes {
   }
 
   /**
-   * Returns the lane of an event. If the event does not identify its lane, returns all lanes that can have it. There may be none.
+   * Returns the lane of an event. If the event does not identify its lane, returns an array of all lanes that the event can belong
+   * to. The array may be empty.
    */
   of(event: Event): Lane | readonly Lane[] {
     const lane = this.#find(event);
@@ -504,8 +508,8 @@ export class Lanes {
   }
 
   /**
-   * Closes a lane when its final event has been sent. If the next response of the same `stream_id` begins earlier, the next
-   * response uses the same lane. So the events of the next response do not overtake the final event.
+   * Closes a lane when its final event has been sent. The next response of the same `stream_id` can begin before that. In this
+   * case, the next response uses the same lane, so that its events do not overtake the final event.
    */
   #end(lane: Lane, name?: string): void {
     const close = (): void => {

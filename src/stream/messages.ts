@@ -25,7 +25,7 @@ export class Messages {
   readonly #lanes: Lanes;
   /** The `ResponsesWS` message that contained each event. */
   readonly #messageOf = new WeakMap<Event, Event>();
-  /** The latest message. An inserted event is sent in a copy of this message. */
+  /** The latest `ResponsesWS` message. An inserted event is sent in a copy of this message. */
   #latest: Event | undefined;
 
   /** The lanes of the values for which `take` has failed. */
@@ -53,8 +53,8 @@ export class Messages {
   }
 
   /**
-   * Returns the output for a value, and the lanes of the value. If the value is a lane, the output is what this lane has held for
-   * too long. Returns the output as a promise only if the output is not ready yet.
+   * Returns the output for a value of the stream, and the lanes to which the value belongs or can belong. `value` can also be a
+   * lane. In this case, the output is what this lane has held for too long. The output is a promise only if it is not ready yet.
    */
   take(value: unknown): { of: Owners; taken: unknown[] | Promise<unknown[]> } {
     if (value instanceof Lane) {

@@ -54,7 +54,10 @@ export class StreamLinks {
    */
   isIdle = false;
 
-  /** Records that an item begins or a text ends: the next delta can belong to another text. */
+  /**
+   * Sets `isIdle` to false, so that the next delta is read. Call this when an item begins or a text ends, because the next delta
+   * can belong to another text.
+   */
   beginText(): void {
     this.isIdle = false;
   }

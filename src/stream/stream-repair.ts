@@ -170,7 +170,7 @@ export class StreamRepair {
     return this.#links?.isIdle === true && !this.#areMessagesMixed;
   }
 
-  /** True if several messages are open. Their deltas can come in turn. */
+  /** True if several messages are open. Their deltas can be interleaved. */
   get #areMessagesMixed(): boolean {
     return this.#openItems.size > 1;
   }
@@ -318,8 +318,8 @@ export class StreamRepair {
   /**
    * Returns whether an end event waits for the event after its message. The event after the message shows three things:
    * - Whether the message is the last one, which gets the citations of unmentioned files.
-   * - Whether a call follows. If no call follows, the message can only mean files that existed before the response. Until this is
-   *   known, a mention in the text may be held. An example is a link whose destination is a file's name.
+   * - Whether a call follows. If no call follows, the message can only mean files that existed before the response. Before the
+   *   event after the message arrives, a mention can be held, for example a link whose destination is a file's name.
    * - Whether a text that may have ended too early continues.
    */
   #mustHold(event: Event, numberBefore: () => unknown): boolean {
@@ -530,7 +530,10 @@ export class StreamRepair {
     if (this.#missedIn === responseId && responseId !== undefined) this.#repair.noteMissed();
   }
 
-  /** Starts a repair for events after the final event. They get their own report: the response's report is already made. */
+  /**
+   * Starts a repair for events after the final event. These events get their own report, because the response's report is already
+   * made.
+   */
   #beginAfterEnd(type: unknown): void {
     this.#renew();
     this.#repair.noteResponse({ id: this.#responseId });

@@ -43,7 +43,8 @@ export interface GatewayOptions {
   readonly ids?: "litellm" | "openrouter" | ((nativeId: string, path?: string) => string);
   /**
    * If true, the `container_id` of a listed file is the native id (OpenAI's own id of the container). Gateways that
-   * forward OpenAI's list unchanged do this. Requires `ids`. Default false: it is the gateway's id of the container.
+   * forward OpenAI's list unchanged do this. Requires `ids`. If false (the default), the `container_id` is the gateway's id of the
+   * container.
    */
   readonly nativeIdsInLists?: boolean;
   /** If true, listed files have paths relative to `/mnt/data`, such as `out/report.csv`. Default false: absolute paths. */

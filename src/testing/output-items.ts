@@ -49,7 +49,10 @@ export interface Stage {
   charts: ContainerFileCitation[];
   /** Returns the container with this name, or the request's own container for `undefined`. Marks it as last used. */
   enter(name: string | undefined): Container;
-  /** Returns the containers that a text can mean: those of its agent, then the others. In each group, the last used is first. */
+  /**
+   * Returns the running containers: first those that the current step's agent used, then the others. Each of these two groups is
+   * sorted by last use, latest first. A text of this step can mean any of the containers.
+   */
   known(): readonly Container[];
 }
 

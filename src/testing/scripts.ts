@@ -7,9 +7,9 @@ import { isObject } from "./wire.js";
 /** Options of the predefined models. */
 export interface ModelOptions {
   /**
-   * The files that the model writes, as contents by path: absolute, or relative to `/mnt/data`. At least one.
-   * Default: a small CSV, `report.csv`; for `twoFilesModel` and `twoContainersModel` also `summary.txt`; for `chartModel` no
-   * file.
+   * The files that the model writes, at least one. Each key is a path, absolute or relative to `/mnt/data`. The value is the
+   * content of the file. Default: a small CSV, `report.csv`; for `twoFilesModel` and `twoContainersModel` also `summary.txt`;
+   * for `chartModel` no file.
    */
   readonly files?: Readonly<Record<string, FileContent>>;
 }

@@ -205,7 +205,8 @@ describe("for any text and any files", () => {
           expect(annotations).toEqual(citations.map(({ annotation }) => annotation));
           for (const { annotation, text: spelled, start, end } of citations) {
             expect(text.slice(start, end)).toBe(spelled);
-            // Texts can have lone surrogates. Each counts as one code point, unless two adjacent ones form a pair.
+            // A piece of a text can be half of a surrogate pair. Two adjacent halves that form a pair count as one code point. Any
+            // other half counts as one code point by itself.
             expect(covered(text, annotation, indexUnit)).toBe(spelled);
             const cited = files.find(({ id }) => id === annotation.file_id)!;
             expect(cited.container_id).toBe(annotation.container_id);

@@ -9,8 +9,8 @@ import { TABLE } from "./table.js";
 describeRows(TABLE);
 
 /**
- * Checks that the README and the accuracy page give the right number of texts and of mentions. `npm run accuracy` prints their
- * other figures, from the same cases.
+ * Checks that the README and the accuracy page give the right number of texts and of mentions. The other accuracy figures on
+ * these pages come from `npm run accuracy`, which uses the same cases.
  */
 test.each(["README.md", "docs/accuracy-and-speed.md"])("%s counts the cases of the table", async (page) => {
   const outcomes = TABLE.flatMap(casesOf).map(({ outcome }) => outcome);

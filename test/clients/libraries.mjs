@@ -1,5 +1,6 @@
-// Runs the code of three pages of docs/clients as programs, and checks for each library that an answer can be the next request's
-// input. A program uses the emulator because of the key and the base URL in its environment, not because of a change to its code.
+// Runs the code of three pages of docs/clients as programs. Also checks, for the library of each of these pages, that an answer can
+// be part of the next request's input. A program gets the emulator's key and base URL from its environment, so its code need not
+// be changed to use the emulator.
 import assert from "node:assert/strict";
 import { mkdir, mkdtemp, readdir, readFile, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";

@@ -113,7 +113,10 @@ export class Turn {
     };
   }
 
-  /** Returns the response object of a plain request, or of a stream's first events if `isOver` is false. */
+  /**
+   * Returns the response object after the turn has ended, as in a plain response and in a stream's last event. If `isOver` is
+   * false, returns the response object of a stream's first events.
+   */
   response({ isOver = true, more } = {}) {
     const isCutOff = isOver && this.#status === "incomplete";
     return {

@@ -426,8 +426,8 @@ export class LinkedText {
   }
 
   /**
-   * Returns whether the character at `at` is in a code block. First reads all lines before the character's line. Each line is
-   * read only once. If the character's line was already read, the result is for the first line that was not read yet.
+   * Returns whether the character at `at` is in a code block. First reads the lines before the character's line, except those that
+   * were read before. If the character's line was read before too, the result is for the first line that was not read yet.
    */
   #isCode(at: number): boolean {
     this.#readLines(at);

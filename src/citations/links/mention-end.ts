@@ -11,7 +11,7 @@ export interface GrowingText {
 
 /** A mention in a growing text. Offsets are in UTF-16 units. */
 export interface OpenMention {
-  /** Usually the start of the mention's paragraph. In a long paragraph, a later offset before the mention. */
+  /** Usually the start of the mention's paragraph. If that start is far before the mention, an offset between the two. */
   paragraph: number;
   start: number;
   place: Place;
@@ -60,8 +60,8 @@ function afterParenthesis(text: string, from: number): number | undefined {
 
 /**
  * Returns the offset where a mention ends, or `undefined` if the end is not in the text yet. `nameEnd` is the result of
- * {@link endOfName}. In prose, the markup around the mention must have ended too: a code span, the label of a link, or a string
- * in JSON.
+ * {@link endOfName}. In prose, a mention can be in a code span, in the label of a link or in a JSON string. Then the code span,
+ * the link or the string must have ended too.
  */
 export function endOfMention(
   growing: GrowingText,

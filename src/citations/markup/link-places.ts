@@ -114,8 +114,8 @@ export class LinkPlaces {
   }
 
   /**
-   * Closes the code span around a place before the place, and opens it again after the place. Returns false if this is
-   * impossible.
+   * Closes a code span where `place` starts, and opens the span again where `place` ends. `span` is the code span around `place`.
+   * Returns false if this is impossible.
    */
   #breakSpan(place: LinkPlace, span: CodeSpan): boolean {
     const text = this.#text;
@@ -123,8 +123,8 @@ export class LinkPlaces {
     const close = span.end - ticks.length;
     const head = text.slice(span.start + ticks.length, place.start);
     const tail = text.slice(place.end, close);
-    // The span is closed and reopened with backticks next to the place. If the span's text already has a backtick there, the run
-    // becomes longer, and a longer run does not close or reopen the span.
+    // Backticks right before and after the place close and reopen the span. If the span's own text has a backtick there, it joins
+    // these backticks. The longer run of backticks would not close or reopen the span.
     if (head.endsWith("`") || tail.startsWith("`")) return false;
     if (head.trim() === "") place.start = span.start;
     else place.before = ticks;

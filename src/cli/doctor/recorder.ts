@@ -19,7 +19,7 @@ export interface Exchange {
   chunks: Chunk[];
   /** When the body ended; `undefined` if it was not read to its end. */
   endedMs?: number;
-  /** Why there was no answer, or why its body broke off: the error's name and code. */
+  /** The name and the code of the error, if there was no answer or the answer's body broke off. */
   failure?: string;
 }
 

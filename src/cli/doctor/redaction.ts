@@ -282,8 +282,8 @@ function isKept(field: string): boolean {
 const UNKNOWN = "?";
 
 /**
- * Returns the field name that decides what is kept. It is `name`, except for the `id` of a model: that field holds a model's
- * name, so it is treated as `model`.
+ * Returns the field name that decides what is kept. Usually returns `name` unchanged. The `id` of a model object is an exception:
+ * for this field, returns `model`, because the field holds the name of a model.
  */
 function fieldIn(object: Record<string, unknown>, name: string): string {
   return name === "id" && object.object === "model" ? "model" : name;

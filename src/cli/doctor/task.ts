@@ -9,7 +9,8 @@ export const PATH = `/mnt/data/${FILENAME}`;
 /** The file's content: each byte value once. A server that decodes it as text or converts its line ends changes these bytes. */
 export const BYTES = Uint8Array.from({ length: 256 }, (_, byte) => byte);
 /**
- * The emoji before the link. It is one code point and two UTF-16 units, so the start of the link's range shows the range's unit.
+ * The emoji before the link. The emoji is one code point and two UTF-16 units. So the start of the link's range shows whether the
+ * range counts code points or UTF-16 units.
  */
 export const EMOJI = "📄";
 

@@ -125,7 +125,7 @@ export class EventRecords {
     const lanes = found instanceof Lane ? [found] : found;
     if (!(found instanceof Lane) || found.isClosed) {
       // The event is not repaired, because it has no lane, its lane is closed, or nothing shows which of several lanes it belongs
-      // to. The records that these lanes hold came earlier, so they are released first.
+      // to. The records that the lanes in `lanes` hold came before this event, so these records are released first.
       if (found instanceof Lane) found.numberBefore = event.sequence_number;
       for (const lane of lanes) if (lane.isClosed) this.#lanes.rest(lane);
       return andThen(this.#release(lanes), () => pending.resolve(this.#repaired(pending.bytes)));
@@ -190,9 +190,9 @@ export class EventRecords {
   }
 
   /**
-   * Resolves the records of `events`, which a lane has returned. The lane may have inserted some of these events. To recognize
-   * them, the code compares each event with the input's next event: an inserted event always has another type. Inserted events
-   * are written before the input's next event. Returns the inserted events after the last event of the input.
+   * Resolves the records of `events`, which a lane has returned. The lane may have inserted some of these events. An inserted
+   * event has no record. The code recognizes it by its type, which always differs from the type of the lane's next pending record.
+   * Inserted events are written before the record that follows them. Returns the inserted events that no record follows.
    */
   #settle(lane: Lane, events: readonly Event[]): readonly Event[] {
     const pending = [...this.#pendingOf(lane)];

@@ -89,8 +89,8 @@ async function removeDead(output: string, lock: string, dead: string): Promise<v
 }
 
 /**
- * Creates a lock together with its content, so that no process reads half of the content. A file system without hard links cannot
- * ensure this, because there the content is copied. Returns false if the lock exists.
+ * Creates a lock together with its content, so that no process reads half of the content. Returns false if the lock exists. If the
+ * file system has no hard links, copies the content into the lock. Then another process can read half of the content.
  */
 async function create(lock: string, text: string): Promise<boolean> {
   const draft = `${lock}.${randomUUID()}`;

@@ -94,7 +94,7 @@ export class Run {
   #milestone: Milestone | undefined;
   #others: Others | undefined;
 
-  /** With the milestone of an interrupted run, continues that run. Otherwise starts with the first input. */
+  /** The new run continues an interrupted run if its milestone is given. Otherwise, the new run starts with the first input. */
   constructor(options: RunOptions, { done, current, counts }: Milestone = START) {
     this.#options = options;
     this.#done = [...done];

@@ -24,9 +24,9 @@ type Expected = "value" | "value or ]" | "key" | "key or }" | "colon" | "comma o
  */
 export class ValueSplitter {
   /**
-   * If the input breaks the grammar, the bytes that were not output as pieces; else `undefined`. The bytes start with the broken
-   * record, or with the wrong token if that token is between two records. If the broken record is too long to hold, the record's
-   * start was already output.
+   * The bytes that were not output as pieces, because the input breaks the grammar or ends inside a record; else `undefined`. The
+   * bytes start with the broken record. If the wrong token is between two records, the bytes start with this token. If the broken
+   * record is too long to hold, the record's start was already output.
    */
   broken: Buffer | undefined;
   /** The start of a record whose end is in a later chunk. */
