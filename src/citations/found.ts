@@ -45,7 +45,7 @@ export type Outcome = Found | UnresolvedMention;
  */
 export type AcceptLookAlike = (file: ContainerFile, written: string, literal: string) => boolean;
 
-/** Takes several files with the same name. Returns those files that the name can mean if the text gives no path. */
+/** Takes several files with the same name. Returns the files that a text without a path can mean by this name. */
 export type NarrowName = (files: readonly IndexedFile[]) => readonly IndexedFile[];
 
 /** The files that a mention can mean, and the rule for look-alikes. */
@@ -72,7 +72,7 @@ export function missed(
   return { text: text.slice(start, end), start, end, reason };
 }
 
-/** Builds the report of an ambiguous mention: several files fit the mention, or the API cited another file for it. */
+/** Returns an entry for `unresolved` with the reason `ambiguous`. The candidates are all files that fit the mention. */
 export function ambiguous(text: string, { start, end, files }: Found): UnresolvedMention {
   return { ...missed(text, start, end, "ambiguous"), candidates: files.map(({ file }) => file) };
 }

@@ -71,7 +71,10 @@ export class Lane {
     if (this.#uncertain.size > MOST_NUMBERS) this.lose();
   }
 
-  /** Empties `#uncertain`. Call this for an event that surely belongs to the lane: the lane's next event must follow that event. */
+  /**
+   * Empties `#uncertain`. Call this when the ids of an event show that the event belongs to this lane. The lane's next event then
+   * follows that event, so the numbers of earlier, uncertain events are no longer needed.
+   */
   noteCertain(): void {
     if (this.#uncertain.size > 0) this.#uncertain.clear();
   }
