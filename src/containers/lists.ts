@@ -12,6 +12,9 @@ import { pause } from "./retries.js";
 /** The pause before a list is requested again for the first time. The pause doubles with each repetition. */
 const FIRST_PAUSE_MS = 250;
 
+/** The maximum number of cached indexes. */
+const MOST_INDEXES = 3;
+
 /** The files of a container. The array object stays the same until the list is requested again, so it can be a cache key. */
 export type FileList = readonly ContainerFile[];
 
@@ -35,7 +38,8 @@ export class ContainerLists {
   readonly #callsAtList = new Map<string, number>();
   /** The repeated requests in progress. Texts that wait for late files of the same containers share these requests. */
   readonly #rounds = new Map<string, Promise<FileList[]>>();
-  #latest: { key: string; lists: readonly FileList[]; index: FileIndex } | undefined;
+  /** The indexes that were made last, the latest first. */
+  readonly #indexes: { key: string; lists: readonly FileList[]; index: FileIndex }[] = [];
 
   constructor(list: ListFiles, memory: ContainerMemory | undefined, roots: readonly string[]) {
     this.#list = list;
@@ -101,8 +105,8 @@ export class ContainerLists {
   }
 
   /**
-   * Returns the index of the files in some lists. The last index is cached, because most texts need the same lists as the text
-   * before.
+   * Returns the index of the files in some lists. The latest indexes are cached, because most texts need the same lists as the text
+   * before, and a search that reads several lists one after the other needs an index after each.
    *
    * Each container has a rank. If files of several containers fit a mention, the files of the nearest rank win. If two files of
    * the same rank fit equally well, the mention is ambiguous. `leaderOf` maps each container to the first container of its rank.
@@ -110,15 +114,12 @@ export class ContainerLists {
    */
   indexOf(lists: readonly FileList[], leaderOf: ReadonlyMap<string, string>): FileIndex {
     const key = [...leaderOf].join();
-    const known = this.#latest;
-    const isKnown =
-      known?.key === key &&
-      known.lists.length === lists.length &&
-      lists.every((list, at) => list === known.lists[at]);
-    if (isKnown) return known.index;
+    const known = this.#indexes.find((one) => one.key === key && haveSameFiles(one.lists, lists));
+    if (known) return known.index;
     const leaders = [...new Set(leaderOf.values())];
     const index = new FileIndex(lists.flat(), this.#roots, (id) => leaders.indexOf(leaderOf.get(id) ?? id));
-    this.#latest = { key, lists: [...lists], index };
+    this.#indexes.unshift({ key, lists: [...lists], index });
+    this.#indexes.length = Math.min(this.#indexes.length, MOST_INDEXES);
     return index;
   }
 
@@ -212,4 +213,13 @@ export class ContainerLists {
     this.#files.set(containerId, files);
     return files.size === listed.length ? listed : [...files.values()];
   }
+}
+
+/** Returns whether two arrays of lists have the same files in the same order. The lists themselves may be copies. */
+function haveSameFiles(some: readonly FileList[], others: readonly FileList[]): boolean {
+  return some.length === others.length && some.every((list, at) => isSameList(list, others[at]!));
+}
+
+function isSameList(list: FileList, other: FileList): boolean {
+  return list === other || (list.length === other.length && list.every((file, at) => file === other[at]));
 }
