@@ -107,8 +107,7 @@ function linkEarlyTexts(
     const next = items[outputIndex + 1];
     const { key = "", parts = [] } = partsOf(item) ?? {};
     const early = next === undefined || beginsTurn(next) ? parts.slice(0, -1) : parts;
-    // A stream adds an item without its texts. The item is recorded in the same way here, because each text must be linked before
-    // the later texts are known.
+    // As in a stream, the item is recorded without its texts. Each text must be linked before the later texts are known.
     const added = early.length > 0 ? { ...(item as object), [key]: [] } : item;
     done = andThen(done, () => repair.noteItem(outputIndex, added));
     for (const [contentIndex, part] of early.entries())
