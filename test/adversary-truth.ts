@@ -298,7 +298,7 @@ class TextTruth {
    */
   #isReached(path: string, holder: string, nearer: readonly string[], isOlder: boolean): boolean {
     const later = this.#callsBefore.length > 0 ? [] : this.#turn.calls.map(({ container }) => container);
-    const asked = [...nearer, ...later, holder];
+    const asked = [...nearer, ...later, ...this.#groupOf(holder)];
     if (!this.#isQuick || !asked.every((container) => this.#isComplete(container))) return false;
     if (nearer.length === 0) return true;
     const isRelated = nearer.some(
@@ -357,10 +357,14 @@ class TextTruth {
 
   /**
    * Returns the containers whose lists must arrive before a similar path in `container` counts. Without a call before the text, these
-   * are all containers. The containers of other agents are searched together.
+   * are all containers.
    */
   #neededFor(container: string): readonly string[] {
-    if (this.#callsBefore.length === 0) return this.containers;
+    return this.#callsBefore.length === 0 ? this.containers : this.#groupOf(container);
+  }
+
+  /** Returns the containers whose lists are requested together with that of `container`: those of other agents form one group. */
+  #groupOf(container: string): readonly string[] {
     return this.#foreign.includes(container) ? this.#foreign : [container];
   }
 
