@@ -463,7 +463,7 @@ class TextTruth {
       !FOLDERS_OF_OTHERS.test(folderOf(meant.path)) &&
       this.containers[0] === meant.container &&
       this.#isQuick &&
-      this.#isComplete(meant.container) &&
+      this.#groupOf(meant.container).every((id) => this.#isComplete(id)) &&
       !meant.isLost &&
       isListed
     );
