@@ -22,6 +22,7 @@ describe("a toUrl that hangs", () => {
     const { response: repaired, report } = await repairing;
     expect(repaired).toBe(whole);
     expect(report.error!.message).toBe("left");
+    await vi.advanceTimersByTimeAsync(0);
     expect(vi.getTimerCount()).toBe(0);
   });
 
