@@ -267,6 +267,9 @@ const QUOTE = 0x22;
 const BACKSLASH = 0x5c;
 
 const LETTER_N = 0x6e;
+const ZERO = 0x30;
+const NINE = 0x39;
+const NO_BYTES = new Uint8Array();
 
 /** The most bytes of text that `isPlain` collects. It returns false for a delta that may exceed this. */
 const MOST_COLLECTED = 4096;
@@ -310,10 +313,10 @@ export class TextDeltas {
   #collected: Uint8Array | undefined;
   #collectedLength = 0;
   /**
-   * The bytes from the key `output_index` up to the text, in the latest delta that was read. The deltas of one text have the same
-   * bytes there. `undefined` if the keys `output_index` and `content_index` do not come before the text.
+   * The values of `output_index` and `content_index` in the latest delta that was read: each byte, and its distance from the start of
+   * the text. The deltas of one text have the same bytes there. `undefined` if these keys do not come before the text.
    */
-  #indices: Uint8Array | undefined;
+  #indices: readonly { byte: number; distance: number }[] | undefined;
 
   constructor(roots: readonly string[]) {
     const letters = roots.flatMap((root) => root.split("/").map((folder) => folder.slice(0, 1)));
@@ -403,15 +406,22 @@ export class TextDeltas {
   /** Records to which text a delta belongs. Call this for a delta that was read. `frame` holds the delta's bytes. */
   noteRead(frame: Uint8Array): void {
     this.#isAfterLetter = false; // unknown, so the next `s` may begin a scheme
-    const from = this.#findText(frame) ? indexOf(frame, OUTPUT_INDEX_KEY) : NONE;
-    const indices = from < 0 ? undefined : frame.slice(from, this.#textAt);
-    this.#indices = indices && indexOf(indices, CONTENT_INDEX_KEY) >= 0 ? indices : undefined;
+    const head = this.#findText(frame) ? frame.subarray(0, this.#textAt) : NO_BYTES;
+    const values = [OUTPUT_INDEX_KEY, CONTENT_INDEX_KEY].map((key) => valueOffsets(head, key));
+    const isComplete = values.every((offsets) => offsets.length > 0);
+    const offsets = values.flat().sort((a, b) => a - b);
+    this.#indices = isComplete
+      ? offsets.map((offset) => ({ byte: head[offset]!, distance: head.length - offset }))
+      : undefined;
   }
 
   /** Returns whether the delta at the offset `at` belongs to the text of the latest delta that was read. */
   #isOfSameText(chunk: Uint8Array, at: number): boolean {
     const indices = this.#indices;
-    return indices !== undefined && hasAt(chunk, indices, at + this.#textAt - indices.length);
+    if (!indices || indices[0]!.distance > this.#textAt) return false;
+    const text = at + this.#textAt;
+    for (const { byte, distance } of indices) if (chunk[text - distance] !== byte) return false;
+    return true;
   }
 
   /** `at` is the offset of a notable byte. Returns whether it can belong to a mention, or to markup that affects links. */
@@ -439,6 +449,16 @@ export class TextDeltas {
     if (key >= 0) this.#textAt = key + DELTA_KEY.length;
     return key >= 0;
   }
+}
+
+/** Returns the offsets of a value after its key: those of its digits, and of the byte that ends it. Returns none without the key. */
+function valueOffsets(head: Uint8Array, key: Uint8Array): number[] {
+  const at = indexOf(head, key);
+  if (at < 0) return [];
+  const start = at + key.length;
+  let end = start;
+  while (head[end]! >= ZERO && head[end]! <= NINE) end++;
+  return Array.from({ length: end + 1 - start }, (_, digit) => start + digit);
 }
 
 /** Returns the first offset of `expected` in `bytes`, or -1. */
