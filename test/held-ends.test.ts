@@ -10,6 +10,7 @@ import {
   call,
   cited,
   eventsIn,
+  fedBody,
   frames,
   message,
   type StreamEvent,
@@ -59,12 +60,7 @@ function throughFunction(options: RepairOptions): Feed {
 
 /** Repairs events that the test sends, through the `fetch`. With `lane`, a second response runs on the same connection. */
 async function throughFetch(options: RepairOptions, lane?: string): Promise<Feed> {
-  let controller!: ReadableStreamDefaultController<Uint8Array>;
-  const body = new ReadableStream<Uint8Array>({
-    start(started) {
-      controller = started;
-    },
-  });
+  const { body, controller } = fedBody();
   const { fetch } = upstream({ answer: () => streamed(body), files: [A] });
   const repairing = createFileCitationsFetch({ fetch, ...options });
   const answer = await repairing(`${BASE}/responses`, { method: "POST", body: JSON.stringify(CONTAINER) });

@@ -11,6 +11,7 @@ import {
   BASE,
   call,
   eventsIn,
+  fedBody,
   file,
   frames,
   json,
@@ -349,12 +350,7 @@ describe("text that is held", () => {
       events.map((event) => ({ ...event, stream_id: name }) as StreamEvent);
     const events = cutInto(1000, [CALL, message(text)]);
     const done = events.findIndex(({ type }) => type === "response.output_text.done");
-    let controller!: ReadableStreamDefaultController<Uint8Array>;
-    const body = new ReadableStream<Uint8Array>({
-      start(started) {
-        controller = started;
-      },
-    });
+    const { body, controller } = fedBody();
     const headers = { "content-type": "text/event-stream" };
     const { fetch } = upstream({
       answer: () => new Response(body, { headers }),

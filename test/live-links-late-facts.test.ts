@@ -12,6 +12,7 @@ import {
   BASE,
   call,
   eventsIn,
+  fedBody,
   file,
   frames,
   json,
@@ -25,6 +26,13 @@ import {
 } from "./upstream.js";
 
 const POST = { method: "POST", body: "{}" };
+
+/** Returns the API's citation of `A` for the `sandbox:` link in a text. */
+const citationIn = (text: string) => ({
+  ...{ type: "container_file_citation", container_id: "cntr_1", file_id: A.id, filename: "a.csv" },
+  ...{ start_index: text.indexOf("sandbox:"), end_index: text.indexOf(")") },
+});
+
 const textOf = (output: unknown): string =>
   (output as { content?: { text: string }[] }[]).flatMap(({ content }) => content ?? []).at(-1)!.text;
 const outputIn = (events: readonly StreamEvent[]): unknown[] =>
@@ -36,10 +44,7 @@ it.each([
 ])("a path that the containers of two other agents have gets %s", async (_, isCited) => {
   const other = file(A.path, { container_id: "cntr_2", created_at: 1_760_000_001 });
   const text = "[it](sandbox:/mnt/data/a.csv) ok";
-  const citation = {
-    ...{ type: "container_file_citation", container_id: "cntr_1", file_id: A.id, filename: "a.csv" },
-    ...{ start_index: text.indexOf("sandbox:"), end_index: text.indexOf(")") },
-  };
+  const citation = citationIn(text);
   const code = "open('/mnt/data/a.csv', 'w')";
   const item = message({ text, annotations: isCited ? [citation] : [] });
   const output = [
@@ -61,10 +66,7 @@ describe("a path that two containers of calls have", () => {
   const text = "See [it](sandbox:/mnt/data/a.csv) now.";
   const list = async (id: string) => [A, other].filter(({ container_id }) => container_id === id);
   const calls = [call("open('/mnt/data/a.csv', 'w')"), { ...call("print(1)", "cntr_2"), id: "ci_2" }];
-  const citation = {
-    ...{ type: "container_file_citation", container_id: "cntr_1", file_id: A.id, filename: "a.csv" },
-    ...{ start_index: text.indexOf("sandbox:"), end_index: text.indexOf(")") },
-  };
+  const citation = citationIn(text);
 
   it.each([
     ["the file that the API cites", [citation], URL_OF_A],
@@ -115,10 +117,7 @@ it.each(["See [it][1]\n\n[1]: a.csv", "See [it][1]\n\n[1]: a.csv\n", "Again: /mn
 
 it("a text that a gateway leaves out where it ends keeps the ranges of its links", async () => {
   const text = "See [it](sandbox:/mnt/data/a.csv) now.";
-  const citation = {
-    ...{ type: "container_file_citation", container_id: "cntr_1", file_id: A.id, filename: "a.csv" },
-    ...{ start_index: text.indexOf("sandbox:"), end_index: text.indexOf(")") },
-  };
+  const citation = citationIn(text);
   const events = streamOf([message({ text, annotations: [citation] })]).map((event) =>
     event.type === "response.output_text.done" ? { ...event, text: "" } : event,
   );
@@ -141,12 +140,7 @@ describe("with fake timers", () => {
     ];
     const events = streamOf(items);
     const first = events.findIndex(({ item }) => Object(item).type === "code_interpreter_call");
-    let controller!: ReadableStreamDefaultController<Uint8Array>;
-    const body = new ReadableStream<Uint8Array>({
-      start(started) {
-        controller = started;
-      },
-    });
+    const { body, controller } = fedBody();
     const { fetch } = upstream({
       answer: ({ method }) => (method === "GET" ? new Promise<Response>(() => {}) : streamed(body)),
       files: [A],
@@ -171,21 +165,13 @@ describe("with fake timers", () => {
 
   it("an annotation event of the API is sent after timeoutMs with its own bytes", async () => {
     const text = "See [it](sandbox:/mnt/data/a.csv) and /mnt/data/none.csv";
-    const citation = {
-      ...{ type: "container_file_citation", container_id: "cntr_1", file_id: A.id, filename: "a.csv" },
-      ...{ start_index: text.indexOf("sandbox:"), end_index: text.indexOf(")") },
-    };
+    const citation = citationIn(text);
     for (const output of [[], [call("open('/mnt/data/a.csv', 'w')")]]) {
       const events = streamOf([...output, message({ text, annotations: [citation] })]);
       const done = events.findIndex(({ type }) => type === "response.output_text.done");
       const withIds = (some: readonly StreamEvent[]): string =>
         some.map((event) => `id: ${event.sequence_number}\n${frames([event])}`).join("");
-      let controller!: ReadableStreamDefaultController<Uint8Array>;
-      const body = new ReadableStream<Uint8Array>({
-        start(started) {
-          controller = started;
-        },
-      });
+      const { body, controller } = fedBody();
       const { fetch } = upstream({ answer: () => streamed(body), files: [A] });
       const linking = createFileCitationsFetch({ fetch, ...OPTIONS, timeoutMs: 300 });
       const { body: sent } = await linking(`${BASE}/responses`, POST);
@@ -270,12 +256,7 @@ describe("with fake timers", () => {
       const two = lane === undefined ? [] : [{ ...events[0]!, stream_id: "two" }];
       const long = `data: {"type":"other","x":"${"x".repeat(3000)}"}\n\n`;
       const bytes = new TextEncoder().encode(`${frames([...two, ...own.slice(0, done)])}${long}`);
-      let controller!: ReadableStreamDefaultController<Uint8Array>;
-      const upstreamBody = new ReadableStream<Uint8Array>({
-        start(started) {
-          controller = started;
-        },
-      });
+      const { body: upstreamBody, controller } = fedBody();
       const context = contextOf([A], { ...OPTIONS, timeoutMs: 300 });
       const reader = repairEventStream(upstreamBody.getReader(), context, 1500).getReader();
       let sent = "";

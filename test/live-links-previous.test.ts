@@ -12,6 +12,7 @@ import {
   BASE,
   call,
   eventsIn,
+  fedBody,
   frames,
   json,
   message,
@@ -52,12 +53,7 @@ async function opened(
   options: RepairOptions = {},
   files = [A],
 ) {
-  let controller!: ReadableStreamDefaultController<Uint8Array>;
-  const body = new ReadableStream<Uint8Array>({
-    start(started) {
-      controller = started;
-    },
-  });
+  const { body, controller } = fedBody();
   const { fetch, asked } = upstream({
     answer: (one) => (one.method === "GET" ? previous(one) : streamed(body)),
     files,

@@ -198,6 +198,20 @@ export function cited(value: unknown): string[] {
     );
 }
 
+/** Returns a body without bytes, and the controller with which a test adds bytes and closes the body. */
+export function fedBody(): {
+  body: ReadableStream<Uint8Array>;
+  controller: ReadableStreamDefaultController<Uint8Array>;
+} {
+  let controller!: ReadableStreamDefaultController<Uint8Array>;
+  const body = new ReadableStream<Uint8Array>({
+    start(started) {
+      controller = started;
+    },
+  });
+  return { body, controller };
+}
+
 /** Returns a response whose body is an event stream. */
 export function streamed(body: BodyInit): Response {
   return new Response(body, { headers: { "content-type": "text/event-stream" } });
