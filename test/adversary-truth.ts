@@ -473,8 +473,11 @@ class TextTruth {
   #loosened(truth: Truth, name: string, path: string | undefined): Truth {
     const relatives = this.#relatives(name);
     const versions = relatives.flatMap((file) => [file, ...this.#versionsLike(file)]);
+    // A bare path with `%20` is ambiguous once the list has a file for each of its two meanings.
+    const isTwofold = path?.includes("%20") === true && relatives.length > 1;
     const isMoving =
-      !truth.isDemanded && versions.some((file) => this.#isLate(file) && Number.isFinite(file.late));
+      (!truth.isDemanded || isTwofold) &&
+      versions.some((file) => this.#isLate(file) && Number.isFinite(file.late));
     const later = relatives.filter((file) => !this.#isBefore(file));
     // A later call may overwrite an upload. The list for a plain response then has the call's file in place of the upload.
     const isOverwritten = relatives.some(
@@ -499,8 +502,9 @@ class TextTruth {
     const newest = new Map<string, WorldFile>();
     for (const file of this.#files) {
       if (!containers.has(file.container) || file.turn > index) continue;
-      // If only later calls use a container, the text cannot mean the files that the container had before these calls.
-      if (this.#isBefore(file) && !this.containers.includes(file.container)) continue;
+      // If only later calls use a container, the text cannot mean the files that the container had before the response.
+      const isOfLaterCall = !this.containers.includes(file.container);
+      if (isOfLaterCall && this.#isBefore(file) && !this.#isOfFirstSecond(file)) continue;
       const names = [nameOf(file.path), formerName(file) ?? ""].map(fold);
       if (names.includes(fold(name)))
         newest.set(`${this.#isBefore(file)} ${file.container} ${file.path}`, file);
@@ -510,16 +514,20 @@ class TextTruth {
 
   /** Returns the files that this response writes after the text, in any container. */
   #writtenLater(isIt: (file: WorldFile) => boolean): WorldFile[] {
-    // `created_at` has whole seconds. A file from the second in which the response started may be older than the response, or
-    // written by it. In the container of a later call, such a file counts as written by the response.
-    const isOfFirstSecond = (file: WorldFile): boolean =>
-      file.createdAt >= this.#turn.createdAt &&
-      file.source !== "user" &&
-      !this.containers.includes(file.container);
     return this.#files.filter(
       (file) =>
-        file.turn === this.#turn.index && (!this.#isBefore(file) || isOfFirstSecond(file)) && isIt(file),
+        file.turn === this.#turn.index &&
+        (!this.#isBefore(file) || this.#isOfFirstSecond(file)) &&
+        isIt(file),
     );
+  }
+
+  /**
+   * Returns whether a file in the container of a later call is from the second in which the response started. `created_at` has whole
+   * seconds, so such a file may be older than the response, or written by it. It counts as written by the response.
+   */
+  #isOfFirstSecond({ createdAt, source, container }: WorldFile): boolean {
+    return createdAt >= this.#turn.createdAt && source !== "user" && !this.containers.includes(container);
   }
 
   #versions(container: string, path: string): WorldFile[] {
