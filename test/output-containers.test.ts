@@ -47,19 +47,6 @@ const naming: [string, unknown][] = [
     asJson({ content: [{ type: "text", text: JSON.stringify(meta) }] }, "mcp_call"),
   ],
   ["a text part's JSON in an array in JSON", asJson([{ type: "text", text: JSON.stringify(citations) }])],
-  [
-    "the annotations of another agent's output",
-    output(
-      [
-        {
-          type: "output_text",
-          text: "a",
-          annotations: [{ type: "container_file_citation", container_id: ID }],
-        },
-      ],
-      "multi_agent_call_output",
-    ),
-  ],
 ];
 
 const silent: [string, unknown][] = [
@@ -92,8 +79,13 @@ describe("a container is named by", () => {
     expect(containersNamedBy(item)).toEqual([ID]);
   });
 
-  it("the citations in a message, without duplicates", () => {
-    const item = message({ text: "a", annotations: [{ container_id: ID }] });
+  const annotations = [{ container_id: ID }, { container_id: ID }];
+  const part = { type: "output_text", text: "a", annotations };
+
+  it.each([
+    ["a message", message(part)],
+    ["another agent's answer", output([part], "multi_agent_call_output")],
+  ])("the citations in %s, without duplicates", (_, item) => {
     expect(containersCitedBy(item)).toEqual([ID]);
     expect(containersOfOutputs(item)).toEqual([]);
     expect(containersNamedBy(item)).toEqual([ID]);

@@ -32,10 +32,15 @@ export function containerOfCall(item: unknown): string | undefined {
   return isContainerId(id) ? id : undefined;
 }
 
-/** Returns the containers that the citations in a message name, in their order. */
+/** The type of an item with one agent's answer to another. It has texts with citations, as a message has. */
+const AGENT_ANSWER = "multi_agent_call_output";
+
+/** Returns the containers that the citations in a message or in an agent's answer name, in their order. */
 export function containersCitedBy(item: unknown): string[] {
-  if (!isRecord(item) || !Array.isArray(item.content)) return [];
-  const annotated = item.content.filter((part) => isRecord(part) && Array.isArray(part.annotations));
+  if (!isRecord(item)) return [];
+  const parts = item.type === AGENT_ANSWER ? item.output : item.content;
+  if (!Array.isArray(parts)) return [];
+  const annotated = parts.filter((part) => isRecord(part) && Array.isArray(part.annotations));
   return containerIds(annotated.flatMap((part) => containersOfAnnotations(part.annotations)));
 }
 
@@ -55,10 +60,11 @@ const DEEPEST = 16;
 
 /**
  * Returns the containers that a tool output names, in their order. Reads the item itself, the values nested in it, and the JSON
- * in its texts.
+ * in its texts. An agent's answer is no tool output: an earlier repair may have added its citations.
  */
 export function containersOfOutputs(item: unknown): string[] {
-  if (!isRecord(item) || typeof item.type !== "string" || !TOOL_OUTPUT.test(item.type)) return [];
+  if (!isRecord(item) || typeof item.type !== "string") return [];
+  if (item.type === AGENT_ANSWER || !TOOL_OUTPUT.test(item.type)) return [];
   return containerIds(idsIn(item, 0));
 }
 

@@ -149,7 +149,7 @@ function namesContainer(item: unknown): boolean {
 
 /** Returns whether an item names a container. Citations in the item's texts do not count. */
 function usesContainer(item: unknown): boolean {
-  return containerOfCall(item) !== undefined || (!partsOf(item) && containersOfOutputs(item).length > 0);
+  return containerOfCall(item) !== undefined || containersOfOutputs(item).length > 0;
 }
 
 /** Returns whether two versions of an item have the same containers, calls and files. */
