@@ -24,7 +24,6 @@ import type {
   UnresolvedMention,
 } from "../types.js";
 import { follow, unfollow } from "./held-time.js";
-import { fileKeyOf } from "./same-citation.js";
 
 /** The files that a piece of a text means. */
 export interface LinkResolution extends PieceResolution {
@@ -58,7 +57,7 @@ export interface LinkedPart {
   readonly pieces: string[];
   /** The citations that a file list gave for the links so far. The API may cite some of these links later. */
   readonly found: RecoveredCitation[];
-  /** The keys of the files that have a link in place of a path so far (see `fileKeyOf`). */
+  /** The folded names of the files that have a link in place of a path so far (see `fold`). */
   readonly linked: Set<string>;
   /** True if only the complete response can show what replaces the next mention. */
   isUndecided: boolean;
@@ -337,9 +336,12 @@ export class ResponseLinks {
     return mention ? missingAt(mention) : NOTHING;
   };
 
-  /** Returns the meaning of a mention with a file. A name without a path gets no link if a path of the same file comes before it. */
+  /**
+   * Returns the meaning of a mention with a file. A name without a path gets no link if a path of a file with this name comes before
+   * it. The name may then mean that file, although the list of a nearer container has another file with this name.
+   */
   #fileAt(part: LinkedPart, candidate: Candidate, citation: RecoveredCitation): Meaning {
-    if (!candidate.isPath && part.linked.has(fileKeyOf(citation.annotation))) return NOTHING;
+    if (!candidate.isPath && part.linked.has(fold(citation.annotation.filename))) return NOTHING;
     const found = this.#inWholeText(citation, candidate);
     return { kind: "file", range: citation, citation: found.annotation, found };
   }
@@ -414,7 +416,7 @@ export class ResponseLinks {
     for (let last = cited.at(-1); last && last.range.start < end; last = cited.at(-1)) {
       cited.pop();
       const { start, end: citedEnd } = last.range;
-      if (this.#isPathOrUrl(original.slice(start, citedEnd))) part.linked.add(fileKeyOf(last.citation));
+      if (this.#isPathOrUrl(original.slice(start, citedEnd))) part.linked.add(fold(last.citation.filename));
     }
   }
 
@@ -433,7 +435,7 @@ export class ResponseLinks {
         ...{ start: base + place.start, end: base + place.end, mentionStart: base + range.start },
         ...link,
       });
-      if (isReplaced && this.#isPathOrUrl(nameIn(candidate))) part.linked.add(fileKeyOf(citation));
+      if (isReplaced && this.#isPathOrUrl(nameIn(candidate))) part.linked.add(fold(citation.filename));
       if (isReplaced && found) part.found.push(found);
     } catch (error) {
       this.#files.noteError(error);

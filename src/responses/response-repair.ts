@@ -209,7 +209,7 @@ export class ResponseRepair {
     if (this.#isGivenUp) return keep(NOTHING_FOUND, true);
     try {
       const cited = before ? [...given, ...before.annotations] : given;
-      if (this.#isOpen(position)) return keep({ ...NOTHING_FOUND, isLacking: true }, false);
+      if (this.isEarly(position)) return keep({ ...NOTHING_FOUND, isLacking: true }, false);
       const isFinal = this.#isComplete;
       if (!before?.isSearched && !this.mayLack(position, text, cited)) return keep(NOTHING_FOUND, isFinal);
       this.#context.signal?.throwIfAborted();
@@ -235,12 +235,34 @@ export class ResponseRepair {
    * Returns whether a text must wait for the next event. It must wait if all of these are true:
    * - The text may lack a citation.
    * - There may be a container to search: one is known, the text's citations name one, or the previous response can name one.
-   * - It is still open which files the text means (see `#isOpen`).
+   * - A later event can change which files the text means (see `isEarly`).
    */
   mustWait(position: PartPosition, text: string, given: readonly Annotation[]): boolean {
-    if (this.#isComplete || this.#isGivenUp || !this.#isOpen(position)) return false;
+    if (this.#isGivenUp || !this.isEarly(position)) return false;
     const mayKnow = this.#candidates.mayKnow || containersOfAnnotations(given).length > 0;
     return mayKnow && this.mayLack(position, text, given);
+  }
+
+  /**
+   * Returns whether a later event can change which files a text means. This is the case if no call comes before the text, because a
+   * later call may write the files. It is also the case if an earlier call may have been missed. Returns false once the response is
+   * complete. With the option `links`, the text of a final answer is not early (see `#isFinalAnswer`).
+   */
+  isEarly({ outputIndex }: PartPosition): boolean {
+    if (this.#isComplete) return false;
+    const mayCallFollow = !this.#items.before(outputIndex).hasCall && !this.#isFinalAnswer(outputIndex);
+    return mayCallFollow || this.#isMissingItem(outputIndex);
+  }
+
+  /**
+   * Returns whether the item at an index is the message that ends the response. No call follows it, so its links need not wait for
+   * the next item. Without the option `links`, returns false: the citations then wait for the end of the response in any case.
+   */
+  #isFinalAnswer(outputIndex: number): boolean {
+    const item = this.#items.all[outputIndex];
+    return (
+      this.links !== undefined && isRecord(item) && item.type === "message" && item.phase === "final_answer"
+    );
   }
 
   /** Returns whether a citation may be missing. Reads only the text and the calls for this, no file list. */
@@ -267,7 +289,7 @@ export class ResponseRepair {
    * with a similar path are accepted only then. For a text without a call before it, see `mustWait`.
    */
   isLacking(position: PartPosition): boolean {
-    if (this.#isComplete || this.#isOpen(position)) return false;
+    if (this.#isComplete || this.isEarly(position)) return false;
     return this.#parts.get(keyOf(position))?.isLacking === true;
   }
 
@@ -357,16 +379,6 @@ export class ResponseRepair {
   }
 
   /**
-   * Returns whether a text comes too early for links, because a later event can change which files the text means (see `#isOpen`).
-   * If the text's message is marked as the final answer, no call follows. Then returns true only if an item may have been missed.
-   */
-  isEarly(position: PartPosition): boolean {
-    const { outputIndex } = position;
-    if (!this.#isOpen(position)) return false;
-    return !isFinalAnswer(this.#items.all[outputIndex]) || this.#isMissingItem(outputIndex);
-  }
-
-  /**
    * Returns the files that a piece of a text means. A piece is the last lines of the text so far, up to the end of a mention.
    * Returns `undefined` while the text comes too early for links (see `isEarly`). `lastName`: the path or name at the piece's end,
    * without the root.
@@ -382,8 +394,7 @@ export class ResponseRepair {
     const { callCount } = this.#items;
     const before = this.#items.before(outputIndex);
     const { called } = before;
-    const turn =
-      this.#turnOf(outputIndex) ?? (isFinalAnswer(this.#items.all[outputIndex]) ? before : undefined);
+    const turn = this.#turnOf(outputIndex);
     // Later text of a streamed message may name a root, so `isRootNamed` is still unknown here (`undefined`). A message that is
     // not streamed must get the same result, so its pieces get `undefined` too.
     const part = { ...this.#partOf(outputIndex, piece, [], turn), isRootNamed: undefined };
@@ -556,16 +567,6 @@ export class ResponseRepair {
   }
 
   /**
-   * Returns whether it is still open which files a text means. Returns false once the response is complete. Before that, returns
-   * true if no call comes before the text, because a later call may write the files. Also returns true if an earlier call may
-   * have been missed.
-   */
-  #isOpen({ outputIndex }: PartPosition): boolean {
-    if (this.#isComplete) return false;
-    return !this.#items.before(outputIndex).hasCall || this.#isMissingItem(outputIndex);
-  }
-
-  /**
    * Returns whether an item before a text, or the text's own item, may have been missed. The text can then mean files of calls
    * that are unknown.
    */
@@ -645,6 +646,7 @@ export class ResponseRepair {
 
   /** Returns all items of a text's turn; `undefined` while a call may still follow the text. */
   #turnOf(outputIndex: number): ItemsBefore | undefined {
+    if (this.#isFinalAnswer(outputIndex)) return this.#items.before(outputIndex);
     return this.#isComplete ? this.#items.turnOf(outputIndex) : undefined;
   }
 
@@ -654,8 +656,9 @@ export class ResponseRepair {
    * the text got a citation of the file, a second repair would make the link, and the two repairs would give different texts.
    */
   #turnOfText(position: PartPosition): ItemsBefore | undefined {
-    const isSent = this.#sent.has(keyOf(position)) && this.#items.before(position.outputIndex).hasCall;
-    return isSent ? undefined : this.#turnOf(position.outputIndex);
+    const { outputIndex } = position;
+    const isSent = this.#sent.has(keyOf(position)) && this.#items.before(outputIndex).hasCall;
+    return isSent && !this.#isFinalAnswer(outputIndex) ? undefined : this.#turnOf(outputIndex);
   }
 
   /** Returns a text with the facts that decide which files the text means. `turn`: see `#turnOf`. */
@@ -762,11 +765,6 @@ function scopeOf(
     // know the later calls. During this time, citations without a range are used only if no call before the text names a container.
     citedUnranged: turn || called.length === 0 ? unranged.filter((id) => !isOfLaterCall(id)) : [],
   };
-}
-
-/** Returns whether an item is the message that ends the response. No call follows it. */
-function isFinalAnswer(item: unknown): boolean {
-  return isRecord(item) && item.type === "message" && item.phase === "final_answer";
 }
 
 function stringIn(value: unknown): string | undefined {
