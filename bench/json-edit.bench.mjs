@@ -1,6 +1,6 @@
 /**
- * Measures what it costs to edit JSON in place: `node bench/json-edit.bench.mjs`. The alternative is to parse the JSON, make the
- * same change and stringify the result. Both are measured in turns. The ratios are medians of CPU time. Exits with 1 if a ratio
+ * Compares two programs: `node bench/json-edit.bench.mjs`. One edits JSON in place. The other parses the JSON, makes the same
+ * change and stringifies the result. The two run alternately. Prints the median ratio of their CPU times. Exits with 1 if a ratio
  * exceeds the limit.
  */
 import { createParser } from "eventsource-parser";
@@ -15,9 +15,8 @@ const { editFrame, parseFrame } = await load("http/frames.js");
 const LIMIT = 1.1;
 const ROUNDS = 15;
 /**
- * The minimum CPU time of parse and stringify in a round, in milliseconds. The number of runs in a round is chosen to reach this
- * time. The number is determined once before the rounds, so the time of a round can be slightly shorter. The edit in place has the
- * same number of runs.
+ * About how much CPU time parse and stringify take in a round, in milliseconds. Before the first round, `countFor` determines how
+ * many runs take at least this time. Each round of both programs has this number of runs, so a round can be slightly shorter.
  */
 const ROUND_MS = 60;
 
@@ -148,9 +147,9 @@ const calls = responseOf([...times(5000, callOf), messageOf(20_000, 1)]);
 const text = responseOf([callOf(1), messageOf(4_900_000, 1)]);
 const numbers = responseOf([callOf(1), messageOf(1000, 1, times(50_000, probability))]);
 
-// Text outside ASCII has other offsets in a string than in bytes, so the edit in place searches the bytes, which is slower. The
-// alternative, JSON.stringify, is as fast for the letter `é` as for ASCII, because V8 stores `é` in one byte. So `é` is the worst
-// case for the edit in place.
+// The letter `é` is the worst case for the edit in place. Text outside ASCII has other offsets in a string than in bytes. So the
+// edit in place must search the bytes, which is slower. The alternative, JSON.stringify, is as fast for `é` as for ASCII, because
+// V8 stores `é` in one byte.
 const accented = JSON.parse(JSON.stringify(small).replaceAll("sorted", "triées"));
 
 const answers = [
@@ -194,8 +193,8 @@ function countFor(run, body) {
 }
 
 const rows = [...answers, ...frames, ...requests];
-// Runs everything before the measurement. A real process edits answers, events and requests. In a process that has edited only
-// answers, the code runs faster. So without these runs, the times of the first rows would be too short.
+// Warms up with all rows before the first measurement. Otherwise the times of the first rows would be too short: the code runs
+// faster in a process that has edited only answers, but a real process also edits events and requests.
 for (const [, body, ...both] of rows) for (const run of both) countFor(run, body);
 
 let isOver = false;

@@ -23,7 +23,7 @@ const AT_ONCE = 500;
 const SECONDS = Number(process.env.LOAD_SECONDS ?? 60);
 const HAS_LINKS = process.env.LOAD_LINKS === "1";
 const CONTENT = "a,b\n";
-/** At the end, the benchmark opens the latest links. This is how many. */
+/** How many of the latest links the benchmark opens at the end. */
 const OPENED = 100;
 /** The limit of the heap at the end of the run, relative to the heap after a third of the run. Both are medians of samples. */
 const LIMIT = 1.1;

@@ -132,7 +132,7 @@ async function write(name, count, isCited, [before, between, behind] = ["", "\n"
   return at(name);
 }
 
-/** Runs a program. Returns its time and CPU time in seconds and its peak memory in MB. */
+/** Runs a program. Returns its wall time and CPU time in seconds, and its peak memory in MB. */
 async function run(args) {
   const startedAt = performance.now();
   const child = spawn(process.execPath, ["--import", probe, ...args], {

@@ -139,7 +139,8 @@ note(
 const thousand = manyFiles(1000);
 const buildFew = () => new FileIndex(thousand, ROOTS);
 note("building the index, 1,000 files", await compare(buildFew, plain), "plain text");
-// Ten times as many files take ten times as long, plus sorting and garbage collection. Quadratic time would give 100.
+// An index of ten times as many files takes ten times as long, plus sorting and garbage collection. So the limit is 20. In
+// quadratic time, it would take 100 times as long.
 note(
   "building the index, 10,000 files",
   await compare(() => new FileIndex(many, ROOTS), buildFew),

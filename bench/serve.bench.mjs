@@ -1,8 +1,8 @@
 /**
- * Measures the cost of the proxy: `node bench/serve.bench.mjs`, after `npm run build`. Compares `serve` with two minimal
- * proxies on the same server (srvx). All three forward to the same API, which has prepared responses. Each proxy has its own
- * process. The process of this benchmark sends requests to the proxies in turn. Exits with 1 if `serve` is slower than the minimal
- * proxy with `fetch` by more than the limit.
+ * Measures the cost of the proxy: `node bench/serve.bench.mjs`, after `npm run build`. Compares `serve` with two minimal proxies
+ * on the same server (srvx): one uses `fetch`, the other Node's own requests. All three forward to the same API, which has
+ * prepared responses. Each proxy has its own process. The process of this benchmark sends requests to the proxies in turn. Exits
+ * with 1 if `serve` takes more than `LIMIT` times as long as the minimal proxy with `fetch`.
  */
 import { spawn } from "node:child_process";
 import { once } from "node:events";

@@ -106,7 +106,7 @@ reportHead();
   const later = [];
   for (let pair = 0; pair < 19; pair++)
     later.push((await timeOf(createFileCitationsFetch({ fetch: slow }))) - (await timeOf(bare(slow))));
-  // The first ten pairs do not count, because Node.js still compiles the code.
+  // The first ten pairs do not count, because Node.js is still compiling the code.
   const compiled = median(later.slice(10));
   report(
     "how much later the stream ends, if its list takes 200 ms while the text goes on",

@@ -4,10 +4,12 @@
  *     node scripts/regexes.mjs
  *
  * Literals are read from the syntax trees of the compiled modules. Calls of `RegExp` are recorded while the modules load and a
- * sample text is resolved. The script fails if an expression is slow, or if the checker cannot decide whether it is slow. If such
- * an expression is harmless, write the reason under `known` in `regexes.json`: then the script skips the expression. If a call of
- * `RegExp` is not reached, its expression is unknown. Then write under `unbuilt` why the expression is harmless. The script also
- * fails if `regexes.json` has a reason for an expression or a call that no longer exists.
+ * sample text is resolved. The script fails in these cases:
+ *
+ * - An expression is slow, or the checker cannot decide whether it is slow. If the expression is harmless, write the reason
+ *   under `known` in `regexes.json`. The script then skips the expression.
+ * - A call of `RegExp` did not run, so its expression is unknown. If it is harmless, write the reason under `unbuilt`.
+ * - `regexes.json` has a reason that is not needed, for example because the expression or the call no longer exists.
  */
 import { existsSync, readdirSync, readFileSync } from "node:fs";
 import { availableParallelism } from "node:os";

@@ -15,8 +15,9 @@ export interface OpenAIClient extends ContainerFilesClient {
  * Returns a client of the same class whose calls to the Responses API return responses with all file citations. In all other
  * respects the new client works like the given one. It lists the containers' files through the given client.
  *
- * @param client an `OpenAI`, `AzureOpenAI` or `BedrockOpenAI` client, or one of your own subclass. This client is not changed. A
- * client that this function made is returned as it is and keeps its options, even if a tracing wrapper has wrapped it since.
+ * @param client an `OpenAI`, `AzureOpenAI` or `BedrockOpenAI` client, or a client of your own subclass. It is not changed. If
+ * this function made the client, the same client is returned and keeps its options. This also holds if a tracing wrapper has
+ * wrapped the client since.
  * @throws {TypeError} if `client` is not an OpenAI client, an option is wrong, or the client's `withOptions` makes no usable copy.
  * A copy is not usable if its responses would get no citations, or if it would lack something that the client has, such as
  * tracing. A tracing wrapper can cause this, for example LangSmith's `wrapOpenAI`, Langfuse's `observeOpenAI` or Braintrust's

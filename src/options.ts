@@ -45,9 +45,9 @@ export interface FileCitationsOptions {
    * `/mnt/data/plan.docx`. The ranges of the annotations fit the new text. A name without a path is replaced only if it is a
    * link's destination. Code blocks stay unchanged.
    *
-   * - A function returns the URL for a citation, or nothing to leave the text unchanged.
-   * - `{ toUrl, onMissing }`: `toUrl` is such a function. `onMissing` returns a note in place of a link to a file that is not
-   *   there. For a file route with notes, use `{ toUrl: route.toUrl, originals: route.originals, onMissing }`.
+   * - A function returns the URL for a citation. If it returns nothing, the text stays unchanged.
+   * - `{ toUrl, onMissing }`: `toUrl` returns the URL for a citation. `onMissing` returns a note, which replaces the mention
+   *   of a missing file. For a file route with notes, use `{ toUrl: route.toUrl, originals: route.originals, onMissing }`.
    * - A file route (see `createFileRoute`) makes signed links. In the input of later requests, the library replaces these links
    *   with the text that the model wrote.
    *
@@ -72,7 +72,7 @@ export interface FileCitationsOptions {
    * requested again
    *
    * - if the request failed in a way that a retry can fix;
-   * - if a call ran in the container, and the list lacks a file that the text mentions or has only an older version of it.
+   * - if a call ran in the container, and the list lacks a file that the text mentions, or lacks the file's newest version.
    */
   retries?: number | undefined;
   /**
@@ -109,7 +109,7 @@ export type LinkToUrl = (
 /** The option `links` as an object: a function that makes URLs, and optional functions for missing files and later requests. */
 export interface LinkOptions {
   toUrl: LinkToUrl;
-  /** Returns a note in Markdown that replaces the mention, or nothing to leave the mention unchanged. See `replaceFileLinks`. */
+  /** Returns a Markdown note that replaces the mention. If it returns nothing, the mention stays. See `replaceFileLinks`. */
   onMissing?: ((mention: UnresolvedMention) => string | null | undefined) | undefined;
   /**
    * Finds the links of `toUrl` in a text and returns them in order. In the input of later requests, the library replaces them

@@ -37,9 +37,9 @@ export type ResponseOf<Client extends WebhookClient> = Extract<
 >;
 
 /**
- * Records which deliveries were handled. Several processes or machines can share such a store. OpenAI sends a delivery again
- * until the answer is 200, and may send it twice at the same time. Each function gets the delivery's `webhook-id` and may return
- * a promise. docs/webhook.md has a store for Redis and one for PostgreSQL.
+ * A store that records which deliveries were handled. Several processes or machines can share it. OpenAI sends a delivery
+ * again until the answer is 200, and may send it twice at the same time. Each function gets the delivery's `webhook-id` and may
+ * return a promise. docs/webhook.md has a store for Redis and one for PostgreSQL.
  *
  * @example
  * ```ts
@@ -82,7 +82,7 @@ export interface WebhookDeliveries {
 }
 
 /**
- * Options of {@link createWebhookHandler}: its own ones, and most options of `withFileCitations`. If the client is already
+ * Options of {@link createWebhookHandler}: its own, and most options of `withFileCitations`. If the client is already
  * wrapped by `withFileCitations`, it keeps the options that it was wrapped with. Then the handler ignores the options of
  * `withFileCitations` that are given here, except `onReport` and `includeOutputs`.
  */
@@ -97,8 +97,8 @@ export interface WebhookOptions<Response> extends Omit<FileCitationsOptions, "in
    */
   onResponse: (response: Response, report: Report, deliveryId: string) => unknown;
   /**
-   * Records which deliveries were handled, for several processes. Default: this process remembers the latest 10,000 deliveries,
-   * and two deliveries of one id at the same time get the same answer.
+   * Records which deliveries were handled. Needed if several processes receive deliveries. By default, this process remembers
+   * the latest 10,000 deliveries, and if a delivery arrives twice at the same time, both requests get the same answer.
    */
   deliveries?: WebhookDeliveries | undefined;
   /**
@@ -127,12 +127,12 @@ const STORE = "an object with the functions claim, done and release";
  * Creates a handler for OpenAI's webhooks. For each `response.completed`, `response.incomplete` or `response.failed` event, it
  * retrieves the response, repairs it and passes it to `onResponse` once. The handler never rejects, and answers
  *
- * - 200 if the delivery was handled, now or before, and for other events, which are ignored;
+ * - 200 if the delivery was handled, now or before, or if its event has another type: such an event is ignored;
  * - 400 if the signature is missing, wrong or older than five minutes, or the body is not an event;
  * - 405 for methods other than POST, 413 for more than 1 MiB;
  * - 409 while the `deliveries` store says that another process is handling the delivery;
- * - 500 if the response cannot be retrieved (including a 404: it was deleted or belongs to another project), `onResponse` throws
- *   or rejects, or `claim` of the `deliveries` fails.
+ * - 500 if the response cannot be retrieved, `onResponse` throws or rejects, or `claim` of the `deliveries` fails. A response
+ *   that was deleted or belongs to another project cannot be retrieved: the API answers 404.
  *
  * After a 409 or 500, OpenAI delivers again, for up to three days.
  *
@@ -169,7 +169,7 @@ export function createWebhookHandler<Client extends WebhookClient>(
   const repairing = withFileCitations(client, repairOptions);
   const handled = deliveries ?? deliveriesInMemory();
   const copies = store && createStoreCopies(client, store, onError);
-  // Within one process, a second delivery waits for the outcome of the first one instead of getting a 409.
+  // Without the option `deliveries`, a delivery that arrives twice at once is handled once, and no request gets a 409.
   const handle = deliveries ? handleClaimed : sharingOutcomes(handleClaimed);
 
   async function handleClaimed({ deliveryId, responseId }: Delivery): Promise<Response> {
@@ -216,7 +216,7 @@ export function createWebhookHandler<Client extends WebhookClient>(
     const report = reportOf(raw);
     // If there is no report, the client's `fetch` did not repair the response, for example because its content type is not JSON.
     if (!report) return repairResponse(response, client, repairOptions);
-    // The caller had already wrapped the client, so only the client's `onReport` was called, not the one of this handler.
+    // If the caller passed a wrapped client, only that client's `onReport` has been called, not the handler's `onReport`.
     if (repairing === client) notify(repairOptions.onReport, report);
     return { response, report };
   }
@@ -253,8 +253,8 @@ function sharingOutcomes(handle: (delivery: Delivery) => Promise<Response>): typ
 type Retrieval = ReturnType<WebhookClient["responses"]["retrieve"]>;
 
 /**
- * Retrieves a response, with `output_text`. The SDK's `retrieve` adds this field. After a request through the client's `get`, this
- * function adds the field.
+ * Retrieves a response that has the field `output_text`. The SDK's `retrieve` adds this field, but its `get` does not. So this
+ * function adds the field after a `get`.
  */
 async function retrieve(
   client: WebhookClient,

@@ -192,8 +192,8 @@ class TurnCheck {
     counts.meant++;
     if (!isFound) counts.withheld++;
     if (this.#conversation.isCalm) counts[isFound ? "calmCited" : "calmWithheld"]++;
-    // If a file is older than the response, a name without a path may mean something else. So a citation of this file is not
-    // demanded.
+    // If a name without a path means a file that is older than the response, no citation is demanded: the name may mean
+    // something other than this file.
     const isOlder = path === undefined && truth.meant.createdAt < this.#turn.createdAt;
     // In a bare path, `%20` can mean these three characters or a space. The path is ambiguous if a file exists for each meaning.
     const decoded = truth.meant.path.replaceAll("%20", " ");

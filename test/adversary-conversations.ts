@@ -56,7 +56,7 @@ export interface Conversation {
   isCalm: boolean;
 }
 
-/** Makes each choice with the next number of a tape. A 0 selects the first, simplest option. After its end, the tape gives 0. */
+/** Makes each choice with the next number of a tape, or with 0 at the tape's end. A 0 selects the first, simplest option. */
 class Choices {
   readonly #tape: readonly number[];
   #at = 0;
@@ -234,9 +234,9 @@ class Model {
       },
       parts: this.#parts,
       truths,
-      // Only the response of the second-last turn can come from another client. In the last turn, this client may retrieve that
-      // response. Then this client remembers only those containers of the response that the last turn needs. The test does not
-      // predict which containers these are. So no later turn may depend on the remembered containers.
+      // Only the response of the second-to-last turn can come from another client. If this client retrieves that response in
+      // the last turn, it remembers only the containers that the last turn needs. The test cannot predict which containers
+      // these are, so no further turn may follow.
       isUnseen: this.#coming === 1 && !repeatsIds && this.#choices.isOneIn(6),
       isBackground: door === "fetch" && !repeatsIds && this.#choices.isOneIn(10),
     };
@@ -536,8 +536,8 @@ function wasByAgents({ turn }: Link): boolean {
 }
 
 /**
- * Returns the containers that a text before all calls can mean, nearest first: the one that the request names, then those of
- * earlier responses, the last used one first.
+ * Returns the containers that a text can mean if no call comes before it, nearest first: the container that the request names,
+ * then those of earlier responses, the most recently used one first.
  */
 function knownBy(link: Link, explicit: string | undefined, turns: readonly Turn[]): string[] {
   const named = explicit === undefined ? [] : [explicit];

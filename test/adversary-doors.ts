@@ -108,7 +108,7 @@ function apiOf({ turns }: Conversation, server: ListServer, isStreamed: boolean)
   return { fetch, begin };
 }
 
-/** Returns the turns of the conversation that this client created. Another client created the unseen turns. */
+/** Returns the turns that this client created. Another client created the other turns of the conversation. */
 export const seenTurns = ({ turns }: Conversation): Turn[] => turns.filter(({ isUnseen }) => !isUnseen);
 
 function lastOf(events: StreamEvent[]): Reading {

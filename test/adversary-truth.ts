@@ -106,7 +106,7 @@ function likeness(path: string, file: WorldFile): "written" | "moved" | "upload"
   return isOneLevel ? "moved" : undefined;
 }
 
-/** Returns whether two paths in one text may mean two different files, although each of them could mean `file`. */
+/** Returns whether two paths in one text could each mean `file`, but may also mean two different files. */
 function mayBeTwoFiles(path: string, other: string, file: WorldFile): boolean {
   const names = [nameOf(path), nameOf(file.path), formerName(file) ?? ""].map(fold);
   return names.includes(fold(nameOf(other))) && (other === file.path || fold(other) !== fold(path));
@@ -220,8 +220,8 @@ class TextTruth {
     if (holder === undefined)
       return this.#loosened(this.#ofLookAlikes(path, isHandedOver, others), nameOf(path), path);
     const truth = this.#ofExact(path, isHandedOver, holder, holders);
-    // Another agent's call in a second container may concern `path` (see `#mayMean`). That call may have written a file at `path`
-    // too, although the second container does not list the file.
+    // No citation is demanded if another agent's call in a second container may concern `path` (see `#mayMean`). That call may
+    // have written a file at `path`, even if the second container does not list such a file.
     const isUnsure =
       this.#foreign.includes(holder) &&
       this.#callsBefore.some(
@@ -237,7 +237,7 @@ class TextTruth {
     const meant = versions.at(-1)!;
     const later = this.#writtenLater((file) => file.path === path);
     const nearer = this.containers.slice(0, this.containers.indexOf(holder));
-    // A call in a nearer container names the path, so the file in the farther container is older and must not be cited.
+    // If a call in a nearer container names the path, the file in `holder` counts as older and must not be cited.
     if (nearer.some((container) => this.#isSaid(path, container))) {
       return { allowed: later, isDemanded: false, isLoose: false };
     }
@@ -246,8 +246,8 @@ class TextTruth {
     const isSeen =
       !meant.isLost && (!isLate || (isNear && this.#isWaitedFor(meant) && versions.length === 1));
     const allowed = [meant, ...later];
-    // A list can have an older version of the file instead of the newest one. This version may then be cited. A file of another
-    // container may also be cited.
+    // If the list may lack the newest version of the file, other files may be cited too: an older version, a file at the same
+    // path in a farther container, or a look-alike.
     if (!isSeen) allowed.push(...versions, ...this.#fartherExact(path, holder), ...this.#lookAlikes(path));
     if (!isNear)
       allowed.push(...this.#lookAlikes(path).filter(({ container }) => nearer.includes(container)));
@@ -271,9 +271,9 @@ class TextTruth {
   }
 
   /**
-   * Returns whether the text comes before all calls and announces a path that a later call in another container names. It is
-   * enough if the call contains the path's file name in quotes, at the end of a quoted path or after a space. For example,
-   * `cp x 'sales data.csv'` counts for `/mnt/data/data.csv`, because the command may mean a file `data.csv`.
+   * Returns whether all calls come after the text, no call runs in `holder`, and a call names the path. A call names the path
+   * in full, or by its file name: in quotes, at the end of a quoted path or after a space. For example,
+   * `cp x 'sales data.csv'` names `/mnt/data/data.csv`, because the command may mean a file `data.csv`.
    */
   #isAnnounced(path: string, holder: string): boolean {
     const { calls } = this.#turn;
@@ -292,9 +292,9 @@ class TextTruth {
   }
 
   /**
-   * Returns whether the repair certainly requests the list of `holder` and finds no match in the nearer containers. `isOlder` is
-   * true if the file in `holder` is older than the response. In this case, a call in a nearer container also counts as a match if
-   * its code uses Python's `open`, because the code may have written a newer version.
+   * Returns whether the repair is sure to request the list of `holder`, and no file and no call in a nearer container matches
+   * the path. If the file in `holder` is older than the response (`isOlder`), a call that uses Python's `open` also counts as
+   * a match: the call may have written a newer version.
    */
   #isReached(path: string, holder: string, nearer: readonly string[], isOlder: boolean): boolean {
     const later = this.#callsBefore.length > 0 ? [] : this.#turn.calls.map(({ container }) => container);
@@ -341,7 +341,7 @@ class TextTruth {
     if (!isSure) return { meant: later.at(-1), allowed, isDemanded: false, isLoose: false };
     const kind = likeness(path, only);
     const isDemanded =
-      // A tool can run in a container of its own, which the tool's output names. The exact path may be in that container.
+      // If a tool's output names another container, no citation is demanded: the exact path may be in that container.
       this.#turn.outputs.size === 0 &&
       (isHandedOver || only.source === "assistant") &&
       (kind !== "moved" || nameOf(path) === nameOf(only.path)) &&
@@ -363,7 +363,7 @@ class TextTruth {
     return this.#callsBefore.length === 0 ? this.containers : this.#groupOf(container);
   }
 
-  /** Returns the containers whose lists are requested together with that of `container`: those of other agents form one group. */
+  /** Returns all containers of other agents if `container` is one of them, because their lists are requested together. */
   #groupOf(container: string): readonly string[] {
     return this.#foreign.includes(container) ? this.#foreign : [container];
   }
@@ -485,7 +485,7 @@ class TextTruth {
         source === "user" &&
         this.#writtenLater((other) => other.container === container && other.path === its).length > 0,
     );
-    // The text may mention a path before a call writes it. If no other file matches, plain and streamed have the same result.
+    // If the only matching file is written after the text, at exactly this path, both responses have the same citation.
     const isAnnounced = relatives.length === 1 && later[0]?.path === path;
     const allowed = [...new Set(truth.allowed)];
     const isLoose = truth.isLoose || isMoving || isOverwritten || (later.length > 0 && !isAnnounced);
@@ -493,8 +493,8 @@ class TextTruth {
   }
 
   /**
-   * Returns the files with this name that the text can mean. The name may be spelled in any way. An upload is also found by the
-   * name that it had before the API added a prefix.
+   * Returns the files that the text can mean by this name. Similar spellings of the name count too (see `fold`). An upload is
+   * also found by the name that it had before the API added a prefix.
    */
   #relatives(name: string): WorldFile[] {
     const { calls, index } = this.#turn;
@@ -523,8 +523,8 @@ class TextTruth {
   }
 
   /**
-   * Returns whether a file in the container of a later call is from the second in which the response started. `created_at` has whole
-   * seconds, so such a file may be older than the response, or written by it. It counts as written by the response.
+   * Returns whether only later calls use a file's container, and the file was created in the second in which the response began.
+   * `created_at` has whole seconds. So such a file can be older than the response or written by it. It counts as written by it.
    */
   #isOfFirstSecond({ createdAt, source, container }: WorldFile): boolean {
     return createdAt >= this.#turn.createdAt && source !== "user" && !this.containers.includes(container);

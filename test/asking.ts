@@ -17,8 +17,8 @@ import {
 export let folder: string;
 
 /**
- * Gives each test of a file a temporary folder. Each test file must call this function: the test files share this module, so
- * hooks outside of a function would run for one file only.
+ * Gives each test of a file a temporary folder. Each test file must call this function. Hooks at the top level of this module
+ * would run for one test file only, because the test files share the module.
  */
 export function useFolder(): void {
   beforeEach(async () => {

@@ -9,7 +9,7 @@ import { afterAll, beforeAll, describe, expect, it, onTestFinished } from "vites
 import { script, startWith } from "./chat.js";
 import { hasNoChromium, launchChromium } from "./chromium.js";
 
-/** Returns a promise for which the emulator's stream waits, and the function that resolves the promise. */
+/** Returns a promise that the emulator's stream waits for, and the function that resolves the promise. */
 function hold() {
   let release = () => {};
   const held = new Promise<void>((resolve) => {
@@ -97,7 +97,7 @@ describe.skipIf(hasNoChromium)("the chat in Chromium", () => {
     release();
     await complete(page);
     expect(await text()).toBe("Here is the chart: The numbers are in sales.csv, month by month.");
-    // The rest of the answer replaced neither the link nor the image.
+    // The rest of the answer replaced no elements: the link still has the focus, and the image was loaded only once.
     expect(await link.evaluate((element) => element === document.activeElement)).toBe(true);
     expect(images).toBe(1);
 

@@ -1,4 +1,4 @@
-/** Tests examples/chat by its HTTP interface. `chat-page.slow.test.ts` tests its page. */
+/** Tests examples/chat through its HTTP interface. `chat-page.slow.test.ts` tests the page in the browser. */
 import { expect, it } from "vitest";
 import { chartModel } from "../src/testing/index.js";
 import { startChat, startWith } from "./chat.js";

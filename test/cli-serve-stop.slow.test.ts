@@ -54,8 +54,8 @@ describe("serve, when stopped", () => {
     const { serving, read } = await begin();
     serving.child.kill();
     await serving.said(/waiting/);
-    // npx forwards signals, so `serve` may get one signal twice. It therefore ignores a second signal that comes too soon after
-    // the first. The test sends signals again and again, until `serve` accepts one as the second signal.
+    // Sends signals until `serve` accepts one as the second signal. `serve` ignores a signal that comes too soon after the first,
+    // because npx forwards signals and `serve` may get one signal twice.
     const again = setInterval(() => serving.child.kill(), 20);
     expect(await serving.ended).toBe(1);
     clearInterval(again);

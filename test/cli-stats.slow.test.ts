@@ -1,4 +1,4 @@
-/** Runs `stats` as a user does. It counts, by model, the citations of stored responses and those that `repair` would add. */
+/** Runs `stats` as a user does: it counts the citations in stored responses and the ones that `repair` would add, by model. */
 import { execFile } from "node:child_process";
 import { readFile, writeFile } from "node:fs/promises";
 import { promisify } from "node:util";

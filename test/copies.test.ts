@@ -35,7 +35,7 @@ it("both copies share what a client remembers of earlier responses", async () =>
   const second = other.createFileCitationsFetch({ fetch: first });
   await (await first(`${BASE}/responses`, POST)).json();
   expect(cited(await (await second(`${BASE}/responses`, POST)).json())).toEqual(FOUND);
-  // Each GET requests a list. The second copy does not request the previous response, because it knows what the first one knows.
+  // Each GET requests a list. The second copy does not request the previous response, because the copies share their memory.
   expect(api.asked.map(({ method }) => method)).toEqual(["POST", "GET", "POST", "GET"]);
 });
 

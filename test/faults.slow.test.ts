@@ -33,7 +33,7 @@ const script: Script = () => [
   },
 ];
 
-// Waits for one turn of the event loop. Uses the real `setImmediate`, because the tests replace the global one by a fake.
+// Waits for one turn of the event loop. Keeps the real `setImmediate`, because the tests replace the global with a fake.
 const turn = (
   (real) => () =>
     new Promise<void>((resolve) => void real(resolve))
@@ -358,8 +358,8 @@ describe.each(ON_THE_WIRE)("a response that breaks off, through %s", (_, door) =
 });
 
 describe.each(
-  // A list of 100,000 files takes seconds. All doors (ways to use the library) read lists with the same code, so only one door
-  // gets such a list.
+  // Only one door (way to use the library) gets a list of 100,000 files, because it takes seconds to read. All doors read lists
+  // with the same code.
   ON_THE_WIRE.map(([name, door]) => [name === "the fetch" ? 100_000 : 10_000, name, door] as const),
 )("%i files, through %s", (LENGTH, _, door) => {
   const inLong: Script = () => [

@@ -24,9 +24,9 @@ interface Schema {
 }
 
 /**
- * The definitions that the library reads. Some definitions have one name in OpenAI's schema and another in our own. A value may
- * have several possible definitions. If some of them are in this set, one of those is chosen in half of the cases. In the other
- * half, any possible definition can be chosen.
+ * The definitions that the library reads. Some definitions have one name in OpenAI's schema and another in our own. If a value
+ * can have several definitions, the ones in this set are preferred: in half of the cases, the choice is only among them. In the
+ * other half, it is among all definitions that the value can have.
  */
 const READ = new Set(
   [

@@ -162,8 +162,8 @@ function apply(root: object, one: Change): void {
     return;
   }
   if (one.kind === "insert") {
-    // Chooses only among the arrays, because code easily forgets that an element of an array can be invalid. A choice among all
-    // values would rarely find an array, because there are few arrays.
+    // Inserts only into arrays, to test code that forgets that an element can be invalid. Chooses among the arrays only: there
+    // are few of them, so a choice among all values would rarely find one.
     const lists = places.map((place) => place.parent[place.key]).filter((child) => Array.isArray(child));
     lists[one.at % lists.length]?.push(plain(one.by));
     return;

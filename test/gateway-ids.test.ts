@@ -52,9 +52,9 @@ function gatewayOf(id: string, options: EmulatorOptions = {}) {
   const ids = (nativeId: string) => (isSecond(nativeId) ? nativeId : id);
   const emulator = createResponsesEmulator({ script, ...options, gateway: { ids, nativeIdsInLists: true } });
   /**
-   * Returns the decoded ids in the paths of the requests, without the first `skip` requests. Fails if a request goes to another
-   * origin, a path does not match `pattern`, or an id in a path is not encoded with `encodeURIComponent`. Of a request that
-   * creates a response, checks only the origin.
+   * Returns the decoded ids in the paths of the requests, without the first `skip` requests. Checks that each request goes to
+   * the API's origin, that its path matches `pattern`, and that each id in the path is encoded with `encodeURIComponent`. For a
+   * request that creates a response, checks only the origin.
    */
   const idsIn = (pattern: RegExp, skip = 0): string[] =>
     emulator.requests.slice(skip).flatMap(({ url, path }) => {

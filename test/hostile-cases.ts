@@ -102,7 +102,7 @@ export function strayOf(url: string): string | undefined {
     (name) => !/^(?:limit|after|include)/.test(name),
   );
   const isAllowed = origin === new URL(BASE).origin && ALLOWED.test(pathname) && hash === "";
-  // `new URL` removes `..` from a path. A URL that changes like this leads to another path than it seems to, so it is stray too.
+  // `new URL` resolves parts such as `..`. A URL with such parts is stray too, because its request goes to another path.
   return isAllowed && query.length === 0 && url.split("?")[0] === origin + pathname ? undefined : url;
 }
 

@@ -63,7 +63,7 @@ const IDS: [name: string, id: string][] = [
 ];
 
 /**
- * The ways to use the library, each with a function that handles a case in this way. The function returns the URLs of stray
+ * The ways to use the library. Each function uses the library in one way to handle a case, and returns the URLs of stray
  * requests, which the library must never send.
  */
 const DOORS: Record<string, (given: Case, id: string) => Promise<string[]>> = {

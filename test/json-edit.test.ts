@@ -190,9 +190,8 @@ describe("JSON in a string", () => {
 });
 
 it("tells a key with a quote from a shorter key", () => {
-  // The editor expects the members in the order of Object.keys, which begins with "1". So for the second member, the editor expects
-  // the second key of Object.keys, `a":`. The second member of the text is `"a":"x"`. It begins with `"a":"`, which is the expected
-  // key in quotes, but the member's key is `a`.
+  // The editor guesses each key from the order of Object.keys. For the second member of the text, `"a":"x"`, it guesses `a":`.
+  // The key is `a`, so the guess is wrong. But it seems right, because the member begins with `"a":"`, the guess in quotes.
   const text = '{"a\\":":[],"a":"x", "1":1.0}';
   const before = JSON.parse(text);
   expect(Object.keys(before)).toEqual(["1", 'a":', "a"]);
@@ -200,8 +199,8 @@ it("tells a key with a quote from a shorter key", () => {
 });
 
 describe("bytes with their decoded text", () => {
-  // The editor may search the text in place of the bytes only if each character has the same offset in both. This is so in the
-  // ASCII case. In most of the other cases below, the offsets differ.
+  // The editor may search the decoded text instead of the bytes only if each character has the same offset in both. In ASCII,
+  // the offsets are the same. In most of the other rows, they differ.
   it.each([
     ["ASCII", Buffer.from('{"n":1.0,"t":"\\u00e9","a":[]}')],
     ["characters outside ASCII", Buffer.from('{"n":1.0,"t":"é🎉","a":[]}')],

@@ -506,8 +506,8 @@ const isOf = (type: string) => (event: StreamEvent) => event.type === type;
 const DONE = isOf("response.output_text.done");
 const DELTA = isOf("response.output_text.delta");
 /**
- * Returns the events with one event moved to another index. The events keep their sequence numbers. If `isNumberedAnew` is true,
- * they get numbers in their new order.
+ * Returns the events with one event moved to another index. If `isNumberedAnew` is true, the sequence numbers follow the new
+ * order. Otherwise, each event keeps its sequence number.
  */
 function moved(given: readonly StreamEvent[], from: number, to: number, isNumberedAnew: boolean) {
   const events = [...given];

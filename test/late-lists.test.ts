@@ -13,7 +13,7 @@ const written = file(PATH, { id: "cfile_new" });
 beforeEach(() => void vi.useFakeTimers());
 afterEach(() => void vi.useRealTimers());
 
-/** Returns a function that returns a container's next list on each call, and the last list again when there is no next one. */
+/** `list` returns a container's next list on each call, and then its last list again and again. `asked` has the ids so far. */
 function lateLists(lists: Record<string, readonly (readonly ContainerFile[])[]>) {
   const asked: string[] = [];
   const list = async (id: string): Promise<readonly ContainerFile[]> => {

@@ -9,8 +9,8 @@ import { call, file, message, streamOf } from "./upstream.js";
 
 const LIMIT = 32;
 /**
- * The least time that the test assumes for the small text, in microseconds. Shorter measured times are too inaccurate. Quadratic
- * code still fails the test, because it takes seconds for the large text.
+ * In microseconds. If the small text takes less than this time, the test uses this time instead, because shorter times are too
+ * inaccurate. Quadratic code still fails the test, because it takes seconds for the large text.
  */
 const LEAST_MICROS = 1000;
 

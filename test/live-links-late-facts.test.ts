@@ -1,7 +1,7 @@
 /**
- * Tests the option `links` with facts that come after a mention in a stream: the API's citations, the cut of a chunk, the end of the
- * text, a call, a failure. A stream must have the links of a plain response, and no text may be lost. This file is long because each
- * of these facts needs its own stream.
+ * Tests the option `links` if the link of a mention depends on what comes later in the stream: a citation of the API, the next
+ * chunk, the end of the text, a call or a failure. A stream must have the same links as a plain response, and no text may be
+ * lost. This file is long because each of these cases needs its own stream.
  */
 import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
 import { repairEventStream } from "../src/http/sse.js";

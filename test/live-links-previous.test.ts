@@ -1,7 +1,7 @@
 /**
- * Tests the option `links` with a stream for which only the previous response can name the container. This client did not see the
- * previous response, so the library retrieves that response when a path begins in the stream. This file is long because it tests
- * many answers to this request, and most of them arrive in the middle of the stream.
+ * Tests the option `links` with a stream for which only the previous response can name the container. The client did not see
+ * the previous response, so the library retrieves it when a path begins in the stream. This file is long because it tests
+ * many answers to the request for the previous response. Most of these answers arrive in the middle of the stream.
  */
 import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
 import { createFileCitationsFetch, type RepairOptions, type Report } from "../src/index.js";

@@ -100,8 +100,8 @@ describe("a text of which only the end is streamed", () => {
     for await (const event of stream as AsyncIterable<never>) events.push(event);
     const at = events.findIndex(({ type }) => type === "response.output_text.delta") + count;
     const before = summary(events.slice(0, at));
-    // The rest of the stream may name no container. So this request names the container: the repair replaces mentions while a
-    // text streams only if a container is known.
+    // The request names the container, because the rest of the stream may name none. Without a known container, the repair
+    // does not replace mentions while a text streams.
     const [container] = emulator.containers.keys();
     const request = { tools: [{ type: "code_interpreter", container }] };
     const reports: Report[] = [];

@@ -113,7 +113,7 @@ describe("annotations", () => {
           expect(end_index).toBeLessThanOrEqual(now.length);
           const was = units.slice(start, end).join("");
           const is = now.slice(start_index, end_index).join("");
-          // Only a link changes the text that a range covers. If this text has changed, the link is in the range or next to it.
+          // If the text in the range has changed, a link must have changed it. The link is then in the range or next to the range.
           const around = now.slice(Math.max(0, start_index - 100), end_index + 100).join("");
           if (is !== was) expect(around).toContain("f.test");
         }

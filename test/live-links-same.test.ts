@@ -1,6 +1,6 @@
 /**
  * Tests that a streamed response and a whole response get the same texts and annotations with the option `links`. The responses
- * have several messages and calls in any order. Some have citations of the API. Some requests have a known container.
+ * have several messages and calls in any order. Some have citations from the API. Some requests have a known container.
  */
 import fc from "fast-check";
 import { expect, it } from "vitest";

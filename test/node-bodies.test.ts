@@ -12,7 +12,7 @@ import { citation, SECRET } from "./file-route.js";
 import { EMPTY, memoryStore } from "./memory-store.js";
 import { citing, memory, settled } from "./saving.js";
 
-/** Stands for node-fetch's `Headers`, which is another class than the global `Headers`. */
+/** Stands for node-fetch's `Headers`, which is not the same class as the global `Headers`. */
 class OwnHeaders {
   readonly #headers: Headers;
   constructor(init: HeadersInit = {}) {

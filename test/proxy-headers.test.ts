@@ -283,13 +283,13 @@ describe("credentials", () => {
     const { create, emulator, lists, proxy } = await setUpKeys();
     const first = await create("sk-a");
     expect(cited(first)).toEqual(FOUND);
-    // The same caller names this response as the previous one. Its container is remembered, so the response is not read again.
+    // The same caller continues the response. The proxy remembers the response's container, so it does not read the response again.
     expect(cited(await create("sk-a", { previous_response_id: first.id }))).toEqual(FOUND);
     const isRead = ({ method, path }: RecordedRequest): boolean =>
       method === "GET" && path.endsWith(`/responses/${first.id}`);
     expect(emulator.requests.filter(isRead)).toHaveLength(1); // by the first `create`, which retrieves its response
     lists.length = 0;
-    // Another caller names the same previous response. The list is requested with the other caller's key, and the API refuses it.
+    // Another caller continues the first response. The proxy requests the list with that caller's key, and the API refuses it.
     expect(cited(await create("sk-b", { previous_response_id: first.id }))).toEqual([]);
     expect(lists.length).toBeGreaterThan(0);
     expect(new Set(lists.map(([, key]) => key))).toEqual(new Set(["Bearer sk-b"]));

@@ -10,7 +10,7 @@ function headOf(answer: string): string {
   return answer.slice(0, answer.indexOf("\r\n"));
 }
 
-/** A body of this length does not fit into the socket buffers, so the sender can end it only if the receiver reads. */
+/** A body of this length does not fit into the socket buffers. So the sender can finish only if the receiver reads it. */
 const LONGER_THAN_BUFFERS = 50_000_000;
 
 describe("limits", () => {

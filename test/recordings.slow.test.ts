@@ -76,7 +76,7 @@ describeShared("our recordings and those of the real API", () => {
     expect(JSON.stringify(shapeOf(response))).toBe(JSON.stringify(shapeOf(real)));
   });
 
-  // Compares `emoji.jsonl` with the real stream, because each call has logs in both streams.
+  // Uses `emoji.jsonl` because each of its calls has logs, as in the real stream.
   it("have the same events, in the same order and with the same fields", () => {
     const [events, real] = ["emoji.jsonl", "../shared/stream.jsonl"].map(
       (wanted) => STREAMS.find(({ name }) => name === wanted)!.events,
@@ -199,8 +199,8 @@ describe.each(STREAMS)("$name without its citations", ({ events, files }) => {
       for (const size of [1, 7, 4096, Infinity]) {
         const text = await streamed(bytes, size);
         expect(eventsIn(text.replaceAll(/\r\n?/g, "\n"))).toEqual(expected);
-        // `end` is before the first inserted citation. Up to `end`, the output equals the input. Only the input still has its
-        // byte order mark, because decoding the output removes the mark.
+        // `end` is before the first inserted citation. Up to `end`, the output equals the input, except for the byte order
+        // mark. Decoding the output removes this mark.
         const end = bytes.lastIndexOf(
           "response.output_text.delta",
           bytes.indexOf("response.output_text.done"),

@@ -1,6 +1,6 @@
 /**
- * Checks values against two schemas: the repository's own, which `recordings/schema.mjs` makes from the types of the `openai`
- * package, and OpenAI's published schema, if `../shared` has it. The repository's schema allows no added properties.
+ * Checks values against two schemas. `recordings/schema.mjs` makes our own schema from the types of the `openai` package. Our own
+ * schema allows no added properties. The other schema is the one that OpenAI publishes. It is used only if `../shared` has it.
  */
 import { readFileSync } from "node:fs";
 import { Ajv2020, type ValidateFunction } from "ajv/dist/2020.js";

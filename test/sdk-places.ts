@@ -137,7 +137,7 @@ class PlaceFinder {
   }
 
   #ownPlacesOf(type: Type): string[] {
-    // Each member of a union is visited by itself.
+    // A union has no places of its own, because each of its members is visited separately.
     if (type.isUnionType()) return [];
     const places = this.#has(type, "container_id") ? ["container_id"] : [];
     return this.#isCitedText(type) ? [...places, "annotations"] : places;

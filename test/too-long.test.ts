@@ -138,7 +138,7 @@ describe("the limit by default", () => {
   });
 
   it("is 512 MiB for a request, which is sent as it is", async () => {
-    const body = new Uint8Array(2 ** 29); // zeros, for which the system provides memory only on use
+    const body = new Uint8Array(2 ** 29); // takes little memory: the system allocates a page when it is first used
     const { answer, reports, sent } = await askByDefault(json({ ...ANSWER, output: [] }), {
       method: "POST",
       body,

@@ -82,7 +82,7 @@ function toldBy(events: readonly StreamEvent[]): Map<string, unknown[]> {
   return told;
 }
 
-/** Returns each added annotation's file, indices and next event of another type: `a.png 3/0/0 before response.completed`. */
+/** Describes each added annotation and the event after the additions: `a.png 3/0/0 before response.completed`. */
 function added(events: readonly StreamEvent[]): string[] {
   return events.flatMap(({ type, annotation, output_index, content_index, annotation_index }, at) => {
     if (type !== ADDED) return [];

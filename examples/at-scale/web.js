@@ -9,8 +9,8 @@ const ENDED = ["response.completed", "response.incomplete", "response.failed"];
 const DAY = 24 * 60 * 60;
 
 const client = new OpenAI(); // OPENAI_API_KEY, OPENAI_WEBHOOK_SECRET
-// Your own code makes the links for your pages, with `files.urlFor(file)`. They never expire, and work as long as the store
-// has the file.
+// Your own code makes the links for your pages, with `files.urlFor(file)`. The links never expire, and work as long as the
+// store has the file.
 const files = createFileRoute(client, {
   secret: process.env.FILES_SECRET,
   store,
@@ -20,7 +20,8 @@ const queue = new Queue(QUEUE, {
   // If Redis is down, adding a job fails immediately. Then OpenAI gets a 500 and delivers again.
   connection: connect({ enableOfflineQueue: false }),
   defaultJobOptions: {
-    // Retries after 1, 2, 4, 8 … seconds, 17 minutes in all. After 20 minutes without use, a container expires.
+    // Retries after 1, 2, 4, 8 … seconds, for 17 minutes in all. Later retries are useless: a container expires after 20
+    // minutes without use.
     attempts: 11,
     backoff: { type: "exponential", delay: 1000 },
     // OpenAI may repeat a delivery for three days. Jobs are kept longer, so that the queue recognizes a repeated delivery.
@@ -45,7 +46,7 @@ async function receive(request) {
 
 const answer = (request) =>
   new URL(request.url).pathname.startsWith("/files/") ? files.handler(request) : receive(request);
-const server = serve({ fetch: answer, silent: true, gracefulShutdown: false }); // on HOST and PORT, or 3000
+const server = serve({ fetch: answer, silent: true, gracefulShutdown: false }); // listens on HOST and PORT (default 3000)
 await server.ready();
 console.log(`listening on ${server.url}`);
 

@@ -17,7 +17,7 @@ async function save({ data: { responseId } }) {
   const errors = failed.map(({ error }) => error).concat(report.error ?? []);
   if (errors.length === 0) return;
   const message = errors.map((error) => error.message).join("; ");
-  // With an error, the queue tries the job again. If all errors are 404, it does not: an expired container does not come back.
+  // The queue tries a failed job again, unless all errors have the status 404: an expired container does not come back.
   const isLost = errors.every((error) => (error.status ?? error.cause?.status) === 404);
   throw isLost ? new UnrecoverableError(message) : new Error(message);
 }

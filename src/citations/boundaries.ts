@@ -1,7 +1,7 @@
 /**
  * Decides whether a path or a file name in a text may start or end at an offset, or is part of a longer path or name. The rules
- * look only at the text around the start and the end. name-list.ts decides how far the text spells a known name. mentions.ts finds
- * the end of a path that no file has, and links/mention-end.ts the end of a path in a text that still streams.
+ * look only at the text around the start and the end. Other files find the end itself: name-list.ts for a known name,
+ * mentions.ts for a path without a file, and links/mention-end.ts for a path in a text that still streams.
  */
 import { once } from "../once.js";
 import { endOfCompound } from "./compounds.js";
@@ -66,8 +66,8 @@ export function canStart(text: string, at: number): boolean {
 }
 
 /**
- * Characters that end a name. There is one exception, for a name without an extension: an ASCII character does not end this name if
- * more text with an extension follows directly. In `Makefile,final.pdf`, the comma does not end the name.
+ * Characters that end a name. Only names without an extension have an exception: in `Makefile,final.pdf`, the comma does not
+ * end the name (see `punctuatedName`).
  */
 const ENDING = String.raw`"'${"`"}“”‘’\)\|\]\}>»」』）】》〉，。、；：！？．｡､,;:!?…—،؛؟۔।॥።։`;
 /** The rest of a name after a placeholder in square brackets: `.csv` in `a.csv[1].csv`. */
@@ -93,7 +93,7 @@ const CONTINUING = {
   extensionPlaceholder: String.raw`\.<(?!${HTML_TAGS})\w[\w \-]{0,30}>`, // `a.csv.<ext>`
   starredWord: String.raw`\*+_{0,2}(?:[/\{A-Za-z\d]|\.\w)`, // `a.csv*b`
   wildCard: String.raw`(?<!\*[^\n]{0,500})\*(?!\*)`, // `a.csv*`; not `*a.csv*`, which is italic, and `**`, which is bold
-  // `a.csv数据_1.csv`; not `a.csvを`: a particle (を, 에, 的) follows a name without a space and does not belong to the name
+  // `a.csv数据_1.csv`; not `a.csvを`, where a particle follows. Particles (を, 에, 的) follow a name without a space
   unspacedName: String.raw`[${UNSPACED}]{1,64}(?:[_\-]|\.[A-Za-z\d])`,
 };
 const HYPHEN = "[\\-\\u2010\\u2011]";
@@ -113,7 +113,7 @@ const EXTENSION = String.raw`\.(?=\d{0,9}[A-Za-z])[A-Za-z\d]{1,10}(?![A-Za-z\d])
 const REST = String.raw`[${NAME_PART}]{0,64}(?:(?<!\.)[^\S\r\n](?![a-z]+:|[*[|<])[^\s/\]["'${"`"}]{0,64}(?:[^\S\r\n]\(\w{1,16}\))?)?${EXTENSION}`;
 /**
  * A Japanese or Korean particle right after a name or a folder. `を` always counts. Any other particle counts only if no letter of
- * the particle's script (Hiragana or Hangul) follows. If such a letter follows, the two are most likely the beginning of a word.
+ * the particle's script (Hiragana or Hangul) follows. With such a letter, it is most likely the beginning of a word.
  */
 const PARTICLE = String.raw`を|[にはがへで](?!\p{Script=Hiragana})|(?:[을를은는이가의로와과도]|에[서는도]?|으로)(?!\p{Script=Hangul})`;
 /**

@@ -35,8 +35,9 @@ export interface Chosen {
  *
  * - A path that means one file is cited, unless it is in a code block or a label, or is the bare path of an upload.
  * - A bare name, or a path in a code block, is cited only if nothing else in the text cites its file.
- * - A mention that means several files is reported, and so is a path that means no file. Exceptions: a mention in a code block or
- *   a label, a path that leads out of the root, and a bare path or a name without `sandbox:` that can mean only uploads.
+ * - A mention that means several files is reported. A path that means no file is reported too. Not reported: a mention in a
+ *   code block or a label, a path that leads out of the root, and a bare path that can mean only uploads. In this rule, a
+ *   name without `sandbox:` counts as a bare path.
  */
 export function choose(mentions: Mentions): Chosen {
   const choice = new Choice(mentions);
@@ -51,7 +52,7 @@ class Choice {
   readonly #markup: Markup;
   /** The labels in which a path is not cited, because the destination of the link shows which file the label means. */
   readonly #labels: readonly Range[];
-  /** The labels in which a bare name is not cited. The reason is the same as for `#labels`. */
+  /** The labels in which a bare name is not cited, because the destination of the link shows which file the label means. */
   readonly #labelsOfNames: readonly Range[];
 
   constructor(mentions: Mentions) {
@@ -67,8 +68,8 @@ class Choice {
   #startsOfLinks(): number[] {
     const { text, covered, paths, names } = this.#mentions;
     const links = [...paths.found, ...names].filter(({ isLink }) => isLink);
-    // A link may lead to a missing file. A mention in the label of such a link is not cited. If there is nothing to cite, it is
-    // not necessary to find such links.
+    // Links to missing files count too: a mention in the label of such a link is not cited. If there is nothing to cite, these
+    // links are not needed.
     const canCite = paths.found.length + names.length > 0;
     const broken = canCite ? paths.missed.filter(({ start }) => isLinkAt(text, start)) : [];
     return [...links, ...broken, ...covered].map(({ start }) => start);
@@ -107,8 +108,8 @@ class Choice {
   }
 
   /**
-   * Removes a name if a path mentions its file, if an annotation with a range cites its file, or if the name means a missing file
-   * (see {@link missingMeaning}). If the name is a link's destination, only paths outside of code blocks and labels count.
+   * Removes each name whose file is also mentioned by a path or cited by an annotation with a range. Also removes each name
+   * of a missing file (see {@link missingMeaning}). For a link's destination, paths in code blocks and labels do not count.
    */
   #withoutPath(names: readonly Found[]): Found[] {
     if (names.length === 0) return [];
@@ -214,8 +215,8 @@ function missingMeaning(missed: readonly UnresolvedMention[]): (mention: Found) 
 }
 
 /**
- * Returns the mentions to keep. For each file, these are all mentions that are link destinations. If a file has no such mention,
- * its first mention in the text is kept.
+ * Returns the mentions to keep: for each file, all mentions that are link destinations. If no mention of a file is a link
+ * destination, keeps the file's first mention.
  */
 function oncePerFile(names: readonly Found[]): Found[] {
   const byFile = new Map<string, Found[]>();

@@ -4,7 +4,7 @@
  */
 import { endOfMatch, testAt } from "./spelling.js";
 
-/** Words for "file" and for kinds of files, and endings such as "-based", in small letters. */
+/** Words for "file" and for kinds of files, and endings such as "-based", in lower case. */
 const FILE_WORD = [
   "datei(?:en|format)?|bestand(?:en|je)?|tabel|werkblad|presentatie|afbeelding", // German, Dutch
   "fil(?:en?|er|erna|ene|a)?|regneark(?:et)?|kalkylblad(?:et)?|vedlegg(?:et)?|bilaga|tabell(?:en)?", // Danish, Swedish, Norwegian
@@ -15,8 +15,8 @@ const FILE_WORD = [
   "αρχεί[οα]|文件|檔案|档案|表格|ファイル|파일",
 ].join("|");
 /**
- * Words for another version or another part of a file, by their beginning (`Back`) or their ending (`ed`). After an extension,
- * such a word belongs to the file name: `report.xlsx-Backup`, `report.xlsx-Fixed`.
+ * Matches words for another version or another part of a file. Such words are recognized by their beginning (`Back`) or their
+ * ending (`ed`). After an extension, such a word belongs to the file name: `report.xlsx-Backup`, `report.xlsx-Fixed`.
  */
 const VERSION = [
   "(?:Back|Kopi|Cop[iy]|Dupli|Sicher|Entw|Draft|Final|End|Orig|Lat?est|Akt|Neu|Alt|Temp|Test|Vers|Rev|Arch|Part|Teil|Sampl|Snap|Sav|Clean|Clear|Upd|Upgr|Mast|Full|Demo|Prod|Short|Long|Small|Merge)",
@@ -25,9 +25,9 @@ const VERSION = [
 /** A capitalized word of at least four letters that is not a {@link VERSION}. German nouns are capitalized. */
 const NOUN = `(?!${VERSION})\\p{Lu}[\\p{Ll}\\p{M}]{3,29}`;
 
-/** A hyphen and a word that describes the name before the hyphen. Does not match if the name may continue after the word. */
+/** Matches a hyphen and a word that describes the file before it. Does not match if the name may continue after the word. */
 const COMPOUND = compound(`${FILE_WORD}|${NOUN}`, "uy");
-/** Like {@link COMPOUND}, but matches no nouns other than words for files and kinds of files. Ignores case. */
+/** Like {@link COMPOUND}, but matches only words for files and kinds of files, not any noun. Ignores case. */
 const FILE_COMPOUND = compound(`${FILE_WORD}|tabelle|anhang`, "iuy");
 
 function compound(words: string, flags: string): RegExp {
@@ -41,8 +41,8 @@ function compound(words: string, flags: string): RegExp {
  * If a hyphen and a word such as `-Datei` follow a name, returns the end of this word. Otherwise returns `at`, the end of the
  * name.
  *
- * `closer` is the character that closes the code or the quotation around the name. If the word right before `closer` is a noun
- * that does not mean a file, as in `` `report.xlsx-Export` ``, the noun is part of a longer name, and the result is `at`.
+ * `closer` is the character that closes the code or the quotation around the name. If `closer` comes right after the word, the
+ * word must be a word for a file. Otherwise it is part of a longer name, as in `` `report.xlsx-Export` ``, and `at` is returned.
  */
 export function endOfCompound(text: string, at: number, closer?: string): number {
   const end = endOfMatch(COMPOUND, text, at);

@@ -35,8 +35,8 @@ export interface IndexedFile {
 export interface Fit {
   files: IndexedFile[];
   /**
-   * True if the text writes the files' names differently, for example in another case. A link's destination is decoded before the
-   * comparison.
+   * True if no file has exactly the name in the text, but for example the same name in another case. In a link, the name is
+   * decoded before the comparison.
    */
   isDifferent: boolean;
 }
@@ -71,7 +71,7 @@ export function nameOf(path: string): string {
   return path.slice(path.lastIndexOf("/") + 1);
 }
 
-/** Returns the names of a file: the last segment of its path and, if the API put an id in front of it, the former name. */
+/** Returns the names of a file: the last segment of its path and, for an upload that the API has renamed, the former name. */
 export function namesOf(file: ContainerFile): string[] {
   const name = filenameOf(file);
   const former = file.source === "user" ? name.replace(UPLOAD, "") : name;
@@ -190,9 +190,9 @@ export class FileIndex {
   }
 
   /**
-   * Returns whether `written` may be only the beginning of a known file's path: the path starts with `written`, or the file's
-   * name starts with the last segment of `written`. `written` is relative to the root, decoded and folded. It ends with a
-   * character at which most paths in a text end, such as a space.
+   * Returns whether `written` may be only the beginning of a file's path. `written` is the text of a path up to a character such
+   * as a space, relative to the root, decoded and folded. Returns true if a file's path starts with `written`, or if a file's
+   * name starts with the last segment of `written`.
    */
   startsLonger(written: string): boolean {
     this.#withSpaces ??= [...this.#files].flatMap(([name, files]) =>
@@ -221,7 +221,7 @@ function rootOf({ path }: ContainerFile, roots: readonly string[]): string | und
   return above[0] ?? (path.startsWith("/") ? OUTSIDE : undefined);
 }
 
-/** Returns a file under its own name and, if the API put an id in front of that name, under the former name. */
+/** Returns the entry for a file's own name and, for an upload that the API has renamed, a second entry for the former name. */
 function indexedUnder(file: ContainerFile, root: string, rank: number): [IndexedFile, IndexedFile?] {
   const relative = file.path.slice(root.length + 1).normalize("NFD");
   const folder = relative.slice(0, relative.lastIndexOf("/") + 1);
@@ -266,7 +266,7 @@ function newestOf(files: readonly ContainerFile[]): { file: ContainerFile; posit
   );
 }
 
-/** Removes the uploads that were found by their former name. If nothing else was found, returns all of them. */
+/** Removes the uploads that were found by their former name. If that would remove all files, returns `files` unchanged. */
 export function withoutAliases(files: readonly IndexedFile[]): readonly IndexedFile[] {
   const others = files.filter(({ isUploadAlias }) => !isUploadAlias);
   return others.length > 0 ? others : files;

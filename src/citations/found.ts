@@ -30,8 +30,8 @@ export interface Found extends Range {
    */
   path?: string;
   /**
-   * True if the file's own path differs from the path in the text: for example, the folder or the case differs, or the text lacks
-   * the id that the API put in front of an upload's name. A difference only in dashes, spaces or quotes does not count.
+   * True if the file's path differs from the path in the text. For example, the folder or the case differs, or the text lacks
+   * the id in an upload's name. False if only dashes, spaces or quotes differ, though {@link AcceptLookAlike} covers those.
    */
   isLookAlike?: boolean;
 }

@@ -112,7 +112,7 @@ export function rangesOf(
 const LONGEST_LINK = 8192;
 const BEGINS_LINK = /^\(?\[/;
 
-/** Returns whether `covered` is the URL of a `url_citation`, or a link to this URL, also in parentheses. */
+/** Returns whether `covered` is the URL of a `url_citation` or a Markdown link to this URL. The link may be in parentheses. */
 function coversItsLink(covered: string, { type, url }: Annotation & { url?: unknown }): boolean {
   if (type !== "url_citation" || typeof url !== "string" || url === "") return false;
   if (covered === url) return true;
@@ -126,8 +126,8 @@ function spellsItsFile(covered: string, { type, filename }: Annotation, roots: r
   if (type !== "container_file_citation" || covered.length > LONGEST_PATH) return false;
   const meant = fold(decode(covered));
   if (typeof filename === "string" && meant === fold(filename)) return true;
-  // The path must begin at the first covered character. After one emoji, indices that are read in the wrong unit cover
-  // "andbox:/mnt/data/…", which must not match.
+  // The path must begin at the first covered character. Otherwise the wrong unit could match too. For example, if one emoji
+  // comes before the path, the wrong unit covers "andbox:/mnt/data/…".
   const start = /^(?:(?:sandbox|https?|file|attachment):\/{0,3}|\/)/.exec(meant)?.[0];
   return (
     start !== undefined && roots.some((root) => meant.startsWith(fold(`${root}/`).slice(1), start.length))

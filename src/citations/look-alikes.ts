@@ -20,7 +20,7 @@ export interface ApiCitation {
 export class CitedFiles {
   readonly #byName = new Map<string, Set<string>>();
   readonly #byPath = new Map<string, Set<string>>();
-  /** File ids by folded path. Holds only citations whose covered text does not end with the exact file name. */
+  /** File ids by folded path, only of citations whose covered text does not end with the exact file name. */
   readonly #byLoosePath = new Map<string, Set<string>>();
 
   constructor(citations: readonly ApiCitation[]) {
@@ -61,12 +61,12 @@ function withoutScheme(path: string): string {
  * Moves mentions from `found` to `missed` if another part of the text contradicts them:
  *
  * - A mention of a look-alike is `not-found` if the API cited another file with the look-alike's name in this text.
- * - A mention of a look-alike is `not-found` if another mention has the look-alike's own path, because two paths in one text mean
- *   two files.
+ * - A mention of a look-alike is `not-found` if another mention has exactly the path of the look-alike. Two different paths
+ *   in one text mean two files.
  * - If mentions have different paths for the same look-alike, all of these mentions are `not-found`.
  * - Any mention is `ambiguous` if the API cited another file for the same path.
  *
- * Mentions of several files and bare paths of uploads stay in `found`.
+ * A mention that matches several files stays in `found`. So does the bare path of an upload.
  */
 export function settleLookAlikes(text: string, mentions: PathMentions, cited: CitedFiles): PathMentions {
   const otherFiles = new Map<Found, UnresolvedMention>();

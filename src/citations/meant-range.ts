@@ -1,4 +1,4 @@
-/** Finds the path that an annotation means if the annotation's range does not cover exactly that path. */
+/** Corrects the range of an annotation that does not cover exactly the path that it means, but for example the whole link. */
 import { CLOSED_DESTINATION, isEscaped, LONGEST_LABEL, labelBefore } from "./markup/places.js";
 import type { Range } from "./ranges.js";
 import { endOfMatch, testAt } from "./spelling.js";
@@ -26,8 +26,8 @@ export function meantRange(text: string, range: Range): Range {
 }
 
 /**
- * If a range covers a link's label with its brackets, returns another range: the link's destination if the link leads to the
- * container, else the text of the label. For any other range, returns `undefined`.
+ * Takes a range that covers a link's label with its brackets. Returns the range of the link's destination. If the link does not
+ * lead to the container, returns the range of the label's text. For any other range, returns `undefined`.
  */
 function destinationAfterLabel(text: string, { start, end }: Range): Range | undefined {
   const link = isLabel(text, start, end - 1) ? linkFrom(text, end) : undefined;
@@ -36,7 +36,7 @@ function destinationAfterLabel(text: string, { start, end }: Range): Range | und
   return isInContainer ? link.destination : { start: start + 1, end: end - 1 };
 }
 
-/** If a range covers a whole link, or a link's destination with its parentheses, returns the destination. */
+/** Returns the destination of a link if a range covers the whole link or the destination with its parentheses. */
 function destinationInLink(text: string, { start, end }: Range): Range | undefined {
   if (text[end - 1] !== ")") return undefined;
   let open = start;
@@ -55,7 +55,7 @@ function isLabel(text: string, start: number, close: number): boolean {
   return close > bracket && labelBefore(text, close)?.start === bracket + 1;
 }
 
-/** Returns the destination and the end of the link whose parenthesis opens at `open`, or `undefined` if it is incomplete. */
+/** Returns the destination and end of the link whose parenthesis opens at `open`; `undefined` if the link is incomplete. */
 function linkFrom(text: string, open: number): { destination: Range; end: number } | undefined {
   const start = endOfMatch(BEFORE_DESTINATION, text, open);
   const afterAngles = endOfMatch(ANGLED_DESTINATION, text, open);

@@ -42,8 +42,8 @@ const LEAD = new RegExp(`(?<=(?:(${SANDBOX})|((?:https?|file|attachment)${COLON}
 /** The scheme `sandbox:` with up to three slashes after it. */
 const IN_SANDBOX = `sandbox(?:${COLON}|(?<=https?:\\/\\/sandbox)(?=\\/))${SLASH}{0,3}`;
 /**
- * Matches the beginning of a name. In prose or in `<…>`, `sandbox:` before a path outside all roots is a mention only if a name
- * begins right after `sandbox:` and its slashes. If there is no slash, the name must have an extension.
+ * Matches the beginning of a name. Used for `sandbox:` with a path outside all roots. In prose and in `<…>`, this is a mention
+ * only if a name follows `sandbox:` and its slashes. If there is no slash, the name must have an extension.
  */
 const NAME = /[\p{L}\p{N}_.~%$-]/uy;
 const NAME_WITH_EXTENSION = /(?:\.\/)?[\p{L}\p{N}_.\-%]{1,255}\.[A-Za-z]\w{0,9}(?!\w)/uy;

@@ -66,9 +66,9 @@ function filesNamed(
 }
 
 /**
- * Returns the files that fit a name best. If all of them are uploads under their former names, also returns the candidates that
- * have this name now, for example in containers that are farther away. Reason: it is not certain whether the name means an upload
- * or such a candidate. Candidates in folders that the system or a tool fills are not added.
+ * Returns the files that fit a name best. If all of them are uploads that had this name before, adds the candidates that have the
+ * name now, for example files in containers that are farther away. The mention is then ambiguous: it can mean an upload or one of
+ * the added files. Files in folders that the system or a tool fills are not added.
  */
 function withOwnNames(
   fitting: readonly IndexedFile[],
@@ -110,9 +110,9 @@ function movedFile(
   return foundMention(mention, { ...meaning, files, match: files[0]!.isUploadAlias ? "upload" : "moved" });
 }
 
-/** Folders that the system or a tool fills. A path in another folder does not mean a file in such a folder. */
+/** Matches folders that the system or a tool fills. A path in any other folder never means a file in one of these folders. */
 const UNSEEN_FOLDER = /(?:^|\/)(?:\.|(?:__macosx|__pycache__|node_modules)\/)/i;
-/** Folders whose names say that their files are not the current ones, or belong to installed packages. */
+/** Matches folders whose names say that their files are old versions or belong to installed packages. */
 const OTHER_FOLDER =
   /(?:^|\/)(?:old|older|backups?|bak|archived?|previous|prev|trash|deleted|venv|site-packages|dist-packages)\//i;
 /** Placeholders in a folder (`$OUT`, `[id]`, `%TEMP%`, `...`, `YYYY-MM`), a drive (`C:`) or a home folder (`~`). */

@@ -43,7 +43,7 @@ export function isPartOfLongerText(
   );
 }
 
-/** Maps the last character of an opener of code, bold type or a quotation (`*` for `**`) to the closer. */
+/** The marks that close code, bold type or a quotation, by the last character of the opening mark (`*` for `**`). */
 const CLOSERS: Record<string, RegExp> = {
   "`": /`/y,
   "*": /\*\*/y,
@@ -59,7 +59,7 @@ const CLOSERS: Record<string, RegExp> = {
   "《": /》/y,
 };
 const WORD = "[^\\s`*\"'“”„‘«»「」『』《》]{1,60}";
-/** The opener of code, bold type or a quotation, and up to three words between the opener and a name. */
+/** The mark that opens code, bold type or a quotation, and one to three words between this mark and a name. */
 const OPENED_BEFORE = new RegExp(
   String.raw`(?<=(?<![\p{L}\p{N}])(${"`"}{1,3}|\*\*|__|\\{0,4}["']|[“„‘«「『《])(${WORD}(?:${SPACE}${WORD}){0,2})${SPACE})`,
   "uy",

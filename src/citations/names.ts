@@ -63,7 +63,7 @@ class NameStarts {
   readonly #lengths: readonly number[];
   /** The maximum distance from the start of a name to the dot of its extension, in UTF-16 units. */
   readonly #reach: number;
-  /** The least offset that `#all` may return. Smaller offsets were already tried for an earlier extension. */
+  /** The smallest offset that `#all` may return. Smaller offsets were already tried for an earlier extension. */
   #triedTo = 0;
   /** The offset of the next character that matches {@link SPECIAL}. */
   #special = -1;
@@ -153,10 +153,10 @@ function writtenName(text: string, { start: at, end }: Range, named: readonly In
 }
 
 /**
- * Returns the files that a link to a name means. `anywhere` has the files that fit best in the root or any folder, `inRoot` has
- * the files that fit best in the root. A link's destination is relative to the root, so the link usually means the file in the
- * root. But if this file's name is only similar to the link's name, and a file in a folder has exactly the link's name, the link
- * means the file in the folder.
+ * Returns the files that a link to a name means. `anywhere` has the files that fit best in the root or any folder. `inRoot`
+ * has the files that fit best in the root. A link's destination is relative to the root, so the link usually means the file
+ * in the root. There is one exception: the file in the root has only a similar name, and a file in a folder has exactly the
+ * link's name. Then the link means the file in the folder.
  */
 function fitOfLink(anywhere: Fit, inRoot: Fit): Fit {
   return inRoot.isDifferent && !anywhere.isDifferent ? anywhere : inRoot;
@@ -201,9 +201,9 @@ function isMeant(
 }
 
 /**
- * If the text before `at` spells the folder of some of the files, such as `out/figures/`, returns where the folder starts and the
- * files in it. Otherwise returns all files. If the text can be read in two ways, as `a%20b/` can, the files can be in two
- * folders.
+ * Returns the files whose folder, such as `out/figures/`, is written right before `at`, and where the folder starts. Returns
+ * all files and `at` if no file's folder is written there. The returned files can be in two folders, because a text such as
+ * `a%20b/` can be read in two ways.
  */
 function inFolderBefore(
   text: string,

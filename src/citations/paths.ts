@@ -77,9 +77,9 @@ export class PathText {
   }
 
   /**
-   * Returns whether a mention by path overlaps the text from `start` to `end`. Also returns true for a name that is probably the
-   * end of a path that no file has. For example, in `/mnt/data/Q3 report.pdf`, the path `/mnt/data/Q3` has no extension and
-   * matches no file, so `report.pdf` belongs to it.
+   * Returns whether a mention by path overlaps the text from `start` to `end`. Also returns true if this text is probably the
+   * end of a path that contains a space and matches no file. For example, in `/mnt/data/Q3 report.pdf`, the path
+   * `/mnt/data/Q3` has no extension and matches no file, so `report.pdf` counts as part of the path.
    */
   overlaps(start: number, end: number): boolean {
     for (const mentions of this.#mentions) {
@@ -132,11 +132,11 @@ interface Candidate {
 }
 
 /**
- * Returns the outcome for the file whose path the text spells, or `undefined` if the text spells no file's path. The spelling can
- * differ from the path. If the two differ in more than dashes, spaces and quotes, for example in case, the file is a look-alike.
+ * Returns the outcome for the file whose path the text spells, or `undefined` if the text spells no file's path. The text may
+ * spell the path differently. If more than dashes, spaces and quotes differ, for example the case, the file is a look-alike.
  *
- * Searches in the longest of `folders` first and in the root last. The first file that is no look-alike wins over all
- * look-alikes. However, a file is skipped if {@link isLikelier} prefers the first look-alike to this file.
+ * Searches in the longest of `folders` first and in the root last. Prefers the first file that is not a look-alike, but skips
+ * such a file if {@link isLikelier} prefers the first look-alike. If no such file is left, takes the first look-alike.
  */
 function outcomeOfKnown(
   text: string,

@@ -37,8 +37,8 @@ export interface Resolution {
   /** The citations in `annotations`, each with the kind of its match and its range in UTF-16 offsets. */
   citations: RecoveredCitation[];
   /**
-   * The mentions that mean no file or could mean several. Leaves out mentions in code blocks and in link labels, paths that lead
-   * out of the root, and mentions of uploads without a scheme and outside of a link.
+   * The mentions that mean no file, and those that could mean several files. Not included: mentions in code blocks and in link
+   * labels, paths that lead out of the root, and bare paths or names (without `sandbox:`) that can mean only uploads.
    */
   unresolved: UnresolvedMention[];
 }

@@ -1,7 +1,7 @@
 /**
- * Decodes the characters of a path or a name in a text. They may be percent-encoded, escaped for Markdown or JSON, or HTML
- * entities, and composed or decomposed. Also folds text, so that spellings of a name become equal if they differ only in dashes,
- * spaces, quotes or case.
+ * Decodes the characters of a path or a name in a text. A character may be percent-encoded, escaped for Markdown or JSON, or
+ * written as an HTML entity. It may be composed or decomposed. Also folds text: two spellings of a name become equal if they
+ * differ only in dashes, spaces, quotes or case.
  */
 
 /**

@@ -10,7 +10,7 @@
  * - they and the name fill straight quotes, square brackets, code, emphasis, a table cell or a list item;
  * - they end with a Korean letter and the name starts with one, because Korean writes spaces between words.
  *
- * Words that introduce a file, such as "saved as", do not count in the first three cases.
+ * In the first three cases, letters that introduce a file, such as "saved as", are not part of the name.
  */
 import { once } from "../once.js";
 import type { Range } from "./ranges.js";

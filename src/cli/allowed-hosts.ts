@@ -4,8 +4,8 @@ import type { AddressInfo } from "node:net";
 import { apiError } from "../http/api-error.js";
 
 /**
- * Matches characters that no host has. With one of them in a `Host` header, the URL parser would read only a part of the header:
- * `evil.example@localhost` would count as `localhost`.
+ * Matches characters that cannot occur in a host. The URL parser would read only a part of a `Host` header that contains such
+ * a character: it would read `evil.example@localhost` as `localhost`.
  */
 const NOT_IN_A_HOST = /[\s/?#@\\]/;
 
@@ -52,12 +52,12 @@ function badRequest(message: string): Response {
 export type HostRule = (request: IncomingMessage) => Response | undefined;
 
 /**
- * Creates the rule for a server that listens on `address`.
+ * Creates the rule for a server that listens on `address`. A loopback server accepts only loopback names, the names in
+ * `allowed`, and the name in `also`. A server on another address accepts all names if `allowed` is empty. If `allowed` has
+ * names, it accepts the same names as a loopback server.
  *
- * The owner of a web page can make the page's host name resolve to 127.0.0.1. The page's requests then reach a server on
- * loopback. So a loopback server accepts only loopback names, the names in `allowed`, and the name in `also`. A server on
- * another address accepts all names if `allowed` is empty. If `allowed` has names, this server accepts the same names as a
- * loopback server.
+ * Without this rule, a web page could use a loopback server: the page's owner can make the page's host name resolve to
+ * 127.0.0.1, and the page's requests then reach the server.
  */
 export function hostRule(
   { address, family }: AddressInfo,

@@ -54,7 +54,7 @@ export async function checkedInputs(
 }
 
 /**
- * Returns the `stat` results of `out` and `report`. Leaves out an output that does not exist yet or is no regular file.
+ * Returns the `stat` results of `out` and `report`. Leaves out an output that does not exist yet or is not a regular file.
  *
  * @throws WrongUse if `out` and `report` are the same file.
  */

@@ -120,8 +120,8 @@ function publicUrlIn(text: string): string {
 }
 
 /**
- * Returns the URL for links if the proxy listens on `url`. The addresses `0.0.0.0` and `[::]` mean all addresses, and browsers
- * cannot open them, so they are replaced.
+ * Returns the URL for links if the proxy listens on `url`. Replaces `0.0.0.0` and `[::]` with `localhost`. These addresses
+ * stand for all addresses of the machine, and browsers cannot open them.
  */
 function reachable(url: string): string {
   return url.replace(/^http:\/\/(?:0\.0\.0\.0|\[::\])(?=:)/, "http://localhost");
@@ -151,8 +151,8 @@ async function prepareFolder(path: string): Promise<void> {
 const SCOPES = ["openai-organization", "openai-project"];
 
 /**
- * Returns a function that tells whether a request has the proxy's key. The function also returns false if the request names
- * another organization or project than the proxy's own: the answer can then cite files that the proxy cannot open.
+ * Returns a function that tells whether a request has the proxy's key. The function also returns false if the request names a
+ * different organization or project from the proxy's. The proxy may be unable to open the files of such a request.
  */
 function ownKeyRule(key: string, own: Headers): (headers: Headers) => boolean {
   const digest = digestOf(key);

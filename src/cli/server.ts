@@ -31,7 +31,7 @@ export interface Answered {
   aborted?: true;
   /** Set if a citation may still be missing, because a recovery failed. */
   failed?: true;
-  /** Set if the proxy makes links, but the answer got none, because the request does not have the proxy's key. */
+  /** Set if the proxy added no links to the answer, because the request does not have the proxy's key. */
   otherKey?: true;
 }
 

@@ -50,8 +50,8 @@ export class Statistics {
   /** Adds the report of a response. `hasFailed`: the response's recovery failed. */
   add(report: Report, hasFailed: boolean): void {
     const { citations, unresolved, model } = report;
-    // A citation with the range from 0 to 0 cites a file, such as a chart, but no place in the text. So it is not counted as a
-    // mention.
+    // A citation with the range from 0 to 0 is not counted as a mention. It cites a file, such as a chart, but no place in the
+    // text.
     const placed = citations.filter(({ annotation }) => annotation.end_index > annotation.start_index);
     const texts = new Set<string>();
     for (const { outputIndex, contentIndex } of [...placed, ...unresolved])

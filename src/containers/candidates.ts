@@ -1,8 +1,9 @@
 /**
- * Lists the containers that a text can mean, in groups. A group is used only if the groups before it do not have the file. The
- * containers of the previous response can be the last group. The previous response is retrieved only if no call comes before the
- * text, and no group has a container that may be older than the text's own response. With the option `links`, a stream retrieves
- * the previous response earlier: when a path begins (see `findContainers` in responses/response-repair.ts).
+ * Lists the containers that a text can mean, in groups. A group is used only if the groups before it do not have the file.
+ *
+ * If no call comes before the text, the last group can have the containers of the previous response. The previous response is
+ * retrieved only if the other groups have no containers, or only containers of calls after the text. With the option `links`,
+ * a stream retrieves it earlier: when a path begins (see `findContainers` in responses/response-repair.ts).
  */
 import { isRecord } from "../errors.js";
 import type { Evidence } from "./evidence.js";
@@ -19,11 +20,7 @@ export interface OtherContainers extends Omit<ContainerSources, "response" | "hi
    * a text after a call, they are tried only if nothing says where the calls ran.
    */
   otherContainers?: readonly string[] | undefined;
-  /**
-   * Retrieves an earlier response by its id. Called only if no call comes before the text, and no {@link ContainerGroup} has a
-   * container that may be older than the text's own response. With the option `links`, a stream calls it earlier: when a path
-   * begins.
-   */
+  /** Retrieves an earlier response by its id. The comment at the top of this file says when it is called. */
   getResponse?: ((id: string, signal: AbortSignal) => Promise<unknown>) | undefined;
 }
 
@@ -31,17 +28,17 @@ export interface OtherContainers extends Omit<ContainerSources, "response" | "hi
 export interface TextScope {
   /** True if a call of the same turn comes before the text. */
   hasCall: boolean;
-  /** The containers in which the calls before the text ran, in groups, nearest first. */
+  /** The containers of the calls before the text, in groups, nearest first. */
   called: readonly (readonly string[])[];
-  /** Where the latest call before the text ran: a container, the caller's own machine (`LOCAL`), or unknown. */
+  /** The place of the latest call before the text: a container, the caller's own machine (`LOCAL`), or unknown. */
   latest: string | undefined;
   /** The containers in which a call before the text may have written a file. */
   writing: readonly string[];
-  /** True if a call before the text ran on the caller's own machine. */
+  /** True if one of the calls before the text used the caller's own machine. */
   hasLocalCall: boolean;
   /**
-   * The containers in which the calls after the text ran. Empty if a call comes before the text. Also empty while a call may
-   * still follow the text.
+   * The containers of the calls after the text. Empty if a call comes before the text. Also empty while a call may still
+   * follow the text.
    */
   later: readonly string[];
   /** The containers of the latest earlier turn that has containers. Empty if the list of items holds only one turn. */
@@ -53,19 +50,19 @@ export interface TextScope {
    * later calls ran are left out.
    */
   citedUnranged: readonly string[];
-  /** The containers that tool outputs before the text name. */
+  /** The containers that are named in tool outputs before the text. */
   outputs: readonly string[];
 }
 
 /**
  * A group of containers. `kind` says how the containers relate to the text:
- * - `called`: calls before the text ran in the containers.
- * - `cited`: the text's own citations name the containers. If no call comes before the text, this kind is also used for
- *   containers that tool outputs before the text name.
- * - `output`: a call comes before the text. The containers are named by tool outputs before the text, or by 0..0 citations of the
- *   text.
- * - `later`: calls after the text ran in the containers.
- * - `known`: the containers existed before the response, or the caller named them.
+ * - `called`: containers of the calls before the text.
+ * - `cited`: containers that the text's own citations name. If no call comes before the text, this kind is also used for
+ *   containers that are named in tool outputs before the text.
+ * - `output`: containers that are named in tool outputs before the text, or in 0..0 citations of the text. This kind is used
+ *   only if a call comes before the text.
+ * - `later`: containers of the calls after the text.
+ * - `known`: containers that existed before the response, or that the caller named.
  */
 export interface ContainerGroup {
   kind: "called" | "cited" | "output" | "later" | "known";
@@ -80,7 +77,7 @@ export class ContainerCandidates {
   #response: Record<string, unknown> = {};
   #known: readonly string[] | undefined;
   #previous: Promise<readonly string[]> | undefined;
-  /** The containers of the previous response. `undefined` until that response is there. Empty if it could not be retrieved. */
+  /** The containers of the previous response. `undefined` until it has been retrieved. Empty if it could not be retrieved. */
   #found: readonly string[] | undefined;
 
   constructor(context: OtherContainers, lists: ContainerLists, roots: readonly string[]) {
@@ -112,7 +109,7 @@ export class ContainerCandidates {
     return this.#found ?? [];
   }
 
-  /** True if a container is known. The containers of a previous response that must be retrieved do not count. */
+  /** True if a container is known without retrieving the previous response. */
   get hasKnown(): boolean {
     const { otherContainers = [] } = this.#context;
     return this.known.length > 0 || otherContainers.length > 0;
@@ -131,10 +128,11 @@ export class ContainerCandidates {
 
   /**
    * Yields the groups for a text, nearest first. If a call comes before the text, the groups are: the containers of the calls,
-   * then those that the text's own citations name, then those that tool outputs name. Containers of earlier
-   * turns and responses get a group of their own only if no call comes before the text. The reason is that an automatic container
-   * is reused until it expires. So if a call before the text ran in a newer container, either the older container has expired, or
-   * the text does not mean a file of the older container.
+   * then those that the text's own citations name, then those that tool outputs name.
+   *
+   * Containers of earlier turns and responses get a group of their own only if no call comes before the text. An automatic
+   * container is reused until it expires. So a call in a new container shows that the old container has expired, or that the
+   * text does not mean a file of the old container.
    */
   async *groups(scope: TextScope, signal: AbortSignal): AsyncGenerator<ContainerGroup> {
     const tried = new Set<string>();
@@ -233,8 +231,8 @@ function itemsIn(items: unknown, roots: readonly string[]): ItemsBefore {
 }
 
 /**
- * Returns the containers in which calls of the latest turn ran. If there are none, returns those that citations and tool outputs
- * of this turn name. If there are none either, returns the containers of the turns before it.
+ * Returns the containers of the calls in the latest turn. If there are none, returns the containers that are named in that
+ * turn's citations and tool outputs. If that turn names no container, returns those of the latest earlier turn that has some.
  */
 function latestOf(items: ItemsBefore): readonly string[] {
   if (items.called.length > 0) return items.called;

@@ -50,10 +50,10 @@ export class EvidenceLog {
   /** Maps the last segment of each of the `writtenPaths` to the paths that end with it. */
   readonly writtenByName = new Map<string, Set<string>>();
   /**
-   * File names with spaces (`Q3 report.csv`), or with letters of a language that is written without spaces, such as Chinese. They
-   * are recorded because the end of such a name can be another file's name (`report.csv`). A name is recorded if a call writes
-   * the file, or if the name ends a path. In the second case, a path with spaces must be in quotes. The value is the number of
-   * the first call with the name, as in `pathsByName` and `words`.
+   * File names with spaces (`Q3 report.csv`), or with letters of a language that is written without spaces, such as Chinese.
+   * The end of such a name can be another file's name (`report.csv`). A name is recorded if a call writes the file, or if a
+   * path in a call ends with the name. If no call writes the file, a path with spaces must be in quotes. The value is the
+   * number of the first call with the name, as in `pathsByName` and `words`.
    */
   readonly spacedNames = new Map<string, number>();
   readonly pathsByName = new Map<string, Map<string, number>>();
@@ -70,7 +70,7 @@ export class EvidenceLog {
   readonly unspelledWrites = new Map<Place, number>();
   readonly #roots: readonly string[];
   readonly #path: RegExp;
-  /** Matches a quote and the beginning of a path below a root, up to a space in the file's name. */
+  /** Matches the text before the last word of a quoted path: `'/mnt/data/sales ` in `'/mnt/data/sales data.csv'`. */
   readonly #quotedPath: RegExp;
   /** The code and the commands whose relative paths were not read yet. `number` is the number of the call. */
   readonly #unread: { text: string; place: Place; number: number; read: typeof relativePathInCode }[] = [];
@@ -79,8 +79,8 @@ export class EvidenceLog {
     this.#roots = roots.map(composed);
     const root = `(?:${this.#roots.map(literal).join("|") || "(?!)"})/`;
     this.#path = new RegExp(root, "g");
-    // In the file's name, the words before the last space must not contain a dot. In `'/mnt/data/run.sh report.csv'`, the path ends
-    // at the space, and `report.csv` is the name of another file.
+    // The words before the last word must not contain a dot. In `'/mnt/data/run.sh report.csv'`, the path ends at the space,
+    // and `report.csv` is the name of another file.
     const name = String.raw`(?:[^\s"'\`/]{1,64}/){0,8}[^\s"'\`/.]{1,64}(?: \w[\w-]{0,63}){0,8} $`;
     this.#quotedPath = new RegExp(`(["'\`])${root}${name}`);
   }
@@ -199,8 +199,8 @@ export class EvidenceLog {
       noteAt(this.paths, path, place, this.count);
       if (isCalled) noteAt(this.calledPaths, path, place, this.count);
       noteAt(this.names, name, place, this.count);
-      // The path up to the end of the line is only a guess, so it is not added to the paths that calls write to. Exception: if
-      // the first word is the whole line, the path is certain.
+      // The path up to the end of the line is only a guess, so it is not recorded as a path that the call writes to. If the
+      // line is a single word, the path is certain.
       if (isWritten && (path !== line.trimEnd() || path === word)) this.#noteWritten(path, place, this.count);
       if (isLongName(name, path === quoted, path === word)) this.#noteSpaced(name, place, this.count);
       const paths = this.pathsByName.get(name) ?? new Map();
@@ -233,7 +233,7 @@ export class Evidence {
 
   /** True if a call names a file, or may have written a file whose path it does not spell. */
   get hasFiles(): boolean {
-    const [word] = this.#log.words.values(); // of the first call that names a file
+    const [word] = this.#log.words.values(); // the word that was recorded first: no other word is from an earlier call
     return this.#isBefore(word?.first) || this.#unspelledCount > 0;
   }
 
@@ -258,8 +258,8 @@ export class Evidence {
   }
 
   /**
-   * Returns whether a call contains this file name, alone or in a path. If `place` is given (a container id or `LOCAL`), calls
-   * that ran at another place are ignored. A call is not ignored if it is unknown where the call ran.
+   * Returns whether a call contains this file name, alone or in a path. If `place` is given (a container id or `LOCAL`), only
+   * calls at this place and calls at an unknown place count.
    */
   namesFile(name: string, place?: string): boolean {
     return this.#isNamed(this.#log.names.get(composed(name)), place);
@@ -310,8 +310,8 @@ export class Evidence {
   namesOtherPath(name: string, path: string): boolean {
     const relative = this.#log.readRelativePaths().relativeByName.get(composed(name)) ?? [];
     const others = [...this.pathsTo(name), ...[...relative].filter((other) => this.mayNamePath(other))];
-    // For `cp /mnt/data/in.csv /mnt/data/a.csv`, the text from the first path to the end of the line was recorded as one path
-    // too. It ends with ` /mnt/data/a.csv`, so it does not count as another path than `/mnt/data/a.csv`.
+    // For `cp /mnt/data/in.csv /mnt/data/a.csv`, the text from the first path to the end of the line is recorded as a path too.
+    // So a recorded path that ends with a space and `path` is ignored.
     const own = composed(path);
     return others.some((other) => other !== own && !other.endsWith(` ${own}`) && !isUnknown(other));
   }
@@ -361,8 +361,8 @@ function startOfEscaped(text: string, start: number): number {
 }
 
 /**
- * Returns the first offset of `written` from which the rest, decoded and folded, equals `ending`. Tries only rests that are at most
- * as long as `ending`. Returns 0 if none of them equals `ending`.
+ * Returns the first offset in `written` at which the remaining text, decoded and folded, equals `ending`. Tries only offsets
+ * at which the remaining text is at most as long as `ending`. Returns 0 if no offset fits.
  */
 function startOfEnding(written: string, ending: string): number {
   for (let at = Math.max(0, written.length - ending.length); at < written.length; at++)

@@ -9,7 +9,7 @@ import {
   MOST_CONTAINERS,
 } from "./named-containers.js";
 
-/** Collects the containers in which the calls of a turn ran. A turn begins with a message of the user. */
+/** Collects the containers in which the calls of a turn ran. A turn begins with a user message. */
 class CalledContainers {
   /** All containers, in the order in which they were last used. */
   readonly #all = new Set<string>();
@@ -205,7 +205,7 @@ function addLast(ids: Set<string>, id: string): void {
   if (ids.size > MOST_CONTAINERS) ids.delete(oldest!);
 }
 
-/** Returns whether an item begins a turn: whether it is a message of the user. */
+/** Returns whether an item is a user message. Every user message begins a turn. */
 export function beginsTurn(item: unknown): boolean {
   return isRecord(item) && item.role === "user";
 }

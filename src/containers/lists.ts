@@ -31,9 +31,8 @@ export class ContainerLists {
   readonly #roots: readonly string[];
   readonly #lists = new Map<string, Promise<FileList>>();
   /**
-   * By container id: how many calls had run when the container's list was requested. If several lists of the container have
-   * arrived, the number belongs to the list that arrived last. A list that never ends (see `EndlessListError`) counts as arrived,
-   * with the files that were read from it.
+   * By container id: how many calls had run when the container's latest list was requested. The latest list is the one that
+   * arrived last. A list that never ends (see `EndlessListError`) counts as arrived, with the files that were read from it.
    */
   readonly #callsAtList = new Map<string, number>();
   /** The repeated requests in progress. Texts that wait for late files of the same containers share these requests. */
@@ -63,9 +62,9 @@ export class ContainerLists {
   }
 
   /**
-   * Appends the lists of `containers` to `into`, in order. Stops at the first list that fails and throws its error, because the
-   * file that the text means could be in the failed list. If a list is endless, appends the files that were read from it, then
-   * throws its error.
+   * Appends the lists of `containers` to `into`, in order. If a list fails, throws its error and appends no further list: the
+   * file that the text means could be in the failed list. An endless list fails too, but the files that were read from it
+   * are appended before the error is thrown.
    */
   async add(
     into: FileList[],
@@ -106,7 +105,7 @@ export class ContainerLists {
 
   /**
    * Returns the index of the files in some lists. The latest indexes are cached, because most texts need the same lists as the text
-   * before, and a search that reads several lists one after the other needs an index after each.
+   * before. Several indexes are cached, because a search that reads one list after another needs an index after each list.
    *
    * Each container has a rank. If files of several containers fit a mention, the files of the nearest rank win. If two files of
    * the same rank fit equally well, the mention is ambiguous. `leaderOf` maps each container to the first container of its rank.
@@ -137,8 +136,8 @@ export class ContainerLists {
   }
 
   /**
-   * Returns the listed files that were created at or after a time (in seconds since 1970). Leaves out files that were already in
-   * a list of another response. If a container has several files with the same path, all but the newest are left out.
+   * Returns the listed files that were created at or after a time (in seconds since 1970). Leaves out files that were first
+   * listed for another response. If a container has several files with the same path, all but the newest are left out.
    */
   filesSince(seconds: number, responseId: unknown): ContainerFile[] {
     const newest = new Map<string, ContainerFile>();
@@ -204,8 +203,8 @@ export class ContainerLists {
 
   /**
    * Stores and returns the files of a new list, followed by the files that only earlier lists of the container had. So a file
-   * that was listed once stays known during the repair. The files of the new list come first, because the first of two entries
-   * with the same path and the same time (in whole seconds) wins.
+   * that was listed once stays known during the repair. The new list comes first: if two files have the same path and the same
+   * time (in whole seconds), the first file is used.
    */
   #add(containerId: string, listed: FileList): FileList {
     const files = new Map(listed.map((file) => [file.id, file]));

@@ -12,7 +12,7 @@ const MOST_FILES = 200_000;
 /** The maximum length of an id that is stored. All ids of the API are shorter. Without a limit, the memory would be unbounded. */
 const LONGEST_ID = 1100;
 
-/** A map with a limit. If the limit is exceeded, the entries that were not used for the longest time are dropped. */
+/** A map with a limit. If the limit is exceeded, the least recently used entries are dropped. */
 class BoundedMap<Value> {
   readonly #entries = new Map<string, Value>();
   /** One iterator is used for all evictions, because each new iterator would first have to skip all deleted entries. */
@@ -63,9 +63,9 @@ export class ContainerMemory {
   readonly #files = new BoundedMap<ReadonlyMap<string, unknown>>(({ size }) => size, MOST_FILES);
 
   /**
-   * Stores containers, nearest first, under the ids of a response and its items, or under the key of a conversation. `areNew`:
-   * the ids are those of a response that was just created, not of a retrieved one. If such an id is already stored, the gateway
-   * uses ids more than once. The id is then ambiguous, and from then on `recall` returns no containers for it.
+   * Stores containers, nearest first, under the ids of a response and its items, or under the key of a conversation. `areNew` is
+   * true if the ids are those of a response that was just created, not of a retrieved one. If a new id is already stored, the
+   * gateway uses ids more than once, so the id is ambiguous. From then on, `recall` returns no containers for this id.
    */
   remember(ids: readonly unknown[], containers: readonly string[], areNew = false): void {
     const nearest = [...new Set(containers)].slice(0, MOST_CONTAINERS);
@@ -91,9 +91,9 @@ export class ContainerMemory {
   }
 
   /**
-   * Returns whether a file was first listed for another response than `responseId`. Such a file is older than the response. A
-   * file that was first listed for `responseId` itself does not count. So the response gets the same result when it is retrieved
-   * again.
+   * Returns whether a file was first listed for another response than `responseId`, so it is older than this response. Returns
+   * false for a file that was first listed for `responseId` itself. So if the response is retrieved and repaired again, the
+   * result is the same.
    */
   sawFileBefore(containerId: string, fileId: string, responseId: unknown): boolean {
     const files = this.#files.get(containerId);

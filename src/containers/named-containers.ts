@@ -10,8 +10,8 @@ import { isDotSegment, isId } from "./ids.js";
 export const MOST_CONTAINERS = 32;
 
 /**
- * Returns whether `id` can name a container. Also accepts `.` and `..`, although a URL cannot contain such an id. The reason:
- * reading the container's list then fails, and the report shows the error.
+ * Returns whether `id` can name a container. Also accepts `.` and `..`, so that the report shows an error: the list of such a
+ * container cannot be requested, because a URL cannot contain these ids.
  */
 function isContainerId(id: unknown): id is string {
   return isId(id) || isDotSegment(id);

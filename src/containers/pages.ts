@@ -34,8 +34,8 @@ export type ListPage = (
 ) => PromiseLike<unknown>;
 
 /**
- * `retries`: how often the request for a page is retried. `timeoutMs`: if the delays that `retry-after` asks for add up to this
- * time, the request is not retried.
+ * `retries`: how often the request for a page is retried. `timeoutMs`: the limit for the total of the delays that
+ * `retry-after` asks for. Once the total reaches this limit, the request is not retried.
  */
 export type Patience = Pick<Settings, "retries" | "timeoutMs">;
 
@@ -70,9 +70,9 @@ export function pagesOfClient(
       ? get(`/containers/${encodeURIComponent(containerId)}/files`, { ...options, query: whole })
       : client.containers.files.list(containerId, query, {
           ...options,
-          // In the SDK, this option replaces the second argument of `list`, so it has the whole query. The names in `shared`
-          // cannot be sent in the second argument: openai 7 would take a name such as `timeout` for an option of the request,
-          // and throw.
+          // The option `query` contains the whole query, because the SDK then ignores the second argument of `list`. The
+          // second argument cannot contain the names in `shared`: openai 7 takes a name such as `timeout` for an option of
+          // the request, and throws.
           ...(shared && { query: whole }),
         });
     // The raw response is parsed here, because the SDK would turn a body that is not a list into an empty list.
@@ -137,7 +137,7 @@ function withRetries({ retries, timeoutMs }: Patience, listPage: ListPage): List
         totalDelayMs += delayMs;
         // A list that cannot arrive in time must not delay the response.
         if (totalDelayMs >= timeoutMs) return false;
-        // pRetry pauses too, so its pause is subtracted from the delay.
+        // Subtracts the pause that pRetry itself adds before the retry.
         const pauseMs = delayMs - FIRST_PAUSE_MS * 2 ** (attemptNumber - 1);
         if (pauseMs > 0) await pause(pauseMs, signal);
         return true;

@@ -141,8 +141,8 @@ function foldersBefore(
   }
   const isBelowRoot = roots.some((root) => `${folder}/`.startsWith(`${root}/`));
   if (isSure) return { folders: isBelowRoot ? [folder] : [], isJoined: true };
-  // A string before a comma can be another argument of the call, such as the file that is copied. So it is used as a folder only
-  // if it has no extension.
+  // Uses a string before a comma as a folder only if it has no extension. Otherwise the string is probably another argument of
+  // the call, such as the file that is copied.
   const isFolder = isBelowRoot && extensionOf(nameOf(folder)) === "";
   return { folders: isFolder ? [folder, ...roots] : roots, isJoined: isFolder };
 }
@@ -241,8 +241,8 @@ export function writesUnspelled(code: string): boolean {
 /** Matches shell keywords before a command: `do cp a b`, `if python make.py`. */
 const KEYWORDS = /^(?:(?:if|elif|then|else|while|until|do|time|!|\{)\s{1,20})*/;
 /**
- * Matches commands that only read or print. Also matches `tee` and `touch`, although they write the file in their argument: a
- * path such as `a.csv` in `tee a.csv` is found by other code, and `CREATES` covers arguments with a variable.
+ * Matches commands that only read or print. Also matches `tee` and `touch`: they write a file, but other code finds its path
+ * in the command, as in `tee a.csv`. If the path contains a variable, `CREATES` matches the command.
  */
 const ONLY_READS =
   /^(?:cat|ls|head|tail|grep|egrep|fgrep|rg|wc|file|stat|du|df|diff|cmp|md5sum|sha\d{1,3}sum|echo|printf|pwd|cd|which|env(?!\s+\S)|date|tree|cut|tr|uniq|awk|jq|column|sort|basename|dirname|realpath|true|false|test|\[|sleep|mkdir|tee|touch|find|sed -n|set|export|for|read|done|fi|do|then|else|python3? (?:-V|--version))(?=[\s)]|$)(?!.*\s(?:-o|--output|-i|-delete|-exec(?:dir)?|-ok(?:dir)?|-fprint\w?)\b)/;

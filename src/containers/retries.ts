@@ -64,9 +64,9 @@ export class AnswerError extends Error {
 }
 
 /**
- * Replaces the error of a failed request by one without the message, headers and body of the server's response. Errors are
- * logged, and a server's response may repeat the request, including the API key. Returns other errors, such as those of a broken
- * connection, unchanged. `who` names the server in the new message.
+ * Replaces the error of a failed request with an error that does not contain the message, headers and body of the server's
+ * response. Errors are logged, and a response may repeat the request, including the API key. Returns other errors unchanged,
+ * such as those of a broken connection. `who` names the server in the new message.
  */
 export function withoutServerText(error: unknown, who = "the API"): unknown {
   // The message of a SyntaxError quotes the response's body, so the error is replaced.

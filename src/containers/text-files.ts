@@ -36,9 +36,9 @@ export interface TextPart {
   /** When the text's response began and ended. */
   lifetime: Lifetime;
   /**
-   * True if a call comes before the text and the text's message names a root, as in "saved in /mnt/data:". The names in such a
-   * message can be those of files in the container, even if the code builds these names and no call spells them. `undefined` for
-   * a piece of a text, because later text may name a root.
+   * True if a call comes before the text and the text's message names a root, as in "saved in /mnt/data:". A name in such a
+   * message can mean a file in the container even if no call contains the name, because code can build a name from parts.
+   * `undefined` for a piece of a text, because later text may name a root.
    */
   isRootNamed: boolean | undefined;
   /** True if an earlier search, after the same calls, did not find all files. Late lists are then not requested again. */
@@ -177,8 +177,8 @@ class FileSearch {
         if (isVeto && !this.#hasSimilarName()) break;
         this.#isComplete = false;
         await this.#search(group, signal).catch((error) => {
-          // With `isVeto`, the list is requested only because it may have a file with exactly the name in the text. The text cannot
-          // mean a file of a container that has expired or is not the caller's. So the error of such a container is ignored.
+          // Ignores a refused list if `isVeto` is true. This list was requested only because it may have a file with exactly
+          // the name in the text. The text cannot mean a file of a container that has expired or is not the caller's.
           if (!isVeto || !REFUSED.has(Object(error).status)) throw error;
         });
         this.#isComplete = true;
@@ -323,11 +323,12 @@ class FileSearch {
   }
 
   /**
-   * Drops a citation and reports its mention as ambiguous if the text also fits a second listed file. The second file is one that
-   * `#possibleFiles` left out, because the text most likely does not mean this file. A text fits a second file in two cases:
+   * Drops a citation and reports its mention as ambiguous if a second listed file fits the text too. The resolver did not see
+   * the second file, because `#possibleFiles` left it out as unlikely. A second file fits in two cases:
    *
    * - The text says `a%20b.csv`, the citation is of `a b.csv`, and the container of `a b.csv` also lists a file `a%20b.csv`.
-   * - The cited file is in a container that only tool outputs name, and a call's container lists a file with the same path.
+   * - A call's container lists a file with the cited file's path, and only tool outputs or 0..0 citations name the container
+   *   of the cited file.
    */
   #withOneReading(resolution: Resolution): Resolution {
     if (this.#impossibleEncoded.size + this.#unlikelyByName.size === 0) return resolution;
@@ -364,11 +365,10 @@ class FileSearch {
   /** If no file matches a mention exactly, adds a citation of a file with a similar path. */
   #withLookAlikes(exact: Resolution): Resolution {
     const more = this.#resolve(this.#acceptLookAlike, exact.annotations);
-    // `missing` contains no path in a code block. So for a path in a code block, a file with a similar path is never cited. Such a
-    // citation could be wrong: the exact file may be in a late list, and a path in a code block does not cause a second request for
-    // the late list.
+    // `missing` contains no path in a code block, so a path in a code block gets no citation of a similar path. The citation
+    // could be wrong: the exact file may be in a late list, and a late list is not requested again for a path in a code block.
     const missing = new Set(exact.unresolved.map(({ start }) => start));
-    // A list that did not arrive may have a file with exactly the name in the text.
+    // A file with a similar name is cited only if all lists arrived. Another list may have a file with exactly this name.
     const meant = more.citations.filter(({ match, start }) =>
       match === "filename" ? this.#isComplete : missing.has(start),
     );
@@ -382,9 +382,9 @@ class FileSearch {
   }
 
   /**
-   * Returns the files of a group's lists that the text can mean, list by list. If calls ran in several containers of the group, a
-   * file is left out while another container of the group may still get a file with the same path. This is the case if a call in
-   * the other container names the path, and the list of the other container does not have the path yet.
+   * Returns the files of a group's lists that the text can mean, list by list. If calls ran in several containers of a group,
+   * two of them can get a file with the same path. So a file is left out if a call in another container of the group names the
+   * file's path, but the list of that container does not have the path yet.
    */
   #possibleInGroup(
     lists: readonly FileList[],
@@ -475,14 +475,14 @@ class FileSearch {
   }
 
   /**
-   * Returns whether the text can mean a file that is older than the response and is not in the nearest container. Returns `false`
-   * in two cases:
+   * Returns whether the text can mean a file that is older than the response and is not in the nearest container. In two
+   * cases, a call may have written a file with the same path nearer to the text:
    *
    * - A call in a nearer container may have written a file.
    * - It is unknown where the latest call ran.
    *
-   * In both cases, a call may have written a file with the same path nearer to the text. Exception: if the start of the response is
-   * unknown, the paths in the calls decide in both cases.
+   * In these cases, returns `false` if the start of the response is known. If it is unknown, returns `true` only if a call in
+   * the file's container names the file's path, and no call in a nearer container names this path.
    */
   #isPossibleThoughOlder(file: ContainerFile, nearer: readonly string[]): boolean {
     const { scope, lifetime } = this.#part;
@@ -504,9 +504,9 @@ class FileSearch {
    *
    * - If a call ran before the text, the file is accepted only if no call names the exact path and one of these is true:
    *   - The response wrote the file.
-   *   - The calls contain the path of each file that they write, as one string, and a call names this file.
-   *   - The calls contain the path of each file that they write, as one string, and this file is an upload that is as new as the
-   *     response.
+   *   - A call names this file, and all calls in the file's container spell out the paths that they write to.
+   *   - This file is an upload that is as new as the response, and all calls in the file's container spell out the paths that
+   *     they write to.
    * - If calls ran only after the text, no file is accepted.
    * - If no call ran at all, the file is accepted, except if a call of an earlier turn names the exact path.
    */
@@ -531,8 +531,8 @@ class FileSearch {
     // Accepts a file that is as new as the response and is not an upload, because a call of the response wrote this file. No call
     // wrote an upload, so an upload also needs the checks below.
     if (lifetime.has(file) && file.source !== "user") return true;
-    // If the code does not spell a path that it writes to, this path may be the exact path in the text. The list may not show the
-    // file at that path yet.
+    // Accepts no file if a call writes to a path that it does not spell out. That path may be the exact path in the text, and
+    // the list may not show the new file yet.
     if (turn.writesUnspelled(file.container_id)) return false;
     return lifetime.has(file) || turn.callsNamePath(file.path);
   };
@@ -555,11 +555,11 @@ class FileSearch {
    *
    * - The text's message names a root.
    * - The response wrote exactly one of the files.
-   * - No call names the path of one of the other files.
+   * - No call names the path of any of the other files.
    * - None of the other files is directly in a root. A message that names a root could mean such a file.
    *
-   * Otherwise, returns all files. Exception: if it is not yet known whether the message names a root, and the other conditions
-   * are true, returns no file. The name is then neither cited nor reported.
+   * Otherwise, returns all files. While it is unknown whether the message names a root, only the last three conditions are
+   * checked. If all three are true, returns no file, so that the name is neither cited nor reported.
    */
   readonly #narrowName: NarrowName = (indexed) => {
     const { isRootNamed, lifetime } = this.#part;
@@ -578,8 +578,8 @@ class FileSearch {
    * - The name is only a part of a longer name (see `#isInSpacedName`).
    * - The name can mean two files. The mention is then reported as ambiguous. This also applies to links, although the resolver
    *   alone would choose the file in the root for a link.
-   * - The name does not certainly mean the file (see `#isNameMeant`, `#isOfCall` and `#isOnlyMeaning`). A mention `sandbox:name` is
-   *   then reported as `not-found`, because `sandbox:name` always means a file of the container. Other names are not reported.
+   * - It is not certain that the name means the file (see `#isNameMeant`, `#isOfCall` and `#isOnlyMeaning`). A `sandbox:name`
+   *   is then reported as `not-found`, because it always means a file of the container. Other names are not reported.
    */
   #withMeantNames(resolution: Resolution, index: FileIndex): Resolution {
     const dropped: UnresolvedMention[] = [];
@@ -637,8 +637,8 @@ class FileSearch {
    * - A call names the file's path.
    * - The file is directly in a root, a call contains its name, and no call gives a path for this name.
    *
-   * An older file is not meant if a call writes a file of this name in another folder. Exception: the file can be meant if the
-   * start of the response is unknown and a call also writes to the file's own path.
+   * Returns `false` for an older file if a call writes a file with this name in another folder. If the start of the response
+   * is unknown, such a call does not matter as long as a call also writes to the file's own path.
    */
   #isNameMeant(file: ContainerFile): boolean {
     const { lifetime, scope } = this.#part;
@@ -656,11 +656,12 @@ class FileSearch {
   }
 
   /**
-   * Returns whether a file is in a container in which calls before the text ran. Returns true for every file if no call comes
-   * before the text, or if the calls do not name their container. If the result is false, a plain name (without a path and without
-   * `sandbox:`) cannot mean the file. The reason: the lists of other containers are requested only if another mention needs them,
-   * or if the name is only similar to a file's name. If the files of other containers counted, the meaning of a plain name would
-   * depend on the rest of the text.
+   * Returns whether a file is in a container of the calls before the text. Returns true for every file if no call comes before
+   * the text, or if the calls do not name their container.
+   *
+   * A plain name (without a path and without `sandbox:`) can mean only a file for which this returns true. The lists of other
+   * containers are requested only if another mention needs them, or if the name is only similar to a file's name. If the files
+   * in those lists counted, the meaning of a plain name would depend on the rest of the text.
    */
   #isOfCall({ container_id: id }: ContainerFile): boolean {
     const { hasCall, called } = this.#part.scope;
@@ -668,9 +669,9 @@ class FileSearch {
   }
 
   /**
-   * Returns whether `sandbox:name` can only mean this file. This is true if no call of the response comes before the text, and
-   * the calls of earlier turns give no other path that ends with this name. Of the earlier turns, only the latest one with calls
-   * is checked.
+   * Returns whether `sandbox:name` can only mean this file. Returns `false` if a call of the response comes before the text.
+   * Of the earlier turns, only the latest one with calls is checked: returns `false` if its calls contain another path that
+   * ends with this name.
    */
   #isOnlyMeaning(file: ContainerFile): boolean {
     const { history } = this.#recovery.candidates;

@@ -49,11 +49,11 @@ export interface ContentAnswer extends Pick<Response, "ok" | "status" | "headers
 
 /**
  * Requests the bytes of a container file and returns the HTTP response. The response's body is always a web stream, although a
- * client with node-fetch has Node.js streams. The response's status can be an error status: the SDK throws an error for it, but
- * other clients may not, and the `fetch` that follows a redirect does not.
+ * client with node-fetch has Node.js streams. The returned response can have an error status. Only the SDK throws an error for
+ * such a status. Other clients may return the response, and so does `fetch` after a redirect.
  *
- * A redirect is followed by a second request without the client's credentials. Otherwise `fetch` would follow the redirect itself
- * and send all headers of the client except `authorization` to the other origin.
+ * If the API redirects the request, this function sends a second request, without the client's credentials. If `fetch`
+ * followed the redirect itself, it would send all headers of the client except `authorization` to the other origin.
  */
 async function retrieveContent(
   client: ContainerContentClient,
@@ -105,8 +105,8 @@ function withWebStream(answer: Response): ContentAnswer {
 const UNENCODED = { "accept-encoding": "identity" };
 
 /**
- * Requests a container file for the file route. If the status is not 2xx, throws the client's error. If the client throws no error,
- * throws the API's response.
+ * Requests a container file for the file route. Throws if the status is not 2xx: throws the error of the client, or the HTTP
+ * response itself if {@link retrieveContent} returns it.
  */
 export async function retrieveFile(
   client: ContainerContentClient,

@@ -1,6 +1,6 @@
 /**
  * Writes files to disk under safe names. If a name is taken, the file gets a number: `plan (2).docx`. A file gets its name only
- * when it is complete. On file systems without hard links, an empty file reserves the name for a moment before that.
+ * when it is complete. On file systems without hard links, an empty file has the name for a moment, to reserve it.
  */
 import { link, open, rename, rm } from "node:fs/promises";
 import { join, resolve } from "node:path";
@@ -62,8 +62,8 @@ export function directory(path: string, options: { overwrite?: boolean | undefin
 
 /**
  * Gives a complete file the first free name: `plan.docx`, `plan (2).docx` and so on. If the plain name is taken, the search
- * starts after the number that this sink used last. If each search started at 2, the n-th file with one name would take n
- * attempts.
+ * starts after the number that this sink used last for this name. If every search started at 2, the hundredth `plan.docx`
+ * would take a hundred attempts.
  */
 async function placeNumbered(
   partial: string,

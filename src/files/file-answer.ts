@@ -41,7 +41,7 @@ export function outsideFile(contentRange: string | null): Failure {
 
 /** Returns the 304 response to a client that already has this version of the file. */
 export function unchanged(etag: string): Response {
-  const { "content-type": _, ...safe } = SAFE; // the client keeps the type that it has
+  const { "content-type": _, ...safe } = SAFE; // without `content-type`, the client keeps the type of its copy
   return new Response(null, { status: 304, headers: { ...safe, "cache-control": "private", etag } });
 }
 
@@ -105,9 +105,9 @@ async function startOf(body: ReadableStream<Uint8Array> | null) {
  * Otherwise, the type depends on the kind of file:
  *
  * - The bytes alone decide whether a file is an image of a type in pictures.ts.
- * - If the name is one of audio or video, the name decides, because audio and video have too many formats to recognize each by its
- *   bytes. Exception: a file that starts like text does not get a type of audio or video.
- * - For all other files, the name decides.
+ * - For an audio or video name, the name decides, because there are too many formats to recognize each by its bytes. Exception:
+ *   if the file starts like text, the type is `application/octet-stream`.
+ * - For all other names, the name decides.
  */
 function mediaTypeOf(name: string, start: string | undefined): string {
   const byName = mime.getType(name) ?? "application/octet-stream";

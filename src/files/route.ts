@@ -66,7 +66,7 @@ export interface FileRoute {
    * - 206 with a part of the file, if the request has a `Range`. This needs a `store`, or an API that supports ranges;
    * - 304 if there is a `store` and `If-None-Match` has the file's `ETag`;
    * - 403 if the link was changed, or was not signed with one of the secrets;
-   * - 405 for other methods than `GET` and `HEAD`;
+   * - 405 for methods other than `GET` and `HEAD`;
    * - 410 if the link has expired, or if neither the `store` nor the container has the file any more;
    * - 416 for a range that the file does not have;
    * - 502 if the API fails, but 503 if it answers 429.
@@ -114,8 +114,8 @@ export interface FileRoute {
  * which needs no API key. A link's signature covers the container, the file, its name and the expiry. The handler fetches only
  * files that a valid link names. Anyone who has a link can open it.
  *
- * The response has `Content-Disposition`. Its media type is that of the file's name, if the file's bytes agree with that type. A
- * browser never runs the file as a page of your site, because the response has `Content-Security-Policy: sandbox` and
+ * The response has `Content-Disposition`. The file's name decides the media type, unless the file's first bytes contradict the
+ * name. A browser never runs the file as a page of your site, because the response has `Content-Security-Policy: sandbox` and
  * `X-Content-Type-Options: nosniff`. Browsers show only three kinds of files inline: images that are recognized by their bytes,
  * audio and video that do not start like text, and plain text.
  *

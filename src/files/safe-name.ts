@@ -2,7 +2,7 @@
 
 /** The longest file name on common file systems, in bytes of UTF-8. */
 const LONGEST_NAME = 255;
-/** The text after the last dot is an extension only if it has at most this length in characters, the dot included. */
+/** The maximum length of an extension with its dot, in characters. A longer ending does not count as an extension. */
 const LONGEST_EXTENSION = 32;
 
 /**

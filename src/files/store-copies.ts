@@ -10,7 +10,7 @@ import { type FileStore, type FoundFile, keyOf, storeSink } from "./store.js";
 
 /** How many files may be copied at the same time. */
 const MOST_AT_ONCE = 4;
-/** How many keys are remembered at most: this many of stored files, and this many of files whose copies failed. */
+/** The maximum number of keys in `stored`, and also in `failures`. */
 const MOST_KEYS = 10_000;
 const RETRIES = 3;
 /**
@@ -21,8 +21,8 @@ const LONGEST_STALL_MS = 90_000;
 /** If this many copies of a file have failed in a row, opening the file's link starts no copy for a while. */
 const FAILURES_BEFORE_PAUSE = 2;
 /**
- * After `FAILURES_BEFORE_PAUSE` failed copies of a file, opening its link starts no copy for this time. Without this pause, a
- * store that cannot be written would cost a download for each request.
+ * After `FAILURES_BEFORE_PAUSE` failed copies of a file, opening its link starts no copy for this time. Without this pause, each
+ * request would download the file again as long as the store cannot be written to.
  */
 const PAUSE_MS = 60_000;
 /** How long a store may take to find a file. The limit is short, because a browser may be waiting. */

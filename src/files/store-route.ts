@@ -64,15 +64,15 @@ export function createStoreRoute(
 
   async function fromContainer(request: Request, file: LinkedFile, key: string): Promise<Response> {
     const { headers, method, signal } = request;
-    // The ETag in an If-Range is this route's own, and the API does not know it. So the whole file is requested, and the range is
-    // cut out of it.
+    // If the request has an If-Range, requests the whole file and cuts the range out of it. The API cannot check the If-Range,
+    // because its ETag is this route's own.
     const range = method === "HEAD" || headers.has("if-range") ? undefined : singleRange(headers);
     const retrieve = (wanted: Record<string, string>) =>
       retrieveFile(client, file, { headers: wanted, signal });
     const upstream = await retrieve(range === undefined ? {} : { range }).catch((error: unknown) => {
-      // The API answers 416 if the file does not have the range. The route cannot pass the 416 on, for two reasons: the 416 may
-      // lack the file's length, and a 304 may be right if the request has an If-None-Match. So the route requests the whole file
-      // and decides itself.
+      // A 416 means that the file does not have the range. The route then requests the whole file and chooses the response itself.
+      // It does not pass the 416 on, because the 416 may lack the file's length. And if the request has an If-None-Match, the right
+      // response may be a 304.
       if (range !== undefined && Object(error).status === 416) return retrieve({});
       throw error;
     });
@@ -98,7 +98,7 @@ export function createStoreRoute(
         if (!hasFailed) void copies.copy(key, file, true);
         return answer;
       } catch (error) {
-        // The store may have the file, so the response must not say that the file is gone.
+        // Does not report the file as gone if the store could not be read, because the store may have the file.
         if (hasFailed && Object(error).status === 404) throw new Error(UNREACHABLE);
         throw error;
       }
@@ -134,8 +134,8 @@ function containerSource({ status, headers, body }: ContentAnswer): Source {
 
 /** Returns whether `part` begins where `range` begins, and does not end after it. A server may send less than the range. */
 function isStartOf(range: ByteRange, part: ByteRange): boolean {
-  // A request can ask for the last bytes of a file. If the file's length is unknown, `rangeOf` says that they start at Infinity.
-  // Then nothing shows where they begin, so every part is accepted.
+  // `rangeOf` returns the start Infinity if the request asks for the last bytes of a file of unknown length. Then every part is
+  // accepted, because nothing shows where the last bytes begin.
   return range.start === Number.POSITIVE_INFINITY || (part.start === range.start && part.end <= range.end);
 }
 
@@ -165,8 +165,8 @@ async function sourceAnswer(
   const { size } = source;
   const isHead = request.method === "HEAD";
   if (size === undefined) return fileAnswer(unknownLength(request, source), name, isHead);
-  // Some gateways derive a file's id from its path, so a new version of the file has the same id. This is why the ETag also
-  // contains the file's length.
+  // The ETag contains the file's length as well as the ids, because some gateways derive a file's id from the file's path. A new
+  // version of the file then has the same id.
   const etag = `"${key}.${size}"`;
   if (isKnown(request.headers, etag)) {
     await source.cancel?.();

@@ -5,8 +5,8 @@ import { type Body, cancelBody } from "../containers/retries.js";
 export type BodyReader = Pick<ReadableStreamDefaultReader<Uint8Array>, "read" | "cancel">;
 
 /**
- * Returns a reader that opens the body when it is first used. As long as the body is not opened, `fetch` may close the connection
- * when the HTTP response is garbage-collected. So `open` should keep a reference to the HTTP response.
+ * Returns a reader that opens the body when it is first used. `open` should keep a reference to the HTTP response: if the
+ * response is garbage-collected before its body is opened, `fetch` may close the connection.
  */
 export function readerOnDemand(open: () => Body): BodyReader {
   let opened: BodyReader | undefined;
@@ -38,8 +38,8 @@ const DONE = { done: true, value: undefined } as const;
 
 function readerOf(body: Body): BodyReader {
   if ("getReader" in body) return body.getReader();
-  // The events of a Node.js stream are used, not its async iterator. The iterator would add a tenth to the cost of an event
-  // stream, and cancelling it takes effect only after the next chunk.
+  // Uses the events of a Node.js stream, not its async iterator. The iterator would make an event stream cost a tenth more,
+  // and cancelling the iterator takes effect only after the next chunk.
   let failure: { error: unknown } | undefined;
   let wake = (): void => {};
   const fail = (error: unknown): void => {
@@ -65,8 +65,8 @@ function readerOf(body: Body): BodyReader {
 }
 
 /**
- * The longest body that is decoded to a string, in bytes. V8's longest string has 0x1fffffe8 UTF-16 units, and text never has
- * fewer bytes in UTF-8 than UTF-16 units.
+ * The longest body that is decoded to a string, in bytes. V8's longest string has 0x1fffffe8 UTF-16 units. A body of as many
+ * bytes always fits, because each UTF-16 unit takes at least one byte in UTF-8.
  */
 export const LONGEST_TEXT = 0x1fffffe8;
 

@@ -153,12 +153,12 @@ function edited(
   return editJson(body, params, changed) as Uint8Array<ArrayBuffer>;
 }
 
-/** The most bytes of an error's body that are read. The API's errors are shorter. */
+/** Reading the body of an error response stops after this number of bytes. The API's errors are shorter. */
 const LONGEST_ERROR = 64 * 1024;
 
 /**
- * Reads the start of a body for at most `timeoutMs`. Callers must go on with the returned `answer`: its body can still be read
- * from its start.
+ * Reads the start of a response's body for at most `timeoutMs`. Callers must then use the returned `answer` instead of `given`:
+ * its body can still be read from the start.
  */
 async function peek(given: Response, timeoutMs: number): Promise<{ answer: Response; start: Uint8Array }> {
   const { answer, copy } = duplicate(given);

@@ -21,11 +21,11 @@ import {
 } from "./frames.js";
 
 /**
- * If a delta may begin a root such as `/mnt/data`, this many deltas are read: that delta and those before it, which show whether
- * the path is in a link. A model writes `](sandbox:/` in about four deltas.
+ * If a delta may begin a root such as `/mnt/data`, this many deltas are read: this delta and the deltas before it. The deltas
+ * before it show whether the path is in a link. A model writes `](sandbox:/` in about four deltas.
  */
 const WATCHED_DELTAS = 16;
-/** How many more deltas are read after a delta that may begin a root, because `/mnt`, `/data` and `/report` come one by one. */
+/** How many more deltas are read after a delta that may begin a root. A path such as `/mnt/data` arrives in several deltas. */
 const WATCHED_AFTER = 4;
 
 const NOTHING = new Uint8Array();
@@ -205,7 +205,7 @@ export class FrameRepair {
     return this.#partial.length === 0 ? piece : concat([...this.#takePartial(), piece]);
   }
 
-  /** If a frame must be read, calls `onEvent` with its event. Returns whether `onEvent` handles the chunk from this frame on. */
+  /** If a frame must be read, calls `onEvent`. Returns true if `onEvent` handles this frame and the rest of the chunk. */
   #isHandedOver(bytes: Uint8Array, chunk: Uint8Array, sent: number, start: number, end: number): boolean {
     if (!this.onEvent || bytes.length > this.#longest || !isRead(typeOf(bytes) ?? "response.created"))
       return false;
@@ -291,7 +291,7 @@ export class FrameRepair {
     if (frame) this.#stream.passText(frame.event, text);
   }
 
-  /** Returns what to send in place of a frame. If nothing is missing, this is the frame itself, returned without a promise. */
+  /** Returns the bytes to send in place of a frame. If nothing is missing, returns the frame itself, without a promise. */
   #repaired(bytes: Uint8Array): Uint8Array | Promise<Uint8Array> {
     this.#readUnread();
     const before = this.#last;
@@ -312,8 +312,8 @@ export class FrameRepair {
     if (!stream.mustTake(frame.event.type)) return bytes;
     this.#like = frame;
     this.#pending.push(frame);
-    // Few events need the sequence number of the previous frame, and that frame is usually not parsed yet. So it is parsed only if
-    // an event needs the number.
+    // The previous frame is parsed only if an event needs its sequence number. Few events need it, and the previous frame is
+    // usually not parsed yet.
     const numberBefore = (): unknown => before && parsePiece(before)?.event.sequence_number;
     return andThen(stream.take(frame.event, numberBefore), (events) => this.#write(events));
   }
@@ -332,9 +332,9 @@ export class FrameRepair {
   }
 
   /**
-   * Returns the bytes of an event's own frame, or of a new frame if the stream inserted the event. Events keep their order, so
-   * only the first frame of `waiting` can be the event's own frame. If the first frame has the event's type, it is the event's own
-   * frame, because the stream never inserts an event before an event of the same type.
+   * Returns the bytes to send for an event: its own frame, or a new frame if the stream inserted the event. Only the first
+   * frame of `waiting` can be the event's own frame, because events keep their order. If the first frame has the event's type,
+   * it is the event's own frame: the stream never inserts an event before an event of the same type.
    */
   #frameOf(event: Record<string, unknown>, waiting: Frame[]): Uint8Array {
     const own = waiting[0];

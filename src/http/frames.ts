@@ -23,7 +23,7 @@ export class FrameSplitter {
   /** True if the previous chunk ended with CR. If the next byte is LF, it belongs to the same line end. */
   #isAfterCr = false;
   #chunk: Uint8Array = new Uint8Array();
-  /** The offset of the next LF. Cached, because without an LF, the search for each line would go to the end of the chunk. */
+  /** The offset of the next LF. Cached, so that a chunk without LF is searched only once, not once for each line. */
   #lf = UNKNOWN;
   /** True if the chunk has a CR. Most streams have none, so their lines are not searched for CR. `undefined`: not known yet. */
   #hasCr: boolean | undefined;
@@ -110,7 +110,7 @@ interface Range {
 
 /** Parses a whole frame. Returns `undefined` if it has no event in JSON: a comment, for example, or `[DONE]`. */
 export function parseFrame(bytes: Uint8Array): Frame | undefined {
-  // Strings are searched for line ends many times faster than bytes, and JSON.parse needs a string anyway.
+  // Decodes first: finding line ends is many times faster in a string than in bytes, and JSON.parse needs a string anyway.
   const text = decoder.decode(bytes);
   const lines = text.includes("\r") ? text.split(/\r\n|\r|\n/) : text.split("\n");
   const data: string[] = [];
@@ -159,7 +159,7 @@ export function editFrame(
   const pieces: Uint8Array[] = [];
   let copied = 0;
   let from = 0;
-  // An edit never adds a line. If it removes some, the last `data:` lines become empty, which JSON reads as white space.
+  // An edit never adds lines. If an edit removes lines, the last `data:` lines become empty. JSON ignores empty lines.
   for (const { start, end } of ranges) {
     const lf = edited.indexOf(LF, from);
     const to = lf === NONE ? edited.length : lf;
@@ -205,8 +205,8 @@ function rangesOf(bytes: Uint8Array, dataLines: readonly number[]): Range[] {
 }
 
 /**
- * Returns the offset of the line with the number `number`. The line at the offset `from`, by default the frame's first line, has
- * the number 0.
+ * Returns the offset of a line. `number` is how many lines come between the offset `from` and this line. By default, `from` is
+ * the start of the frame's first line.
  */
 function startOfLine(bytes: Uint8Array, number: number, from = hasByteOrderMark(bytes) ? 3 : 0): number {
   let at = from;
@@ -313,8 +313,8 @@ export class TextDeltas {
   #collected: Uint8Array | undefined;
   #collectedLength = 0;
   /**
-   * The values of `output_index` and `content_index` in the latest delta that was read: each byte, and its distance from the start of
-   * the text. The deltas of one text have the same bytes there. `undefined` if these keys do not come before the text.
+   * The bytes of the indices (`output_index`, `content_index`) in the latest delta that was read. `distance`: how far the byte
+   * is before the text. All deltas of a text have the same bytes there. `undefined` if an index does not come before the text.
    */
   #indices: readonly { byte: number; distance: number }[] | undefined;
 
@@ -326,9 +326,9 @@ export class TextDeltas {
   }
 
   /**
-   * Returns the end of the frame that starts at the offset `at` if it is a text delta in the API's format, else -1. Compares only
-   * the beginning and the end of the first line. So it accepts any event whose name ends with `.delta` and is as long as a text
-   * delta's name. Such events are deltas too, and need not be read either. A CR is not searched for: JSON never contains one.
+   * Returns the end of the frame that starts at the offset `at`, or -1 if the frame is not a text delta in the API's format.
+   * Compares only the beginning and the end of the first line, so it accepts other deltas with names of the same length. This
+   * does no harm, because the repair does not read them. Does not search for CR, because the API's JSON contains no raw CR.
    */
   endOf(chunk: Uint8Array, at: number): number {
     const dataAt = at + TEXT_DELTA_LINE.length;
@@ -342,8 +342,8 @@ export class TextDeltas {
   }
 
   /**
-   * Returns whether the text of a delta may contain the beginning of a root: a slash at the end of the text, or before the first
-   * letter of a root's folder. If the text is not found in the frame, any slash counts.
+   * Returns whether a root may begin in the text of a delta. A root may begin at a slash if the slash ends the text, or if the
+   * first letter of a root's folder follows. If the text is not found in the frame, any slash counts.
    */
   mayBeginRoot(chunk: Uint8Array, at: number, end: number): boolean {
     if (!this.#hasTextAtSameOffset(chunk, at)) {
@@ -362,12 +362,12 @@ export class TextDeltas {
   }
 
   /**
-   * Returns true only if the text of the delta from `at` to `end` cannot belong to a mention: it has no character that a mention
-   * needs, and no word that begins a scheme. If the result is true, the text was collected without decoding it. Returns false if
-   * the delta does not belong to the text of the latest delta that was read (see `noteRead`).
+   * Returns true if the delta from `at` to `end` certainly belongs to no mention. Its text then has no character that a
+   * mention needs, and no word that begins a scheme. Collects the text of such a delta, without decoding it. Returns false for
+   * all other deltas, and for a delta of a different text from that of the latest delta that was read (see `noteRead`).
    *
-   * Call this only while no mention is open. During that time, call this for each delta, in order. Call this right after `endOf`,
-   * because `endOf` finds the offset of the text.
+   * Call this right after `endOf`, because `endOf` finds the offset of the text. While no mention is open, call this for each
+   * delta, in order. Do not call this while a mention is open.
    */
   isPlain(chunk: Uint8Array, at: number, end: number): boolean {
     let isLetterBefore = this.#isAfterLetter;
@@ -405,7 +405,7 @@ export class TextDeltas {
 
   /** Records to which text a delta belongs. Call this for a delta that was read. `frame` holds the delta's bytes. */
   noteRead(frame: Uint8Array): void {
-    this.#isAfterLetter = false; // unknown, so the next `s` may begin a scheme
+    this.#isAfterLetter = false; // the delta's last character is not known here, so the next `s` may begin a scheme
     const head = this.#findText(frame) ? frame.subarray(0, this.#textAt) : NO_BYTES;
     const values = [OUTPUT_INDEX_KEY, CONTENT_INDEX_KEY].map((key) => valueOffsets(head, key));
     const isComplete = values.every((offsets) => offsets.length > 0);
@@ -424,7 +424,7 @@ export class TextDeltas {
     return true;
   }
 
-  /** `at` is the offset of a notable byte. Returns whether it can belong to a mention, or to markup that affects links. */
+  /** Returns whether the notable byte at the offset `at` can belong to a mention, or to markup that affects links. */
   #isOfMention(chunk: Uint8Array, at: number, isInWord: boolean): boolean {
     const byte = chunk[at]!;
     const next = chunk[at + 1]!;
@@ -434,7 +434,7 @@ export class TextDeltas {
     return MENTION_BYTES[byte] === 1 || byte === LF || (!isInWord && startsScheme(chunk, at));
   }
 
-  /** `next` is the byte after a slash. Returns whether it shows that no root, such as `/mnt/data`, starts with this slash. */
+  /** Returns whether a slash certainly does not begin a root such as `/mnt/data`. `next` is the byte after the slash. */
   #isOrdinarySlash(next: number): boolean {
     return next !== QUOTE && next !== SLASH && next !== BACKSLASH && !this.#folderLetters.has(next);
   }
@@ -451,7 +451,7 @@ export class TextDeltas {
   }
 }
 
-/** Returns the offsets of a value after its key: those of its digits, and of the byte that ends it. Returns none without the key. */
+/** Returns the offsets of the digits after `key` and of the byte after the digits; an empty array if `key` is missing. */
 function valueOffsets(head: Uint8Array, key: Uint8Array): number[] {
   const at = indexOf(head, key);
   if (at < 0) return [];
@@ -470,7 +470,7 @@ function indexOf(bytes: Uint8Array, expected: Uint8Array): number {
 }
 
 function hasAt(bytes: Uint8Array, expected: Uint8Array, at: number): boolean {
-  // A single read beyond the end of an array makes V8 slow down all later reads.
+  // Checks the length first: a single read beyond the end of an array makes V8 slow down all later reads.
   if (at < 0 || at + expected.length > bytes.length) return false;
   for (let offset = 0; offset < expected.length; offset++) {
     if (bytes[at + offset] !== expected[offset]) return false;

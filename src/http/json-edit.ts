@@ -18,8 +18,8 @@ const encoder = new TextEncoder();
  *   comparison. Changes must not be nested more than a few thousand levels deep.
  * @param start the offset at which the JSON starts. Bytes before the JSON are kept. If the JSON is an object or an array, bytes
  *   after the JSON are kept too.
- * @param text what a `TextDecoder` returned for all of `json`, if the caller has it. A string is searched faster than bytes. It
- *   is used only if it has as many characters as `json` has bytes, as with ASCII.
+ * @param text what a `TextDecoder` returned for all of `json`, if the caller has it. `text` is searched instead of `json`,
+ *   because that is faster. `text` is ignored if its length differs from that of `json`, because the offsets then differ too.
  */
 export function editJson(
   json: Uint8Array,
@@ -200,9 +200,8 @@ class Editor {
 
   /**
    * Records the edits that turn the value `before` into `after`. The value starts at the offset `from`, or after white space
-   * there. Returns the offset of the value's end. If an object repeats a key, `before` is the value of the last member with this
-   * key. So the edits of an earlier member with this key can be wrong. These edits are undone when the next member with this key is
-   * read.
+   * there. Returns the offset of the value's end. If an object repeats a key, JSON.parse keeps only the last member with that
+   * key. Edits of an earlier member are then wrong, and are undone when the next member with that key is read.
    */
   change(from: number, before: unknown, after: unknown): number {
     const start = startOfValue(this.#json, from);
@@ -300,7 +299,7 @@ class Editor {
     }
   }
 
-  /** Undoes the edits with the indices `first` to `next - 1`: they then change nothing. */
+  /** Turns the edits with the indices `first` to `next - 1` into edits that change nothing. */
   #undo([first, next]: readonly [number, number] = [0, 0]): void {
     for (let edit = first; edit < next; edit++) {
       this.#ranges[2 * edit + 1] = this.#ranges[2 * edit]!;

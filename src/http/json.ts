@@ -45,7 +45,7 @@ export function repairJson(
   };
   const repairAll = async (controller: ReadableStreamDefaultController<Uint8Array>): Promise<void> => {
     const chunks = await readAll();
-    // The chunks that came before an upstream error are sent before the error, as without the repair.
+    // After an upstream error, the chunks that came before the error are sent unchanged. The error follows them.
     if (failure) repair.finish(asError(failure.error));
     else if (isTooLong) finishTooLong(repair, longest);
     const out = failure || isTooLong ? chunks : await repairedChunks(repair, chunks, shape);

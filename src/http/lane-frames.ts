@@ -10,8 +10,8 @@ import { FrameSplitter, isComment, parseFrame } from "./frames.js";
 const NOTHING = new Uint8Array();
 
 /**
- * The latest whole frame. `isPassed` is true once the frame was sent or the repair `frames` got it. As long as `isPassed` is
- * false, an LF can be added to `bytes`. This happens if the frame's last CR LF was cut between two chunks.
+ * The latest whole frame. `isPassed` is true once the frame was sent, or was given to `frames`, the repair of its lane. Until
+ * then, an LF can be added to `bytes`: if a chunk ends between the frame's last CR and LF, the next chunk begins with the LF.
  */
 interface Latest {
   bytes: Uint8Array;
@@ -65,7 +65,7 @@ export class LaneFrames {
       const sent = this.#after([lane], NOTHING, () => frames.flush(lane.stream.break(error)));
       andThen(sent, () => this.#byLane.delete(lane));
     };
-    // A lane is also closed after an error event. But its report is made only at the end of the stream, so the lane is kept.
+    // Keeps a lane that was closed after an error event, because its report is made only at the end of the stream.
     lanes.onClose = (lane) => {
       if (lane.stream.isFinished) this.#byLane.delete(lane);
     };
@@ -75,7 +75,7 @@ export class LaneFrames {
   push(chunk: Uint8Array): boolean | Promise<boolean> {
     const before = this.#sentCount;
     const passed = this.#splitter ? this.#split(chunk) : this.#first.push(chunk);
-    // Creates a promise only if `passed` is one, because this code runs for each chunk and usually nothing waits.
+    // Creates a promise only if `passed` is a promise: this code runs for each chunk, and most chunks do not wait.
     return passed instanceof Promise ? passed.then(() => this.#sentCount > before) : this.#sentCount > before;
   }
 
@@ -146,8 +146,8 @@ export class LaneFrames {
    * the frame of `event`, and returns true.
    */
   #takeOver(event: Record<string, unknown>, rest: () => Uint8Array): boolean {
-    // `lanes` does not know about deltas that were sent unread. So `lanes` could close the first lane as unused, without a report.
-    // If the frame before `event` has a sequence number, the lane was used. Then the lane is marked as used here.
+    // Marks the first lane as used if the frame before `event` has a sequence number. `lanes` does not see deltas that are sent
+    // without being parsed. Without this mark, `lanes` could close the first lane as unused, without a report.
     if (event.stream_id !== undefined && this.#first.latestNumber !== undefined)
       this.#lanes.latest.isUsed = true;
     const lane = this.#lanes.of(event);
@@ -155,7 +155,7 @@ export class LaneFrames {
     if (!this.#lanes.areApart) return false;
     for (const [first, frames] of this.#byLane) {
       frames.onEvent = undefined;
-      // The lane does not know the frames that were sent unread. So the lane gets the sequence number of the frame before `event`.
+      // Takes the number from the frame before `event`. The lane itself did not see the frames that were sent without being parsed.
       first.numberBefore = frames.latestNumber;
     }
     this.#splitter = new FrameSplitter();
@@ -187,10 +187,10 @@ export class LaneFrames {
     if (!this.#isTooLong) {
       this.#isTooLong = true;
       this.#lanes.noteTooLong(this.#longest);
-      // Nothing may be sent between the bytes of the frame.
+      // Sends everything that the lanes hold, because nothing may be sent between the pieces of this frame.
       this.#after(lanes, NOTHING, () => Promise.all(lanes.map((lane) => this.#framesOf(lane).releaseAll())));
     }
-    // The frame can belong to any lane, so it comes after the frames that the lanes hold.
+    // Sends the piece after the frames that the lanes hold, because the piece can belong to any lane.
     const latest: Latest = { bytes: piece, frames: undefined, isPassed: false };
     this.#latest = latest;
     this.#after(lanes, piece, () => this.#passUnassigned(lanes, latest));

@@ -101,8 +101,8 @@ export function createProxy({
     const isRead = isCreate || (hasInput && links !== undefined);
     const length = isRead ? Math.min(maxJson, maxBody) : maxBody;
     if (!isRead || !hasCredentials(headers)) return { length, idleMs: bodyIdleMs, held: undefined };
-    // A body of more than `maxHeld` bytes can never be held, and a retry would not help. So the answer is a 413 (too long), not a
-    // 503 (overloaded).
+    // The answer to a body of more than `maxHeld` bytes is a 413 (too long), not a 503 (overloaded). Such a body can never be held,
+    // so a retry would not help.
     return { length: Math.min(length, maxHeld), idleMs: bodyIdleMs, held };
   };
 

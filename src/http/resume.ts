@@ -1,7 +1,7 @@
 /**
- * Resumes an event stream whose texts get links. The rest of the stream is not enough to make links: it can begin inside a
- * path, and the calls that wrote the files came before it. So the stream is requested from its start, and the events that the
- * client already has are dropped.
+ * Resumes an event stream whose texts get links. Requests the stream from its start, and drops the events that the client
+ * already has. The rest of the stream is not enough to make links: the rest can begin inside a path, and the calls that wrote
+ * the files came earlier.
  */
 import { concat } from "./body.js";
 import { FrameSplitter, parseFrame } from "./frames.js";

@@ -59,7 +59,7 @@ export function repairEventStream(
       return true;
     }
   };
-  // Ends the repairs and cancels the upstream body, because nobody cancels a stream that has failed.
+  // Ends the repairs and cancels the upstream body. The stream does not call `cancel` (below) once it has failed.
   const end = (error: unknown): void => {
     frames.fail(error);
     reader.cancel(error).catch(() => {});
@@ -79,8 +79,8 @@ export function repairEventStream(
       failure = { error };
     });
   };
-  // A chunk sends nothing if it completes no frame or its frames are held. `pull` must enqueue something, or the stream
-  // does not call it again.
+  // Reads until something is sent, because the stream calls `pull` again only after `pull` has enqueued something. One chunk
+  // may not be enough: it may complete no frame, or its frames may be held.
   const readUntilSent = async (isSent: boolean | Promise<boolean>): Promise<void> => {
     while (!(await isSent) && !failure) {
       let result: ReadableStreamReadResult<Uint8Array> | Lane;

@@ -23,8 +23,7 @@ export function annotationsOf(part: Record<string, unknown>): readonly Annotatio
  * added.
  */
 function copyWith<T extends object>(original: T, changes: Partial<T> | Record<string, unknown>): T {
-  // A copy of a frozen object's properties is read-only. So the changes are put into the property descriptors before the copy
-  // is made.
+  // Changes the property descriptors before it makes the copy: in a copy of a frozen object, the properties are read-only.
   const properties: PropertyDescriptorMap = Object.getOwnPropertyDescriptors(original);
   for (const [key, value] of Object.entries(changes)) {
     properties[key] = { value, enumerable: true, writable: true, configurable: true };
@@ -93,8 +92,8 @@ export function repairOutput<Response extends Record<string, unknown>>(
 }
 
 /**
- * Puts links into all texts except the last one of each turn, in the order in which they would stream. In a stream, each text is
- * sent before the rest of the response is known. So its links must not depend on the rest.
+ * Puts links into all texts except the last one of each turn. Takes the texts one by one, as in a stream. A stream sends each
+ * text before the rest of the response is known, so the links of a text must not depend on the rest.
  */
 function linkEarlyTexts(
   repair: ResponseRepair,
@@ -107,7 +106,7 @@ function linkEarlyTexts(
     const next = items[outputIndex + 1];
     const { key = "", parts = [] } = partsOf(item) ?? {};
     const early = next === undefined || beginsTurn(next) ? parts.slice(0, -1) : parts;
-    // As in a stream, the item is recorded without its texts. Each text must be linked before the later texts are known.
+    // Records the item without its texts, as it begins in a stream. So each text gets its links before later texts are known.
     const added = early.length > 0 ? { ...(item as object), [key]: [] } : item;
     done = andThen(done, () => repair.noteItem(outputIndex, added));
     for (const [contentIndex, part] of early.entries())
@@ -134,8 +133,8 @@ export function repairFinal<Response extends Record<string, unknown>>(
 }
 
 /**
- * Cites the files that no text mentions, if the options ask for it. These citations go into the last text. Before that, all texts
- * get their own citations, because the texts' citations show which files are mentioned.
+ * Cites the files that no text mentions, if the option `unmentioned` asks for this. First repairs all texts, because their
+ * citations show which files are mentioned. Then adds the citations of the other files to the last text.
  */
 function citeUnmentioned(repair: ResponseRepair, items: readonly unknown[]): undefined | Promise<void> {
   if (!repair.mayCiteUnmentioned) return undefined;
@@ -224,7 +223,7 @@ export function contextOf(source: FileSource, given: RepairOptions): RepairConte
   const isFixed = Array.isArray(source);
   return {
     list: listFilesFrom(source, settings),
-    // The library lists files again because a new file can come late. An array of files stays the same, so `retries` is 0.
+    // `retries` is 0 for an array of files: the array would have the same files when it is read again.
     settings: isFixed ? { ...settings, retries: 0 } : settings,
     otherContainers: isFixed ? [...new Set(source.map(({ container_id }) => container_id))] : [],
     request,

@@ -66,7 +66,7 @@ export interface LinkedPart {
    * Both are in UTF-16 units. They can differ because a gateway may have trimmed `whole`. Negative if `whole` has more.
    */
   lead: number;
-  /** The whole text in the latest event that ends the text. `undefined` before the text has ended. */
+  /** The whole text, from the latest event that contains it. `undefined` before the text has ended. */
   whole: string | undefined;
   /** The error to report if a link is missing because the text was held for too long; `undefined` if it was not held that long. */
   overdue: Error | undefined;
@@ -520,8 +520,8 @@ function isRangeOfFile(annotation: Annotation): boolean {
 }
 
 /**
- * Returns whether a mention can also mean another file. If the mention has a citation, this is the case if another container in
- * which a call ran lists a file with the same path. If the mention has no citation, this is the case if several files fit.
+ * Returns whether a mention can also mean another file. A mention with a citation can if another container in which a call ran
+ * lists a file with the same path. A mention without a citation can if several files fit.
  */
 function mayMeanOther(
   piece: LinkResolution,
@@ -584,8 +584,8 @@ function originalOf({ pieces }: LinkedPart): string {
 }
 
 /**
- * Returns how many more UTF-16 units of white space the streamed text has at its start than `whole`. The number is negative if
- * `whole` has more. Returns `undefined` if the texts differ by more than white space at their start and end.
+ * Returns the length of the white space at the start of `streamed`, minus the length of the white space at the start of
+ * `whole`, in UTF-16 units. Returns `undefined` if the texts differ by more than white space at their start and end.
  */
 function leadOf(streamed: string, whole: string): number | undefined {
   if (streamed === whole) return 0;

@@ -86,8 +86,8 @@ export class ResponseRepair {
   readonly #items: ResponseItems;
   readonly #parts = new Map<string, KnownPart>();
   /**
-   * For each message, by output index: whether the message's texts so far name a root. `isWhole`: the item arrived with all its
-   * texts, so its texts need not be searched again when they are passed one by one.
+   * The messages by output index. `isRootNamed` is true if a text of the message so far names a root. `isWhole` is true if the
+   * item arrived with all its texts. These texts were searched at once, so `isRootNamed` does not change any more.
    */
   readonly #messages = new Map<number, { item: unknown; isWhole: boolean; isRootNamed: boolean }>();
   readonly #lists: ContainerLists;
@@ -104,8 +104,8 @@ export class ResponseRepair {
   /** True if the consumer no longer waits for the response. */
   #isLeft = false;
   /**
-   * The number of calls that had run when a text last lacked a file. A list can lack a file because it is late: it does not show a
-   * new file yet. Until another call runs, `resolvePiece` does not request late lists again.
+   * How many calls had run when a search last missed a file. The list may have been late: it did not show a new file yet. Until
+   * another call runs, `resolvePiece` does not request late lists again.
    */
   #lateAt: number | undefined;
   /** The texts that were finished with the option `links` before the response was complete. */
@@ -139,7 +139,7 @@ export class ResponseRepair {
     this.#items.note(outputIndex, item);
   }
 
-  /** Throws if an event names another item than the one that is known at the event's output index. */
+  /** Throws if an event's item id is not the id of the item that was recorded at the event's output index. */
   checkItem(outputIndex: number, itemId: unknown): void {
     const item = this.#items.all[outputIndex];
     const id = isRecord(item) ? item.id : undefined;
@@ -196,8 +196,8 @@ export class ResponseRepair {
     given: readonly Annotation[],
   ): readonly ContainerFileCitation[] | Promise<readonly ContainerFileCitation[]> {
     const known = this.#parts.get(keyOf(position));
-    // In the final event, a gateway may change the text or leave out items. Another part can then have this position, so the
-    // earlier result is only used for the same text.
+    // Uses the earlier result only for the same text. A gateway may change the text or leave out items in the final event. Then
+    // another part can have this position.
     const before = known?.text === text ? known : undefined;
     if (before && (before.isFinal || !this.#isComplete || this.#isCurrent(before))) return before.annotations;
     const keep = (
@@ -265,14 +265,14 @@ export class ResponseRepair {
     );
   }
 
-  /** Returns whether a citation may be missing. Reads only the text and the calls for this, no file list. */
+  /** Returns whether a citation may be missing. Reads the text and the calls, but requests no file list. */
   mayLack(position: PartPosition, text: string, given: readonly Annotation[]): boolean {
     const { indexUnit, roots } = this.#context.settings;
     const cited = new CitedText(text, given, indexUnit, roots);
     const before = this.#items.before(position.outputIndex);
-    // True if code may have built the names in the text, as in "Saved in /mnt/data: dist_1.png". No call contains the whole of such
-    // a name. So a name with any extension may lack a citation, and the file list will show whether there is such a file.
-    // `#isRootNamed` also records the root for the message's later parts. So this line must come before the first `return`.
+    // True if code may have built the names in the text, as in "Saved in /mnt/data: dist_1.png". The calls do not contain a built
+    // name as a whole, so any file name in the text may lack a citation. The file list shows whether there is such a file.
+    // This line must come before the first `return`: `#isRootNamed` also records the root for the message's later parts.
     const mayBeBuilt = before.hasCall && this.#isRootNamed(position, text);
     if (cited.hasUncitedPath()) return true;
     for (const word of fileNamesIn(text)) {
@@ -285,8 +285,8 @@ export class ResponseRepair {
   }
 
   /**
-   * Returns whether a text after a call still lacks a file that may be found when the response is complete. For example, files
-   * with a similar path are accepted only then. For a text without a call before it, see `mustWait`.
+   * Returns whether a file of the text was not found yet. The search runs again when the response is complete. For example, only
+   * that search accepts files with a similar path. Returns false if no call comes before the text: see `mustWait`.
    */
   isLacking(position: PartPosition): boolean {
     if (this.#isComplete || this.isEarly(position)) return false;
@@ -321,9 +321,9 @@ export class ResponseRepair {
    * Returns whether a known container can have the files of a text. A container is known in three cases: a call or a tool output
    * before the text names the container, the container existed before the response, or the caller gave the container's files.
    *
-   * The containers of a previous response that must be retrieved do not count. A container that is named only by citations of this
-   * response does not count either. The reason: an earlier repair may have added these citations. If the container counted, a
-   * second repair could make links that the earlier repair did not make. Both repairs must make the same links.
+   * Two kinds of containers do not count: containers of a previous response that must be retrieved, and containers that only this
+   * response's citations name. An earlier repair may have added these citations. A second repair would then know more containers
+   * and could make more links, but both repairs must make the same links.
    */
   hasContainersFor({ outputIndex }: PartPosition): boolean {
     return this.#items.useContainer(outputIndex) || this.#candidates.hasKnown;
@@ -352,8 +352,8 @@ export class ResponseRepair {
    * Returns a text with links, and the annotations of this text. `given` are the part's annotations, and `missing` are the
    * citations that were found. The text stays the same in two cases:
    * - The option `links` is not set.
-   * - The text comes too early for links (see `isEarly`). The final event can still add links to this text, but only if an item
-   *   before the text, or the text's own item, is unknown so far.
+   * - The text comes too early for links (see `isEarly`). If the text's own item or an item before it is unknown so far, the final
+   *   event can still add links to this text. Otherwise the text gets no links.
    */
   withLinks(
     position: PartPosition,
@@ -431,7 +431,7 @@ export class ResponseRepair {
   }
 
   /**
-   * Adds to the time for which text was held. This time does not count toward the time limit of recoveries, because the model was
+   * Adds a time during which text was held. Such time does not count toward the time limit of recoveries, because the model is
    * still writing during most of it.
    */
   noteHeld(ms: number): void {
@@ -457,9 +457,9 @@ export class ResponseRepair {
 
   /**
    * Adds citations to a part for unmentioned files: files that the response wrote and no text mentions. A file gets a citation
-   * only if a call names it and the option `unmentioned` selects it. Without a part, the files are only reported. Call this after
-   * `missingOf` was called for all parts. `isSent`: the part's other citations were sent already, so the new citations get higher
-   * annotation indices.
+   * only if a call names it and the option `unmentioned` selects it. If `position` is `undefined`, the files are only reported.
+   * Call this after `missingOf` was called for all parts. If `isSent` is true, the part's other citations were sent already. Then
+   * the new citations get higher annotation indices.
    */
   async citeUnmentioned(position: PartPosition | undefined, isSent = false): Promise<void> {
     const last = position?.outputIndex ?? this.#items.all.length - 1;
@@ -482,17 +482,16 @@ export class ResponseRepair {
       }),
     );
     const annotations = citations.map(({ annotation }) => annotation);
-    // These citations have the range 0..0. In the API's own responses, such citations come first.
+    // Unless other citations were sent already, the new ones come first, as the API puts its own citations with the range 0..0.
     part.citations = isSent ? [...part.citations, ...citations] : [...citations, ...part.citations];
     part.annotations = isSent ? [...part.annotations, ...annotations] : [...annotations, ...part.annotations];
     part.isFinal = true;
   }
 
   /**
-   * Returns the containers that are named by the part's own citations or by the tool outputs before the part. Used if the calls
-   * name no container. Then the part gets citations only of unmentioned files in these containers. A citation of a file in another
-   * container would name one more container. A second repair of the response would search that container too, and find more
-   * citations.
+   * Returns the containers that the part's own citations or the tool outputs before the part name. If the calls name no container,
+   * only unmentioned files in these containers are cited. Reason: a citation of a file in another container would name that
+   * container. A second repair of the response would then search that container too, and find more citations.
    */
   #namedFor({ position, given, annotations }: KnownPart): string[] {
     const { outputs } = this.#items.before(position.outputIndex);
@@ -581,8 +580,8 @@ export class ResponseRepair {
 
   /**
    * Returns whether the result for a part stays valid when the response is complete. All items before the part must be known, one
-   * of them must be a call, and all files of the part must be found. If the message named no root before, and a later part of it
-   * names one, the result is no longer valid.
+   * of them must be a call, and all files of the part must be found. The result is not valid if a later part has made the
+   * message name a root.
    */
   #isCurrent({ position, isLacking, isRootNamed }: KnownPart): boolean {
     const { hasCall, hasGap } = this.#items.before(position.outputIndex);
@@ -651,9 +650,9 @@ export class ResponseRepair {
   }
 
   /**
-   * Like `#turnOf`, for the citations of a whole text. Also returns `undefined` if a call comes before the text and the text was
-   * sent before the response was complete. Then no file with a similar path is cited. The sent text has no link to such a file. If
-   * the text got a citation of the file, a second repair would make the link, and the two repairs would give different texts.
+   * Like `#turnOf`, for the citations of a whole text. Also returns `undefined` for a text that comes after a call and was sent
+   * before the response was complete. Without the turn, files with a similar path are not cited. The sent text has no links to
+   * such files. If it got citations of them now, a second repair would add links, and the two repairs would give different texts.
    */
   #turnOfText(position: PartPosition): ItemsBefore | undefined {
     const { outputIndex } = position;
@@ -747,8 +746,8 @@ function scopeOf(
 ): TextScope {
   const { hasCall, called } = before;
   const inTurn = turn?.called ?? [];
-  // A later call can write a file that the text does not mention. The API cites such a file with the range 0..0. This citation
-  // does not show that the text means the container of the later call.
+  // True if only calls after the text ran in the container. The API cites a file of such a call with the range 0..0 if the text
+  // does not mention the file. So this citation does not show that the text means the container.
   const isOfLaterCall = (id: string): boolean => inTurn.includes(id) && !called.includes(id);
   const unranged = containersOfAnnotations(given.filter((annotation) => !isRanged(annotation)));
   return {
@@ -761,8 +760,8 @@ function scopeOf(
     earlier: before.earlier,
     later: hasCall ? [] : inTurn,
     cited: containersOfAnnotations(given.filter(isRanged)),
-    // A citation without a range may cite a file that a later call writes. While a call may still follow, `isOfLaterCall` does not
-    // know the later calls. During this time, citations without a range are used only if no call before the text names a container.
+    // Leaves out the containers of later calls. While a call may still follow, the later calls are not known. So if a call before
+    // the text names a container, the list stays empty for now.
     citedUnranged: turn || called.length === 0 ? unranged.filter((id) => !isOfLaterCall(id)) : [],
   };
 }

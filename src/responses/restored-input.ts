@@ -9,8 +9,8 @@ import type { Links, OriginalText, Settings } from "../options.js";
 import type { Annotation } from "../types.js";
 
 /**
- * Returns a text with each link of ours replaced by the text that the model wrote. `originals` must be in order and must not
- * overlap.
+ * Returns a text in which each of our links is replaced by the text that the model wrote. `originals` must be in order and
+ * must not overlap.
  */
 export function withOriginals(text: string, originals: readonly OriginalText[]): string {
   let restored = "";
@@ -27,7 +27,7 @@ const INPUTS = ["input", "items"];
 
 /**
  * Replaces our links in a request's input with the model's own text. Returns the changed parameters of the request, or the same
- * object if the input has no links of ours. Never rejects: if the links cannot be read, the input stays as it is.
+ * object if the input has none of our links. Never rejects: if the links cannot be read, the input stays as it is.
  */
 export async function withRestoredInput<Params extends Record<string, unknown>>(
   params: Params,

@@ -42,8 +42,8 @@ function isNamed(file: ContainerFile, evidence: Evidence): boolean {
   const { container_id: id, path } = file;
   if (evidence.namesPath(path, id)) return true;
   const name = filenameOf(file);
-  // No call in the file's container has the file's path. If any call has a path that ends with the file's name, the name in the
-  // calls is taken to mean that path. So the name counts for this file only if no call has such a path.
+  // No call in the file's container contains the file's path, so only the name can show that a call means the file. The name
+  // does not count if any call contains a path that ends with it, because the calls then mean the file at that path.
   return evidence.pathsTo(name).length === 0 && !isUnseenFolder(path) && evidence.namesFile(name, id);
 }
 

@@ -19,8 +19,8 @@ const BEGINNINGS: ReadonlySet<unknown> = new Set([
   "response.in_progress",
 ]);
 /**
- * The maximum size of a lane's `#uncertain`, a set of sequence numbers. With more, the lane forgets all its sequence numbers, and
- * then accepts an event with any number.
+ * The maximum size of a lane's `#uncertain`, a set of sequence numbers. If the set grows larger, the lane forgets all its
+ * sequence numbers. Then it accepts an event with any number.
  */
 const MOST_NUMBERS = 1000;
 
@@ -100,19 +100,19 @@ export class Lane {
     this.#uncertain.clear();
   }
 
-  /** Returns the events to send in place of `event`. These events are ready only after the output for earlier events. */
+  /** Returns the events to send in place of `event`, once the output for earlier events is ready. */
   take(event: Event): Taken {
     const number = this.numberBefore;
     this.numberBefore = "sequence_number" in event ? event.sequence_number : undefined;
     return this.#queue(() => takeEvent(this.stream, event, () => number));
   }
 
-  /** Ends the lane. Returns its held events, unchanged. They are ready only after the output for earlier events. */
+  /** Ends the lane. Returns its held events unchanged, once the output for earlier events is ready. */
   break(error: unknown): Taken {
     return this.#queue(() => this.stream.break(error));
   }
 
-  /** Returns what the lane has held for too long. It is ready only after the output for earlier events. */
+  /** Returns what the lane has held for too long, once the output for earlier events is ready. */
   takeOverdue(): Taken {
     return this.#queue(() => this.stream.takeOverdue());
   }
@@ -165,8 +165,8 @@ function takeEvent(stream: StreamRepair, event: Event, numberBefore: () => unkno
 
 /**
  * The lanes of a connection. On a WebSocket, an event names its lane (`stream_id`). A lane without such a name is called unnamed.
- * To find an event's unnamed lane, the ids of responses and items in the event are used. If it has no such ids, its sequence
- * number is used.
+ * An event without a `stream_id` is assigned to an unnamed lane by its response id or item id. If the event has no such id, it
+ * is assigned by its sequence number.
  */
 export class Lanes {
   readonly #context: RepairContext;
@@ -325,9 +325,9 @@ export class Lanes {
   }
 
   /**
-   * Wakes a resting lane, because the ids of an event name it. If a sequence number is missing between the lane's latest event
-   * and this one, another lane may have got the missing event by mistake. So the lanes that may have got it (`isDoubtful`) are
-   * closed.
+   * Wakes a resting lane, because the ids of `event` name the lane. If a sequence number is missing between the lane's latest
+   * event and `event`, another lane may have got the missing event by mistake. So all lanes that may have got the missing
+   * event (`isDoubtful`) are closed.
    */
   #wakeById(id: string, lane: Lane, event: Event): void {
     const others = [...this.#byResponse.values()].filter((other) => other.isDoubtful);
@@ -344,7 +344,7 @@ export class Lanes {
    *
    * - A resting lane that is not closed wakes if it expects the event's number, even if another lane expects this number too. The
    *   event may then belong to any of these lanes.
-   * - A closed lane wakes if it expects the number and no lane that is awake expects it.
+   * - A closed lane wakes if it expects the event's number, and no lane that is awake expects this number.
    * - All resting lanes that are not closed wake if no lane is awake. They also wake if the number cannot be used and the events of
    *   several responses alternate.
    */
@@ -387,8 +387,8 @@ export class Lanes {
     const lane = found instanceof Lane ? found : undefined;
     if (lane && !known && this.#resting.size > 0) lane.isDoubtful = true;
     lane?.noteCertain();
-    // The first event of this item could not be assigned to a lane, so this lane's repair did not get that event. The repair must
-    // get all events of an item or none. So this event bypasses the repair, and is sent after the events that the lane holds.
+    // `event` bypasses the lane's repair, and is sent after the events that the lane holds. The repair must get all events of
+    // an item or none. It did not get the item's first event, because no lane could be found for that event.
     if (lane && !known && this.#byItem.has(itemId) && !isWholeCall(event)) {
       lane.numberBefore = event.sequence_number;
       return [lane];
@@ -491,7 +491,7 @@ export class Lanes {
     return lane;
   }
 
-  /** Closes the lane of a response that has ended, unless no other lane is left. The last lane stays open for the next response. */
+  /** Closes the lane of a response that has ended. If only this lane is left, it stays open for the next response. */
   #forget(lane: Lane): void {
     removeValue(this.#byResponse, lane);
     removeValue(this.#byItem, lane);

@@ -20,7 +20,7 @@ export class StreamLinks {
    * left out, because a response can have thousands of texts.
    */
   readonly #holding = new Map<LinkedPart, number>();
-  /** The time from which the time limit counts: the earliest time in `#holding` when the time limit was started. */
+  /** The start of the time limit: the earliest time that `#holding` had when the timer was set. */
   #limitedSince = 0;
   /** Held annotation events. The links of their text are not all known yet, so their new ranges are not known either. */
   #annotations: Event[] = [];
@@ -50,7 +50,7 @@ export class StreamLinks {
 
   /**
    * True while no text is held and no link has begun. Then a delta that cannot belong to a mention can be sent unread. False
-   * before the first delta of a text was taken, because that delta may have to request the file lists.
+   * until the first delta of a text has been taken, because taking this delta may request the file lists.
    */
   isIdle = false;
 
@@ -99,9 +99,8 @@ export class StreamLinks {
 
   /**
    * Returns the part for the links of a text. If no container is known when the text begins, the text's paths are held until the
-   * text ends, because the API's citations may still show which files the paths mean. At the first path, `#lookAhead` retrieves
-   * the previous response. If the previous response names a container, the rest of the text is read as if the container had been
-   * known from the start.
+   * text ends. The API's citations at the text's end may show which files the paths mean. At the first path, `#lookAhead`
+   * retrieves the previous response. If the previous response names a container, the rest of the text is handled as usual.
    */
   #partAt(position: PartPosition): LinkedPart {
     const part = this.#links.partAt(position);
@@ -132,7 +131,7 @@ export class StreamLinks {
    * shows whether a call follows. The text must wait in these cases:
    *
    * - Only the complete response can show what a held mention means (see `isUndecided`).
-   * - Text is held, and it is still open which files the text means (see `isEarly`).
+   * - Text is held, and a later event can change which files the text means (see `isEarly`).
    * - The text came without deltas, and has a mention.
    */
   mustWait(position: PartPosition, text: string): boolean {
@@ -171,8 +170,8 @@ export class StreamLinks {
     );
     for (const part of this.#holding.keys()) {
       part.overdue = error;
-      // Nothing is reported yet if it is not certain that a link is missing. A destination such as `about.html` may lead to a
-      // website. And while no container is known, only a citation of the API can show that a link is missing.
+      // Reports the error only for a path that should get a link. A destination such as `about.html` may lead to a website. If no
+      // container is known and no previous response was requested, only a citation of the API can show that a link is missing.
       if (part.text.isPathOpen && (!part.text.onlyPaths || this.#isRetrieving)) this.#repair.noteError(error);
     }
     return this.releaseUnchanged(numberBefore);

@@ -62,7 +62,7 @@ export class StreamRepair {
   /** Puts working links into the texts. `undefined` without the option `links`. */
   #links: StreamLinks | undefined;
   #isFinished = false;
-  /** True once the consumer has left or the stream is broken. Even then, the last chunk that was read may have more events. */
+  /** True once the consumer has left or the stream is broken. Events from the last chunk that was read can still follow. */
   #isStopped = false;
   /** True once the consumer has left. Then no event needs a repair or a report any more. */
   #hasLeft = false;
@@ -114,7 +114,7 @@ export class StreamRepair {
     return this.#isHeld || this.#links?.isHoldingEvents === true;
   }
 
-  /** True once the report of the latest response was made, or is not needed any more. */
+  /** True if the report of the latest response was already made, or is no longer needed. */
   get isFinished(): boolean {
     return this.#isFinished;
   }
@@ -158,8 +158,8 @@ export class StreamRepair {
   };
 
   /**
-   * True if text deltas must go through `take` or `passText`, because their text can get working links. This applies to the deltas
-   * of all texts: while several messages are open, only the delta itself shows to which text it belongs.
+   * True if text deltas must go through `take` or `passText`, because their text can get working links. The value is the same
+   * for all texts, because the caller must read a delta to know which text it belongs to.
    */
   get isLinking(): boolean {
     return this.#links !== undefined && !this.#isFinished;
@@ -267,7 +267,7 @@ export class StreamRepair {
     return this.#limited(this.#isHeld ? this.#release() : (this.#links?.release(this.#numberSent) ?? []));
   }
 
-  /** Like `release`, but also returns the text that would stay held. This text gets no links. */
+  /** Like `release`, but also returns the text that `release` keeps holding. This text stays unchanged: it gets no links. */
   releaseAll(): Taken {
     const released = this.#isHeld ? this.#release() : [];
     return this.#limited(
@@ -316,11 +316,11 @@ export class StreamRepair {
   }
 
   /**
-   * Returns whether an end event waits for the event after its message. The event after the message shows three things:
-   * - Whether the message is the last one, which gets the citations of unmentioned files.
-   * - Whether a call follows. If no call follows, the message can only mean files that existed before the response. Before the
-   *   event after the message arrives, a mention can be held, for example a link whose destination is a file's name.
-   * - Whether a text that may have ended too early continues.
+   * Returns whether an end event must wait for the event after its message. That event answers three questions:
+   * - Is the message the last one? The last message gets the citations of unmentioned files.
+   * - Does a call follow? The call may write a file that the text means. With the option `links`, a mention may also be held
+   *   until the answer is known, for example a link whose destination is a file's name.
+   * - Does the text go on? The event that ends a text may come before some of the text's deltas.
    */
   #mustHold(event: Event, numberBefore: () => unknown): boolean {
     const isText = event.type === "response.output_text.done";
@@ -439,7 +439,7 @@ export class StreamRepair {
 
   /** Repairs one event. `isReleased`: the event was held, and the event after its message is known now. */
   #take(event: Event, numberBefore: () => unknown, isReleased = false): Taken {
-    const links = this.#links; // `#takeOne` replaces them if another response begins
+    const links = this.#links; // `#takeOne` replaces `#links` if another response begins
     const taken = this.#takeOne(event, numberBefore, isReleased);
     if (!links || PARTS_OF_TEXT.has(event.type)) return taken;
     const isEnd = FINAL.has(event.type) || event.type === "error" || links !== this.#links;
@@ -456,7 +456,7 @@ export class StreamRepair {
 
   #takeOne(event: Event, numberBefore: () => unknown, isReleased: boolean): Taken {
     const { type, output_index: outputIndex, response, item } = event;
-    // A call before the new item may have written files. So the item's deltas are scanned, even if the scan was stopped before.
+    // Each new item restarts the scan for paths, because a call since the last scan may have written files.
     if (type === "response.output_item.added") this.#beginItem(item);
     if (type === "response.created" && isRecord(response)) this.#begin(response.id);
     switch (type) {
@@ -584,8 +584,8 @@ export class StreamRepair {
     if (!position || typeof event.text !== "string") return [event];
     const missing = this.#repair.missingOf(position, event.text, this.#sentFor(event));
     return andThen(missing, (citations) => {
-      // The text may still get a citation, for example of a file with a similar path (see `isLacking`). So its end event is held
-      // until the event after the message.
+      // Holds the end event until the event after the message, because the text may still get a citation, for example of a
+      // file with a similar path (see `isLacking`).
       if (!isReleased && this.#repair.isLacking(position)) return this.#hold(event, numberBefore);
       return andThen(this.#linked(event, position, citations), (sent) => {
         const known = this.#repair.knownOf(position, String(event.text));
@@ -623,7 +623,7 @@ export class StreamRepair {
     const sent = this.#sentFor(text);
     const position = positionOf(text)!;
     const { links } = this.#repair;
-    // If the stream was repaired before, it already has the citations that the first repair inserted before the final event.
+    // Leaves out citations that the stream already has. An earlier repair of the same stream may have inserted them.
     const unsent = notAmong(sent, citations.slice(from));
     const moved = links ? links.moved(position, [...sent, ...unsent]).slice(sent.length) : unsent;
     return moved.map((annotation, added) => ({
@@ -698,7 +698,7 @@ function isAfterGap({ sequence_number: number }: Event, before: unknown): boolea
   return typeof number === "number" && typeof before === "number" && number > before + 1;
 }
 
-/** Returns words for an error message that say which text an event belongs to. */
+/** Describes the text that an event belongs to, for use in an error message. */
 function textAt({ output_index, content_index }: Event): string {
   return `the text at output_index ${output_index}, content_index ${content_index},`;
 }

@@ -76,7 +76,7 @@ async function* repairEvents(
     const { open } = lanes;
     for (const { stream } of open) stream.breakOff(error);
     while (waiting.size > 0) yield* await waiting.first().catch(() => []);
-    // A lane that has failed may already be closed.
+    // Includes the failed lanes, because `open` lacks those that are already closed.
     for (const { stream } of new Set([...messages.failed, ...open]))
       yield* messages.wrap(stream.break(error));
     throw error;
@@ -86,7 +86,7 @@ async function* repairEvents(
   }
 }
 
-/** Passes events on until the source ends. Output that then still waits for a file list stays in `waiting`. */
+/** Passes events on until the source ends. Leaves output in `waiting` if a file list for this output has not arrived yet. */
 async function* passEvents(
   source: Source,
   messages: Messages,
@@ -106,7 +106,7 @@ async function* passEvents(
       yield value;
       continue;
     }
-    const wereApart = lanes.areApart; // the final event of one of two responses makes this false
+    const wereApart = lanes.areApart; // read before `take`, because a response's final event can set it to false
     const { of, taken } = messages.take(value);
     if (mustQueue(of, taken, waiting, wereApart || lanes.areApart)) waiting.add(of, taken);
     else yield* taken instanceof Promise ? await taken : taken;
@@ -126,15 +126,15 @@ function nextOf(
     overdue ? Promise.race([source.next(), overdue]) : source.next();
   if (waiting.size === 0) return next();
   const following = waiting.size < MOST_WAITING ? next() : undefined;
-  // If `waiting` has output first, nobody awaits this promise now, and its error would be unhandled. The next call gets the same
-  // promise from `source` and handles the error.
+  // Prevents an unhandled-rejection warning if `waiting` has output first: `following` is then not awaited in this call. The next
+  // call gets the same promise from `source` and handles the error.
   following?.catch(() => {});
   return waiting.first(following);
 }
 
 /**
- * Returns whether the output for an event goes into `waiting`, so that events of other lanes are read in the meantime. With a
- * single response there are no other lanes, so the output is awaited directly.
+ * Returns whether the output for an event goes into `waiting`. While the output waits there, events of other lanes are read. A
+ * stream with a single response has no other lanes, so its output is awaited directly.
  */
 function mustQueue(
   of: Owners,

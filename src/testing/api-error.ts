@@ -22,7 +22,7 @@ export class ApiError extends Error {
 
   toResponse(): Response {
     const { message, type, param, code, status } = this;
-    // After a 5xx, clients wait and retry. The emulator would fail in the same way again, so this header forbids retries.
+    // Forbids retries after a 5xx: the emulator would fail in the same way again.
     const headers: Record<string, string> = status >= 500 ? { "x-should-retry": "false" } : {};
     return Response.json({ error: { message, type, param, code } }, { status, headers });
   }

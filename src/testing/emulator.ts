@@ -237,7 +237,7 @@ export function createResponsesEmulator(options: EmulatorOptions = {}): Response
   };
 }
 
-/** Returns what a function returns, or the response of the `ApiError` that it throws. */
+/** Calls `answer` and returns its result. If `answer` throws an `ApiError`, returns the error as an HTTP response. */
 async function orErrorResponse<Value>(answer: () => Value | Promise<Value>): Promise<Value | Response> {
   try {
     return await answer();

@@ -41,7 +41,7 @@ function errorKind(status: Status): { type?: string; code?: string } {
 /**
  * Returns the faulty response to a request for a container's file list.
  *
- * @param page returns the page of the list that a response without a fault has.
+ * @param page returns the page of the list that the API would send without the fault.
  */
 export function faultyList(
   fault: ListFault,

@@ -30,8 +30,8 @@ export interface ListeningServer {
 
 const MAX_PORT = 65_535;
 /**
- * How long idle connections stay open. The time is long, because a request fails if the client sends it on a connection
- * that was just closed. On a busy machine, a client may notice only after seconds that a connection was closed.
+ * How long idle connections stay open. A request fails if the client sends it on a connection that was just closed. On a
+ * busy machine, a client may take seconds to notice that a connection was closed. So this time is long.
  */
 const KEEP_ALIVE_MS = 75_000;
 

@@ -53,8 +53,8 @@ export function stubbornModel(options: ModelOptions = {}): Script {
 }
 
 /**
- * Returns a model that shows a chart, which the service cites with the range 0..0, and then names its files as
- * `compliantModel` does. By default there are no files except the chart.
+ * Returns a model that shows a chart and then names its files as `compliantModel` does. The service cites the chart with the
+ * range 0..0. By default there are no files except the chart.
  *
  * @param options.chart the bytes of a PNG. Default: one pixel.
  * @throws TypeError if the chart is not a `Uint8Array`, a path has no file name, or a content is neither a string nor a

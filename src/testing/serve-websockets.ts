@@ -75,7 +75,7 @@ function missingPackage(): Response {
   );
 }
 
-/** Writes a response to the raw socket. After an upgrade request, the HTTP server no longer answers on it. */
+/** Writes a response to the raw socket, because the HTTP server no longer uses the socket after an upgrade request. */
 async function refuse(stream: Duplex, response: Response): Promise<void> {
   const body = new Uint8Array(await response.arrayBuffer());
   const headers = new Headers(response.headers);

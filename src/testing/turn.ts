@@ -221,7 +221,7 @@ export class Turn implements Stage {
   }
 
   *#run(): Generator<EventDraft, void> {
-    // Events are replayed to streams that resume, so each event holds a copy of the response at that moment.
+    // Each event holds a copy of the response at that moment, because a stream that resumes gets earlier events again.
     yield { type: "response.created", response: this.#bare() };
     if (this.request.background) yield { type: "response.queued", response: this.#bare() };
     this.#status = "in_progress";
@@ -235,7 +235,7 @@ export class Turn implements Stage {
         yield* this.#play(step, steps[index + 1]?.type === "incomplete");
       }
     } catch (error) {
-      // The HTTP status may already be sent. So if a container has expired, the response can only end as `failed`.
+      // If a container has expired, the response ends as `failed`: the HTTP status may already be sent, so it cannot be 404.
       if (!(error instanceof ApiError)) throw error;
       return yield this.#endFailed({ message: error.message });
     }

@@ -136,7 +136,7 @@ export class Connection {
       if (event === undefined) return;
       if (isStreamEvent(event)) {
         await beforeEvent?.(event);
-        // A client never sees part of a message, so a break inside an event is the same as a break before it.
+        // Breaks before the event even if the break is inside it, because a WebSocket client never sees part of a message.
         if (breakIn?.(event) !== undefined) return this.#socket.terminate();
       }
       this.#send(event);
@@ -156,7 +156,7 @@ export class Connection {
 /**
  * Reads the fields of a `response.create` event.
  *
- * @throws ApiError with the service's error if the service would reject them.
+ * @throws ApiError with the service's error if the service would reject one of the fields.
  */
 function readSocketRequest(body: JsonObject): TurnRequest {
   for (const param of ["stream", "background"]) {

@@ -6,7 +6,7 @@
 import fc from "fast-check";
 import { expect } from "vitest";
 
-// repetition.test.ts has no time limit: it expects more than 1,000 repetitions in the sum of all runs.
+// repetition.test.ts has no time limit, because it expects more than 1,000 repetitions in all its runs together.
 const needsAllRuns = expect.getState().testPath?.endsWith("repetition.test.ts");
 if (!needsAllRuns) {
   fc.configureGlobal({

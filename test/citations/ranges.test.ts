@@ -1,4 +1,4 @@
-/** Tests how ranges are merged to a sorted list, and the lookups in such a list. */
+/** Tests how ranges are merged into a sorted list, and how that list is searched. */
 import { expect, it } from "vitest";
 import { Cursor, isInside, lastBefore, merge, overlaps } from "../../src/citations/ranges.js";
 

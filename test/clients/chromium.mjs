@@ -1,4 +1,4 @@
-/** Opens a page in Debian's Chromium, for the checks of browsers. */
+/** Opens a page in Debian's Chromium, for runtimes.mjs and frameworks.mjs. */
 import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";

@@ -9,8 +9,8 @@
  * numbers are integers. It is less strict where the service differs from the types: see `NOT_ALWAYS`, `serviceProperties` and
  * `#objectSchema`.
  *
- * Uses the API of the TypeScript compiler, because the packages that generate a JSON Schema need TypeScript 5 or 6. This API is
- * not stable yet: with a new version of TypeScript, the names of its functions may change.
+ * Uses the compiler API of TypeScript 7, because this repository has TypeScript 7, and packages that generate a JSON Schema
+ * need TypeScript 5 or 6. This API is not stable yet: a new version of TypeScript may rename its functions.
  */
 import { readFileSync, writeFileSync } from "node:fs";
 import { fileURLToPath } from "node:url";
@@ -66,7 +66,7 @@ class Schema {
     let symbol = type.getAliasSymbol() ?? (type.isObjectType() ? type.getSymbol() : undefined);
     const names = [];
     // Goes up through the namespaces to the module. A module's name is a file path, so the regular expression does not match it.
-    // The compiler calls a type without a name `__type`.
+    // The symbol of an unnamed type has the name `__type`.
     for (; symbol && /^\w+$/.test(symbol.name); symbol = symbol.getParent()) names.unshift(symbol.name);
     return names[0]?.startsWith("__") ? undefined : names.join(".") || undefined;
   }

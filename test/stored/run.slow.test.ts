@@ -1,6 +1,6 @@
 /**
- * Tests a run that is killed and resumed. It resumes at a milestone: a point of the input at which the progress was saved. The
- * result has the same bytes as that of a run without a break, whatever the killed run wrote after the milestone.
+ * Tests a run that is killed and resumed. The run resumes at a milestone: a point of the input at which it saved its progress.
+ * The output must have the same bytes as if the run had not been killed, even if it had written more after the milestone.
  */
 import { appendFile, mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";

@@ -46,8 +46,9 @@ export function movedAnnotations(
     const meant = meantRange(original, range);
     return byMention.get(meant.start) ?? urlFor(moves, meant) ?? movedRange(moves, range);
   });
-  // If the model's text has no character of two UTF-16 units, `rangesOf` returns `"utf-16"` without knowing the unit of the
-  // annotations. With `indexUnit: "auto"`, this function then returns ranges in code points, as the API does.
+  // The new indices count code points, as in the API, unless `indexUnit` or the annotations require UTF-16 units. The
+  // annotations do not show their unit if the model's text has no character of two UTF-16 units. In this case, the result
+  // `"utf-16"` of `rangesOf` is ignored.
   const isUtf16 = indexUnit === "utf-16" || (unit === "utf-16" && rangesDiffer(original, indexUnit));
   const ends = moved.flatMap(({ start, end }) => [start, end]).sort((a, b) => a - b);
   const indices = isUtf16 ? ends : toCodePoints(text, ends);
@@ -63,8 +64,8 @@ export function movedAnnotations(
 const ASTRAL = /[\ud800-\udbff][\udc00-\udfff]/;
 
 /**
- * Returns whether the unit of the indices must be found out from the annotations: `indexUnit` is `"auto"`, and code points and
- * UTF-16 units give different offsets in this text.
+ * Returns whether the annotations decide the unit of the indices: `indexUnit` is `"auto"`, and code points and UTF-16 units
+ * give different offsets in this text.
  */
 function rangesDiffer(original: string, indexUnit: IndexUnit): boolean {
   return indexUnit === "auto" && ASTRAL.test(original);

@@ -51,8 +51,8 @@ export interface Replacement extends Range {
   url: string;
   after: string;
   /**
-   * Where the mention starts. This can be before the range: if the mention is in the label of a link that leads nowhere, the
-   * range is the link's destination.
+   * Where the mention starts. In a link that leads nowhere, such as `[plan.docx](#)`, the mention is in the label, but the
+   * range is the destination. Then the mention starts before the range.
    */
   mentionStart: number;
 }
@@ -85,8 +85,8 @@ export class LinkedText {
   #start = 0;
   #isEnded = false;
   /**
-   * True if the next mark can begin before `#scanned`. This is so in two cases: a piece was added after the last search, or a
-   * destination or mention included the `<` of a comment or script, as in `[r]: <script>`.
+   * True if the next mark can begin before `#scanned`. There are two cases: a piece was added after the last search, or the
+   * search passed a destination or a mention with a `<`. A comment or script can begin at this `<`, as in `[r]: <script>`.
    */
   #mayBeCut = false;
   /** The search for the next mark continues at this offset. */
@@ -418,16 +418,16 @@ export class LinkedText {
   }
 
   /**
-   * Makes the next search start a little before `#scanned` if the text from `from` to `to` has a `<`, because a comment or a script
-   * can begin at a `<`. Without a `<`, changes nothing: if every search started earlier, searching would be slow.
+   * If the text from `from` to `to` has a `<`, makes the next search start a little before `#scanned`. A comment or a script
+   * can begin at the `<`. Other searches do not start earlier, because that would be slow.
    */
   #noteRawMark(from: number, to: number): void {
     this.#mayBeCut ||= this.#buffer.slice(Math.max(0, from), to).includes("<");
   }
 
   /**
-   * Returns whether the character at `at` is in a code block. First reads the lines before the character's line, except those that
-   * were read before. If the character's line was read before too, the result is for the first line that was not read yet.
+   * Returns whether the character at `at` is in a code block. First reads the unread lines before the character's line. If the
+   * character's line was already read, the result is for the first unread line.
    */
   #isCode(at: number): boolean {
     this.#readLines(at);

@@ -98,7 +98,7 @@ function endOfString(text: string, { start }: OpenMention, nameEnd: number): num
 const TICKS_OR_BREAK = /`+|\n[ \t>]{0,99}(?:\r?\n|[-+*#|]|\d{1,9}[.)])/g;
 
 /**
- * Returns the offset up to which the text must be known to find the end of the code span around the mention:
+ * Returns how much of the text is needed to find the end of the code span around the mention, as an offset:
  *
  * - If the span has closing backticks: the offset one character after them. That character shows that no more backticks follow.
  * - If the paragraph ends without closing backticks: the end of the paragraph.

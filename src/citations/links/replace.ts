@@ -22,9 +22,10 @@ export interface ReplaceOptions {
    * the whole link. If `onMissing` returns `null` or `undefined`, the mention stays unchanged. These mentions always stay
    * unchanged:
    *
-   * - a mention in an attribute, in a definition or in a link around a cited image;
-   * - a mention at a place where {@link replaceFileLinks} could write no link;
-   * - a folder in prose.
+   * - a mention in an HTML attribute or in a link reference definition;
+   * - the destination of a link whose label contains a cited image;
+   * - a mention at a place where {@link replaceFileLinks} would not write a link either;
+   * - a folder that is not a link's destination.
    */
   onMissing?: ((mention: UnresolvedMention) => string | null | undefined) | undefined;
 }

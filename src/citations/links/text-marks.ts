@@ -18,9 +18,9 @@ export type Mark =
 /** Finds the marks for one set of roots. */
 export interface Marks {
   /**
-   * Searches from the offset `from` and returns the next mark. Skips a `path` or `label` that starts before the offset `seen`.
-   * Skips a `destination` or `raw` only if it ends at or before `seen`. The reason is that marks of these two kinds are not held,
-   * so `seen` can be inside such a mark.
+   * Searches from the offset `from` and returns the next mark. Skips marks that were already read: the caller has read the text up
+   * to the offset `seen`. A `path` or `label` is skipped if it starts before `seen`. A `destination` or `raw` is skipped only if
+   * it ends at or before `seen`: marks of these two kinds are not held, so `seen` can be inside such a mark.
    */
   next(text: string, from: number, seen: number): Mark | undefined;
   /** Returns whether a path starts at an offset; `undefined` if the text ends too early to tell. */

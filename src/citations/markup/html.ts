@@ -6,7 +6,7 @@ const BLOCK_TAGS =
 /**
  * Matches the start of an HTML block (CommonMark, section 4.6). If the capture group matches, the block ends at its own closing
  * mark (`-->`, `</pre>`). Any other block ends at a blank line. A tag outside of {@link BLOCK_TAGS} starts a block only if it is
- * alone on its line and the line continues no paragraph.
+ * alone on its line and does not continue a paragraph.
  */
 const OPENING = new RegExp(
   String.raw`^ {0,3}<(?:(!--|(?:pre|script|style|textarea)(?=[\s>]))|\/?(?:${BLOCK_TAGS})(?=[\s/>]|$)|` +
@@ -17,7 +17,7 @@ const BLANK_LINE = /\n[ \t\r]*(?=\n)/g;
 const END_OF_COMMENT = /-->.*/g;
 const END_OF_RAW = /<\/(?:pre|script|style|textarea)>.*/gi;
 
-/** Returns the HTML blocks of a text, in order. A tag in one of `codeBlocks` starts no HTML block. */
+/** Returns the HTML blocks of a text, in order. A tag in one of `codeBlocks` does not start a block. */
 export function htmlBlocks(text: string, codeBlocks: readonly Range[]): Range[] {
   const blocks: Range[] = [];
   let end = 0;

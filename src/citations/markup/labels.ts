@@ -34,8 +34,8 @@ export function labelsWithDestination(text: string, isNeeded: IsNeeded): Labels 
 
 const LEADS_NOWHERE = /^#?$/;
 /**
- * A destination that is a path: it has a file scheme or a drive, or it has no scheme but a dot or a slash. Does not match `file`
- * and `#top`.
+ * A destination that is a path. A path begins with a file scheme or a drive, or has no scheme and contains a dot or a slash.
+ * Does not match `file` or `#top`.
  */
 const IS_PATH =
   /^(?:(?:sandbox|file|attachment)(?::|%3a)|[a-z]:[\\/]|(?![a-z][a-z\d+.-]{0,30}:|[#?]).{0,300}[./\\])/is;

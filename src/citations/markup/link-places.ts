@@ -47,8 +47,8 @@ export class LinkPlaces {
   readonly #definitions: Definitions;
 
   /**
-   * @param isJson whether the whole text is JSON. It must be passed if `markup` is only for a piece of the text, because the
-   * piece does not show this.
+   * @param isJson whether the whole text is JSON. Pass it if `markup` is only for a piece of the text, because a piece does
+   * not show whether the whole text is JSON.
    */
   constructor(markup: LinkMarkup, isJson = isJsonText(markup.text)) {
     this.#text = markup.text;
@@ -123,8 +123,8 @@ export class LinkPlaces {
     const close = span.end - ticks.length;
     const head = text.slice(span.start + ticks.length, place.start);
     const tail = text.slice(place.end, close);
-    // Backticks right before and after the place close and reopen the span. If the span's own text has a backtick there, it joins
-    // these backticks. The longer run of backticks would not close or reopen the span.
+    // The span cannot be closed and reopened here if its own text has a backtick right before or after the place. The inserted
+    // backticks and this backtick would form one longer run, which does not close or reopen the span.
     if (head.endsWith("`") || tail.startsWith("`")) return false;
     if (head.trim() === "") place.start = span.start;
     else place.before = ticks;
@@ -145,7 +145,7 @@ export class LinkPlaces {
    *   replaces, the link replaces the backslash too. Otherwise the backslash becomes an entity.
    * - After `]`, the link's label could become the id of a reference link. So an invisible character is written before the link.
    *
-   * An entity, unlike a second backslash, means the same in Markdown and in JSON strings.
+   * Entities are used because they mean the same in Markdown and in JSON strings. A second backslash does not.
    */
   #keepApart(place: LinkPlace): void {
     const text = this.#text;
@@ -220,8 +220,8 @@ function isJsonText(text: string): boolean {
 }
 
 /**
- * Maps the lower-case id of each definition to a place or `undefined`. If the definition leads nowhere, such as `[a]: #`, a link
- * can replace the definition's destination, and the value is the place of this destination. Otherwise, the value is `undefined`.
+ * All definitions, by lower-case id. If a definition leads nowhere, such as `[a]: #`, the value is the place of its
+ * destination, which a link can replace. For any other definition, the value is `undefined`.
  */
 type Definitions = ReadonlyMap<string, LinkPlace | undefined>;
 
@@ -257,8 +257,8 @@ function idOf(text: string, { start, end }: Range): string {
 }
 
 /**
- * If the link of a label leads nowhere, returns the place of the link's destination: in `[plan.docx](#)`, `[plan.docx]()` or a
- * definition. Otherwise, returns `undefined`.
+ * Returns the place of a link's destination if the link leads nowhere, as in `[plan.docx](#)` and `[plan.docx]()`. The
+ * destination can also be in a definition. Returns `undefined` if the link leads somewhere. `label` is the link's label.
  */
 function destinationToFill(text: string, label: Range, definitions: Definitions): LinkPlace | undefined {
   const close = label.end;

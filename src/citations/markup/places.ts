@@ -15,8 +15,8 @@ export interface Place {
 }
 
 /**
- * Tags that count as HTML. Any other word in `<>` is a placeholder. Inside a name, such as `part<i>.csv`, `<i>` is a placeholder
- * too.
+ * Tags that count as HTML. Any other word in `<>` is a placeholder. A tag of one letter is a placeholder too if it is part of
+ * a name, as in `part<i>.csv`.
  */
 export const HTML_TAGS = String.raw`(?:br|p|hr|b|i|li|ul|ol|td|th|tr|div|span|sup|code)\b`;
 
@@ -60,7 +60,7 @@ export function isInDestination(text: string, at: number): boolean {
   return testAt(INSIDE, text, at);
 }
 
-/** The end of a link after its destination: an optional title (also in curly quotes) or image size, and then the parenthesis. */
+/** Matches the rest of a link after its destination: an optional title or image size, and then the closing parenthesis. */
 export const CLOSED_DESTINATION =
   /\s{0,8}(?:(?:\\?"[^\n]{0,300}?"|'[^\n]{0,300}?'|\([^()\n]{0,300}\)|[“‘][^\n]{0,300}?[”’]|=[\dx%]{1,12})\s{0,8})?\)/y;
 const CLOSED_DEFINITION = /[ \t]{0,8}(?:\r?\n|$|\\[nr"]|["'(])/y;

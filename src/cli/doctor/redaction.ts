@@ -19,9 +19,9 @@ const HEADERS: ReadonlyMap<string, RegExp> = new Map([
 ]);
 
 /**
- * Request headers whose values are removed but whose names are kept. The names of other request headers may be personal, so other
- * request headers are left out. Exception: a header in `HEADERS` is kept if its value matches the header's pattern and needs no
- * redaction.
+ * Request headers that a recording keeps without their values. A request header in `HEADERS` is kept with its value, if the
+ * value matches the pattern and needs no redaction. All other request headers are left out, because even their names may be
+ * personal.
  */
 const NAMED = new Set(["authorization", "api-key", "openai-organization", "openai-project"]);
 
@@ -75,13 +75,13 @@ const OPENAI_MODEL =
 const OPENAI_HOST = /^(?:[a-z]{2}\.)?api\.openai\.com$/;
 
 /**
- * The minimum length of a secret that is removed from texts, if the secret is certainly personal, such as the key, the host, a
- * request header, or a response header about an account.
+ * The minimum length of a secret that is removed from texts. This limit is for secrets that are certainly personal, such as the
+ * key, the host, a request header, or a response header about an account.
  */
 const SHORTEST_OWN = 3;
 /**
- * The minimum length of a secret that may not be personal: the value of a response header that is not about an account, or a word
- * in the value of any header.
+ * The minimum length of a secret that is perhaps harmless: the value of a response header that is not about an account, or one
+ * word in the value of any header.
  */
 const SHORTEST_OTHER = 8;
 
@@ -278,7 +278,7 @@ function isKept(field: string): boolean {
   return field === "" || STRUCTURES.has(field) || TEXTS.has(field) || ID_FIELD.test(field);
 }
 
-/** Stands for the name of a field whose name must not be in the recording. */
+/** The field name that is used to redact the value of a field whose own name must not be in the recording. */
 const UNKNOWN = "?";
 
 /**

@@ -59,7 +59,7 @@ export function readResponse(response: unknown, report: Report | undefined): Run
   );
   if (!call || !report) return undefined;
   const own = report.citations.filter(({ annotation }) => annotation.filename === FILENAME);
-  // A citation from 0 to 0 has no place in the text, so it is used only if there is no other.
+  // Prefers a citation with a place in the text to one from 0 to 0.
   const found = own.find(({ annotation }) => annotation.end_index > 0) ?? own[0];
   const text = found && textAt(output, found);
   return {

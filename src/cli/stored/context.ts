@@ -26,7 +26,7 @@ export interface StoredContext {
  * @throws WrongUse if the file holds no lists, or if the settings of the API are wrong.
  */
 export async function contextFor(files: string | undefined): Promise<StoredContext> {
-  // The lists in a file do not change, so a retry would get the same list.
+  // No retries: the lists in a file do not change, so a retry would get the same list.
   if (files !== undefined)
     return { context: contextOf(await readGivenFiles(files), { retries: 0 }), lists: "file" };
   const api = apiOf(process.env);

@@ -16,7 +16,7 @@ import type { Later } from "./window.js";
 interface Pending {
   event: Event;
   bytes: Buffer;
-  /** The text between an inserted record and this record, such as a newline. */
+  /** The text after each event that is inserted before this record, such as a newline. */
   separator: string;
   /** Called with the repaired record. */
   resolve: (repaired: Repaired) => void;
@@ -87,8 +87,8 @@ export class EventRecords {
   }
 
   /**
-   * Call this at the input's end. If responses were cut off, returns their reports, and the citation events that were recovered
-   * for them. These events are to be written after all other events of the input.
+   * Call this at the input's end. Returns the reports of the responses that were cut off, and the citation events that were
+   * recovered for these responses. Write these events after all other events of the input.
    */
   async end(): Promise<Repaired | undefined> {
     await this.#before;
@@ -124,8 +124,8 @@ export class EventRecords {
     const { event } = pending;
     const lanes = found instanceof Lane ? [found] : found;
     if (!(found instanceof Lane) || found.isClosed) {
-      // The event is not repaired, because it has no lane, its lane is closed, or nothing shows which of several lanes it belongs
-      // to. The records that the lanes in `lanes` hold came before this event, so these records are released first.
+      // The event is not repaired: it has no lane, its lane is closed, or it could belong to several lanes. These lanes may
+      // hold earlier records, which are released first.
       if (found instanceof Lane) found.numberBefore = event.sequence_number;
       for (const lane of lanes) if (lane.isClosed) this.#lanes.rest(lane);
       return andThen(this.#release(lanes), () => pending.resolve(this.#repaired(pending.bytes)));
@@ -190,9 +190,9 @@ export class EventRecords {
   }
 
   /**
-   * Resolves the records of `events`, which a lane has returned. The lane may have inserted some of these events. An inserted
-   * event has no record. The code recognizes it by its type, which always differs from the type of the lane's next pending record.
-   * Inserted events are written before the record that follows them. Returns the inserted events that no record follows.
+   * Resolves the records of the events that a lane has returned. An event that the lane inserted has no record. The code
+   * recognizes it by its type, which always differs from the type of the lane's next pending record. Inserted events are
+   * written before the next record. Returns the inserted events after the last record.
    */
   #settle(lane: Lane, events: readonly Event[]): readonly Event[] {
     const pending = [...this.#pendingOf(lane)];

@@ -11,8 +11,8 @@ import * as z from "zod/mini";
 import { WrongUse } from "../wrong-use.js";
 
 /**
- * The content of a lock: the process that holds it. Process ids are reused, so on Linux the start time is compared too.
- * On other systems, another process that has the same id counts as the holder, and the user has to remove the lock.
+ * The content of a lock: the process that holds it. On Linux, the start time is compared too, because process ids are reused.
+ * On other systems, a later process with the same id counts as the holder. The user then has to remove the lock.
  */
 const holderSchema = z.object({
   pid: z.int().check(z.minimum(1)),
@@ -36,8 +36,8 @@ const ownLocks = new Set<string>();
 /**
  * Locks an output until this process ends. If a dead process of this host holds the lock, takes it over.
  *
- * @returns the output's real path, because all links to a file share its lock. `undefined` for a device or a pipe, which needs no
- * lock.
+ * @returns the output's real path. The lock is beside this path, so all symbolic links to a file share one lock. Returns
+ * `undefined` for a device or a pipe, which needs no lock.
  * @throws WrongUse if another process holds the lock or may hold it.
  */
 export async function lockOutput(path: string): Promise<string | undefined> {
@@ -76,10 +76,10 @@ async function takeLock(output: string, lock: string): Promise<void> {
 }
 
 /**
- * Removes the lock of a dead process. Several processes may find the same dead lock. If each simply removed the file, a
- * slow one would remove the lock that a fast one has just taken. So only the holder of a second lock removes the first
- * lock, and only if the first lock is still the dead one. A process that dies meanwhile leaves a dead second lock, which is
- * handled the same way.
+ * Removes the lock of a dead process. Takes a second lock first, and then removes the first lock only if its content is
+ * still `dead`. This protects a new lock: another process may also have found the dead process's lock and may already have
+ * replaced it. If this process dies while it holds the second lock, the next process removes the second lock with this
+ * function.
  */
 async function removeDead(output: string, lock: string, dead: string): Promise<void> {
   const second = `${lock}.takeover`;

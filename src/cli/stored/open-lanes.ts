@@ -17,7 +17,7 @@ const MOST_RESPONSES = { sequential: 8, interleaved: 64 };
  */
 const MOST_LANES = 64;
 
-/** A response that has not ended. Each time is a number of events: how many events all lanes together had got at that moment. */
+/** A response that has not ended. Times count the events of all lanes: the tenth event has the time 10. */
 interface Progress {
   /** When the response began. `undefined` if its first event is missing. */
   begunAt: number | undefined;
@@ -29,11 +29,11 @@ interface Progress {
   hasFailed: boolean;
 }
 
-/** Lanes that got no event for a while. */
+/** Lanes that got no event while other responses began and ended, or while there were too many lanes (see `MOST_LANES`). */
 interface Silent {
-  /** Lanes that got no event while another response began and ended. */
+  /** Lanes whose response may continue. */
   resting: readonly Lane[];
-  /** Lanes whose response was cut off. */
+  /** Lanes whose response counts as cut off. */
   cutOff: readonly Lane[];
 }
 
@@ -58,8 +58,8 @@ export class OpenLanes {
   }
 
   /**
-   * If `event` begins another response, returns the lanes whose response ended with an error. If the event has a `stream_id`,
-   * returns none: the `stream_id` shows which lane the event belongs to.
+   * If `event` begins a response, returns the lanes with an error event: their responses count as ended. Returns none if
+   * `event` has a `stream_id`, because the `stream_id` shows which lane `event` belongs to.
    */
   failedBefore({ type, stream_id: name }: Event): readonly Lane[] {
     if (type !== "response.created" || name !== undefined) return [];
@@ -67,11 +67,10 @@ export class OpenLanes {
   }
 
   /**
-   * Records that a lane got an event. Returns the lanes that are silent: they got no event while another response began and
-   * ended, or there are too many lanes (see {@link MOST_LANES}).
+   * Records that a lane got an event. Returns the lanes that are silent at that moment (see {@link Silent}).
    *
-   * @param areInterleaved whether the responses of the input are known to be interleaved. If they are not, a silent lane is cut
-   * off sooner.
+   * @param areInterleaved whether the responses of the input are known to be interleaved. If false, a silent lane counts as
+   * cut off sooner.
    */
   note(lane: Lane, { type, stream_id: name }: Event, areInterleaved: boolean): Silent {
     const now = ++this.#time;
@@ -94,9 +93,9 @@ export class OpenLanes {
   }
 
   /**
-   * Returns the lanes that got no event since `begunAt`. Call this when a response ends; `begunAt` is the time when this response
-   * began. Counts for each lane how many responses in a row have begun and ended while the lane got no event. A lane whose count
-   * is less than `most` is returned as resting, and any other lane as cut off.
+   * Returns the lanes that got no event while a response was in progress. Call this when the response ends. `begunAt` is the
+   * time at which the response began. Adds 1 to `responsesSince` of each returned lane. Returns the lane as resting if the sum
+   * is less than `most`, otherwise as cut off.
    */
   #silentSince(begunAt: number, most: number): Silent {
     const resting: Lane[] = [];

@@ -1,4 +1,4 @@
-/** Defines the pieces that an input is cut into: records, and the bytes between them. All pieces joined are the input's bytes. */
+/** Defines the pieces that an input is cut into: records, and the bytes between them. Joined, they are the whole input. */
 import type { Report } from "../../types.js";
 
 /** How an input holds its records. */

@@ -7,7 +7,7 @@ import * as z from "zod/mini";
 import { WrongUse } from "../wrong-use.js";
 import type { Milestone } from "./run.js";
 
-/** Files of version 1 have no hashes of the inputs, so they cannot show whether an input has changed. */
+/** The file format's version. Version 1 is rejected: it has no hashes of the inputs to show whether an input has changed. */
 const VERSION = 2;
 
 const count = z.int().check(z.minimum(0));

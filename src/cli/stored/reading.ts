@@ -1,5 +1,5 @@
 /**
- * Reads inputs. To resume an interrupted run, reads again what that run has read, and checks that those bytes have not changed.
+ * Reads inputs. A resumed run first reads again what the interrupted run read, to check that nothing has changed.
  */
 import { createHash } from "node:crypto";
 import { chunksOf, type Input, type InputState, stateOf } from "../repair-paths.js";
@@ -49,7 +49,7 @@ export class ReadHash {
   }
 }
 
-/** These sentences tell the user which changes of an input a resumed run accepts. */
+/** The last sentence of an error message tells the user how an input may change before `--resume`. */
 const ACCEPTED = "The part that was read must be the same; new bytes may follow it";
 const ACCEPTED_AT_END =
   "An input that was read to its end must be the same, as the output of the next input follows it";
@@ -66,10 +66,10 @@ export interface Remaining {
  * Continues after the part that an interrupted run has read: all of the inputs in `done`, and the part `current` of the next
  * input.
  *
- * Reads and hashes these parts again, at more than 1 GB/s on most machines. To compare each file's size and modification time
- * would be faster, but is not safe. Tools that copy files may keep the old time or set another. And a file can change twice so
- * quickly that its time stays the same. Size and time are only used to tell the user what changed. Pipes that were read to their
- * end are not read again, because they may be gone.
+ * Reads and hashes these bytes again, at more than 1 GB/s on most machines. Comparing each file's size and modification time
+ * would be faster, but not safe: a tool that copies files may keep the old time or set a new one, and a file can change twice
+ * so quickly that its time stays the same. Size and time are only used to tell the user what changed. Pipes that were read to
+ * their end are not read again, because they may be gone.
  *
  * @throws WrongUse if an input has changed. Only the input of `current` may have grown.
  */

@@ -45,8 +45,8 @@ export class RecordRepair {
   }
 
   /**
-   * Repairs the held records without the later events that they wait for. Call this if no later record can be read before the held
-   * records are written.
+   * Repairs the held records now, although they wait for later events. Call this if the later events cannot be read until the
+   * held records are written.
    */
   release(): void | Promise<void> {
     return this.#events.release();

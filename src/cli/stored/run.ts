@@ -94,7 +94,7 @@ export class Run {
   #milestone: Milestone | undefined;
   #others: Others | undefined;
 
-  /** The new run continues an interrupted run if its milestone is given. Otherwise, the new run starts with the first input. */
+  /** Continues an interrupted run from the given milestone. Without a milestone, starts with the first input. */
   constructor(options: RunOptions, { done, current, counts }: Milestone = START) {
     this.#options = options;
     this.#done = [...done];
@@ -123,8 +123,8 @@ export class Run {
     if (!milestones || !this.#hash) return;
     this.#done.push({ ...this.#hash.part(), ...(await milestones.stateOf(input)) });
     this.#hash = new ReadHash();
-    // The end of the last input is no milestone. A run can be resumed only if the inputs that were read to their end are
-    // unchanged, but the last input may still grow.
+    // The end of the last input is no milestone, because this input may still grow. A run cannot be resumed if an input that
+    // was read to its end has changed.
     if (!isLast && milestones.isDue()) this.#milestone = this.#baseMilestone();
   }
 

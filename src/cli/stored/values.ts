@@ -25,8 +25,8 @@ type Expected = "value" | "value or ]" | "key" | "key or }" | "colon" | "comma o
 export class ValueSplitter {
   /**
    * The bytes that were not output as pieces, because the input breaks the grammar or ends inside a record; else `undefined`. The
-   * bytes start with the broken record. If the wrong token is between two records, the bytes start with this token. If the broken
-   * record is too long to hold, the record's start was already output.
+   * bytes start with the broken record, or with the token that breaks the grammar if this token is between two records. If the
+   * broken record is too long to hold, the record's start was already output.
    */
   broken: Buffer | undefined;
   /** The start of a record whose end is in a later chunk. */

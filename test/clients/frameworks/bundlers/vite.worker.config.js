@@ -1,4 +1,4 @@
-// What @cloudflare/vite-plugin sets for a Worker.
+// The same settings as @cloudflare/vite-plugin makes for a Worker.
 export default {
   ssr: {
     noExternal: true,
