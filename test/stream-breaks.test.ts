@@ -32,6 +32,18 @@ describe("a stream that a gateway changed", () => {
     expect(await repaired(odd)).toEqual(odd);
   });
 
+  it("with an unread event in a wrong place is repaired in the same way while an event is held and again", async () => {
+    const items = [call(), message("Here: /mnt/data/plan.docx"), message("And: /mnt/data/plan.docx")];
+    const whole = streamOf(items.map((item, at) => ({ ...item, id: `item_${at}` })));
+    const end = whole.findIndex(({ type }) => type === "response.output_text.done");
+    // A number is missing before the text's end, so the text's end is held until the next event.
+    const events = whole.map((event, at) => ({ ...event, sequence_number: at < end ? at : at + 1 }));
+    events.splice(end + 1, 0, events.findLast(({ type }) => type === "response.content_part.added")!);
+    const out = await repaired(events);
+    expect(cited(last(out))).toEqual(["plan.docx@/mnt/data/plan.docx", "plan.docx@/mnt/data/plan.docx"]);
+    expect(await repaired(out)).toEqual(out);
+  });
+
   it("with several responses in sequence: each has its own citations and its own report", async () => {
     const texts = [
       "Here: /mnt/data/plan.docx",

@@ -392,7 +392,9 @@ export class StreamRepair {
 
   /** Stops recovering if the events of the response contradict each other. */
   #check(event: Event): void {
-    if (this.#isStopped) return;
+    // All other events are read only while something is held. If these events were checked, a second repair, which may hold
+    // nothing, would get another result.
+    if (this.#isStopped || !isRead(event.type)) return;
     const { type, output_index: outputIndex, item_id: itemId } = event;
     if (type === "response.created") this.#number = undefined;
     else if (this.#isFinished && (isIndex(outputIndex) || this.#isOtherFinal(event)))
