@@ -103,6 +103,13 @@ describe.each(["sandbox:a.csv", "sandbox:/a.csv"])("%s", (destination) => {
     expect(await repaired(output, [[alike]])).toMatchObject({ requests: 3, ms: 750 });
   });
 
+  it("does not mean an upload with this former name if a call names another file with the name", async () => {
+    const upload = file("/mnt/data/file-Ab12-a.csv", { source: "user" });
+    const hidden = file("/mnt/data/.trash/a.csv", { container_id: "cntr_2" });
+    const output = [call("print(1)"), call("df.to_csv('/mnt/data/.trash/a.csv')", "cntr_2"), text];
+    expect(await repaired(output, [[upload], [hidden]])).toMatchObject({ ids: [], reasons: ["not-found"] });
+  });
+
   it("does not mean an older file that no call names", async () => {
     const older = { ...written, created_at: OLD };
     expect(await repaired([call("df.to_csv(path)"), text], [[older]])).toEqual(MISSING);

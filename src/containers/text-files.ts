@@ -111,6 +111,19 @@ export async function resolvePiece(part: TextPart, recovery: Recovery): Promise<
 /** The statuses of answers that refuse a list: the key is not accepted, or the container has expired or is another user's. */
 const REFUSED: ReadonlySet<unknown> = new Set([401, 403, 404, 410]);
 
+/**
+ * Returns whether a mention is a name after `sandbox:`. For `sandbox:a.csv`, `written` is `/a.csv`, with one slash. For a path below
+ * a root, `written` has more slashes. For a name without `sandbox:`, it has none.
+ */
+function isSandboxName(written: string): boolean {
+  return written.lastIndexOf("/") === 0;
+}
+
+/** Returns whether a path or name in a text ends with exactly the file's name. */
+function isNameOf(written: string, file: ContainerFile): boolean {
+  return nameOf(composed(written)) === composed(filenameOf(file));
+}
+
 /** Matches a character that can start an encoded character, as in `%20`, `&amp;` or `\_`. */
 const ENCODED = /[%&\\]/;
 
@@ -523,6 +536,9 @@ class FileSearch {
     const isPath = written.includes("/");
     const isNamed = (path: string): boolean => turn.mayNamePath(path) || (!isPath && turn.namesFile(path));
     if ([written, literal].some(isNamed)) return false;
+    // `sandbox:a.csv` means no file with a similar name if a call names a path that ends with `a.csv`.
+    const isSimilarName = isSandboxName(written) && !isNameOf(written, file);
+    if (isSimilarName && this.#namesOtherPath(turn, [written, literal], file)) return false;
     const [meant, path] = [composed(written), composed(file.path)];
     const isMoved = isPath && folderOf(meant) !== folderOf(path);
     // The path in the text may differ from the file's path in the folder or in the letter case of the name, but not in both.
@@ -543,12 +559,15 @@ class FileSearch {
    */
   readonly #acceptOnlyName: AcceptLookAlike = (file, written, literal) => {
     const { scope, lifetime } = this.#part;
-    // True only for a name after `sandbox:`. For `sandbox:a.csv`, `written` is `/a.csv`, with one slash. For a path below a root,
-    // `written` has more slashes. For a name without `sandbox:`, it has none.
-    const isOwnName = composed(written) === composed(`/${filenameOf(file)}`);
-    if (!scope.hasCall || !isOwnName || !lifetime.has(file)) return false;
-    return ![written, literal].some((path) => this.#evidence.namesOtherPath(nameOf(path), file.path));
+    if (!scope.hasCall || !lifetime.has(file) || !isSandboxName(written) || !isNameOf(written, file))
+      return false;
+    return !this.#namesOtherPath(this.#evidence, [written, literal], file);
   };
+
+  /** Returns whether a call names a path that ends with the name in one of the `spellings`, but is not the path of `file`. */
+  #namesOtherPath(calls: Evidence, spellings: readonly string[], file: ContainerFile): boolean {
+    return spellings.some((path) => calls.namesOtherPath(nameOf(path), file.path));
+  }
 
   /**
    * Chooses from several files with the same name. Returns only the file that the response wrote if all of these are true:
