@@ -126,6 +126,17 @@ function saysName(code: string | null, name: string): boolean {
   return ["'", '"', "/"].some((before) => ["'", '"'].some((after) => code?.includes(before + name + after)));
 }
 
+/**
+ * Returns whether a call names a path: in full, or by its file name in quotes, at the end of a quoted path or after a space. For
+ * example, `cp x 'sales data.csv'` names `/mnt/data/data.csv`, because the command may mean a file `data.csv`.
+ */
+function mayName({ code, logs }: Call, path: string): boolean {
+  const name = nameOf(path);
+  return [code, logs].some(
+    (said) => saysPath(said, path) || saysName(said, name) || said?.includes(` ${name}`) === true,
+  );
+}
+
 /** Decides which files the mentions in the texts of one response mean. */
 export class Truths {
   readonly #files: readonly WorldFile[];
@@ -242,6 +253,7 @@ class TextTruth {
       return { allowed: later, isDemanded: false, isLoose: false };
     }
     const isNear = nearer.length === 0;
+    const isOlder = meant.createdAt < this.#turn.createdAt;
     const isLate = this.#isLate(meant);
     const isSeen =
       !meant.isLost && (!isLate || (isNear && this.#isWaitedFor(meant) && versions.length === 1));
@@ -257,7 +269,7 @@ class TextTruth {
     const written = holders
       .filter((container) => container !== holder && this.#isWrittenIn(path, container))
       .flatMap((container) => this.#versions(container, path).slice(-1))
-      .filter(({ createdAt }) => createdAt >= this.#turn.createdAt && meant.createdAt < this.#turn.createdAt);
+      .filter(({ createdAt }) => createdAt >= this.#turn.createdAt && isOlder);
     allowed.push(...written);
     const isDemanded =
       written.length === 0 &&
@@ -266,29 +278,26 @@ class TextTruth {
       (isHandedOver || meant.source === "assistant") &&
       (holders.length === 1 || this.#isOrdered) &&
       !this.#isAnnounced(path, holder) &&
-      this.#isReached(path, holder, nearer, meant.createdAt < this.#turn.createdAt);
+      // A call in another container may have written a newer version of the file, or tried to.
+      !(isOlder && this.#isNamedElsewhere(path, holder)) &&
+      this.#isReached(path, holder, nearer, isOlder);
     return { meant, allowed, isDemanded, isLoose: later.length > 0 };
   }
 
-  /**
-   * Returns whether all calls come after the text, no call runs in `holder`, and a call names the path. A call names the path
-   * in full, or by its file name: in quotes, at the end of a quoted path or after a space. For example,
-   * `cp x 'sales data.csv'` names `/mnt/data/data.csv`, because the command may mean a file `data.csv`.
-   */
+  /** Returns whether all calls come after the text, no call runs in `holder`, and a call names the path (see `mayName`). */
   #isAnnounced(path: string, holder: string): boolean {
     const { calls } = this.#turn;
     return (
       this.#callsBefore.length === 0 &&
       !calls.some(({ container }) => container === holder) &&
-      calls.some((call) =>
-        [call.code, call.logs].some(
-          (said) =>
-            saysPath(said, path) ||
-            saysName(said, nameOf(path)) ||
-            said?.includes(` ${nameOf(path)}`) === true,
-        ),
-      )
+      calls.some((call) => mayName(call, path))
     );
+  }
+
+  /** Returns whether calls before the text name the path (see `mayName`), but only in other containers than `holder`. */
+  #isNamedElsewhere(path: string, holder: string): boolean {
+    const naming = this.#callsBefore.filter((call) => mayName(call, path));
+    return naming.length > 0 && naming.every(({ container }) => container !== holder);
   }
 
   /**

@@ -264,9 +264,10 @@ export class FrameRepair {
     if (!this.#splitter.isBetweenFrames || stream.isHolding) return from;
     let start = from;
     for (let end = this.#text.endOf(chunk, start); end > 0; end = this.#text.endOf(chunk, start)) {
-      if (stream.isLinking && !this.#passesLinks(chunk, start, end)) return start;
+      const { isLinking } = stream;
+      if (isLinking && !this.#passesLinks(chunk, start, end)) return start;
       this.#last = { chunk, start, end };
-      if (stream.isWatching) this.#watch(this.#last);
+      if (!isLinking && stream.isWatching) this.#watch(this.#last);
       start = end;
     }
     return start;
@@ -277,7 +278,9 @@ export class FrameRepair {
    * later mention may be needed.
    */
   #passesLinks(chunk: Uint8Array, start: number, end: number): boolean {
-    if (!this.#stream.isIdle || !this.#text.isPlain(chunk, start, end)) return false;
+    if (!this.#stream.isIdle) return false;
+    if (!this.#text.hasRoom(end - start)) this.#readUnread();
+    if (!this.#text.isPlain(chunk, start, end)) return false;
     this.#firstUnread ??= { chunk, start, end };
     return true;
   }

@@ -361,6 +361,11 @@ export class TextDeltas {
     return false;
   }
 
+  /** Returns whether the text of a delta of `length` bytes can be collected before `takeCollected` is called again. */
+  hasRoom(length: number): boolean {
+    return this.#collectedLength + length <= MOST_COLLECTED;
+  }
+
   /**
    * Returns true if the delta from `at` to `end` certainly belongs to no mention. Its text then has no character that a
    * mention needs, and no word that begins a scheme. Collects the text of such a delta, without decoding it. Returns false for
@@ -372,7 +377,7 @@ export class TextDeltas {
   isPlain(chunk: Uint8Array, at: number, end: number): boolean {
     let isLetterBefore = this.#isAfterLetter;
     this.#isAfterLetter = false;
-    if (this.#collectedLength + end - at > MOST_COLLECTED || !this.#isOfSameText(chunk, at)) return false;
+    if (!this.hasRoom(end - at) || !this.#isOfSameText(chunk, at)) return false;
     this.#collected ??= new Uint8Array(MOST_COLLECTED);
     const collected = this.#collected;
     let to = this.#collectedLength;

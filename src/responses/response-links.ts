@@ -175,10 +175,8 @@ export class ResponseLinks {
 
   /** Adds text that cannot belong to a mention. The caller has already sent this text. */
   pass(part: LinkedPart, text: string): void {
-    part.text.push(text);
+    part.text.pass(text);
     part.pieces.push(text);
-    part.text.candidate();
-    part.text.release();
   }
 
   /**

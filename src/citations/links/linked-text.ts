@@ -123,6 +123,20 @@ export class LinkedText {
     if (this.#head.length < LONGEST_HEAD) this.#head += piece.slice(0, LONGEST_HEAD);
   }
 
+  /**
+   * Adds a piece that was sent already, because it cannot belong to a mention. No mark begins in it. Call this only if `isIdle` is
+   * true.
+   */
+  pass(piece: string): void {
+    // The piece can still end a comment or a script. It can also end the mark that begins one, such as `<script>`.
+    const mayChangeRaw = this.#raw !== undefined || this.#buffer.slice(-LONGEST_MARK).includes("<");
+    this.push(piece);
+    if (mayChangeRaw) this.#scan();
+    this.giveUp();
+    this.#sent = this.#start + this.#limit;
+    this.#trim();
+  }
+
   /** Ends the text: no piece follows. */
   end(): void {
     this.#isEnded = true;
@@ -461,13 +475,14 @@ export class LinkedText {
   }
 
   #codePointsBefore(at: number): number {
-    const points = this.#points;
-    const to = this.#start + at;
-    for (; points.at < to; points.at++) {
-      const isLow = (this.#buffer.charCodeAt(points.at - this.#start) & 0xfc00) === 0xdc00;
-      if (!isLow) points.count++;
+    const text = this.#buffer;
+    let { count } = this.#points;
+    for (let index = this.#points.at - this.#start; index < at; index++) {
+      const isLow = (text.charCodeAt(index) & 0xfc00) === 0xdc00;
+      if (!isLow) count++;
     }
-    return points.count;
+    this.#points = { at: Math.max(this.#points.at, this.#start + at), count };
+    return count;
   }
 
   #slice(from: number, to: number): string {
