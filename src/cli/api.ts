@@ -96,7 +96,7 @@ function setHeader(headers: Headers, name: string, value: string, variable: keyo
   try {
     headers.set(name, value);
   } catch {
-    throw new WrongUse(`${variable} is no valid HTTP header: ${EXPECTED_OF[variable]}`);
+    throw new WrongUse(`${variable} is not a valid HTTP header: ${EXPECTED_OF[variable]}`);
   }
 }
 

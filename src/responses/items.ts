@@ -16,10 +16,8 @@ export class ResponseItems {
   readonly #items: unknown[] = [];
   readonly #roots: readonly string[];
   #callCount = 0;
-  /** No item before this index names a container. */
-  #firstNaming = 0;
-  /** The index at which `useContainer` starts to search. No call and no tool output before this index names a container. */
-  #firstUsing = 0;
+  readonly #firstNaming = new FirstItem(namesContainer);
+  readonly #firstUsing = new FirstItem(usesContainer);
   /**
    * Maps each id to the number of items that have it. The id of a replaced item is not counted, so that the map does not outgrow
    * the items.
@@ -40,8 +38,8 @@ export class ResponseItems {
     this.#items[index] = item;
     this.#noteId(known, item);
     this.#callCount += Number(isContainerCall(item)) - Number(isContainerCall(known));
-    if (index < this.#firstNaming && namesContainer(item)) this.#firstNaming = index;
-    if (index < this.#firstUsing && usesContainer(item)) this.#firstUsing = index;
+    this.#firstNaming.note(index, item);
+    this.#firstUsing.note(index, item);
     if (known !== undefined && hasSameFacts(known, item)) return;
     this.#turn = undefined;
     if (index < this.#before.count) this.#before = new ItemsBefore(this.#roots);
@@ -59,15 +57,12 @@ export class ResponseItems {
 
   /** True if any item names a container. */
   get hasContainers(): boolean {
-    const end = this.#items.length;
-    while (this.#firstNaming < end && !namesContainer(this.#items[this.#firstNaming])) this.#firstNaming++;
-    return this.#firstNaming < end;
+    return this.#firstNaming.isBefore(this.#items.length, this.#items);
   }
 
   /** Returns whether a call or a tool output before `index` names a container. Citations do not count. */
   useContainer(index: number): boolean {
-    while (this.#firstUsing < index && !usesContainer(this.#items[this.#firstUsing])) this.#firstUsing++;
-    return this.#firstUsing < index;
+    return this.#firstUsing.isBefore(index, this.#items);
   }
 
   /**
@@ -116,6 +111,28 @@ export class ResponseItems {
     if (before !== undefined && others > 0) this.#countOf.set(before, others);
     else if (before !== undefined) this.#countOf.delete(before);
     if (id !== undefined) this.#countOf.set(id, (this.#countOf.get(id) ?? 0) + 1);
+  }
+}
+
+/** Finds the first item that a function accepts. Reads each item once, unless the item is replaced. */
+class FirstItem {
+  readonly #accepts: (item: unknown) => boolean;
+  /** No item before this index is accepted. */
+  #index = 0;
+
+  constructor(accepts: (item: unknown) => boolean) {
+    this.#accepts = accepts;
+  }
+
+  /** Records that `item` is now at `index`. */
+  note(index: number, item: unknown): void {
+    if (index < this.#index && this.#accepts(item)) this.#index = index;
+  }
+
+  /** Returns whether an item before `end` is accepted. */
+  isBefore(end: number, items: readonly unknown[]): boolean {
+    while (this.#index < end && !this.#accepts(items[this.#index])) this.#index++;
+    return this.#index < end;
   }
 }
 

@@ -135,7 +135,7 @@ const NO_RIGHT: Record<Server, string> = {
 /** Advice for a server that has container routes but does not know the container. */
 const NOT_FOUND: Record<Server, string> = {
   openai:
-    "The container has expired, or belongs to another project than the key. Check OPENAI_PROJECT_ID, and run the " +
+    "The container has expired, or it is in a different project than the key. Check OPENAI_PROJECT_ID, and run the " +
     "command again.",
   azure: `The container belongs to another resource or project. ${FOUNDRY}`,
   foundry: FOUNDRY,
