@@ -214,6 +214,12 @@ it("a response has the same texts and annotations streamed as whole, and a secon
       const streamed = eventsIn(await read(() => sse(frames(eventsOf(output, size)), chunk), true));
       const whole = await plain(output);
       expect(outputOf(streamed)).toEqual(whole);
+      // While no container is known, URLs pass unread. So if only the previous response names the container, a second repair of
+      // the stream may link a name although the first repair replaced a path of its file.
+      if (request.previous === undefined) {
+        const again = eventsIn(await read(() => sse(frames(streamed), chunk), true));
+        expect(outputOf(again)).toEqual(whole);
+      }
       expect(await plain(whole)).toEqual(whole);
     }),
     { numRuns: 300 },

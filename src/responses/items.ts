@@ -38,8 +38,8 @@ export class ResponseItems {
     this.#items[index] = item;
     this.#noteId(known, item);
     this.#callCount += Number(isContainerCall(item)) - Number(isContainerCall(known));
-    this.#firstNaming.note(index, item);
-    this.#firstUsing.note(index, item);
+    this.#firstNaming.replaced(index);
+    this.#firstUsing.replaced(index);
     if (known !== undefined && hasSameFacts(known, item)) return;
     this.#turn = undefined;
     if (index < this.#before.count) this.#before = new ItemsBefore(this.#roots);
@@ -124,9 +124,9 @@ class FirstItem {
     this.#accepts = accepts;
   }
 
-  /** Records that `item` is now at `index`. */
-  note(index: number, item: unknown): void {
-    if (index < this.#index && this.#accepts(item)) this.#index = index;
+  /** Records that another item is now at `index`. */
+  replaced(index: number): void {
+    this.#index = Math.min(this.#index, index);
   }
 
   /** Returns whether an item before `end` is accepted. */

@@ -57,7 +57,10 @@ export interface LinkedPart {
   readonly pieces: string[];
   /** The citations that a file list gave for the links so far. The API may cite some of these links later. */
   readonly found: RecoveredCitation[];
-  /** The folded names of the files that have a link in place of a path so far (see `fold`). */
+  /**
+   * The files that have a link in place of a path so far, by folded name (see `fold`). Also holds the URLs of the model's text,
+   * because an earlier repair may have written them in place of paths.
+   */
   readonly linked: Set<string>;
   /** True if only the complete response can show what replaces the next mention. */
   isUndecided: boolean;
@@ -168,8 +171,15 @@ export class ResponseLinks {
     const text = new LinkedText(this.#settings.roots, this.#links.onMissing !== undefined);
     text.onlyPaths = !this.#files.hasContainersFor(position);
     return {
-      ...{ position, text, pieces: [], found: [], linked: new Set<string>(), isUndecided: false, lead: 0 },
-      ...{ whole: undefined, overdue: undefined },
+      position,
+      text,
+      pieces: [],
+      found: [],
+      linked: new Set(),
+      isUndecided: false,
+      lead: 0,
+      whole: undefined,
+      overdue: undefined,
     };
   }
 
@@ -278,7 +288,8 @@ export class ResponseLinks {
   ): readonly RecoveredCitation[] {
     if (found.length === 0) return found;
     const { indexUnit, roots } = this.#settings;
-    const inWhole = lead === 0 ? found : found.map((citation) => moveBack(citation, lead));
+    // `lead` is an amount of white space, so it has as many code points as UTF-16 units.
+    const inWhole = lead === 0 ? found : found.map((citation) => shifted(citation, -lead, -lead));
     return uncitedLinks(original, [...given, ...missing], inWhole, indexUnit, roots);
   }
 
@@ -319,7 +330,10 @@ export class ResponseLinks {
   readonly #decideInStream: Decide = async (part, candidate) => {
     const { isPath, window, at } = candidate;
     const name = nameIn(candidate);
-    if (!isPath && !isFileName(name)) return NOTHING;
+    if (!isPath && !isFileName(name)) {
+      part.linked.add(URL_IN.exec(name)![0]);
+      return NOTHING;
+    }
     const lastName = relativeName(name, this.#settings.roots);
     const piece = await this.#files.resolvePiece(part.position, window, lastName);
     // If no container could be searched, the mention stays undecided: the citations of the whole text may name a container.
@@ -349,15 +363,8 @@ export class ResponseLinks {
    * candidate's window, which is a piece of the text.
    */
   #inWholeText(citation: RecoveredCitation, { at, start, startCodePoints }: Candidate): RecoveredCitation {
-    const { annotation } = citation;
     const startIndex = this.#settings.indexUnit === "utf-16" ? start : startCodePoints;
-    const endIndex = startIndex + annotation.end_index - annotation.start_index;
-    return {
-      ...citation,
-      annotation: { ...annotation, start_index: startIndex, end_index: endIndex },
-      start: start - at + citation.start,
-      end: start - at + citation.end,
-    };
+    return shifted(citation, start - at, startIndex - citation.annotation.start_index);
   }
 
   /**
@@ -428,7 +435,8 @@ export class ResponseLinks {
     try {
       const replaced = { text: window.slice(place.start, place.end), ...textAround(place, citation) };
       const link = linkAt(place, citation, await this.#urlOf(citation, replaced));
-      if (!link) return part.text.leave(base + range.end);
+      // A name gets no link if a path of its file comes before it. In a second repair, that path is a URL already.
+      if (!link || (!candidate.isPath && part.linked.has(link.url))) return part.text.leave(base + range.end);
       const isReplaced = part.text.replace({
         ...{ start: base + place.start, end: base + place.end, mentionStart: base + range.start },
         ...link,
@@ -555,6 +563,9 @@ function nameIn({ window, at, nameEnd }: Candidate): string {
   return window.slice(at, nameEnd);
 }
 
+/** Matches the URL in a link's destination, without the title and without the last character, which ends the destination. */
+const URL_IN = /^(?:[^\s"'<>](?!$))*/;
+
 /** Returns whether a link's destination can be the name of a file in the container: a name with an extension. */
 function isFileName(destination: string): boolean {
   return !OF_A_SITE.test(destination) && /\.[a-z]/i.test(destination);
@@ -591,18 +602,15 @@ function leadOf(streamed: string, whole: string): number | undefined {
   return whole.trimStart().length - whole.length + streamed.length - streamed.trimStart().length;
 }
 
-/**
- * Returns a copy of a citation, with its range moved back by `by`. The unit of the range does not matter: `by` is an amount of
- * white space, which has as many code points as UTF-16 units.
- */
-function moveBack(citation: RecoveredCitation, by: number): RecoveredCitation {
+/** Returns a copy of a citation, with its UTF-16 offsets moved by `by` and the annotation's indices moved by `indexBy`. */
+function shifted(citation: RecoveredCitation, by: number, indexBy: number): RecoveredCitation {
   const { annotation, start, end } = citation;
   const { start_index, end_index } = annotation;
   return {
     ...citation,
-    annotation: { ...annotation, start_index: start_index - by, end_index: end_index - by },
-    start: start - by,
-    end: end - by,
+    annotation: { ...annotation, start_index: start_index + indexBy, end_index: end_index + indexBy },
+    start: start + by,
+    end: end + by,
   };
 }
 

@@ -611,7 +611,7 @@ export class ResponseRepair {
     position: PartPosition,
     text: string,
     given: readonly Annotation[],
-    { annotations, citations, unresolved, isLacking, asked }: TextResolution,
+    found: TextResolution,
     isFinal: boolean,
     isSearched: boolean,
   ): readonly ContainerFileCitation[] {
@@ -619,17 +619,13 @@ export class ResponseRepair {
       position,
       text,
       given,
-      annotations,
-      citations,
-      unresolved,
-      isLacking,
-      asked,
+      ...found,
       isFinal,
       isSearched,
       isRootNamed: this.#messages.get(position.outputIndex)?.isRootNamed === true,
       callCount: this.#items.callCount,
     });
-    return annotations;
+    return found.annotations;
   }
 
   #resolve(
