@@ -268,7 +268,7 @@ class TextTruth {
     // than the response.
     const written = holders
       .filter((container) => container !== holder && this.#isWrittenIn(path, container))
-      .flatMap((container) => this.#versions(container, path).slice(-1))
+      .flatMap((container) => this.#listedVersions(container, path))
       .filter(({ createdAt }) => createdAt >= this.#turn.createdAt && isOlder);
     allowed.push(...written);
     const isDemanded =
@@ -326,7 +326,7 @@ class TextTruth {
   #fartherExact(path: string, holder: string): WorldFile[] {
     if (this.#isSaid(path, holder)) return [];
     const farther = this.containers.slice(this.containers.indexOf(holder) + 1);
-    return farther.flatMap((container) => this.#versions(container, path).slice(-1));
+    return farther.flatMap((container) => this.#listedVersions(container, path));
   }
 
   /** Returns what a path means if none of the containers has a file at exactly this path. */
@@ -543,6 +543,13 @@ class TextTruth {
     return this.#files.filter(
       (file) => file.container === container && file.path === path && this.#isBefore(file),
     );
+  }
+
+  /** Returns the newest version of a file. If a list may lack it, also returns the older versions: the list may have one of them. */
+  #listedVersions(container: string, path: string): WorldFile[] {
+    const versions = this.#versions(container, path);
+    const newest = versions.at(-1);
+    return newest && (newest.isLost || this.#isLate(newest)) ? versions : versions.slice(-1);
   }
 
   /** If a file existed before the text, returns its versions from before the text. Otherwise returns its later versions. */
