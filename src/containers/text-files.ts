@@ -337,11 +337,12 @@ class FileSearch {
 
   /**
    * Drops a citation and reports its mention as ambiguous if a second listed file fits the text too. The resolver did not see
-   * the second file, because `#possibleFiles` left it out as unlikely. A second file fits in two cases:
+   * the second file, because `#possibleFiles` left it out as unlikely. A second file fits in three cases:
    *
    * - The text says `a%20b.csv`, the citation is of `a b.csv`, and the container of `a b.csv` also lists a file `a%20b.csv`.
    * - A call's container lists a file with the cited file's path, and only tool outputs or 0..0 citations name the container
    *   of the cited file.
+   * - No call comes before the text, the cited file is older than the response, and the response wrote the other file.
    */
   #withOneReading(resolution: Resolution): Resolution {
     if (this.#impossibleEncoded.size + this.#unlikelyByName.size === 0) return resolution;
@@ -352,7 +353,7 @@ class FileSearch {
         ({ path, container_id: id }) =>
           id === file.container_id && path !== file.path && composed(text).endsWith(composed(path)),
       );
-      const others = [...encoded, ...this.#unlikelyOfCalls(file)];
+      const others = [...encoded, ...this.#unlikelyInstead(file)];
       if (others.length === 0) return true;
       dropped.push({ text, start, end, reason: "ambiguous", candidates: [file, ...others] });
       return false;
@@ -363,15 +364,18 @@ class FileSearch {
   }
 
   /**
-   * If only tool outputs or 0..0 citations name the container of `file`, returns the unlikely files that have the same path and are
-   * in a call's container. Otherwise, returns no files.
+   * Returns the unlikely files that have the same path as `file`, and that the text may mean instead. If no call comes before the
+   * text, these are files that the response wrote, if `file` is older. After a call, these are files in a call's container, if only
+   * tool outputs or 0..0 citations name the container of `file`.
    */
-  #unlikelyOfCalls(file: ContainerFile): readonly ContainerFile[] {
-    const { called, cited, citedUnranged, outputs } = this.#part.scope;
+  #unlikelyInstead(file: ContainerFile): readonly ContainerFile[] {
+    const { scope, lifetime } = this.#part;
+    const { hasCall, called, cited, citedUnranged, outputs } = scope;
+    const others = this.#unlikelyByPath.get(composed(file.path)) ?? [];
+    if (!hasCall) return lifetime.has(file) ? [] : others.filter((other) => lifetime.has(other));
     const id = file.container_id;
     const ofCalls = called.flat();
     if (![...outputs, ...citedUnranged].includes(id) || cited.includes(id) || ofCalls.includes(id)) return [];
-    const others = this.#unlikelyByPath.get(composed(file.path)) ?? [];
     return others.filter((other) => ofCalls.includes(other.container_id));
   }
 

@@ -350,10 +350,10 @@ export class ResponseRepair {
 
   /**
    * Returns a text with links, and the annotations of this text. `given` are the part's annotations, and `missing` are the
-   * citations that were found. The text stays the same in two cases:
-   * - The option `links` is not set.
-   * - The text comes too early for links (see `isEarly`). If the text's own item or an item before it is unknown so far, the final
-   *   event can still add links to this text. Otherwise the text gets no links.
+   * citations that were found. Call this only if the option `links` is set.
+   *
+   * A text that comes too early (see `isEarly`) gets no links. There is one exception: if the text's own item or an item before
+   * it is unknown so far, the final event can still add links.
    */
   withLinks(
     position: PartPosition,
@@ -361,11 +361,12 @@ export class ResponseRepair {
     given: readonly Annotation[],
     missing: readonly ContainerFileCitation[],
   ): TextWithAnnotations | Promise<TextWithAnnotations> {
-    const { links } = this;
+    const links = this.links!;
     const isEarly = this.isEarly(position);
-    const isCut = isEarly && this.#lacksItem(position.outputIndex);
-    if (isCut) links?.giveUp(position);
-    if (!links || isCut) return { text: original, annotations: [...given, ...missing] };
+    if (isEarly && this.#lacksItem(position.outputIndex)) {
+      links.giveUp(position);
+      return { text: original, annotations: [...given, ...missing] };
+    }
     const key = keyOf(position);
     if (!this.#isComplete) this.#sent.add(key);
     const known = this.#parts.get(key);

@@ -20,12 +20,9 @@ export function notAmong(
 }
 
 function citationKeyOf({ file_id, start_index, end_index }: Annotation): string {
-  const isCitation = typeof file_id === "string" && isNumber(start_index) && isNumber(end_index);
+  const isCitation =
+    typeof file_id === "string" && typeof start_index === "number" && typeof end_index === "number";
   return isCitation ? `${start_index} ${end_index} ${file_id}` : "";
-}
-
-function isNumber(value: unknown): value is number {
-  return typeof value === "number";
 }
 
 /** Returns whether two arrays hold identical values in the same order. */
