@@ -27,7 +27,7 @@ function readTree(): string[] {
 
 /** The layers, lowest first. The modules of a layer may import from their own layer and from lower layers. */
 const LAYERS = [
-  ["types", "errors", "once"],
+  ["types", "errors", "once", "arrays"],
   ["citations"],
   ["options"],
   ["containers"],

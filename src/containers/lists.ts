@@ -3,6 +3,7 @@
  * requested again. A list is late if a call wrote a file that is not in the list yet. text-files.ts decides whether a list is
  * late. The method `again` repeats the requests for late lists.
  */
+import { isSame } from "../arrays.js";
 import { FileIndex, isFile } from "../citations/file-index.js";
 import type { ContainerFile, ContainerFileCitation } from "../types.js";
 import { EndlessListError, type ListFiles } from "./listing.js";
@@ -216,9 +217,5 @@ export class ContainerLists {
 
 /** Returns whether two arrays of lists have the same files in the same order. The lists themselves may be copies. */
 function haveSameFiles(some: readonly FileList[], others: readonly FileList[]): boolean {
-  return some.length === others.length && some.every((list, at) => isSameList(list, others[at]!));
-}
-
-function isSameList(list: FileList, other: FileList): boolean {
-  return list === other || (list.length === other.length && list.every((file, at) => file === other[at]));
+  return some.length === others.length && some.every((list, at) => isSame(list, others[at]!));
 }

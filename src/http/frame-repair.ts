@@ -28,7 +28,7 @@ const WATCHED_DELTAS = 16;
 /** How many more deltas are read after a delta that may begin a root. A path such as `/mnt/data` arrives in several deltas. */
 const WATCHED_AFTER = 4;
 
-const NOTHING = new Uint8Array();
+export const NOTHING = new Uint8Array();
 
 /** A frame, as a range of offsets in its chunk. This avoids copying the bytes of nearly every frame. */
 interface Piece {
@@ -278,9 +278,7 @@ export class FrameRepair {
    * later mention may be needed.
    */
   #passesLinks(chunk: Uint8Array, start: number, end: number): boolean {
-    if (!this.#stream.isIdle) return false;
-    if (!this.#text.hasRoom(end - start)) this.#readUnread();
-    if (!this.#text.isPlain(chunk, start, end)) return false;
+    if (!this.#stream.isIdle || !this.#text.isPlain(chunk, start, end)) return false;
     this.#firstUnread ??= { chunk, start, end };
     return true;
   }

@@ -269,7 +269,6 @@ const BACKSLASH = 0x5c;
 const LETTER_N = 0x6e;
 const ZERO = 0x30;
 const NINE = 0x39;
-const NO_BYTES = new Uint8Array();
 
 /** The most bytes of text that `isPlain` collects. It returns false for a delta that may exceed this. */
 const MOST_COLLECTED = 4096;
@@ -361,11 +360,6 @@ export class TextDeltas {
     return false;
   }
 
-  /** Returns whether the text of a delta of `length` bytes can be collected before `takeCollected` is called again. */
-  hasRoom(length: number): boolean {
-    return this.#collectedLength + length <= MOST_COLLECTED;
-  }
-
   /**
    * Returns true if the delta from `at` to `end` certainly belongs to no mention. Its text then has no character that a
    * mention needs, and no word that begins a scheme. Collects the text of such a delta, without decoding it. Returns false for
@@ -377,7 +371,7 @@ export class TextDeltas {
   isPlain(chunk: Uint8Array, at: number, end: number): boolean {
     let isLetterBefore = this.#isAfterLetter;
     this.#isAfterLetter = false;
-    if (!this.hasRoom(end - at) || !this.#isOfSameText(chunk, at)) return false;
+    if (this.#collectedLength + end - at > MOST_COLLECTED || !this.#isOfSameText(chunk, at)) return false;
     this.#collected ??= new Uint8Array(MOST_COLLECTED);
     const collected = this.#collected;
     let to = this.#collectedLength;
@@ -411,7 +405,7 @@ export class TextDeltas {
   /** Records to which text a delta belongs. Call this for a delta that was read. `frame` holds the delta's bytes. */
   noteRead(frame: Uint8Array): void {
     this.#isAfterLetter = false; // the delta's last character is not known here, so the next `s` may begin a scheme
-    const head = this.#findText(frame) ? frame.subarray(0, this.#textAt) : NO_BYTES;
+    const head = frame.subarray(0, this.#findText(frame) ? this.#textAt : 0);
     const values = [OUTPUT_INDEX_KEY, CONTENT_INDEX_KEY].map((key) => valueOffsets(head, key));
     const isComplete = values.every((offsets) => offsets.length > 0);
     const offsets = values.flat().sort((a, b) => a - b);

@@ -4,10 +4,8 @@ import { andThen } from "../responses/repair.js";
 import { FileCitationsError } from "../responses/report.js";
 import { Lane, type Lanes } from "../stream/lanes.js";
 import { concat } from "./body.js";
-import { FrameRepair } from "./frame-repair.js";
+import { FrameRepair, NOTHING } from "./frame-repair.js";
 import { FrameSplitter, isComment, parseFrame } from "./frames.js";
-
-const NOTHING = new Uint8Array();
 
 /**
  * The latest whole frame. `isPassed` is true once the frame was sent, or was given to `frames`, the repair of its lane. Until

@@ -1,10 +1,10 @@
 /** Collects the output items of a response. For each text, returns the containers and calls of the items before the text. */
 
+import { isSame } from "../arrays.js";
 import { isContainerCall, isLocalCall, textsOf } from "../containers/call-texts.js";
 import { agentOf, beginsTurn, ItemsBefore } from "../containers/items-before.js";
 import { containerOfCall, containersNamedBy, containersOfOutputs } from "../containers/named-containers.js";
 import { isRecord } from "../errors.js";
-import { isSame } from "./same-citation.js";
 
 /**
  * The output items of a response. In a stream, each item arrives twice: when it is added and when it is done. A list of items,
@@ -126,7 +126,7 @@ class FirstItem {
 
   /** Records that another item is now at `index`. */
   replaced(index: number): void {
-    this.#index = Math.min(this.#index, index);
+    if (index < this.#index) this.#index = index;
   }
 
   /** Returns whether an item before `end` is accepted. */

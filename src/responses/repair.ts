@@ -1,5 +1,6 @@
 /** Adds the missing citations to whole responses, items and parts. */
 
+import { isSame } from "../arrays.js";
 import { beginsTurn } from "../containers/items-before.js";
 import { type FileSource, listFilesFrom } from "../containers/listing.js";
 import { asError, badInput, isRecord } from "../errors.js";
@@ -9,7 +10,7 @@ import { isOutputText, partsOf } from "./items.js";
 import { FileCitationsError } from "./report.js";
 import type { TextWithAnnotations } from "./response-links.js";
 import { type RepairContext, ResponseRepair } from "./response-repair.js";
-import { isSame, notAmong } from "./same-citation.js";
+import { notAmong } from "./same-citation.js";
 
 /** Returns the annotations of a part. Skips entries that are not objects, which gateways may send. */
 export function annotationsOf(part: Record<string, unknown>): readonly Annotation[] {

@@ -24,8 +24,3 @@ function citationKeyOf({ file_id, start_index, end_index }: Annotation): string 
     typeof file_id === "string" && typeof start_index === "number" && typeof end_index === "number";
   return isCitation ? `${start_index} ${end_index} ${file_id}` : "";
 }
-
-/** Returns whether two arrays hold identical values in the same order. */
-export function isSame(values: readonly unknown[], others: readonly unknown[]): boolean {
-  return values.length === others.length && values.every((value, at) => value === others[at]);
-}
