@@ -179,6 +179,25 @@ describe("after a call that may have written the path, a tool's file of that pat
   });
 });
 
+it.each([
+  ["a 0..0 citation", [], { start_index: 0, end_index: 0, container_id: ID }],
+  ["a tool's output", [{ ...output(JSON.stringify(meta), "mcp_call"), id: "mcp_1" }], undefined],
+])("a second repair cites nothing more in a container that %s names", async (_, before, annotation) => {
+  const commands = ["cp /tmp/a.csv /mnt/data/a.csv"];
+  const local = { type: "shell_call", id: "sh_1", action: { commands }, environment: { type: "local" } };
+  const chart = { type: "container_file_citation", file_id: "chart", filename: "chart", ...annotation };
+  const text = {
+    text: "[a](sandbox:/mnt/data/a.csv), [b](sandbox:/mnt/data/b.csv)",
+    annotations: annotation ? [chart] : [],
+  };
+  const old = { container_id: ID, created_at: 1_759_000_000 };
+  const files = ["a.csv", "b.csv"].map((name) => file(`/mnt/data/${name}`, old));
+  const given = response([...before, local, message(text)]);
+  const once = (await repairResponse(given, () => files, { retries: 0 })).response;
+  expect(cited(once).filter((one) => one.includes("sandbox"))).toEqual(["b.csv@sandbox:/mnt/data/b.csv"]);
+  expect((await repairResponse(once, () => files, { retries: 0 })).response).toBe(once);
+});
+
 it("a path before a call that names it does not mean an older file if a tool's container has a new one", async () => {
   const path = "/mnt/data/report.csv";
   const tool = { ...output(JSON.stringify(meta), "mcp_call"), id: "mcp_1" };

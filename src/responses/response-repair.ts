@@ -260,9 +260,7 @@ export class ResponseRepair {
    */
   #isFinalAnswer(outputIndex: number): boolean {
     const item = this.#items.all[outputIndex];
-    return (
-      this.links !== undefined && isRecord(item) && item.type === "message" && item.phase === "final_answer"
-    );
+    return this.links !== undefined && isRecord(item) && item.phase === "final_answer";
   }
 
   /** Returns whether a citation may be missing. Reads the text and the calls, but requests no file list. */
@@ -653,8 +651,9 @@ export class ResponseRepair {
    */
   #turnOfText(position: PartPosition): ItemsBefore | undefined {
     const { outputIndex } = position;
-    const isSent = this.#sent.has(keyOf(position)) && this.#items.before(outputIndex).hasCall;
-    return isSent && !this.#isFinalAnswer(outputIndex) ? undefined : this.#turnOf(outputIndex);
+    const { hasCall } = this.#items.before(outputIndex);
+    const isSent = hasCall && !this.#isFinalAnswer(outputIndex) && this.#sent.has(keyOf(position));
+    return isSent ? undefined : this.#turnOf(outputIndex);
   }
 
   /** Returns a text with the facts that decide which files the text means. `turn`: see `#turnOf`. */
@@ -747,6 +746,10 @@ function scopeOf(
   // does not mention the file. So this citation does not show that the text means the container.
   const isOfLaterCall = (id: string): boolean => inTurn.includes(id) && !called.includes(id);
   const unranged = containersOfAnnotations(given.filter((annotation) => !isRanged(annotation)));
+  const ranged = containersOfAnnotations(given.filter(isRanged));
+  // After a call, a citation with a range may be one that an earlier repair added, because a 0..0 citation or a tool output names
+  // the container. So the citation must not count more than these.
+  const named = hasCall ? [...unranged, ...before.outputs] : [];
   return {
     hasCall,
     hasLocalCall: before.hasLocalCall,
@@ -756,10 +759,13 @@ function scopeOf(
     outputs: before.outputs,
     earlier: before.earlier,
     later: hasCall ? [] : inTurn,
-    cited: containersOfAnnotations(given.filter(isRanged)),
+    cited: ranged.filter((id) => !named.includes(id)),
     // Leaves out the containers of later calls. While a call may still follow, the later calls are not known. So if a call before
     // the text names a container, the list stays empty for now.
-    citedUnranged: turn || called.length === 0 ? unranged.filter((id) => !isOfLaterCall(id)) : [],
+    citedUnranged: [
+      ...(turn || called.length === 0 ? unranged.filter((id) => !isOfLaterCall(id)) : []),
+      ...ranged.filter((id) => named.includes(id)),
+    ],
   };
 }
 
