@@ -20,7 +20,7 @@ const COPIES = 500;
 /** How much the heap may grow while files are copied into the store. */
 const LIMIT_MB = 50;
 
-/** Serves files of any size. The id says the size: `cfile_3_1024` has 1,024 bytes. */
+/** Serves files of up to 10 MB. The id says the size: `cfile_3_1024` has 1,024 bytes. */
 async function serveBytes() {
   const bytes = Buffer.alloc(10 * MB, "0123456789abcdef-");
   const server = createServer((request, response) => {

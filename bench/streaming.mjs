@@ -130,7 +130,7 @@ export function median(values) {
 
 /**
  * Returns the median CPU times of `ours` and `theirs` in milliseconds, and the median of their ratio. Each round runs `theirs`,
- * `ours` twice, and `theirs` again, so that a machine that becomes slower or faster affects both alike.
+ * `ours` twice, and `theirs` again. So a change of the machine's speed affects both alike.
  */
 export async function ratioOf(ours, theirs, rounds) {
   const times = [];

@@ -1,6 +1,6 @@
 /**
- * Builds the package into `dist`, by `npm run build`: ES modules, CommonJS and their declarations. Also writes the licences of
- * the packages whose code is in the bundles.
+ * Builds the package into `dist`: ES modules, CommonJS and their declarations. Also writes the licences of the packages whose
+ * code is in the bundles. `npm run build` runs this script.
  *
  * Peers are never bundled. The `dependencies` of package.json, which only the command and the emulator's server import, are
  * bundled into the CommonJS files but not into the ES modules.

@@ -68,8 +68,8 @@ export interface FileCitationsOptions {
    */
   timeoutMs?: number | undefined;
   /**
-   * How often a container's list is requested again, with growing pauses and within `timeoutMs`. Default `2`. The list is
-   * requested again
+   * How many times a container's list can be requested again, with growing pauses and within `timeoutMs`. Default `2`. The
+   * list is requested again
    *
    * - if the request failed in a way that a retry can fix;
    * - if a call ran in the container, and the list lacks a file that the text mentions, or lacks the file's newest version.

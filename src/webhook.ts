@@ -75,8 +75,8 @@ export interface WebhookDeliveries {
   done(deliveryId: string): unknown;
   /**
    * Gives up the claim of a delivery that could not be handled: the next `claim` returns `"new"`. If `release` throws or
-   * rejects, `onError` is called and the handler still answers 500. OpenAI delivers again, and the delivery is handled once
-   * the claim has expired.
+   * rejects, `onError` is called and the handler still answers 500. The claim then stays until it expires. After that, the
+   * next delivery of the event is handled.
    */
   release(deliveryId: string): unknown;
 }
@@ -98,7 +98,7 @@ export interface WebhookOptions<Response> extends Omit<FileCitationsOptions, "in
   onResponse: (response: Response, report: Report, deliveryId: string) => unknown;
   /**
    * Records which deliveries were handled. Needed if several processes receive deliveries. By default, this process remembers
-   * the latest 10,000 deliveries, and if a delivery arrives twice at the same time, both requests get the same answer.
+   * the latest 10,000 deliveries. If a delivery then arrives twice at the same time, both requests get the same answer.
    */
   deliveries?: WebhookDeliveries | undefined;
   /**
@@ -253,7 +253,7 @@ function sharingOutcomes(handle: (delivery: Delivery) => Promise<Response>): typ
 type Retrieval = ReturnType<WebhookClient["responses"]["retrieve"]>;
 
 /**
- * Retrieves a response that has the field `output_text`. The SDK's `retrieve` adds this field, but its `get` does not. So this
+ * Retrieves a response, with the field `output_text`. The SDK's `retrieve` adds this field. The SDK's `get` does not, so this
  * function adds the field after a `get`.
  */
 async function retrieve(

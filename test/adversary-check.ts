@@ -192,8 +192,8 @@ class TurnCheck {
     counts.meant++;
     if (!isFound) counts.withheld++;
     if (this.#conversation.isCalm) counts[isFound ? "calmCited" : "calmWithheld"]++;
-    // If a name without a path means a file that is older than the response, no citation is demanded: the name may mean
-    // something other than this file.
+    // No citation is demanded for a name without a path if the file is older than the response. The name may then mean
+    // something else.
     const isOlder = path === undefined && truth.meant.createdAt < this.#turn.createdAt;
     // In a bare path, `%20` can mean these three characters or a space. The path is ambiguous if a file exists for each meaning.
     const decoded = truth.meant.path.replaceAll("%20", " ");
@@ -210,8 +210,8 @@ class TurnCheck {
   }
 
   /**
-   * Returns whether the API's citations in a text name a container whose list is incomplete. That container may have the file that
-   * a mention means, so no other file need be cited.
+   * Returns whether the API's citations in a text name a container whose list is incomplete. Mentions in the text may then
+   * stay uncited, because they may mean files that the list lacks.
    */
   #isCitedListIncomplete({ annotations }: Part): boolean {
     const { modes } = this.#turn;
@@ -228,8 +228,8 @@ class TurnCheck {
   }
 
   /**
-   * Returns whether the library knows a text's containers. With the door "functions", the library remembers no earlier
-   * responses, so it knows only the containers in the request and in the calls before the text.
+   * Returns whether the library knows a text's containers. `repairResponse` and `repairResponseStream` (the door "functions")
+   * remember no earlier responses. They know only the containers in the request and in the calls before the text.
    */
   #isKnown(item: number): boolean {
     const { calls, link } = this.#turn;

@@ -92,7 +92,7 @@ function fold(text: string): string {
   return text.toLowerCase().replaceAll("\u2011", "-").replaceAll("%20", " ");
 }
 
-/** Returns in which way a file's path is similar to a path that does not exist, or `undefined` if it is not similar. */
+/** Returns how a file's path is similar to `path`, a path without a file. Returns `undefined` if it is not similar. */
 function likeness(path: string, file: WorldFile): "written" | "moved" | "upload" | undefined {
   if (fold(path) === fold(file.path)) return "written";
   const former = formerName(file);
@@ -301,9 +301,9 @@ class TextTruth {
   }
 
   /**
-   * Returns whether the repair is sure to request the list of `holder`, and no file and no call in a nearer container matches
-   * the path. If the file in `holder` is older than the response (`isOlder`), a call that uses Python's `open` also counts as
-   * a match: the call may have written a newer version.
+   * Returns whether the repair surely requests the list of `holder` and finds no match for the path in a nearer container. A
+   * file or a call can match. If the file in `holder` is older than the response (`isOlder`), each call with Python's `open`
+   * matches: the call may have written a newer version.
    */
   #isReached(path: string, holder: string, nearer: readonly string[], isOlder: boolean): boolean {
     const later = this.#callsBefore.length > 0 ? [] : this.#turn.calls.map(({ container }) => container);
@@ -397,7 +397,8 @@ class TextTruth {
   #mayCount(file: WorldFile): boolean {
     const { calls, createdAt } = this.#turn;
     if (calls.length === 0 || file.createdAt >= createdAt) return true;
-    // The code may build the path from parts, or use a relative path. The code then contains the folder's name too.
+    // The code may build the path from parts or use a relative path. So a call names the file if it has the names of the file
+    // and of the file's folder. In the root, the file's name is enough.
     const folder = folderOf(file.path).split("/").at(-2)!;
     const isInRoot = folderOf(file.path) === "/mnt/data/";
     return calls.some(({ code, logs }) => {
@@ -494,7 +495,7 @@ class TextTruth {
         source === "user" &&
         this.#writtenLater((other) => other.container === container && other.path === its).length > 0,
     );
-    // If the only matching file is written after the text, at exactly this path, both responses have the same citation.
+    // The plain and the streamed response cite the same file if only one file matches, and it is written later at this path.
     const isAnnounced = relatives.length === 1 && later[0]?.path === path;
     const allowed = [...new Set(truth.allowed)];
     const isLoose = truth.isLoose || isMoving || isOverwritten || (later.length > 0 && !isAnnounced);
@@ -532,8 +533,9 @@ class TextTruth {
   }
 
   /**
-   * Returns whether only later calls use a file's container, and the file was created in the second in which the response began.
-   * `created_at` has whole seconds. So such a file can be older than the response or written by it. It counts as written by it.
+   * Returns whether a file counts as written by the response although it may be older. Such a file is in a container that only
+   * later calls use, and was created in the response's first second. Its exact time is not known, because
+   * `created_at` has whole seconds.
    */
   #isOfFirstSecond({ createdAt, source, container }: WorldFile): boolean {
     return createdAt >= this.#turn.createdAt && source !== "user" && !this.containers.includes(container);

@@ -144,8 +144,8 @@ class Maker {
     const properties: Record<string, Schema> = {};
     for (const part of parts) {
       for (const [key, schema] of Object.entries(part.properties ?? {})) {
-        // Two parts of the `allOf` can define the same property. The later definition replaces the earlier one, because it is the
-        // stricter one in OpenAI's schema, with few exceptions (see `made`).
+        // Two parts of the `allOf` can define the same property. The later definition replaces the earlier one, because the
+        // later one is nearly always stricter in OpenAI's schema. `made` removes the few values that become invalid.
         properties[key] = schema;
       }
     }

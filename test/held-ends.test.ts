@@ -28,7 +28,7 @@ const WITH_LINKS: RepairOptions = { ...WITHOUT_LINKS, links: toUrl };
 
 type Feed = { send: (events: readonly StreamEvent[]) => Promise<void>; sent: () => StreamEvent[] };
 
-/** Repairs events that the test sends, through the function for streams. */
+/** Repairs the events that a test sends, with `repairResponseStream`. */
 function throughFunction(options: RepairOptions): Feed {
   const waiting: StreamEvent[] = [];
   let wake = (): void => {};
@@ -58,7 +58,7 @@ function throughFunction(options: RepairOptions): Feed {
   };
 }
 
-/** Repairs events that the test sends, through the `fetch`. With `lane`, a second response runs on the same connection. */
+/** Repairs the events that a test sends, with the package's `fetch`. With `lane`, the connection has a second response. */
 async function throughFetch(options: RepairOptions, lane?: string): Promise<Feed> {
   const { body, controller } = fedBody();
   const { fetch } = upstream({ answer: () => streamed(body), files: [A] });

@@ -88,7 +88,7 @@ export const requestOf = ({ request }: Case) => ({
   ...request,
 });
 
-/** Matches one path segment that is percent-encoded. `.` and `..` do not match, because they lead to another path. */
+/** Matches one path segment with correct percent-encoding. `.` and `..` do not match, because they lead to another path. */
 const SEGMENT = "(?!(?:\\.|%2[eE]){1,2}(?:/|$))(?:[A-Za-z0-9._~!$&'()*+,;=:@-]|%[0-9A-F]{2})+";
 
 const ALLOWED = new RegExp(

@@ -190,8 +190,8 @@ describe("JSON in a string", () => {
 });
 
 it("tells a key with a quote from a shorter key", () => {
-  // The editor guesses each key from the order of Object.keys. For the second member of the text, `"a":"x"`, it guesses `a":`.
-  // The key is `a`, so the guess is wrong. But it seems right, because the member begins with `"a":"`, the guess in quotes.
+  // The editor guesses each key from the order of Object.keys. The second member of the text is `"a":"x"`. Its key is `a`, but
+  // the editor guesses `a":`. In quotes, this is `"a":"`. The member begins with these characters, so the guess seems right.
   const text = '{"a\\":":[],"a":"x", "1":1.0}';
   const before = JSON.parse(text);
   expect(Object.keys(before)).toEqual(["1", 'a":', "a"]);

@@ -1,4 +1,4 @@
-/** Tests a `toUrl` (of the option `links`) that never settles, when the caller aborts or stops reading in the meantime. */
+/** Tests the option `links` with a function that never settles. The caller aborts or stops reading while the function runs. */
 import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
 import { createFileCitationsFetch, repairResponse } from "../src/index.js";
 import { A, eventsOf, given, itemsOf, OPTIONS } from "./linking.js";

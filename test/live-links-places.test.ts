@@ -6,10 +6,7 @@ import { BASE, frames, sse, upstream } from "./upstream.js";
 
 const everyCut = (text: string): number[] => Array.from(text, (_, at) => at);
 
-/**
- * Repairs a text in a plain response and in streams, and expects the same result from each. Returns this result. `readEvents`
- * compares all events of a stream.
- */
+/** Repairs a text in a plain response and in two streams, and expects the same result each time. Returns this result. */
 async function read(given: Given, options: RepairOptions = OPTIONS): Promise<Read> {
   const whole = await plain(given, options);
   expect(await streamed(given, everyCut(given.text), options)).toEqual(whole);

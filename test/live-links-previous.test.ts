@@ -28,7 +28,7 @@ const EMPTY = { ...response([message("No file.")]), id: "resp_1" };
 const PATH = TEXT.indexOf("sandbox:");
 const REQUEST = JSON.stringify({ input: "again", previous_response_id: "resp_1", stream: true });
 
-/** Returns the events of the later turn, with the text cut into deltas at the offsets. */
+/** Returns the events of `resp_2`, the response after `PREVIOUS`. The text is cut into deltas at the offsets `cuts`. */
 function eventsOf(text: string, cuts: readonly number[], more: object = {}): StreamEvent[] {
   const edges = [0, ...cuts.filter((cut) => cut > 0 && cut < text.length), text.length];
   return streamOf([{ ...message(text), ...more }])
@@ -113,7 +113,7 @@ function split(events: readonly StreamEvent[], after: number): [StreamEvent[], S
   return [events.slice(0, at), events.slice(at)];
 }
 
-/** Returns the text and the report of the same turn in plain JSON. */
+/** Repairs `resp_2` as a JSON response, not as a stream. Returns its text, its part, the report and the requests. */
 async function plain(text: string, options: RepairOptions = {}, files = [A]) {
   const reports: Report[] = [];
   const { fetch, asked } = upstream({

@@ -91,7 +91,7 @@ describe("retrieve() with stream and starting_after", () => {
 });
 
 describe("a text of which only the end is streamed", () => {
-  /** Returns the events of a stream that is resumed after `count` deltas. */
+  /** Cuts a stream after `count` deltas. Returns the first part as it is, the second part repaired, and the reports. */
   async function rest(count: number) {
     const emulator = createResponsesEmulator({ script });
     const client = new NewestOpenAI({ apiKey: "test", fetch: emulator.fetch });

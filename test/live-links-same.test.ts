@@ -31,7 +31,7 @@ const SECOND = [
 ];
 const FILES = [NEW, OLD, MOVED, ...SECOND];
 
-/** A piece of a text, and the file that the API cites for the path in the piece, or `undefined` if the API does not cite it. */
+/** A piece of a text. `cited` is the id of the file that the API cites in this piece; `undefined` if the API cites none. */
 type Fragment = readonly [text: string, cited?: string];
 
 const fragments = fc.constantFrom<Fragment>(
@@ -141,7 +141,7 @@ function withoutImpossible(
   return output.map((item) => {
     if (typeof item.container_id === "string") called.add(item.container_id);
     const containers = called.size > 0 ? [...called] : requested;
-    // All citations in these tests are of the first container. If no container is known, they show it.
+    // All citations in these tests are of `cntr_1`. If no container is known, the API may have used `cntr_1`.
     if (containers.length === 0 || containers.includes("cntr_1")) return item;
     return JSON.parse(JSON.stringify(item), (key, value) => (key === "annotations" ? [] : value));
   });

@@ -142,8 +142,8 @@ describe.each(KINDS)("a text %s that a gateway trims", (_, itemsOf, options) => 
         for (const types of [[DONE], [PART], ENDS.slice(0, 3), ENDS]) {
           const out = await read(trimmed(events, trim, types), options);
           const sent = textIn(out);
-          // A text without its first characters differs from its deltas, as if events were missing. Such a text can have
-          // fewer links, so `sent` can differ from `whole`.
+          // If the start is trimmed, `sent` can have fewer links than `whole`: the text does not begin like its deltas, as if
+          // events were missing.
           if (trim(" a") !== "a") expect(sent).toBe(whole);
           for (const [type, part] of textsIn(out)) {
             expect(part.text, `${type} of ${JSON.stringify(text)}`).toBe(

@@ -18,8 +18,8 @@ describe("the limits of request bodies", () => {
   }
 
   /**
-   * Starts an emulator and a proxy with links. Returns `params`, the params of a request for `post`. `limits` are relative to the
-   * size of the body of this request: a limit of -1 is one byte less than the size.
+   * Starts an emulator and a proxy with links. Returns both, and the `params` of a request, which tests pass to `post`.
+   * `limits` are relative to the size of this request's body: a limit of -1 is one byte less than the size.
    */
   async function limited(limits: { maxBody?: number; maxJson?: number; maxHeld?: number }) {
     const { emulator, upstream } = await listenEmulator();

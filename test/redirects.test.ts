@@ -51,8 +51,8 @@ describe.each(SDKS)("does not follow a redirect of the list to another origin: %
       await (await fetch(`${served.baseURL}/responses`, send)).text();
     }
     expect(seen).toEqual([]);
-    // Five errors: the three entry points that get `onReport` report the failed request for the file list, and two of them also
-    // report the failed request for the earlier response.
+    // Three entry points get `onReport`. Each of them reports the failed request for the file list. Two of them also report
+    // the failed request for the earlier response. So there are five errors.
     expect(errors.filter((message) => message?.includes(String(status))).length).toBe(5);
   });
 });

@@ -1,6 +1,6 @@
 /**
- * Lists every place in the newest openai SDK's types that can hold a container file citation or a container id. A sentence says
- * how the library handles the place, or why it does not have to. Each sentence has its own test.
+ * Lists every place in the newest openai SDK's types that can hold a container file citation or a container id. Each place has
+ * a sentence, which says how the library handles the place or why it ignores the place. Each sentence has its own test.
  * This file is long because each place is a row of a table.
  */
 import { mkdir, mkdtemp, rm, writeFile } from "node:fs/promises";
@@ -56,8 +56,8 @@ async function passes(method: string, path: string, answer: object): Promise<voi
 }
 
 /**
- * A sentence about a place in the SDK's types, and the test of the sentence. The sentence says how the library handles the place,
- * or why the library does not have to handle the place.
+ * A sentence and a test that checks the sentence. The sentence says how the library handles a place in the SDK's types, or why
+ * the library ignores the place.
  */
 type Row = readonly [sentence: string, check: () => Promise<void>];
 

@@ -215,7 +215,7 @@ describe("a copy that was cut off", () => {
     overrides.put = () => Promise.reject(new Error("full"));
     await openOften();
     expect(errors).toHaveLength(6);
-    // Sets the clock back. The route then ends its pause at once. Otherwise, the pause could last much longer than a minute.
+    // Sets the clock back to 1970. The pause must end at once, and not last until the clock reaches the present again.
     vi.setSystemTime(0);
     delete overrides.put;
     await openOften();

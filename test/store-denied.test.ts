@@ -13,7 +13,7 @@ it.skipIf(!process.geteuid)(
     onTestFinished(() => rm(folder, { recursive: true }));
     await chmod(folder, 0o555);
     const { get, route, errors } = await setUp({ store: directoryStore(folder) });
-    // Root may write to every folder. So if the test runs as root, it becomes another user, who may not.
+    // Root may write to every folder. So if the test runs as root, it switches to a user without write access.
     const isRoot = process.geteuid!() === 0;
     if (isRoot) process.seteuid!(65_534);
     try {

@@ -113,7 +113,7 @@ const EXTENSION = String.raw`\.(?=\d{0,9}[A-Za-z])[A-Za-z\d]{1,10}(?![A-Za-z\d])
 const REST = String.raw`[${NAME_PART}]{0,64}(?:(?<!\.)[^\S\r\n](?![a-z]+:|[*[|<])[^\s/\]["'${"`"}]{0,64}(?:[^\S\r\n]\(\w{1,16}\))?)?${EXTENSION}`;
 /**
  * A Japanese or Korean particle right after a name or a folder. `を` always counts. Any other particle counts only if no letter of
- * the particle's script (Hiragana or Hangul) follows. With such a letter, it is most likely the beginning of a word.
+ * the particle's script (Hiragana or Hangul) follows. If such a letter follows, both are most likely the beginning of a word.
  */
 const PARTICLE = String.raw`を|[にはがへで](?!\p{Script=Hiragana})|(?:[을를은는이가의로와과도]|에[서는도]?|으로)(?!\p{Script=Hangul})`;
 /**
@@ -252,6 +252,6 @@ function isClosedAt(text: string, at: number, place: Place, isPunctuated: boolea
   if (closer === "") return testAt(ENDS_UNQUOTED, text, at);
   if (text.startsWith(closer, at)) return true;
   if (kind === "attribute") return testAt(ESCAPED_QUOTE, text, at);
-  // If the line does not contain `closer`, this is not a link, and the rules for prose apply.
+  // If the rest of the line has no `closer`, the path is not in a link. Then the rules for prose apply.
   return !text.slice(at, endOfMatch(LINE, text, at)).includes(closer) && canEnd(text, at, "a.b");
 }

@@ -33,11 +33,12 @@ export interface Chosen {
 /**
  * Returns the mentions to cite and to report:
  *
- * - A path that means one file is cited, unless it is in a code block or a label, or is the bare path of an upload.
+ * - A path that means one file is cited. The exceptions are paths in code blocks, paths in labels, and bare paths of uploads.
  * - A bare name, or a path in a code block, is cited only if nothing else in the text cites its file.
- * - A mention that means several files is reported. A path that means no file is reported too. Not reported: a mention in a
- *   code block or a label, a path that leads out of the root, and a bare path that can mean only uploads. In this rule, a
- *   name without `sandbox:` counts as a bare path.
+ * - A mention that means several files is reported, and so is a path that means no file. The exceptions are mentions in code
+ *   blocks and labels, paths that lead out of the root, and bare paths and bare names that can mean only uploads.
+ *
+ * A link in the label of another link, such as an image, does not count as being in a label.
  */
 export function choose(mentions: Mentions): Chosen {
   const choice = new Choice(mentions);
@@ -108,8 +109,9 @@ class Choice {
   }
 
   /**
-   * Removes each name whose file is also mentioned by a path or cited by an annotation with a range. Also removes each name
-   * of a missing file (see {@link missingMeaning}). For a link's destination, paths in code blocks and labels do not count.
+   * Removes each name whose file is also mentioned by a path, or cited by an annotation with a range. If the name is a link's
+   * destination, paths in code blocks and labels do not count. Also removes each name of a missing file (see
+   * {@link missingMeaning}).
    */
   #withoutPath(names: readonly Found[]): Found[] {
     if (names.length === 0) return [];
@@ -131,7 +133,8 @@ class Choice {
   }
 
   /**
-   * Returns whether a mention is a path outside of code blocks and labels. A name is no path, even in a link or after `sandbox:`.
+   * Returns whether a mention is a path outside of code blocks and labels. A path in a label counts too if it is a link
+   * itself, such as an image. A name is not a path, even in a link or after `sandbox:`.
    */
   #isPathInText({ path, start, isLink }: Found): boolean {
     if (path === undefined || this.#markup.isInCodeBlock(start)) return false;

@@ -25,7 +25,7 @@ const VERSION = [
 /** A capitalized word of at least four letters that is not a {@link VERSION}. German nouns are capitalized. */
 const NOUN = `(?!${VERSION})\\p{Lu}[\\p{Ll}\\p{M}]{3,29}`;
 
-/** Matches a hyphen and a word that describes the file before it. Does not match if the name may continue after the word. */
+/** Matches a hyphen and a word: `-Datei` in `report.xlsx-Datei`. Does not match a longer name: `-Datei2`, `-Datei.zip`. */
 const COMPOUND = compound(`${FILE_WORD}|${NOUN}`, "uy");
 /** Like {@link COMPOUND}, but matches only words for files and kinds of files, not any noun. Ignores case. */
 const FILE_COMPOUND = compound(`${FILE_WORD}|tabelle|anhang`, "iuy");
@@ -41,8 +41,8 @@ function compound(words: string, flags: string): RegExp {
  * If a hyphen and a word such as `-Datei` follow a name, returns the end of this word. Otherwise returns `at`, the end of the
  * name.
  *
- * `closer` is the character that closes the code or the quotation around the name. If `closer` comes right after the word, the
- * word must be a word for a file. Otherwise it is part of a longer name, as in `` `report.xlsx-Export` ``, and `at` is returned.
+ * `closer` is the character that closes the code or the quotation around the name. If `closer` comes right after the word,
+ * only a word for a file counts, such as `-Datei`. Any other word is part of a longer name, as in `` `report.xlsx-Export` ``.
  */
 export function endOfCompound(text: string, at: number, closer?: string): number {
   const end = endOfMatch(COMPOUND, text, at);

@@ -35,8 +35,8 @@ export interface IndexedFile {
 export interface Fit {
   files: IndexedFile[];
   /**
-   * True if no file has exactly the name in the text, but for example the same name in another case. In a link, the name is
-   * decoded before the comparison.
+   * True if no file has exactly the name in the text. The names of `files` then differ from it, for example in case. In a
+   * link, the name is decoded before the comparison.
    */
   isDifferent: boolean;
 }
@@ -279,8 +279,8 @@ export function withoutAliases(files: readonly IndexedFile[]): readonly IndexedF
  * 2. files of the container with the lowest rank;
  * 3. among files whose names differ only in their Unicode form, those whose name has the same form as the text.
  *
- * `nameOf` returns the name or path of a file to compare. A text such as `a%20b.csv` can spell two names. If `isDecoded` is true,
- * as for a link, the text means the decoded name, and a file with the undecoded name is only a look-alike.
+ * `nameOf` returns the name or the path of a file, to compare it with `written`. The text `a%20b.csv` can spell two names:
+ * `a b.csv` and `a%20b.csv`. If `isDecoded` is true, as for a link, only `a b.csv` is exact, and `a%20b.csv` is a look-alike.
  */
 export function fitOf(
   files: readonly IndexedFile[],

@@ -68,7 +68,7 @@ export function coveredRanges(
  * URL or a link to the URL. Container file citations are tried first. If no annotation decides, the unit is code points, as in
  * the API.
  *
- * If the text has no characters of two UTF-16 units, both units give the same offsets, and the returned unit is `"utf-16"`.
+ * If code points and UTF-16 units give the same offsets in this text, the returned unit is `"utf-16"`.
  */
 export function rangesOf(
   text: string,

@@ -20,7 +20,7 @@ export interface ApiCitation {
 export class CitedFiles {
   readonly #byName = new Map<string, Set<string>>();
   readonly #byPath = new Map<string, Set<string>>();
-  /** File ids by folded path, only of citations whose covered text does not end with the exact file name. */
+  /** File ids by folded path. Has only the citations whose covered text does not spell the file name exactly. */
   readonly #byLoosePath = new Map<string, Set<string>>();
 
   constructor(citations: readonly ApiCitation[]) {
@@ -52,7 +52,7 @@ function addTo(sets: Map<string, Set<string>>, key: string, value: string): void
   else sets.set(key, new Set([value]));
 }
 
-/** Returns a decoded path without scheme and first slashes. Paths are compared in this form. */
+/** Takes a decoded path. Removes its scheme and its leading slashes, so that it can be compared with other paths. */
 function withoutScheme(path: string): string {
   return path.replace(/^(?:[a-z]{1,20}:)?\/{0,4}/i, "");
 }
@@ -60,7 +60,7 @@ function withoutScheme(path: string): string {
 /**
  * Moves mentions from `found` to `missed` if another part of the text contradicts them:
  *
- * - A mention of a look-alike is `not-found` if the API cited another file with the look-alike's name in this text.
+ * - A mention of a look-alike is `not-found` if the API cited a different file that has the same name.
  * - A mention of a look-alike is `not-found` if another mention has exactly the path of the look-alike. Two different paths
  *   in one text mean two files.
  * - If mentions have different paths for the same look-alike, all of these mentions are `not-found`.

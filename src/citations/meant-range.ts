@@ -1,4 +1,4 @@
-/** Corrects the range of an annotation that does not cover exactly the path that it means, but for example the whole link. */
+/** Corrects the range of an annotation that covers too much or too little, for example a whole link instead of its path. */
 import { CLOSED_DESTINATION, isEscaped, LONGEST_LABEL, labelBefore } from "./markup/places.js";
 import type { Range } from "./ranges.js";
 import { endOfMatch, testAt } from "./spelling.js";

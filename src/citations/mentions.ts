@@ -42,12 +42,12 @@ const LEAD = new RegExp(`(?<=(?:(${SANDBOX})|((?:https?|file|attachment)${COLON}
 /** The scheme `sandbox:` with up to three slashes after it. */
 const IN_SANDBOX = `sandbox(?:${COLON}|(?<=https?:\\/\\/sandbox)(?=\\/))${SLASH}{0,3}`;
 /**
- * Matches the beginning of a name. Used for `sandbox:` with a path outside all roots. In prose and in `<…>`, this is a mention
- * only if a name follows `sandbox:` and its slashes. If there is no slash, the name must have an extension.
+ * Matches the beginning of a name. Used for paths outside all roots. In prose and in `<…>`, `sandbox:` and its slashes start a
+ * mention only if a name follows. If there is no slash, the name must have an extension.
  */
 const NAME = /[\p{L}\p{N}_.~%$-]/uy;
 const NAME_WITH_EXTENSION = /(?:\.\/)?[\p{L}\p{N}_.\-%]{1,255}\.[A-Za-z]\w{0,9}(?!\w)/uy;
-/** If this text follows `sandbox:` and its slashes, no path starts there. */
+/** Matches a character that cannot begin a path after `sandbox:` and its slashes, or the end of the text. */
 const NO_PATH = new RegExp(String.raw`$|[\s)>"'<]|${SLASH}`, "iy");
 /**
  * Matches the name of a folder right before a path: `/田中` before `/mnt/data` in `/home/田中/mnt/data`. A root after such a
@@ -55,8 +55,8 @@ const NO_PATH = new RegExp(String.raw`$|[\s)>"'<]|${SLASH}`, "iy");
  */
 const FOLDER_BEFORE = new RegExp(String.raw`(?<=(\/[${UNSPACED}\p{Extended_Pictographic}]{1,64}))`, "uy");
 /**
- * Matches text before the first letter of a root if the text shows that the root is part of another path, such as the `e/` in
- * `/home/me/mnt/data`. After such text, the pattern of a root does not match.
+ * Matches text that shows that the root after it is part of another path: `e/` before `mnt/data` in `/home/me/mnt/data`. After
+ * such text, the pattern of a root does not match.
  */
 const INSIDE_PATH = String.raw`(?:(?<!\\|\\u[\da-f]{3}|%3)[a-z\d]|[^/:]\/)\/`;
 

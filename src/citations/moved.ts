@@ -66,9 +66,9 @@ function filesNamed(
 }
 
 /**
- * Returns the files that fit a name best. If all of them are uploads that had this name before, adds the candidates that have the
- * name now, for example files in containers that are farther away. The mention is then ambiguous: it can mean an upload or one of
- * the added files. Files in folders that the system or a tool fills are not added.
+ * Returns `fitting`, the files that fit a name best. If all of them are uploads whose former name this is, adds the candidates
+ * that have this name now, for example in a container farther away. The mention is then ambiguous: it can mean an upload or an
+ * added file. Files in folders that the system or a tool fills are not added.
  */
 function withOwnNames(
   fitting: readonly IndexedFile[],

@@ -39,7 +39,7 @@ export class NameList {
   /** Returns every name that `text` spells from `start`, longest first. */
   spelledAt(text: string, start: number): readonly Spelled[] {
     const first = text.charAt(start);
-    // This quick check covers slashes too. Without it, a run of slashes would be read to its end from each of its offsets, which
+    // Slashes are checked here too. Otherwise, a run of slashes would be read to its end from each offset in the run. That
     // takes quadratic time.
     if ((first === "/" || isWordCharacter(text, start)) && !this.#firsts.has(fold(first))) return NOTHING;
     const found = new Map<number, Spelled>();
@@ -71,8 +71,8 @@ export class NameList {
   }
 
   /**
-   * Continues a walk with the next characters of the text, read as `meant`. If the characters so far are still the beginning of a
-   * name, adds the longer walk to `walks`.
+   * Continues a walk with the next character of the text. `meant` is the decoded character. If the text read so far is still
+   * the beginning of a name, adds the continued walk to `walks`.
    */
   #read({ low, high, depth }: Walk, { meant, end }: Reading, walks: Walk[]): void {
     const folded = fold(meant);

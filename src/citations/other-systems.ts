@@ -63,7 +63,7 @@ const beforePath = once(() => new RegExp(`(?<=${Object.values(BEFORE_OTHER_PATH)
 
 /**
  * Returns whether the text before `at` shows that the path at `at` is on another system. Tries only the patterns in
- * {@link BEFORE_OTHER_PATH}, because `canStart` in boundaries.ts tries those in {@link ON_OTHER_SYSTEM}.
+ * {@link BEFORE_OTHER_PATH}. `canStart` in boundaries.ts tries the patterns in {@link ON_OTHER_SYSTEM}.
  */
 export function isOnOtherSystem(text: string, at: number): boolean {
   return testAt(beforePath(), text, at);

@@ -132,11 +132,11 @@ interface Candidate {
 }
 
 /**
- * Returns the outcome for the file whose path the text spells, or `undefined` if the text spells no file's path. The text may
- * spell the path differently. If more than dashes, spaces and quotes differ, for example the case, the file is a look-alike.
+ * Returns the outcome for the file whose path the text spells, or `undefined` if the text spells no file's path. The path of a
+ * look-alike differs from the text in more than dashes, spaces and quotes, for example in the case. All other files are exact.
  *
- * Searches in the longest of `folders` first and in the root last. Prefers the first file that is not a look-alike, but skips
- * such a file if {@link isLikelier} prefers the first look-alike. If no such file is left, takes the first look-alike.
+ * Searches in the longest of `folders` first and in the root last. The first exact file wins. But an exact file is skipped if
+ * {@link isLikelier} prefers a look-alike that was found earlier. If no exact file wins, the first look-alike wins.
  */
 function outcomeOfKnown(
   text: string,

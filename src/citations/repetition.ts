@@ -6,8 +6,8 @@ const LOOKBACK = 512;
 const LOOKAHEAD = LONGEST_PATH + LOOKBACK;
 
 /**
- * Counts how often a text repeats a mention. Pass the mentions in the text's order: then each part of the text is compared only
- * once.
+ * Counts how many times a text repeats a mention. Pass the mentions in the text's order: then each part of the text is
+ * compared only once.
  */
 export class Repetition {
   readonly #text: string;
@@ -20,8 +20,8 @@ export class Repetition {
   }
 
   /**
-   * Returns how often the mention at `start` is repeated, each time `period` UTF-16 units later. A repetition counts only if all
-   * the text that can affect the meaning of the mention is repeated too.
+   * Returns how many times the mention at `start` is repeated, each time `period` UTF-16 units later. A repetition counts only
+   * if all the text that can affect the meaning of the mention is repeated too.
    */
   countAt(start: number, period: number): number {
     const from = start - LOOKBACK;

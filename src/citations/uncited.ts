@@ -67,7 +67,7 @@ export class CitedText {
     return this.#citedNames.has(fold(name));
   }
 
-  /** Returns whether a name lacks a citation: none covers it (see `isUncited`), and no annotation cites a file with this name. */
+  /** Returns whether the offset `start` is uncited (see `isUncited`) and no annotation cites a file with this name. */
   isUncitedName({ start, name }: { start: number; name: string }): boolean {
     return this.isUncited(start) && !this.isCitedName(name);
   }

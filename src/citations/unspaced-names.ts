@@ -1,14 +1,14 @@
 /**
  * Decides whether the letters right before a file's name belong to a longer name, in a script without spaces such as Chinese. In
- * `“最新报告.xlsx”` ("newest report"), they do, so the text does not mean the file `报告.xlsx`. In `已保存为报告.xlsx` ("saved as"),
- * they do not, so the text means `报告.xlsx`.
+ * `“最新报告.xlsx”` ("newest report"), `最新` belongs to the name, so the text does not mean the file `报告.xlsx`. In
+ * `已保存为报告.xlsx` ("saved as report"), `已保存为` does not belong to the name, so the text means `报告.xlsx`.
  *
  * In prose, nothing shows where the name starts. So the letters count as part of the name only in four cases:
  *
- * - a slash, a backslash, `_` or `-` joins them to a longer path or name;
- * - they come right after an opening quote or bracket such as `“` or `「`, or after a tag such as `<b>`;
- * - they and the name fill straight quotes, square brackets, code, emphasis, a table cell or a list item;
- * - they end with a Korean letter and the name starts with one, because Korean writes spaces between words.
+ * - A slash, a backslash, `_` or `-` joins the letters to a longer path or name.
+ * - The letters come right after an opening quote or bracket such as `“` or `「`, or after a tag such as `<b>`.
+ * - Straight quotes, square brackets, code, emphasis, a table cell or a list item contain only the letters and the name.
+ * - The letters end with a Korean letter and the name starts with one. Korean writes spaces between words.
  *
  * In the first three cases, letters that introduce a file, such as "saved as", are not part of the name.
  */
@@ -39,7 +39,7 @@ const JOINED = once(() =>
 
 /**
  * Opening quotes, brackets and tags. Letters right after them belong to the name that follows: in `“最新a.csv”`, the name is
- * `最新a.csv`. This is so even if more text follows before the closing quote. So the code does not look for that quote.
+ * `最新a.csv`. The code does not look for the closing quote, because more text may come before that quote.
  */
 const OPENED = once(() =>
   before([
@@ -50,8 +50,8 @@ const OPENED = once(() =>
 
 const END_OF_LINE = /[ \t]{0,8}(?:\r?\n|$)/y;
 /**
- * Pairs of an opener and a closer, such as quotes. Letters before a name belong to the name only if nothing but the letters and the
- * name is between opener and closer.
+ * Pairs of an opener and a closer, such as straight quotes. Letters before a name belong to the name if they come right after
+ * the opener and the closer comes right after the name.
  */
 const WHOLE: readonly { opened: () => RegExp; closer: RegExp }[] = [
   { opened: opener('"'), closer: /"/y },
@@ -130,9 +130,8 @@ export function isEndOfUnspaced(text: string, { start, end }: Range, pathEnd: ()
 }
 
 /**
- * Returns the letters at the end of `lead` that follow an opening quote, bracket, tag or other entry of `OPENED` and `WHOLE`.
- * Returns `undefined` if there are none. For an entry of `WHOLE`, the closing character must be at the start of `tail`, the text
- * after the name.
+ * Returns the letters at the end of `lead` that follow an opener of `OPENED` or `WHOLE`, such as a quote or a tag. Returns
+ * `undefined` if there are none. For `WHOLE`, the text after the name (`tail`) must begin with the closer.
  */
 function lettersAfterOpener(lead: string, tail: string): string | undefined {
   const opened = matchAt(OPENED(), lead, lead.length);

@@ -9,8 +9,8 @@ import { WrongUse } from "./wrong-use.js";
 const KILOBYTE = 2 ** 10;
 const MEGABYTE = 2 ** 20;
 /**
- * A second signal within this time after the first one is ignored, because one Ctrl-C can cause two signals: the terminal sends
- * one to this process and one to `npx`, and `npx` sends its signal on to this process.
+ * A second signal is ignored if it comes within this time after the first signal. The reason is that this process can get two
+ * signals for one Ctrl-C: one from the terminal, and one from `npx`, which forwards the signal that the terminal sent to it.
  */
 const SAME_SIGNAL_MS = 100;
 

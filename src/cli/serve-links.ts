@@ -151,8 +151,8 @@ async function prepareFolder(path: string): Promise<void> {
 const SCOPES = ["openai-organization", "openai-project"];
 
 /**
- * Returns a function that tells whether a request has the proxy's key. The function also returns false if the request names a
- * different organization or project from the proxy's. The proxy may be unable to open the files of such a request.
+ * Returns a function that tells whether a request has the proxy's key. The function also returns false if the request names an
+ * organization or project that the proxy does not use. The proxy may be unable to open files of that organization or project.
  */
 function ownKeyRule(key: string, own: Headers): (headers: Headers) => boolean {
   const digest = digestOf(key);

@@ -43,11 +43,14 @@ export interface TextScope {
   later: readonly string[];
   /** The containers of the latest earlier turn that has containers. Empty if the list of items holds only one turn. */
   earlier: readonly string[];
-  /** The containers that the text's own citations name. Only citations with a range count, not 0..0 citations. */
+  /**
+   * The containers that the text's own citations with a range name. After a call, leaves out the containers that 0..0 citations or
+   * tool outputs name too.
+   */
   cited: readonly string[];
   /**
-   * The containers that the text's own 0..0 citations name. A 0..0 citation has no position in the text. Containers in which only
-   * later calls ran are left out.
+   * The containers that the text's own 0..0 citations name, and those that `cited` leaves out. A 0..0 citation has no position in
+   * the text. Containers in which only later calls ran are left out.
    */
   citedUnranged: readonly string[];
   /** The containers that are named in tool outputs before the text. */
@@ -130,9 +133,8 @@ export class ContainerCandidates {
    * Yields the groups for a text, nearest first. If a call comes before the text, the groups are: the containers of the calls,
    * then those that the text's own citations name, then those that tool outputs name.
    *
-   * Containers of earlier turns and responses get a group of their own only if no call comes before the text. An automatic
-   * container is reused until it expires. So a call in a new container shows that the old container has expired, or that the
-   * text does not mean a file of the old container.
+   * If a call comes before the text, containers of earlier turns and responses get no group. An automatic container is reused
+   * until it expires. If the call ran in a new container, the old container has expired, or the text does not mean its files.
    */
   async *groups(scope: TextScope, signal: AbortSignal): AsyncGenerator<ContainerGroup> {
     const tried = new Set<string>();
@@ -178,9 +180,8 @@ export class ContainerCandidates {
     const isLater = (id: string): boolean => later.includes(id);
     return [
       ...citedGroups([...cited, ...outputs]),
-      // If a container is in the group `later`, the text can mean only files that the response wrote. If a container existed
-      // before the response, the text may also mean an older file in it. So a container that existed before the response is in the
-      // group `known` below, even if a later call ran in it.
+      // Leaves out containers that existed before the response. They are in the group `known` below, where the text may also
+      // mean older files. In the group `later`, the text can mean only files that the response wrote.
       { kind: "later", containers: later.filter((id) => !known.includes(id)) },
       { kind: "known", containers: [...known.filter(isLater), ...known.filter((id) => !isLater(id))] },
       ...citedGroups(citedUnranged),

@@ -99,7 +99,7 @@ export class EvidenceLog {
     this.count++;
   }
 
-  /** Records that a call that ran at `place` may have written a file whose path it does not spell. */
+  /** Records that a call at `place` may have written a file without spelling the file's path. */
   addUnknown(place: Place): void {
     if (!this.unspelledWrites.has(place)) this.unspelledWrites.set(place, this.unspelledWrites.size);
   }
@@ -231,9 +231,9 @@ export class Evidence {
     return this.#count === 0;
   }
 
-  /** True if a call names a file, or may have written a file whose path it does not spell. */
+  /** True if a call names a file, or may have written a file without spelling the file's path. */
   get hasFiles(): boolean {
-    const [word] = this.#log.words.values(); // the word that was recorded first: no other word is from an earlier call
+    const [word] = this.#log.words.values(); // `Map` keeps the order, so this word is from the earliest call
     return this.#isBefore(word?.first) || this.#unspelledCount > 0;
   }
 
@@ -290,7 +290,7 @@ export class Evidence {
     return this.#isNamed(this.#log.readRelativePaths().writtenPaths.get(composed(path)), place);
   }
 
-  /** Returns whether a call in this container, or at an unknown place, may have written a file whose path it does not spell. */
+  /** Returns whether a call may have written a file without spelling its path, in this container or at an unknown place. */
   writesUnspelled(containerId: string): boolean {
     const { unspelledWrites } = this.#log;
     return [containerId, undefined].some((place) => {
@@ -299,7 +299,7 @@ export class Evidence {
     });
   }
 
-  /** Returns the paths that calls write to and whose last segment is `name`. */
+  /** Returns the paths with the last segment `name` that calls write to. */
   writtenPathsTo(name: string): readonly string[] {
     return [...(this.#log.readRelativePaths().writtenByName.get(composed(name)) ?? [])].filter((path) =>
       this.writesPath(path),
@@ -310,8 +310,8 @@ export class Evidence {
   namesOtherPath(name: string, path: string): boolean {
     const relative = this.#log.readRelativePaths().relativeByName.get(composed(name)) ?? [];
     const others = [...this.pathsTo(name), ...[...relative].filter((other) => this.mayNamePath(other))];
-    // For `cp /mnt/data/in.csv /mnt/data/a.csv`, the text from the first path to the end of the line is recorded as a path too.
-    // So a recorded path that ends with a space and `path` is ignored.
+    // Ignores a recorded path if it ends with a space followed by `path`. Such a path is often several paths: for the command
+    // `cp /mnt/data/in.csv /mnt/data/a.csv`, everything after `cp ` is recorded as one path too.
     const own = composed(path);
     return others.some((other) => other !== own && !other.endsWith(` ${own}`) && !isUnknown(other));
   }
@@ -331,7 +331,7 @@ export class Evidence {
     return found;
   }
 
-  /** Returns the paths in calls that start with a root and whose last segment is `name`. */
+  /** Returns the paths with the last segment `name` that occur in calls. Paths that do not start with a root are left out. */
   pathsTo(name: string): readonly string[] {
     const paths = this.#log.pathsByName.get(composed(name)) ?? [];
     return [...paths].filter(([, first]) => this.#isBefore(first)).map(([path]) => path);

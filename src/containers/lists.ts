@@ -108,9 +108,9 @@ export class ContainerLists {
    * Returns the index of the files in some lists. The latest indexes are cached, because most texts need the same lists as the text
    * before. Several indexes are cached, because a search that reads one list after another needs an index after each list.
    *
-   * Each container has a rank. If files of several containers fit a mention, the files of the nearest rank win. If two files of
+   * Each container has a rank. If files of several containers fit a mention, the files of the first rank win. If two files of
    * the same rank fit equally well, the mention is ambiguous. `leaderOf` maps each container to the first container of its rank.
-   * The entries of `leaderOf` are in the order of the ranks, nearest first.
+   * The entries of `leaderOf` are in the order of the ranks.
    */
   indexOf(lists: readonly FileList[], leaderOf: ReadonlyMap<string, string>): FileIndex {
     const key = [...leaderOf].join();

@@ -91,7 +91,7 @@ export class ContainerMemory {
   }
 
   /**
-   * Returns whether a file was first listed for another response than `responseId`, so it is older than this response. Returns
+   * Returns whether a file is older than the response `responseId`: the file was first listed for another response. Returns
    * false for a file that was first listed for `responseId` itself. So if the response is retrieved and repaired again, the
    * result is the same.
    */

@@ -60,7 +60,7 @@ const DEEPEST = 16;
 
 /**
  * Returns the containers that a tool output names, in their order. Reads the item itself, the values nested in it, and the JSON
- * in its texts. An agent's answer is no tool output: an earlier repair may have added its citations.
+ * in its texts. Skips the answer of one agent to another: its citations may come from an earlier repair and not from a tool.
  */
 export function containersOfOutputs(item: unknown): string[] {
   if (!isRecord(item) || typeof item.type !== "string") return [];

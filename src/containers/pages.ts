@@ -70,8 +70,8 @@ export function pagesOfClient(
       ? get(`/containers/${encodeURIComponent(containerId)}/files`, { ...options, query: whole })
       : client.containers.files.list(containerId, query, {
           ...options,
-          // The option `query` contains the whole query, because the SDK then ignores the second argument of `list`. The
-          // second argument cannot contain the names in `shared`: openai 7 takes a name such as `timeout` for an option of
+          // With the option `query`, the SDK ignores the second argument of `list`. So this option contains the whole query.
+          // The names in `shared` cannot be in the second argument: openai 7 takes a name such as `timeout` for an option of
           // the request, and throws.
           ...(shared && { query: whole }),
         });

@@ -203,13 +203,13 @@ const LONGEST_ARGUMENT = 1000;
 const MODE_TO_WRITE =
   /^(?:[^\n]{0,150},\s{0,20})?(?:mode\s?=\s?)?["'](?:[bt]{0,2}[wax][bt+]{0,2}(?:[:|]\w{0,3})?|r[bt]?\+[bt]?)["']/;
 /**
- * A lookbehind for patterns of methods such as `.write_text(`. With it, a pattern does not match if the path before the method
- * ends with a string: `(folder / 'a.csv').write_text(`.
+ * A lookbehind for patterns of methods such as `.write_text(`. It excludes a path that ends with a string, because the code
+ * then spells the file's name: `(folder / 'a.csv').write_text(`.
  */
 const SPELLED_BEFORE = String.raw`(?<!\/\s{0,4}["'][^"'\n]{1,100}["']\))`;
 /**
- * The patterns match code that writes a file whose path is not the first argument of the call that writes. The path can be a
- * later argument (`shutil.copy(a, b)`) or be in an object, or another program can write the file.
+ * The patterns match calls that write a file, but do not take its path as their first argument. The path can be a later
+ * argument (`shutil.copy(a, b)`) or an object (`path.write_text(x)`), or another program writes the file.
  */
 const WRITES_ELSEWHERE = [
   /\bcopy(?:file(?:obj)?|2|tree)?\(\s{0,20}[^\s)]/i,
@@ -226,7 +226,7 @@ const WRITES_ELSEWHERE = [
   /^[ \t]{0,40}(?:!|%%|%(?:run|sx|system)\b)/im,
 ];
 
-/** Returns whether code writes a file whose path it does not spell as one string: `df.to_csv(path)`, `os.rename(a, b)`. */
+/** Returns whether code may write a file without spelling the file's path in strings: `df.to_csv(path)`, `os.rename(a, b)`. */
 export function writesUnspelled(code: string): boolean {
   if (WRITES_ELSEWHERE.some((pattern) => pattern.test(code))) return true;
   for (const { index, 0: call, 1: open } of code.matchAll(TAKES_PATH)) {
@@ -241,8 +241,8 @@ export function writesUnspelled(code: string): boolean {
 /** Matches shell keywords before a command: `do cp a b`, `if python make.py`. */
 const KEYWORDS = /^(?:(?:if|elif|then|else|while|until|do|time|!|\{)\s{1,20})*/;
 /**
- * Matches commands that only read or print. Also matches `tee` and `touch`: they write a file, but other code finds its path
- * in the command, as in `tee a.csv`. If the path contains a variable, `CREATES` matches the command.
+ * Matches commands that only read or print. Also matches `tee` and `touch`: these two write a file, but the command spells its
+ * path, as in `tee a.csv`. If the path contains a variable, `CREATES` matches the command.
  */
 const ONLY_READS =
   /^(?:cat|ls|head|tail|grep|egrep|fgrep|rg|wc|file|stat|du|df|diff|cmp|md5sum|sha\d{1,3}sum|echo|printf|pwd|cd|which|env(?!\s+\S)|date|tree|cut|tr|uniq|awk|jq|column|sort|basename|dirname|realpath|true|false|test|\[|sleep|mkdir|tee|touch|find|sed -n|set|export|for|read|done|fi|do|then|else|python3? (?:-V|--version))(?=[\s)]|$)(?!.*\s(?:-o|--output|-i|-delete|-exec(?:dir)?|-ok(?:dir)?|-fprint\w?)\b)/;

@@ -150,10 +150,10 @@ class FileSearch {
   readonly #impossibleEncoded = new Set<ContainerFile>();
   /** Listed files that the text most likely does not mean, for example because they are too old. The key is the name in NFC. */
   readonly #unlikelyByName = new Map<string, ContainerFile[]>();
-  /** The same files by their paths in NFC. */
+  /** The files of `#unlikelyByName`. Here the key is the path in NFC. */
   readonly #unlikelyByPath = new Map<string, ContainerFile[]>();
   #resolution: Resolution | undefined;
-  /** The containers of the first group. */
+  /** The containers of the group that is searched first, because it is nearest to the text. */
   #nearest: readonly string[] = [];
   /** True if all lists that the text needs have arrived. */
   #isComplete = false;
@@ -289,9 +289,9 @@ class FileSearch {
   }
 
   /**
-   * Returns whether a call may have written files that the lists of a group do not show yet. If a call comes before the text, only
-   * the first group can be late, and only if calls ran in it. If no call comes before the text, a group can be late if a call after
-   * the text ran in one of its containers.
+   * Returns whether the lists of a group may be late: a call may have written files that the lists do not show yet. If a call
+   * comes before the text, only the first group can be late, and it must be a `called` group. Otherwise, a group can be late
+   * if a call after the text ran in one of its containers.
    */
   #mayBeLate({ kind, containers }: ContainerGroup, isFirst: boolean): boolean {
     const { scope, isRepeated } = this.#part;
@@ -399,9 +399,9 @@ class FileSearch {
   }
 
   /**
-   * Returns the files of a group's lists that the text can mean, list by list. If calls ran in several containers of a group,
-   * two of them can get a file with the same path. So a file is left out if a call in another container of the group names the
-   * file's path, but the list of that container does not have the path yet.
+   * Returns the files of a group's lists that the text can mean, list by list. Two containers of a group can have files with
+   * the same path. So a file is left out while a second file with its path is expected: a call in another container of the
+   * group names the path, but that container's list does not have the path yet.
    */
   #possibleInGroup(
     lists: readonly FileList[],
@@ -492,14 +492,14 @@ class FileSearch {
   }
 
   /**
-   * Returns whether the text can mean a file that is older than the response and is not in the nearest container. In two
-   * cases, a call may have written a file with the same path nearer to the text:
+   * Returns whether the text can mean a file that is older than the response and not in the nearest container. Returns `false`
+   * if a nearer container may have a newer file with the same path. A nearer container may have such a file in two cases:
    *
-   * - A call in a nearer container may have written a file.
+   * - A call in a nearer container may have written files.
    * - It is unknown where the latest call ran.
    *
-   * In these cases, returns `false` if the start of the response is known. If it is unknown, returns `true` only if a call in
-   * the file's container names the file's path, and no call in a nearer container names this path.
+   * There is one exception. If the start of the response is unknown, the given file may itself be new. In this case, returns
+   * `true` if a call in the file's container names the path and no call in a nearer container does.
    */
   #isPossibleThoughOlder(file: ContainerFile, nearer: readonly string[]): boolean {
     const { scope, lifetime } = this.#part;
@@ -545,7 +545,7 @@ class FileSearch {
     if (isSimilarName && this.#namesOtherPath(turn, [written, literal], file)) return false;
     const [meant, path] = [composed(written), composed(file.path)];
     const isMoved = isPath && folderOf(meant) !== folderOf(path);
-    // The path in the text may differ from the file's path in the folder or in the letter case of the name, but not in both.
+    // The path in the text may have another folder than the file, or another letter case in the name, but not both.
     const [name, own] = [nameOf(meant), nameOf(path)];
     if (isMoved && name !== own && name.toLowerCase() === own.toLowerCase()) return false;
     // Accepts a file that is as new as the response and is not an upload, because a call of the response wrote this file. No call
@@ -574,15 +574,15 @@ class FileSearch {
   }
 
   /**
-   * Chooses from several files with the same name. Returns only the file that the response wrote if all of these are true:
+   * Chooses from several files with the same name. Returns only the file that the response wrote if four conditions are met:
    *
    * - The text's message names a root.
    * - The response wrote exactly one of the files.
    * - No call names the path of any of the other files.
    * - None of the other files is directly in a root. A message that names a root could mean such a file.
    *
-   * Otherwise, returns all files. While it is unknown whether the message names a root, only the last three conditions are
-   * checked. If all three are true, returns no file, so that the name is neither cited nor reported.
+   * Otherwise, returns all files. There is one exception: later text may still name a root, and the other three conditions are
+   * met. Then returns no file, so that the name is not cited or reported yet.
    */
   readonly #narrowName: NarrowName = (indexed) => {
     const { isRootNamed, lifetime } = this.#part;
@@ -660,8 +660,8 @@ class FileSearch {
    * - A call names the file's path.
    * - The file is directly in a root, a call contains its name, and no call gives a path for this name.
    *
-   * Returns `false` for an older file if a call writes a file with this name in another folder. If the start of the response
-   * is unknown, such a call does not matter as long as a call also writes to the file's own path.
+   * Returns `false` for an older file if a call writes a file with this name in another folder. There is one exception: the
+   * start of the response is unknown, and a call also writes to the file's own path.
    */
   #isNameMeant(file: ContainerFile): boolean {
     const { lifetime, scope } = this.#part;
@@ -682,9 +682,9 @@ class FileSearch {
    * Returns whether a file is in a container of the calls before the text. Returns true for every file if no call comes before
    * the text, or if the calls do not name their container.
    *
-   * A plain name (without a path and without `sandbox:`) can mean only a file for which this returns true. The lists of other
-   * containers are requested only if another mention needs them, or if the name is only similar to a file's name. If the files
-   * in those lists counted, the meaning of a plain name would depend on the rest of the text.
+   * A plain name (without a path and without `sandbox:`) never means a file for which this method returns false. The lists of
+   * other containers are requested only for other reasons, for example because another mention needs them. The meaning of a
+   * plain name must not depend on other mentions.
    */
   #isOfCall({ container_id: id }: ContainerFile): boolean {
     const { hasCall, called } = this.#part.scope;
@@ -692,9 +692,10 @@ class FileSearch {
   }
 
   /**
-   * Returns whether `sandbox:name` can only mean this file. Returns `false` if a call of the response comes before the text.
-   * Of the earlier turns, only the latest one with calls is checked: returns `false` if its calls contain another path that
-   * ends with this name.
+   * Returns whether `sandbox:name` can only mean this file. Returns `false` in two cases:
+   *
+   * - A call of the response comes before the text.
+   * - A call of an earlier turn contains another path that ends with this name. Only the latest turn with calls is checked.
    */
   #isOnlyMeaning(file: ContainerFile): boolean {
     const { history } = this.#recovery.candidates;
@@ -759,8 +760,8 @@ class FileSearch {
   }
 
   /**
-   * Returns the file names in the text that occur in calls and that are not cited, neither by the API nor by the citations in
-   * `found`.
+   * Returns the file names in the text that occur in calls but are not cited yet. The API's citations and those in `found`
+   * both count.
    */
   #uncitedNames(found: readonly Annotation[]): readonly { start: number; name: string }[] {
     if (this.#names.length === 0) return [];

@@ -48,9 +48,9 @@ export interface ContentAnswer extends Pick<Response, "ok" | "status" | "headers
 }
 
 /**
- * Requests the bytes of a container file and returns the HTTP response. The response's body is always a web stream, although a
- * client with node-fetch has Node.js streams. The returned response can have an error status. Only the SDK throws an error for
- * such a status. Other clients may return the response, and so does `fetch` after a redirect.
+ * Requests the bytes of a container file and returns the HTTP response. The response's body is always a web stream: the
+ * Node.js stream of a client with node-fetch is converted. If the API answers with an error status, the SDK throws an error,
+ * but other clients may return the response. After a redirect, a response with an error status is returned.
  *
  * If the API redirects the request, this function sends a second request, without the client's credentials. If `fetch`
  * followed the redirect itself, it would send all headers of the client except `authorization` to the other origin.
@@ -105,8 +105,8 @@ function withWebStream(answer: Response): ContentAnswer {
 const UNENCODED = { "accept-encoding": "identity" };
 
 /**
- * Requests a container file for the file route. Throws if the status is not 2xx: throws the error of the client, or the HTTP
- * response itself if {@link retrieveContent} returns it.
+ * Requests a container file for the file route. If the status is not 2xx, throws either the client's error or the HTTP
+ * response (see {@link retrieveContent}).
  */
 export async function retrieveFile(
   client: ContainerContentClient,

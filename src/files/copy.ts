@@ -130,7 +130,7 @@ async function copyOnce<Location>(
   if (signal?.aborted) stop(); // the signal aborted while the file was being opened
   try {
     const location = await Promise.race([sink(file, measured), abandoned]);
-    // It is not an error if a sink stops after the last byte without reading the end of the stream. It may know the length.
+    // A sink that knows the file's length may stop after the last byte, without reading the end of the stream.
     if (!isWhole && bytes !== total) throw new Error("the sink stopped before the file's end");
     return { location, bytes };
   } catch (error) {

@@ -20,10 +20,11 @@ interface About {
  * Returns a store that keeps each file in a folder, for the option `store` of a file route or a webhook handler, and for
  * `saveFiles`. The store creates the folder if needed. Several processes and machines can use one folder.
  *
- * The container file `cfile_1` of `cntr_1` is kept as `cntr_1/cfile_1`, and `cntr_1/cfile_1.json` has its name and length. A name
- * from a response is never used as a path. Both files are written under hidden names, flushed to the disk and renamed, the JSON
- * file last. A copy without a JSON file, or with another length than the JSON file says, is ignored. So an incomplete copy is
- * never served, even if the process was killed. The hidden files of killed processes are removed as in `directory`.
+ * The container file `cfile_1` of `cntr_1` is kept as `cntr_1/cfile_1`. Its name and length are in `cntr_1/cfile_1.json`. A
+ * name from a response is never used as a path. Both files are first written under hidden names and flushed to the disk. Then
+ * the copy is renamed, and after it the JSON file. A copy is ignored if the JSON file is missing or gives another length. So
+ * an incomplete copy is never served, even if the process was killed. A later process removes the hidden files of killed
+ * processes, in the same way as `directory`.
  *
  * The store deletes no copy. To delete one, delete both files, the JSON file first.
  *

@@ -28,8 +28,8 @@ const MOST_NAMES = 10_000;
  *
  * A file name from a response is never used as a path: folders in the name are removed. A dot at the beginning is replaced, and
  * so are characters that some operating system does not allow. A file is written under a hidden name and gets its final name when
- * it is complete. Before its first file, the sink removes unfinished files that killed processes of this host left in the folder
- * more than an hour ago.
+ * it is complete. If a process is killed, its unfinished files stay in the folder. Before its first file, the sink removes
+ * such files if they are from this host and more than an hour old.
  *
  * @param path the folder.
  * @param options With `overwrite: true`, a file replaces an existing file of the same name, even one of the same response. By

@@ -24,9 +24,9 @@ export type { ContainerContentClient, FileStore, FoundFile, StoredFile };
 /** Options of {@link createFileRoute}. */
 export interface FileRouteOptions {
   /**
-   * The secret that signs the links: 32 random bytes or more (`openssl rand -base64 32`). If there are several secrets, the first
-   * one signs new links, and links that any of them signed are accepted. To rotate secrets, put the new one first, and remove the
-   * old one when the links that it signed have expired.
+   * The secret that signs the links: 32 random bytes or more (`openssl rand -base64 32`). With several secrets, the first one
+   * signs new links. Links that were signed with another one are accepted too. To rotate secrets, put the new secret first.
+   * Remove the old secret when its links have expired.
    */
   secret: string | Uint8Array | readonly (string | Uint8Array)[];
   /** The path or URL under which browsers reach the handler. Default `"/files"`. */

@@ -73,7 +73,7 @@ export function createStoreCopies(
       stored.add(key);
     } catch (error) {
       const count = (failures.get(key)?.count ?? 0) + 1;
-      failures.delete(key); // the key becomes the newest
+      failures.delete(key); // so that `set` below adds the key as the newest one
       makeRoom(failures);
       failures.set(key, { count, at: Date.now() });
       notify(onError, error);

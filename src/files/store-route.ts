@@ -65,7 +65,7 @@ export function createStoreRoute(
   async function fromContainer(request: Request, file: LinkedFile, key: string): Promise<Response> {
     const { headers, method, signal } = request;
     // If the request has an If-Range, requests the whole file and cuts the range out of it. The API cannot check the If-Range,
-    // because its ETag is this route's own.
+    // because the ETag in this header is from this route, not from the API.
     const range = method === "HEAD" || headers.has("if-range") ? undefined : singleRange(headers);
     const retrieve = (wanted: Record<string, string>) =>
       retrieveFile(client, file, { headers: wanted, signal });
@@ -134,8 +134,8 @@ function containerSource({ status, headers, body }: ContentAnswer): Source {
 
 /** Returns whether `part` begins where `range` begins, and does not end after it. A server may send less than the range. */
 function isStartOf(range: ByteRange, part: ByteRange): boolean {
-  // `rangeOf` returns the start Infinity if the request asks for the last bytes of a file of unknown length. Then every part is
-  // accepted, because nothing shows where the last bytes begin.
+  // Any part is accepted if the request asks for the last bytes of a file of unknown length, because nothing shows where these
+  // bytes begin. In this case, `rangeOf` sets the start to Infinity.
   return range.start === Number.POSITIVE_INFINITY || (part.start === range.start && part.end <= range.end);
 }
 

@@ -23,13 +23,13 @@ export interface FoundFile {
 }
 
 /**
- * A place that keeps files: a bucket, a disk, a database. The route and the webhook handler copy files into a store, and
- * `saveFiles` can save into a store. docs/stores.md has a store for S3 and one for any driver of unstorage, and
- * `directoryStore` in `openai-file-citations/node` keeps files on a disk.
+ * A place that keeps files, such as a bucket, a disk or a database. The route and the webhook handler copy files into a store.
+ * `saveFiles` can save files into a store too. `directoryStore` in `openai-file-citations/node` keeps files on a disk. For S3
+ * and for unstorage, see docs/stores.md.
  *
- * A key has at most 210 characters: `a` to `z`, digits, `_`, `-`, `.` and one `/`. It is made of the ids of the container and the
- * file, or, for an image, of `images` and the image's name. An id or name in another form, such as one with upper-case letters or
- * with more than 100 characters, is replaced by its SHA-256 hash.
+ * A key has at most 210 characters: `a` to `z`, digits, `_`, `-`, `.` and one `/`. The key of a container file consists of the
+ * container's id and the file's id. The key of an image consists of `images` and the image's name. Some ids and names are
+ * replaced by their SHA-256 hash, for example if they have upper-case letters or more than 100 characters.
  *
  * @example
  * ```ts

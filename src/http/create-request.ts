@@ -137,7 +137,7 @@ function withBody(
   return isWhole(input, init) ? [new Request(input, request)] : [input, request];
 }
 
-/** Returns a body that is a string or bytes, and so can be read more than once; `undefined` for a stream or any other type. */
+/** Returns the body if it is a string or bytes: only these can be read more than once. Otherwise, returns `undefined`. */
 function readable(body: unknown): string | Uint8Array | undefined {
   if (body instanceof ArrayBuffer) return new Uint8Array(body);
   return typeof body === "string" || body instanceof Uint8Array ? body : undefined;

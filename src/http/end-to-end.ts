@@ -31,7 +31,7 @@ export function withoutBodyHeaders(headers: Headers): Headers {
   return headers;
 }
 
-/** Request headers that are not passed on. The proxy sets `host` and `accept-encoding`. Its server answers `expect`. */
+/** Request headers that are not passed on. The proxy sets `host` and `accept-encoding` anew, and answers `expect` itself. */
 const SET_BY_PROXY = new Set(["host", "accept-encoding", "expect"]);
 
 /**

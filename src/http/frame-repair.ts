@@ -40,9 +40,9 @@ interface Piece {
 /** Takes chunks of one response and sends whole, repaired frames. */
 export class FrameRepair {
   /**
-   * Called with each event that is read, before the event is repaired. The function `rest` first sends the bytes before the
-   * event's frame. Then `rest` returns the frame and all later bytes of the chunk. If the callback returns true, the callback has
-   * handled the bytes that `rest` returned.
+   * Called with each event that is read, before the event is repaired. To take over the event's frame and all later bytes of
+   * the chunk, the callback calls `rest` and returns true. `rest` sends the bytes before the frame, and returns the bytes that
+   * the callback takes over.
    */
   onEvent: ((event: Record<string, unknown>, rest: () => Uint8Array) => boolean) | undefined;
   /** The frame that was parsed last. */
@@ -333,9 +333,9 @@ export class FrameRepair {
   }
 
   /**
-   * Returns the bytes to send for an event: its own frame, or a new frame if the stream inserted the event. Only the first
-   * frame of `waiting` can be the event's own frame, because events keep their order. If the first frame has the event's type,
-   * it is the event's own frame: the stream never inserts an event before an event of the same type.
+   * Returns the bytes to send for an event. If the first frame of `waiting` has the event's type, it is the event's own frame.
+   * Otherwise the stream inserted the event, and the event gets a new frame. The type is enough to decide, because events keep
+   * their order, and the stream never inserts an event before an event of the same type.
    */
   #frameOf(event: Record<string, unknown>, waiting: Frame[]): Uint8Array {
     const own = waiting[0];

@@ -312,8 +312,8 @@ export class TextDeltas {
   #collected: Uint8Array | undefined;
   #collectedLength = 0;
   /**
-   * The bytes of the indices (`output_index`, `content_index`) in the latest delta that was read. `distance`: how far the byte
-   * is before the text. All deltas of a text have the same bytes there. `undefined` if an index does not come before the text.
+   * The bytes of `output_index` and `content_index` in the delta that `noteRead` got last, with their distances to the text.
+   * All deltas of a text have the same bytes at these distances. `undefined` if an index does not come before the text.
    */
   #indices: readonly { byte: number; distance: number }[] | undefined;
 
@@ -326,8 +326,8 @@ export class TextDeltas {
 
   /**
    * Returns the end of the frame that starts at the offset `at`, or -1 if the frame is not a text delta in the API's format.
-   * Compares only the beginning and the end of the first line, so it accepts other deltas with names of the same length. This
-   * does no harm, because the repair does not read them. Does not search for CR, because the API's JSON contains no raw CR.
+   * Compares only the beginning and the end of the first line. Other deltas with a name of the same length are accepted too,
+   * but the repair ignores them. Does not search for CR, because the API's JSON contains no raw CR.
    */
   endOf(chunk: Uint8Array, at: number): number {
     const dataAt = at + TEXT_DELTA_LINE.length;
@@ -363,7 +363,7 @@ export class TextDeltas {
   /**
    * Returns true if the delta from `at` to `end` certainly belongs to no mention. Its text then has no character that a
    * mention needs, and no word that begins a scheme. Collects the text of such a delta, without decoding it. Returns false for
-   * all other deltas, and for a delta of a different text from that of the latest delta that was read (see `noteRead`).
+   * all other deltas. Also returns false if the delta that `noteRead` got last belongs to another text.
    *
    * Call this right after `endOf`, because `endOf` finds the offset of the text. While no mention is open, call this for each
    * delta, in order. Do not call this while a mention is open.
@@ -414,7 +414,7 @@ export class TextDeltas {
       : undefined;
   }
 
-  /** Returns whether the delta at the offset `at` belongs to the text of the latest delta that was read. */
+  /** Returns whether the delta at the offset `at` belongs to the same text as the delta that `noteRead` got last. */
   #isOfSameText(chunk: Uint8Array, at: number): boolean {
     const indices = this.#indices;
     if (!indices || indices[0]!.distance > this.#textAt) return false;

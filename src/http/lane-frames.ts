@@ -153,7 +153,7 @@ export class LaneFrames {
     if (!this.#lanes.areApart) return false;
     for (const [first, frames] of this.#byLane) {
       frames.onEvent = undefined;
-      // Takes the number from the frame before `event`. The lane itself did not see the frames that were sent without being parsed.
+      // The lane may not know its latest sequence number: it did not see the deltas that were sent without being parsed.
       first.numberBefore = frames.latestNumber;
     }
     this.#splitter = new FrameSplitter();

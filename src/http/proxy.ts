@@ -52,7 +52,7 @@ export interface ProxyFiles {
 interface ProxyContext {
   /** The request body, if the server has a cheaper stream than `request.body`. */
   body?: AsyncIterable<Uint8Array> | null;
-  /** The request's target as the server received it. (`request.url` does not show it, because `..` is resolved there.) */
+  /** The request's target as the server received it. In `request.url`, `..` is already resolved. */
   target?: string | undefined;
   /** Called with the report of each response that is repaired. */
   onReport?: (report: Report) => void;

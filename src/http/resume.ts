@@ -55,8 +55,8 @@ export function eventsAfter(
 
 /**
  * Returns a function that removes the events that the client has. Call the function with the chunks in order. It returns
- * `undefined` until it has read the end of the event `after` or of a later event. Then it returns the bytes that it has read,
- * beginning with the first event that the client does not have.
+ * `undefined` until it has read a whole event with the number `after` or a higher number. Then it returns the bytes that it
+ * has read, beginning with the first event that the client does not have.
  */
 function skipper(after: number): (chunk: Uint8Array) => Uint8Array | undefined {
   const splitter = new FrameSplitter();

@@ -59,19 +59,19 @@ export function repairEventStream(
       return true;
     }
   };
-  // Ends the repairs and cancels the upstream body. The stream does not call `cancel` (below) once it has failed.
+  // Ends the repairs and cancels the upstream body. This is needed because a failed stream does not call `cancel` (below).
   const end = (error: unknown): void => {
     frames.fail(error);
     reader.cancel(error).catch(() => {});
   };
-  // Throws the error, unless the queue still has bytes. In that case, the consumer's next read after these bytes fails.
+  // If the queue is empty, throws the error. Otherwise the consumer first gets the queued bytes, and its next read fails.
   const fail = (error: unknown): void => {
     end(error);
     if (controller.desiredSize === 0) throw error;
     failure = { error };
   };
-  // Sends the remaining bytes that came before the upstream error. If any bytes remain, this read succeeds with them, and the
-  // next read fails.
+  // Sends the bytes that came before the upstream error and were not sent yet. If there are any, the consumer's current read
+  // gets these bytes, and its next read fails. If there are none, the current read fails.
   const failUpstream = (error: unknown): void | Promise<void> => {
     if (failure) return undefined; // the error comes from the body that was cancelled
     return andThen(frames.break(error), (isSent) => {

@@ -104,8 +104,8 @@ function headersOf(rawHeaders: readonly string[]): Headers {
 }
 
 /**
- * Decodes a body that is compressed although the request asked for no compression, so that the middleware can read it. Returns
- * a body with an unknown encoding unchanged.
+ * Decodes a compressed body, so that the middleware can read it. Some servers compress even if the request asks them not to.
+ * Returns a body with an unknown encoding unchanged.
  */
 function decoded(body: Readable, headers: Headers): Readable {
   const encodings =

@@ -7,9 +7,9 @@ type LinkInstruction = NonNullable<Settings["instruction"]>;
 const OUTPUTS = "code_interpreter_call.outputs";
 
 /**
- * Adds the sentence that asks for links to a Responses request, and `code_interpreter_call.outputs` to its `include`. Changes
- * only requests with a tool that writes container files: `code_interpreter`, or a `shell` in a hosted container. For a `shell`,
- * `include` stays the same.
+ * Adds two things to a Responses request: the sentence that asks for links, and `code_interpreter_call.outputs` in `include`.
+ * Changes only requests with a tool that writes container files: `code_interpreter`, or a `shell` in a hosted container. For a
+ * `shell`, `include` stays the same.
  *
  * @param params the parameters of `POST /v1/responses`, or a `response.create` event. They are not changed.
  * @param options only `instruction`, `includeOutputs` and `roots` are used.

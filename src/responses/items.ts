@@ -103,7 +103,7 @@ export class ResponseItems {
     }
   }
 
-  /** Updates `#countOf` when `item` replaces `replaced`: counts the new item's id, and no longer the replaced item's. */
+  /** Updates `#countOf` when `item` replaces `replaced`: decrements the old id's count and increments the new id's count. */
   #noteId(replaced: unknown, item: unknown): void {
     const [before, id] = [idOf(replaced), idOf(item)];
     if (before === id) return;

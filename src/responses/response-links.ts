@@ -25,7 +25,7 @@ import type {
 } from "../types.js";
 import { follow, unfollow } from "./held-time.js";
 
-/** The files that a piece of a text means. */
+/** The files that a piece of a text mentions (see `resolvePiece`). */
 export interface LinkResolution extends PieceResolution {
   /** Returns whether the cited file's path is also in the list of another container in which a call ran. */
   isShared: (annotation: ContainerFileCitation) => boolean;
@@ -34,8 +34,9 @@ export interface LinkResolution extends PieceResolution {
 /** Finds the files of a response for its links. */
 export interface LinkFiles {
   /**
-   * Returns the files that a piece of a text means; `undefined` if only the complete response can show them. `lastName`: the path
-   * or name at the piece's end, without the root.
+   * Returns the files that a piece of a text mentions. A piece is the last lines of the text so far, up to the end of a
+   * mention. Returns `undefined` if later events can change which files the piece means. `lastName`: the path or name at the
+   * piece's end, without the root.
    */
   resolvePiece(position: PartPosition, piece: string, lastName: string): Promise<LinkResolution | undefined>;
   /** Returns whether a container is known that can have the files of a text. */
@@ -55,11 +56,11 @@ export interface LinkedPart {
   readonly text: LinkedText;
   /** The pieces of the model's text. */
   readonly pieces: string[];
-  /** The citations that a file list gave for the links so far. The API may cite some of these links later. */
+  /** The citations of the links that were made from a file list. The API may cite some of these links later. */
   readonly found: RecoveredCitation[];
   /**
-   * The files that have a link in place of a path so far, by folded name (see `fold`). Also holds the URLs of the model's text,
-   * because an earlier repair may have written them in place of paths.
+   * The folded names (see `fold`) of the files whose paths have become links. Also the URLs in the model's text, because an
+   * earlier repair may have written them in place of paths.
    */
   readonly linked: Set<string>;
   /** True if only the complete response can show what replaces the next mention. */
@@ -86,8 +87,8 @@ export interface WholeText {
   /** The mentions that could not be resolved to one file. */
   unresolved: readonly UnresolvedMention[];
   /**
-   * True if it is still open which files the text means (see `isEarly` in response-repair.ts). In this case, the text gets no more
-   * links.
+   * True if later events can change which files the text means (see `isEarly` in response-repair.ts). Then the text gets no
+   * more links.
    */
   isEarly: boolean;
 }
@@ -349,8 +350,8 @@ export class ResponseLinks {
   };
 
   /**
-   * Returns the meaning of a mention with a file. A name without a path gets no link if a path of a file with this name comes before
-   * it. The name may then mean that file, although the list of a nearer container has another file with this name.
+   * Returns the meaning of a mention with a file. A bare name gets no link if an earlier path in the text has the same file
+   * name. The bare name may mean the file of that path, and `citation` may cite a file of another container.
    */
   #fileAt(part: LinkedPart, candidate: Candidate, citation: RecoveredCitation): Meaning {
     if (!candidate.isPath && part.linked.has(fold(citation.annotation.filename))) return NOTHING;
@@ -526,8 +527,8 @@ function isRangeOfFile(annotation: Annotation): boolean {
 }
 
 /**
- * Returns whether a mention can also mean another file. A mention with a citation can if another container in which a call ran
- * lists a file with the same path. A mention without a citation can if several files fit.
+ * Returns whether a mention can also mean another file. With a citation, this is true if another container lists the same path
+ * (see `isShared`). Without a citation, this is true if several files fit.
  */
 function mayMeanOther(
   piece: LinkResolution,
@@ -555,7 +556,7 @@ function missingAt(mention: UnresolvedMention): Meaning {
   return mention.reason === "container-unavailable" ? NOTHING : { kind: "missing", mention };
 }
 
-/** Matches the beginning of a URL, except `attachment:` and `file:`, or of a path on a website. */
+/** Matches the beginning of a path on a website, or of a URL. The schemes `attachment:` and `file:` do not match. */
 const OF_A_SITE = /^(?:\/|#|\?|(?!(?:attachment|file):)[a-z][a-z\d+.-]*:)/i;
 
 /** Returns the path or name of a mention, as the text has it. */

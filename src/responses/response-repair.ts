@@ -87,7 +87,7 @@ export class ResponseRepair {
   readonly #parts = new Map<string, KnownPart>();
   /**
    * The messages by output index. `isRootNamed` is true if a text of the message so far names a root. `isWhole` is true if the
-   * item arrived with all its texts. These texts were searched at once, so `isRootNamed` does not change any more.
+   * item arrived with all its texts. Then all texts have been searched, and `isRootNamed` does not change any more.
    */
   readonly #messages = new Map<number, { item: unknown; isWhole: boolean; isRootNamed: boolean }>();
   readonly #lists: ContainerLists;
@@ -268,9 +268,9 @@ export class ResponseRepair {
     const { indexUnit, roots } = this.#context.settings;
     const cited = new CitedText(text, given, indexUnit, roots);
     const before = this.#items.before(position.outputIndex);
-    // True if code may have built the names in the text, as in "Saved in /mnt/data: dist_1.png". The calls do not contain a built
-    // name as a whole, so any file name in the text may lack a citation. The file list shows whether there is such a file.
-    // This line must come before the first `return`: `#isRootNamed` also records the root for the message's later parts.
+    // True if a call ran and the message names a root, as in "Saved in /mnt/data: dist_1.png". Code can build such a name from
+    // parts, so the calls need not contain the name. Only the file list shows whether the file exists. This line must come
+    // before the first `return`: `#isRootNamed` also records the root for the message's later parts.
     const mayBeBuilt = before.hasCall && this.#isRootNamed(position, text);
     if (cited.hasUncitedPath()) return true;
     for (const word of fileNamesIn(text)) {
@@ -283,8 +283,8 @@ export class ResponseRepair {
   }
 
   /**
-   * Returns whether a file of the text was not found yet. The search runs again when the response is complete. For example, only
-   * that search accepts files with a similar path. Returns false if no call comes before the text: see `mustWait`.
+   * Returns whether a file of the text was not found yet. The search runs again when the response is complete. It can then
+   * find more files, such as files with a similar path. Returns false if no call comes before the text: see `mustWait`.
    */
   isLacking(position: PartPosition): boolean {
     if (this.#isComplete || this.isEarly(position)) return false;
@@ -319,9 +319,9 @@ export class ResponseRepair {
    * Returns whether a known container can have the files of a text. A container is known in three cases: a call or a tool output
    * before the text names the container, the container existed before the response, or the caller gave the container's files.
    *
-   * Two kinds of containers do not count: containers of a previous response that must be retrieved, and containers that only this
-   * response's citations name. An earlier repair may have added these citations. A second repair would then know more containers
-   * and could make more links, but both repairs must make the same links.
+   * A container does not count if only a citation of this response names it. An earlier repair may have added this citation,
+   * and repairing a response again must not add links. A container does not count either if it is known only because the
+   * previous response was retrieved.
    */
   hasContainersFor({ outputIndex }: PartPosition): boolean {
     return this.#items.useContainer(outputIndex) || this.#candidates.hasKnown;
@@ -481,16 +481,16 @@ export class ResponseRepair {
       }),
     );
     const annotations = citations.map(({ annotation }) => annotation);
-    // Unless other citations were sent already, the new ones come first, as the API puts its own citations with the range 0..0.
+    // New citations come first, like the API's own 0..0 citations. If other citations were sent already, new ones come last.
     part.citations = isSent ? [...part.citations, ...citations] : [...citations, ...part.citations];
     part.annotations = isSent ? [...part.annotations, ...annotations] : [...annotations, ...part.annotations];
     part.isFinal = true;
   }
 
   /**
-   * Returns the containers that the part's own citations or the tool outputs before the part name. If the calls name no container,
-   * only unmentioned files in these containers are cited. Reason: a citation of a file in another container would name that
-   * container. A second repair of the response would then search that container too, and find more citations.
+   * Returns the containers that the part's own citations or the tool outputs before the part name. If the calls name no
+   * container, only unmentioned files in these containers are cited. A citation of a file in another container would name that
+   * container. If the response were repaired again, the repair would search that container too, and could add citations.
    */
   #namedFor({ position, given, annotations }: KnownPart): string[] {
     const { outputs } = this.#items.before(position.outputIndex);
@@ -646,8 +646,8 @@ export class ResponseRepair {
 
   /**
    * Like `#turnOf`, for the citations of a whole text. Also returns `undefined` for a text that comes after a call and was sent
-   * before the response was complete. Without the turn, files with a similar path are not cited. The sent text has no links to
-   * such files. If it got citations of them now, a second repair would add links, and the two repairs would give different texts.
+   * before the response was complete. Such a text was sent without links to files with a similar path. Without the turn, these
+   * files are not cited either. If they were cited, repairing the response again would add the links and change the text.
    */
   #turnOfText(position: PartPosition): ItemsBefore | undefined {
     const { outputIndex } = position;
@@ -760,8 +760,8 @@ function scopeOf(
     earlier: before.earlier,
     later: hasCall ? [] : inTurn,
     cited: ranged.filter((id) => !named.includes(id)),
-    // Leaves out the containers of later calls. While a call may still follow, the later calls are not known. So if a call before
-    // the text names a container, the list stays empty for now.
+    // Leaves out the containers of later calls. These containers are known only when no call can follow any more. Until then,
+    // a 0..0 citation counts only if no call before the text names a container.
     citedUnranged: [
       ...(turn || called.length === 0 ? unranged.filter((id) => !isOfLaterCall(id)) : []),
       ...ranged.filter((id) => named.includes(id)),

@@ -235,7 +235,7 @@ export class Lanes {
    * lane may hold text once its output is ready. `undefined` if no lane holds text and the output of all lanes is ready.
    */
   get overdue(): Promise<Lane> | undefined {
-    let waiting: Promise<Lane>[] | undefined; // this runs for each chunk, and usually no lane holds text
+    let waiting: Promise<Lane>[] | undefined; // created only when needed, because this getter runs for each chunk
     for (const lane of this.#open) {
       const overdue = lane.stream.overdue ?? lane.busy?.then(() => lane.stream.overdue ?? never());
       if (!overdue) continue;
@@ -291,8 +291,8 @@ export class Lanes {
   }
 
   /**
-   * Lets an unnamed lane rest, because its response seems to be cut off. A resting lane gets an event only if the event's ids
-   * name the lane, or if the event can belong to no other lane.
+   * Lets an unnamed lane rest, because its response seems to be cut off. A resting lane gets no events. It wakes if the ids of
+   * an event name the lane. If the ids name no lane, `#wakeFor` decides which lanes wake.
    */
   rest(lane: Lane): void {
     const id = keyIn(this.#byResponse, lane);
@@ -345,8 +345,8 @@ export class Lanes {
    * - A resting lane that is not closed wakes if it expects the event's number, even if another lane expects this number too. The
    *   event may then belong to any of these lanes.
    * - A closed lane wakes if it expects the event's number, and no lane that is awake expects this number.
-   * - All resting lanes that are not closed wake if no lane is awake. They also wake if the number cannot be used and the events of
-   *   several responses alternate.
+   * - If no lane is awake, all resting lanes that are not closed wake.
+   * - The same lanes wake if the event has no number or a gap made the numbers useless, but only if `areInterleaved` is true.
    */
   #wakeFor(event: Event): void {
     const isNumbered = this.#areCounted && typeof event.sequence_number === "number";

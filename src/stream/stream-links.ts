@@ -98,9 +98,9 @@ export class StreamLinks {
   }
 
   /**
-   * Returns the part for the links of a text. If no container is known when the text begins, the text's paths are held until the
-   * text ends. The API's citations at the text's end may show which files the paths mean. At the first path, `#lookAhead`
-   * retrieves the previous response. If the previous response names a container, the rest of the text is handled as usual.
+   * Returns the part that puts links into a text. While no container is known (`onlyPaths`), the text's paths are held until
+   * the text ends. The API's citations come at its end and may show which files the paths mean. At the first path,
+   * `#lookAhead` requests the previous response. If that response names a container, this method sets `onlyPaths` to false.
    */
   #partAt(position: PartPosition): LinkedPart {
     const part = this.#links.partAt(position);
@@ -170,8 +170,9 @@ export class StreamLinks {
     );
     for (const part of this.#holding.keys()) {
       part.overdue = error;
-      // Reports the error only for a path that should get a link. A destination such as `about.html` may lead to a website. If no
-      // container is known and no previous response was requested, only a citation of the API can show that a link is missing.
+      // Reports the error only for a path that should get a link. A destination such as `about.html` may lead to a website. If
+      // no container is known and no previous response was requested, the path may mean no file. Then `part.overdue` keeps the
+      // error. It is reported when the API cites a file in the text.
       if (part.text.isPathOpen && (!part.text.onlyPaths || this.#isRetrieving)) this.#repair.noteError(error);
     }
     return this.releaseUnchanged(numberBefore);

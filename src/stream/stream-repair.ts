@@ -52,7 +52,7 @@ export class StreamRepair {
   #isWithoutDeltas = false;
   /** The output indices of the open messages. Other items are left out, because some gateways never end reasoning items. */
   readonly #openItems = new Set<number>();
-  /** True once an item of the response has ended. Before that, open items are no error, because some gateways never end items. */
+  /** True once an item of the response has ended. Until then, open items are not an error: some gateways never end items. */
   #hasItemEnds = false;
   /**
    * True while an item's deltas are scanned for paths. False if no container is known, or once the file list was requested for a
@@ -128,7 +128,7 @@ export class StreamRepair {
     return [];
   }
 
-  /** Starts the time limit of held events if `taken` leaves some, and stops it if `taken` leaves none. Returns `taken`. */
+  /** Starts the time limit if events are held after `taken`. Otherwise stops the time limit. Returns `taken`. */
   #limited(taken: Taken): Taken {
     if (taken instanceof Promise) return taken.finally(() => this.#limitHold());
     this.#limitHold();
@@ -158,14 +158,17 @@ export class StreamRepair {
   };
 
   /**
-   * True if text deltas must go through `take` or `passText`, because their text can get working links. The value is the same
-   * for all texts, because the caller must read a delta to know which text it belongs to.
+   * True if text deltas must go through `take` or `passText`, because their text can get working links. This flag is for all
+   * texts of the response: before a caller has read a delta, the caller does not know which text the delta belongs to.
    */
   get isLinking(): boolean {
     return this.#links !== undefined && !this.#isFinished;
   }
 
-  /** True if no text is held and no link has begun. Then a delta that cannot belong to a mention can be sent unread. */
+  /**
+   * True if no text is held, no link has begun, and at most one message is open. Then a delta that cannot belong to a mention
+   * can be sent unread.
+   */
   get isIdle(): boolean {
     return this.#links?.isIdle === true && !this.#areMessagesMixed;
   }
@@ -292,8 +295,8 @@ export class StreamRepair {
   }
 
   /**
-   * Ends a broken stream and returns the held text and the held events, unchanged. If results of `take` are pending, first call
-   * `breakOff`, then await these results, because they may add held events.
+   * Ends a broken stream and returns the held text and the held events, unchanged. Pending results of `take` may still add
+   * held events. If there are such results, call `breakOff` and await them before you call `break`.
    */
   break(error: unknown): readonly Event[] {
     const text = this.#links?.releaseUnchanged(this.#numberSent) ?? [];
@@ -318,8 +321,8 @@ export class StreamRepair {
   /**
    * Returns whether an end event must wait for the event after its message. That event answers three questions:
    * - Is the message the last one? The last message gets the citations of unmentioned files.
-   * - Does a call follow? The call may write a file that the text means. With the option `links`, a mention may also be held
-   *   until the answer is known, for example a link whose destination is a file's name.
+   * - Does a call follow? The call may write a file that the text means. With the option `links`, some mentions are held until
+   *   it is known whether a call follows. An example is a link whose destination is a file's name.
    * - Does the text go on? The event that ends a text may come before some of the text's deltas.
    */
   #mustHold(event: Event, numberBefore: () => unknown): boolean {
@@ -392,8 +395,8 @@ export class StreamRepair {
 
   /** Stops recovering if the events of the response contradict each other. */
   #check(event: Event): void {
-    // All other events are read only while something is held. If these events were checked, a second repair, which may hold
-    // nothing, would get another result.
+    // Checks only the events that are always read. Other events are read only while something is held, and a second repair of
+    // the same stream may hold nothing. Both repairs must get the same result.
     if (this.#isStopped || !isRead(event.type)) return;
     const { type, output_index: outputIndex, item_id: itemId } = event;
     if (type === "response.created") this.#number = undefined;
@@ -439,7 +442,7 @@ export class StreamRepair {
     }
   }
 
-  /** Repairs one event. `isReleased`: the event was held, and the event after its message is known now. */
+  /** Repairs one event. `isReleased` is true if the event was held until now. Such an event is not held again. */
   #take(event: Event, numberBefore: () => unknown, isReleased = false): Taken {
     const links = this.#links; // `#takeOne` replaces `#links` if another response begins
     const taken = this.#takeOne(event, numberBefore, isReleased);
@@ -573,7 +576,7 @@ export class StreamRepair {
     } catch {}
   }
 
-  /** Returns the annotations that the API sent for the event's text part. The caller may add to the array: it is no copy. */
+  /** Returns the API's annotations for the event's text part. The array is not a copy, so the caller may add to it. */
   #sentFor(event: Event): Annotation[] {
     const key = keyOf(event);
     const sent = this.#sent.get(key) ?? [];
@@ -586,8 +589,7 @@ export class StreamRepair {
     if (!position || typeof event.text !== "string") return [event];
     const missing = this.#repair.missingOf(position, event.text, this.#sentFor(event));
     return andThen(missing, (citations) => {
-      // Holds the end event until the event after the message, because the text may still get a citation, for example of a
-      // file with a similar path (see `isLacking`).
+      // Holds the end event until the event after the message arrives. The text may still get a citation: see `isLacking`.
       if (!isReleased && this.#repair.isLacking(position)) return this.#hold(event, numberBefore);
       return andThen(this.#linked(event, position, citations), (sent) => {
         const known = this.#repair.knownOf(position, String(event.text));

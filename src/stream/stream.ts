@@ -12,7 +12,7 @@ import { Messages, type Owners } from "./messages.js";
  * that repeat a text's annotations. An event that has nothing to wait for is passed on before the next one is read.
  *
  * Without the option `links`, only the events that end a text, a message or the response can wait for a container's file list.
- * The events behind them are then delayed too.
+ * While such an event waits, all later events of the response wait too.
  *
  * `response.output_text.done`, `response.content_part.done` and `response.output_item.done` also wait for the event after the
  * message, but for at most `timeoutMs`. They wait in these cases:
@@ -76,7 +76,7 @@ async function* repairEvents(
     const { open } = lanes;
     for (const { stream } of open) stream.breakOff(error);
     while (waiting.size > 0) yield* await waiting.first().catch(() => []);
-    // Includes the failed lanes, because `open` lacks those that are already closed.
+    // A failed lane may already be closed. `open` has no closed lanes, so the failed lanes are added.
     for (const { stream } of new Set([...messages.failed, ...open]))
       yield* messages.wrap(stream.break(error));
     throw error;

@@ -85,7 +85,7 @@ export class Lane {
 /** Chooses the lane that sends the next event. */
 export class LaneOrder {
   readonly #names: readonly string[];
-  /** How many lanes of `#names` have sent an event or were skipped. `#names` begins again after its last entry. */
+  /** Counts the turns of the lanes in `#names`. A turn ends when its lane sends an event or has none to send. */
   #step = 0;
   /** The `position` of the lane that sent last. Lanes in `#names` do not count. */
   #last = -1;

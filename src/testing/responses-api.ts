@@ -33,7 +33,7 @@ export interface Played {
   readonly turn: Turn;
   /** The earlier turns, oldest first. */
   readonly previous: readonly Played[];
-  /** The containers of this turn and of earlier turns, by their names in scripts. `undefined`: the request's own container. */
+  /** The containers of this turn and earlier turns, by their names in scripts. The request's own has the key `undefined`. */
   readonly containers: Map<string | undefined, Container>;
 }
 
@@ -74,7 +74,7 @@ export class ResponsesApi {
   /**
    * Starts the response to a request. The events of the response can be read from the returned `turn`.
    *
-   * @param unstored a map from id to response. It has responses that are not stored, but that the request may continue.
+   * @param unstored more responses that the request may continue, by id. These responses are not stored.
    * @throws ApiError if the service would reject the request.
    */
   async begin(request: TurnRequest, unstored?: ReadonlyMap<string, Played>): Promise<Played> {

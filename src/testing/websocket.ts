@@ -136,7 +136,7 @@ export class Connection {
       if (event === undefined) return;
       if (isStreamEvent(event)) {
         await beforeEvent?.(event);
-        // Breaks before the event even if the break is inside it, because a WebSocket client never sees part of a message.
+        // Cuts the connection before the event, even for a break inside the event. WebSocket clients get only whole messages.
         if (breakIn?.(event) !== undefined) return this.#socket.terminate();
       }
       this.#send(event);

@@ -46,9 +46,9 @@ export function movedAnnotations(
     const meant = meantRange(original, range);
     return byMention.get(meant.start) ?? urlFor(moves, meant) ?? movedRange(moves, range);
   });
-  // The new indices count code points, as in the API, unless `indexUnit` or the annotations require UTF-16 units. The
-  // annotations do not show their unit if the model's text has no character of two UTF-16 units. In this case, the result
-  // `"utf-16"` of `rangesOf` is ignored.
+  // The new indices count UTF-16 units if `indexUnit` says so, or if the annotations show that they count UTF-16 units. They
+  // can show this only if the model's text has a character of two UTF-16 units. In all other cases, the new indices count code
+  // points, as in the API.
   const isUtf16 = indexUnit === "utf-16" || (unit === "utf-16" && rangesDiffer(original, indexUnit));
   const ends = moved.flatMap(({ start, end }) => [start, end]).sort((a, b) => a - b);
   const indices = isUtf16 ? ends : toCodePoints(text, ends);

@@ -2,8 +2,8 @@
  * Replaces the links in a text that arrives piece by piece. Text that can belong to a mention is held until the caller has
  * decided what replaces the mention. All other text is passed on without being held.
  *
- * Two things depend only on the text up to the end of a mention (see mention-end.ts): what is held, and which text the caller
- * gets for its decision. So the result does not depend on how the text is cut into pieces.
+ * The result is the same wherever the text is cut into pieces. A mention becomes a candidate only when it has ended (see
+ * mention-end.ts), and the candidate contains no text after that end.
  *
  * This file is long because one class holds the whole state of a text.
  */
@@ -75,7 +75,7 @@ const JSON_START = /^\s*(?:\{\s*["}]|\[\s*(?:\n|\{|\[\s*[{"\d\n]))/;
 export class LinkedText {
   /** The replacements so far, in the text's order. */
   readonly replacements: Replacement[] = [];
-  /** True while only paths are held. A destination that can only be a file's name is then not held. */
+  /** If true, a link's destination is held only if it is a path. A destination that may be a file's name is not held. */
   onlyPaths = false;
   readonly #roots: readonly string[];
   readonly #marks: Marks;
@@ -128,7 +128,7 @@ export class LinkedText {
    * true.
    */
   pass(piece: string): void {
-    // The piece can still end a comment or a script. It can also end the mark that begins one, such as `<script>`.
+    // The piece can end a comment or a script. It can also complete the mark that begins a comment or a script: `<script>`.
     const mayChangeRaw = this.#raw !== undefined || this.#buffer.slice(-LONGEST_MARK).includes("<");
     this.push(piece);
     if (mayChangeRaw) this.#scan();
@@ -191,8 +191,8 @@ export class LinkedText {
   }
 
   /**
-   * Returns the held mention as a candidate. A mention in prose can turn out to be no path, for example `/mnt/database`. Then
-   * stops holding it and returns `undefined`.
+   * Returns the held mention as a candidate. If text held in prose turns out to be no path, for example `/mnt/database`, stops
+   * holding the text and returns `undefined`.
    */
   #candidateOf(open: HeldMention, end: number): Candidate | undefined {
     const from = this.#windowStart(open);
@@ -226,8 +226,8 @@ export class LinkedText {
   }
 
   /**
-   * Replaces a range of the text and stops holding the mention. The offsets of the range are in the whole text. If the range
-   * starts before the held text, part of the range may already be sent. Then replaces nothing and returns false.
+   * Replaces a range of the text and stops holding the mention. The offsets of the range are in the whole text. Replaces
+   * nothing and returns false if the range starts before the held text, because that part may already be sent.
    */
   replace(replacement: Replacement): boolean {
     const heldFrom = Math.min(this.#open!.heldFrom, this.#label?.start ?? Infinity);
@@ -389,7 +389,7 @@ export class LinkedText {
     return this.#pass(start);
   }
 
-  /** Holds a path in prose. Returns false if more text is needed to tell whether the mark is a path. */
+  /** Holds the path that starts at `core` in prose. Returns false if more text is needed to tell whether it is a path. */
   #openPath({ start: heldFrom, core, end }: { start: number; core: number; end: number }): boolean {
     const isPath = this.#marks.isPathAt(this.#buffer, core);
     if (isPath === undefined && !this.#isEnded) {
@@ -440,8 +440,8 @@ export class LinkedText {
   }
 
   /**
-   * Returns whether the character at `at` is in a code block. First reads the unread lines before the character's line. If the
-   * character's line was already read, the result is for the first unread line.
+   * Returns whether the character at `at` is in a code block. A line that was already read cannot be checked again. For a
+   * character in such a line, the result is that of the first unread line.
    */
   #isCode(at: number): boolean {
     this.#readLines(at);

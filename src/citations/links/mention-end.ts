@@ -11,7 +11,7 @@ export interface GrowingText {
 
 /** A mention in a growing text. Offsets are in UTF-16 units. */
 export interface OpenMention {
-  /** Usually the start of the mention's paragraph. If that start is far before the mention, an offset between the two. */
+  /** Markup before this offset is not read. Usually the start of the mention's paragraph, but later in a long paragraph. */
   paragraph: number;
   start: number;
   place: Place;

@@ -50,13 +50,13 @@ export interface ReplaceOptions {
  * become U+FFFD. The scheme of a URL is not checked: a `javascript:` URL from `toUrl` is written like any other.
  *
  * @param text the text of an `output_text` part.
- * @param annotations all annotations of the part. Annotations without a range, or with a range outside of the text, are ignored,
- * and so are citations that overlap.
+ * @param annotations all annotations of the part. These are ignored: annotations without a range, annotations with a range
+ * outside of the text, and citations that overlap.
  * @param toUrl returns the URL for a citation. It is called once for each link to write, in the text's order. If it returns a
  * promise, `replaceFileLinks` returns a promise too. If there is no link to write, `toUrl` is not called, and the result is a
  * string, not a promise. `await` accepts both.
- * @throws {TypeError} if an argument, or a value that `toUrl` or `onMissing` returns, is invalid. The message names the value,
- * what is expected and what was received.
+ * @throws {TypeError} if an argument is invalid, or if `toUrl` or `onMissing` returns an invalid value. The message names the
+ * value, what is expected and what was received.
  * @example
  * ```ts
  * import { replaceFileLinks } from "openai-file-citations";

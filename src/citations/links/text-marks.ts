@@ -1,7 +1,7 @@
 /** Finds the marks in a growing text: the places where a link to a file, or markup that affects links, can begin. */
 import { literal } from "../spelling.js";
 
-/** A mark. Offsets are in UTF-16 units. */
+/** A place where a link to a file, or markup that affects links, can begin. Offsets are in UTF-16 units. */
 export type Mark =
   /** The start of a comment, script, style sheet or text field, in which no link works. `closer` matches its end. */
   | { kind: "raw"; start: number; end: number; closer: RegExp }
@@ -18,9 +18,9 @@ export type Mark =
 /** Finds the marks for one set of roots. */
 export interface Marks {
   /**
-   * Searches from the offset `from` and returns the next mark. Skips marks that were already read: the caller has read the text up
-   * to the offset `seen`. A `path` or `label` is skipped if it starts before `seen`. A `destination` or `raw` is skipped only if
-   * it ends at or before `seen`: marks of these two kinds are not held, so `seen` can be inside such a mark.
+   * Searches from the offset `from` and returns the next mark. The caller has already read the text up to the offset `seen`.
+   * Skips a `path` or `label` that starts before `seen`. Skips a `destination` or `raw` only if it ends at or before `seen`:
+   * the text of these two kinds is not held, so the caller may have read only the first part of the mark.
    */
   next(text: string, from: number, seen: number): Mark | undefined;
   /** Returns whether a path starts at an offset; `undefined` if the text ends too early to tell. */
@@ -34,9 +34,9 @@ const SANDBOX = String.raw`(?<![a-z\d_])s${lettersOf("andbox")}${COLON}`;
 /** The schemes, other than `sandbox:`, that a path in prose can have. */
 const FILE_SCHEME = String.raw`(?<![a-z\d_])(?:f${lettersOf("ile")}|h${lettersOf("ttp")}(?:$|s)?)${COLON}`;
 /**
- * The lead of a path is the markup right before the path: backticks, `!`, `<` and backslashes. A new link for the path replaces
- * or changes this markup. This pattern matches one run of a lead. The number of runs and their length are limited, because a lead
- * is held and read again with each delta until the path begins.
+ * The lead of a path is the markup right before the path. A new link for the path replaces or changes this markup. A lead
+ * consists of runs. This pattern matches one run: only backticks, only `!` and `<`, or only backslashes. A lead is held and
+ * read again with each delta until the path begins. So the number of runs and their length are limited.
  */
 const RUN_OF_LEAD = String.raw`(?:\x60{1,99}(?!\x60)\s{0,8}|[!<]{1,99}(?![!<])|\\{1,99}(?![\\/]))`;
 const LEAD_CHARACTERS = "`!<\\";
@@ -44,8 +44,8 @@ const RUN = new RegExp(RUN_OF_LEAD, "uy");
 const MOST_RUNS = 4;
 const LEAD = String.raw`(?<![\x60!<\\])${RUN_OF_LEAD}{1,${MOST_RUNS}}`;
 /**
- * A lead at the end of the text. Backslashes at its end may belong to the path that comes next, as in `\\/mnt`. So this pattern
- * allows one run more than `LEAD`.
+ * Matches a lead at the end of the text. The last run may be backslashes that belong to the path, as in `\\/mnt`. So this
+ * pattern allows one more run than `LEAD`.
  */
 const OPEN_LEAD = String.raw`(?<![\x60!<\\])${RUN_OF_LEAD}{1,${MOST_RUNS + 1}}$`;
 const RAW = String.raw`<!--|<(?:script|style|textarea)\b[^<>]{0,200}>`;
@@ -83,13 +83,13 @@ export function marksOf(roots: readonly string[], withLabels: boolean): Marks {
 }
 
 /**
- * Matches the characters with which a mark can start. Most text has few of them, and this pattern is much faster than the pattern
- * of the marks. In a run of markup or in many slashes, it skips most characters after the first.
+ * Matches the characters with which a mark can start. The pattern for whole marks is much slower, so it is tried only at these
+ * characters. Most text has few of them. Of many markup characters or slashes in a row, this pattern matches only a few.
  */
 const FIRST =
   /\/(?!\/{3})|[%&\][]|(?<![`!<\\])[`!<\\]|!(?=\[)|<(?=!--|[st])|\\(?=\\{0,3}(?:\/|$))|s(?=a|rc|$)|f(?=i|$)|h(?=t|ref|$)|p(?=oster)/gi;
 
-/** Runs of markup without other text between them. A path's lead can start only at the offset `leadFrom` or later. */
+/** Adjacent runs (see `RUN_OF_LEAD`) that end at `end`. The lead of a path cannot start before the offset `leadFrom`. */
 interface Runs {
   end: number;
   leadFrom: number;
@@ -135,7 +135,7 @@ class RootMarks implements Marks {
   }
 
   #markAt(text: string, at: number, mayBeLead: boolean): Mark | undefined {
-    if (!mayBeLead && text[at] === "`") return undefined; // only a lead starts with a backtick
+    if (!mayBeLead && text[at] === "`") return undefined; // a backtick can only start the lead of a path
     const pattern = mayBeLead ? this.#pattern : this.#alone;
     pattern.lastIndex = at;
     const found = pattern.exec(text);
@@ -143,8 +143,8 @@ class RootMarks implements Marks {
   }
 
   /**
-   * Reads all runs of markup characters (see `LEAD_CHARACTERS`) that begin at `at` and follow each other without other text. They
-   * are read together, so that each run is read only once.
+   * Reads the adjacent runs (see `RUN_OF_LEAD`) from `at` on. Reads all of them in one call, so that `next` does not call this
+   * method for each run.
    */
   #runsAt(text: string, at: number): Runs {
     if (!LEAD_CHARACTERS.includes(text[at]!) || LEAD_CHARACTERS.includes(text[at - 1] ?? " "))

@@ -22,7 +22,10 @@ export class Markup {
     return isInside(this.codeBlocks, at);
   }
 
-  /** Returns the labels of the links whose destinations start at `starts`. For a definition, includes all references to it. */
+  /**
+   * Returns the labels of the links whose destinations start at `starts`. If such a link is a reference definition
+   * (`[id]: …`), also returns the references to this definition (`[label][id]`, `[id]`).
+   */
   labelsOf(starts: readonly number[]): readonly Range[] {
     return labelsOf(this.text, starts);
   }

@@ -66,11 +66,11 @@ export const CLOSED_DESTINATION =
 const CLOSED_DEFINITION = /[ \t]{0,8}(?:\r?\n|$|\\[nr"]|["'(])/y;
 
 /**
- * Returns whether the white space at `at` ends a link's destination:
+ * Returns whether the white space at `at` ends a link's destination. The rule depends on the link:
  *
- * - In an attribute without quotes, white space always does.
+ * - Any white space ends an attribute without quotes.
  * - In an attribute with quotes or in angle brackets, the link's `closer` must follow.
- * - In any other link, a title or an image size may come first, and then the end of the link must follow.
+ * - In any other link, a title or an image size may come first. Then the end of the link must follow.
  */
 export function closesAfterSpace(text: string, at: number, { kind, closer }: Place): boolean {
   if (kind === "attribute" && closer === "") return true;

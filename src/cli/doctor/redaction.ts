@@ -80,8 +80,8 @@ const OPENAI_HOST = /^(?:[a-z]{2}\.)?api\.openai\.com$/;
  */
 const SHORTEST_OWN = 3;
 /**
- * The minimum length of a secret that is perhaps harmless: the value of a response header that is not about an account, or one
- * word in the value of any header.
+ * The minimum length of all other secrets. They may be harmless: values of other response headers, and single words in the
+ * value of any header.
  */
 const SHORTEST_OTHER = 8;
 
@@ -278,7 +278,7 @@ function isKept(field: string): boolean {
   return field === "" || STRUCTURES.has(field) || TEXTS.has(field) || ID_FIELD.test(field);
 }
 
-/** The field name that is used to redact the value of a field whose own name must not be in the recording. */
+/** Stands for a field name that was removed. No list above has this name, so the field's value is redacted too. */
 const UNKNOWN = "?";
 
 /**

@@ -59,7 +59,7 @@ export function readResponse(response: unknown, report: Report | undefined): Run
   );
   if (!call || !report) return undefined;
   const own = report.citations.filter(({ annotation }) => annotation.filename === FILENAME);
-  // Prefers a citation with a place in the text to one from 0 to 0.
+  // Prefers a citation of a place in the text. The range from 0 to 0 stands for no place.
   const found = own.find(({ annotation }) => annotation.end_index > 0) ?? own[0];
   const text = found && textAt(output, found);
   return {

@@ -124,8 +124,8 @@ export class EventRecords {
     const { event } = pending;
     const lanes = found instanceof Lane ? [found] : found;
     if (!(found instanceof Lane) || found.isClosed) {
-      // The event is not repaired: it has no lane, its lane is closed, or it could belong to several lanes. These lanes may
-      // hold earlier records, which are released first.
+      // The event is not repaired: it has no lane, its lane is closed, or it could belong to several lanes. The earlier
+      // records that `lanes` still hold are released first.
       if (found instanceof Lane) found.numberBefore = event.sequence_number;
       for (const lane of lanes) if (lane.isClosed) this.#lanes.rest(lane);
       return andThen(this.#release(lanes), () => pending.resolve(this.#repaired(pending.bytes)));
@@ -171,8 +171,8 @@ export class EventRecords {
   }
 
   /**
-   * Resolves the records of the events that a lane returns. If a bug of ours makes the lane fail, resolves all its records with
-   * unchanged bytes.
+   * Resolves the records of the events that `take` returns. If `take` fails because of a bug of ours, resolves all records of
+   * the lane with unchanged bytes.
    */
   #settled(lane: Lane, take: () => readonly Event[] | Promise<readonly Event[]>): void | Promise<void> {
     const giveUp = (): void => {
@@ -190,9 +190,9 @@ export class EventRecords {
   }
 
   /**
-   * Resolves the records of the events that a lane has returned. An event that the lane inserted has no record. The code
-   * recognizes it by its type, which always differs from the type of the lane's next pending record. Inserted events are
-   * written before the next record. Returns the inserted events after the last record.
+   * Resolves the records of the events that a lane has returned. Events that the lane inserted have no record and are written
+   * before the next record. An inserted event never has the type of the next pending record, so the types show which events
+   * are inserted. Returns the inserted events after the last record.
    */
   #settle(lane: Lane, events: readonly Event[]): readonly Event[] {
     const pending = [...this.#pendingOf(lane)];

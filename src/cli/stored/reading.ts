@@ -66,10 +66,10 @@ export interface Remaining {
  * Continues after the part that an interrupted run has read: all of the inputs in `done`, and the part `current` of the next
  * input.
  *
- * Reads and hashes these bytes again, at more than 1 GB/s on most machines. Comparing each file's size and modification time
- * would be faster, but not safe: a tool that copies files may keep the old time or set a new one, and a file can change twice
- * so quickly that its time stays the same. Size and time are only used to tell the user what changed. Pipes that were read to
- * their end are not read again, because they may be gone.
+ * Reads and hashes these bytes again, at more than 1 GB/s on most machines. Comparing sizes and modification times would be
+ * faster, but times are not reliable: a file can change without a new time, and a copy of the same bytes can have a new time.
+ * Size and time are only used to tell the user what changed. Pipes that were read to their end are not read again, because
+ * they may be gone.
  *
  * @throws WrongUse if an input has changed. Only the input of `current` may have grown.
  */

@@ -24,9 +24,9 @@ type Expected = "value" | "value or ]" | "key" | "key or }" | "colon" | "comma o
  */
 export class ValueSplitter {
   /**
-   * The bytes that were not output as pieces, because the input breaks the grammar or ends inside a record; else `undefined`. The
-   * bytes start with the broken record, or with the token that breaks the grammar if this token is between two records. If the
-   * broken record is too long to hold, the record's start was already output.
+   * Set if the input breaks the grammar or ends inside a record: the bytes that were not output as pieces. They start with the
+   * broken record, or with a wrong token between two records. If the broken record is too long to hold, its start was already
+   * output.
    */
   broken: Buffer | undefined;
   /** The start of a record whose end is in a later chunk. */
