@@ -308,6 +308,23 @@ it("a range that ends after the text does not determine the index unit", () => {
   expect([...text].slice(start_index, end).join("")).toBe("/mnt/data/a.csv");
 });
 
+it("a path does not mean a new file in another folder if a container has an old file of exactly this path", async () => {
+  const files = [
+    file("/mnt/data/data.csv", { created_at: OLD, source: "user" }),
+    file("/mnt/data/out/data.csv"),
+    file("/mnt/data/report.csv", { container_id: "cntr_2" }),
+  ];
+  const items = [
+    { ...call("df.to_csv('/mnt/data/out/data.csv')"), id: "ci_1" },
+    { ...call("cp /tmp/result '/mnt/data/report.csv'", "cntr_2"), id: "ci_2" },
+    message("[it](sandbox:/mnt/data/data.csv)"),
+  ];
+  const list = async (id: string) => files.filter((one) => one.container_id === id);
+  const { report } = await repairResponse(response(items), list, { retries: 0 });
+  expect(report.citations).toEqual([]);
+  expect(report.unresolved.map(({ reason }) => reason)).toEqual(["not-found"]);
+});
+
 describe("with a late list", () => {
   beforeEach(() => void vi.useFakeTimers());
   afterEach(() => void vi.useRealTimers());

@@ -530,6 +530,8 @@ class FileSearch {
   readonly #acceptLookAlike: AcceptLookAlike = (file, written, literal) => {
     const { turn, scope, lifetime } = this.#part;
     if (!turn) return false;
+    // A list has a file with exactly this path. The text may mean that file, although it is unlikely.
+    if ([written, literal].some((path) => this.#unlikelyByPath.has(composed(path)))) return false;
     if (!scope.hasCall) {
       // If calls come after the text, the library assumes that these calls will write a file at exactly the path in the text. So
       // the text does not mean a file with a similar path.
