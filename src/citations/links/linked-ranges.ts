@@ -25,8 +25,8 @@ export function withReplacements(original: string, replacements: readonly Replac
 }
 
 /**
- * Returns the annotations with their ranges in the text with links. If a container file citation has a URL in the text, its range
- * becomes the range of this URL. All other ranges move with the text. An annotation with the range `0..0` stays unchanged.
+ * Moves the ranges of annotations from the model's text to the text that has links. If a container file citation has a URL in the
+ * new text, its range becomes the range of this URL. All other ranges move with the text. An annotation with the range `0..0` stays unchanged.
  * Returns the same array if nothing was replaced or no annotation has a range.
  */
 export function movedAnnotations(
