@@ -19,7 +19,7 @@ const BUNDLES = [
   { what: "`resolveFileCitations` alone", names: "{ resolveFileCitations }", limit: 23, aim: 11 },
   { what: "`withFileCitations` alone", names: "{ withFileCitations }", limit: 79, aim: 36 },
   { what: "the whole main entry", names: "*", limit: 89 },
-  { what: "the whole main entry, in CommonJS", names: "*", entry: "index.cjs", limit: 91 },
+  { what: "the whole main entry, in CommonJS", names: "*", entry: "index.cjs", limit: 91.5 },
 ];
 
 async function gzippedSize({ names, entry = "index.js" }) {

@@ -529,9 +529,7 @@ class FileSearch {
    */
   readonly #acceptLookAlike: AcceptLookAlike = (file, written, literal) => {
     const { turn, scope, lifetime } = this.#part;
-    if (!turn) return false;
-    // A list has a file with exactly this path. The text may mean that file, although it is unlikely.
-    if ([written, literal].some((path) => this.#unlikelyByPath.has(composed(path)))) return false;
+    if (!turn || this.#mayMeanExact(turn, file, [written, literal])) return false;
     if (!scope.hasCall) {
       // If calls come after the text, the library assumes that these calls will write a file at exactly the path in the text. So
       // the text does not mean a file with a similar path.
@@ -542,9 +540,6 @@ class FileSearch {
     const isPath = written.includes("/");
     const isNamed = (path: string): boolean => turn.mayNamePath(path) || (!isPath && turn.namesFile(path));
     if ([written, literal].some(isNamed)) return false;
-    // `sandbox:a.csv` means no file with a similar name if a call names a path that ends with `a.csv`.
-    const isSimilarName = isSandboxName(written) && !isNameOf(written, file);
-    if (isSimilarName && this.#namesOtherPath(turn, [written, literal], file)) return false;
     const [meant, path] = [composed(written), composed(file.path)];
     const isMoved = isPath && folderOf(meant) !== folderOf(path);
     // The path in the text may have another folder than the file, or another letter case in the name, but not both.
@@ -558,6 +553,17 @@ class FileSearch {
     if (turn.writesUnspelled(file.container_id)) return false;
     return lifetime.has(file) || turn.callsNamePath(file.path);
   };
+
+  /**
+   * Returns whether the text may mean a file with exactly the path or name in one of the `spellings`, and not `file`, whose path is
+   * only similar. This is the case if a list has a file with exactly this path, even an unlikely file. For a name after `sandbox:`,
+   * it is also the case if a call names a path that ends with this name.
+   */
+  #mayMeanExact(calls: Evidence, file: ContainerFile, spellings: readonly [string, string]): boolean {
+    if (spellings.some((path) => this.#unlikelyByPath.has(composed(path)))) return true;
+    const [written] = spellings;
+    return isSandboxName(written) && !isNameOf(written, file) && this.#namesOtherPath(calls, spellings, file);
+  }
 
   /**
    * Returns whether a file may be cited for `sandbox:name` while the lists may still be late. The response must have written a
