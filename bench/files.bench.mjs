@@ -119,7 +119,7 @@ async function readToEnd(link) {
 async function main() {
   console.log(`Node ${process.version}\n`);
   console.log(
-    "| what | bytes | time | CPU | peak memory | of it, for the files | limit | |\n|---|---|---|---|---|---|---|---|",
+    "| what | bytes | time | CPU | peak memory | used by the download | limit | |\n|---|---|---|---|---|---|---|---|",
   );
   const api = inProcess("serve");
   const baseURL = await api.next();

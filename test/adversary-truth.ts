@@ -303,7 +303,7 @@ class TextTruth {
   /**
    * Returns whether the repair surely requests the list of `holder` and finds no match for the path in a nearer container. A
    * file or a call can match. If the file in `holder` is older than the response (`isOlder`), each call with Python's `open`
-   * matches: the call may have written a newer version.
+   * or the shell's `cat` matches: the call may have written a newer version.
    */
   #isReached(path: string, holder: string, nearer: readonly string[], isOlder: boolean): boolean {
     const later = this.#callsBefore.length > 0 ? [] : this.#turn.calls.map(({ container }) => container);
@@ -316,7 +316,7 @@ class TextTruth {
         this.#callsBefore.some(
           (call) =>
             call.container === container &&
-            (this.#mayMean(call, path) || (isOlder && call.code?.includes("open(") === true)),
+            (this.#mayMean(call, path) || (isOlder && /open\(|\bcat /.test(call.code ?? ""))),
         ),
     );
     return this.#callsBefore.length > 0 && !isRelated;

@@ -333,7 +333,8 @@ describe("any JSON in unusual formats", () => {
     fc.assert(
       fc.property(texts, fc.jsonValue(), (text, after) => {
         const result = edited(text, JSON.parse(text), after);
-        expect(JSON.parse(result)).toEqual(JSON.parse(JSON.stringify(after)));
+        // Compared as JSON, because the bytes of a `-0` stay if the new value is `-0` too, and `JSON.stringify` writes `0`.
+        expect(JSON.stringify(JSON.parse(result))).toEqual(JSON.stringify(after));
       }),
       { numRuns: 1000 },
     );

@@ -17,7 +17,7 @@ export interface Route extends AnswerShape {
   item: { id: string; conversationId: string } | undefined;
   /** The URL up to `/responses` or `/conversations`: `https://api.openai.com/v1`. */
   base: string;
-  /** The query that requests to other endpoints need too, such as Azure's `api-version` or a gateway's `provider`. */
+  /** The query parameters that a request to any endpoint needs, such as Azure's `api-version` or a gateway's `provider`. */
   search: string;
 }
 
