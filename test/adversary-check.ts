@@ -203,7 +203,7 @@ class TurnCheck {
       this.#conversation.files.some((file) => file.path === decoded);
     if (!truth.isDemanded || isOlder || isTwofold || !this.#isKnown(item)) return;
     if (isFree(mention, part.mentions) || this.#isCitedListIncomplete(part)) return;
-    if (path !== truth.meant.path && this.#isNamedOnlyByChart(part)) return;
+    if (path !== truth.meant.path && this.#isNamedOnlyByApi(part)) return;
     counts.demanded++;
     if (isFound) counts.found++;
     else this.#fail("not found", `"${path ?? name}" means ${told(truth.meant)}, and is not cited`);
@@ -222,7 +222,7 @@ class TurnCheck {
    * Returns whether the library knows a text's container only from the API's citations. Then the library does not retrieve the
    * previous response, and cites no similar path: another container may have the exact path.
    */
-  #isNamedOnlyByChart({ annotations }: Part): boolean {
+  #isNamedOnlyByApi({ annotations }: Part): boolean {
     const { calls, link } = this.#turn;
     return calls.length === 0 && annotations.length > 0 && link.turn?.isUnseen === true;
   }

@@ -333,8 +333,9 @@ describe("any JSON in unusual formats", () => {
     fc.assert(
       fc.property(texts, fc.jsonValue(), (text, after) => {
         const result = edited(text, JSON.parse(text), after);
-        // Compared as JSON, because the bytes of a `-0` stay if the new value is `-0` too, and `JSON.stringify` writes `0`.
-        expect(JSON.stringify(JSON.parse(result))).toEqual(JSON.stringify(after));
+        // `stored` turns `-0` into `0`, as `JSON.stringify` does. The bytes of a `-0` stay if the new value is `-0` too.
+        const stored = (value: unknown): unknown => JSON.parse(JSON.stringify(value));
+        expect(stored(JSON.parse(result))).toEqual(stored(after));
       }),
       { numRuns: 1000 },
     );

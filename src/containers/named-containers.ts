@@ -33,7 +33,7 @@ export function containerOfCall(item: unknown): string | undefined {
 }
 
 /** The type of an item with one agent's answer to another. It has texts with citations, as a message has. */
-const AGENT_ANSWER = "multi_agent_call_output";
+export const AGENT_ANSWER = "multi_agent_call_output";
 
 /** Returns the containers that the citations in a message or in an agent's answer name, in their order. */
 export function containersCitedBy(item: unknown): string[] {

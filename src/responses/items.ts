@@ -3,7 +3,12 @@
 import { isSame } from "../arrays.js";
 import { isContainerCall, isLocalCall, textsOf } from "../containers/call-texts.js";
 import { agentOf, beginsTurn, ItemsBefore } from "../containers/items-before.js";
-import { containerOfCall, containersNamedBy, containersOfOutputs } from "../containers/named-containers.js";
+import {
+  AGENT_ANSWER,
+  containerOfCall,
+  containersNamedBy,
+  containersOfOutputs,
+} from "../containers/named-containers.js";
 import { isRecord } from "../errors.js";
 
 /**
@@ -38,8 +43,8 @@ export class ResponseItems {
     this.#items[index] = item;
     this.#noteId(known, item);
     this.#callCount += Number(isContainerCall(item)) - Number(isContainerCall(known));
-    this.#firstNaming.replaced(index);
-    this.#firstUsing.replaced(index);
+    this.#firstNaming.note(index, item);
+    this.#firstUsing.note(index, item);
     if (known !== undefined && hasSameFacts(known, item)) return;
     this.#turn = undefined;
     if (index < this.#before.count) this.#before = new ItemsBefore(this.#roots);
@@ -124,9 +129,9 @@ class FirstItem {
     this.#accepts = accepts;
   }
 
-  /** Records that another item is now at `index`. */
-  replaced(index: number): void {
-    if (index < this.#index) this.#index = index;
+  /** Records that `item` is now at `index`. */
+  note(index: number, item: unknown): void {
+    if (index < this.#index && this.#accepts(item)) this.#index = index;
   }
 
   /** Returns whether an item before `end` is accepted. */
@@ -145,7 +150,7 @@ export function isOutputText(part: unknown): part is Record<string, unknown> & {
 export function partsOf(item: unknown): { key: "content" | "output"; parts: readonly unknown[] } | undefined {
   if (!isRecord(item)) return undefined;
   // A `multi_agent_call_output` is one agent's answer to another. It is included, because users may read it too.
-  const key = item.type === "multi_agent_call_output" ? "output" : "content";
+  const key = item.type === AGENT_ANSWER ? "output" : "content";
   const isText = key === "output" || item.type === "message";
   const parts: unknown = item[key];
   return isText && Array.isArray(parts) ? { key, parts } : undefined;
