@@ -198,20 +198,23 @@ it.each([
   expect((await repairResponse(once, () => files, { retries: 0 })).response).toBe(once);
 });
 
-it("a path before a call that names it does not mean an older file if a tool's container has a new one", async () => {
-  const path = "/mnt/data/report.csv";
-  const tool = { ...output(JSON.stringify(meta), "mcp_call"), id: "mcp_1" };
-  const items = [tool, message(`[it](sandbox:${path})`), call(`df.to_csv('${path}')`)];
-  const files = [
-    file(path, { container_id: ID, created_at: 1_760_000_005 }),
-    file(path, { created_at: 1_759_000_000 }),
-  ];
-  const list = async (id: string) => files.filter((one) => one.container_id === id);
-  const request = { tools: [{ type: "code_interpreter", container: "cntr_1" }] };
-  const { report } = await repairResponse(response(items), list, { retries: 0, request });
-  expect(report.citations).toEqual([]);
-  expect(report.unresolved.map(({ reason }) => reason)).toEqual(["ambiguous"]);
-});
+it.each([
+  ["a new", 1_760_000_005],
+  ["an old", 1_759_999_999],
+])(
+  "a path before a call that names it does not mean an older file if a tool's container has %s one",
+  async (_, created_at) => {
+    const path = "/mnt/data/report.csv";
+    const tool = { ...output(JSON.stringify(meta), "mcp_call"), id: "mcp_1" };
+    const items = [tool, message(`[it](sandbox:${path})`), call(`df.to_csv('${path}')`)];
+    const files = [file(path, { container_id: ID, created_at }), file(path, { created_at: 1_759_000_000 })];
+    const list = async (id: string) => files.filter((one) => one.container_id === id);
+    const request = { tools: [{ type: "code_interpreter", container: "cntr_1" }] };
+    const { report } = await repairResponse(response(items), list, { retries: 0, request });
+    expect(report.citations).toEqual([]);
+    expect(report.unresolved.map(({ reason }) => reason)).toEqual(["ambiguous"]);
+  },
+);
 
 it.each([
   ["in time", 0],

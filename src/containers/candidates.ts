@@ -49,10 +49,10 @@ export interface TextScope {
    */
   cited: readonly string[];
   /**
-   * The containers that the text's own 0..0 citations name, and those that `cited` leaves out. A 0..0 citation has no position in
-   * the text. Containers in which only later calls ran are left out.
+   * The containers that the text's own 0..0 citations name, and those that `cited` leaves out. These citations do not show that the
+   * text means a file of the container. Containers in which only later calls ran are left out.
    */
-  citedUnranged: readonly string[];
+  weaklyCited: readonly string[];
   /** The containers that are named in tool outputs before the text. */
   outputs: readonly string[];
 }
@@ -157,7 +157,7 @@ export class ContainerCandidates {
     if (previous.length > 0) yield { kind: "known", containers: previous };
   }
 
-  #afterCall({ called, latest, cited, citedUnranged, outputs }: TextScope): ContainerGroup[] {
+  #afterCall({ called, latest, cited, weaklyCited, outputs }: TextScope): ContainerGroup[] {
     const groups = called.map((containers): ContainerGroup => ({ kind: "called", containers }));
     if (called.length === 0 && latest === undefined) {
       // The calls do not name their container. They ran in a container that the memory holds for this response or that the tools
@@ -169,13 +169,13 @@ export class ContainerCandidates {
     }
     // A 0..0 citation names a container, but does not show that the text means a file of this container. So the group has the kind
     // `output`, as for a tool output that names a container.
-    const named = [...citedUnranged, ...outputs].map(
+    const named = [...weaklyCited, ...outputs].map(
       (id): ContainerGroup => ({ kind: "output", containers: [id] }),
     );
     return [...groups, ...citedGroups(cited), ...named.slice(0, MOST_CONTAINERS)];
   }
 
-  #withoutCall({ later, earlier, cited, citedUnranged, outputs }: TextScope): ContainerGroup[] {
+  #withoutCall({ later, earlier, cited, weaklyCited, outputs }: TextScope): ContainerGroup[] {
     const known = [...earlier, ...this.known].slice(0, MOST_CONTAINERS);
     const isLater = (id: string): boolean => later.includes(id);
     return [
@@ -184,7 +184,7 @@ export class ContainerCandidates {
       // mean older files. In the group `later`, the text can mean only files that the response wrote.
       { kind: "later", containers: later.filter((id) => !known.includes(id)) },
       { kind: "known", containers: [...known.filter(isLater), ...known.filter((id) => !isLater(id))] },
-      ...citedGroups(citedUnranged),
+      ...citedGroups(weaklyCited),
       { kind: "known", containers: this.#context.otherContainers ?? [] },
     ];
   }

@@ -342,7 +342,8 @@ class FileSearch {
    * - The text says `a%20b.csv`, the citation is of `a b.csv`, and the container of `a b.csv` also lists a file `a%20b.csv`.
    * - A call's container lists a file with the cited file's path, and only tool outputs or 0..0 citations name the container
    *   of the cited file.
-   * - No call comes before the text, the cited file is older than the response, and the response wrote the other file.
+   * - No call comes before the text, and the cited file is older than the response. The response wrote the other file, or the
+   *   other file is in a nearer container.
    */
   #withOneReading(resolution: Resolution): Resolution {
     if (this.#impossibleEncoded.size + this.#unlikelyByName.size === 0) return resolution;
@@ -364,18 +365,26 @@ class FileSearch {
   }
 
   /**
-   * Returns the unlikely files that have the same path as `file`, and that the text may mean instead. If no call comes before the
-   * text, these are files that the response wrote, if `file` is older. After a call, these are files in a call's container, if only
-   * tool outputs or 0..0 citations name the container of `file`.
+   * Returns the unlikely files that have the same path as `file`, and that the text may mean instead.
+   *
+   * - If no call comes before the text: If `file` is older than the response, returns the files that the response wrote and those
+   *   in nearer containers. Otherwise, returns none.
+   * - After a call: If only tool outputs or 0..0 citations name the container of `file`, returns the files in the containers of the
+   *   calls. Otherwise, returns none.
    */
   #unlikelyInstead(file: ContainerFile): readonly ContainerFile[] {
     const { scope, lifetime } = this.#part;
-    const { hasCall, called, cited, citedUnranged, outputs } = scope;
+    const { hasCall, called, cited, weaklyCited, outputs } = scope;
     const others = this.#unlikelyByPath.get(composed(file.path)) ?? [];
-    if (!hasCall) return lifetime.has(file) ? [] : others.filter((other) => lifetime.has(other));
     const id = file.container_id;
+    if (!hasCall) {
+      const asked = [...this.#leaderOf.keys()];
+      const nearer = asked.slice(0, asked.indexOf(id));
+      const isMeant = (other: ContainerFile) => lifetime.has(other) || nearer.includes(other.container_id);
+      return lifetime.has(file) ? [] : others.filter(isMeant);
+    }
     const ofCalls = called.flat();
-    if (![...outputs, ...citedUnranged].includes(id) || cited.includes(id) || ofCalls.includes(id)) return [];
+    if (![...outputs, ...weaklyCited].includes(id) || cited.includes(id) || ofCalls.includes(id)) return [];
     return others.filter((other) => ofCalls.includes(other.container_id));
   }
 

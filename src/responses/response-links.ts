@@ -58,11 +58,10 @@ export interface LinkedPart {
   readonly pieces: string[];
   /** The citations of the links that were made from a file list. The API may cite some of these links later. */
   readonly found: RecoveredCitation[];
-  /**
-   * The folded names (see `fold`) of the files whose paths have become links. Also the URLs in the model's text, because an
-   * earlier repair may have written them in place of paths.
-   */
-  readonly linked: Set<string>;
+  /** The names of the files whose paths have become links, folded (see `fold`). */
+  readonly pathNames: Set<string>;
+  /** The URLs in the model's text. An earlier repair may have written them in place of paths. */
+  readonly urls: Set<string>;
   /** True if only the complete response can show what replaces the next mention. */
   isUndecided: boolean;
   /**
@@ -176,7 +175,8 @@ export class ResponseLinks {
       text,
       pieces: [],
       found: [],
-      linked: new Set(),
+      pathNames: new Set(),
+      urls: new Set(),
       isUndecided: false,
       lead: 0,
       whole: undefined,
@@ -332,7 +332,7 @@ export class ResponseLinks {
     const { isPath, window, at } = candidate;
     const name = nameIn(candidate);
     if (!isPath && !isFileName(name)) {
-      part.linked.add(URL_IN.exec(name)![0]);
+      part.urls.add(URL_IN.exec(name)![0]);
       return NOTHING;
     }
     const lastName = relativeName(name, this.#settings.roots);
@@ -354,7 +354,7 @@ export class ResponseLinks {
    * name. The bare name may mean the file of that path, and `citation` may cite a file of another container.
    */
   #fileAt(part: LinkedPart, candidate: Candidate, citation: RecoveredCitation): Meaning {
-    if (!candidate.isPath && part.linked.has(fold(citation.annotation.filename))) return NOTHING;
+    if (!candidate.isPath && part.pathNames.has(fold(citation.annotation.filename))) return NOTHING;
     const found = this.#inWholeText(citation, candidate);
     return { kind: "file", range: citation, citation: found.annotation, found };
   }
@@ -383,7 +383,7 @@ export class ResponseLinks {
       const start = candidate.start - part.lead;
       const known = citedByApi().get(start);
       if (known) return knownFile(part, candidate, known);
-      this.#noteLinked(part, original, citedBefore(), start);
+      this.#notePathNames(part, original, citedBefore(), start);
       const meaning = await this.#decideInStream(part, candidate);
       if (meaning.kind !== "undecided") return meaning;
       const later = found().get(start);
@@ -418,11 +418,12 @@ export class ResponseLinks {
    * Records the file of each citation that starts before `end` and covers a path or a URL (see `#isPathOrUrl`). `cited` has the
    * text's citations, last first. The citations before `end` are removed from `cited`, so that each is read only once.
    */
-  #noteLinked(part: LinkedPart, original: string, cited: CitedRange[], end: number): void {
+  #notePathNames(part: LinkedPart, original: string, cited: CitedRange[], end: number): void {
     for (let last = cited.at(-1); last && last.range.start < end; last = cited.at(-1)) {
       cited.pop();
       const { start, end: citedEnd } = last.range;
-      if (this.#isPathOrUrl(original.slice(start, citedEnd))) part.linked.add(fold(last.citation.filename));
+      if (this.#isPathOrUrl(original.slice(start, citedEnd)))
+        part.pathNames.add(fold(last.citation.filename));
     }
   }
 
@@ -437,12 +438,12 @@ export class ResponseLinks {
       const replaced = { text: window.slice(place.start, place.end), ...textAround(place, citation) };
       const link = linkAt(place, citation, await this.#urlOf(citation, replaced));
       // A name gets no link if a path of its file comes before it. In a second repair, that path is a URL already.
-      if (!link || (!candidate.isPath && part.linked.has(link.url))) return part.text.leave(base + range.end);
+      if (!link || (!candidate.isPath && part.urls.has(link.url))) return part.text.leave(base + range.end);
       const isReplaced = part.text.replace({
         ...{ start: base + place.start, end: base + place.end, mentionStart: base + range.start },
         ...link,
       });
-      if (isReplaced && this.#isPathOrUrl(nameIn(candidate))) part.linked.add(fold(citation.filename));
+      if (isReplaced && this.#isPathOrUrl(nameIn(candidate))) part.pathNames.add(fold(citation.filename));
       if (isReplaced && found) part.found.push(found);
     } catch (error) {
       this.#files.noteError(error);

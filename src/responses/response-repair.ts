@@ -762,7 +762,7 @@ function scopeOf(
     cited: ranged.filter((id) => !named.includes(id)),
     // Leaves out the containers of later calls. These containers are known only when no call can follow any more. Until then,
     // a 0..0 citation counts only if no call before the text names a container.
-    citedUnranged: [
+    weaklyCited: [
       ...(turn || called.length === 0 ? unranged.filter((id) => !isOfLaterCall(id)) : []),
       ...ranged.filter((id) => named.includes(id)),
     ],
