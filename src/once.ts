@@ -10,3 +10,16 @@ export function once<Value extends object>(make: () => Value): () => Value {
     return value;
   };
 }
+
+/** Like {@link once}, for a value per object. The function makes the value of an object at the first call with that object. */
+/* @__NO_SIDE_EFFECTS__ */
+export function oncePer<Key extends object, Value extends object>(
+  make: (key: Key) => Value,
+): (key: Key) => Value {
+  const values = new WeakMap<Key, Value>();
+  return (key) => {
+    const value = values.get(key) ?? make(key);
+    values.set(key, value);
+    return value;
+  };
+}

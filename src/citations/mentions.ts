@@ -1,4 +1,5 @@
 /** Finds the paths of container files in a text: `/mnt/data/…` in any form in which models write it. */
+import { oncePer } from "../once.js";
 import { canFolderEnd, canStart } from "./boundaries.js";
 import { OUTSIDE } from "./file-index.js";
 import { HTML_TAGS, isInDestination, type Place, placeOf } from "./markup/places.js";
@@ -206,17 +207,8 @@ export function lastSegment(path: string): number {
   return endOfMatch(LAST_SLASH, path, 0);
 }
 
-const finders = new WeakMap<readonly string[], MentionFinder>();
-
 /** Returns the finder for an array of roots. It is created once per array. */
-export function finderOf(roots: readonly string[]): MentionFinder {
-  let finder = finders.get(roots);
-  if (!finder) {
-    finder = new MentionFinder(roots);
-    finders.set(roots, finder);
-  }
-  return finder;
-}
+export const finderOf = oncePer((roots: readonly string[]) => new MentionFinder(roots));
 
 /**
  * The maximum length of a path as the text writes it, in UTF-16 units. The limit keeps the time to read a text linear, even if no

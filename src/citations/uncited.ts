@@ -1,4 +1,5 @@
 /** Decides whether a citation may be missing in a text. If no citation can be missing, no file list is needed. */
+import { oncePer } from "../once.js";
 import type { Annotation, IndexUnit } from "../types.js";
 import { coveredRanges } from "./index-units.js";
 import { Markup } from "./markup/markup.js";
@@ -6,16 +7,15 @@ import { endOfUnknown, finderOf } from "./mentions.js";
 import { isInside, type Range } from "./ranges.js";
 import { decode, fold, literal } from "./spelling.js";
 
-const folders = new WeakMap<readonly string[], RegExp>();
+/** Returns a pattern for a folder in `roots`, without a path below it. */
+const folderPattern = oncePer(
+  (roots: readonly string[]) =>
+    new RegExp(`(?<![\\w/.:-])(?:${roots.map(literal).join("|") || "(?!)"})/?(?![\\w/.-]*\\w)`),
+);
 
 /** Returns whether a text names one of the folders in `roots` without a path below it, as in "saved in /mnt/data". */
 export function namesFolder(text: string, roots: readonly string[]): boolean {
-  let folder = folders.get(roots);
-  if (!folder) {
-    folder = new RegExp(`(?<![\\w/.:-])(?:${roots.map(literal).join("|") || "(?!)"})/?(?![\\w/.-]*\\w)`);
-    folders.set(roots, folder);
-  }
-  return folder.test(text);
+  return folderPattern(roots).test(text);
 }
 
 /** A text and the citations that the text already has. */
