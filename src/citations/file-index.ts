@@ -7,6 +7,7 @@
  * This file is long because all ways to look up a file are methods of one index.
  */
 import { badInput, isRecord } from "../errors.js";
+import { oncePer } from "../once.js";
 import type { ContainerFile } from "../types.js";
 import { NameList, type Spelled } from "./name-list.js";
 import { decode, fold, literal, spells } from "./spelling.js";
@@ -71,6 +72,11 @@ export function nameOf(path: string): string {
   return path.slice(path.lastIndexOf("/") + 1);
 }
 
+/** Returns a path without its last segment and the slash before it. */
+export function folderOf(path: string): string {
+  return path.slice(0, Math.max(0, path.lastIndexOf("/")));
+}
+
 /** Returns the names of a file: the last segment of its path and, for an upload that the API has renamed, the former name. */
 export function namesOf(file: ContainerFile): string[] {
   const name = filenameOf(file);
@@ -78,19 +84,17 @@ export function namesOf(file: ContainerFile): string[] {
   return former === name ? [name] : [name, former];
 }
 
-const pathsJoined = new WeakMap<readonly string[], RegExp>();
+/** Returns a pattern for white space before a path. */
+const joinedPath = oncePer(
+  (roots: readonly string[]) => new RegExp(`\\s(?:${roots.map(literal).join("|") || "(?!)"})/`),
+);
 
 /**
  * Returns whether an entry of a container's list is a file. A path with a slash at its end is a folder. Some services list two
  * paths joined by white space as one entry without a size. Such an entry cannot be downloaded, so it does not count as a file.
  */
 export function isFile({ path }: ContainerFile, roots: readonly string[]): boolean {
-  let joined = pathsJoined.get(roots);
-  if (!joined) {
-    joined = new RegExp(`\\s(?:${roots.map(literal).join("|") || "(?!)"})/`);
-    pathsJoined.set(roots, joined);
-  }
-  return !path.endsWith("/") && !joined.test(path);
+  return !path.endsWith("/") && !joinedPath(roots).test(path);
 }
 
 /** Files by their folded names. */

@@ -1,10 +1,12 @@
 /**
  * Requests and caches the container file lists that the repair of one response needs. After another call has run, a list is
- * requested again. A list is late if a call wrote a file that is not in the list yet. text-files.ts decides whether a list is
+ * requested again. A list is late if a call wrote a file that is not in the list yet. late-files.ts decides whether a list is
  * late. The method `again` repeats the requests for late lists.
  */
 import { isSame } from "../arrays.js";
-import { FileIndex, isFile } from "../citations/file-index.js";
+import { FileIndex, isFile, namesOf } from "../citations/file-index.js";
+import { composed } from "../citations/spelling.js";
+import { oncePer } from "../once.js";
 import type { ContainerFile, ContainerFileCitation } from "../types.js";
 import { EndlessListError, type ListFiles } from "./listing.js";
 import type { ContainerMemory } from "./memory.js";
@@ -219,3 +221,9 @@ export class ContainerLists {
 function haveSameFiles(some: readonly FileList[], others: readonly FileList[]): boolean {
   return some.length === others.length && some.every((list, at) => isSame(list, others[at]!));
 }
+
+/** Returns the paths and names in a list, in NFC. They are read once per list. */
+export const namesInList = oncePer((list: FileList) => ({
+  paths: new Set(list.map(({ path }) => composed(path))),
+  names: new Set(list.flatMap(namesOf).map(composed)),
+}));

@@ -1,10 +1,10 @@
 /**
- * Finds the files that a text means, in the lists of the containers that the text can mean. Also decides whether a list is late:
- * a call wrote a file, but the list does not show the file yet. lists.ts requests a late list again. This file is long because
- * it has all rules that use the calls of the response to choose files. The code in `src/citations` uses only the text to choose.
+ * Finds the files that a text means, in the lists of the containers that the text can mean. This file is long because it has the
+ * rules that use the calls of the response to choose between the files of these lists, and all of them share one search. The code
+ * in `src/citations` uses only the text to choose.
  */
 import { endOfCompound } from "../citations/compounds.js";
-import { type FileIndex, filenameOf, type IndexedFile, nameOf, namesOf } from "../citations/file-index.js";
+import { type FileIndex, filenameOf, folderOf, type IndexedFile, nameOf } from "../citations/file-index.js";
 import type { AcceptLookAlike, NarrowName } from "../citations/found.js";
 import type { Markup } from "../citations/markup/markup.js";
 import { hasSandboxScheme } from "../citations/mentions.js";
@@ -13,28 +13,25 @@ import { type Resolution, resolveWithIndex } from "../citations/resolve.js";
 import { composed, decode, fold } from "../citations/spelling.js";
 import { CitedText } from "../citations/uncited.js";
 import type { Settings } from "../options.js";
-import type { Annotation, ContainerFile, ContainerFileCitation, UnresolvedMention } from "../types.js";
-import { LOCAL } from "./call-texts.js";
-import type { ContainerCandidates, ContainerGroup, TextScope } from "./candidates.js";
+import type {
+  Annotation,
+  ContainerFile,
+  ContainerFileCitation,
+  RecoveredCitation,
+  UnresolvedMention,
+} from "../types.js";
+import type { ContainerCandidates, ContainerGroup } from "./candidates.js";
 import type { Evidence } from "./evidence.js";
 import { fileNamesIn } from "./file-names.js";
-import type { Lifetime } from "./lifetime.js";
+import { isOutdated, lacksName } from "./late-files.js";
 import type { ContainerLists, FileList } from "./lists.js";
+import { PossibleFiles, type TextContext } from "./possible-files.js";
 
 /** A text and the facts about it. */
-export interface TextPart {
+export interface TextPart extends TextContext {
   text: string;
   /** The annotations that the text already has. */
   given: readonly Annotation[];
-  scope: TextScope;
-  /** The evidence of the calls before the text. */
-  evidence: Evidence;
-  /**
-   * The evidence of all calls of the text's turn, before and after the text. `undefined` while a call may still follow the text.
-   */
-  turn: Evidence | undefined;
-  /** When the text's response began and ended. */
-  lifetime: Lifetime;
   /**
    * True if a call comes before the text and the text's message names a root, as in "saved in /mnt/data:". A name in such a
    * message can mean a file in the container even if no call contains the name, because code can build a name from parts.
@@ -124,9 +121,6 @@ function isNameOf(written: string, file: ContainerFile): boolean {
   return nameOf(composed(written)) === composed(filenameOf(file));
 }
 
-/** Matches a character that can start an encoded character, as in `%20`, `&amp;` or `\_`. */
-const ENCODED = /[%&\\]/;
-
 /** The search for the files of one text. */
 class FileSearch {
   readonly #part: TextPart;
@@ -146,12 +140,7 @@ class FileSearch {
    * group have the same rank. Every other container has a rank of its own.
    */
   readonly #leaderOf = new Map<string, string>();
-  /** Listed files that the text cannot mean, but whose path may encode another path: `a%20b.csv` may encode `a b.csv`. */
-  readonly #impossibleEncoded = new Set<ContainerFile>();
-  /** Listed files that the text most likely does not mean, for example because they are too old. The key is the name in NFC. */
-  readonly #unlikelyByName = new Map<string, ContainerFile[]>();
-  /** The files of `#unlikelyByName`. Here the key is the path in NFC. */
-  readonly #unlikelyByPath = new Map<string, ContainerFile[]>();
+  readonly #possible: PossibleFiles;
   #resolution: Resolution | undefined;
   /** The containers of the group that is searched first, because it is nearest to the text. */
   #nearest: readonly string[] = [];
@@ -162,6 +151,7 @@ class FileSearch {
     this.#part = part;
     this.#recovery = recovery;
     this.#evidence = part.evidence;
+    this.#possible = new PossibleFiles(part, recovery.candidates);
     this.#spacedNames = this.#evidence.isEmpty ? [] : this.#evidence.spacedNamesIn(part.text);
     this.#names = this.#evidence.isEmpty ? [] : this.#namesInText();
   }
@@ -275,14 +265,14 @@ class FileSearch {
     try {
       await lists.add(added, containers, callCount, signal);
     } finally {
-      this.#listed.push(...this.#possibleInGroup(added, group, nearer));
+      this.#listed.push(...this.#possible.inGroup(added, group, nearer));
       this.#resolution = this.#resolve(this.#acceptOnlyName);
     }
     // A piece can end in the middle of a known name. The next piece shows whether the name continues there. So the search for this
     // piece does not wait for late lists.
     if (!this.#mayBeLate(group, isFirst) || this.mayGoOn || !this.#isLate(containers)) return;
     await lists.again(containers, callCount, signal, settings.retries, (later) => {
-      this.#listed.splice(from, this.#listed.length - from, ...this.#possibleInGroup(later, group, nearer));
+      this.#listed.splice(from, this.#listed.length - from, ...this.#possible.inGroup(later, group, nearer));
       this.#resolution = this.#resolve(this.#acceptOnlyName);
       return !this.#isLate(containers);
     });
@@ -330,62 +320,24 @@ class FileSearch {
       return false;
     });
     if (citations.length === resolution.citations.length) return resolution;
-    const annotations = citations.map(({ annotation }) => annotation);
-    const unresolved = [...resolution.unresolved, ...missing].sort((a, b) => a.start - b.start);
-    return { citations, annotations, unresolved };
+    return resolutionOf(citations, [...resolution.unresolved, ...missing]);
   }
 
   /**
-   * Drops a citation and reports its mention as ambiguous if a second listed file fits the text too. The resolver did not see
-   * the second file, because `#possibleFiles` left it out as unlikely. A second file fits in three cases:
-   *
-   * - The text says `a%20b.csv`, the citation is of `a b.csv`, and the container of `a b.csv` also lists a file `a%20b.csv`.
-   * - A call's container lists a file with the cited file's path, and only tool outputs or 0..0 citations name the container
-   *   of the cited file.
-   * - No call comes before the text, and the cited file is older than the response. The response wrote the other file, or the
-   *   other file is in a nearer container.
+   * Drops a citation and reports its mention as ambiguous if the text may also mean a file that `#possible` left out, so that the
+   * resolver did not see it.
    */
   #withOneReading(resolution: Resolution): Resolution {
-    if (this.#impossibleEncoded.size + this.#unlikelyByName.size === 0) return resolution;
     const dropped: UnresolvedMention[] = [];
+    const asked = [...this.#leaderOf.keys()];
     const citations = resolution.citations.filter(({ text, start, end, annotation }) => {
       const file = this.#recovery.lists.file(annotation);
-      const encoded = [...this.#impossibleEncoded].filter(
-        ({ path, container_id: id }) =>
-          id === file.container_id && path !== file.path && composed(text).endsWith(composed(path)),
-      );
-      const others = [...encoded, ...this.#unlikelyInstead(file)];
+      const others = this.#possible.meantInstead(file, text, asked);
       if (others.length === 0) return true;
       dropped.push({ text, start, end, reason: "ambiguous", candidates: [file, ...others] });
       return false;
     });
-    const annotations = citations.map(({ annotation }) => annotation);
-    const unresolved = [...resolution.unresolved, ...dropped].sort((a, b) => a.start - b.start);
-    return { citations, annotations, unresolved };
-  }
-
-  /**
-   * Returns the unlikely files that have the same path as `file`, and that the text may mean instead.
-   *
-   * - If no call comes before the text: If `file` is older than the response, returns the files that the response wrote and those
-   *   in nearer containers. Otherwise, returns none.
-   * - After a call: If only tool outputs or 0..0 citations name the container of `file`, returns the files in the containers of the
-   *   calls. Otherwise, returns none.
-   */
-  #unlikelyInstead(file: ContainerFile): readonly ContainerFile[] {
-    const { scope, lifetime } = this.#part;
-    const { hasCall, called, cited, weaklyCited, outputs } = scope;
-    const others = this.#unlikelyByPath.get(composed(file.path)) ?? [];
-    const id = file.container_id;
-    if (!hasCall) {
-      const asked = [...this.#leaderOf.keys()];
-      const nearer = asked.slice(0, asked.indexOf(id));
-      const isMeant = (other: ContainerFile) => lifetime.has(other) || nearer.includes(other.container_id);
-      return lifetime.has(file) ? [] : others.filter(isMeant);
-    }
-    const ofCalls = called.flat();
-    if (![...outputs, ...weaklyCited].includes(id) || cited.includes(id) || ofCalls.includes(id)) return [];
-    return others.filter((other) => ofCalls.includes(other.container_id));
+    return resolutionOf(citations, [...resolution.unresolved, ...dropped]);
   }
 
   /** If no file matches a mention exactly, adds a citation of a file with a similar path. */
@@ -399,129 +351,7 @@ class FileSearch {
       match === "filename" ? this.#isComplete : missing.has(start),
     );
     if (meant.length === 0) return { ...exact, unresolved: more.unresolved };
-    const citations = [...exact.citations, ...meant].sort((a, b) => a.start - b.start);
-    return {
-      citations,
-      annotations: citations.map(({ annotation }) => annotation),
-      unresolved: more.unresolved,
-    };
-  }
-
-  /**
-   * Returns the files of a group's lists that the text can mean, list by list. Two containers of a group can have files with
-   * the same path. So a file is left out while a second file with its path is expected: a call in another container of the
-   * group names the path, but that container's list does not have the path yet.
-   */
-  #possibleInGroup(
-    lists: readonly FileList[],
-    { kind, containers }: ContainerGroup,
-    nearer: readonly string[],
-  ): FileList[] {
-    const possible = lists.map((list) => this.#possibleFiles(list, kind, nearer));
-    if (kind !== "called" || containers.length === 1) return possible;
-    const lacks = (path: string, at: number): boolean => {
-      const list = lists[at];
-      return !list || !namesInList(list).paths.has(composed(path));
-    };
-    const isUnsure = ({ path, container_id: own }: ContainerFile): boolean =>
-      containers.some((id, at) => id !== own && lacks(path, at) && this.#evidence.mayNamePath(path, id));
-    return possible.map((list) => list.filter((file) => !isUnsure(file)));
-  }
-
-  /** Returns those files of a list that the text can mean. In most cases, the text can mean all of them. */
-  #possibleFiles(list: FileList, kind: ContainerGroup["kind"], nearer: readonly string[]): FileList {
-    const isNearestCall = kind === "called" && nearer.length === 0 && this.#part.scope.latest !== undefined;
-    if (!this.#part.lifetime.hasEnded && this.#areAllPossible(kind, isNearestCall)) return list;
-    const isPossible = (file: ContainerFile): boolean => this.#isPossible(file, kind, nearer, isNearestCall);
-    if (list.every(isPossible)) return list;
-    for (const file of list) if (!isPossible(file)) this.#noteImpossible(file);
-    return list.filter(isPossible);
-  }
-
-  #noteImpossible(file: ContainerFile): void {
-    if (ENCODED.test(file.path)) this.#impossibleEncoded.add(file);
-    const folder = fold(folderOf(file.path));
-    if (this.#part.lifetime.isAfter(file) || isUnseenFolder(`${folder}/`)) return;
-    addUpTo(MOST_NAMESAKES, this.#unlikelyByName, composed(filenameOf(file)), file);
-    addUpTo(MOST_NAMESAKES, this.#unlikelyByPath, composed(file.path), file);
-  }
-
-  /**
-   * Returns whether the text can mean every file in a list. The files are then not checked one by one. Used only while the end of
-   * the response is unknown.
-   */
-  #areAllPossible(kind: ContainerGroup["kind"], isNearestCall: boolean): boolean {
-    const { turn, scope } = this.#part;
-    if (isNearestCall) return !scope.hasLocalCall && scope.called.flat().length === 1;
-    if (kind === "cited" && scope.hasCall) return true;
-    return (kind === "cited" || kind === "known") && turn?.isEmpty !== false;
-  }
-
-  /** Returns whether the text can mean a file, judging by the file's container, the file's time and the calls. */
-  #isPossible(
-    file: ContainerFile,
-    kind: ContainerGroup["kind"],
-    nearer: readonly string[],
-    isNearestCall: boolean,
-  ): boolean {
-    const { lifetime, turn, scope } = this.#part;
-    if (lifetime.isAfter(file)) return false;
-    if (kind === "cited" && scope.hasCall) return true;
-    if (kind === "later" || (kind === "cited" && this.#isOnlyLater(file.container_id)))
-      return lifetime.has(file) && file.source !== "user";
-    if (kind === "known" || kind === "cited")
-      return turn === undefined || !turn.mayNamePath(file.path) || scope.later.includes(file.container_id);
-    if (lifetime.has(file)) return !this.#isNamedNearer(file, nearer);
-    const isOnlyPlace = nearer.length === 0 && scope.called.length === 0;
-    if (isNearestCall || isOnlyPlace) return !this.#isOnlyLocal(file) && !this.#isWrittenElsewhere(file);
-    return this.#isPossibleThoughOlder(file, nearer);
-  }
-
-  /**
-   * Returns whether a call on the caller's own machine names the path of a file. Returns `false` if a call in the file's container
-   * or at an unknown place also names the path.
-   */
-  #isOnlyLocal({ path, container_id: id }: ContainerFile): boolean {
-    return this.#evidence.namesPath(path, LOCAL) && !this.#evidence.namesPath(path, id);
-  }
-
-  /**
-   * Returns whether a container is known only from calls after the text: no earlier turn names it, and it is not in
-   * `candidates.known`.
-   */
-  #isOnlyLater(id: string): boolean {
-    const { later, earlier } = this.#part.scope;
-    return later.includes(id) && !earlier.includes(id) && !this.#recovery.candidates.known.includes(id);
-  }
-
-  /** Returns whether a call in another container writes the path of a file, and no call in the file's own container names it. */
-  #isWrittenElsewhere({ path, container_id: own }: ContainerFile): boolean {
-    const others = this.#part.scope.called.flat().filter((id) => id !== own);
-    return others.some((id) => this.#evidence.writesPath(path, id)) && !this.#evidence.mayNamePath(path, own);
-  }
-
-  /**
-   * Returns whether the text can mean a file that is older than the response and not in the nearest container. Returns `false`
-   * if a nearer container may have a newer file with the same path. A nearer container may have such a file in two cases:
-   *
-   * - A call in a nearer container may have written files.
-   * - It is unknown where the latest call ran.
-   *
-   * There is one exception. If the start of the response is unknown, the given file may itself be new. In this case, returns
-   * `true` if a call in the file's container names the path and no call in a nearer container does.
-   */
-  #isPossibleThoughOlder(file: ContainerFile, nearer: readonly string[]): boolean {
-    const { scope, lifetime } = this.#part;
-    const { latest, writing } = scope;
-    if (latest !== undefined && !nearer.some((other) => writing.includes(other))) return true;
-    // If the start of the response is unknown, only the calls can show which file is meant.
-    const isNamedHere = this.#evidence.namesPath(file.path, file.container_id);
-    return !lifetime.isKnown && isNamedHere && !this.#isNamedNearer(file, nearer);
-  }
-
-  /** Returns whether a call in a nearer container names the path of a file. */
-  #isNamedNearer({ path }: ContainerFile, nearer: readonly string[]): boolean {
-    return nearer.some((id) => this.#evidence.mayNamePath(path, id));
+    return resolutionOf([...exact.citations, ...meant], more.unresolved);
   }
 
   /**
@@ -569,7 +399,7 @@ class FileSearch {
    * it is also the case if a call names a path that ends with this name.
    */
   #mayMeanExact(calls: Evidence, file: ContainerFile, spellings: readonly [string, string]): boolean {
-    if (spellings.some((path) => this.#unlikelyByPath.has(composed(path)))) return true;
+    if (spellings.some((path) => this.#possible.unlikely(path).length > 0)) return true;
     const [written] = spellings;
     return isSandboxName(written) && !isNameOf(written, file) && this.#namesOtherPath(calls, spellings, file);
   }
@@ -637,9 +467,7 @@ class FileSearch {
       else if (!isMeant && isInSandbox) dropped.push({ text, start, end, reason: "not-found" });
       return isMeant && namesakes.length === 0;
     });
-    const annotations = citations.map(({ annotation }) => annotation);
-    const unresolved = [...resolution.unresolved, ...dropped].sort((a, b) => a.start - b.start);
-    return { citations, annotations, unresolved };
+    return resolutionOf(citations, [...resolution.unresolved, ...dropped]);
   }
 
   /**
@@ -667,7 +495,7 @@ class FileSearch {
    */
   #exactNamesakesOf(file: ContainerFile, text: string): readonly ContainerFile[] {
     const name = composed(nameOf(decode(text)).replace(/^[a-z]+:/i, ""));
-    return name === composed(filenameOf(file)) ? [] : (this.#unlikelyByName.get(name) ?? []);
+    return name === composed(filenameOf(file)) ? [] : this.#possible.unlikely(name);
   }
 
   /**
@@ -728,52 +556,14 @@ class FileSearch {
     if (unresolved.some(isNotFound)) return true;
     const names = new Set(this.#uncitedNames(annotations).map(({ name }) => name));
     for (const { match, annotation } of citations) if (match === "filename") names.add(annotation.filename);
-    if (names.size > 0 && this.#lacksName(names, containers)) return true;
+    const lists = this.#listed.filter(([file]) => file && containers.includes(file.container_id));
+    if (names.size > 0 && lacksName([...names], lists, this.#part)) return true;
     return citations.some(({ annotation }) => this.isOutdated(annotation));
   }
 
-  /**
-   * Returns whether the list has only an old version of a cited file: a call writes the file or may write it, but the file in the
-   * list is older than the response.
-   */
+  /** See `isOutdated` in late-files.ts. */
   isOutdated(annotation: ContainerFileCitation): boolean {
-    const { lifetime, scope, turn } = this.#part;
-    if (!lifetime.isKnown) return false;
-    const file = this.#recovery.lists.file(annotation);
-    // If no call comes before the text, the text announces files. The calls of the turn write these files later.
-    const evidence = scope.hasCall ? this.#evidence : turn;
-    if (lifetime.has(file) || !evidence) return false;
-    return evidence.writesPath(file.path) || (scope.hasCall && evidence.writesUnspelled(file.container_id));
-  }
-
-  /** Returns whether a call names a file with one of these names, and the lists do not have that file. */
-  #lacksName(names: ReadonlySet<string>, containers: readonly string[]): boolean {
-    const near = this.#listed
-      .filter(([file]) => file && containers.includes(file.container_id))
-      .map(namesInList);
-    return [...names].some((name) => {
-      const written = this.#evidence.writtenPathsTo(name);
-      if (written.length > 0) return !written.some((path) => this.#isListedAnew(path, containers));
-      const named = this.#evidence.pathsTo(name);
-      if (named.length > 0) return !named.some((path) => near.some(({ paths }) => paths.has(path)));
-      return this.#evidence.namesFile(name) && !near.some(({ names: listed }) => listed.has(composed(name)));
-    });
-  }
-
-  /**
-   * Returns whether these containers list a file at `path` that the response wrote. If the start of the response is unknown, any
-   * file at `path` counts. `path` is in NFC.
-   */
-  #isListedAnew(path: string, containers: readonly string[]): boolean {
-    const { lifetime } = this.#part;
-    return this.#listed
-      .flat()
-      .some(
-        (file) =>
-          composed(file.path) === path &&
-          containers.includes(file.container_id) &&
-          (!lifetime.isKnown || lifetime.has(file)),
-      );
+    return isOutdated(this.#recovery.lists.file(annotation), this.#part);
   }
 
   /**
@@ -789,37 +579,16 @@ class FileSearch {
   }
 }
 
-/** The maximum number of unlikely files that are kept for one name or path. */
-const MOST_NAMESAKES = 20;
-
-function addUpTo<Value>(most: number, lists: Map<string, Value[]>, key: string, value: Value): void {
-  const list = lists.get(key);
-  if (!list) lists.set(key, [value]);
-  else if (list.length < most) list.push(value);
-}
-
-interface ListedNames {
-  paths: ReadonlySet<string>;
-  names: ReadonlySet<string>;
-}
-
-const namesOfLists = new WeakMap<FileList, ListedNames>();
-
-/** Returns the paths and names in a list, in NFC, cached per list. */
-function namesInList(list: FileList): ListedNames {
-  let names = namesOfLists.get(list);
-  if (!names) {
-    const paths = new Set(list.map(({ path }) => composed(path)));
-    names = { paths, names: new Set(list.flatMap(namesOf).map(composed)) };
-    namesOfLists.set(list, names);
-  }
-  return names;
+/** Makes a resolution whose citations and unresolved mentions are in the order of the text. */
+function resolutionOf(
+  cited: readonly RecoveredCitation[],
+  mentions: readonly UnresolvedMention[],
+): Resolution {
+  const citations = [...cited].sort((a, b) => a.start - b.start);
+  const unresolved = [...mentions].sort((a, b) => a.start - b.start);
+  return { citations, annotations: citations.map(({ annotation }) => annotation), unresolved };
 }
 
 function isNotFound({ reason }: UnresolvedMention): boolean {
   return reason === "not-found";
-}
-
-function folderOf(path: string): string {
-  return path.slice(0, Math.max(0, path.lastIndexOf("/")));
 }
