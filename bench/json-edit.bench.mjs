@@ -15,8 +15,8 @@ const { editFrame, parseFrame } = await load("http/frames.js");
 const LIMIT = 1.1;
 const ROUNDS = 15;
 /**
- * About how much CPU time parse and stringify take in a round, in milliseconds. Before the first round, `countFor` determines how
- * many runs take at least this time. Each round of both programs has this number of runs, so a round can be slightly shorter.
+ * The approximate CPU time of a round of parse and stringify, in milliseconds. Before the first round, `countFor` determines
+ * how many runs take at least this time. In each round, both programs run this many times.
  */
 const ROUND_MS = 60;
 
@@ -121,9 +121,9 @@ const editOfFrame = (bytes) => {
   return editFrame(frame, { ...frame.event, response: cited(frame.event.response) });
 };
 /**
- * Reads the event with `eventsource-parser`. Like the edit in place, this parser accepts any line ends and several `data:` lines. A
- * regular expression (`/^data: (.*)$/m`) accepts fewer inputs, but is slower: with it, the whole program took 1.2 times as long for
- * 67 kB.
+ * Reads the event with `eventsource-parser`. Like the edit in place, this parser accepts any line ends and several `data:`
+ * lines. A regular expression (`/^data: (.*)$/m`) would accept fewer inputs and be slower too: for 67 kB, the program took 1.2
+ * times as long.
  */
 const rewriteOfFrame = (bytes) => {
   let data = "";

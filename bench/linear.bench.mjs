@@ -107,7 +107,7 @@ function events(all, options = {}) {
   };
 }
 
-/** Returns a response with a call and one text. The text has these annotations. */
+/** Returns a response with a call and one text that has `annotations`. */
 function ofOnePart(text, annotations) {
   return response([call(), message([part(text, annotations)])]);
 }
@@ -117,7 +117,7 @@ function plain(given, source = list, options = {}) {
   return () => repairResponse(given, source, options);
 }
 
-/** Returns a function that replaces each `x` of a text by a link. */
+/** Returns a function that replaces each `x` of a text with a link. */
 function links(text) {
   const annotations = [...text.matchAll(/x/g)].map(({ index }) => citation("c", "f", index, index + 1));
   return () => replaceFileLinks(text, annotations, () => "https://h/");

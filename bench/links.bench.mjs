@@ -45,7 +45,7 @@ for (const [what, deltaAt, limit] of [
   const { ratio, ours, theirs } = await ratioOf(
     () => readAll(linking),
     () => readAll(repairing),
-    41, // with fewer rounds, the result scatters more than the limit allows
+    41, // with fewer rounds, the ratio varies too much for the limit
   );
   report(`20,000 deltas, ${what}, CPU (${ours.toFixed(0)} ms against ${theirs.toFixed(0)} ms)`, ratio, limit);
 }

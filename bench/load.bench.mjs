@@ -33,7 +33,7 @@ const REMEMBERED = 5000;
 const CALLS = 8;
 /** The time limit in streams whose list fails. Other streams have a longer limit, so that a slow machine does not exceed it. */
 const HANGING_MS = 300;
-/** One stream in this many uses the client's `fetch` with one shared abort signal. The others use the SDK. */
+/** Of this many streams, one uses the client's `fetch` and the shared abort signal of `caller`. The others use the SDK. */
 const BY_FETCH = 6;
 /** How often the heap is sampled, and the least number of samples. */
 const SAMPLE_MS = 500;

@@ -36,7 +36,7 @@ function declarationsIn(path) {
   return found;
 }
 
-/** Finds the end of a block that begins at line `at`: returns the index after the first line for which `isLast` is true. */
+/** Returns the index after a block. The block starts at line `at` and ends with the first line for which `isLast` is true. */
 function endOf(lines, at, isLast) {
   let end = at;
   while (!isLast(lines[end])) end++;

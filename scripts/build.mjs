@@ -2,8 +2,8 @@
  * Builds the package into `dist`: ES modules, CommonJS and their declarations. Also writes the licences of the packages whose
  * code is in the bundles. `npm run build` runs this script.
  *
- * Peers are never bundled. The `dependencies` of package.json, which only the command and the emulator's server import, are
- * bundled into the CommonJS files but not into the ES modules.
+ * Peers are never bundled. The `dependencies` of package.json are bundled into the CommonJS files, not into the ES modules.
+ * Only the command and the emulator's server import these dependencies.
  */
 import { execFileSync } from "node:child_process";
 import { mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";

@@ -19,7 +19,7 @@ const [inTests, inProcesses] = ["coverage", "coverage/command"].map((folder) => 
 });
 
 // If a file is in both reports, the report with the higher coverage counts. The real coverage of the file may be even higher,
-// because each report can have lines that the other report lacks.
+// because each report can miss lines that the other report covers.
 const covered = ({ branches, lines }) => branches.pct + lines.pct;
 const files = Object.entries({ ...inTests, ...inProcesses }).map(([path, file]) => {
   const other = inTests[path] ?? file;

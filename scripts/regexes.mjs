@@ -8,7 +8,7 @@
  *
  * - An expression is slow, or the checker cannot decide whether it is slow. If the expression is harmless, write the reason
  *   under `known` in `regexes.json`. The script then skips the expression.
- * - A call of `RegExp` did not run, so its expression is unknown. If it is harmless, write the reason under `unbuilt`.
+ * - A call of `RegExp` did not run, so its expression is unknown. If the call is harmless, write the reason under `unbuilt`.
  * - `regexes.json` has a reason that is not needed, for example because the expression or the call no longer exists.
  */
 import { existsSync, readdirSync, readFileSync } from "node:fs";
@@ -104,7 +104,7 @@ function siteName(site) {
   return `${file}: ${code}`;
 }
 
-/** Loads the modules and resolves a sample text. Records the regular expressions that calls of `RegExp` build meanwhile. */
+/** Loads the modules and resolves a sample text. Records each regular expression that a `RegExp` call creates during this. */
 async function recordBuilt(files, expressions, sites) {
   const record = (expression) => {
     // Line 3 of the stack is the call of `RegExp`. Line 0 is the message, line 1 this function, and line 2 the trap of the proxy.
@@ -169,8 +169,8 @@ async function checkAll(queue) {
 }
 
 /**
- * Runs in a thread: checks the expressions that the thread receives. An empty message ends the thread. If npm has installed the
- * checker's native program for this platform, uses this program, which is four times as fast.
+ * Runs in a thread: checks the expressions that the thread receives. An empty message ends the thread. Uses the checker's
+ * native program if npm has installed it for this platform. The native program is four times as fast.
  */
 async function checkInThread() {
   const platform = process.platform === "darwin" ? "macos" : process.platform;

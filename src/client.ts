@@ -16,9 +16,8 @@ export interface OpenAIClient extends ContainerFilesClient {
  * Returns a client of the same class whose calls to the Responses API return responses with all file citations. In all other
  * respects the new client works like the given one. It lists the containers' files through the given client.
  *
- * @param client an `OpenAI`, `AzureOpenAI` or `BedrockOpenAI` client, or a client of your own subclass. It is not changed. If
- * this function made the client, the same client is returned and keeps its options. This also holds if a tracing wrapper has
- * wrapped the client since.
+ * @param client an `OpenAI`, `AzureOpenAI` or `BedrockOpenAI` client, or a client of your own subclass. It is not changed. A
+ * client that this function made is returned as it is and keeps its options, even if a tracing wrapper has wrapped it since.
  * @throws {TypeError} if `client` is not an OpenAI client, an option is wrong, or the client's `withOptions` makes no usable copy.
  * A copy is not usable if its responses would get no citations, or if it would lack something that the client has, such as
  * tracing. A tracing wrapper can cause this, for example LangSmith's `wrapOpenAI`, Langfuse's `observeOpenAI` or Braintrust's
@@ -79,16 +78,16 @@ function copyOf<Client extends OpenAIClient>(client: Client, options: FileCitati
     // AzureOpenAI does not pass `apiVersion` and `deployment` on to its copies, and a copy throws without `apiVersion`.
     ...(apiVersion !== undefined && { apiVersion }),
     ...(deploymentName !== undefined && { deployment: deploymentName }),
-    // The API key can be a function. openai 5 does not pass this function on to a copy: the copy gets the function's last result,
-    // or no key. BedrockOpenAI needs no `apiKey` here: it passes its token provider on to a copy, and accepts no function as key.
+    // Passes on an API key that is a function. In openai 5, a copy would get only the function's last result, or no key. A
+    // BedrockOpenAI client accepts no function as key, and passes its token provider on to its copies.
     ...(typeof _options?.apiKey === "function" && !bedrockTokenProvider && { apiKey: _options.apiKey }),
   };
   return client.withOptions(copyOptions as never) as Client;
 }
 
 /**
- * Returns whether requests of `client.responses` go through a `fetch` of this package. Checks the client through which
- * `responses` sends its requests, because LangSmith's copy of a client has a `fetch` property of its own that no request uses.
+ * Returns whether requests of `client.responses` go through a `fetch` of this package. Checks the `fetch` of the client that
+ * `responses` uses. LangSmith's copy of a client has its own `fetch` property, but no request uses this property.
  */
 function isRepaired(client: object | undefined): boolean {
   if (!client) return false;
@@ -102,10 +101,10 @@ function ownValue(object: unknown, name: string): unknown {
 }
 
 /**
- * Copies values from the client to `copy` if `copy` lacks them. Also does this for the client's resources, such as
- * `client.responses`. For example, PostHog's subclass of the client keeps its `posthog` option in several places, and `withOptions`
- * does not pass the option on. Returns the first property that cannot be copied or that a tracing wrapper has replaced, such as
- * `responses.create`. Returns `undefined` if there is none.
+ * Copies values from the client to `copy` if `copy` lacks them. Does the same for the client's resources, such as
+ * `client.responses`. Returns the first property that cannot be copied or that a tracing wrapper has replaced, such as
+ * `responses.create`; `undefined` if there is no such property. For example, PostHog's subclass of the client needs the copied
+ * values: it keeps its `posthog` option in several places, and `withOptions` does not pass the option on.
  */
 function findLoss(client: object, copy: object, resource = client, copied = copy): string | undefined {
   for (const key of Reflect.ownKeys(resource)) {

@@ -38,7 +38,7 @@ export function asError(error: unknown): Error {
   }
 }
 
-/** Describes a value in a few words. Of a string, shows at most 60 characters. Of an object or array, shows no values. */
+/** Describes a value in a few words. Shows at most 60 characters of a string, and no values of an object or array. */
 function show(value: unknown): string {
   if (typeof value === "string") return JSON.stringify(value.length > 60 ? `${value.slice(0, 60)}…` : value);
   if (typeof value === "function") return "a function";

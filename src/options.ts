@@ -6,7 +6,7 @@ import { badInput, isRecord, unknownNames } from "./errors.js";
 import { once } from "./once.js";
 import type { ContainerFile, ContainerFileCitation, IndexUnit, Report, UnresolvedMention } from "./types.js";
 
-/** The options of {@link withFileCitations} and, as far as they apply, of all other functions that repair responses. */
+/** The options of {@link withFileCitations}. Other functions that repair responses take the options that apply to them. */
 export interface FileCitationsOptions {
   /**
    * The sentence that asks the model for links in the form that the API annotates: `[plan](sandbox:/mnt/data/plan.docx)`. `true`:
@@ -40,10 +40,10 @@ export interface FileCitationsOptions {
    */
   unmentioned?: "report" | "cite" | ((file: ContainerFile) => boolean) | undefined;
   /**
-   * Puts working links into the texts. Default: none, and texts stay as the model wrote them. With this option, each cited path
-   * becomes a link as `replaceFileLinks` writes it, also in the deltas of a stream: `[plan.docx](/files/cfile_1)` instead of
-   * `/mnt/data/plan.docx`. The ranges of the annotations fit the new text. A name without a path is replaced only if it is a
-   * link's destination. Code blocks stay unchanged.
+   * Puts working links into the texts, also in a stream's deltas. Default: none, and texts stay as the model wrote them. With
+   * this option, each cited path becomes a link: `[plan.docx](/files/cfile_1)` instead of `/mnt/data/plan.docx`. The rules are
+   * those of `replaceFileLinks`. The ranges of the annotations fit the new text. A name without a path is replaced only if
+   * it is a link's destination. Code blocks stay unchanged.
    *
    * - A function returns the URL for a citation. If it returns nothing, the text stays unchanged.
    * - `{ toUrl, onMissing }`: `toUrl` returns the URL for a citation. `onMissing` returns a note, which replaces the mention
@@ -51,7 +51,8 @@ export interface FileCitationsOptions {
    * - A file route (see `createFileRoute`) makes signed links. In the input of later requests, the library replaces these links
    *   with the text that the model wrote.
    *
-   * In a stream, only text that can belong to a path, a file name or its link is held back, for at most `timeoutMs`.
+   * In a stream, only text that can belong to a path, a file name or its link is held back. `timeoutMs` limits the wait for the
+   * rest of the path, the wait for the file list, and the time to make a URL.
    *
    * ```ts
    * const client = withFileCitations(new OpenAI(), { links: ({ file_id }) => `/files/${file_id}` });

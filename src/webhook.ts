@@ -98,7 +98,7 @@ export interface WebhookOptions<Response> extends Omit<FileCitationsOptions, "in
   onResponse: (response: Response, report: Report, deliveryId: string) => unknown;
   /**
    * Records which deliveries were handled. Needed if several processes receive deliveries. By default, this process remembers
-   * the latest 10,000 deliveries. If a delivery then arrives twice at the same time, both requests get the same answer.
+   * the latest 10,000 deliveries, and gives the same answer to both requests if a delivery arrives twice at the same time.
    */
   deliveries?: WebhookDeliveries | undefined;
   /**
@@ -127,7 +127,7 @@ const STORE = "an object with the functions claim, done and release";
  * Creates a handler for OpenAI's webhooks. For each `response.completed`, `response.incomplete` or `response.failed` event, it
  * retrieves the response, repairs it and passes it to `onResponse` once. The handler never rejects, and answers
  *
- * - 200 if the delivery was handled, now or before, or if its event has another type: such an event is ignored;
+ * - 200 if the delivery was handled, now or before, and for events of all other types, which are ignored;
  * - 400 if the signature is missing, wrong or older than five minutes, or the body is not an event;
  * - 405 for methods other than POST, 413 for more than 1 MiB;
  * - 409 while the `deliveries` store says that another process is handling the delivery;
@@ -216,7 +216,7 @@ export function createWebhookHandler<Client extends WebhookClient>(
     const report = reportOf(raw);
     // If there is no report, the client's `fetch` did not repair the response, for example because its content type is not JSON.
     if (!report) return repairResponse(response, client, repairOptions);
-    // If the caller passed a wrapped client, only that client's `onReport` has been called, not the handler's `onReport`.
+    // If `client` was already wrapped, it has reported to its own `onReport`. The handler's `onReport` still needs the report.
     if (repairing === client) notify(repairOptions.onReport, report);
     return { response, report };
   }

@@ -71,8 +71,8 @@ export async function faultsOf(conversation: Conversation): Promise<Fault[]> {
  * Returns whether a mention may stay uncited although it means a file. There are three cases:
  * - The mention is a name, and the file is in a tool's folder (see `FOLDERS_OF_OTHERS`).
  * - The mention is a path in a tool's folder, but not the file's exact path.
- * - The mention is a path, but not the file's exact path, and another path in the text could mean the file too. The mention may
- *   then mean another file.
+ * - The mention is a path that differs from the file's path, and another path in the text could mean the file. So the mention
+ *   may mean another file.
  */
 function isFree({ path, truth }: Mention, others: readonly Mention[]): boolean {
   const own = truth.meant?.path;
@@ -192,8 +192,7 @@ class TurnCheck {
     counts.meant++;
     if (!isFound) counts.withheld++;
     if (this.#conversation.isCalm) counts[isFound ? "calmCited" : "calmWithheld"]++;
-    // No citation is demanded for a name without a path if the file is older than the response. The name may then mean
-    // something else.
+    // If the file is older than the response, a name without a path may stay uncited: the name may mean something else.
     const isOlder = path === undefined && truth.meant.createdAt < this.#turn.createdAt;
     // In a bare path, `%20` can mean these three characters or a space. The path is ambiguous if a file exists for each meaning.
     const decoded = truth.meant.path.replaceAll("%20", " ");

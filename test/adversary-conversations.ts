@@ -234,9 +234,8 @@ class Model {
       },
       parts: this.#parts,
       truths,
-      // Only the response of the second-to-last turn can come from another client. If this client retrieves that response in
-      // the last turn, it remembers only the containers that the last turn needs. The test cannot predict which containers
-      // these are, so no further turn may follow.
+      // Only the second-to-last response can come from another client, so that only one turn can retrieve it. After that turn,
+      // the client remembers only the containers that the turn needed. The test cannot predict them for a further turn.
       isUnseen: this.#coming === 1 && !repeatsIds && this.#choices.isOneIn(6),
       isBackground: door === "fetch" && !repeatsIds && this.#choices.isOneIn(10),
     };
@@ -457,7 +456,7 @@ class Model {
     return { mentions: [{ path, form: isFree ? form : FORMS[0]! }] };
   }
 
-  /** Returns a sentence that mentions two existing files. Sometimes adds a list entry whose path consists of both paths. */
+  /** Returns a sentence that mentions two files. Sometimes adds a wrong list entry with the path `<path> <path>`. */
   #pair(item: number): Sentence | undefined {
     const own = new Truths(this.#conversation.files, this.#facts)
       .filesAt(item)
@@ -536,8 +535,8 @@ function wasByAgents({ turn }: Link): boolean {
 }
 
 /**
- * Returns the containers that a text can mean if no call comes before it, nearest first: the container that the request names,
- * then those of earlier responses, the most recently used one first.
+ * Returns the containers that a text can mean if no call comes before it. The container that the request names comes first.
+ * The containers of earlier responses follow, the most recently used one first.
  */
 function knownBy(link: Link, explicit: string | undefined, turns: readonly Turn[]): string[] {
   const named = explicit === undefined ? [] : [explicit];

@@ -25,7 +25,7 @@ export interface Mention {
   /** The range, in code points. */
   start: number;
   end: number;
-  /** What the model means, without the text's encoding: a path, or a name without a path. */
+  /** The decoded path that the model means. If the text has only a name, `name` is set instead. */
   path?: string;
   name?: string;
   /** The mention is a link's destination or has a scheme, so it offers the file to the user. */
@@ -56,8 +56,8 @@ export interface TurnFacts {
   outputs: ReadonlyMap<number, string>;
   modes: ReadonlyMap<string, ListMode>;
   /**
-   * The containers that a text before all calls can mean, nearest first: the one that the request names, then those of earlier
-   * responses, the last used one first.
+   * The containers that a text before all calls can mean. The container that the request names comes first. The containers of
+   * earlier responses follow, the most recently used first.
    */
   known: readonly string[];
   /**
@@ -127,8 +127,8 @@ function saysName(code: string | null, name: string): boolean {
 }
 
 /**
- * Returns whether a call names a path: in full, or by its file name in quotes, at the end of a quoted path or after a space. For
- * example, `cp x 'sales data.csv'` names `/mnt/data/data.csv`, because the command may mean a file `data.csv`.
+ * Returns whether a call names a path. The full path counts. The file name alone counts in quotes, after a space and at the
+ * end of a quoted path. So `cp x 'sales data.csv'` names `/mnt/data/data.csv`: the command may mean a file `data.csv`.
  */
 function mayName({ code, logs }: Call, path: string): boolean {
   const name = nameOf(path);
@@ -248,7 +248,7 @@ class TextTruth {
     const meant = versions.at(-1)!;
     const later = this.#writtenLater((file) => file.path === path);
     const nearer = this.containers.slice(0, this.containers.indexOf(holder));
-    // If a call in a nearer container names the path, the file in `holder` counts as older and must not be cited.
+    // If a call in a nearer container names the path, the text may mean a file there. So `meant` must not be cited.
     if (nearer.some((container) => this.#isSaid(path, container))) {
       return { allowed: later, isDemanded: false, isLoose: false };
     }
@@ -294,16 +294,16 @@ class TextTruth {
     );
   }
 
-  /** Returns whether calls before the text name the path (see `mayName`), but only in other containers than `holder`. */
+  /** Returns whether a call before the text names the path (see `mayName`), and no such call ran in `holder`. */
   #isNamedElsewhere(path: string, holder: string): boolean {
     const naming = this.#callsBefore.filter((call) => mayName(call, path));
     return naming.length > 0 && naming.every(({ container }) => container !== holder);
   }
 
   /**
-   * Returns whether the repair surely requests the list of `holder` and finds no match for the path in a nearer container. A
-   * file or a call can match. If the file in `holder` is older than the response (`isOlder`), each call with Python's `open`
-   * or the shell's `cat` matches: the call may have written a newer version.
+   * Returns whether the repair surely requests the list of `holder` and finds nothing in a nearer container that the path can
+   * mean: no file and no call. `isOlder`: the file in `holder` is older than the response. Then any nearer call with Python's
+   * `open` or the shell's `cat` may have written a newer version.
    */
   #isReached(path: string, holder: string, nearer: readonly string[], isOlder: boolean): boolean {
     const later = this.#callsBefore.length > 0 ? [] : this.#turn.calls.map(({ container }) => container);
@@ -377,7 +377,7 @@ class TextTruth {
     return this.#foreign.includes(container) ? this.#foreign : [container];
   }
 
-  /** Returns the files with a similar path, if the response gives a reason to think that the path means them. */
+  /** Returns the files whose path is similar to `path`. Leaves out files that `path` cannot mean in this response. */
   #lookAlikes(path: string): WorldFile[] {
     const isWritten = this.#isSaid(path);
     const relatives = this.#relatives(nameOf(path));
@@ -397,8 +397,8 @@ class TextTruth {
   #mayCount(file: WorldFile): boolean {
     const { calls, createdAt } = this.#turn;
     if (calls.length === 0 || file.createdAt >= createdAt) return true;
-    // The code may build the path from parts or use a relative path. So a call names the file if it has the names of the file
-    // and of the file's folder. In the root, the file's name is enough.
+    // A call names the file if it contains the file's name and the folder's name. In the root, the file's name is enough. The
+    // full path is not needed, because code may build the path from parts or use a relative path.
     const folder = folderOf(file.path).split("/").at(-2)!;
     const isInRoot = folderOf(file.path) === "/mnt/data/";
     return calls.some(({ code, logs }) => {
@@ -495,7 +495,7 @@ class TextTruth {
         source === "user" &&
         this.#writtenLater((other) => other.container === container && other.path === its).length > 0,
     );
-    // The plain and the streamed response cite the same file if only one file matches, and it is written later at this path.
+    // The only file that matches is written later, at exactly `path`. Plain and streamed responses then cite the same file.
     const isAnnounced = relatives.length === 1 && later[0]?.path === path;
     const allowed = [...new Set(truth.allowed)];
     const isLoose = truth.isLoose || isMoving || isOverwritten || (later.length > 0 && !isAnnounced);

@@ -1,7 +1,7 @@
 /**
  * Tests file names that code builds, as in `f'/mnt/data/dist_{n}.png'`. A message can mention such a name without a path if the
- * message names the root `/mnt/data`: "Saved in /mnt/data: dist_1.png". Each output is repaired plain and streamed, with the same
- * result.
+ * message names the root `/mnt/data`: "Saved in /mnt/data: dist_1.png". Each output is repaired as a plain response and as a
+ * stream. Both must have the same result.
  */
 import { describe, expect, it } from "vitest";
 import {
@@ -23,8 +23,8 @@ const older = (path: string, more: Partial<ContainerFile> = {}) =>
 const upload = (path: string) => older(path, { source: "user" });
 
 /**
- * Repairs an output plain and streamed, and checks that both have the same result. Returns the citations as `id@text`, the
- * uncited mentions as `reason:text`, and the number of list requests.
+ * Repairs an output as a plain response and as a stream, and checks that both have the same result. Returns the citations as
+ * `id@text`, the uncited mentions as `reason:text`, and the number of list requests.
  */
 async function repaired(
   output: Record<string, unknown>[],

@@ -1,4 +1,4 @@
-/** Tests files, pipes and devices as inputs and outputs of `repair`, and that wrong use of the command writes nothing. */
+/** Tests files, pipes and devices as inputs and outputs of `repair`. Checks that wrong use of the command writes nothing. */
 import { execFile } from "node:child_process";
 import { link, mkdtemp, readdir, readFile, symlink, writeFile } from "node:fs/promises";
 import { join } from "node:path";

@@ -23,7 +23,7 @@ const REQUEST = {
 };
 const FOUND = ["totals.csv@/mnt/data/totals.csv"];
 
-// Each SDK version has its own types, but the calls in this file are the same for all.
+// The casts are needed because the types differ between SDK versions. The calls in this file work with all versions.
 const SDKS = [
   ["openai 5", OpenAI5 as unknown as typeof OpenAI, AzureOpenAI5 as unknown as typeof AzureOpenAI],
   ["openai 6", OpenAI, AzureOpenAI],

@@ -237,7 +237,7 @@ it("holds no key and no secret", async () => {
 it("a process does not exit before it has finished the copies under way", async () => {
   const isDone = gate();
   const emulator = createResponsesEmulator({
-    // Delays the download until the program below has printed "done". So its code has ended before the copy is complete.
+    // Delays the download until the program below has printed "done". So the copy is not complete when the program ends.
     async intercept({ path }) {
       if (path.endsWith("/content")) await isDone.promise;
       return undefined;

@@ -96,7 +96,7 @@ async function advancing(work: Promise<void>): Promise<void> {
   await ended;
 }
 
-/** Returns a wrapper of `fetch` that answers requests itself if `answer` returns something for their method and path. */
+/** Wraps `fetch`. If `answer` returns something for a route, such as `GET /v1/models`, the request is not sent. */
 export function answering(answer: (route: string) => Response | Error | undefined): (fetch: Fetch) => Fetch {
   return (fetch) => async (input, init) => {
     const { pathname } = new URL(input instanceof Request ? input.url : input);

@@ -1,7 +1,4 @@
-/**
- * Tests that a file name without a path is cited whatever its extension is. The name must also occur in code, in a command or in
- * an output, or code must build the name.
- */
+/** Tests that a file name without a path is cited, whatever its extension is. */
 import { describe, expect, it } from "vitest";
 import { repairResponse, resolveFileCitations } from "../src/index.js";
 import { call, cited, file, message, response } from "./upstream.js";

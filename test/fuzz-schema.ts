@@ -25,8 +25,8 @@ interface Schema {
 
 /**
  * The definitions that the library reads. Some definitions have one name in OpenAI's schema and another in our own. If a value
- * can have several definitions, the ones in this set are preferred: in half of the cases, the choice is only among them. In the
- * other half, it is among all definitions that the value can have.
+ * can have several definitions, the definitions in this set are preferred. Half of the time, one of them is chosen. Otherwise,
+ * any definition of the value can be chosen.
  */
 const READ = new Set(
   [

@@ -6,7 +6,7 @@ import { file } from "./upstream.js";
 export type Json = Record<string, unknown>;
 
 /**
- * The paths that every container has. They include most paths of the recordings. Both paths of `report.pdf` fit some texts equally.
+ * The paths that every container has. They include most paths of the recordings. Some texts fit both paths of `report.pdf`.
  */
 const PATHS = [
   "/mnt/data/a.csv",
@@ -162,8 +162,8 @@ function apply(root: object, one: Change): void {
     return;
   }
   if (one.kind === "insert") {
-    // Inserts only into arrays, to test code that forgets that an element can be invalid. Chooses among the arrays only: there
-    // are few of them, so a choice among all values would rarely find one.
+    // Inserts the value into an array, where it can be an invalid element. Chooses among the arrays only: there are few of
+    // them, so a choice among all values would rarely find one.
     const lists = places.map((place) => place.parent[place.key]).filter((child) => Array.isArray(child));
     lists[one.at % lists.length]?.push(plain(one.by));
     return;

@@ -474,7 +474,7 @@ function partsOf({ output }: ResponseLike): (Json & { text: string })[] {
 
 beforeAll(() => {
   for (const name of ["Response", "ResponseStreamEvent", "CreateResponse"]) accepting(name, {}); // compiles the schemas
-  vi.spyOn(console, "error").mockReturnValue(); // the SDK uses it to log data that it cannot parse
+  vi.spyOn(console, "error").mockReturnValue(); // silences the SDK, which logs data that it cannot parse
   vi.stubGlobal("fetch", async () => new Response("bytes")); // image URLs are fetched without the network
 });
 afterAll(() => {
@@ -504,8 +504,8 @@ describe("mutated recordings", () => {
 describe.each(SCHEMAS)("random values that $name allows", (schema) => {
   const output = (): fc.Arbitrary<Json[]> =>
     fc.array(made(schema, "OutputItem", 80) as fc.Arbitrary<Json>, { maxLength: 5 });
-  // `stream_id` is removed. Events with different values of `stream_id` belong to different responses, which can overtake each
-  // other (see lanes.test.ts).
+  // Removes `stream_id`. Events with different values of `stream_id` can overtake each other (see lanes.test.ts), but these
+  // tests expect the events in order.
   const event = (): fc.Arbitrary<Event> =>
     (made(schema, "ResponseStreamEvent", 80) as fc.Arbitrary<Event>).map(({ stream_id: _, ...rest }) => rest);
   properties({

@@ -63,8 +63,8 @@ const IDS: [name: string, id: string][] = [
 ];
 
 /**
- * The ways to use the library. Each function uses the library in one way to handle a case, and returns the URLs of stray
- * requests, which the library must never send.
+ * The ways to use the library. Each function runs a case in one way and returns the URLs of stray requests. The library must
+ * never send such a request.
  */
 const DOORS: Record<string, (given: Case, id: string) => Promise<string[]>> = {
   async "createFileCitationsFetch, plain"(given) {

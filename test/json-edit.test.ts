@@ -190,8 +190,8 @@ describe("JSON in a string", () => {
 });
 
 it("tells a key with a quote from a shorter key", () => {
-  // The editor guesses each key from the order of Object.keys. The second member of the text is `"a":"x"`. Its key is `a`, but
-  // the editor guesses `a":`. In quotes, this is `"a":"`. The member begins with these characters, so the guess seems right.
+  // The editor guesses each key from the order of Object.keys. For the second member, `"a":"x"`, it guesses `a":` instead of
+  // `a`. The guess seems right, because `"a":"x"` begins with the guessed key in quotes: `"a":"`.
   const text = '{"a\\":":[],"a":"x", "1":1.0}';
   const before = JSON.parse(text);
   expect(Object.keys(before)).toEqual(["1", 'a":', "a"]);
@@ -333,7 +333,7 @@ describe("any JSON in unusual formats", () => {
     fc.assert(
       fc.property(texts, fc.jsonValue(), (text, after) => {
         const result = edited(text, JSON.parse(text), after);
-        // `stored` turns `-0` into `0`, as `JSON.stringify` does. The bytes of a `-0` stay if the new value is `-0` too.
+        // The editor keeps an unchanged `-0`, but writes a new `-0` as `0`. `stored` turns both into `0`.
         const stored = (value: unknown): unknown => JSON.parse(JSON.stringify(value));
         expect(stored(JSON.parse(result))).toEqual(stored(after));
       }),

@@ -1,4 +1,4 @@
-/** Tests the reports and the failures of bodies and connections that carry several responses. */
+/** Tests bodies and connections that carry several responses: the reports, and what happens if a recovery fails. */
 import { describe, expect, it } from "vitest";
 import {
   createFileCitationsFetch,

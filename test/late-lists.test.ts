@@ -13,7 +13,7 @@ const written = file(PATH, { id: "cfile_new" });
 beforeEach(() => void vi.useFakeTimers());
 afterEach(() => void vi.useRealTimers());
 
-/** `list` returns a container's next list on each call, and then always its last list. `asked` has the ids of these calls. */
+/** Each call of `list` returns the container's next list. The last list is repeated. `asked` has the id from each call. */
 function lateLists(lists: Record<string, readonly (readonly ContainerFile[])[]>) {
   const asked: string[] = [];
   const list = async (id: string): Promise<readonly ContainerFile[]> => {

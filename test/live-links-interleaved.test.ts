@@ -134,7 +134,7 @@ function namedLate(events: readonly StreamEvent[]): StreamEvent[] {
   );
 }
 
-/** The chunk sizes with which each stream is read through the fetch. */
+/** The sizes of the chunks in which the API in `throughFetch` sends a stream. */
 const SIZES = [1, 150, Infinity];
 /** How many events an item has before its text: those that add the item and its part. */
 const BEFORE_TEXT = 2;

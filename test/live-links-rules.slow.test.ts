@@ -134,7 +134,7 @@ describe("annotations", () => {
 });
 
 describe("what is held", () => {
-  /** Matches a character with which a mention, or the markup right before a mention, can start. */
+  /** Matches the first character of a mention, or of the markup right before a mention. */
   const START = /[sfhSFH/\\%&`!<]/;
   const DESTINATION = /(?:\]\(|\]:|=)\s*\\?["'<]?\s*$/;
 

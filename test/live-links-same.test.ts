@@ -24,7 +24,7 @@ import {
 const NEW = file("/mnt/data/a.csv", { created_at: 1_760_000_001 });
 const OLD = file("/mnt/data/old.csv", { created_at: 1 });
 const MOVED = file("/mnt/data/out/b.csv", { created_at: 1_760_000_001 });
-/** The files of a second container. One of them has a path that a file of the first container has, too. */
+/** The files of a second container. The first container has a file with the same path as the first of these files. */
 const SECOND = [
   file("/mnt/data/a.csv", { container_id: "cntr_2", created_at: 1_760_000_001 }),
   file("/mnt/data/c.csv", { container_id: "cntr_2", created_at: 1_760_000_001 }),
@@ -141,7 +141,7 @@ function withoutImpossible(
   return output.map((item) => {
     if (typeof item.container_id === "string") called.add(item.container_id);
     const containers = called.size > 0 ? [...called] : requested;
-    // All citations in these tests are of `cntr_1`. If no container is known, the API may have used `cntr_1`.
+    // All citations in these tests are of `cntr_1`. Keeps them if no container is known: the API may have used `cntr_1`.
     if (containers.length === 0 || containers.includes("cntr_1")) return item;
     return JSON.parse(JSON.stringify(item), (key, value) => (key === "annotations" ? [] : value));
   });
@@ -214,8 +214,8 @@ it("a response has the same texts and annotations streamed as whole, and a secon
       const streamed = eventsIn(await read(() => sse(frames(eventsOf(output, size)), chunk), true));
       const whole = await plain(output);
       expect(outputOf(streamed)).toEqual(whole);
-      // While no container is known, URLs pass unread. So if only the previous response names the container, a second repair of
-      // the stream may link a name although the first repair replaced a path of its file.
+      // A second repair of the stream must change nothing. This is not checked if only the previous response names the
+      // container. Then the second repair does not read the URLs of the first one, so it may link a file's name too.
       if (request.previous === undefined) {
         const again = eventsIn(await read(() => sse(frames(streamed), chunk), true));
         expect(outputOf(again)).toEqual(whole);

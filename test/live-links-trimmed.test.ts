@@ -142,8 +142,8 @@ describe.each(KINDS)("a text %s that a gateway trims", (_, itemsOf, options) => 
         for (const types of [[DONE], [PART], ENDS.slice(0, 3), ENDS]) {
           const out = await read(trimmed(events, trim, types), options);
           const sent = textIn(out);
-          // If the start is trimmed, `sent` can have fewer links than `whole`: the text does not begin like its deltas, as if
-          // events were missing.
+          // A text with a trimmed start differs from its deltas, as if events were missing. The repair then stops, so `sent`
+          // can have fewer links than `whole`.
           if (trim(" a") !== "a") expect(sent).toBe(whole);
           for (const [type, part] of textsIn(out)) {
             expect(part.text, `${type} of ${JSON.stringify(text)}`).toBe(

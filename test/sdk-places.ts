@@ -41,8 +41,8 @@ function manifestIn(folder: string): Manifest {
 }
 
 /**
- * Returns the properties in the SDK's types that can hold a citation or a container id. Each is written as
- * `file: namespace.type.property`, and they are sorted. There are three kinds:
+ * Returns the properties in the SDK's types that can hold a citation or a container id: a sorted list of strings of the form
+ * `file: namespace.type.property`. There are three kinds of properties:
  *
  * - `container_id`
  * - `annotations`, if its elements can have a `container_id`

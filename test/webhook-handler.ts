@@ -1,4 +1,4 @@
-/** Sets up a webhook handler in front of the emulator, which has a background response that has ended. */
+/** Sets up a webhook handler for tests, with the emulator or with a fake client. */
 import OpenAI from "openai";
 import type { Report } from "../src/index.js";
 import { createResponsesEmulator, type EmulatorOptions, stubbornModel } from "../src/testing/index.js";

@@ -1,4 +1,4 @@
-/** Starts the emulator and connects a WebSocket client without an SDK to it. */
+/** Starts the emulator, and connects to it with a WebSocket client that does not use the SDK. */
 import { onTestFinished } from "vitest";
 import { WebSocket } from "ws";
 import { createResponsesEmulator, type EmulatorOptions } from "../src/testing/index.js";

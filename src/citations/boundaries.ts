@@ -112,8 +112,8 @@ const EXTENSION = String.raw`\.(?=\d{0,9}[A-Za-z])[A-Za-z\d]{1,10}(?![A-Za-z\d])
  */
 const REST = String.raw`[${NAME_PART}]{0,64}(?:(?<!\.)[^\S\r\n](?![a-z]+:|[*[|<])[^\s/\]["'${"`"}]{0,64}(?:[^\S\r\n]\(\w{1,16}\))?)?${EXTENSION}`;
 /**
- * A Japanese or Korean particle right after a name or a folder. `を` always counts. Any other particle counts only if no letter of
- * the particle's script (Hiragana or Hangul) follows. If such a letter follows, both are most likely the beginning of a word.
+ * A Japanese or Korean particle right after a name or a folder. `を` always counts. Any other particle does not count if
+ * letters of its script (Hiragana or Hangul) follow, because it is then most likely the beginning of a word.
  */
 const PARTICLE = String.raw`を|[にはがへで](?!\p{Script=Hiragana})|(?:[을를은는이가의로와과도]|에[서는도]?|으로)(?!\p{Script=Hangul})`;
 /**
@@ -198,7 +198,7 @@ const endsFolder = once(() => either(AFTER_FOLDER));
  */
 export function canFolderEnd(text: string, end: number): boolean {
   if (isWordCharacter(text, end)) return false;
-  if (text[end - 1] !== "/") return canEnd(text, end, "a.b"); // text that ends a name with an extension also ends a folder
+  if (text[end - 1] !== "/") return canEnd(text, end, "a.b"); // the folder ends like a file name with an extension
   return testAt(endsFolder(), text, end);
 }
 

@@ -35,10 +35,10 @@ export interface Chosen {
  *
  * - A path that means one file is cited. The exceptions are paths in code blocks, paths in labels, and bare paths of uploads.
  * - A bare name, or a path in a code block, is cited only if nothing else in the text cites its file.
- * - A mention that means several files is reported, and so is a path that means no file. The exceptions are mentions in code
- *   blocks and labels, paths that lead out of the root, and bare paths and bare names that can mean only uploads.
+ * - A mention is reported if it means several files, or if it is a path that means no file. The exceptions are mentions in
+ *   code blocks and labels, paths that lead out of the root, and bare paths and bare names that can mean only uploads.
  *
- * A link in the label of another link, such as an image, does not count as being in a label.
+ * An image or another link inside a label is treated as if it were outside the label.
  */
 export function choose(mentions: Mentions): Chosen {
   const choice = new Choice(mentions);
@@ -69,8 +69,8 @@ class Choice {
   #startsOfLinks(): number[] {
     const { text, covered, paths, names } = this.#mentions;
     const links = [...paths.found, ...names].filter(({ isLink }) => isLink);
-    // Links to missing files count too: a mention in the label of such a link is not cited. If there is nothing to cite, these
-    // links are not needed.
+    // Includes links to missing files, so that mentions in their labels are not cited. If nothing can be cited, these links
+    // are not needed.
     const canCite = paths.found.length + names.length > 0;
     const broken = canCite ? paths.missed.filter(({ start }) => isLinkAt(text, start)) : [];
     return [...links, ...broken, ...covered].map(({ start }) => start);

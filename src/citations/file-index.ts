@@ -47,8 +47,8 @@ export interface Fit {
  *
  * - 32 hexadecimal digits, or
  * - `file-` or `assistant-` and a long id: at least 20 letters and digits, at least one of them a digit, or
- * - `file-` or `assistant-` and a short id: 4 to 6 letters and digits with small letters, capital letters and at least
- *   two digits.
+ * - `file-` or `assistant-` and a short id: 4 to 6 letters and digits, with at least one lowercase letter, one uppercase
+ *   letter and two digits.
  *
  * Any other prefix is part of a name that somebody chose: `file-final-report.csv`, `file-Version2-report.csv`.
  */
@@ -123,9 +123,9 @@ export class FileIndex {
   #withSpaces: readonly string[] | undefined;
 
   /**
-   * `rankOf` receives the id of a container and its position among the containers in `files`. It returns the container's rank
-   * (see {@link IndexedFile.rank}). By default, the position is the rank. Throws a `TypeError` if an element of `files` is not a
-   * container file.
+   * Throws a `TypeError` if an element of `files` is not a container file. `rankOf` receives the id of a container and its
+   * position among the containers in `files`. It returns the container's rank (see {@link IndexedFile.rank}). By default, the
+   * rank is the position.
    */
   constructor(
     files: readonly ContainerFile[],
@@ -194,8 +194,8 @@ export class FileIndex {
   }
 
   /**
-   * Returns whether `written` may be only the beginning of a file's path. `written` is the text of a path up to a character such
-   * as a space, relative to the root, decoded and folded. Returns true if a file's path starts with `written`, or if a file's
+   * Returns whether a path or name in the text may go on after a space, a quote or a bracket. `written` is the part before
+   * that character, without the root, decoded and folded. Returns true if a file's path starts with `written`, or if a file's
    * name starts with the last segment of `written`.
    */
   startsLonger(written: string): boolean {

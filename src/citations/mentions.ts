@@ -48,11 +48,11 @@ const IN_SANDBOX = `sandbox(?:${COLON}|(?<=https?:\\/\\/sandbox)(?=\\/))${SLASH}
  */
 const NAME = /[\p{L}\p{N}_.~%$-]/uy;
 const NAME_WITH_EXTENSION = /(?:\.\/)?[\p{L}\p{N}_.\-%]{1,255}\.[A-Za-z]\w{0,9}(?!\w)/uy;
-/** Matches a character that cannot begin a path after `sandbox:` and its slashes, or the end of the text. */
+/** Matches the end of the text, or a character that cannot begin a path after `sandbox:` and its slashes. */
 const NO_PATH = new RegExp(String.raw`$|[\s)>"'<]|${SLASH}`, "iy");
 /**
- * Matches the name of a folder right before a path: `/田中` before `/mnt/data` in `/home/田中/mnt/data`. A root after such a
- * name is part of another path, so it is not a mention. The name is in emoji or in a language that puts no spaces between words.
+ * Matches the name of a folder right before a root: `/田中` before `/mnt/data` in `/home/田中/mnt/data`. The root is then part of
+ * another path, so it is not a mention. Matches only emoji and letters of languages that put no spaces between words.
  */
 const FOLDER_BEFORE = new RegExp(String.raw`(?<=(\/[${UNSPACED}\p{Extended_Pictographic}]{1,64}))`, "uy");
 /**
@@ -101,7 +101,7 @@ export class MentionFinder {
     return undefined;
   }
 
-  /** Returns whether a mention starts at `at`. Checks only the first match, because later matches are in mentions after `at`. */
+  /** Returns whether a mention starts at `at`. The first match from `at` on is enough, because such a mention contains it. */
   startsAt(text: string, at: number): boolean {
     this.#pattern.lastIndex = at;
     const found = this.#pattern.exec(text);

@@ -66,8 +66,8 @@ function filesNamed(
 }
 
 /**
- * Returns `fitting`, the files that fit a name best. If all of them are uploads whose former name this is, adds the candidates
- * that have this name now, for example in a container farther away. The mention is then ambiguous: it can mean an upload or an
+ * Returns `fitting`, the files that fit a name best. If all of them are uploads that had the name before, adds the candidates
+ * that have the name now. A candidate can be in another container. The mention is then ambiguous: it can mean an upload or an
  * added file. Files in folders that the system or a tool fills are not added.
  */
 function withOwnNames(
@@ -115,7 +115,7 @@ const UNSEEN_FOLDER = /(?:^|\/)(?:\.|(?:__macosx|__pycache__|node_modules)\/)/i;
 /** Matches folders whose names say that their files are old versions or belong to installed packages. */
 const OTHER_FOLDER =
   /(?:^|\/)(?:old|older|backups?|bak|archived?|previous|prev|trash|deleted|venv|site-packages|dist-packages)\//i;
-/** Placeholders in a folder (`$OUT`, `[id]`, `%TEMP%`, `...`, `YYYY-MM`), a drive (`C:`) or a home folder (`~`). */
+/** Matches a placeholder in a folder (`$OUT`, `[id]`, `%TEMP%`, `...`, `YYYY-MM`), and also `C:` (a drive) and `~` (home). */
 const PLACEHOLDER = /[$[\]?%:~|…]|\.\.\.|(?<![A-Za-z])(?:Y{2,4}|y{4}|[MDHNX]{2,4})(?![A-Za-z])/;
 
 /** Returns whether the system or a tool fills a folder. `foldedFolder` has a slash at its end. */

@@ -39,8 +39,8 @@ export class NameList {
   /** Returns every name that `text` spells from `start`, longest first. */
   spelledAt(text: string, start: number): readonly Spelled[] {
     const first = text.charAt(start);
-    // Slashes are checked here too. Otherwise, a run of slashes would be read to its end from each offset in the run. That
-    // takes quadratic time.
+    // The check includes slashes, because several slashes in a row are read as one. Without the check, the slashes would be
+    // read again from each of their offsets, which takes quadratic time.
     if ((first === "/" || isWordCharacter(text, start)) && !this.#firsts.has(fold(first))) return NOTHING;
     const found = new Map<number, Spelled>();
     let walks: Walk[] = [{ low: 0, high: this.#names.length, depth: 0, at: start }];
@@ -85,7 +85,7 @@ export class NameList {
     if (low < high && !isKnown) walks.push({ low, high, depth, at: end });
   }
 
-  /** Returns the first index, from `low` to `high`, of a name whose character at `depth` has the code `code` or a higher code. */
+  /** Returns the index of the first name from `low` on whose character code at `depth` is at least `code`; `high` if none. */
   #lowerBound(low: number, high: number, depth: number, code: number): number {
     let first = low;
     let end = high;

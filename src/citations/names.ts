@@ -24,9 +24,8 @@ const SPECIAL = /[%&\\]|[^\0-\x7f]/g;
 
 /**
  * Returns the mentions by name in `text`, in order, except those that a path or a citation covers. Searches the text for the
- * extensions of the files that the model wrote, and then for names that end with such an extension. So a text without these
- * extensions takes only the first search. Some of the returned mentions can mean only uploads. These mentions are never cited
- * (see choose.ts).
+ * extensions of the files that the model wrote, and looks for names only before such an extension. Also returns mentions that
+ * fit only uploads. These mentions are never cited (see choose.ts).
  */
 export function nameMentions(
   text: string,
@@ -153,10 +152,9 @@ function writtenName(text: string, { start: at, end }: Range, named: readonly In
 }
 
 /**
- * Returns the files that a link to a name means. `anywhere` has the files that fit best in the root or any folder. `inRoot`
- * has the files that fit best in the root. A link's destination is relative to the root, so the link usually means the file
- * in the root. There is one exception: the file in the root has only a similar name, and a file in a folder has exactly the
- * link's name. Then the link means the file in the folder.
+ * Returns the files that a link to a name means. A link's destination is relative to the root, so the link usually means the
+ * best fit in the root (`inRoot`). There is one exception: the file in the root has only a similar name, and a file in a
+ * folder has exactly the link's name. Then the link means the file in the folder (`anywhere`).
  */
 function fitOfLink(anywhere: Fit, inRoot: Fit): Fit {
   return inRoot.isDifferent && !anywhere.isDifferent ? anywhere : inRoot;

@@ -52,8 +52,8 @@ export const BEFORE_OTHER_PATH = {
   braces: String.raw`\{[\w.\- ]{1,63}\}{1,2}:`, // `{host}:/mnt/data/a.csv`, `{{host}}:`
   quotedHost: String.raw`@[^\s"'${"`"}]{1,63}:\\?["']`, // `me@h:"/mnt/data/a.csv"`
   revision: String.raw`\bHEAD(?:[~^]\d{0,3})?:`, // `HEAD:/mnt/data/a.csv`, `HEAD~1:`, `HEAD^:`
-  // The quote that ends a string right before the path, as in `"$HOME"/mnt/data/a.csv`. A quote does not end a string if it comes
-  // after a string prefix (`f"`, `rb'`), an article (`l'`) or a `\n` of JSON.
+  // The quote that ends a string right before the path, as in `"$HOME"/mnt/data/a.csv`. Some quotes end no string: those
+  // after a string prefix (`f"`, `rb'`), after a French article (`l'`), and after an escape such as `\n`.
   closingQuote: String.raw`(?:${LETTER}|[_.}])(?<!\\[nrt]|(?<![\p{L}\p{N}])(?:[bdflru]|[fb]r|r[fb]))${QUOTE}`,
   ellipsis: String.raw`(?<![^\s"'${"`"}(\[])…`, // `…/mnt/data/a.csv`, where `…` stands for other folders
   // `ssh zeus 'tail /mnt/data/a.csv'`, `docker exec web cat`, but only at the start of a line or of code

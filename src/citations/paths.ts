@@ -132,8 +132,8 @@ interface Candidate {
 }
 
 /**
- * Returns the outcome for the file whose path the text spells, or `undefined` if the text spells no file's path. The path of a
- * look-alike differs from the text in more than dashes, spaces and quotes, for example in the case. All other files are exact.
+ * Returns the outcome for the file whose path the text spells, or `undefined` if the text spells no file's path. If only
+ * dashes, spaces or quotes differ, the file counts as exact. If anything else differs, such as the case, it is a look-alike.
  *
  * Searches in the longest of `folders` first and in the root last. The first exact file wins. But an exact file is skipped if
  * {@link isLikelier} prefers a look-alike that was found earlier. If no exact file wins, the first look-alike wins.
@@ -155,8 +155,8 @@ function outcomeOfKnown(
 }
 
 /**
- * Returns whether the text more likely means a look-alike than an exact path. This is so if the look-alike is longer and only the
- * look-alike has an extension: `Q3 final report.pdf` means the file `Q3 Final Report.pdf`, not `Q3`.
+ * Returns true if the look-alike `longer` covers more of the text than `exact` and only `longer` has an extension. For
+ * example, the text `Q3 final report.pdf` more likely means the file `Q3 Final Report.pdf` than the file `Q3`.
  */
 function isLikelier(longer: Candidate, exact: Candidate): boolean {
   const hasExtension = ({ fit }: Candidate): boolean => extensionOf(fit.files[0]!.name) !== "";

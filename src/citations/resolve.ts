@@ -26,7 +26,7 @@ export interface ResolveOptions {
   annotations?: readonly Annotation[] | null | undefined;
   /** The unit of `start_index` and `end_index`, in `annotations` and in the result. Default `"auto"`. */
   indexUnit?: IndexUnit | undefined;
-  /** The container's folders in which files are looked for: absolute paths. Default `["/mnt/data"]`. */
+  /** The absolute paths of the container's folders whose files are cited. Default `["/mnt/data"]`. */
   roots?: readonly string[] | undefined;
 }
 
@@ -82,7 +82,7 @@ function isArrayOfObjects(value: unknown): boolean {
   return Array.isArray(value) && value.every(isRecord);
 }
 
-/** The options of {@link resolveWithIndex}. Only the repair of a response passes the options below. */
+/** The options of {@link resolveWithIndex}. {@link resolveFileCitations} does not have the options below. */
 interface IndexedResolveOptions extends ResolveOptions {
   /** Decides which look-alikes may be cited. A look-alike is a file whose path the text does not spell exactly. Default: all. */
   acceptLookAlike?: AcceptLookAlike | undefined;
@@ -92,7 +92,7 @@ interface IndexedResolveOptions extends ResolveOptions {
   markup?: Markup | undefined;
 }
 
-/** Like {@link resolveFileCitations}, but takes an index, which can be used for many texts, and does not check its arguments. */
+/** Like {@link resolveFileCitations}, but takes an index, so that many texts can share it. Does not check its arguments. */
 export function resolveWithIndex(
   text: string,
   index: FileIndex,

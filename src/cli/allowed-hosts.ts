@@ -53,8 +53,8 @@ export type HostRule = (request: IncomingMessage) => Response | undefined;
 
 /**
  * Creates the rule for a server that listens on `address`. A loopback server accepts only loopback names, the names in
- * `allowed`, and the name in `also`. A server on another address accepts all names if `allowed` is empty. If `allowed` has
- * names, it accepts the same names as a loopback server.
+ * `allowed`, and the name in `also`. A server on another address accepts all names if `allowed` is empty, and otherwise the
+ * same names as a loopback server.
  *
  * Without this rule, a web page could use a loopback server: the page's owner can make the page's host name resolve to
  * 127.0.0.1, and the page's requests then reach the server.

@@ -53,8 +53,8 @@ try {
 }
 
 /**
- * Prints an error if none was printed before. If stdout fails, the command that writes to it fails too, and only the first of the
- * two errors is printed.
+ * Prints an error if none was printed before. A second error can follow from the first: if stdout fails, the command that
+ * writes to stdout fails too.
  */
 function fail(error: unknown): void {
   if (hasFailed) return;

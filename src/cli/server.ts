@@ -132,13 +132,13 @@ export async function startServer(
       if (res.headersSent && socket.bytesWritten === before) res.flushHeaders();
     };
     answer.then(() => setImmediate(sendHeaders)).catch(() => {});
-    // A bug in one request must not end the process and with it the other requests.
+    // A bug in one request must not end the process, because that would also end all other requests.
     return answer.catch(() => apiError(500, "internal_error", "An internal error occurred in the proxy."));
   };
 
   const options = {
     maxHeaderSize: maxHeaders,
-    requireHostHeader: false, // `refusalForInvalidHost` checks the header: Node would refuse without a log entry
+    requireHostHeader: false, // `refusalForInvalidHost` checks it, because Node would not log a refusal
     headersTimeout: HEADERS_MS,
     requestTimeout: 0, // no limit: with Node's default, an upload would be cut off after five minutes
     keepAliveTimeout: KEEP_ALIVE_MS,

@@ -2,8 +2,8 @@
  * Lists the containers that a text can mean, in groups. A group is used only if the groups before it do not have the file.
  *
  * If no call comes before the text, the last group can have the containers of the previous response. The previous response is
- * retrieved only if the other groups have no containers, or only containers of calls after the text. With the option `links`,
- * a stream retrieves it earlier: when a path begins (see `findContainers` in responses/response-repair.ts).
+ * retrieved only if no other group has a container. Containers of calls after the text do not count. With the option `links`,
+ * a stream retrieves the previous response earlier: when a path begins (see `findContainers` in responses/response-repair.ts).
  */
 import { isRecord } from "../errors.js";
 import type { Evidence } from "./evidence.js";
@@ -44,13 +44,13 @@ export interface TextScope {
   /** The containers of the latest earlier turn that has containers. Empty if the list of items holds only one turn. */
   earlier: readonly string[];
   /**
-   * The containers that the text's own citations with a range name. After a call, leaves out the containers that 0..0 citations or
-   * tool outputs name too.
+   * The containers that are named by the text's own citations with a range. If a call comes before the text, containers that
+   * 0..0 citations or tool outputs also name are left out.
    */
   cited: readonly string[];
   /**
-   * The containers that the text's own 0..0 citations name, and those that `cited` leaves out. These citations do not show that the
-   * text means a file of the container. Containers in which only later calls ran are left out.
+   * The other containers that the text's own citations name. These citations do not show that the text means a file of the
+   * container. A container of a 0..0 citation is left out if only later calls ran in it.
    */
   weaklyCited: readonly string[];
   /** The containers that are named in tool outputs before the text. */
@@ -134,7 +134,7 @@ export class ContainerCandidates {
    * then those that the text's own citations name, then those that tool outputs name.
    *
    * If a call comes before the text, containers of earlier turns and responses get no group. An automatic container is reused
-   * until it expires. If the call ran in a new container, the old container has expired, or the text does not mean its files.
+   * until it expires. So if the call ran in another container, the old container has expired or is not meant.
    */
   async *groups(scope: TextScope, signal: AbortSignal): AsyncGenerator<ContainerGroup> {
     const tried = new Set<string>();
@@ -232,8 +232,10 @@ function itemsIn(items: unknown, roots: readonly string[]): ItemsBefore {
 }
 
 /**
- * Returns the containers of the calls in the latest turn. If there are none, returns the containers that are named in that
- * turn's citations and tool outputs. If that turn names no container, returns those of the latest earlier turn that has some.
+ * Returns the containers of the first of these that has any:
+ * - the calls of the latest turn,
+ * - the citations and tool outputs of the latest turn,
+ * - the latest earlier turn that has containers.
  */
 function latestOf(items: ItemsBefore): readonly string[] {
   if (items.called.length > 0) return items.called;

@@ -51,9 +51,9 @@ export class EvidenceLog {
   readonly writtenByName = new Map<string, Set<string>>();
   /**
    * File names with spaces (`Q3 report.csv`), or with letters of a language that is written without spaces, such as Chinese.
-   * The end of such a name can be another file's name (`report.csv`). A name is recorded if a call writes the file, or if a
-   * path in a call ends with the name. If no call writes the file, a path with spaces must be in quotes. The value is the
-   * number of the first call with the name, as in `pathsByName` and `words`.
+   * The end of such a name can be another file's name (`report.csv`). Has the names of files that a call writes, and the last
+   * segments of paths in calls. A path with spaces counts only in quotes, or if a call writes to it. Maps each name to the
+   * number of the first call that contains it.
    */
   readonly spacedNames = new Map<string, number>();
   readonly pathsByName = new Map<string, Map<string, number>>();
@@ -61,11 +61,11 @@ export class EvidenceLog {
   readonly words = new Map<string, { name: string; first: number }>();
   /** The lengths of the keys of `words`, longest first. */
   readonly wordLengths: number[] = [];
-  /** The names at places where a file name is expected, such as in quotes. */
+  /** The names at positions where a file name is expected, such as in quotes. */
   readonly names = new Map<string, FirstCalls>();
   /**
-   * The places where a call may have written a file whose path the call does not spell. The values number the places in the order
-   * in which they were added: 0, 1 and so on. An `Evidence` ignores the places that were added after it was made.
+   * The places where a call may have written a file without spelling the file's path. The places are numbered in the order in
+   * which they were added: 0, 1 and so on. `Evidence` uses the numbers to ignore places that were added later.
    */
   readonly unspelledWrites = new Map<Place, number>();
   readonly #roots: readonly string[];
@@ -199,8 +199,7 @@ export class EvidenceLog {
       noteAt(this.paths, path, place, this.count);
       if (isCalled) noteAt(this.calledPaths, path, place, this.count);
       noteAt(this.names, name, place, this.count);
-      // The path up to the end of the line is only a guess, so it is not recorded as a path that the call writes to. If the
-      // line is a single word, the path is certain.
+      // A path of several words that goes to the end of the line is only a guess. So it is not recorded as written.
       if (isWritten && (path !== line.trimEnd() || path === word)) this.#noteWritten(path, place, this.count);
       if (isLongName(name, path === quoted, path === word)) this.#noteSpaced(name, place, this.count);
       const paths = this.pathsByName.get(name) ?? new Map();
@@ -349,8 +348,8 @@ export class Evidence {
 }
 
 /**
- * Returns where a word really starts. If an escape comes right before `start`, the word starts earlier: in `my\_report.csv` and
- * `R&amp;D.csv`, at `my` and `R`. Without an escape, returns `start`.
+ * Returns where a word starts, including its escapes. For `my\_report.csv`, `start` is after the backslash, and the function
+ * returns the offset of `my`. For `R&amp;D.csv`, it returns the offset of `R`. Returns `start` if no escape comes before it.
  */
 function startOfEscaped(text: string, start: number): number {
   const before = text.charAt(start - 1);
@@ -370,7 +369,7 @@ function startOfEnding(written: string, ending: string): number {
   return 0;
 }
 
-/** The maximum number of names with spaces that are searched for. Each one is searched for in the whole text. */
+/** The maximum number of `spacedNames` that are searched for. Each search reads the whole text. */
 const MOST_SPACED_NAMES = 100;
 /** The maximum length of a path that is read, in characters. */
 const LONGEST_PATH = 512;

@@ -4,10 +4,11 @@
 const ID = /^[^\p{Cc}\p{Cs}]{1,512}$/u;
 
 /**
- * Returns whether `id` is a valid id. Any 1 to 512 characters except control characters are accepted, because gateways send ids
- * such as base64 with `/` and `=`, paths, or names with spaces. Ids come from a response, so they must be encoded with
- * `encodeURIComponent` before they go into a URL. An id is also invalid if it cannot be encoded, or if a URL with the encoded id
- * leads to another path.
+ * Returns whether `id` is a valid id: 1 to 512 characters, without control characters. Gateways send many kinds of ids: base64
+ * with `/` and `=`, paths, names with spaces. An id is invalid if `encodeURIComponent` cannot encode it, or if a URL with the
+ * encoded id leads to another path.
+ *
+ * Ids come from a response. So encode them with `encodeURIComponent` before they go into a URL.
  */
 export function isId(id: unknown): id is string {
   return typeof id === "string" && ID.test(id) && !isDotSegment(id);

@@ -22,8 +22,8 @@ export interface ContainerSources {
   request?: Record<string, unknown> | undefined;
   memory?: ContainerMemory | undefined;
   /**
-   * The containers of one turn in the request's input. This turn is the latest one that has containers. The container that was
-   * used last comes first. A turn begins with a message of the user.
+   * The containers of one turn in the request's input: the latest turn that has containers. The container that was used last
+   * comes first. A turn begins with a message of the user.
    */
   history?: readonly string[] | undefined;
   /**
@@ -34,8 +34,8 @@ export interface ContainerSources {
 }
 
 /**
- * Returns the containers that existed before a response, nearest first. For a retrieved response, the containers that the memory
- * holds under the response's own id are included.
+ * Returns the containers that existed before a response, nearest first. For a retrieved response, also returns the containers
+ * that the memory holds under the response's own id.
  */
 export function containersBefore(sources: ContainerSources): string[] {
   const { response, request, memory, responseId, history = [] } = sources;

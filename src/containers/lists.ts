@@ -206,8 +206,8 @@ export class ContainerLists {
 
   /**
    * Stores and returns the files of a new list, followed by the files that only earlier lists of the container had. So a file
-   * that was listed once stays known during the repair. The new list comes first: if two files have the same path and the same
-   * time (in whole seconds), the first file is used.
+   * that was listed once stays known during the repair. The new files come first, so they win over earlier files with the same
+   * path and the same time (in whole seconds).
    */
   #add(containerId: string, listed: FileList): FileList {
     const files = new Map(listed.map((file) => [file.id, file]));

@@ -63,9 +63,9 @@ export class ContainerMemory {
   readonly #files = new BoundedMap<ReadonlyMap<string, unknown>>(({ size }) => size, MOST_FILES);
 
   /**
-   * Stores containers, nearest first, under the ids of a response and its items, or under the key of a conversation. `areNew` is
-   * true if the ids are those of a response that was just created, not of a retrieved one. If a new id is already stored, the
-   * gateway uses ids more than once, so the id is ambiguous. From then on, `recall` returns no containers for this id.
+   * Stores containers, nearest first, under the ids of a response and its items, or under the key of a conversation. `areNew`:
+   * the response was just created, not retrieved. If a new id is already stored, a gateway has used this id twice. From then
+   * on, `recall` returns no containers for this id.
    */
   remember(ids: readonly unknown[], containers: readonly string[], areNew = false): void {
     const nearest = [...new Set(containers)].slice(0, MOST_CONTAINERS);

@@ -10,8 +10,8 @@ import { isDotSegment, isId } from "./ids.js";
 export const MOST_CONTAINERS = 32;
 
 /**
- * Returns whether `id` can name a container. Also accepts `.` and `..`, so that the report shows an error: the list of such a
- * container cannot be requested, because a URL cannot contain these ids.
+ * Returns whether `id` can name a container. Also accepts `.` and `..`. A URL cannot contain these ids, so the list request
+ * fails and the report shows the error.
  */
 function isContainerId(id: unknown): id is string {
   return isId(id) || isDotSegment(id);
@@ -32,10 +32,10 @@ export function containerOfCall(item: unknown): string | undefined {
   return isContainerId(id) ? id : undefined;
 }
 
-/** The type of an item with one agent's answer to another. It has texts with citations, as a message has. */
+/** The type of items that hold one agent's answer to another agent. The answer has texts with citations, like a message. */
 export const AGENT_ANSWER = "multi_agent_call_output";
 
-/** Returns the containers that the citations in a message or in an agent's answer name, in their order. */
+/** Returns the containers named by the citations of a message or of an agent's answer, in the order of the citations. */
 export function containersCitedBy(item: unknown): string[] {
   if (!isRecord(item)) return [];
   const parts = item.type === AGENT_ANSWER ? item.output : item.content;
@@ -87,7 +87,7 @@ function parsed(text: string): unknown {
   }
 }
 
-/** Returns the containers that the citations and tool outputs of an item name, in their order. */
+/** Returns the containers named by an item: first by its citations, then by its tool output. */
 export function containersNamedBy(item: unknown): string[] {
   return [...containersCitedBy(item), ...containersOfOutputs(item)];
 }

@@ -5,8 +5,8 @@ import { type GetClient, getterFor } from "./ids.js";
 import { AnswerError, cancelBody, isRetryable, pause, withoutServerText } from "./retries.js";
 
 /**
- * The methods of an OpenAI client, of any version and class, that are needed to list a container's files. `list` must
- * percent-encode the container id in the URL, as the SDK does: an id can contain any characters except control characters.
+ * The methods of an OpenAI client that list a container's files. `list` must percent-encode the container id in the URL, as
+ * the SDK does, because ids can contain any characters except control characters.
  */
 export interface ContainerFilesClient extends GetClient {
   containers: {
@@ -34,8 +34,8 @@ export type ListPage = (
 ) => PromiseLike<unknown>;
 
 /**
- * `retries`: how often the request for a page is retried. `timeoutMs`: the limit for the total of the delays that
- * `retry-after` asks for. Once the total reaches this limit, the request is not retried.
+ * `retries`: how often the request for a page is retried. `timeoutMs`: once the `retry-after` delays of a page add up to this
+ * time, its request is not retried any more.
  */
 export type Patience = Pick<Settings, "retries" | "timeoutMs">;
 
@@ -70,9 +70,9 @@ export function pagesOfClient(
       ? get(`/containers/${encodeURIComponent(containerId)}/files`, { ...options, query: whole })
       : client.containers.files.list(containerId, query, {
           ...options,
-          // With the option `query`, the SDK ignores the second argument of `list`. So this option contains the whole query.
-          // The names in `shared` cannot be in the second argument: openai 7 takes a name such as `timeout` for an option of
-          // the request, and throws.
+          // `shared` goes into the option `query`, because it may have a name such as `timeout`. In the second argument,
+          // openai 7 would take this name for a request option and throw. With the option `query`, the SDK ignores the second
+          // argument. So the option has the whole query.
           ...(shared && { query: whole }),
         });
     // The raw response is parsed here, because the SDK would turn a body that is not a list into an empty list.

@@ -50,9 +50,10 @@ export class PossibleFiles {
   }
 
   /**
-   * Returns the files of a group's lists that the text can mean, list by list. Two containers of a group can have files with
-   * the same path. So a file is left out while a second file with its path is expected: a call in another container of the
-   * group names the path, but that container's list does not have the path yet. `nearer` has the containers of the groups before.
+   * Returns the files of a group's lists that the text can mean, list by list. `nearer` has the containers of the groups before.
+   *
+   * Leaves out a file if a call in another container of the group names the file's path, but that container's list does not have
+   * the path yet. The list may soon have a second file with this path, and the text may mean the second file.
    */
   inGroup(lists: readonly FileList[], group: ContainerGroup, nearer: readonly string[]): FileList[] {
     const { kind, containers } = group;
@@ -75,13 +76,13 @@ export class PossibleFiles {
 
   /**
    * Returns the files that were left out, but that a mention may mean instead of `file`. `text` is the mention. `asked` has
-   * the containers whose lists were requested, nearest first. A file is returned in these cases:
+   * the containers whose lists were requested, nearest first. There are three cases:
    *
-   * - The mention says `a%20b.csv`, `file` is `a b.csv`, and its container also lists a file `a%20b.csv`.
-   * - No call comes before the text, and `file` is older than the response. The response wrote the returned file, or the returned
-   *   file has the same path and is in a nearer container.
-   * - Only tool outputs or 0..0 citations name the container of `file`. The returned file has the same path and is in the
-   *   container of a call before the text.
+   * - The mention says `a%20b.csv`, and `file` is `a b.csv`. Returns the file `a%20b.csv` of the same container.
+   * - No call comes before the text, and `file` is older than the response. Returns the files of the same path that the response
+   *   wrote or that are in a nearer container.
+   * - A call comes before the text, but only tool outputs or 0..0 citations name the container of `file`. Returns the files of the
+   *   same path in the containers of the calls.
    */
   meantInstead(file: ContainerFile, text: string, asked: readonly string[]): ContainerFile[] {
     const isEncoded = ({ path, container_id: id }: ContainerFile): boolean =>

@@ -15,8 +15,8 @@ export interface RelativePath {
 
 /** How many characters before a name are read, and in `statementAround` also how many after it. */
 const REACH = 200;
-// The next patterns are sticky: each is tried at one offset only, and looks back from there. A pattern that starts at a quote and
-// ends with `$` would be slower, because it would be tried at each quote before the offset.
+// The patterns below with the flag `y` are tried at a single offset. Their lookbehind reads the text before this offset. A
+// pattern that ends with `$` would be slower, because it would be tried at each quote in that text.
 /** Matches the text from the opening quote of a string to a name inside the string. */
 const STRING = /(?<=["'`]([^"'`\n]{0,150}))/y;
 /** Matches the beginning of a relative path. Rejects absolute paths, URLs, templates, patterns and home folders. */
@@ -98,8 +98,8 @@ export function isWriting(before: string, from: string): boolean {
 }
 
 /**
- * Reads a relative path in code. The path ends with the name from `start` to `end`. Returns `undefined` if the name does not end
- * a relative path in a string, or if the code joins the string with a folder outside of the roots.
+ * Reads the path in code that ends with the name from `start` to `end`. Returns `undefined` if the path is not in a string, is
+ * not relative, or is joined with a folder outside of the roots.
  */
 export function relativePathInCode(
   text: string,
@@ -149,8 +149,8 @@ function foldersBefore(
 
 /**
  * Reads the strings that code joins with the string at `quote`. Reads backwards and stops at an absolute path. In the result,
- * `from` is the offset of the first of these strings. `isOperator` is false if there are only commas between the strings, because
- * a comma may just separate two arguments.
+ * `from` is the offset of the first of these strings. `isOperator` is true if the code joins with `/`, `+` or `joinpath`. A
+ * comma does not count, because it may just separate two arguments.
  */
 function joinedBefore(text: string, quote: number): { folder: string; from: number; isOperator: boolean } {
   let folder = "";
@@ -241,15 +241,15 @@ export function writesUnspelled(code: string): boolean {
 /** Matches shell keywords before a command: `do cp a b`, `if python make.py`. */
 const KEYWORDS = /^(?:(?:if|elif|then|else|while|until|do|time|!|\{)\s{1,20})*/;
 /**
- * Matches commands that only read or print. Also matches `tee` and `touch`: these two write a file, but the command spells its
- * path, as in `tee a.csv`. If the path contains a variable, `CREATES` matches the command.
+ * Matches commands that only read or print. Also matches `tee` and `touch`, because a command such as `tee a.csv` spells the
+ * path of the file that it writes. For paths with a variable, see `CREATES`.
  */
 const ONLY_READS =
   /^(?:cat|ls|head|tail|grep|egrep|fgrep|rg|wc|file|stat|du|df|diff|cmp|md5sum|sha\d{1,3}sum|echo|printf|pwd|cd|which|env(?!\s+\S)|date|tree|cut|tr|uniq|awk|jq|column|sort|basename|dirname|realpath|true|false|test|\[|sleep|mkdir|tee|touch|find|sed -n|set|export|for|read|done|fi|do|then|else|python3? (?:-V|--version))(?=[\s)]|$)(?!.*\s(?:-o|--output|-i|-delete|-exec(?:dir)?|-ok(?:dir)?|-fprint\w?)\b)/;
 /** The patterns match a redirection to a path that contains a variable: `> "/mnt/data/$name.csv"`. */
 const WRITES_TO_VARIABLE = [/>\s{0,9}"[^">\n$`{]{0,200}[$`{]/, />\s{0,9}[^\s">;|&$`{]{0,200}[$`{]/];
 
-/** Matches commands that write the file in their argument: `tee "$OUT"`. */
+/** Matches commands that write the file in their argument. Used for arguments with a variable: `tee "$OUT"`. */
 const CREATES = /^(?:tee|touch)\s/;
 
 /** Like {@link writesUnspelled}, for shell commands. A program that is not in `ONLY_READS` counts as one that writes files. */

@@ -21,8 +21,8 @@ export function retryAfterMs(headers: Headers): number {
 }
 
 /**
- * Returns `given`, the headers of an HTTP response or of a client's error, as a `Headers` object. Returns `undefined` if `given`
- * is no object. A conversion is needed, because a client on node-fetch has a class `Headers` of its own.
+ * Returns the headers of an HTTP response or of a client's error as a `Headers` object. Returns `undefined` if `given` is not
+ * an object. A client on node-fetch has its own class `Headers`, so its headers must be converted.
  */
 export function headersOf(given: unknown): Headers | undefined {
   if (given instanceof Headers) return given;

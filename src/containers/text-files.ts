@@ -41,8 +41,8 @@ export interface TextPart extends TextContext {
   /** True if an earlier search, after the same calls, did not find all files. Late lists are then not requested again. */
   isRepeated: boolean;
   /**
-   * The containers whose lists an earlier search for this text used. This search uses these lists too. So a text in a stream,
-   * which may be searched twice, gets the same files as the text of a response that arrives whole.
+   * The containers whose lists an earlier search for this text used. This search uses the same lists. A text in a stream may
+   * be searched twice, but must get the same files as in a plain response.
    */
   asked: readonly string[];
   /** The markup of the piece, if this text is only a piece of a longer text. */
@@ -180,8 +180,8 @@ class FileSearch {
         if (isVeto && !this.#hasSimilarName()) break;
         this.#isComplete = false;
         await this.#search(group, signal).catch((error) => {
-          // Ignores a refused list if `isVeto` is true. This list was requested only because it may have a file with exactly
-          // the name in the text. The text cannot mean a file of a container that has expired or is not the caller's.
+          // Ignores a refused list if `isVeto` is true. The list was requested only to look for a file with exactly the name
+          // in the text. But a refused container has expired or is not the caller's, so the text cannot mean its files.
           if (!isVeto || !REFUSED.has(Object(error).status)) throw error;
         });
         this.#isComplete = true;
@@ -229,14 +229,14 @@ class FileSearch {
   }
 
   /**
-   * Returns whether the lists of a group are needed: a mention has no file yet, an earlier search for this text used the lists,
-   * or a name without a path may be that of a file in this group.
+   * Returns whether the lists of a group are needed. They are needed if a mention has no file yet, or if an earlier search for
+   * this text used them. Lists of a `called` group are also needed if a file name in the text has no citation yet.
    */
   #needs({ kind, containers }: ContainerGroup): boolean {
     const { unresolved, annotations } = this.#resolution!;
     if (unresolved.some(isNotFound) || containers.some((id) => this.#part.asked.includes(id))) return true;
-    // A word without a path, such as `np.float64`, can look like a file name without being one. So for such a word, only the lists
-    // of containers in which calls ran are requested.
+    // For a name without a path, lists are requested only if calls ran in their containers. The name may not be a file name:
+    // `np.float64` only looks like one.
     return kind === "called" && this.#uncitedNames(annotations).length > 0;
   }
 
@@ -268,8 +268,7 @@ class FileSearch {
       this.#listed.push(...this.#possible.inGroup(added, group, nearer));
       this.#resolution = this.#resolve(this.#acceptOnlyName);
     }
-    // A piece can end in the middle of a known name. The next piece shows whether the name continues there. So the search for this
-    // piece does not wait for late lists.
+    // Does not wait for late lists if the piece may end in the middle of a known name. The next piece shows whether it does.
     if (!this.#mayBeLate(group, isFirst) || this.mayGoOn || !this.#isLate(containers)) return;
     await lists.again(containers, callCount, signal, settings.retries, (later) => {
       this.#listed.splice(from, this.#listed.length - from, ...this.#possible.inGroup(later, group, nearer));
@@ -343,8 +342,8 @@ class FileSearch {
   /** If no file matches a mention exactly, adds a citation of a file with a similar path. */
   #withLookAlikes(exact: Resolution): Resolution {
     const more = this.#resolve(this.#acceptLookAlike, exact.annotations);
-    // `missing` contains no path in a code block, so a path in a code block gets no citation of a similar path. The citation
-    // could be wrong: the exact file may be in a late list, and a late list is not requested again for a path in a code block.
+    // No file with a similar path is cited for a path in a code block: `missing` does not contain such a path. The exact file
+    // may be in a late list, and a late list is not requested again for a path in a code block.
     const missing = new Set(exact.unresolved.map(({ start }) => start));
     // A file with a similar name is cited only if all lists arrived. Another list may have a file with exactly this name.
     const meant = more.citations.filter(({ match, start }) =>
@@ -364,7 +363,7 @@ class FileSearch {
    *   - This file is an upload that is as new as the response, and all calls in the file's container spell out the paths that
    *     they write to.
    * - If calls ran only after the text, no file is accepted.
-   * - If no call ran at all, the file is accepted, except if a call of an earlier turn names the exact path.
+   * - If no call ran at all, the file is accepted unless a call of an earlier turn names the exact path.
    */
   readonly #acceptLookAlike: AcceptLookAlike = (file, written, literal) => {
     const { turn, scope, lifetime } = this.#part;
@@ -384,8 +383,8 @@ class FileSearch {
     // The path in the text may have another folder than the file, or another letter case in the name, but not both.
     const [name, own] = [nameOf(meant), nameOf(path)];
     if (isMoved && name !== own && name.toLowerCase() === own.toLowerCase()) return false;
-    // Accepts a file that is as new as the response and is not an upload, because a call of the response wrote this file. No call
-    // wrote an upload, so an upload also needs the checks below.
+    // Accepts a file that a call of the response wrote: the file is as new as the response and is not an upload. An upload was
+    // not written by a call, so it needs the checks below.
     if (lifetime.has(file) && file.source !== "user") return true;
     // Accepts no file if a call writes to a path that it does not spell out. That path may be the exact path in the text, and
     // the list may not show the new file yet.
@@ -394,9 +393,9 @@ class FileSearch {
   };
 
   /**
-   * Returns whether the text may mean a file with exactly the path or name in one of the `spellings`, and not `file`, whose path is
-   * only similar. This is the case if a list has a file with exactly this path, even an unlikely file. For a name after `sandbox:`,
-   * it is also the case if a call names a path that ends with this name.
+   * Returns whether the text may mean another file than `file`: one with exactly the path or name in one of the `spellings`.
+   * Returns `true` if a list has an unlikely file with exactly this path. For a name after `sandbox:` that is not the name of
+   * `file`, also returns `true` if a call names another path that ends with this name.
    */
   #mayMeanExact(calls: Evidence, file: ContainerFile, spellings: readonly [string, string]): boolean {
     if (spellings.some((path) => this.#possible.unlikely(path).length > 0)) return true;
@@ -405,8 +404,8 @@ class FileSearch {
   }
 
   /**
-   * Returns whether a file may be cited for `sandbox:name` while the lists may still be late. The response must have written a
-   * file with exactly this name, and no call may name another path that ends with this name.
+   * Returns whether a file may be cited for `sandbox:name` while the lists may still be late. Returns `true` if the response
+   * wrote the file, its name is exactly `name`, and no call names another path that ends with this name.
    */
   readonly #acceptOnlyName: AcceptLookAlike = (file, written, literal) => {
     const { scope, lifetime } = this.#part;
@@ -428,8 +427,8 @@ class FileSearch {
    * - No call names the path of any of the other files.
    * - None of the other files is directly in a root. A message that names a root could mean such a file.
    *
-   * Otherwise, returns all files. There is one exception: later text may still name a root, and the other three conditions are
-   * met. Then returns no file, so that the name is not cited or reported yet.
+   * Otherwise, returns all files. But if only the first condition is not met, and later text may still name a root, returns no
+   * file. The name is then not cited or reported yet.
    */
   readonly #narrowName: NarrowName = (indexed) => {
     const { isRootNamed, lifetime } = this.#part;
@@ -505,8 +504,8 @@ class FileSearch {
    * - A call names the file's path.
    * - The file is directly in a root, a call contains its name, and no call gives a path for this name.
    *
-   * Returns `false` for an older file if a call writes a file with this name in another folder. There is one exception: the
-   * start of the response is unknown, and a call also writes to the file's own path.
+   * Returns `false` for an older file if a call writes a file with this name in another folder. If the start of the response
+   * is unknown, this rule applies only if no call writes to the file's own path.
    */
   #isNameMeant(file: ContainerFile): boolean {
     const { lifetime, scope } = this.#part;
@@ -527,9 +526,8 @@ class FileSearch {
    * Returns whether a file is in a container of the calls before the text. Returns true for every file if no call comes before
    * the text, or if the calls do not name their container.
    *
-   * A plain name (without a path and without `sandbox:`) never means a file for which this method returns false. The lists of
-   * other containers are requested only for other reasons, for example because another mention needs them. The meaning of a
-   * plain name must not depend on other mentions.
+   * If this method returns false, a plain name (without a path and without `sandbox:`) does not mean the file. The file's list
+   * was requested for another reason, such as another mention. The meaning of a plain name must not depend on other mentions.
    */
   #isOfCall({ container_id: id }: ContainerFile): boolean {
     const { hasCall, called } = this.#part.scope;
@@ -566,10 +564,7 @@ class FileSearch {
     return isOutdated(this.#recovery.lists.file(annotation), this.#part);
   }
 
-  /**
-   * Returns the file names in the text that occur in calls but are not cited yet. The API's citations and those in `found`
-   * both count.
-   */
+  /** Returns the file names in the text that occur in calls but are not cited yet, neither by the API nor in `found`. */
   #uncitedNames(found: readonly Annotation[]): readonly { start: number; name: string }[] {
     if (this.#names.length === 0) return [];
     const { text, given } = this.#part;

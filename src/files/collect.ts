@@ -20,8 +20,8 @@ export interface GeneratedImage {
   /** Consists of the item's id and an extension for the image format. */
   filename: string;
   /**
-   * The image's media type, judging by its first bytes. If they show no known type, the type is that of the item's
-   * `output_format`. If that is unknown too, it is `image/png`, the API's default.
+   * The image's media type, judging by its first bytes. If these bytes show no known type, the item's `output_format` decides.
+   * If `output_format` is not a known type either, the media type is `image/png`, the API's default.
    */
   mediaType: string;
   base64: string;

@@ -49,8 +49,8 @@ export interface ContentAnswer extends Pick<Response, "ok" | "status" | "headers
 
 /**
  * Requests the bytes of a container file and returns the HTTP response. The response's body is always a web stream: the
- * Node.js stream of a client with node-fetch is converted. If the API answers with an error status, the SDK throws an error,
- * but other clients may return the response. After a redirect, a response with an error status is returned.
+ * Node.js stream of a client with node-fetch is converted. If the API answers with an error status, the SDK throws an error.
+ * Other clients may return the response. The response to a redirected request is returned, even with an error status.
  *
  * If the API redirects the request, this function sends a second request, without the client's credentials. If `fetch`
  * followed the redirect itself, it would send all headers of the client except `authorization` to the other origin.

@@ -20,13 +20,14 @@ interface About {
  * Returns a store that keeps each file in a folder, for the option `store` of a file route or a webhook handler, and for
  * `saveFiles`. The store creates the folder if needed. Several processes and machines can use one folder.
  *
- * The container file `cfile_1` of `cntr_1` is kept as `cntr_1/cfile_1`. Its name and length are in `cntr_1/cfile_1.json`. A
- * name from a response is never used as a path. Both files are first written under hidden names and flushed to the disk. Then
- * the copy is renamed, and after it the JSON file. A copy is ignored if the JSON file is missing or gives another length. So
- * an incomplete copy is never served, even if the process was killed. A later process removes the hidden files of killed
- * processes, in the same way as `directory`.
+ * The container file `cfile_1` of `cntr_1` is kept as `cntr_1/cfile_1`. Its name and length are in `cntr_1/cfile_1.json`. File
+ * names from a response are never part of a path.
  *
- * The store deletes no copy. To delete one, delete both files, the JSON file first.
+ * An incomplete copy is never served, even if the process is killed. The store first writes both files under hidden names and
+ * flushes them to the disk. Then it renames the copy, and after that the JSON file. It ignores a copy if the JSON file is
+ * missing or gives another length. A later process removes the hidden files of killed processes, as `directory` does.
+ *
+ * The store never deletes a copy. To delete a copy yourself, delete its JSON file first, and then the copy.
  *
  * @param path the folder.
  * @throws {TypeError} if `path` is not a string or is empty.
@@ -47,7 +48,6 @@ export function directoryStore(path: string): FileStore {
   if (typeof path !== "string" || path === "") throw badInput("path", "the path of a folder", path);
   const folder = resolve(path);
   const write = partWriter(folder);
-  /** Returns the path of a copy. */
   const pathOf = async (key: string): Promise<string> =>
     join(folder, isKey(key) ? key : join("other", await sha256(key)));
 

@@ -44,8 +44,8 @@ export interface FileRouteOptions {
    *   files are copied at the same time.
    * - `handler` serves a file from the store. If the store does not have the file, `handler` serves it from the container and
    *   starts to copy it. In both cases, if the file's length is known, the response has an `ETag` and supports ranges.
-   * - If the store fails or does not answer within three seconds, `onError` is called, and `handler` serves the file from the
-   *   container as long as the container exists.
+   * - If the store fails or does not answer within three seconds, `onError` is called. Then `handler` serves the file from the
+   *   container, unless the container has expired.
    */
   store?: FileStore | undefined;
   /**

@@ -123,7 +123,7 @@ export function createStoreCopies(
   };
 }
 
-/** Removes the oldest key if the collection is full: if it has `MOST_KEYS` keys. */
+/** Removes the oldest key if the collection is full. */
 function makeRoom(keys: Set<string> | Map<string, unknown>): void {
   if (keys.size >= MOST_KEYS) keys.delete(keys.keys().next().value!);
 }

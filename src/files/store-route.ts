@@ -27,8 +27,8 @@ export interface StoreRoute {
   /** Starts to copy a file into the store. Resolves before the copy ends, and never rejects. */
   copy(file: LinkedFile): Promise<void>;
   /**
-   * Answers a request for a file. If the file comes neither from the store nor from the container, rejects with an error or with
-   * the API's response.
+   * Answers a request with a file from the store or the container. If both fail, rejects with an error or with the API's
+   * response.
    */
   answer(request: Request, file: LinkedFile): Promise<Response>;
   /** Resolves when no file is being copied. */
@@ -98,7 +98,7 @@ export function createStoreRoute(
         if (!hasFailed) void copies.copy(key, file, true);
         return answer;
       } catch (error) {
-        // Does not report the file as gone if the store could not be read, because the store may have the file.
+        // If the store could not be read, it may still have the file. So the file is not reported as gone.
         if (hasFailed && Object(error).status === 404) throw new Error(UNREACHABLE);
         throw error;
       }
@@ -134,8 +134,8 @@ function containerSource({ status, headers, body }: ContentAnswer): Source {
 
 /** Returns whether `part` begins where `range` begins, and does not end after it. A server may send less than the range. */
 function isStartOf(range: ByteRange, part: ByteRange): boolean {
-  // Any part is accepted if the request asks for the last bytes of a file of unknown length, because nothing shows where these
-  // bytes begin. In this case, `rangeOf` sets the start to Infinity.
+  // `rangeOf` sets the start to Infinity if a request asks for the last bytes of a file of unknown length. Nothing shows where
+  // these bytes begin, so any part is accepted.
   return range.start === Number.POSITIVE_INFINITY || (part.start === range.start && part.end <= range.end);
 }
 

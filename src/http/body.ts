@@ -38,8 +38,8 @@ const DONE = { done: true, value: undefined } as const;
 
 function readerOf(body: Body): BodyReader {
   if ("getReader" in body) return body.getReader();
-  // Uses the events of a Node.js stream, not its async iterator. The iterator would make an event stream cost a tenth more,
-  // and cancelling the iterator takes effect only after the next chunk.
+  // Uses the events of a Node.js stream, not its async iterator. With the iterator, an event stream costs a tenth more, and a
+  // cancel takes effect only after the next chunk.
   let failure: { error: unknown } | undefined;
   let wake = (): void => {};
   const fail = (error: unknown): void => {
@@ -65,8 +65,8 @@ function readerOf(body: Body): BodyReader {
 }
 
 /**
- * The longest body that is decoded to a string, in bytes. V8's longest string has 0x1fffffe8 UTF-16 units. A body of as many
- * bytes always fits, because each UTF-16 unit takes at least one byte in UTF-8.
+ * The longest body that is decoded to a string, in bytes. A string in V8 has at most 0x1fffffe8 UTF-16 units. A body of
+ * 0x1fffffe8 bytes always fits, because each UTF-16 unit takes at least one byte in UTF-8.
  */
 export const LONGEST_TEXT = 0x1fffffe8;
 

@@ -247,8 +247,8 @@ async function getResponse(
 
 /**
  * Returns a copy of an HTTP response with another body. Removes `content-encoding`, because `fetch` has decoded the body. Also
- * removes the headers that depend on the body's exact bytes, such as `content-length` and `etag`. The headers are sent before the
- * body is read, so it is not yet known whether the repair will change the body.
+ * removes the headers that depend on the body's exact bytes, such as `content-length` and `etag`, because the repair may
+ * change the body. The headers are sent before this is known.
  */
 function withBody(response: Response, body: ReadableStream<Uint8Array>): Response {
   const headers = withoutBodyHeaders(new Headers(response.headers));

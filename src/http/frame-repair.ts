@@ -21,8 +21,8 @@ import {
 } from "./frames.js";
 
 /**
- * If a delta may begin a root such as `/mnt/data`, this many deltas are read: this delta and the deltas before it. The deltas
- * before it show whether the path is in a link. A model writes `](sandbox:/` in about four deltas.
+ * How many of the latest deltas are read when a delta may begin a root such as `/mnt/data`. The earlier deltas show whether
+ * the path is in a link. A model writes `](sandbox:/` in about four deltas.
  */
 const WATCHED_DELTAS = 16;
 /** How many more deltas are read after a delta that may begin a root. A path such as `/mnt/data` arrives in several deltas. */

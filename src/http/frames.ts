@@ -270,7 +270,7 @@ const LETTER_N = 0x6e;
 const ZERO = 0x30;
 const NINE = 0x39;
 
-/** The most bytes of text that `isPlain` collects. It returns false for a delta that may exceed this. */
+/** The most bytes of text that `isPlain` collects. If a delta might not fit, `isPlain` returns false. */
 const MOST_COLLECTED = 4096;
 /** A table of the bytes that occur in mentions and in markup that affects links. */
 const MENTION_BYTES = tableOf("%&`<!][=");
@@ -361,9 +361,9 @@ export class TextDeltas {
   }
 
   /**
-   * Returns true if the delta from `at` to `end` certainly belongs to no mention. Its text then has no character that a
-   * mention needs, and no word that begins a scheme. Collects the text of such a delta, without decoding it. Returns false for
-   * all other deltas. Also returns false if the delta that `noteRead` got last belongs to another text.
+   * Returns true if the delta from `at` to `end` certainly belongs to no mention: the delta's text has no character that a
+   * mention needs, and no word that begins a scheme. Collects this text without decoding it. Returns false for all other
+   * deltas. Also returns false if the delta that `noteRead` got last belongs to another text.
    *
    * Call this right after `endOf`, because `endOf` finds the offset of the text. While no mention is open, call this for each
    * delta, in order. Do not call this while a mention is open.
@@ -402,7 +402,7 @@ export class TextDeltas {
     return JSON.parse(`"${json}"`) as string;
   }
 
-  /** Records to which text a delta belongs. Call this for a delta that was read. `frame` holds the delta's bytes. */
+  /** Records which text the delta in `frame` belongs to. Call this for each delta that `isPlain` did not accept. */
   noteRead(frame: Uint8Array): void {
     this.#isAfterLetter = false; // the delta's last character is not known here, so the next `s` may begin a scheme
     const head = frame.subarray(0, this.#findText(frame) ? this.#textAt : 0);
@@ -429,7 +429,7 @@ export class TextDeltas {
     const next = chunk[at + 1]!;
     if (byte === BACKSLASH) return next !== LETTER_N;
     if (byte === SLASH) return !this.#isOrdinarySlash(next);
-    // At an LF, the line ends before the JSON string is closed. A valid string has no raw LF, so the frame must be read.
+    // A raw LF ends the line inside the JSON string, so the JSON is not valid. Such a frame must be parsed.
     return MENTION_BYTES[byte] === 1 || byte === LF || (!isInWord && startsScheme(chunk, at));
   }
 

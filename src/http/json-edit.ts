@@ -385,7 +385,7 @@ function endOfScalar(json: Json, start: number): number {
   return at;
 }
 
-/** Returns whether a character is `[`, `]`, `{` or `}`. The codes of the two pairs differ by 0x20. */
+/** Returns whether a character is `[`, `]`, `{` or `}`. `[` and `{` differ only in the bit 0x20, as do `]` and `}`. */
 function isBracket(code: number): boolean {
   return isClosing(code) || (code | 0x20) === 0x7b;
 }

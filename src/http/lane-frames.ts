@@ -8,8 +8,8 @@ import { FrameRepair, NOTHING } from "./frame-repair.js";
 import { FrameSplitter, isComment, parseFrame } from "./frames.js";
 
 /**
- * The latest whole frame. `isPassed` is true once the frame was sent, or was given to `frames`, the repair of its lane. Until
- * then, an LF can be added to `bytes`: if a chunk ends between the frame's last CR and LF, the next chunk begins with the LF.
+ * The latest whole frame. `frames` is the repair of its lane. `isPassed` is true once the frame was sent or given to `frames`.
+ * A chunk can end between the frame's last CR and LF. If `isPassed` is still false, the late LF is added to `bytes`.
  */
 interface Latest {
   bytes: Uint8Array;

@@ -1,4 +1,4 @@
-/** Routes the path of a request to the proxy: to the health check, the links or the upstream. */
+/** Tells from a request's path what the proxy must do: answer a health check, serve a file or forward the request. */
 
 /** The path of the health check. */
 export const HEALTH_PATH = "/healthz";

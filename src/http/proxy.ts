@@ -56,7 +56,7 @@ interface ProxyContext {
   target?: string | undefined;
   /** Called with the report of each response that is repaired. */
   onReport?: (report: Report) => void;
-  /** Called if the proxy makes links, but the answer gets none, because the request does not have the proxy's own key. */
+  /** With `files`, called for each request that lacks the proxy's own key. The answer to such a request gets no links. */
   onOtherKey?: () => void;
 }
 
@@ -69,9 +69,9 @@ const CREATE_PATH = /\/responses\/?$/;
 const NAME = "openai-file-citations";
 
 /**
- * Creates a reverse proxy for the whole API that repairs the responses. It forwards requests with the caller's key, and uses this
- * key also to request the file lists that a repair needs. No request path leads to an origin other than the upstream's.
- * Only the handler of `files` has a key of its own.
+ * Creates a reverse proxy for the whole API. The proxy repairs the responses. It forwards requests with the caller's key, and
+ * uses the same key to request the file lists that a repair needs. Only the handler of `files` has a key of its own. Forwarded
+ * requests go only to the upstream's origin, whatever their path.
  *
  * @throws {TypeError} if an option is wrong.
  */
@@ -167,7 +167,7 @@ function routeOf(request: Request, base: Base): Route | Response {
   };
 }
 
-/** Returns the answer to a path with `.` or `..`. With links, no such path is forwarded. */
+/** Returns the answer to a path with `.` or `..`. A proxy that makes links does not forward such paths. */
 function stepsRefused(): Response {
   return apiError(400, "bad_request", "This proxy does not accept . and .. in the path of a request.");
 }

@@ -35,7 +35,7 @@ export function hasInput(method: string, pathname: string): boolean {
   return method === "POST" && INPUT_PATH.test(pathname);
 }
 
-/** The query parameters of the endpoints that a {@link Route} can have. Other endpoints do not accept these parameters. */
+/** Matches query parameters that only the endpoints of a {@link Route} accept. Other requests leave these parameters out. */
 const OWN_PARAMETER =
   /^(?:stream|starting_after|include|include\[.*\]|include_obfuscation|after|before|limit|order|beta)$/;
 

@@ -38,7 +38,7 @@ export const fetchUpstream: typeof globalThis.fetch = async (
     const body = hasBody ? decoded(answer, answerHeaders) : null;
     return new UpstreamAnswer(status, statusText, answerHeaders, body) as unknown as Response;
   } catch (error) {
-    answer.destroy(); // its status or a header is invalid, so nobody will read it
+    answer.destroy(); // nobody will read this response, because it has an invalid header
     throw error;
   }
 };

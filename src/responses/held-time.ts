@@ -13,7 +13,7 @@ export function follow(signal: AbortSignal, callback: () => void): void {
   if (callbacks.size === 1) signal.addEventListener("abort", callAll);
 }
 
-/** Stops calling `callback` when `signal` aborts. */
+/** Removes a callback that `follow` added. */
 export function unfollow(signal: AbortSignal, callback: () => void): void {
   const callbacks = callbacksOf.get(signal);
   if (!callbacks?.delete(callback) || callbacks.size > 0) return;

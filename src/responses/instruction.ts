@@ -59,8 +59,8 @@ function includeChange({ include }: Record<string, unknown>): { include?: unknow
  * Returns the request's `input` or `instructions` with the sentence. The sentence goes into the last user message if `placement`
  * says so and this message can take the sentence. Otherwise, the sentence goes into the instructions. Returns `{}` in two cases:
  *
- * - The message or the instructions to change already ask for the link form.
- * - The sentence would go into the instructions, but these are neither a string nor missing.
+ * - The text that would get the sentence already asks for the link form.
+ * - The sentence would go into `instructions`, but `instructions` has a value that is not a string.
  */
 function sentenceChange(
   { input, instructions }: Record<string, unknown>,

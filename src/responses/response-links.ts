@@ -31,7 +31,7 @@ export interface LinkResolution extends PieceResolution {
   isShared: (annotation: ContainerFileCitation) => boolean;
 }
 
-/** Finds the files of a response for its links. */
+/** The part of a response's repair that {@link ResponseLinks} uses. It finds the files that the links open. */
 export interface LinkFiles {
   /**
    * Returns the files that a piece of a text mentions. A piece is the last lines of the text so far, up to the end of a
@@ -39,7 +39,7 @@ export interface LinkFiles {
    * piece's end, without the root.
    */
   resolvePiece(position: PartPosition, piece: string, lastName: string): Promise<LinkResolution | undefined>;
-  /** Returns whether a container is known that can have the files of a text. */
+  /** Returns whether at least one container is known for a text. */
   hasContainersFor(position: PartPosition): boolean;
   /** True if the response's data is inconsistent. Then no links are made. */
   readonly isGivenUp: boolean;
@@ -56,7 +56,7 @@ export interface LinkedPart {
   readonly text: LinkedText;
   /** The pieces of the model's text. */
   readonly pieces: string[];
-  /** The citations of the links that were made from a file list. The API may cite some of these links later. */
+  /** The recovered citations whose mentions have become links. The API may later cite some of these mentions itself. */
   readonly found: RecoveredCitation[];
   /** The names of the files whose paths have become links, folded (see `fold`). */
   readonly pathNames: Set<string>;
@@ -66,7 +66,7 @@ export interface LinkedPart {
   isUndecided: boolean;
   /**
    * The length of the white space at the start of the streamed text, minus the length of the white space at the start of `whole`.
-   * Both are in UTF-16 units. They can differ because a gateway may have trimmed `whole`. Negative if `whole` has more.
+   * The lengths differ if a gateway has trimmed `whole`.
    */
   lead: number;
   /** The whole text, from the latest event that contains it. `undefined` before the text has ended. */
@@ -289,7 +289,7 @@ export class ResponseLinks {
   ): readonly RecoveredCitation[] {
     if (found.length === 0) return found;
     const { indexUnit, roots } = this.#settings;
-    // `lead` is an amount of white space, so it has as many code points as UTF-16 units.
+    // White space has as many code points as UTF-16 units. So both kinds of offsets move by `lead`.
     const inWhole = lead === 0 ? found : found.map((citation) => shifted(citation, -lead, -lead));
     return uncitedLinks(original, [...given, ...missing], inWhole, indexUnit, roots);
   }
@@ -350,8 +350,8 @@ export class ResponseLinks {
   };
 
   /**
-   * Returns the meaning of a mention with a file. A bare name gets no link if an earlier path in the text has the same file
-   * name. The bare name may mean the file of that path, and `citation` may cite a file of another container.
+   * Returns the meaning of a mention that `citation` cites. A bare name gets no link if an earlier path in the text ends with
+   * this name. The bare name may mean the file at that path, and `citation` may cite another file of this name.
    */
   #fileAt(part: LinkedPart, candidate: Candidate, citation: RecoveredCitation): Meaning {
     if (!candidate.isPath && part.pathNames.has(fold(citation.annotation.filename))) return NOTHING;
@@ -437,7 +437,7 @@ export class ResponseLinks {
     try {
       const replaced = { text: window.slice(place.start, place.end), ...textAround(place, citation) };
       const link = linkAt(place, citation, await this.#urlOf(citation, replaced));
-      // A name gets no link if a path of its file comes before it. In a second repair, that path is a URL already.
+      // A bare name gets no link after a path of the same file. A second repair finds `link.url` in place of this path.
       if (!link || (!candidate.isPath && part.urls.has(link.url))) return part.text.leave(base + range.end);
       const isReplaced = part.text.replace({
         ...{ start: base + place.start, end: base + place.end, mentionStart: base + range.start },
@@ -560,12 +560,12 @@ function missingAt(mention: UnresolvedMention): Meaning {
 /** Matches the beginning of a path on a website, or of a URL. The schemes `attachment:` and `file:` do not match. */
 const OF_A_SITE = /^(?:\/|#|\?|(?!(?:attachment|file):)[a-z][a-z\d+.-]*:)/i;
 
-/** Returns the path or name of a mention, as the text has it. */
+/** Returns the path or name of a mention, as written in the text, and the character that ends it, such as `)`. */
 function nameIn({ window, at, nameEnd }: Candidate): string {
   return window.slice(at, nameEnd);
 }
 
-/** Matches the URL in a link's destination, without the title and without the last character, which ends the destination. */
+/** Matches the URL at the start of what `nameIn` returns. Leaves out a link's title and the last character. */
 const URL_IN = /^(?:[^\s"'<>](?!$))*/;
 
 /** Returns whether a link's destination can be the name of a file in the container: a name with an extension. */

@@ -124,7 +124,7 @@ export class ResponseRepair {
     this.#candidates = new ContainerCandidates(context, this.#lists, settings.roots);
     this.#time = new HeldTime(settings.timeoutMs, signal);
     this.links = settings.links && new ResponseLinks(settings.links, settings, this);
-    // The events of a resumed stream may lack the response's id.
+    // Uses the id from the request's URL, because the events of a resumed stream may lack the response's id.
     if (responseId !== undefined) this.noteResponse({ id: responseId });
   }
 
@@ -255,8 +255,8 @@ export class ResponseRepair {
   }
 
   /**
-   * Returns whether the item at an index is the message that ends the response. No call follows it, so its links need not wait for
-   * the next item. Without the option `links`, returns false: the citations then wait for the end of the response in any case.
+   * Returns whether the item at an index is the message that ends the response. No call follows it, so its links need not wait
+   * for the next item. Without the option `links`, returns false: citations can wait for the end of the response.
    */
   #isFinalAnswer(outputIndex: number): boolean {
     const item = this.#items.all[outputIndex];
@@ -394,8 +394,8 @@ export class ResponseRepair {
     const before = this.#items.before(outputIndex);
     const { called } = before;
     const turn = this.#turnOf(outputIndex);
-    // Later text of a streamed message may name a root, so `isRootNamed` is still unknown here (`undefined`). A message that is
-    // not streamed must get the same result, so its pieces get `undefined` too.
+    // `isRootNamed` is `undefined`, because later text of a streamed message may still name a root. The same value is used for
+    // a message that is not streamed, so that both get the same links.
     const part = { ...this.#partOf(outputIndex, piece, [], turn), isRootNamed: undefined };
     const isRepeated = this.#lateAt === callCount;
     const found = await resolvePiece(
@@ -488,9 +488,9 @@ export class ResponseRepair {
   }
 
   /**
-   * Returns the containers that the part's own citations or the tool outputs before the part name. If the calls name no
-   * container, only unmentioned files in these containers are cited. A citation of a file in another container would name that
-   * container. If the response were repaired again, the repair would search that container too, and could add citations.
+   * Returns the containers that are named in the part's own citations or in tool outputs before the part. If the calls name no
+   * container, only unmentioned files in these containers are cited. A second repair searches every container that a citation
+   * names. So a citation of a file in another container could make a second repair add more citations.
    */
   #namedFor({ position, given, annotations }: KnownPart): string[] {
     const { outputs } = this.#items.before(position.outputIndex);
@@ -646,8 +646,8 @@ export class ResponseRepair {
 
   /**
    * Like `#turnOf`, for the citations of a whole text. Also returns `undefined` for a text that comes after a call and was sent
-   * before the response was complete. Such a text was sent without links to files with a similar path. Without the turn, these
-   * files are not cited either. If they were cited, repairing the response again would add the links and change the text.
+   * before the response was complete. Then no files with a similar path are cited, because the text was sent without links to
+   * them. If they were cited, a second repair would add the links and change the text.
    */
   #turnOfText(position: PartPosition): ItemsBefore | undefined {
     const { outputIndex } = position;
@@ -742,13 +742,13 @@ function scopeOf(
 ): TextScope {
   const { hasCall, called } = before;
   const inTurn = turn?.called ?? [];
-  // True if only calls after the text ran in the container. The API cites a file of such a call with the range 0..0 if the text
-  // does not mention the file. So this citation does not show that the text means the container.
+  // True if only calls after the text ran in the container. A 0..0 citation does not show that the text means such a
+  // container: the API makes 0..0 citations of files that the text does not mention.
   const isOfLaterCall = (id: string): boolean => inTurn.includes(id) && !called.includes(id);
   const unranged = containersOfAnnotations(given.filter((annotation) => !isRanged(annotation)));
   const ranged = containersOfAnnotations(given.filter(isRanged));
-  // After a call, a citation with a range may be one that an earlier repair added, because a 0..0 citation or a tool output names
-  // the container. So the citation must not count more than these.
+  // The containers that 0..0 citations and tool outputs name. After a call, a citation with a range counts no more than these
+  // if it names the same container: an earlier repair may have added the citation because of them.
   const named = hasCall ? [...unranged, ...before.outputs] : [];
   return {
     hasCall,
@@ -760,8 +760,8 @@ function scopeOf(
     earlier: before.earlier,
     later: hasCall ? [] : inTurn,
     cited: ranged.filter((id) => !named.includes(id)),
-    // Leaves out the containers of later calls. These containers are known only when no call can follow any more. Until then,
-    // a 0..0 citation counts only if no call before the text names a container.
+    // Leaves out the containers of later calls. Without `turn`, later calls are unknown. Then a 0..0 citation counts only if
+    // no call before the text names a container.
     weaklyCited: [
       ...(turn || called.length === 0 ? unranged.filter((id) => !isOfLaterCall(id)) : []),
       ...ranged.filter((id) => named.includes(id)),

@@ -81,8 +81,8 @@ export class Lane {
 
   /**
    * Stops recovering if the first events of the lane's first response are missing. The missing events may contain calls, and the
-   * texts may mean files in the containers of these calls. Call this only for a lane of a connection, not for a stream of one
-   * response: if such a stream is resumed, it begins in the middle of the response.
+   * texts may mean files in the containers of these calls. Do not call this for a stream of one response, because a resumed
+   * stream begins in the middle of its response.
    */
   checkBegun(event: Event): void {
     if (this.#isBegun || !isOfResponse(event)) return;
@@ -231,8 +231,8 @@ export class Lanes {
   }
 
   /**
-   * Resolves with a lane that has held text for too long. Also waits for the lanes whose output is not ready yet, because such a
-   * lane may hold text once its output is ready. `undefined` if no lane holds text and the output of all lanes is ready.
+   * Resolves with a lane that has held text for too long. Also waits for lanes whose output is not ready yet, because these
+   * lanes may hold text later. `undefined` if there is nothing to wait for.
    */
   get overdue(): Promise<Lane> | undefined {
     let waiting: Promise<Lane>[] | undefined; // created only when needed, because this getter runs for each chunk
@@ -342,11 +342,11 @@ export class Lanes {
   /**
    * Wakes the resting lanes to which an event may belong. Call this if the event's ids name no lane.
    *
-   * - A resting lane that is not closed wakes if it expects the event's number, even if another lane expects this number too. The
-   *   event may then belong to any of these lanes.
-   * - A closed lane wakes if it expects the event's number, and no lane that is awake expects this number.
-   * - If no lane is awake, all resting lanes that are not closed wake.
-   * - The same lanes wake if the event has no number or a gap made the numbers useless, but only if `areInterleaved` is true.
+   * - A lane that is not closed wakes if it expects the event's number. If several lanes expect this number, the event may
+   *   belong to any of them.
+   * - A closed lane wakes if it expects the event's number and no awake lane does.
+   * - All lanes that are not closed wake if no lane is awake.
+   * - They also wake if `areInterleaved` is true and the event has no usable number. After a gap, no number is usable.
    */
   #wakeFor(event: Event): void {
     const isNumbered = this.#areCounted && typeof event.sequence_number === "number";
@@ -475,8 +475,8 @@ export class Lanes {
   }
 
   /**
-   * Returns the lane of an unknown response id. Some gateways change a response's id midway. So while one response is in
-   * progress, an unknown id begins another lane only in a `response.created` event.
+   * Returns the lane of an unknown response id. If only one response is in progress, the id becomes its new id, because some
+   * gateways change ids midway. But `response.created` begins another lane. So does any event once a lane was dropped.
    */
   #unknown(event: Event, id: string): Lane {
     const { type } = event;

@@ -22,7 +22,7 @@ export class StreamLinks {
   readonly #holding = new Map<LinkedPart, number>();
   /** The start of the time limit: the earliest time that `#holding` had when the timer was set. */
   #limitedSince = 0;
-  /** Held annotation events. The links of their text are not all known yet, so their new ranges are not known either. */
+  /** Held annotation events. Their new ranges depend on links that are not known yet. */
   #annotations: Event[] = [];
   /** The sequence number of the event before the first held annotation event. */
   #numberBeforeHeld: unknown;
@@ -98,9 +98,9 @@ export class StreamLinks {
   }
 
   /**
-   * Returns the part that puts links into a text. While no container is known (`onlyPaths`), the text's paths are held until
-   * the text ends. The API's citations come at its end and may show which files the paths mean. At the first path,
-   * `#lookAhead` requests the previous response. If that response names a container, this method sets `onlyPaths` to false.
+   * Returns the part that puts links into a text. While no container is known, `onlyPaths` is true and the text's paths are
+   * held. The API's citations come after the text and may show which files the paths mean. At the first path, `#lookAhead`
+   * requests the previous response. If that response names a container, this method sets `onlyPaths` to false.
    */
   #partAt(position: PartPosition): LinkedPart {
     const part = this.#links.partAt(position);
@@ -112,8 +112,8 @@ export class StreamLinks {
   }
 
   /**
-   * Requests what the links of a text will need: the file lists when a path begins, or at the text's start if the calls name
-   * files. If no container is known, retrieves the previous response when a path begins.
+   * Requests the file lists for the links of a text when a path begins. If the calls name files, requests the lists already at
+   * the text's start. If no container is known, retrieves the previous response when a path begins.
    */
   #lookAhead({ position, text }: LinkedPart, { item_id: item }: Event): void {
     if (this.#lookedAheadFor === item) return;
@@ -170,9 +170,9 @@ export class StreamLinks {
     );
     for (const part of this.#holding.keys()) {
       part.overdue = error;
-      // Reports the error only for a path that should get a link. A destination such as `about.html` may lead to a website. If
-      // no container is known and no previous response was requested, the path may mean no file. Then `part.overdue` keeps the
-      // error. It is reported when the API cites a file in the text.
+      // Reports the error now only for a path, and only if a container is known or the previous response was requested. All
+      // other held text may mean no file: a destination such as `about.html` may lead to a website. If the API later cites a
+      // file in the text, the error in `part.overdue` is reported.
       if (part.text.isPathOpen && (!part.text.onlyPaths || this.#isRetrieving)) this.#repair.noteError(error);
     }
     return this.releaseUnchanged(numberBefore);

@@ -46,8 +46,8 @@ export class StreamRepair {
   /** True if deltas are counted, to compare them with the whole text. `undefined` until the first delta of an item. */
   #isSumming: boolean | undefined;
   /**
-   * True if no delta came before the event that ends the latest text, although the text's item began in this stream. The text's
-   * deltas may then come after that event.
+   * True if the latest text has ended before any of its deltas came. The deltas may still come. Always false if the text's
+   * item began before this stream.
    */
   #isWithoutDeltas = false;
   /** The output indices of the open messages. Other items are left out, because some gateways never end reasoning items. */
@@ -64,7 +64,7 @@ export class StreamRepair {
   #isFinished = false;
   /** True once the consumer has left or the stream is broken. Events from the last chunk that was read can still follow. */
   #isStopped = false;
-  /** True once the consumer has left. Then no event needs a repair or a report any more. */
+  /** True after `cancel`. Then no event needs a repair or a report any more. */
   #hasLeft = false;
   #responseId: unknown;
   /** The response's id in the latest final event. */
@@ -158,8 +158,8 @@ export class StreamRepair {
   };
 
   /**
-   * True if text deltas must go through `take` or `passText`, because their text can get working links. This flag is for all
-   * texts of the response: before a caller has read a delta, the caller does not know which text the delta belongs to.
+   * True if text deltas must go through `take` or `passText`, because their text can get working links. One flag covers all
+   * texts of the response, because an unread delta does not show to which text it belongs.
    */
   get isLinking(): boolean {
     return this.#links !== undefined && !this.#isFinished;
@@ -304,7 +304,10 @@ export class StreamRepair {
     return [...text, ...this.#held.splice(0).map(({ event }) => event)];
   }
 
-  /** Stops the repair: the consumer has left or the stream is broken. If the API sent an error event, reports that error. */
+  /**
+   * Stops the repair: the consumer has left, the stream is broken, or no event of a response came. If the API sent an error event,
+   * reports that error.
+   */
   cancel(reason?: unknown): void {
     if (this.#apiError) this.#reportBreak(this.#apiError);
     this.#hasLeft = true;
@@ -395,8 +398,8 @@ export class StreamRepair {
 
   /** Stops recovering if the events of the response contradict each other. */
   #check(event: Event): void {
-    // Checks only the events that are always read. Other events are read only while something is held, and a second repair of
-    // the same stream may hold nothing. Both repairs must get the same result.
+    // Checks only the events that are always read, so that a second repair of the same stream has the same result. Other
+    // events are read only while something is held, and the second repair may hold nothing.
     if (this.#isStopped || !isRead(event.type)) return;
     const { type, output_index: outputIndex, item_id: itemId } = event;
     if (type === "response.created") this.#number = undefined;

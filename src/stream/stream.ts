@@ -126,7 +126,7 @@ function nextOf(
     overdue ? Promise.race([source.next(), overdue]) : source.next();
   if (waiting.size === 0) return next();
   const following = waiting.size < MOST_WAITING ? next() : undefined;
-  // Prevents an unhandled-rejection warning if `waiting` has output first: `following` is then not awaited in this call. The next
+  // Prevents an unhandled-rejection warning. If `waiting` has output first, this call does not await `following`. The next
   // call gets the same promise from `source` and handles the error.
   following?.catch(() => {});
   return waiting.first(following);

@@ -34,7 +34,8 @@ export interface GatewayOptions {
    * - `"openrouter"`: `sess_` and hex digits for containers, `cfile_` and the path below `/mnt/data` in base64url for files.
    *   Responses keep their native ids.
    * - A function that returns the gateway's id for a native id. A native id begins with `cntr_`, `cfile_` or `resp_`. For a file,
-   *   the function also gets the file's absolute path. The function must not return an empty id, or one id for two containers.
+   *   the function also gets the file's absolute path. The function must never return an empty id, or the same id for two
+   *   containers.
    *
    * ```ts
    * createResponsesEmulator({ gateway: { ids: (nativeId) => nativeId.replace("cntr_", "sbx/pod ") } });

@@ -30,8 +30,8 @@ export interface ListeningServer {
 
 const MAX_PORT = 65_535;
 /**
- * How long idle connections stay open. A request fails if the client sends it on a connection that was just closed. On a
- * busy machine, a client may take seconds to notice that a connection was closed. So this time is long.
+ * How long idle connections stay open. This time is long, because requests on a closed connection fail. On a busy machine, a
+ * client may take seconds to notice that a connection was closed.
  */
 const KEEP_ALIVE_MS = 75_000;
 

@@ -33,7 +33,7 @@ export interface Played {
   readonly turn: Turn;
   /** The earlier turns, oldest first. */
   readonly previous: readonly Played[];
-  /** The containers of this turn and earlier turns, by their names in scripts. The request's own has the key `undefined`. */
+  /** The containers of this and earlier turns, by their names in scripts. The key of the request's container is `undefined`. */
   readonly containers: Map<string | undefined, Container>;
 }
 
@@ -157,7 +157,7 @@ export class ResponsesApi {
     if (named !== undefined) containers.set(undefined, this.#api.containers.use(named));
     const enterContainer = (name: string | undefined) => {
       const known = containers.get(name);
-      // A new container replaces an expired one, unless the request names the expired container. In that case, `use` throws.
+      // A new container replaces an expired container. But if the request names the expired container, `use` throws.
       const isNamed = name === undefined && known?.id === named;
       if (known === undefined || (known.status === "expired" && !isNamed)) {
         containers.set(name, this.#api.containers.create({ name: name ?? "auto" }));

@@ -1,4 +1,4 @@
-/** Finds the handler for a request's method and path, and checks its key. */
+/** Finds the handler for a request's method and path, and checks the request's key. */
 import { ApiError } from "./api-error.js";
 import type { Call } from "./call.js";
 import type { ContainersApi } from "./containers-api.js";

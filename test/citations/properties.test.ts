@@ -97,7 +97,7 @@ const anyText = fc.oneof(
   { weight: 1, arbitrary: fc.string({ unit: "grapheme", maxLength: 60 }) },
 );
 
-/** The paths of random files. Most of these paths often occur in the texts of `awkward`. The others are unlikely or invalid. */
+/** The paths of random files. Many of these paths also occur in `awkward` texts. The others are unusual or invalid. */
 const anyPath = fc.oneof(
   {
     weight: 4,
@@ -205,8 +205,7 @@ describe("for any text and any files", () => {
           expect(annotations).toEqual(citations.map(({ annotation }) => annotation));
           for (const { annotation, text: spelled, start, end } of citations) {
             expect(text.slice(start, end)).toBe(spelled);
-            // A piece of a text can be half of a surrogate pair. Two adjacent halves that form a pair count as one code point. Any
-            // other half counts as one code point by itself.
+            // The text can contain single halves of surrogate pairs. Each of them counts as one code point.
             expect(covered(text, annotation, indexUnit)).toBe(spelled);
             const cited = files.find(({ id }) => id === annotation.file_id)!;
             expect(cited.container_id).toBe(annotation.container_id);
@@ -317,8 +316,8 @@ describe("several mentions in one answer", () => {
   const mention = fc
     .tuple(
       sentence,
-      // Replaces the form `tab` with the form `bare`: after a blank line, a tab before the path would begin a code block. A
-      // mention in a code block is not cited if the text cites the same file elsewhere.
+      // Uses the form `bare` instead of `tab`, because a tab after a blank line begins a code block. A path in a code block
+      // gets no citation if the text cites the file elsewhere.
       fc.constantFrom(...Object.values({ ...LINK_FORMS, ...BARE_FORMS, tab: BARE_FORMS.bare! })),
       fc.constantFrom(...NAMES),
     )

@@ -159,8 +159,8 @@ async function runWorker(built) {
 }
 
 /**
- * Serves the API on loopback. Calls `run` with two arguments: the environment for a program that uses the API, and a function
- * `release`.
+ * Serves the API on loopback. Calls `run` with two arguments: the environment for a program that uses the API, and the
+ * function `release` (see `holdsEnd`).
  *
  * @param options.holdsEnd if true, a stream pauses before its end until `run` calls `release`
  */

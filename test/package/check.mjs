@@ -26,7 +26,7 @@ const NODES = [["node"], node("20.19"), node("24")];
 const OLDER_COMPILER = ["npx", "-y", "-p", "typescript@5.9", "tsc"];
 const COMPILERS = [[join(ROOT, "node_modules/.bin/tsc")], OLDER_COMPILER];
 /**
- * The compiler options with which a project can find the package's types, each with the files to compile. `types.ts` is compiled
+ * The ways in which TypeScript finds a package's types: the compiler options and the files to compile. `types.ts` is compiled
  * as CommonJS, because the project's `package.json` has no `type`.
  */
 const RESOLUTIONS = [

@@ -3,7 +3,7 @@
  * and their order, are those of the API.
  *
  *     node test/recordings/make.mjs            # writes the files
- *     node test/recordings/make.mjs --check    # fails if a file is not what the script makes
+ *     node test/recordings/make.mjs --check    # fails if a file differs from the script's output
  *
  * Each turn in `turns.mjs` becomes two files: `<turn>.json` is the answer to a plain request, `<turn>.jsonl` has the events of a
  * stream, one in each line. `container-files.json` has the list of each turn's container. The texts in `two-agents.json` and

@@ -5,12 +5,12 @@
  *     node test/recordings/schema.mjs            # writes schema.json
  *     node test/recordings/schema.mjs --check    # fails if schema.json is not what the script makes
  *
- * The schema is stricter than the types in two ways: an object has no properties that its type lacks, and indices and sequence
- * numbers are integers. It is less strict where the service differs from the types: see `NOT_ALWAYS`, `serviceProperties` and
- * `#objectSchema`.
+ * The schema is stricter than the types in two ways: it allows no additional properties, and indices and sequence numbers are
+ * integers. In other ways, the schema is less strict, because the service does not always follow the types: see `NOT_ALWAYS`,
+ * `serviceProperties` and `#objectSchema`.
  *
- * Uses the compiler API of TypeScript 7, because this repository has TypeScript 7, and packages that generate a JSON Schema
- * need TypeScript 5 or 6. This API is not stable yet: a new version of TypeScript may rename its functions.
+ * Uses the compiler API of TypeScript 7, the version in this repository. Packages that generate a JSON Schema need TypeScript
+ * 5 or 6. The compiler API is not stable yet: a new version of TypeScript may rename its functions.
  */
 import { readFileSync, writeFileSync } from "node:fs";
 import { fileURLToPath } from "node:url";
@@ -27,7 +27,7 @@ function serviceProperties(name, type, properties) {
     ...(/^(Beta)?Response$/.test(name) && { billing: { type: "object" }, store: { type: "boolean" } }),
     // Azure sends this property.
     ...(type === "container_file_citation" && { index: { type: "null" } }),
-    // Any delta event can have this property, but the types have it only in some of them.
+    // Any delta event can have this property, but only some of the event types declare it.
     ...(type?.endsWith(".delta") && { obfuscation: { type: "string" } }),
     // Over a WebSocket, each event of a response has the `stream_id` of its request.
     ...("sequence_number" in properties && { stream_id: { type: "string" } }),

@@ -25,8 +25,8 @@ export function withReplacements(original: string, replacements: readonly Replac
 }
 
 /**
- * Moves the ranges of annotations from the model's text to the text that has links. If a container file citation has a URL in the
- * new text, its range becomes the range of this URL. All other ranges move with the text. An annotation with the range `0..0` stays unchanged.
+ * Moves the ranges of annotations from the model's text to the text that has links. If a container file citation has a URL in
+ * the new text, its range becomes the range of this URL. All other ranges move with the text. The range `0..0` stays.
  * Returns the same array if nothing was replaced or no annotation has a range.
  */
 export function movedAnnotations(
@@ -46,9 +46,8 @@ export function movedAnnotations(
     const meant = meantRange(original, range);
     return byMention.get(meant.start) ?? urlFor(moves, meant) ?? movedRange(moves, range);
   });
-  // The new indices count UTF-16 units if `indexUnit` says so, or if the annotations show that they count UTF-16 units. They
-  // can show this only if the model's text has a character of two UTF-16 units. In all other cases, the new indices count code
-  // points, as in the API.
+  // The new indices count code points, as in the API. There are two exceptions: `indexUnit` is `"utf-16"`, or the annotations
+  // show that their indices count UTF-16 units. Annotations can show this only in a text with a character of two UTF-16 units.
   const isUtf16 = indexUnit === "utf-16" || (unit === "utf-16" && rangesDiffer(original, indexUnit));
   const ends = moved.flatMap(({ start, end }) => [start, end]).sort((a, b) => a - b);
   const indices = isUtf16 ? ends : toCodePoints(text, ends);

@@ -85,8 +85,8 @@ export class LinkedText {
   #start = 0;
   #isEnded = false;
   /**
-   * True if the next mark can begin before `#scanned`. There are two cases: a piece was added after the last search, or the
-   * search passed a destination or a mention with a `<`. A comment or script can begin at this `<`, as in `[r]: <script>`.
+   * True if the next mark can begin before `#scanned`. There are two cases. A new piece can complete a mark that was cut. A
+   * comment or a script can begin at a `<` in a destination or a mention, as in `[r]: <script>`.
    */
   #mayBeCut = false;
   /** The search for the next mark continues at this offset. */
@@ -124,8 +124,8 @@ export class LinkedText {
   }
 
   /**
-   * Adds a piece that was sent already, because it cannot belong to a mention. No mark begins in it. Call this only if `isIdle` is
-   * true.
+   * Adds a piece that was already sent, because it cannot belong to a mention. Call this only if `isIdle` is true and no mark
+   * begins in the piece.
    */
   pass(piece: string): void {
     // The piece can end a comment or a script. It can also complete the mark that begins a comment or a script: `<script>`.
@@ -235,7 +235,7 @@ export class LinkedText {
       this.leave();
       return false;
     }
-    // A note that replaces a whole link also replaces the earlier replacements in the link's label.
+    // If a note replaces a whole link, the replacements in the link's label no longer apply.
     while ((this.replacements.at(-1)?.start ?? -1) >= replacement.start) this.replacements.pop();
     this.replacements.push(replacement);
     this.#decide(Math.max(replacement.end - this.#start, this.#open!.start + 1));
@@ -413,7 +413,7 @@ export class LinkedText {
    * stops holding it and returns `undefined`.
    */
   #endOf(open: HeldMention): number | undefined {
-    // A mention longer than `LONGEST_HELD` is not held. Otherwise, a text that never ends a path would take quadratic time.
+    // A mention longer than `LONGEST_HELD` is not held. Without this limit, a path that never ends would take quadratic time.
     const text = this.#buffer.slice(0, open.start + LONGEST_HELD + 1);
     const isEnded = this.#isEnded && text.length === this.#buffer.length;
     open.nameEnd ??= endOfName(text, open, open.nameFrom) ?? (isEnded ? text.length : undefined);
@@ -440,8 +440,8 @@ export class LinkedText {
   }
 
   /**
-   * Returns whether the character at `at` is in a code block. A line that was already read cannot be checked again. For a
-   * character in such a line, the result is that of the first unread line.
+   * Returns whether the character at `at` is in a code block. Only unread lines can be checked: if `at` is in a line that was
+   * already read, returns whether the first unread line is in a code block.
    */
   #isCode(at: number): boolean {
     this.#readLines(at);

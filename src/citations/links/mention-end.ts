@@ -124,9 +124,9 @@ export function hasOpenSpan(lead: string): boolean {
 }
 
 /**
- * Returns where to start reading the markup around a mention. Usually, this is `distance` before the mention. If that offset is
- * in a code span or after an open run of backticks, the result is the start of the span or of the run. The result is never before
- * `paragraph`.
+ * Returns where to start reading the markup around a mention: `distance` before the mention, but never before `paragraph`. If
+ * this offset is inside a code span, returns the start of the span. If an open run of backticks (see `hasOpenSpan`) comes
+ * before this offset, returns the start of the run.
  */
 export function startOfMarkup(text: string, paragraph: number, start: number, distance: number): number {
   let from = start - distance;

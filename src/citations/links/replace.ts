@@ -24,7 +24,7 @@ export interface ReplaceOptions {
    *
    * - a mention in an HTML attribute or in a link reference definition;
    * - the destination of a link whose label contains a cited image;
-   * - a mention at a place where {@link replaceFileLinks} would not write a link either;
+   * - a mention at a place where {@link replaceFileLinks} never writes a link;
    * - a folder that is not a link's destination.
    */
   onMissing?: ((mention: UnresolvedMention) => string | null | undefined) | undefined;

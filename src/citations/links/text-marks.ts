@@ -19,8 +19,8 @@ export type Mark =
 export interface Marks {
   /**
    * Searches from the offset `from` and returns the next mark. The caller has already read the text up to the offset `seen`.
-   * Skips a `path` or `label` that starts before `seen`. Skips a `destination` or `raw` only if it ends at or before `seen`:
-   * the text of these two kinds is not held, so the caller may have read only the first part of the mark.
+   * Skips a `path` or `label` that starts before `seen`. Skips a `destination` or `raw` only if it ends at or before `seen`.
+   * The text of these two kinds is not held. So the caller may have read the start of such a mark, but not its end.
    */
   next(text: string, from: number, seen: number): Mark | undefined;
   /** Returns whether a path starts at an offset; `undefined` if the text ends too early to tell. */
@@ -83,8 +83,8 @@ export function marksOf(roots: readonly string[], withLabels: boolean): Marks {
 }
 
 /**
- * Matches the characters with which a mark can start. The pattern for whole marks is much slower, so it is tried only at these
- * characters. Most text has few of them. Of many markup characters or slashes in a row, this pattern matches only a few.
+ * Matches a character with which a mark can start. Most text has few such characters. The pattern for whole marks is much
+ * slower, so it is tried only at these characters. In a row of slashes or markup characters, `FIRST` matches only a few.
  */
 const FIRST =
   /\/(?!\/{3})|[%&\][]|(?<![`!<\\])[`!<\\]|!(?=\[)|<(?=!--|[st])|\\(?=\\{0,3}(?:\/|$))|s(?=a|rc|$)|f(?=i|$)|h(?=t|ref|$)|p(?=oster)/gi;

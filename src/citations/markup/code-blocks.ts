@@ -95,7 +95,7 @@ class BlockReader {
     const newline = text.indexOf("\n", start);
     const end = newline < 0 ? text.length : newline + 1;
     const first = text.charCodeAt(start);
-    // Most lines start with a letter or are empty. They neither open nor close a code block and need no regular expression.
+    // Most lines start with a letter or are empty. Such lines cannot open or close a code block, so no pattern is tried.
     if (isLetter(first) || first === LINE_FEED) {
       this.#enterQuotes(start, 0);
       if (this.#fence) this.#readFenced(end, null);

@@ -34,8 +34,8 @@ export function htmlBlocks(text: string, codeBlocks: readonly Range[]): Range[] 
 const RAW = /<!--.*?(?:-->|$)|<(script|style|textarea)\b[^<>]*>.*?(?:<\\?\/\1\b|$)/gis;
 
 /**
- * Returns the comments and the contents of scripts, style sheets and text fields, in which no link works. `isCode` returns
- * whether an offset is in Markdown code: HTML in code is shown as text.
+ * Returns the HTML in which no link works: comments, and the contents of scripts, style sheets and text fields. Leaves out
+ * HTML in Markdown code, because it is shown as text. `isCode` returns whether an offset is in Markdown code.
  */
 export function rawHtml(text: string, isCode: (at: number) => boolean): Range[] {
   return [...text.matchAll(RAW)]

@@ -92,8 +92,8 @@ export class LinkPlaces {
 
   /**
    * Returns the place for a note about a mention, or `undefined` if the mention gets no note. If the mention is a link's
-   * destination, the note replaces the whole link. A mention in an attribute or a definition gets no note. A mention of a folder
-   * gets a note only if it is a link's destination, because the folder in "Saved in /mnt/data: a.csv" is not a broken link.
+   * destination, the note replaces the whole link. A mention in an attribute or a definition gets no note. A folder outside a
+   * destination gets no note either. For example, "Saved in /mnt/data: a.csv" has no broken link.
    */
   placeForNote(mention: Range & Pick<UnresolvedMention, "reason">): LinkPlace | undefined {
     const place = this.placeFor(mention);
@@ -141,11 +141,11 @@ export class LinkPlaces {
    * Prevents the character before a new link from changing the link:
    *
    * - `!` would make the link an image. It becomes an entity.
-   * - A backslash would make the link's first bracket plain text. If the backslash escapes the first character that the link
-   *   replaces, the link replaces the backslash too. Otherwise the backslash becomes an entity.
+   * - A backslash would escape the link's first bracket. If the backslash escapes the start of the path (`\/mnt/data/a.csv`),
+   *   the link replaces the backslash too. Otherwise the backslash becomes an entity.
    * - After `]`, the link's label could become the id of a reference link. So an invisible character is written before the link.
    *
-   * Entities are used because they mean the same in Markdown and in JSON strings. A second backslash does not.
+   * Entities mean the same in Markdown and in JSON strings. A second backslash would not mean the same.
    */
   #keepApart(place: LinkPlace): void {
     const text = this.#text;

@@ -70,7 +70,7 @@ const CLOSED_DEFINITION = /[ \t]{0,8}(?:\r?\n|$|\\[nr"]|["'(])/y;
  *
  * - Any white space ends an attribute without quotes.
  * - In an attribute with quotes or in angle brackets, the link's `closer` must follow.
- * - In any other link, a title or an image size may come first. Then the end of the link must follow.
+ * - In any other link, the end of the link must follow. A title or an image size may be in between.
  */
 export function closesAfterSpace(text: string, at: number, { kind, closer }: Place): boolean {
   if (kind === "attribute" && closer === "") return true;

@@ -51,7 +51,10 @@ export async function checkCodeInterpreter(caller: Caller, fetch: Fetch, model: 
   return response ? { finding: ok("the model ran Python in a container"), response } : no(noCode(json));
 }
 
-/** Reads the container and the citation of the file from a response. Returns `undefined` if no Python ran. */
+/**
+ * Reads the container and the citation of the file from a response. Returns `undefined` if no Python ran
+ * or there is no report.
+ */
 export function readResponse(response: unknown, report: Report | undefined): RunResponse | undefined {
   const output = outputOf(response);
   const call = output.find(

@@ -16,7 +16,7 @@ import type { Later } from "./window.js";
 interface Pending {
   event: Event;
   bytes: Buffer;
-  /** The text after each event that is inserted before this record, such as a newline. */
+  /** The text to write after each event that is inserted before this record, such as a newline. */
   separator: string;
   /** Called with the repaired record. */
   resolve: (repaired: Repaired) => void;
@@ -190,9 +190,9 @@ export class EventRecords {
   }
 
   /**
-   * Resolves the records of the events that a lane has returned. Events that the lane inserted have no record and are written
-   * before the next record. An inserted event never has the type of the next pending record, so the types show which events
-   * are inserted. Returns the inserted events after the last record.
+   * Resolves the records of the events that a lane has returned. An event belongs to the next pending record if both have the
+   * same type. The lane inserted all other events. They are written before the next record. Returns the inserted events that
+   * come after the last record.
    */
   #settle(lane: Lane, events: readonly Event[]): readonly Event[] {
     const pending = [...this.#pendingOf(lane)];

@@ -76,10 +76,9 @@ async function takeLock(output: string, lock: string): Promise<void> {
 }
 
 /**
- * Removes the lock of a dead process. Takes a second lock first, and then removes the first lock only if its content is
- * still `dead`. This protects a new lock: another process may also have found the dead process's lock and may already have
- * replaced it. If this process dies while it holds the second lock, the next process removes the second lock with this
- * function.
+ * Removes the lock of a dead process. Another process may do the same at this moment, and may then take the first lock itself.
+ * So this function takes a second lock, and removes the first lock only if its content is still `dead`. If this process dies
+ * while it holds the second lock, the next process removes the second lock in the same way.
  */
 async function removeDead(output: string, lock: string, dead: string): Promise<void> {
   const second = `${lock}.takeover`;
@@ -181,7 +180,7 @@ function installRelease(): string {
   for (const signal of SIGNALS) {
     process.once(signal, () => {
       releaseAll();
-      process.kill(process.pid, signal); // without this listener, the signal ends the process as usual
+      process.kill(process.pid, signal); // `once` has removed this listener, so the signal ends the process
     });
   }
   const holder: Holder = { pid: process.pid, host: hostname(), id: randomUUID() };

@@ -6,14 +6,14 @@ import { type Event, FINAL } from "../../stream/events.js";
 import type { Lane } from "../../stream/lanes.js";
 
 /**
- * If this many other responses begin and end while a lane gets no event, the lane counts as cut off. `sequential` applies as long
- * as nothing shows that the input's responses are interleaved. `sequential` is small, so that memory is freed and progress is
- * saved soon.
+ * A lane counts as cut off if this many other responses begin and end while the lane gets no event. `interleaved` applies if
+ * the responses are known to be interleaved, or if the events have a `stream_id`. Otherwise `sequential` applies. `sequential`
+ * is small, so that memory is freed and progress is saved soon.
  */
 const MOST_RESPONSES = { sequential: 8, interleaved: 64 };
 /**
- * The maximum number of lanes, as long as nothing shows that the input's responses are interleaved. If there are more lanes, the
- * lanes that got no event for the longest time count as cut off.
+ * The maximum number of lanes where `sequential` applies. If there are more lanes, the lanes that got no event for the longest
+ * time count as cut off.
  */
 const MOST_LANES = 64;
 

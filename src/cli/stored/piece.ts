@@ -31,7 +31,7 @@ export interface Repaired {
   bytes: Buffer;
   /** One report for each response that ends with this record. */
   reports: readonly Report[];
-  /** The `custom_id` of a line of a Batch API's output. */
+  /** The `custom_id` of a line of the Batch API's output. */
   customId?: unknown;
   /** Why the record is neither a response nor an event. Its bytes are written unchanged. */
   problem?: string;

@@ -123,8 +123,8 @@ export class Run {
     if (!milestones || !this.#hash) return;
     this.#done.push({ ...this.#hash.part(), ...(await milestones.stateOf(input)) });
     this.#hash = new ReadHash();
-    // The end of the last input is no milestone, because this input may still grow. A run cannot be resumed if an input that
-    // was read to its end has changed.
+    // The end of the last input is no milestone, because the last input may still grow. A run cannot be resumed from a
+    // milestone if an input that ends before the milestone has changed.
     if (!isLast && milestones.isDue()) this.#milestone = this.#baseMilestone();
   }
 

@@ -282,9 +282,9 @@ function endOfSpace(chunk: Buffer, at: number): number {
 }
 
 /**
- * Returns the offset of the first byte from `at` on that ends or breaks a string: a quote or a control character. If the chunk
- * has no such byte, returns the chunk's length. If such a chunk ends with a backslash that escapes the first byte of the next
- * chunk, returns the chunk's length plus 1.
+ * Returns the offset of the first quote or control character at or after `at`. A quote ends the string, a control character
+ * breaks it. Returns the chunk's length if there is neither. Returns the length plus 1 if the chunk ends with a backslash that
+ * escapes the first byte of the next chunk.
  */
 function endOfCharacters(chunk: Buffer, at: number): number {
   const { length } = chunk; // read once: this loop is most of the splitter's time

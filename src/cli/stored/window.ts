@@ -10,8 +10,8 @@ interface Entry<Item, Result> {
 }
 
 /**
- * A result that depends on items that are added later. It does not count for the limit `concurrency`, because otherwise the
- * window could be full before these items are added.
+ * A result that depends on items that are added later. It does not count toward the limit `concurrency`. If it did, the window
+ * could be full, and the later items could not be added.
  */
 export interface Later<Result> {
   later: Promise<Result>;

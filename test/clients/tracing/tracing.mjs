@@ -74,8 +74,8 @@ async function withoutNetwork(run) {
 const HERE = fileURLToPath(new URL(".", import.meta.url));
 
 /**
- * Checks `wrapOpenAI(withFileCitations(client))`, and `wrapOpenAI(client)` with a client that uses this package's `fetch`.
- * Then passes each of these two traced clients to `withFileCitations`, which must accept it, and checks the result again.
+ * Checks two traced clients: `wrapOpenAI(withFileCitations(client))`, and `wrapOpenAI(client)` where the client uses this
+ * package's `fetch`. Then passes each traced client to `withFileCitations`, and checks the returned clients too.
  */
 async function wrapAround(pkg, start) {
   const { traced, traces } = await start();

@@ -1,4 +1,4 @@
-// The same settings as @cloudflare/vite-plugin makes for a Worker.
+// The settings that @cloudflare/vite-plugin uses for a Worker.
 export default {
   ssr: {
     noExternal: true,
