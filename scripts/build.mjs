@@ -91,7 +91,10 @@ function licencesOf(modulePaths) {
   return [`${name} contains code of these packages.\n`, ...texts.sort()].join(`\n${"-".repeat(80)}\n\n`);
 }
 
-/** Writes the declarations of the entry points and of all modules that they need, directly or not, as `.d.ts` and as `.d.cts`. */
+/**
+ * Writes the declarations of the entry points and of all modules that they need, directly or not, as `.d.ts` and as `.d.cts`. The
+ * declarations of names with the tag `@internal` are left out, and so are modules that only these names need.
+ */
 function writeDeclarations() {
   const all = "node_modules/.declarations"; // tsconfig.build.json has the same path
   rmSync(all, { recursive: true, force: true });

@@ -27,7 +27,7 @@ function readTree(): string[] {
 
 /** The layers, lowest first. The modules of a layer may import from their own layer and from lower layers. */
 const LAYERS = [
-  ["types", "errors", "once", "arrays"],
+  ["types", "errors", "once", "arrays", "promises"],
   ["citations"],
   ["options"],
   ["containers"],

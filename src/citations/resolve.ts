@@ -92,7 +92,11 @@ interface IndexedResolveOptions extends ResolveOptions {
   markup?: Markup | undefined;
 }
 
-/** Like {@link resolveFileCitations}, but takes an index, so that many texts can share it. Does not check its arguments. */
+/**
+ * Like {@link resolveFileCitations}, but takes an index, so that many texts can share it. Does not check its arguments.
+ *
+ * @internal
+ */
 export function resolveWithIndex(
   text: string,
   index: FileIndex,

@@ -108,7 +108,11 @@ interface MiddlewareContext {
   longest?: number;
 }
 
-/** Creates the middleware. The proxy creates one for each request, because each request has its own `onReport`. */
+/**
+ * Creates the middleware. The proxy creates one for each request, because each request has its own `onReport`.
+ *
+ * @internal
+ */
 export function createMiddleware(
   fetch: Fetch,
   { client, settings, memory, refusals, longest }: MiddlewareContext,

@@ -4,7 +4,7 @@
  * is long because all processing of a frame is in one place.
  */
 
-import { andThen } from "../responses/repair.js";
+import { andThen } from "../promises.js";
 import { isRead } from "../stream/events.js";
 import type { StreamRepair } from "../stream/stream-repair.js";
 import { concat } from "./body.js";

@@ -1,6 +1,6 @@
 /** Repairs a JSON body: reads it whole, then adds the missing citations to its bytes. */
 import { asError } from "../errors.js";
-import { repairItemList, repairOutput } from "../responses/repair.js";
+import { repairItemList, repairOutput } from "../responses/output-repair.js";
 import type { ResponseRepair } from "../responses/response-repair.js";
 import { type BodyReader, concat, LONGEST_TEXT } from "./body.js";
 import { editJson, parseObject } from "./json-edit.js";

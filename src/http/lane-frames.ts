@@ -1,6 +1,6 @@
 /** Repairs the frames of an event stream that may carry several responses at once, each in a lane of its own. */
 
-import { andThen } from "../responses/repair.js";
+import { andThen } from "../promises.js";
 import { FileCitationsError } from "../responses/report.js";
 import { Lane, type Lanes } from "../stream/lanes.js";
 import { concat } from "./body.js";

@@ -1,6 +1,6 @@
 /** Repairs an event stream: adds the missing citations while the bytes pass through. */
 
-import { andThen } from "../responses/repair.js";
+import { andThen } from "../promises.js";
 import type { RepairContext } from "../responses/response-repair.js";
 import { Lane, Lanes } from "../stream/lanes.js";
 import { type BodyReader, LONGEST_TEXT } from "./body.js";

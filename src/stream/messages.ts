@@ -3,7 +3,7 @@
  * connection can carry several lanes. A lane is a sequence of responses that come one after the other (see lanes.ts).
  */
 import { isRecord } from "../errors.js";
-import { andThen } from "../responses/repair.js";
+import { andThen } from "../promises.js";
 import type { Event, Taken } from "./events.js";
 import { Lane, type Lanes } from "./lanes.js";
 

@@ -2,7 +2,7 @@
  * Puts working links into the texts of a stream. Holds only text that can belong to a mention. This file is long because text,
  * annotation events and the time limit must be held and released together.
  */
-import { andThen } from "../responses/repair.js";
+import { andThen } from "../promises.js";
 import type { LinkedPart, ResponseLinks } from "../responses/response-links.js";
 import type { ResponseRepair } from "../responses/response-repair.js";
 import type { Annotation, PartPosition } from "../types.js";

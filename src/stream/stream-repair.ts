@@ -3,8 +3,9 @@
  * This file is long because all code that keeps the events in order is in one place.
  */
 import { asError, isRecord } from "../errors.js";
+import { andThen } from "../promises.js";
 import { isOutputText, partsOf } from "../responses/items.js";
-import { andThen, annotationsOf, repairFinal, repairItem, repairPart } from "../responses/repair.js";
+import { annotationsOf, repairFinal, repairItem, repairPart } from "../responses/output-repair.js";
 import { FileCitationsError } from "../responses/report.js";
 import { type RepairContext, ResponseRepair } from "../responses/response-repair.js";
 import { notAmong } from "../responses/same-citation.js";

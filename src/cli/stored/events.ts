@@ -3,7 +3,7 @@
  * repairs responses that follow one another. If the events of two responses are interleaved, each of the two has its own lane.
  */
 import { editJson } from "../../http/json-edit.js";
-import { andThen } from "../../responses/repair.js";
+import { andThen } from "../../promises.js";
 import type { RepairContext } from "../../responses/response-repair.js";
 import type { Event } from "../../stream/events.js";
 import { Lane, Lanes } from "../../stream/lanes.js";

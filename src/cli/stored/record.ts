@@ -2,7 +2,8 @@
 import { isUtf8 } from "node:buffer";
 import { isRecord } from "../../errors.js";
 import { editJson } from "../../http/json-edit.js";
-import { andThen, repairOutput } from "../../responses/repair.js";
+import { andThen } from "../../promises.js";
+import { repairOutput } from "../../responses/output-repair.js";
 import { type RepairContext, ResponseRepair } from "../../responses/response-repair.js";
 import type { Event } from "../../stream/events.js";
 import type { Report } from "../../types.js";
