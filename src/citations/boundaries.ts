@@ -65,11 +65,14 @@ export function canStart(text: string, at: number): boolean {
   return testAt(opened(), text, at) || !testAt(attached(), text, at);
 }
 
+/** The full-width punctuation marks, such as the comma of Chinese text, and the ellipsis. They end every path and name. */
+export const WIDE_PUNCTUATION = "，。、；：！？…";
 /**
- * Characters that end a name. Only names without an extension have an exception: in `Makefile,final.pdf`, the comma does not
- * end the name (see `punctuatedName`).
+ * Characters that end a name without an extension. There is one exception: in `Makefile,final.pdf`, the comma does not end the
+ * name (see `punctuatedName`). A name with an extension ends at any text that does not continue it (see
+ * {@link CONTINUING_WITH_EXTENSION}).
  */
-const ENDING = String.raw`"'${"`"}“”‘’\)\|\]\}>»」』）】》〉，。、；：！？．｡､,;:!?…—،؛؟۔।॥።։`;
+const ENDING = String.raw`"'${"`"}“”‘’\)\|\]\}>»」』）】》〉${WIDE_PUNCTUATION}．｡､,;:!?—،؛؟۔।॥።։`;
 /** The rest of a name after a placeholder in square brackets: `.csv` in `a.csv[1].csv`. */
 const MORE = String.raw`[_.\-]{0,4}(?:\/|${LETTER})`;
 /** Text that continues any name. If such text follows a file's name, both together name another file. */
@@ -234,7 +237,7 @@ export function endOfCitation(
 }
 
 /** Sentence punctuation that models write between a path and the end of its link: `[x](sandbox:/mnt/data/a.csv.)`. */
-const PUNCTUATION = /[.,;:!?…。，、；：！？]{1,3}/y;
+const PUNCTUATION = new RegExp(`[.,;:!?${WIDE_PUNCTUATION}]{1,3}`, "y");
 /** A closing quote that is escaped for JSON. */
 const ESCAPED_QUOTE = /\\{1,4}["']/y;
 /** A character that ends a definition's destination or an attribute without quotes. */

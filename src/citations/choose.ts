@@ -1,4 +1,8 @@
-/** Chooses which mentions (paths and file names in a text) are cited, and which are reported. */
+/**
+ * Chooses which mentions (paths and file names in a text) are cited, and which are reported. file-index.ts decides whether
+ * two files fit a mention equally well. In a response, containers/text-files.ts also uses the calls to choose between files of
+ * one name.
+ */
 import type { Annotation, UnresolvedMention } from "../types.js";
 import type { IndexedFile } from "./file-index.js";
 import { ambiguous, type Found, type NarrowName } from "./found.js";

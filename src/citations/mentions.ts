@@ -1,6 +1,6 @@
 /** Finds the paths of container files in a text: `/mnt/data/…` in any form in which models write it. */
 import { oncePer } from "../once.js";
-import { canFolderEnd, canStart } from "./boundaries.js";
+import { canFolderEnd, canStart, WIDE_PUNCTUATION } from "./boundaries.js";
 import { OUTSIDE } from "./file-index.js";
 import { HTML_TAGS, isInDestination, type Place, placeOf } from "./markup/places.js";
 import { isOnOtherSystem } from "./other-systems.js";
@@ -225,7 +225,9 @@ const ENDS: Record<string, RegExp> = {
   '"': /[^"\n\\]*/y,
   "'": /[^'\n\\]*/y,
 };
-const CHARACTERS = String.raw`[^\s"'${"`"}|<>\\“”‘’«»「」『』【】《》〈〉，。、；：！？…]*`;
+/** Characters that end a path outside of links and quotes, unless a known file name contains them. */
+export const ENDS_BARE = String.raw`\s"'${"`"}|<>“”‘’«»「」『』【】《》〈〉${WIDE_PUNCTUATION}`;
+const CHARACTERS = String.raw`[^${ENDS_BARE}\\]*`;
 const PLACEHOLDER = String.raw`<(?!${HTML_TAGS})\w[\w -]{0,30}>(?:(?=[\w.-])|(?<=(?:^|[/_.-])<[^<]*))|<\w>(?=[.-])`;
 const ESCAPED = String.raw`\\{1,4}[ !#-&(-/:-@[-_{-~]`;
 const BARE = new RegExp(`${CHARACTERS}(?:(?:${ESCAPED}|${PLACEHOLDER})${CHARACTERS})*`, "iy");

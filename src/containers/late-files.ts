@@ -1,11 +1,51 @@
 /**
- * Decides whether a list is late: a call of the response wrote a file, but the list does not show the file yet, or shows only an
- * older version. text-files.ts then lets lists.ts request the list again.
+ * Decides whether lists are late: a call may have written a file, but the lists do not show the file yet, or show only an older
+ * version. text-files.ts then lets lists.ts request these lists again.
  */
+import type { Resolution } from "../citations/resolve.js";
 import { composed } from "../citations/spelling.js";
-import type { ContainerFile } from "../types.js";
+import type { ContainerFile, ContainerFileCitation, UnresolvedMention } from "../types.js";
+import type { ContainerGroup } from "./candidates.js";
 import { type FileList, namesInList } from "./lists.js";
 import type { TextContext } from "./possible-files.js";
+
+/**
+ * Returns whether the lists of a group may be late: a call may have written files that the lists do not show yet. If a call
+ * comes before the text, only the group that is searched first can be late, and it must be a `called` group. Otherwise, a group
+ * can be late if a call after the text ran in one of its containers.
+ */
+export function mayBeLate(
+  { kind, containers }: ContainerGroup,
+  isFirst: boolean,
+  { scope }: TextContext,
+): boolean {
+  if (scope.hasCall) return kind === "called" && isFirst;
+  return containers.some((id) => scope.later.includes(id));
+}
+
+/**
+ * Returns whether lists are late: they lack a path or a name in the text, or have only an old file for it. `resolution` was
+ * made with these lists, and `uncited` has the names in the text that calls contain and that it does not cite. `fileOf` returns the
+ * file of a citation.
+ */
+export function isLate(
+  { citations, unresolved }: Resolution,
+  uncited: readonly string[],
+  lists: readonly FileList[],
+  fileOf: (annotation: ContainerFileCitation) => ContainerFile,
+  context: TextContext,
+): boolean {
+  if (unresolved.some(isNotFound)) return true;
+  const cited = citations.filter(({ match }) => match === "filename");
+  const names = new Set([...uncited, ...cited.map(({ annotation }) => annotation.filename)]);
+  if (names.size > 0 && lacksName([...names], lists, context)) return true;
+  return citations.some(({ annotation }) => isOutdated(fileOf(annotation), context));
+}
+
+/** Returns whether a mention matches no file in the lists so far. */
+export function isNotFound({ reason }: UnresolvedMention): boolean {
+  return reason === "not-found";
+}
 
 /**
  * Returns whether a list has only an old version of a file: a call writes the file or may write it, but the file in the list is
@@ -23,7 +63,7 @@ export function isOutdated(file: ContainerFile, { lifetime, scope, evidence, tur
  * Returns whether the lists lack a file that a call names and the text means. `names` has the names of such files. If a call
  * writes a file of this name, an older file at its path does not count.
  */
-export function lacksName(
+function lacksName(
   names: readonly string[],
   lists: readonly FileList[],
   { evidence, lifetime }: TextContext,

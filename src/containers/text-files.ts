@@ -23,7 +23,7 @@ import type {
 import type { ContainerCandidates, ContainerGroup } from "./candidates.js";
 import type { Evidence } from "./evidence.js";
 import { fileNamesIn } from "./file-names.js";
-import { isOutdated, lacksName } from "./late-files.js";
+import { isLate, isNotFound, isOutdated, mayBeLate } from "./late-files.js";
 import type { ContainerLists, FileList } from "./lists.js";
 import { PossibleFiles, type TextContext } from "./possible-files.js";
 
@@ -250,8 +250,8 @@ class FileSearch {
   }
 
   /**
-   * Requests the lists of a group and resolves the text with all lists so far. If a list of the group is late (see `#mayBeLate`
-   * and `#isLate`), the lists of the group are requested again.
+   * Requests the lists of a group and resolves the text with all lists so far. If these lists are late (see late-files.ts), they
+   * are requested again.
    */
   async #search(group: ContainerGroup, signal: AbortSignal): Promise<void> {
     const { lists, callCount, settings } = this.#recovery;
@@ -269,24 +269,13 @@ class FileSearch {
       this.#resolution = this.#resolve(this.#acceptOnlyName);
     }
     // Does not wait for late lists if the piece may end in the middle of a known name. The next piece shows whether it does.
-    if (!this.#mayBeLate(group, isFirst) || this.mayGoOn || !this.#isLate(containers)) return;
+    const mayWait = !this.#part.isRepeated && !this.mayGoOn;
+    if (!mayWait || !mayBeLate(group, isFirst, this.#part) || !this.#isLate(containers)) return;
     await lists.again(containers, callCount, signal, settings.retries, (later) => {
       this.#listed.splice(from, this.#listed.length - from, ...this.#possible.inGroup(later, group, nearer));
       this.#resolution = this.#resolve(this.#acceptOnlyName);
       return !this.#isLate(containers);
     });
-  }
-
-  /**
-   * Returns whether the lists of a group may be late: a call may have written files that the lists do not show yet. If a call
-   * comes before the text, only the first group can be late, and it must be a `called` group. Otherwise, a group can be late
-   * if a call after the text ran in one of its containers.
-   */
-  #mayBeLate({ kind, containers }: ContainerGroup, isFirst: boolean): boolean {
-    const { scope, isRepeated } = this.#part;
-    if (isRepeated) return false;
-    if (scope.hasCall) return kind === "called" && isFirst;
-    return containers.some((id) => scope.later.includes(id));
   }
 
   #resolve(acceptLookAlike: AcceptLookAlike, found: readonly Annotation[] = []): Resolution {
@@ -545,18 +534,12 @@ class FileSearch {
     return !this.#part.scope.hasCall && !history.namesOtherPath(filenameOf(file), file.path);
   }
 
-  /**
-   * Returns whether the lists of some containers are late: they lack a path or name of the text, or have only an old file with
-   * this path or name.
-   */
+  /** Returns whether the lists of some containers are late (see late-files.ts). */
   #isLate(containers: readonly string[]): boolean {
-    const { unresolved, annotations, citations } = this.#resolution!;
-    if (unresolved.some(isNotFound)) return true;
-    const names = new Set(this.#uncitedNames(annotations).map(({ name }) => name));
-    for (const { match, annotation } of citations) if (match === "filename") names.add(annotation.filename);
-    const lists = this.#listed.filter(([file]) => file && containers.includes(file.container_id));
-    if (names.size > 0 && lacksName([...names], lists, this.#part)) return true;
-    return citations.some(({ annotation }) => this.isOutdated(annotation));
+    const resolution = this.#resolution!;
+    const uncited = this.#uncitedNames(resolution.annotations).map(({ name }) => name);
+    const near = this.#listed.filter(([file]) => file && containers.includes(file.container_id));
+    return isLate(resolution, uncited, near, (cited) => this.#recovery.lists.file(cited), this.#part);
   }
 
   /** See `isOutdated` in late-files.ts. */
@@ -582,8 +565,4 @@ function resolutionOf(
   const citations = [...cited].sort((a, b) => a.start - b.start);
   const unresolved = [...mentions].sort((a, b) => a.start - b.start);
   return { citations, annotations: citations.map(({ annotation }) => annotation), unresolved };
-}
-
-function isNotFound({ reason }: UnresolvedMention): boolean {
-  return reason === "not-found";
 }

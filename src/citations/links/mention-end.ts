@@ -1,6 +1,7 @@
 /** Finds where a mention has ended in a text that still grows. From there on, later text cannot change what the mention means. */
 import { readSpans } from "../markup/code-spans.js";
 import { closingBracket, LONGEST_LABEL, type Place } from "../markup/places.js";
+import { ENDS_BARE } from "../mentions.js";
 
 /** The text so far. */
 export interface GrowingText {
@@ -17,8 +18,7 @@ export interface OpenMention {
   place: Place;
 }
 
-/** A character that ends a path without quotes. If a known file name contains the character, the path goes on. */
-const TERMINATOR = /[\s"'`|<>“”‘’«»「」『』【】《》〈〉，。、；：！？…]/g;
+const TERMINATOR = new RegExp(`[${ENDS_BARE}]`, "g");
 const LINE_END = /\n/g;
 const END_OF_UNQUOTED = /[\s>]/g;
 const QUOTED_END: Record<string, RegExp> = { '"': /["\n]/g, "'": /['\n]/g, "": END_OF_UNQUOTED };

@@ -1,4 +1,7 @@
-/** Finds the HTML that affects links in a text: blocks in which Markdown has no effect, and parts in which no link works. */
+/**
+ * Finds the HTML that affects links in a text: blocks in which Markdown has no effect, and parts in which no link works. places.ts
+ * and link-places.ts handle links in HTML attributes.
+ */
 import { isInside, type Range } from "../ranges.js";
 
 const BLOCK_TAGS =
