@@ -379,6 +379,18 @@ describe("several containers", () => {
     expect(await citedIn(output, lists, { retries: 0 })).toEqual(["out"]);
   });
 
+  it("an older file of a known container is cited, although a later call's container has an older upload of its path", async () => {
+    const output = [
+      says("See [it](sandbox:/mnt/data/report.csv)."),
+      run("df.to_csv('/mnt/data/data.csv')"),
+      says("done"),
+    ];
+    const upload = old("upload", "report.csv", { source: "user" });
+    const lists = { cntr_1: [[upload]], cntr_2: [[old("older", "report.csv", { container_id: "cntr_2" })]] };
+    const request = { tools: [{ type: "code_interpreter", container: "cntr_2" }] };
+    expect(await citedIn(output, lists, { request, retries: 0 })).toEqual(["older"]);
+  });
+
   it("an older file is cited if a later command only writes a file whose longer name ends with its name", async () => {
     const command = "cp /tmp/result '/mnt/data/sales data.csv'";
     const output = [

@@ -80,7 +80,7 @@ export class PossibleFiles {
    *
    * - The mention says `a%20b.csv`, and `file` is `a b.csv`. Returns the file `a%20b.csv` of the same container.
    * - No call comes before the text, and `file` is older than the response. Returns the files of the same path that the response
-   *   wrote or that are in a nearer container.
+   *   wrote or that are in a nearer container. Containers of later calls do not count as nearer.
    * - A call comes before the text, but only tool outputs or 0..0 citations name the container of `file`. Returns the files of the
    *   same path in the containers of the calls.
    */
@@ -97,7 +97,7 @@ export class PossibleFiles {
     const { hasCall, called, cited, weaklyCited, outputs } = scope;
     const id = file.container_id;
     if (!hasCall) {
-      const nearer = asked.slice(0, asked.indexOf(id));
+      const nearer = asked.slice(0, asked.indexOf(id)).filter((other) => !scope.later.includes(other));
       const isMeant = (other: ContainerFile) => lifetime.has(other) || nearer.includes(other.container_id);
       return lifetime.has(file) ? [] : others.filter(isMeant);
     }
