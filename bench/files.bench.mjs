@@ -1,6 +1,6 @@
 /**
- * Measures the time and memory to download 1 GB: `node bench/files.bench.mjs`, after `npm run build`. The API is a server in
- * another process, and each case runs in its own process. Exits with 1 if a limit is exceeded.
+ * Measures the time and memory to download 1 GB. Command: `npm run build && node bench/files.bench.mjs`. The API is a
+ * server in another process, and each case runs in its own process. Exits with 1 if a limit is exceeded.
  */
 import { fork } from "node:child_process";
 import { once } from "node:events";
@@ -20,7 +20,7 @@ const MB = 2 ** 20;
 /** How much the memory of a process may grow during the download. */
 const LIMIT_MB = 100;
 
-/** The ways to download that are measured. Each returns a function that downloads files of the given sizes. */
+/** The benchmark measures these ways to download. Each way returns a function that downloads files of the given sizes. */
 const WAYS = {
   discard: (client) => (sizes) => saveFiles(client, responseOf(sizes), discard),
   directory: (client, folder) => (sizes) => saveFiles(client, responseOf(sizes), directory(folder)),

@@ -1,7 +1,7 @@
 /**
- * Compares two programs: `node bench/json-edit.bench.mjs`. One edits JSON in place. The other parses the JSON, makes the same
- * change and stringifies the result. The two run alternately. Prints the median ratio of their CPU times. Exits with 1 if a ratio
- * exceeds the limit.
+ * Compares two programs. One edits JSON in place. The other parses the JSON, makes the same change and stringifies the result.
+ * The two run alternately. Prints the median ratio of their CPU times. Exits with 1 if a ratio exceeds the limit. To run it:
+ * `node bench/json-edit.bench.mjs`.
  */
 import { createParser } from "eventsource-parser";
 import { compileModules } from "../scripts/modules.mjs";
@@ -147,9 +147,9 @@ const calls = responseOf([...times(5000, callOf), messageOf(20_000, 1)]);
 const text = responseOf([callOf(1), messageOf(4_900_000, 1)]);
 const numbers = responseOf([callOf(1), messageOf(1000, 1, times(50_000, probability))]);
 
-// The letter `é` is the worst case for the edit in place. Text outside ASCII has other offsets in a string than in bytes. So the
-// edit in place must search the bytes, which is slower. The alternative, JSON.stringify, is as fast for `é` as for ASCII, because
-// V8 stores `é` in one byte.
+// The letter `é` is the worst case for the edit in place. `é` is one character in a string, but two bytes. So the edit must
+// search the bytes for the right offset, which is slower. JSON.stringify is as fast for `é` as for ASCII, because V8 stores
+// `é` in one byte.
 const accented = JSON.parse(JSON.stringify(small).replaceAll("sorted", "triées"));
 
 const answers = [
@@ -185,7 +185,7 @@ function timeOf(run, body, count) {
   return cpu() - before;
 }
 
-/** Returns a number of runs that take `ROUND_MS` or more. */
+/** Returns how many runs take `ROUND_MS` or more. The result is a power of two. */
 function countFor(run, body) {
   let count = 1;
   while (timeOf(run, body, count) < ROUND_MS) count *= 2;

@@ -12,7 +12,7 @@ import {
   replaceFileLinks,
 } from "../dist/index.js";
 
-/** Linear time gives a ratio of 10, quadratic time 100. The limit exceeds 10, because large inputs do not fit in CPU caches. */
+/** The ratio is 10 for linear and 100 for quadratic time. The limit exceeds 10: large inputs do not fit in CPU caches. */
 const LIMIT = 35;
 const ROUNDS = 5;
 const URL = "https://api.openai.com/v1/responses/resp_1";
@@ -68,7 +68,7 @@ const start = [
   { type: "response.created", response: response([]) },
   { type: "response.output_item.done", output_index: 0, item: call() },
 ];
-/** Returns the events that end `n` texts. */
+/** Returns `n` events. Each event ends the text of a different part. */
 const texts = (n, text) =>
   times(n, (at) => ({
     type: "response.output_text.done",

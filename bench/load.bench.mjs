@@ -2,9 +2,9 @@
  * Checks for leaks under load: `node --expose-gc bench/load.bench.mjs`, after `npm run build`. With LOAD_LINKS=1, the texts get
  * links, and a store keeps the files. This file is long because it has the code of both processes.
  *
- * Keeps 500 streams open for LOAD_SECONDS (60). A repairing SDK client reads them from an emulator in another process. Of ten
- * streams, one is abandoned half-way, and for one the list fails. Exits with 1 if memory grows, or if there is a warning. Also
- * exits with 1 for a wrong stream, report or stored file, and for sockets, listeners or handles that are left.
+ * Keeps 500 streams open for LOAD_SECONDS seconds (default 60). A repairing SDK client reads them from an emulator in another
+ * process. Of every ten streams, the client abandons one half-way, and the list of another one fails. Exits with 1 if memory
+ * grows, if there is a warning, if a stream, report or stored file is wrong, or if sockets, listeners or handles stay open.
  */
 import { fork } from "node:child_process";
 import { getEventListeners, once } from "node:events";
@@ -27,15 +27,15 @@ const CONTENT = "a,b\n";
 const OPENED = 100;
 /** The limit of the heap at the end of the run, relative to the heap after a third of the run. Both are medians of samples. */
 const LIMIT = 1.1;
-/** The most containers that the library remembers. The benchmark fills this memory before it measures. */
+/** How many containers the library remembers at most. The benchmark fills this memory before it measures. */
 const REMEMBERED = 5000;
 /** How many calls each response of the warm-up has. Each call has its own container. */
 const CALLS = 8;
 /** The time limit in streams whose list fails. Other streams have a longer limit, so that a slow machine does not exceed it. */
 const HANGING_MS = 300;
-/** Of this many streams, one uses the client's `fetch` and the shared abort signal of `caller`. The others use the SDK. */
+/** One in this many streams uses the client's `fetch` and the shared abort signal of `caller`. The others use the SDK. */
 const BY_FETCH = 6;
-/** How often the heap is sampled, and the least number of samples. */
+/** The pause between two samples of the heap, and the minimum number of samples. */
 const SAMPLE_MS = 500;
 const SAMPLES = 12;
 /** What happens to each of ten successive streams. `left`: the reader stops half-way. `fails`: the list fails. */

@@ -1,5 +1,5 @@
 /**
- * Measures the speed and memory of `repair`, and the speed of `stats`: `node bench/repair.bench.mjs`, after `npm run build`.
+ * Measures the speed and memory of `repair`, and the speed of `stats`. Command: `npm run build && node bench/repair.bench.mjs`
  * Each run has its own process. CPU ratios are medians of interleaved rounds. Exits with 1 if a limit is exceeded.
  */
 import { spawn } from "node:child_process";

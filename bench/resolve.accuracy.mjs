@@ -5,7 +5,7 @@
  *     npm run build && node bench/resolve.accuracy.mjs [cases.json]
  *
  * A case is exact if its citations are the expected ones and no others. The first cases are the rows of
- * test/citations/table.ts. The other cases come from `cases.json`. The default is a file that is not public. If the file is
+ * test/citations/table.ts. The other cases come from `cases.json`, by default from a file that is not public. If the file is
  * missing, the other cases are skipped. Exits with 1 if the resolver is not exact in every case. If the environment variable
  * CI is set, also exits with 1 if the file is missing.
  */

@@ -92,8 +92,8 @@ function licencesOf(modulePaths) {
 }
 
 /**
- * Writes the declarations of the entry points and of all modules that they need, directly or not, as `.d.ts` and as `.d.cts`. The
- * declarations of names with the tag `@internal` are left out, and so are modules that only these names need.
+ * Writes the declarations of the entry points and of all modules that they need, directly or not, as `.d.ts` and as `.d.cts`.
+ * Leaves out names with the tag `@internal`, and modules that only these names need.
  */
 function writeDeclarations() {
   const all = "node_modules/.declarations"; // tsconfig.build.json has the same path

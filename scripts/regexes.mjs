@@ -19,8 +19,8 @@ import { parseModule } from "meriyah";
 import { compileModules } from "./modules.mjs";
 
 /**
- * The limits of the checker. `timeout` is in milliseconds. It is long, and the other time limits are off, because otherwise a
- * busy machine could change the result. On an idle machine, no expression takes more than 3 seconds.
+ * The limits of the checker. `timeout` (in milliseconds) is long and the other time limits are off, so that a busy machine
+ * does not change the result. On an idle machine, no expression takes more than 3 seconds.
  */
 const LIMITS = {
   timeout: 180_000,
@@ -104,7 +104,7 @@ function siteName(site) {
   return `${file}: ${code}`;
 }
 
-/** Loads the modules and resolves a sample text. Records each regular expression that a `RegExp` call creates during this. */
+/** Loads the modules and resolves a sample text. Records each regular expression that a `RegExp` call creates meanwhile. */
 async function recordBuilt(files, expressions, sites) {
   const record = (expression) => {
     // Line 3 of the stack is the call of `RegExp`. Line 0 is the message, line 1 this function, and line 2 the trap of the proxy.

@@ -1,6 +1,6 @@
 /**
- * Creates a release: sets the version, moves the changelog's text under "Unreleased" to a new heading with the version and the
- * date, commits and tags. Pushing the tag starts .github/workflows/release.yml, which publishes the release.
+ * Creates a release: sets the version, updates the changelog, commits and tags. In the changelog, the text under "Unreleased"
+ * moves to a new heading with the version and the date. Pushing the tag starts .github/workflows/release.yml, which publishes.
  *
  *     npm run release -- patch|minor|major|1.2.3
  *     node scripts/release.mjs --notes              # prints the changelog of package.json's version

@@ -102,9 +102,9 @@ function ownValue(object: unknown, name: string): unknown {
 
 /**
  * Copies values from the client to `copy` if `copy` lacks them. Does the same for the client's resources, such as
- * `client.responses`. Returns the first property that cannot be copied or that a tracing wrapper has replaced, such as
- * `responses.create`; `undefined` if there is no such property. For example, PostHog's subclass of the client needs the copied
- * values: it keeps its `posthog` option in several places, and `withOptions` does not pass the option on.
+ * `client.responses`. Returns the first property that `copy` still lacks, or `undefined`. `copy` still lacks values that
+ * cannot be copied, and methods that a tracing wrapper has replaced, such as `responses.create`. PostHog's subclass needs the
+ * copied values: it keeps its `posthog` option in several places, and `withOptions` does not pass the option on.
  */
 function findLoss(client: object, copy: object, resource = client, copied = copy): string | undefined {
   for (const key of Reflect.ownKeys(resource)) {

@@ -11,7 +11,7 @@ export function once<Value extends object>(make: () => Value): () => Value {
   };
 }
 
-/** Like {@link once}, for a value per object. The function makes the value of an object at the first call with that object. */
+/** Like {@link once}, but with one value per object. The first call with an object makes the value of this object. */
 /* @__NO_SIDE_EFFECTS__ */
 export function oncePer<Key extends object, Value extends object>(
   make: (key: Key) => Value,

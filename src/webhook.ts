@@ -127,7 +127,7 @@ const STORE = "an object with the functions claim, done and release";
  * Creates a handler for OpenAI's webhooks. For each `response.completed`, `response.incomplete` or `response.failed` event, it
  * retrieves the response, repairs it and passes it to `onResponse` once. The handler never rejects, and answers
  *
- * - 200 if the delivery was handled, now or before, and for events of all other types, which are ignored;
+ * - 200 if the delivery was handled, now or earlier. Also 200 for events of other types, which the handler ignores;
  * - 400 if the signature is missing, wrong or older than five minutes, or the body is not an event;
  * - 405 for methods other than POST, 413 for more than 1 MiB;
  * - 409 while the `deliveries` store says that another process is handling the delivery;
@@ -147,7 +147,7 @@ const STORE = "an object with the functions claim, done and release";
  * import { directory } from "openai-file-citations/node";
  * import { createWebhookHandler } from "openai-file-citations/webhook";
  *
- * const client = new OpenAI(); // OPENAI_API_KEY, OPENAI_WEBHOOK_SECRET
+ * const client = new OpenAI(); // reads OPENAI_API_KEY and OPENAI_WEBHOOK_SECRET
  * export const POST = createWebhookHandler(client, {
  *   onResponse: (response) => saveFiles(client, response, directory("downloads")),
  * });

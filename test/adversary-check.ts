@@ -16,8 +16,8 @@ export interface Fault {
 }
 
 /**
- * Totals over all conversations. Each conversation is read twice, plain and streamed. It counts once, but its mentions, citations
- * and list requests count in both readings.
+ * Totals over all conversations. Each conversation is read twice, with plain and with streamed responses. The conversation
+ * counts once, but its mentions, citations and list requests count in both readings.
  */
 const counts = {
   ...{ conversations: 0, mentions: 0, meant: 0, cited: 0, withheld: 0, demanded: 0, found: 0, undecided: 0 },
@@ -37,7 +37,7 @@ export function summary(): string {
   );
 }
 
-/** Reads one conversation plain and streamed, and returns its faults. */
+/** Reads one conversation twice, with plain and with streamed responses. Returns the faults of the conversation. */
 export async function faultsOf(conversation: Conversation): Promise<Fault[]> {
   const faults: Fault[] = [];
   const cited: Map<string, Set<string>>[] = [];
@@ -218,8 +218,8 @@ class TurnCheck {
   }
 
   /**
-   * Returns whether the library knows a text's container only from the API's citations. Then the library does not retrieve the
-   * previous response, and cites no similar path: another container may have the exact path.
+   * Returns whether the library knows a text's container only from the API's citations. If so, the library does not retrieve
+   * the previous response. It also cites no similar path, because another container may have the exact path.
    */
   #isNamedOnlyByApi({ annotations }: Part): boolean {
     const { calls, link } = this.#turn;

@@ -234,8 +234,8 @@ class Model {
       },
       parts: this.#parts,
       truths,
-      // Only the second-to-last response can come from another client, so that only one turn can retrieve it. After that turn,
-      // the client remembers only the containers that the turn needed. The test cannot predict them for a further turn.
+      // Only the second-to-last response can come from another client. This client may retrieve it in the last turn, and
+      // remembers only the containers that the last turn needed. In a further turn, the test could not predict them.
       isUnseen: this.#coming === 1 && !repeatsIds && this.#choices.isOneIn(6),
       isBackground: door === "fetch" && !repeatsIds && this.#choices.isOneIn(10),
     };

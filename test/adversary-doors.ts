@@ -47,7 +47,7 @@ export async function settled<Value>(work: Promise<Value>): Promise<Value> {
   return work;
 }
 
-/** Yields the events of a turn. Tells the server that an item is complete right before it yields the item's last event. */
+/** Yields the events of a turn. Right before an item's last event, tells the server that the item is complete. */
 async function* eventsOf({ response }: Turn, server: ListServer): AsyncGenerator<StreamEvent> {
   for (const event of withLongDeltas(streamOf(response.output))) {
     if (event.type === "response.output_item.done") server.complete(Number(event.output_index));

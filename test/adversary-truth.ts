@@ -92,7 +92,7 @@ function fold(text: string): string {
   return text.toLowerCase().replaceAll("\u2011", "-").replaceAll("%20", " ");
 }
 
-/** Returns how a file's path is similar to `path`, a path without a file. Returns `undefined` if it is not similar. */
+/** Returns how a file's path is similar to `path`, at which there is no file. Returns `undefined` if it is not similar. */
 function likeness(path: string, file: WorldFile): "written" | "moved" | "upload" | undefined {
   if (fold(path) === fold(file.path)) return "written";
   const former = formerName(file);
@@ -127,7 +127,7 @@ function saysName(code: string | null, name: string): boolean {
 }
 
 /**
- * Returns whether a call names a path. The full path counts. The file name alone counts in quotes, after a space and at the
+ * Returns whether a call names a path. The full path counts. The file name alone counts in quotes, after a space, or at the
  * end of a quoted path. So `cp x 'sales data.csv'` names `/mnt/data/data.csv`: the command may mean a file `data.csv`.
  */
 function mayName({ code, logs }: Call, path: string): boolean {
@@ -301,9 +301,9 @@ class TextTruth {
   }
 
   /**
-   * Returns whether the repair surely requests the list of `holder` and finds nothing in a nearer container that the path can
-   * mean: no file and no call. `isOlder`: the file in `holder` is older than the response. Then any nearer call with Python's
-   * `open` or the shell's `cat` may have written a newer version.
+   * Returns whether the repair surely requests the list of `holder`. Returns false if a nearer container has a file with a
+   * similar name, or ran a call that may concern the path. If the file in `holder` is older than the response (`isOlder`),
+   * each nearer call with Python's `open` or the shell's `cat` counts too: the call may have written a newer version.
    */
   #isReached(path: string, holder: string, nearer: readonly string[], isOlder: boolean): boolean {
     const later = this.#callsBefore.length > 0 ? [] : this.#turn.calls.map(({ container }) => container);
@@ -365,14 +365,14 @@ class TextTruth {
   }
 
   /**
-   * Returns the containers whose lists must arrive before a similar path in `container` counts. Without a call before the text, these
-   * are all containers.
+   * Returns the containers whose lists the library needs before it can cite a look-alike in `container`. If no call comes
+   * before the text, the library needs the lists of all containers.
    */
   #neededFor(container: string): readonly string[] {
     return this.#callsBefore.length === 0 ? this.containers : this.#groupOf(container);
   }
 
-  /** Returns all containers of other agents if `container` is one of them, because their lists are requested together. */
+  /** Returns the group of `container`. A group's lists are requested together. All containers of other agents form a group. */
   #groupOf(container: string): readonly string[] {
     return this.#foreign.includes(container) ? this.#foreign : [container];
   }
@@ -483,7 +483,7 @@ class TextTruth {
   #loosened(truth: Truth, name: string, path: string | undefined): Truth {
     const relatives = this.#relatives(name);
     const versions = relatives.flatMap((file) => [file, ...this.#versionsLike(file)]);
-    // A bare path with `%20` is ambiguous once the list has a file for each of its two meanings.
+    // A bare path with `%20` is ambiguous once the list has two files: one with `%20` in its name, and one with a space.
     const isTwofold = path?.includes("%20") === true && relatives.length > 1;
     const isMoving =
       (!truth.isDemanded || isTwofold) &&
@@ -533,9 +533,9 @@ class TextTruth {
   }
 
   /**
-   * Returns whether a file counts as written by the response although it may be older. Such a file is in a container that only
-   * later calls use, and was created in the response's first second. Its exact time is not known, because
-   * `created_at` has whole seconds.
+   * Returns whether a file counts as written by the response, even if it was written shortly before. Such a file is in a
+   * container that only later calls use, and was created in the response's first second. `created_at` has whole seconds, so
+   * the exact time is not known.
    */
   #isOfFirstSecond({ createdAt, source, container }: WorldFile): boolean {
     return createdAt >= this.#turn.createdAt && source !== "user" && !this.containers.includes(container);

@@ -12,7 +12,7 @@ export interface WorldFile {
   /** The file was written in this turn, when the item at `item` was complete. An `item` of -1 means before the first item. */
   turn: number;
   item: number;
-  /** How many lists after the write lack the file, in the file's own turn. All lists of later turns have the file. */
+  /** After the file was written, the next `late` lists in the same turn lack the file. Lists in later turns have the file. */
   late: number;
   /** No list ever has the file. */
   isLost: boolean;

@@ -21,7 +21,7 @@ export default async function setup({ config }: TestProject): Promise<() => Prom
   if (config.coverage.enabled) await rm(coverageFolder, { recursive: true, force: true });
   const folder = config.coverage.enabled ? coverageFolder : await mkdtemp(join(runs, "run-"));
   process.env.COMMAND_FOLDER = folder;
-  // The command's processes write their coverage into a folder that is kept: `npm run coverage` reads it after the run.
+  // The command's processes write their coverage into this folder. `npm run coverage` reads the coverage after the run.
   if (config.coverage.enabled) process.env.COMMAND_COVERAGE = join(folder, "coverage");
   const { bin, exports, dependencies, peerDependencies } = JSON.parse(
     await readFile(join(root, "package.json"), "utf8"),
@@ -37,7 +37,7 @@ export default async function setup({ config }: TestProject): Promise<() => Prom
     entryPoints: targets.map((path) => path.replace(/^\.\/dist\/(.*)\.js$/, "src/$1.ts")),
     outbase: "src",
     outdir: join(folder, "dist"),
-    // Bundles, as scripts/build.mjs does: hundreds of tests start the command, and a few bundles load faster than many modules.
+    // A few bundles load faster than many modules, and hundreds of tests start the command. scripts/build.mjs bundles too.
     bundle: true,
     splitting: true,
     external: Object.keys({ ...dependencies, ...peerDependencies }),

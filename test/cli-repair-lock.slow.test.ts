@@ -112,7 +112,7 @@ describe("while a run writes an output", () => {
   it("refuses a run with a link to the output, a run without --resume, and a run with the same report", async () => {
     await mkdir(at("real"));
     await symlink(at("real"), at("folder"));
-    await symlink(join("folder", "out"), at("link")); // the file does not exist yet
+    await symlink(join("folder", "out"), at("link")); // the link's target does not exist yet
     const first = start("--out", at("link"), "--report", at("report"));
     await isReached;
     await access(at("real/out.lock"));

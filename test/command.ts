@@ -83,7 +83,7 @@ export async function serve(args: readonly string[], env: NodeJS.ProcessEnv = {}
   });
   const ended = new Promise<number | null>((resolve) => child.once("close", resolve));
   onTestFinished(async () => {
-    child.kill(); // SIGTERM, so that it exits by itself and writes its coverage
+    child.kill(); // sends SIGTERM, so that the process exits by itself and writes its coverage
     await ended;
   });
   let stderr = "";

@@ -11,7 +11,7 @@ const FORMS = ["NFC", "NFD"] as const;
 const OLD = 1_750_000_000;
 const ROOT = "/mnt/data";
 
-/** Each name in two Unicode forms: `called` is the name in the calls, `name` the name in the list and the text. */
+/** Each name in all pairs of Unicode forms. The calls have the form `called`. The list and the text have the form `name`. */
 const NAMES = ["Übersicht", "보고서", "グラフ"].flatMap((name) =>
   FORMS.flatMap((inCalls) =>
     FORMS.map((elsewhere) => ({

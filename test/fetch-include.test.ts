@@ -1,4 +1,4 @@
-/** Tests that a request is sent again without the `include` that the library added, if the API refuses the `include`. */
+/** Tests what happens if the API refuses the `include` that the library added: the request is sent again without it. */
 import { afterEach, describe, expect, it, vi } from "vitest";
 import { createFileCitationsFetch } from "../src/index.js";
 import { ANSWER, setUp } from "./fetching.js";

@@ -1,4 +1,4 @@
-/** Tests that the index of file lists is not made again for the same files. Making an index of thousands of files takes long. */
+/** Tests that the same file lists are not indexed again. Indexing thousands of files takes a long time. */
 import { expect, it } from "vitest";
 import { ContainerLists } from "../src/containers/lists.js";
 import { file } from "./upstream.js";

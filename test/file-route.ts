@@ -49,7 +49,7 @@ export async function setUp({
   };
 }
 
-/** Returns a file route without an emulator: `answer` answers the route's requests. For cases that HTTP cannot produce. */
+/** Returns a file route without an emulator. `answer` answers the route's requests, also in ways that HTTP cannot produce. */
 export function routeOf(
   answer: (options: {
     headers?: Record<string, string>;

@@ -1,4 +1,4 @@
-/** Tests that `directory` loses and overwrites no file, shows no incomplete file and makes file names safe. */
+/** Tests that `directory` never loses or overwrites a file, never shows an incomplete file, and makes file names safe. */
 import { mkdtemp, readdir, readFile, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";

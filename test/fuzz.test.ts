@@ -113,7 +113,7 @@ function recorded(): { responses: ResponseLike[]; streams: Event[][] } {
   };
 }
 
-/** Returns the schemas whose definition `name` accepts all of these values. */
+/** Returns the schemas in which the definition with the name `name` accepts all given values. */
 function accepting(name: string, ...values: unknown[]): Schema[] {
   return SCHEMAS.filter((schema) => values.every((value) => schema.isValid(name, value)));
 }

@@ -1,6 +1,6 @@
 /**
- * Tests how long the events that end a message are held. They wait for the event after the message, because that event shows
- * whether a call follows. If no event follows, they are sent after `timeoutMs`.
+ * Tests how long a message's end events are held. End events wait for the event after the message, because that event shows
+ * whether a call follows. If no event follows, the end events are sent after `timeoutMs`.
  */
 import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
 import { createFileCitationsFetch, type RepairOptions, repairResponseStream } from "../src/index.js";

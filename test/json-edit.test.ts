@@ -190,8 +190,8 @@ describe("JSON in a string", () => {
 });
 
 it("tells a key with a quote from a shorter key", () => {
-  // The editor guesses each key from the order of Object.keys. For the second member, `"a":"x"`, it guesses `a":` instead of
-  // `a`. The guess seems right, because `"a":"x"` begins with the guessed key in quotes: `"a":"`.
+  // The editor guesses each key from the order of Object.keys. For the member `"a":"x"`, it guesses the key `a":`, but the key
+  // is `a`. The guess seems right, because the member begins with `"a":"`, which is the guessed key in quotes.
   const text = '{"a\\":":[],"a":"x", "1":1.0}';
   const before = JSON.parse(text);
   expect(Object.keys(before)).toEqual(["1", 'a":', "a"]);

@@ -9,8 +9,8 @@ import { call, file, message, streamOf } from "./upstream.js";
 
 const LIMIT = 32;
 /**
- * In microseconds. If the small text takes less than this time, the test uses this time instead, because shorter times are too
- * inaccurate. Quadratic code still fails the test, because it takes seconds for the large text.
+ * The minimum time for the small text, in microseconds. A shorter measured time is too inaccurate, so the test uses the
+ * minimum instead. Quadratic code still fails the test, because the large text then takes seconds.
  */
 const LEAST_MICROS = 1000;
 

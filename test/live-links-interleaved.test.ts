@@ -134,7 +134,7 @@ function namedLate(events: readonly StreamEvent[]): StreamEvent[] {
   );
 }
 
-/** The sizes of the chunks in which the API in `throughFetch` sends a stream. */
+/** Chunk sizes in bytes, for the fake API of `throughFetch`. */
 const SIZES = [1, 150, Infinity];
 /** How many events an item has before its text: those that add the item and its part. */
 const BEFORE_TEXT = 2;

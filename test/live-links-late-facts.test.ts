@@ -1,7 +1,7 @@
 /**
- * Tests the option `links` if the link of a mention depends on what comes later in the stream: a citation of the API, the next
- * chunk, the end of the text, a call or a failure. A stream must have the same links as a plain response, and no text may be
- * lost. This file is long because each of these cases needs its own stream.
+ * Tests the option `links`. In each test, a later part of the stream decides the link of a mention: a citation of the API, the
+ * next chunk, the end of the text, a call or a failure. A stream must have the same links as a plain response, and no text may
+ * be lost. This file is long because each of these cases needs its own stream.
  */
 import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
 import { repairEventStream } from "../src/http/sse.js";

@@ -7,7 +7,7 @@ import { BASE, eventsIn, frames, type StreamEvent, upstream } from "./upstream.j
 type Bare = Omit<StreamEvent, "sequence_number">;
 
 const WHOLE = eventsOf(given, [30]);
-/** The response's events up to its first delta (`BEFORE`), and the events after it (`AFTER`). The first delta ends in a link. */
+/** The events up to the first delta (`BEFORE`), and the later events (`AFTER`). The first delta ends inside a link. */
 const AT = WHOLE.findIndex(({ type }) => type === "response.output_text.delta") + 1;
 const [BEFORE, AFTER] = [WHOLE.slice(0, AT), WHOLE.slice(AT)];
 const { item_id, output_index, content_index } = BEFORE.at(-1)!;

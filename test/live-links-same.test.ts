@@ -214,8 +214,8 @@ it("a response has the same texts and annotations streamed as whole, and a secon
       const streamed = eventsIn(await read(() => sse(frames(eventsOf(output, size)), chunk), true));
       const whole = await plain(output);
       expect(outputOf(streamed)).toEqual(whole);
-      // A second repair of the stream must change nothing. This is not checked if only the previous response names the
-      // container. Then the second repair does not read the URLs of the first one, so it may link a file's name too.
+      // A second repair of the stream must change nothing. This is not tested if only the previous response names the
+      // container. In that case, the second repair ignores the URLs that the first repair wrote, so it may link a plain name.
       if (request.previous === undefined) {
         const again = eventsIn(await read(() => sse(frames(streamed), chunk), true));
         expect(outputOf(again)).toEqual(whole);

@@ -77,7 +77,7 @@ function cutInto(size: number, items: Record<string, unknown>[], text: string): 
     .map((event, sequence_number) => ({ ...event, sequence_number }));
 }
 
-/** Returns the text and the annotations in each event that ends the text, by the type of the event. */
+/** Returns a map for the event types in `ENDS`. It maps each type to the text and the annotations in the event. */
 function textsIn(events: readonly StreamEvent[]): Map<string, Read> {
   const texts = new Map<string, Read>();
   const partOf = (item: unknown) => (item as { content: Read[] }).content[0]!;
@@ -107,8 +107,9 @@ async function throughFetch(events: readonly StreamEvent[], previous?: object): 
 }
 
 /**
- * Kinds of responses whose text may still be held at its end. Each kind has a name, a function that returns the items for a text,
- * and options. If the items have no call, the container is named by `request` or by `previous` in the options.
+ * Kinds of responses. In each kind, a piece of the text may still be held when the text ends. A kind has a name, a function
+ * that returns the items for a text, and options. If the items have no call, the options `request` or `previous` name the
+ * container.
  */
 const KINDS: [string, (text: string) => Record<string, unknown>[], RepairOptions & { previous?: object }][] =
   [

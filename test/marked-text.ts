@@ -36,7 +36,7 @@ export function cited(
   return { text, annotations };
 }
 
-/** Replaces each range marked with `⟦…⟧` by a link to `url`. */
+/** Turns each range marked with `⟦…⟧` into a link to `url`. */
 export function replaceMarked(source: string, url: string = HREF, filename = "a.csv"): string {
   const { text, annotations } = cited(source, filename);
   return replaceFileLinks(text, annotations, () => url, { indexUnit: "utf-16" });

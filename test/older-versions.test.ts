@@ -1,7 +1,7 @@
 /**
  * Tests that no file from before the response is cited by mistake: no older version, no file that a call only reads or lists, and
- * no file of another container. Each response is repaired plain and streamed, and both must have the same citations. This
- * file is long because each way to cite a wrong file has a test.
+ * no file of another container. Each output is repaired as a plain response and as a stream, and both must have the same
+ * citations. This file is long because each way to cite a wrong file has a test.
  *
  * A look-alike is a file whose path or name is similar to the one in the text.
  */

@@ -233,7 +233,7 @@ describe("stopping", () => {
     const { hostname, port } = new URL(proxy.url);
     const idle = connect(Number(port), hostname);
     await once(idle, "connect");
-    // An idle connection that has had a request: HTTP keeps it open for the next request.
+    // This connection becomes idle after its request. HTTP keeps the connection open for the next request.
     const kept = connect(Number(port), hostname);
     kept.write("GET /healthz HTTP/1.1\r\nHost: localhost\r\n\r\n");
     await once(kept, "data");

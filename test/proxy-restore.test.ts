@@ -1,4 +1,4 @@
-/** Tests that the proxy replaces its own links in the input of later requests with the text that the model wrote. */
+/** Tests later requests whose input contains links of the proxy: the proxy replaces its links with the model's own text. */
 import type OpenAI from "openai";
 import { afterEach, describe, expect, it, vi } from "vitest";
 import { answerOf, ENV, newFolder, OWN_KEY, post, serveLinks, setUpLinks, textOf } from "./linked-proxy.js";

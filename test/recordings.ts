@@ -107,7 +107,7 @@ export function recoveredEvents(events: readonly StreamEvent[]): StreamEvent[] {
   });
 }
 
-/** Removes the citations that cover text from all events, and drops the events that only add such a citation. */
+/** Returns the events without the citations that cover text. Leaves out the events that add these citations. */
 export function uncitedEvents(events: readonly StreamEvent[]): StreamEvent[] {
   return withoutCitations(events.filter((event) => !isCitationEvent(event)));
 }

@@ -1,6 +1,6 @@
 /**
- * Tests when a repair requests a container's list, and which container's list it requests.
- * This file is long because each reason to request a list, or not to request one, is a row of a table.
+ * Tests which file lists a repair requests, and when.
+ * This file is long because a table has one row for each reason to request a list, and for each reason not to.
  */
 import { describe, expect, it, vi } from "vitest";
 import { fileNamesIn } from "../src/containers/file-names.js";

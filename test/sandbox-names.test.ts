@@ -34,7 +34,7 @@ async function measured(
   return { ...(await repairing), requests };
 }
 
-/** Repairs an output plain and streamed. Both must have the same result. */
+/** Repairs an output as a plain response and as a stream. Both must have the same result. */
 async function repaired(output: Record<string, unknown>[], lists: Lists) {
   const plain = await measured(lists, async (list) => (await repairResponse(response(output), list)).report);
   const streamed = await measured(lists, async (list) => {

@@ -77,7 +77,7 @@ it("does not retry after a sink that cancels while it waits for bytes, and repor
     const reader = stream.getReader();
     await reader.read();
     reader.read().catch(() => {});
-    await new Promise((resolve) => setTimeout(resolve, 10)); // until the folder refuses the file
+    await new Promise((resolve) => setTimeout(resolve, 10)); // a folder refuses a file after some time
     await reader.cancel();
     await new Promise((resolve) => setTimeout(resolve, 10));
     throw Object.assign(new Error("permission denied"), { code: "EACCES" });

@@ -22,8 +22,8 @@ type Item = OpenAI.Responses.ResponseOutputItem;
 const FILES = [file("/mnt/data/notes.md"), file("/mnt/data/model.bin")];
 
 /**
- * Returns the citations of a text after these items. The text has file names without paths. Such a name is cited only if an item
- * is evidence that a call wrote a file of this name.
+ * Repairs a response that has `items` before its text, and returns the citations. The text names files without their paths. A
+ * file is cited only if one of the items is evidence that a call wrote the file.
  */
 async function citedIn(items: readonly object[], text: string): Promise<string[]> {
   const given = response([call(), ...items, message(text)]);

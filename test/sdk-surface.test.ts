@@ -55,10 +55,7 @@ async function passes(method: string, path: string, answer: object): Promise<voi
   expect(asked).toHaveLength(1);
 }
 
-/**
- * A sentence and a test that checks the sentence. The sentence says how the library handles a place in the SDK's types, or why
- * the library ignores the place.
- */
+/** The sentence about a place in the SDK's types, and the test that checks the sentence. */
 type Row = readonly [sentence: string, check: () => Promise<void>];
 
 const TEXT_OF_MESSAGE: Row = [

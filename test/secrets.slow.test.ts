@@ -193,7 +193,7 @@ describe.each(Object.entries(FAULTS))("the list: %s", (_, fault) => {
       const bare = CLIENTS[name]!(failing(fault));
       const client = withFileCitations(bare, options(onFailure));
       const outcomes = [
-        // The SDK wraps the error in an SDK error.
+        // If `onFailure` is `throw`, the SDK wraps the library's error in an error of its own.
         await outcomeOf(
           client.responses.create({ model: "gpt-5", input: "x" }).then((found) => found.output),
         ),

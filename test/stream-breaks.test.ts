@@ -36,7 +36,8 @@ describe("a stream that a gateway changed", () => {
     const items = [call(), message("Here: /mnt/data/plan.docx"), message("And: /mnt/data/plan.docx")];
     const whole = streamOf(items.map((item, at) => ({ ...item, id: `item_${at}` })));
     const end = whole.findIndex(({ type }) => type === "response.output_text.done");
-    // A sequence number is missing before the event that ends the text. So this event is held until the next event.
+    // A sequence number is missing before the event that ends the text. The missing event may be a delta that comes late. So
+    // the repair holds the end of the text until the next event.
     const events = whole.map((event, at) => ({ ...event, sequence_number: at < end ? at : at + 1 }));
     events.splice(end + 1, 0, events.findLast(({ type }) => type === "response.content_part.added")!);
     const out = await repaired(events);

@@ -1,4 +1,4 @@
-/** Tests the reports of responses that end with an error event of the API, or that come after such an event in one stream. */
+/** Tests the reports of responses that the API ends with an error event, and of later responses in the same stream. */
 import { expect, it } from "vitest";
 import { type Report, repairResponseStream } from "../src/index.js";
 import { PLAN } from "./repairing.js";

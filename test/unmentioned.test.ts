@@ -28,7 +28,7 @@ import {
 
 const CHART = file("/mnt/data/chart.png");
 const FILES = [PLAN, CHART];
-/** Returns a list function that, like the API, returns the files of one container. */
+/** Returns a function that lists the files of one container, as the API does. */
 const listOf = (files: readonly ContainerFile[]) => sourceOf(files).list;
 /** Returns a call whose code names `plan.docx` and `chart.png`. */
 const call = (code = "doc.save('/mnt/data/plan.docx'); plt.savefig('chart.png')", containerId = "cntr_1") =>

@@ -20,7 +20,7 @@ const DAY = 24 * 60 * MINUTE;
 
 /** A database in which the stores of docs/webhook.md keep their deliveries, with functions for the tests. */
 interface Database {
-  /** Returns a new store on this database, as each machine has one. */
+  /** Returns a new store on this database. Each machine has its own store. */
   machine(): WebhookDeliveries;
   /** Returns how much longer a delivery is kept, in milliseconds. */
   lifetime(id: string): Promise<number>;

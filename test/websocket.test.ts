@@ -271,8 +271,8 @@ describe("the repaired output of the SDK's socket", () => {
 
 /**
  * Repairs a response of two agents, alice and bob. Both write the same path, each in its own container, and bob writes last.
- * Returns alice's container (`own`), the containers of the citations in alice's message (`message`), and the containers of the
- * citations in the output of alice's call to another agent (`result`).
+ * Returns alice's container as `own`. Also returns the containers that the citations name: `message` for alice's message, and
+ * `result` for the other agent's answer to alice.
  */
 async function ofTwoAgents() {
   const writes = { code: "to_csv('/mnt/data/report.csv')", files: { "report.csv": "1" } };

@@ -50,7 +50,7 @@ function pass(name, detail) {
   console.log(`passed  ${name}: ${detail}`);
 }
 
-// The API. The first half of the downloads runs normally. Each later download pauses halfway until a worker is killed.
+// The emulator serves the first half of the downloads normally. Each later download pauses halfway until a worker is killed.
 const contentOf = (name) => `${name}\n`.repeat(10_000);
 const halfWay = deferred();
 const killed = deferred();

@@ -8,7 +8,7 @@ import { connect, QUEUE, store } from "./shared.js";
 const ENDED = ["response.completed", "response.incomplete", "response.failed"];
 const DAY = 24 * 60 * 60;
 
-const client = new OpenAI(); // OPENAI_API_KEY, OPENAI_WEBHOOK_SECRET
+const client = new OpenAI(); // reads OPENAI_API_KEY and OPENAI_WEBHOOK_SECRET
 // Your own code makes the links for your pages, with `files.urlFor(file)`. The links never expire, and work as long as the
 // store has the file.
 const files = createFileRoute(client, {

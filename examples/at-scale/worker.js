@@ -4,7 +4,7 @@ import OpenAI from "openai";
 import { repairResponse, saveFiles } from "openai-file-citations";
 import { connect, QUEUE, store } from "./shared.js";
 
-const client = new OpenAI(); // OPENAI_API_KEY
+const client = new OpenAI(); // reads OPENAI_API_KEY
 
 async function save({ data: { responseId } }) {
   const include = ["code_interpreter_call.outputs"];

@@ -17,7 +17,7 @@ import { emulatedFetch } from "./emulated.mjs";
 
 const hasKey = Boolean(process.env.OPENAI_API_KEY);
 const openai = new OpenAI(hasKey ? {} : { apiKey: "none", fetch: emulatedFetch });
-// In production, read one secret for all machines from the environment. If the secret changes, older links stop working.
+// In production, set one secret for all machines in an environment variable. If the secret changes, older links stop working.
 const files = createFileRoute(openai, { secret: crypto.getRandomValues(new Uint8Array(32)) });
 const client = withFileCitations(openai, { links: files });
 

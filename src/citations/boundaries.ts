@@ -1,7 +1,7 @@
 /**
- * Decides whether a path or a file name in a text may start or end at an offset, or is part of a longer path or name. The rules
- * look only at the text around the start and the end. Other files find the end itself: name-list.ts for a known name,
- * mentions.ts for a path without a file, and links/mention-end.ts for a path in a text that still streams.
+ * Decides whether a path or a file name may start or end at an offset of a text. The answer is no if the path or the name
+ * goes on there. The rules look only at the text around the offset. Other files find the end: name-list.ts for a known
+ * name, mentions.ts for a path that matches no file, and links/mention-end.ts for a path in a text that is still arriving.
  */
 import { once } from "../once.js";
 import { endOfCompound } from "./compounds.js";
@@ -42,7 +42,7 @@ const INVISIBLE_BEFORE = new RegExp(`(?<=(${INVISIBLE}{1,8}))`, "iy");
 const INVISIBLE_AFTER = new RegExp(`${INVISIBLE}{1,8}`, "iy");
 const ENCODED_BEFORE = /(?<=(&#?\w{2,8};|\\{1,2}u[\da-f]{4}))/iy;
 
-/** Returns whether a path or a name may start at `at`. It may not if the text before `at` belongs to the same path or name. */
+/** Returns whether a path or a name may start at `at`. Returns false if the path or the name starts before `at`. */
 export function canStart(text: string, at: number): boolean {
   const before = at === 0 ? 0x20 : text.charCodeAt(at - 1);
   // The most frequent characters are checked without a regular expression. The codes below are, in this order: space, line
@@ -100,7 +100,7 @@ const CONTINUING = {
   unspacedName: String.raw`[${UNSPACED}]{1,64}(?:[_\-]|\.[A-Za-z\d])`,
 };
 const HYPHEN = "[\\-\\u2010\\u2011]";
-/** Text that continues a name that has an extension. */
+/** Text that continues a name such as `a.csv`, which has an extension. */
 export const CONTINUING_WITH_EXTENSION = {
   ...CONTINUING,
   hyphen: String.raw`${HYPHEN}(?!-*(?:[\s>]|$))`, // `a.csv-old`; not `a.csv- ` and `a.csv-->`. See compounds.ts for `a.csv-Datei`
@@ -164,7 +164,7 @@ function canEnd(text: string, end: number, name: string, opener = ""): boolean {
   return !testAt(continuesWithoutExtension(), text, end);
 }
 
-/** Maps the character that opens code or a quotation around a path to the character that closes it. */
+/** The keys are the characters that open code or a quotation. The value of a key is the closing character. */
 const CLOSER: Record<string, string> = { "`": "`", '"': '"', "“": "”", "「": "」", "『": "』", "《": "》" };
 /** The rest of a name that has several words, up to its extension: ` - Sheet1.csv` in `a.xlsx - Sheet1.csv`. */
 const LAST_WORDS = new RegExp(
@@ -240,7 +240,7 @@ export function endOfCitation(
 const PUNCTUATION = new RegExp(`[.,;:!?${WIDE_PUNCTUATION}]{1,3}`, "y");
 /** A closing quote that is escaped for JSON. */
 const ESCAPED_QUOTE = /\\{1,4}["']/y;
-/** A character that ends a definition's destination or an attribute without quotes. */
+/** The end of an unquoted attribute or of a definition's destination: one of these characters, or the end of the text. */
 const ENDS_UNQUOTED = /["'<>)\]}|\\`]|$/y;
 /** The rest of a line, at most 4,096 characters. It is searched for the character that closes a link, such as `)`. */
 const LINE = /[^\n]{0,4096}/y;

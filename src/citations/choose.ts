@@ -35,12 +35,12 @@ export interface Chosen {
 }
 
 /**
- * Returns the mentions to cite and to report:
+ * Returns which mentions are cited, and which are reported:
  *
- * - A path that means one file is cited. The exceptions are paths in code blocks, paths in labels, and bare paths of uploads.
+ * - A path is cited if it means one file. The exceptions are paths in code blocks, paths in labels, and bare paths of uploads.
  * - A bare name, or a path in a code block, is cited only if nothing else in the text cites its file.
- * - A mention is reported if it means several files, or if it is a path that means no file. The exceptions are mentions in
- *   code blocks and labels, paths that lead out of the root, and bare paths and bare names that can mean only uploads.
+ * - Ambiguous mentions and paths without a file are reported. The exceptions are mentions in code blocks or labels, paths that
+ *   lead out of the root, and bare paths or names that can mean only uploads.
  *
  * An image or another link inside a label is treated as if it were outside the label.
  */
@@ -145,7 +145,7 @@ class Choice {
     return isLink || !isInside(this.#labels, start);
   }
 
-  /** Returns the mentions in code blocks to cite: the first mention of each file that is cited nowhere else. */
+  /** Returns which mentions in code blocks are cited: the first mention of each file that nothing else in the text cites. */
   inCode(cited: readonly Found[]): Found[] {
     const { given, paths } = this.#mentions;
     const citedIds = new Set<unknown>([

@@ -1,6 +1,6 @@
 /**
- * Finds a word that a hyphen joins to a file name and that describes the file: `report.xlsx-Datei`, German for "report.xlsx
- * file". The name ends before the hyphen. Any other word after a hyphen is part of a longer name: `report.xlsx-old`.
+ * Recognizes a hyphen and a word after a file name, if the word only describes the file: `report.xlsx-Datei` is German for
+ * "report.xlsx file". The name ends before the hyphen. Any other word is part of a longer name: `report.xlsx-old`.
  */
 import { endOfMatch, testAt } from "./spelling.js";
 

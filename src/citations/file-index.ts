@@ -183,7 +183,7 @@ export class FileIndex {
     return folders.flatMap((folder) => names.flatMap((name) => below.get(folder)!.get(name) ?? []));
   }
 
-  /** Returns the files below the roots that have one of `names`. `names` are from a result of {@link namesAt}. */
+  /** Returns the files that have one of `names` and are below a root. `names` are from a result of {@link namesAt}. */
   filesNamed(names: readonly string[]): readonly IndexedFile[] {
     return this.filesAnywhere(names).filter(({ root }) => root !== OUTSIDE);
   }

@@ -66,7 +66,7 @@ function withoutScheme(path: string): string {
  * - If mentions have different paths for the same look-alike, all of these mentions are `not-found`.
  * - Any mention is `ambiguous` if the API cited another file for the same path.
  *
- * A mention that matches several files stays in `found`. So does the bare path of an upload.
+ * Mentions that match several files, and bare paths of uploads, stay in `found`.
  */
 export function settleLookAlikes(text: string, mentions: PathMentions, cited: CitedFiles): PathMentions {
   const otherFiles = new Map<Found, UnresolvedMention>();

@@ -6,7 +6,7 @@ import { HTML_TAGS, isInDestination, type Place, placeOf } from "./markup/places
 import { isOnOtherSystem } from "./other-systems.js";
 import { endOfMatch, literal, matchAt, testAt, UNSPACED } from "./spelling.js";
 
-/** The default roots. A root is a folder of the container in which models leave files for the user. */
+/** The default roots. A root is a folder in the container. Models leave files for the user there. */
 export const DEFAULT_ROOTS: readonly string[] = ["/mnt/data"];
 /** Matches a valid root: an absolute path without a slash at its end. */
 export const ROOT = /^(?:\/[^/]+)+$/;
@@ -20,7 +20,7 @@ export interface PathMention {
   start: number;
   /** Where the path below the root starts: after the root's slash or, for {@link OUTSIDE}, after the scheme and its slashes. */
   relativeStart: number;
-  /** The root as the caller gave it, or {@link OUTSIDE} if `sandbox:` starts a path below none of the roots. */
+  /** The root as the caller gave it. {@link OUTSIDE} if a path with the scheme `sandbox:` is outside all roots. */
   root: string;
   /** True if a slash follows the root, and always for {@link OUTSIDE}. False for the root alone: `/mnt/data`. */
   hasSlash: boolean;
@@ -56,8 +56,8 @@ const NO_PATH = new RegExp(String.raw`$|[\s)>"'<]|${SLASH}`, "iy");
  */
 const FOLDER_BEFORE = new RegExp(String.raw`(?<=(\/[${UNSPACED}\p{Extended_Pictographic}]{1,64}))`, "uy");
 /**
- * Matches text that shows that the root after it is part of another path: `e/` before `mnt/data` in `/home/me/mnt/data`. After
- * such text, the pattern of a root does not match.
+ * Matches text right before a root, if the root is only part of another path: `e/` before `mnt/data` in `/home/me/mnt/data`.
+ * After such text, the pattern of a root does not match.
  */
 const INSIDE_PATH = String.raw`(?:(?<!\\|\\u[\da-f]{3}|%3)[a-z\d]|[^/:]\/)\/`;
 
@@ -74,7 +74,7 @@ export class MentionFinder {
 
   /** `roots` are absolute paths without a slash at the end. */
   constructor(roots: readonly string[]) {
-    // Longest first. If one root is inside another, a path below the inner root must match the inner root.
+    // The longest root comes first. If one root is inside another, a path below the inner root must match the inner root.
     this.#roots = [...roots].sort((a, b) => b.length - a.length);
     const patternOf = (root: string, isGuarded: boolean): string => {
       const [first, ...more] = root.slice(1).split("/").map(literal);
@@ -101,8 +101,9 @@ export class MentionFinder {
     return undefined;
   }
 
-  /** Returns whether a mention starts at `at`. The first match from `at` on is enough, because such a mention contains it. */
+  /** Returns whether a mention starts at `at`. */
   startsAt(text: string, at: number): boolean {
+    // Only the first match is checked: a mention that starts at `at` contains this match.
     this.#pattern.lastIndex = at;
     const found = this.#pattern.exec(text);
     return found !== null && this.#mentionOf(text, found, at)?.start === at;
@@ -161,7 +162,7 @@ function mentionAt(
   return { start, relativeStart, root, hasSlash, hasScheme, place };
 }
 
-/** Returns the mention with the scheme `sandbox:` whose path starts at `at` and is below none of the roots. */
+/** Returns the mention of a path that has the scheme `sandbox:` and is outside all roots. The path starts at `at`. */
 function mentionOutside(text: string, at: number, bound: number): PathMention | undefined {
   const { scheme, slashes, isSandbox } = leadBefore(text, at);
   const start = at - slashes.length - scheme.length;
@@ -195,7 +196,7 @@ function isPartOfDestination(text: string, start: number, { kind }: Place): bool
   return kind === "text" && /[:=,?&;]/.test(text.charAt(start - 1)) && isInDestination(text, start);
 }
 
-/** Returns where the slashes at `at` end. Without a slash at `at`, returns `at`. */
+/** Returns the offset after the slashes that start at `at`. If there is no slash at `at`, returns `at`. */
 export function endOfSlashes(text: string, at: number): number {
   return endOfMatch(SLASHES, text, at);
 }
@@ -265,8 +266,8 @@ export function endOfUnknown(
 }
 
 /**
- * Returns the index in `path` of the `*` or `**` that closes emphasis opened earlier on the line. Returns the length of `path` if
- * there is none.
+ * Returns the index in `path` where an emphasis ends with `*` or `**`. The emphasis begins before `path`, on the same line. If
+ * no emphasis ends in `path`, returns the length of `path`.
  */
 function endOfEmphasis(text: string, start: number, path: string): number {
   const line = text.slice(Math.max(0, start - 500), start).replace(/^.*\n/s, "");

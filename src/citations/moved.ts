@@ -22,8 +22,8 @@ interface Named {
 }
 
 /**
- * Looks up the file name in the last segment of a mention's path. Returns the mention with the files of this name, or `undefined`
- * if the path can mean none of these files. The last segment starts at `nameStart`.
+ * Finds the files whose name is the last segment of a mention's path. Returns the mention with these files, or `undefined` if
+ * the path can mean none of them. The last segment starts at `nameStart`.
  */
 export function fileByName(
   text: string,
@@ -32,8 +32,7 @@ export function fileByName(
   nameStart: number,
 ): Found | undefined {
   const isOutside = mention.root === OUTSIDE;
-  // After `sandbox:`, a path may be below none of the roots. Then it can mean a file only if it is a name without a folder:
-  // `sandbox:a.csv`.
+  // After `sandbox:`, a path may be outside of the roots. Such a path means a file only if it has no folder: `sandbox:a.csv`.
   if (isOutside && nameStart !== mention.relativeStart) return undefined;
   const named = filesNamed(text, mention, files.index, nameStart);
   if (!named) return undefined;
@@ -66,9 +65,9 @@ function filesNamed(
 }
 
 /**
- * Returns `fitting`, the files that fit a name best. If all of them are uploads that had the name before, adds the candidates
- * that have the name now. A candidate can be in another container. The mention is then ambiguous: it can mean an upload or an
- * added file. Files in folders that the system or a tool fills are not added.
+ * Returns `fitting`, the files that fit a name best. If all of these files are uploads that the API has renamed, adds the
+ * candidates that have the name now, from any container. An added file makes the mention ambiguous. Files in folders that the
+ * system or a tool fills are not added.
  */
 function withOwnNames(
   fitting: readonly IndexedFile[],

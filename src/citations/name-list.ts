@@ -27,7 +27,7 @@ const NOTHING: readonly Spelled[] = [];
 /** A list of names to find in texts. */
 export class NameList {
   readonly #names: readonly string[];
-  /** The first characters of all names. Most offsets of a text have another character, so they need no search. */
+  /** The first characters of all names. Most characters of a text are not in this set, so no search starts at them. */
   readonly #firsts: ReadonlySet<string>;
 
   /** `names` must be folded. */
@@ -39,8 +39,8 @@ export class NameList {
   /** Returns every name that `text` spells from `start`, longest first. */
   spelledAt(text: string, start: number): readonly Spelled[] {
     const first = text.charAt(start);
-    // The check includes slashes, because several slashes in a row are read as one. Without the check, the slashes would be
-    // read again from each of their offsets, which takes quadratic time.
+    // A slash is checked like a word character. A search reads a run of slashes as one slash, so a search from each slash of
+    // the run would take quadratic time.
     if ((first === "/" || isWordCharacter(text, start)) && !this.#firsts.has(fold(first))) return NOTHING;
     const found = new Map<number, Spelled>();
     let walks: Walk[] = [{ low: 0, high: this.#names.length, depth: 0, at: start }];
@@ -85,7 +85,7 @@ export class NameList {
     if (low < high && !isKnown) walks.push({ low, high, depth, at: end });
   }
 
-  /** Returns the index of the first name from `low` on whose character code at `depth` is at least `code`; `high` if none. */
+  /** Returns the first index in `low`..`high` whose name has at least the character code `code` at `depth`; `high` if none. */
   #lowerBound(low: number, high: number, depth: number, code: number): number {
     let first = low;
     let end = high;

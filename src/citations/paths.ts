@@ -77,9 +77,9 @@ export class PathText {
   }
 
   /**
-   * Returns whether a mention by path overlaps the text from `start` to `end`. Also returns true if this text is probably the
-   * end of a path that contains a space and matches no file. For example, in `/mnt/data/Q3 report.pdf`, the path
-   * `/mnt/data/Q3` has no extension and matches no file, so `report.pdf` counts as part of the path.
+   * Returns whether a mention by path overlaps the text from `start` to `end`. Also returns true if this text probably
+   * belongs to the path before it, because that path matches no file and has no extension. For example, if there is no file
+   * `/mnt/data/Q3`, then `report.pdf` counts as part of the path in `/mnt/data/Q3 report.pdf`.
    */
   overlaps(start: number, end: number): boolean {
     for (const mentions of this.#mentions) {

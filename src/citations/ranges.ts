@@ -26,7 +26,7 @@ export function lastBefore<R extends Range>(ranges: readonly R[], at: number): R
     if (ranges[middle]!.start < at) low = middle + 1;
     else high = middle;
   }
-  // `ranges[-1]` is `undefined` too, but reading it is a slow lookup by property name that takes as long as the whole search.
+  // `ranges[-1]` is `undefined` too, but is looked up by property name. This lookup takes as long as the whole search.
   return low > 0 ? ranges[low - 1] : undefined;
 }
 

@@ -157,7 +157,7 @@ function toCitations(text: string, cited: Found[], unit: "code-point" | "utf-16"
   }));
 }
 
-/** Returns the citation of a file as the API writes it, with the properties in the API's order. */
+/** Returns a file's citation in the API's shape, with its properties in the API's order. */
 export function citationOf(file: ContainerFile, start: number, end: number): ContainerFileCitation {
   return {
     type: "container_file_citation",

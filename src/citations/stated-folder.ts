@@ -40,7 +40,7 @@ export function statesOtherFolder(
   let folders: UnresolvedMention[] | undefined;
   let at = 0;
   return ({ start, end, files }) => {
-    folders ??= missed.filter(isFolder); // done at the first name, because most texts have no bare name
+    folders ??= missed.filter(isFolder); // filtered only when needed: most texts have no bare name
     while (at < folders.length && folders[at]!.start < start) at++;
     const [before, after] = [folders[at - 1], folders[at]];
     const isOther = (folder: UnresolvedMention): boolean =>

@@ -8,7 +8,8 @@
  * - A slash, a backslash, `_` or `-` joins the letters to a longer path or name.
  * - The letters come right after an opening quote or bracket such as `“` or `「`, or after a tag such as `<b>`.
  * - Straight quotes, square brackets, code, emphasis, a table cell or a list item contain only the letters and the name.
- * - The letters end with a Korean letter and the name starts with one. Korean writes spaces between words.
+ * - The letters end with a Korean letter, and the name starts with a Korean letter. Korean has spaces between words, so the
+ *   two letters are in one word.
  *
  * In the first three cases, letters that introduce a file, such as "saved as", are not part of the name.
  */
@@ -83,8 +84,8 @@ const SENTENCE = new RegExp(
 );
 
 /**
- * Nouns and verbs that introduce a name if the name starts with a Latin letter or a digit, such as "file", "table" or "download".
- * Before a name of Chinese letters, the same words may be a part of the name.
+ * Words such as "file", "table" or "download". They introduce a name that starts with a Latin letter or a digit. Before a name
+ * of Chinese letters, the same words may be a part of the name.
  */
 const BEFORE_LATIN =
   /(?:文件名?|檔案|档案|附件|附表|表格?|[图圖]表?|[报報]告|[数數]据|[资資]料|查收|查看|下[载載]|ファイル名?|データ|レポート|グラフ)$/;
@@ -105,12 +106,12 @@ function opener(pattern: string): () => RegExp {
 
 /**
  * Returns whether the name from `start` to `end` is only the end of a longer name or path in a script without spaces. `pathEnd`
- * returns the end of the last path that is mentioned before the name. The text up to the end of that path is not read, so that a
- * slash in that path does not join letters to the name.
+ * returns the end of the last path that is mentioned before the name. The path itself is not read. Otherwise a slash in the
+ * path would join letters to the name.
  */
 export function isEndOfUnspaced(text: string, { start, end }: Range, pathEnd: () => number): boolean {
   const last = text.charCodeAt(start - 1);
-  if (!(last >= 0x80 || last === 0x3b)) return false; // 0x3b is the end of an entity
+  if (!(last >= 0x80 || last === 0x3b)) return false; // 0x3b is `;`, the end of an HTML entity
   // Korean writes a space between words, so two Hangul letters without a space are in one word.
   if (testAt(IS_HANGUL_JOINED, text, start)) return true;
   const from = Math.max(0, start - LONGEST_LEAD, pathEnd());

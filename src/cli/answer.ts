@@ -36,7 +36,7 @@ export class Answer {
         if (typeof delta === "string") this.#write(delta);
         return;
       case "response.content_part.added":
-        if (this.text !== "") this.#write("\n\n"); // separates parts like paragraphs
+        if (this.text !== "") this.#write("\n\n");
         return;
       case "response.output_item.added":
         this.#status =

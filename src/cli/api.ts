@@ -15,7 +15,7 @@ type Fetch = typeof globalThis.fetch;
 
 /** The base URL that OpenAI's own clients use by default. */
 export const DEFAULT_BASE_URL = "https://api.openai.com/v1";
-/** How often a failed request is retried. The SDK has the same default. */
+/** How many times a failed request is retried. The SDK has the same default. */
 const RETRIES = 2;
 const FIRST_PAUSE_MS = 500;
 const LONGEST_PAUSE_MS = 8000;

@@ -9,8 +9,8 @@ import { WrongUse } from "./wrong-use.js";
 const KILOBYTE = 2 ** 10;
 const MEGABYTE = 2 ** 20;
 /**
- * A second signal is ignored if it comes within this time after the first signal. The reason is that this process can get two
- * signals for one Ctrl-C: one from the terminal, and one from `npx`, which forwards the signal that the terminal sent to it.
+ * A second signal is ignored if it comes within this time after the first signal. One Ctrl-C can send two signals to this
+ * process: one directly from the terminal, and one that `npx` forwards.
  */
 const SAME_SIGNAL_MS = 100;
 
@@ -113,7 +113,7 @@ function stopOnSignal(
   });
 }
 
-/** Returns a function that logs requests. If the log can no longer be written, the proxy runs on without it. */
+/** Returns a function that logs requests. If the log can no longer be written, the proxy keeps running without a log. */
 function logTo(stream: NodeJS.WriteStream, format: (answered: Answered) => string): (line: Answered) => void {
   let isRead = true;
   stream.removeAllListeners("error").on("error", (error: Error) => {

@@ -54,7 +54,7 @@ export class RunDisplay {
     console.error(`${inWordsOf(others, this.#inputs)}, ${this.#words.fate}`);
   }
 
-  /** Replaces the progress line by the summary. */
+  /** Replaces the progress line with the summary. */
   end(counts: Counts): void {
     this.#line.clear();
     console.error(this.#words.summary(counts));

@@ -39,7 +39,7 @@ export interface ServerOptions {
   /** 0 for any free port. */
   port: number;
   host: string;
-  /** Accepted host names besides loopback ones: see `hostRule`. */
+  /** The host names that the server accepts in addition to loopback names. See `hostRule`. */
   allowHosts: readonly string[];
   /** The host name of the links. It is accepted like a name in `allowHosts`, but only for requests below `/files`. */
   linkHost?: string | undefined;

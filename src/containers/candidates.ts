@@ -13,7 +13,7 @@ import { type ContainerSources, containersBefore, previousId } from "./known.js"
 import type { ContainerLists } from "./lists.js";
 import { containersOfTools, MOST_CONTAINERS } from "./named-containers.js";
 
-/** The sources of containers that the response itself does not name. */
+/** Where to look for containers that the response itself does not name. */
 export interface OtherContainers extends Omit<ContainerSources, "response" | "history"> {
   /**
    * More containers to try, such as those of a fixed list of files. For a text without a call before it, they are tried last. For
@@ -44,13 +44,13 @@ export interface TextScope {
   /** The containers of the latest earlier turn that has containers. Empty if the list of items holds only one turn. */
   earlier: readonly string[];
   /**
-   * The containers that are named by the text's own citations with a range. If a call comes before the text, containers that
-   * 0..0 citations or tool outputs also name are left out.
+   * The containers that are named by the text's own citations with a range. If a call comes before the text, this list lacks
+   * the containers that are also named by 0..0 citations or tool outputs.
    */
   cited: readonly string[];
   /**
-   * The other containers that the text's own citations name. These citations do not show that the text means a file of the
-   * container. A container of a 0..0 citation is left out if only later calls ran in it.
+   * The containers that the text's own citations name, but that are not in `cited`. These citations do not show that the text
+   * means a file of the cited container. A container of a 0..0 citation is left out if only later calls ran in it.
    */
   weaklyCited: readonly string[];
   /** The containers that are named in tool outputs before the text. */
@@ -232,7 +232,7 @@ function itemsIn(items: unknown, roots: readonly string[]): ItemsBefore {
 }
 
 /**
- * Returns the containers of the first of these that has any:
+ * Returns the containers of the first source in this list that has containers:
  * - the calls of the latest turn,
  * - the citations and tool outputs of the latest turn,
  * - the latest earlier turn that has containers.

@@ -298,7 +298,7 @@ export class Evidence {
     });
   }
 
-  /** Returns the paths with the last segment `name` that calls write to. */
+  /** Returns the paths that end with the segment `name` and that a call writes to. */
   writtenPathsTo(name: string): readonly string[] {
     return [...(this.#log.readRelativePaths().writtenByName.get(composed(name)) ?? [])].filter((path) =>
       this.writesPath(path),
@@ -330,7 +330,7 @@ export class Evidence {
     return found;
   }
 
-  /** Returns the paths with the last segment `name` that occur in calls. Paths that do not start with a root are left out. */
+  /** Returns the paths in calls that end with the segment `name`. Paths that do not start with a root are left out. */
   pathsTo(name: string): readonly string[] {
     const paths = this.#log.pathsByName.get(composed(name)) ?? [];
     return [...paths].filter(([, first]) => this.#isBefore(first)).map(([path]) => path);

@@ -8,7 +8,7 @@ const ID = /^[^\p{Cc}\p{Cs}]{1,512}$/u;
  * with `/` and `=`, paths, names with spaces. An id is invalid if `encodeURIComponent` cannot encode it, or if a URL with the
  * encoded id leads to another path.
  *
- * Ids come from a response. So encode them with `encodeURIComponent` before they go into a URL.
+ * Encode even a valid id with `encodeURIComponent` before you put it into a URL.
  */
 export function isId(id: unknown): id is string {
   return typeof id === "string" && ID.test(id) && !isDotSegment(id);

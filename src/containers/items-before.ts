@@ -95,7 +95,7 @@ export class ItemsBefore {
     return this.#read().#called.all;
   }
 
-  /** The containers of the current turn in which a call may have written a file, judging by the call's code or commands. */
+  /** The containers in which a call of the current turn may have written a file, judging by the call's code or commands. */
   get writing(): string[] {
     return [...this.#read().#writing];
   }
@@ -144,8 +144,7 @@ export class ItemsBefore {
   #readEvidence(): void {
     for (; this.#loggedCount < this.#readCount; this.#loggedCount++) {
       const item = this.#items[this.#loggedCount];
-      // A shell output does not name its container. It belongs to the call before it, so it is recorded for the container of that
-      // call.
+      // A shell output does not name its container. Its texts are recorded for the container of the latest call.
       if (isContainerCall(item)) this.#loggedPlace = containerOfCall(item);
       else if (isLocalCall(item)) this.#loggedPlace = LOCAL;
       const texts = textsOf(item);

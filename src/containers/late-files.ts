@@ -60,8 +60,8 @@ export function isOutdated(file: ContainerFile, { lifetime, scope, evidence, tur
 }
 
 /**
- * Returns whether the lists lack a file that a call names and the text means. `names` has the names of such files. If a call
- * writes a file of this name, an older file at its path does not count.
+ * Returns whether a call names a file that the lists lack. `names` are the file names to look for, from the text. If a call
+ * writes to a path that ends with such a name, a file from before the response does not count.
  */
 function lacksName(
   names: readonly string[],

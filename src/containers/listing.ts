@@ -22,7 +22,7 @@ export type ListFiles = (
   onRequest: () => void,
 ) => Promise<ContainerFile[]>;
 
-/** The maximum number of pages of a list. No container with so many files was ever seen, so a longer list counts as endless. */
+/** The maximum number of pages of a list. All known lists are shorter, so a longer list counts as endless. */
 const MOST_PAGES = 1000;
 
 const pageSchema = once(() =>

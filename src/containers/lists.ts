@@ -40,7 +40,7 @@ export class ContainerLists {
   readonly #callsAtList = new Map<string, number>();
   /** The repeated requests in progress. Texts that wait for late files of the same containers share these requests. */
   readonly #rounds = new Map<string, Promise<FileList[]>>();
-  /** The indexes that were made last, the latest first. */
+  /** The most recent indexes, newest first. */
   readonly #indexes: { key: string; lists: readonly FileList[]; index: FileIndex }[] = [];
 
   constructor(list: ListFiles, memory: ContainerMemory | undefined, roots: readonly string[]) {
@@ -107,8 +107,8 @@ export class ContainerLists {
   }
 
   /**
-   * Returns the index of the files in some lists. The latest indexes are cached, because most texts need the same lists as the text
-   * before. Several indexes are cached, because a search that reads one list after another needs an index after each list.
+   * Returns the index of the files in some lists. The latest indexes are cached, because most texts need the same lists as the
+   * previous text. Several are cached, because a search adds lists step by step and needs a new index after each step.
    *
    * Each container has a rank. If files of several containers fit a mention, the files of the first rank win. If two files of
    * the same rank fit equally well, the mention is ambiguous. `leaderOf` maps each container to the first container of its rank.

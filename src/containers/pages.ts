@@ -34,8 +34,8 @@ export type ListPage = (
 ) => PromiseLike<unknown>;
 
 /**
- * `retries`: how often the request for a page is retried. `timeoutMs`: once the `retry-after` delays of a page add up to this
- * time, its request is not retried any more.
+ * `retries`: how often the request for a page is retried. `timeoutMs`: the request is no longer retried once its `retry-after`
+ * delays add up to this time.
  */
 export type Patience = Pick<Settings, "retries" | "timeoutMs">;
 
@@ -70,9 +70,9 @@ export function pagesOfClient(
       ? get(`/containers/${encodeURIComponent(containerId)}/files`, { ...options, query: whole })
       : client.containers.files.list(containerId, query, {
           ...options,
-          // `shared` goes into the option `query`, because it may have a name such as `timeout`. In the second argument,
-          // openai 7 would take this name for a request option and throw. With the option `query`, the SDK ignores the second
-          // argument. So the option has the whole query.
+          // `shared` may contain a parameter such as `timeout`. In the second argument, openai 7 would treat it as a request
+          // option and throw. So `shared` goes into the option `query`. The SDK then ignores the second argument, so the
+          // option must contain the whole query.
           ...(shared && { query: whole }),
         });
     // The raw response is parsed here, because the SDK would turn a body that is not a list into an empty list.
@@ -93,7 +93,7 @@ function queryOf(search: string): Record<string, string | string[]> | undefined 
   );
 }
 
-/** Matches headers that belong to one request only: about the body, the response format, the connection or the retry count. */
+/** Matches headers that fit only one request, because they describe its body, response format, connection or retry count. */
 const OF_ONE_REQUEST =
   /^(?:content-|accept|if-|x-stainless-)|^(?:range|expect|host|connection|transfer-encoding|idempotency-key)$/;
 

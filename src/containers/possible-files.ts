@@ -50,10 +50,10 @@ export class PossibleFiles {
   }
 
   /**
-   * Returns the files of a group's lists that the text can mean, list by list. `nearer` has the containers of the groups before.
+   * Returns the files of a group's lists that the text can mean, list by list. `nearer` has the containers of nearer groups.
    *
-   * Leaves out a file if a call in another container of the group names the file's path, but that container's list does not have
-   * the path yet. The list may soon have a second file with this path, and the text may mean the second file.
+   * Leaves out a file if another container of the group may soon have a second file with the same path: a call in the other
+   * container names the path, but the container's list lacks it. The text may mean the second file.
    */
   inGroup(lists: readonly FileList[], group: ContainerGroup, nearer: readonly string[]): FileList[] {
     const { kind, containers } = group;
@@ -69,14 +69,14 @@ export class PossibleFiles {
     return possible.map((list) => list.filter((file) => !isUnsure(file)));
   }
 
-  /** Returns the files that were left out, but whose path or name is exactly the given one. */
+  /** Returns the files that were left out and have exactly this path or name. */
   unlikely(pathOrName: string): readonly ContainerFile[] {
     return this.#unlikely.get(composed(pathOrName)) ?? [];
   }
 
   /**
-   * Returns the files that were left out, but that a mention may mean instead of `file`. `text` is the mention. `asked` has
-   * the containers whose lists were requested, nearest first. There are three cases:
+   * Returns the left-out files that a mention may mean instead of `file`. `text` is the mention. `asked` has the containers
+   * whose lists were requested, nearest first. There are three cases:
    *
    * - The mention says `a%20b.csv`, and `file` is `a b.csv`. Returns the file `a%20b.csv` of the same container.
    * - No call comes before the text, and `file` is older than the response. Returns the files of the same path that the response

@@ -1,6 +1,6 @@
 /**
  * Reads the relative paths in calls, such as `out/a.csv` in `to_csv('out/a.csv')`, or `a.csv` in
- * `os.path.join('/mnt/data/out', 'a.csv')`. Also decides whether a call writes a file whose path is not spelled in the call.
+ * `os.path.join('/mnt/data/out', 'a.csv')`. Also decides whether a call writes a file whose path is not in the call.
  */
 import { extensionOf, nameOf } from "../citations/file-index.js";
 import { matchAt, testAt } from "../citations/spelling.js";
@@ -56,7 +56,7 @@ const CHANGES_FOLDER =
   /(?:\bchdir\(\s{0,20}["'`]|(?:^|[\n;&|])[ \t]{0,20}%?cd[ \t]{1,20}["'`]?)([^"'`\n;&|)\s]{1,150})/g;
 /** Matches a change of the working folder that does not give the folder as a string: `os.chdir(out)`. */
 const CHANGES_TO_UNKNOWN = /\bchdir\(\s{0,20}[a-z_]/i;
-/** Stands for a folder that the code does not spell. No file of a container has a path that starts with `?`. */
+/** Stands for a folder whose path is unknown. `?` is free for this, because no path of a container's file starts with `?`. */
 const UNKNOWN = "?";
 
 /** Returns whether the folder of a relative path is not known. */
@@ -74,7 +74,7 @@ const MOST_FOLDERS = 4;
 
 /**
  * Returns the folders that relative paths in code or in a command can start from: the roots, and each working folder, even if it
- * is outside of the roots. {@link UNKNOWN} stands for a folder that the code does not spell.
+ * is outside of the roots. {@link UNKNOWN} stands for a folder whose path is not in the code.
  */
 export function foldersOf(text: string, roots: readonly string[]): readonly string[] {
   if (!/chdir|\bcd\b/.test(text)) return roots;
@@ -98,8 +98,8 @@ export function isWriting(before: string, from: string): boolean {
 }
 
 /**
- * Reads the path in code that ends with the name from `start` to `end`. Returns `undefined` if the path is not in a string, is
- * not relative, or is joined with a folder outside of the roots.
+ * Reads a path in code. The path ends with the name from `start` to `end`. Returns `undefined` if the path is not in a string,
+ * is not relative, or is joined with a folder outside of the roots.
  */
 export function relativePathInCode(
   text: string,
@@ -241,8 +241,8 @@ export function writesUnspelled(code: string): boolean {
 /** Matches shell keywords before a command: `do cp a b`, `if python make.py`. */
 const KEYWORDS = /^(?:(?:if|elif|then|else|while|until|do|time|!|\{)\s{1,20})*/;
 /**
- * Matches commands that only read or print. Also matches `tee` and `touch`, because a command such as `tee a.csv` spells the
- * path of the file that it writes. For paths with a variable, see `CREATES`.
+ * Matches commands that only read or print. Also matches `tee` and `touch`: they write a file, but a command such as
+ * `tee a.csv` contains the file's path. If the path contains a variable, `CREATES` finds the command.
  */
 const ONLY_READS =
   /^(?:cat|ls|head|tail|grep|egrep|fgrep|rg|wc|file|stat|du|df|diff|cmp|md5sum|sha\d{1,3}sum|echo|printf|pwd|cd|which|env(?!\s+\S)|date|tree|cut|tr|uniq|awk|jq|column|sort|basename|dirname|realpath|true|false|test|\[|sleep|mkdir|tee|touch|find|sed -n|set|export|for|read|done|fi|do|then|else|python3? (?:-V|--version))(?=[\s)]|$)(?!.*\s(?:-o|--output|-i|-delete|-exec(?:dir)?|-ok(?:dir)?|-fprint\w?)\b)/;

@@ -1,7 +1,7 @@
 /**
  * Handles failed requests: decides whether a request is retried, reads the delay from `Retry-After`, removes the server's text from
- * errors, and cancels response bodies. The modules that retry also wait before each retry: pages.ts for lists, files/copy.ts for
- * downloads, cli/api.ts for the command.
+ * errors, and cancels response bodies. The loops that wait and retry are elsewhere: in pages.ts for lists, in files/copy.ts
+ * for downloads, and in cli/api.ts for the command.
  */
 
 /**

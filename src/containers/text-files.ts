@@ -1,7 +1,7 @@
 /**
- * Finds the files that a text means, in the lists of the containers that the text can mean. This file is long because it has the
- * rules that use the calls of the response to choose between the files of these lists, and all of them share one search. The code
- * in `src/citations` uses only the text to choose.
+ * Finds the files that a text means, in the lists of the containers that the text can mean. The code in `src/citations` uses
+ * only the text to choose a file. The rules here also use the calls of the response. This file is long because all these rules
+ * share one search.
  */
 import { endOfCompound } from "../citations/compounds.js";
 import { type FileIndex, filenameOf, folderOf, type IndexedFile, nameOf } from "../citations/file-index.js";
@@ -41,7 +41,7 @@ export interface TextPart extends TextContext {
   /** True if an earlier search, after the same calls, did not find all files. Late lists are then not requested again. */
   isRepeated: boolean;
   /**
-   * The containers whose lists an earlier search for this text used. This search uses the same lists. A text in a stream may
+   * The containers that an earlier search for this text used. The current search uses their lists too. A text in a stream may
    * be searched twice, but must get the same files as in a plain response.
    */
   asked: readonly string[];
@@ -312,8 +312,8 @@ class FileSearch {
   }
 
   /**
-   * Drops a citation and reports its mention as ambiguous if the text may also mean a file that `#possible` left out, so that the
-   * resolver did not see it.
+   * If a mention may also mean a file that `#possible` left out, drops the citation and reports the mention as ambiguous. The
+   * resolver has not seen the files that `#possible` left out.
    */
   #withOneReading(resolution: Resolution): Resolution {
     const dropped: UnresolvedMention[] = [];
@@ -346,7 +346,7 @@ class FileSearch {
    * Returns whether a file may be cited although its path is only similar to the path in the text. Before the response is complete,
    * no file is accepted, because a later call may name the exact path.
    *
-   * - If a call ran before the text, the file is accepted only if no call names the exact path and one of these is true:
+   * - If a call ran before the text, no call may name the exact path, and one of these must be true:
    *   - The response wrote the file.
    *   - A call names this file, and all calls in the file's container spell out the paths that they write to.
    *   - This file is an upload that is as new as the response, and all calls in the file's container spell out the paths that
@@ -369,7 +369,7 @@ class FileSearch {
     if ([written, literal].some(isNamed)) return false;
     const [meant, path] = [composed(written), composed(file.path)];
     const isMoved = isPath && folderOf(meant) !== folderOf(path);
-    // The path in the text may have another folder than the file, or another letter case in the name, but not both.
+    // The file's folder or the letter case of its name may differ from the path in the text, but not both.
     const [name, own] = [nameOf(meant), nameOf(path)];
     if (isMoved && name !== own && name.toLowerCase() === own.toLowerCase()) return false;
     // Accepts a file that a call of the response wrote: the file is as new as the response and is not an upload. An upload was
@@ -382,9 +382,10 @@ class FileSearch {
   };
 
   /**
-   * Returns whether the text may mean another file than `file`: one with exactly the path or name in one of the `spellings`.
-   * Returns `true` if a list has an unlikely file with exactly this path. For a name after `sandbox:` that is not the name of
-   * `file`, also returns `true` if a call names another path that ends with this name.
+   * Returns whether the text may mean an exact match instead of `file`. Returns `true` in two cases:
+   *
+   * - A list has an unlikely file with exactly the path or name in one of the `spellings`.
+   * - The text says `sandbox:name`, `file` has a different name, and a call names another path that ends with `name`.
    */
   #mayMeanExact(calls: Evidence, file: ContainerFile, spellings: readonly [string, string]): boolean {
     if (spellings.some((path) => this.#possible.unlikely(path).length > 0)) return true;
@@ -403,7 +404,7 @@ class FileSearch {
     return !this.#namesOtherPath(this.#evidence, [written, literal], file);
   };
 
-  /** Returns whether a call names a path that ends with the name in one of the `spellings`, but is not the path of `file`. */
+  /** Returns whether a call names a path with the file name of one of the `spellings`. Does not count the path of `file`. */
   #namesOtherPath(calls: Evidence, spellings: readonly string[], file: ContainerFile): boolean {
     return spellings.some((path) => calls.namesOtherPath(nameOf(path), file.path));
   }
@@ -416,8 +417,8 @@ class FileSearch {
    * - No call names the path of any of the other files.
    * - None of the other files is directly in a root. A message that names a root could mean such a file.
    *
-   * Otherwise, returns all files. But if only the first condition is not met, and later text may still name a root, returns no
-   * file. The name is then not cited or reported yet.
+   * Otherwise, returns all files. There is one exception: returns no file if the last three conditions are met and later text
+   * may still name a root. The name is then not cited or reported yet.
    */
   readonly #narrowName: NarrowName = (indexed) => {
     const { isRootNamed, lifetime } = this.#part;

@@ -6,7 +6,7 @@ export interface ByteRange {
   end: number;
 }
 
-/** Matches a header that asks for a single range. Several ranges are not supported: the response would be a multipart body. */
+/** Matches a header that asks for one range. Multiple ranges are not supported: the response would be a multipart body. */
 const RANGE = /^bytes=(?:(\d+)-(\d*)|-(\d+))$/;
 
 /** Returns the `Range` header if it asks for a single range, else `undefined`. */

@@ -132,7 +132,7 @@ function generatedImageOf(item: Record<string, unknown>): GeneratedImage[] {
   ];
 }
 
-/** Decodes the start of an image's base64 to a text with one character for each byte. Returns `""` if the base64 is invalid. */
+/** Decodes the start of an image's base64 into a string with one character per byte. Returns `""` if the base64 is invalid. */
 function decodedStart(base64: string): string {
   try {
     return atob(base64.slice(0, START));

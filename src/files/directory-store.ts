@@ -17,8 +17,8 @@ interface About {
 }
 
 /**
- * Returns a store that keeps each file in a folder, for the option `store` of a file route or a webhook handler, and for
- * `saveFiles`. The store creates the folder if needed. Several processes and machines can use one folder.
+ * Returns a store that keeps files in a folder. Pass the store to `saveFiles`, or as the option `store` of a file route or a
+ * webhook handler. The store creates the folder if needed. Several processes and machines can use one folder.
  *
  * The container file `cfile_1` of `cntr_1` is kept as `cntr_1/cfile_1`. Its name and length are in `cntr_1/cfile_1.json`. File
  * names from a response are never part of a path.

@@ -61,9 +61,8 @@ export function directory(path: string, options: { overwrite?: boolean | undefin
 }
 
 /**
- * Gives a complete file the first free name: `plan.docx`, `plan (2).docx` and so on. If the plain name is taken, the search
- * starts after the number that this sink used last for this name. If every search started at 2, the hundredth `plan.docx`
- * would take a hundred attempts.
+ * Gives the file at `partial` the first free name: `plan.docx`, `plan (2).docx` and so on. `nextNumbers` has the next number
+ * to try for each name. If every search started at 2, the hundredth `plan.docx` would take a hundred attempts.
  */
 async function placeNumbered(
   partial: string,
@@ -82,7 +81,7 @@ async function placeNumbered(
   }
 }
 
-/** Gives a complete file the name `target` and returns true. Returns false if the name is taken. The caller removes `partial`. */
+/** Gives the file at `partial` the path `target`. Returns false if `target` is taken. The caller removes `partial`. */
 async function placeNew(partial: string, target: string): Promise<boolean> {
   try {
     await link(partial, target);

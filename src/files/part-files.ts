@@ -52,14 +52,13 @@ export function partWriter(folder: string): WritePart {
   };
 }
 
-/** Returns a new name for a part file. */
 function newPartName(): string {
   return `.${host}-${process.pid}-${randomUUID()}.part`;
 }
 
 /**
- * Removes the part files that killed processes of this host left in `folder` more than an hour ago. Ignores errors, because a
- * part file that stays does no harm.
+ * Removes old part files from `folder`. A part file is old if its process ran on this host and has ended, and if the last
+ * write was more than an hour ago. Ignores errors, because a part file that stays does no harm.
  */
 async function removeDeadParts(folder: string): Promise<void> {
   const names = await readdir(folder).catch(() => []);

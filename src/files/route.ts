@@ -25,7 +25,7 @@ export type { ContainerContentClient, FileStore, FoundFile, StoredFile };
 export interface FileRouteOptions {
   /**
    * The secret that signs the links: 32 random bytes or more (`openssl rand -base64 32`). With several secrets, the first one
-   * signs new links. Links that were signed with another one are accepted too. To rotate secrets, put the new secret first.
+   * signs new links. Links that were signed with any of the secrets are accepted. To rotate secrets, put the new secret first.
    * Remove the old secret when its links have expired.
    */
   secret: string | Uint8Array | readonly (string | Uint8Array)[];
@@ -33,8 +33,8 @@ export interface FileRouteOptions {
   basePath?: string | undefined;
   /**
    * How long a link is valid, in seconds. Default `1200`, the time after which an idle container expires. With a `store`, links
-   * can be valid for longer. With `Infinity` they never expire: such a link opens the file as long as the store has the file and
-   * `secret` contains the secret that signed the link.
+   * can be valid for longer. With `Infinity`, links never expire. They work until you delete the file from the store, or drop
+   * the secret that signed them.
    */
   expiresIn?: number | undefined;
   /**

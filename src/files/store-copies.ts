@@ -129,8 +129,8 @@ function makeRoom(keys: Set<string> | Map<string, unknown>): void {
 }
 
 /**
- * Copies the container files that a response cites. Does not reject if a copy fails. The other files of a response are images
- * that are in no container and have no links, so they are not copied.
+ * Copies the container files that a response cites. Does not reject if a copy fails. Generated images and images in the
+ * outputs of calls are not copied: they are in no container and have no links.
  */
 export async function copyCited(copies: StoreCopies, response: { output: unknown }): Promise<void> {
   const copying = collectFiles(response).map(async (file) => {

@@ -132,7 +132,7 @@ function containerSource({ status, headers, body }: ContentAnswer): Source {
   };
 }
 
-/** Returns whether `part` begins where `range` begins, and does not end after it. A server may send less than the range. */
+/** Returns whether `part` has the start of `range` and nothing outside of `range`. A server may send less than the range. */
 function isStartOf(range: ByteRange, part: ByteRange): boolean {
   // `rangeOf` sets the start to Infinity if a request asks for the last bytes of a file of unknown length. Nothing shows where
   // these bytes begin, so any part is accepted.
@@ -188,7 +188,7 @@ async function sourceAnswer(
 /** Returns the response with a file of unknown length: the whole file, or the part that the source has. */
 function unknownLength({ method, headers }: Request, { part, open }: Source): Response {
   if (!part) return new Response(open(undefined));
-  // Without the file's length, there is no ETag. So `rangeOf` gets "" as the ETag, which no valid If-Range equals.
+  // Without the file's length, there is no ETag. So `rangeOf` gets "" as the ETag. No valid If-Range is empty.
   const range = method === "HEAD" ? undefined : rangeOf(headers, Number.POSITIVE_INFINITY, "");
   return partial(open(range === "outside" ? undefined : range), part, "*");
 }

@@ -3,9 +3,9 @@ import { badInput } from "../errors.js";
 import type { Sink } from "./copy.js";
 import { safeName } from "./safe-name.js";
 
-/** The data about a file that a store keeps besides the file's bytes. It is plain JSON, of at most 1 KB. */
+/** What a store keeps about a file, in addition to the file's bytes. This data is plain JSON, of at most 1 KB. */
 export interface StoredFile {
-  /** The file's name, without a folder. Characters that are not allowed on every operating system are replaced. */
+  /** The file's name, without a folder. Characters that are invalid on some operating systems are replaced. */
   filename: string;
 }
 
@@ -56,8 +56,8 @@ export interface FoundFile {
 export interface FileStore {
   /**
    * Stores a file whole or not at all: reads `stream` to its end, and only then makes the file visible to `get`. If the stream
-   * fails, `put` must reject, and `get` must not return the part that was read. A `put` of a key that exists already replaces
-   * the file with the same bytes, or does nothing. Several processes may put one key at the same time.
+   * fails, `put` must reject, and `get` must not return the part that was read. If the store already has the key, `put` may
+   * replace the file or do nothing, because the bytes are the same. Several processes may put one key at the same time.
    */
   put(key: string, file: StoredFile, stream: ReadableStream<Uint8Array>): Promise<void>;
   /** Returns a stored file; `undefined` if the store does not have it. Rejects if the store cannot be read. */

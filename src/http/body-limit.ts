@@ -125,6 +125,6 @@ export class LimitedBody {
     const readRest = async (): Promise<void> => {
       while (!(await this.#chunks!.next()).done);
     };
-    readRest().catch(() => {}); // the caller has closed the connection
+    readRest().catch(() => {}); // fails if the caller has closed the connection
   }
 }

@@ -104,7 +104,7 @@ interface MiddlewareContext {
   settings: Settings;
   memory: ContainerMemory;
   refusals: IncludeRefusals;
-  /** The longest body or event that is read, in bytes. Default: the longest string. */
+  /** The maximum size of a body or event, in bytes. Larger ones stay unchanged. Default: `LONGEST_TEXT` (see body.ts). */
   longest?: number;
 }
 
@@ -135,7 +135,7 @@ export function createMiddleware(
       responseId: route.responseId,
       isCreated: route.isCreate,
       startedAt,
-      // Built on demand, because most answers need no list.
+      // Calls `listFilesFor` only when a list is requested, because most responses need no list.
       list: (...args) => listFilesFor(route, headers(), { fetch, client, settings })(...args),
       settings,
       memory,
@@ -251,8 +251,8 @@ async function getResponse(
 
 /**
  * Returns a copy of an HTTP response with another body. Removes `content-encoding`, because `fetch` has decoded the body. Also
- * removes the headers that depend on the body's exact bytes, such as `content-length` and `etag`, because the repair may
- * change the body. The headers are sent before this is known.
+ * removes the headers that depend on the body's exact bytes, such as `content-length` and `etag`. All headers are sent before
+ * the repair, and the repair may change the body.
  */
 function withBody(response: Response, body: ReadableStream<Uint8Array>): Response {
   const headers = withoutBodyHeaders(new Headers(response.headers));

@@ -344,7 +344,7 @@ export class FrameRepair {
     return own.event === event ? own.bytes : editFrame(own, event);
   }
 
-  /** If a delta may begin a root, gives this delta and those around it to the stream's repair. All others stay unparsed. */
+  /** If a delta may begin a root, gives the repair this delta and the deltas around it. All other deltas stay unparsed. */
   #watch(delta: Piece): void {
     this.#deltas[this.#deltaCount++ % WATCHED_DELTAS] = delta;
     if (this.#text.mayBeginRoot(delta.chunk, delta.start, delta.end)) this.#watchNext = WATCHED_AFTER;

@@ -223,7 +223,7 @@ function endOfLine(bytes: Uint8Array, from: number): number {
   return at;
 }
 
-/** Returns the offset of the value of the `data:` line at an offset. */
+/** Returns the offset of the value in a `data:` line. `line` is the offset of the line. */
 function startOfData(bytes: Uint8Array, line: number): number {
   const colon = line + DATA_LENGTH;
   if (bytes[colon] !== COLON) return colon; // the line is `data`, without a value
@@ -362,8 +362,8 @@ export class TextDeltas {
 
   /**
    * Returns true if the delta from `at` to `end` certainly belongs to no mention: the delta's text has no character that a
-   * mention needs, and no word that begins a scheme. Collects this text without decoding it. Returns false for all other
-   * deltas. Also returns false if the delta that `noteRead` got last belongs to another text.
+   * mention needs, and no word that begins a scheme. In this case, also collects the delta's text without decoding it. Always
+   * returns false if this delta and the delta that `noteRead` got last belong to different texts.
    *
    * Call this right after `endOf`, because `endOf` finds the offset of the text. While no mention is open, call this for each
    * delta, in order. Do not call this while a mention is open.

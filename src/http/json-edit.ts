@@ -9,8 +9,8 @@ const decoder = new TextDecoder();
 const encoder = new TextEncoder();
 
 /**
- * Returns `json`, edited so that it parses to `after`, or `json` itself if nothing changed. Takes time linear in the length
- * of `json`.
+ * Edits `json` so that it parses to `after`, and returns the result. Returns `json` itself if nothing changed. Takes time
+ * linear in the length of `json`.
  *
  * @param json UTF-8, with or without a byte order mark. `JSON.parse` must accept it.
  * @param before what `JSON.parse` returned for `json`.
@@ -333,7 +333,7 @@ function addedKeys(before: object, after: object): readonly string[] | undefined
 /** Returns the text that was appended to a string, or `undefined` for any other change. */
 function addedText(before: unknown, after: unknown): string | undefined {
   if (typeof before !== "string" || typeof after !== "string") return undefined;
-  // `startsWith` took 7 ns for each character: a third of the time for a request of 3 kB. `slice` with `===` takes 0.4 ns.
+  // `startsWith` took 7 ns for each character: a third of the time to edit a 3 kB request. `slice` with `===` takes 0.4 ns.
   return after.slice(0, before.length) === before ? after.slice(before.length) : undefined;
 }
 

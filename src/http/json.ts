@@ -78,7 +78,7 @@ function finishTooLong(repair: ResponseRepair, longest: number): void {
   repair.finish();
 }
 
-/** Returns the body with the missing citations: the same array if nothing is missing or the body has another shape. */
+/** Returns the body's chunks with the missing citations added. Returns the same array if the body does not change. */
 async function repairedChunks(
   repair: ResponseRepair,
   chunks: Uint8Array[],
@@ -104,7 +104,7 @@ function hasShape(answer: Record<string, unknown>, { holds }: AnswerShape): bool
   return Array.isArray(holds === "items" ? answer.data : answer.output);
 }
 
-/** Returns the answer with the missing citations: the same object if nothing is missing. */
+/** Returns the answer with the missing citations added. Returns the same object if nothing is missing. */
 async function repairShape(
   repair: ResponseRepair,
   answer: Record<string, unknown>,

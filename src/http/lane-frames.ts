@@ -144,8 +144,8 @@ export class LaneFrames {
    * the frame of `event`, and returns true.
    */
   #takeOver(event: Record<string, unknown>, rest: () => Uint8Array): boolean {
-    // Marks the first lane as used if the frame before `event` has a sequence number. `lanes` does not see deltas that are sent
-    // without being parsed. Without this mark, `lanes` could close the first lane as unused, without a report.
+    // `lanes` does not see deltas that are sent without being parsed. If the first lane got only such deltas, `lanes` would
+    // close it as unused, without a report. So the lane is marked as used if the frame before `event` has a sequence number.
     if (event.stream_id !== undefined && this.#first.latestNumber !== undefined)
       this.#lanes.latest.isUsed = true;
     const lane = this.#lanes.of(event);

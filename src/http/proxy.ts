@@ -27,7 +27,7 @@ export interface ProxyOptions extends Omit<FileCitationsOptions, "onReport"> {
    * limit applies to all requests with input, because the links in their bodies are replaced with the model's own text.
    */
   maxJson: number;
-  /** The most bytes of request bodies that are held in memory at once, for all requests together. Default: 512 MB. */
+  /** The maximum total size of the request bodies that are held in memory at the same time, in bytes. Default: 512 MB. */
   maxHeld?: number;
   /** The longest wait for the next chunk of a request body, in milliseconds. Default: 60 s. */
   bodyIdleMs?: number;

@@ -21,7 +21,7 @@ export interface Route extends AnswerShape {
   search: string;
 }
 
-/** The properties of a route that the method and the path of a request determine. Here, `base` is a path. */
+/** The part of a route that depends only on the request's method and path. Here, `base` is a path, not a URL. */
 type Endpoint = Omit<Route, "isNewestFirst" | "search">;
 
 const RESPONSES_PATH = /^(.*)\/responses(?:\/([^/]+)(\/cancel|\/input_items)?)?\/?$/;

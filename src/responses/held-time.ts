@@ -51,8 +51,8 @@ export class HeldTime {
   }
 
   /**
-   * How long recoveries have delayed the response so far, in milliseconds. Time in which several recoveries run at once counts
-   * once. Includes the recoveries that run now.
+   * How long recoveries have delayed the response so far, in milliseconds. If several recoveries run at the same time, this
+   * time is counted once. Includes the recoveries that run now.
    */
   get ms(): number {
     return this.#endedMs + (this.#running > 0 ? performance.now() - this.#since : 0);

@@ -122,7 +122,7 @@ export class ResponseItems {
 /** Finds the first item that a function accepts. Reads each item once, unless the item is replaced. */
 class FirstItem {
   readonly #accepts: (item: unknown) => boolean;
-  /** No item before this index is accepted. */
+  /** `#accepts` returns false for all items before this index. */
   #index = 0;
 
   constructor(accepts: (item: unknown) => boolean) {
@@ -134,7 +134,7 @@ class FirstItem {
     if (index < this.#index && this.#accepts(item)) this.#index = index;
   }
 
-  /** Returns whether an item before `end` is accepted. */
+  /** Returns whether the function accepts an item before `end`. */
   isBefore(end: number, items: readonly unknown[]): boolean {
     while (this.#index < end && !this.#accepts(items[this.#index])) this.#index++;
     return this.#index < end;
@@ -146,7 +146,7 @@ export function isOutputText(part: unknown): part is Record<string, unknown> & {
   return isRecord(part) && part.type === "output_text" && typeof part.text === "string";
 }
 
-/** Returns the parts of an item that can be texts, and the property that holds the parts; `undefined` if the item has none. */
+/** Returns an item's parts, and the property that holds the parts. Returns `undefined` if no part can be a text. */
 export function partsOf(item: unknown): { key: "content" | "output"; parts: readonly unknown[] } | undefined {
   if (!isRecord(item)) return undefined;
   // A `multi_agent_call_output` is one agent's answer to another. It is included, because users may read it too.
@@ -156,7 +156,7 @@ export function partsOf(item: unknown): { key: "content" | "output"; parts: read
   return isText && Array.isArray(parts) ? { key, parts } : undefined;
 }
 
-/** Returns the texts of an item that can be annotated. */
+/** Returns an item's texts, but only those that can be annotated. */
 export function outputTextsOf(item: unknown): string[] {
   return (partsOf(item)?.parts ?? []).filter(isOutputText).map(({ text }) => text);
 }

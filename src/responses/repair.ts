@@ -42,8 +42,8 @@ export function contextOf(source: FileSource, given: RepairOptions): RepairConte
 
 /**
  * Adds the citations that a response lacks. The given object is never changed: the result holds a copy, or the same object if
- * nothing was missing. An error of the recovery is in the report. If `onFailure` is `"throw"`, a `FileCitationsError` that
- * contains the report is thrown instead.
+ * nothing was missing. If the recovery fails, the report contains the error. With `onFailure: "throw"`, the function then
+ * throws a `FileCitationsError` that contains the report.
  *
  * @param response a response of the API, new or retrieved later.
  * @param source the container files, a function that lists them, or an OpenAI client.

@@ -46,7 +46,7 @@ export interface LinkFiles {
   noteError(error: unknown): void;
   /** Aborts when the consumer no longer waits for the response. */
   readonly callerSignal: AbortSignal | undefined;
-  /** Adds to the time for which the response was delayed, in milliseconds. */
+  /** Adds `ms` milliseconds to the time for which the response was delayed. */
   noteHeld(ms: number): void;
 }
 
@@ -437,7 +437,7 @@ export class ResponseLinks {
     try {
       const replaced = { text: window.slice(place.start, place.end), ...textAround(place, citation) };
       const link = linkAt(place, citation, await this.#urlOf(citation, replaced));
-      // A bare name gets no link after a path of the same file. A second repair finds `link.url` in place of this path.
+      // A bare name gets no link after a path of the same file. An earlier repair may have replaced the path with `link.url`.
       if (!link || (!candidate.isPath && part.urls.has(link.url))) return part.text.leave(base + range.end);
       const isReplaced = part.text.replace({
         ...{ start: base + place.start, end: base + place.end, mentionStart: base + range.start },
@@ -565,7 +565,7 @@ function nameIn({ window, at, nameEnd }: Candidate): string {
   return window.slice(at, nameEnd);
 }
 
-/** Matches the URL at the start of what `nameIn` returns. Leaves out a link's title and the last character. */
+/** Matches only the URL in a result of `nameIn`: not the link's title, and not the character that ends the mention. */
 const URL_IN = /^(?:[^\s"'<>](?!$))*/;
 
 /** Returns whether a link's destination can be the name of a file in the container: a name with an extension. */

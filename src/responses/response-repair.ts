@@ -187,8 +187,8 @@ export class ResponseRepair {
 
   /**
    * Returns the citations that a part lacks. The result is a promise only if a citation may be missing. If a part is passed
-   * again, the result also includes the citations that were found before. A text without a tool call before it can announce a
-   * file that a later call writes. Such a text gets its citations once the response is complete.
+   * again, the result also includes the citations that were found before. If no tool call comes before a text, the text can
+   * announce a file that a later call writes. Such a text gets its citations once the response is complete.
    */
   missingOf(
     position: PartPosition,
@@ -430,8 +430,8 @@ export class ResponseRepair {
   }
 
   /**
-   * Adds a time during which text was held. Such time does not count toward the time limit of recoveries, because the model is
-   * still writing during most of it.
+   * Records that text was held for `ms` milliseconds. This time does not count toward the time limit of recoveries: the model
+   * usually continues to write while text is held.
    */
   noteHeld(ms: number): void {
     this.#heldTextMs += ms;
@@ -489,8 +489,8 @@ export class ResponseRepair {
 
   /**
    * Returns the containers that are named in the part's own citations or in tool outputs before the part. If the calls name no
-   * container, only unmentioned files in these containers are cited. A second repair searches every container that a citation
-   * names. So a citation of a file in another container could make a second repair add more citations.
+   * container, unmentioned files in other containers are not cited. A citation of such a file would name another container. A
+   * second repair would search that container too, and might add more citations.
    */
   #namedFor({ position, given, annotations }: KnownPart): string[] {
     const { outputs } = this.#items.before(position.outputIndex);
@@ -747,8 +747,8 @@ function scopeOf(
   const isOfLaterCall = (id: string): boolean => inTurn.includes(id) && !called.includes(id);
   const unranged = containersOfAnnotations(given.filter((annotation) => !isRanged(annotation)));
   const ranged = containersOfAnnotations(given.filter(isRanged));
-  // The containers that 0..0 citations and tool outputs name. After a call, a citation with a range counts no more than these
-  // if it names the same container: an earlier repair may have added the citation because of them.
+  // The containers that 0..0 citations and tool outputs name. An earlier repair may have searched such a container and added a
+  // citation with a range. So after a call, these containers are not in `cited`, even if a citation with a range names them.
   const named = hasCall ? [...unranged, ...before.outputs] : [];
   return {
     hasCall,

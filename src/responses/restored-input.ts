@@ -101,8 +101,8 @@ class Restoration {
 }
 
 /**
- * Splits a text that a link replaced, such as `` `/mnt/data/a.csv` ``, into three pieces: the path, and what a code span has
- * before and after the path (backticks and spaces).
+ * Splits the model's own text, such as `` `/mnt/data/a.csv` ``, into three pieces: the path, and the backticks and spaces of a
+ * code span before and after the path.
  */
 export function withoutSpan(text: string): { before: string; path: string; after: string } {
   let start = 0;

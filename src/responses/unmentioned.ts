@@ -42,8 +42,8 @@ function isNamed(file: ContainerFile, evidence: Evidence): boolean {
   const { container_id: id, path } = file;
   if (evidence.namesPath(path, id)) return true;
   const name = filenameOf(file);
-  // No call in the file's container contains the file's path, but a call may contain the name only. The name does not count if
-  // any call contains a path that ends with this name: it then means the file at that path.
+  // The file's name alone counts too, but not if any call contains a path that ends with the name. The name then means the
+  // file at that path.
   return evidence.pathsTo(name).length === 0 && !isUnseenFolder(path) && evidence.namesFile(name, id);
 }
 

@@ -32,7 +32,7 @@ const READ: ReadonlySet<unknown> = new Set([
   "error",
 ]);
 
-/** Indices must be below this limit. No response has so many items, and a larger index would allocate an array of its length. */
+/** Indices must be below this limit. Items are stored in an array, and a huge index would make this array huge. */
 const MOST_ITEMS = 100_000;
 
 /** Returns whether events of this type always have to be parsed. */

@@ -476,7 +476,7 @@ export class Lanes {
 
   /**
    * Returns the lane of an unknown response id. If only one response is in progress, the id becomes its new id, because some
-   * gateways change ids midway. But `response.created` begins another lane. So does any event once a lane was dropped.
+   * gateways change ids midway. But a new lane begins if the event is a `response.created`, or if a lane was dropped before.
    */
   #unknown(event: Event, id: string): Lane {
     const { type } = event;

@@ -109,8 +109,8 @@ export class Messages {
       this.#latest = value;
       return message;
     }
-    // On a ResponsesWS, the API's errors come inside messages, so an `error` event outside of a message is about the connection.
-    // In other streams, the API sends its error as an `error` event whose property `error` is not an Error object.
+    // After a ResponsesWS message, an `error` event outside of a message is about the connection: the API's errors come inside
+    // messages. In other cases, an `error` event is about the connection only if its property `error` is an Error object.
     const isSocketError = type === "error" && (this.#latest !== undefined || value.error instanceof Error);
     return OF_CONNECTION.has(type) || isSocketError ? undefined : value;
   }

@@ -43,7 +43,7 @@ export class StreamLinks {
     this.#timeoutMs = timeoutMs;
   }
 
-  /** True while annotation events are held. No other event must overtake them. */
+  /** True while annotation events are held. Other events must not overtake them. */
   get isHoldingEvents(): boolean {
     return this.#annotations.length > 0;
   }
@@ -112,8 +112,8 @@ export class StreamLinks {
   }
 
   /**
-   * Requests the file lists for the links of a text when a path begins. If the calls name files, requests the lists already at
-   * the text's start. If no container is known, retrieves the previous response when a path begins.
+   * Requests the file lists for the links of a text. If the calls name files, requests the lists when the text starts.
+   * Otherwise requests them when a path begins. If no container is known, retrieves the previous response when a path begins.
    */
   #lookAhead({ position, text }: LinkedPart, { item_id: item }: Event): void {
     if (this.#lookedAheadFor === item) return;
@@ -170,15 +170,15 @@ export class StreamLinks {
     );
     for (const part of this.#holding.keys()) {
       part.overdue = error;
-      // Reports the error now only for a path, and only if a container is known or the previous response was requested. All
-      // other held text may mean no file: a destination such as `about.html` may lead to a website. If the API later cites a
-      // file in the text, the error in `part.overdue` is reported.
+      // Reports the error now only if a path is held. Other held text may mean no file: a destination such as `about.html` may
+      // lead to a website. Also, a container must be known, or the previous response must have been requested. Otherwise
+      // `part.overdue` keeps the error. It is reported if the API later cites a file in the text.
       if (part.text.isPathOpen && (!part.text.onlyPaths || this.#isRetrieving)) this.#repair.noteError(error);
     }
     return this.releaseUnchanged(numberBefore);
   }
 
-  /** Stops the time limit of the held text, and records for how long the text was held. */
+  /** Stops the time limit of the held text, and records how long the text was held. */
   stop(): void {
     clearTimeout(this.#timer);
     this.#timer = undefined;
@@ -186,8 +186,8 @@ export class StreamLinks {
     if (!this.#heldSince) return;
     const { now, heldMs } = this.#heldSince;
     this.#heldSince = undefined;
-    // The repair may have added a part of this time to `heldMs` already, for example for a recovery. That part is not counted
-    // twice.
+    // `heldMs` may already include a part of the time since `now`, for example the time of a recovery. Subtracts that part, so
+    // that it does not count twice.
     this.#repair.noteHeld(Math.max(0, performance.now() - now - (this.#repair.heldMs - heldMs)));
   }
 

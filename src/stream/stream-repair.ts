@@ -37,7 +37,7 @@ export class StreamRepair {
   readonly #sent = new Map<string, Annotation[]>();
   /** The `output_text.done` events that were sent. `addedCount`: how many added citations of the text were known at that time. */
   readonly #texts = new Map<string, { event: Event; addedCount: number }>();
-  /** The end events of a message that wait for the event after the message (see `#mustHold`). */
+  /** End events of a message, held until the event after the message arrives (see `#mustHold`). */
   readonly #held: { event: Event; numberBefore: unknown }[] = [];
   /** Resolves when the events in `#held` have waited for `timeoutMs`. `undefined` if none is held. */
   #heldTooLong: Promise<void> | undefined;
@@ -108,8 +108,8 @@ export class StreamRepair {
   }
 
   /**
-   * True while annotation events or the end events of a message are held (see `#mustHold`). Then every event must go through
-   * `take`, so that no event overtakes the held ones.
+   * True while annotation events or end events are held (see `#mustHold`). Then every event must go through `take`, so that no
+   * event overtakes the held events.
    */
   get isHolding(): boolean {
     return this.#isHeld || this.#links?.isHoldingEvents === true;
@@ -129,7 +129,7 @@ export class StreamRepair {
     return [];
   }
 
-  /** Starts the time limit if events are held after `taken`. Otherwise stops the time limit. Returns `taken`. */
+  /** Returns `taken`. Starts the time limit if events are still held when `taken` is ready. Otherwise stops the time limit. */
   #limited(taken: Taken): Taken {
     if (taken instanceof Promise) return taken.finally(() => this.#limitHold());
     this.#limitHold();
@@ -189,7 +189,7 @@ export class StreamRepair {
     return isRead(type) || this.isHolding || (type === "response.output_text.delta" && this.isLinking);
   }
 
-  /** Resolves when text or the end events of a message are held for longer than `timeoutMs`. `undefined` if nothing is held. */
+  /** Resolves when text or end events are held for longer than `timeoutMs`. `undefined` if nothing is held. */
   get overdue(): Promise<void> | undefined {
     const text = this.#links?.overdue;
     return text && this.#heldTooLong ? Promise.race([text, this.#heldTooLong]) : (text ?? this.#heldTooLong);
@@ -399,8 +399,8 @@ export class StreamRepair {
 
   /** Stops recovering if the events of the response contradict each other. */
   #check(event: Event): void {
-    // Checks only the events that are always read, so that a second repair of the same stream has the same result. Other
-    // events are read only while something is held, and the second repair may hold nothing.
+    // Checks only the events that are always read. Other events are read only while something is held. A second repair of the
+    // same stream may hold nothing, but must have the same result.
     if (this.#isStopped || !isRead(event.type)) return;
     const { type, output_index: outputIndex, item_id: itemId } = event;
     if (type === "response.created") this.#number = undefined;
@@ -425,8 +425,8 @@ export class StreamRepair {
   }
 
   /**
-   * Returns whether an event is a final event whose response id differs from that of the latest final event. If the ids are the
-   * same, the event is a repetition, which some gateways send.
+   * Returns true for a final event with another response id than the latest final event. A final event with the same id is a
+   * repetition, which some gateways send.
    */
   #isOtherFinal({ type, response }: Event): boolean {
     return FINAL.has(type) && Object(response).id !== this.#endedId;
@@ -619,8 +619,8 @@ export class StreamRepair {
   }
 
   /**
-   * Returns the annotation events for a text's added citations from the index `from` on. The events for the citations before this
-   * index were already sent.
+   * Returns the events that add `citations` to a text, starting with the citation at the index `from`. The events for the
+   * earlier citations were already sent.
    */
   #citationEvents(
     text: Event,
@@ -636,7 +636,7 @@ export class StreamRepair {
     const moved = links ? links.moved(position, [...sent, ...unsent]).slice(sent.length) : unsent;
     return moved.map((annotation, added) => ({
       type: "response.output_text.annotation.added",
-      // Repeats the previous event's number. A client that resumes after this number then misses no event of the API.
+      // Repeats the previous event's number. So a client that resumes after this number misses no event of the API.
       ...("sequence_number" in text && { sequence_number: sequenceNumber }),
       ...("stream_id" in text && { stream_id: text.stream_id }),
       item_id: text.item_id,

@@ -126,8 +126,8 @@ function nextOf(
     overdue ? Promise.race([source.next(), overdue]) : source.next();
   if (waiting.size === 0) return next();
   const following = waiting.size < MOST_WAITING ? next() : undefined;
-  // Prevents an unhandled-rejection warning. If `waiting` has output first, this call does not await `following`. The next
-  // call gets the same promise from `source` and handles the error.
+  // Prevents an unhandled-rejection warning. If output in `waiting` is ready before the next event, this call does not await
+  // `following`. The next call gets the same promise from `source` and handles the error.
   following?.catch(() => {});
   return waiting.first(following);
 }
@@ -162,7 +162,7 @@ class Source {
     return this.reading;
   }
 
-  /** Returns the value of a finished read, and sets `isEnded` if the iterable has ended. Returns a lane unchanged. */
+  /** Returns the value of a finished read, and sets `isEnded` if the iterable has ended. If `read` is a lane, returns it. */
   accept(read: IteratorResult<unknown> | Lane): unknown {
     if (read instanceof Lane) return read;
     this.reading = undefined;

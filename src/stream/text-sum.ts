@@ -11,7 +11,7 @@ type Comparison = "same" | "different" | "no-deltas" | "unknown";
 export class TextSum {
   /** The id of the item that began last. Texts of other items are not compared: they may have begun before this stream. */
   #added: unknown;
-  /** The `output_index` of the latest text. `NaN` differs from every index, so that the next delta begins a new text. */
+  /** The `output_index` of the latest text. `NaN` makes the next delta begin a new text, because it equals no index. */
   #output: unknown = Number.NaN;
   #content: unknown;
   #hasEnded = true;

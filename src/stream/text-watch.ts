@@ -2,8 +2,8 @@
 import { finderOf, type MentionFinder } from "../citations/mentions.js";
 
 /**
- * How many characters of the text's end are kept, because the next delta may continue a path there. The characters before the
- * path are needed too: they show the path's form, such as `[a label](sandbox:`.
+ * How many characters at the end of the text are kept. They can contain the beginning of a path that the next delta continues.
+ * The characters before the path are needed too: they show the path's form, such as `[a label](sandbox:`.
  */
 const LONGEST_LEAD = 240;
 

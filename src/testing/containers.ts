@@ -44,8 +44,8 @@ export interface EmulatedContainer {
   /** The files in the container, oldest first. */
   readonly files: readonly EmulatedFile[];
   /**
-   * Writes a file into the container and returns it. Writing to the same path again replaces the file, and the new
-   * file has a new id.
+   * Writes a file into the container and returns the file. Writing to the same path again replaces the file, and the
+   * new file has a new id.
    *
    * ```ts
    * const container = emulator.createContainer();

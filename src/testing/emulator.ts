@@ -116,7 +116,7 @@ export interface ResponsesEmulator {
   /**
    * Creates a container with files, as if the model had written them.
    *
-   * @throws TypeError if a path has no file name, or a content is neither a string nor a `Uint8Array`. Error if
+   * @throws TypeError if a path has no file name, or the content of a file is neither a string nor a `Uint8Array`. Error if
    * `gateway.ids` fails.
    */
   createContainer(options?: CreateContainerOptions): EmulatedContainer;

@@ -57,8 +57,8 @@ export interface GatewayOptions {
    */
   readonly requiredQuery?: Readonly<Record<string, string>>;
   /**
-   * How many empty pages precede each page of a container's list. They have `has_more: true`, and their `last_id` is the
-   * cursor for `after`. The cursor is not the id of a file and contains characters that must be URL-encoded. Default 0.
+   * How many empty pages precede each page of a container's list. An empty page has `has_more: true`, and its `last_id` is
+   * the cursor for `after`. The cursor is not the id of a file and contains characters that must be URL-encoded. Default 0.
    */
   readonly emptyPages?: number;
   /**

@@ -101,7 +101,7 @@ function isSteerMessage(item: JsonObject): boolean {
  * Converts a request's input to items. Items without an id get a new one, and an `item_reference` is replaced by the
  * item that `find` returns.
  *
- * @throws ApiError for an item the service would reject, or a reference to an unknown item.
+ * @throws ApiError for an item that the service would reject, or for a reference to an unknown item.
  */
 export function toItems(
   input: TurnRequest["input"],

@@ -8,8 +8,8 @@ import { isObject } from "./wire.js";
 export interface ModelOptions {
   /**
    * The files that the model writes, at least one. Each key is a path, absolute or relative to `/mnt/data`. The value is the
-   * content of the file. Default: a small CSV, `report.csv`; for `twoFilesModel` and `twoContainersModel` also `summary.txt`;
-   * for `chartModel` no file.
+   * content of the file. By default, a model writes a small CSV, `report.csv`. `twoFilesModel` and `twoContainersModel` also
+   * write `summary.txt`. `chartModel` writes no file by default.
    */
   readonly files?: Readonly<Record<string, FileContent>>;
 }
@@ -29,7 +29,7 @@ const PIXEL =
  * createResponsesEmulator({ script: compliantModel({ files: { "plan.docx": bytes } }) });
  * ```
  *
- * @throws TypeError if a path has no file name, or a content is neither a string nor a `Uint8Array`.
+ * @throws TypeError if a path has no file name, or the content of a file is neither a string nor a `Uint8Array`.
  */
 export function compliantModel(options: ModelOptions = {}): Script {
   const files = readFiles(options, REPORT);
@@ -44,7 +44,7 @@ export function compliantModel(options: ModelOptions = {}): Script {
  * Returns a model that ignores instructions and always writes bare paths, such as `Download: /mnt/data/report.csv`. The
  * service cites no file.
  *
- * @throws TypeError if a path has no file name, or a content is neither a string nor a `Uint8Array`.
+ * @throws TypeError if a path has no file name, or the content of a file is neither a string nor a `Uint8Array`.
  */
 export function stubbornModel(options: ModelOptions = {}): Script {
   const files = readFiles(options, REPORT);
@@ -57,8 +57,8 @@ export function stubbornModel(options: ModelOptions = {}): Script {
  * range 0..0. By default there are no files except the chart.
  *
  * @param options.chart the bytes of a PNG. Default: one pixel.
- * @throws TypeError if the chart is not a `Uint8Array`, a path has no file name, or a content is neither a string nor a
- * `Uint8Array`.
+ * @throws TypeError if the chart is not a `Uint8Array`, a path has no file name, or the content of a file is neither a string
+ * nor a `Uint8Array`.
  */
 export function chartModel(options: ModelOptions & { readonly chart?: Uint8Array } = {}): Script {
   const files = readFiles(options, {});
@@ -78,7 +78,7 @@ export function chartModel(options: ModelOptions & { readonly chart?: Uint8Array
  * Returns a model that writes each file in a call of its own. It links the first file with a `sandbox:` link, which the
  * service cites, and writes the bare paths of the other files.
  *
- * @throws TypeError if a path has no file name, or a content is neither a string nor a `Uint8Array`.
+ * @throws TypeError if a path has no file name, or the content of a file is neither a string nor a `Uint8Array`.
  */
 export function twoFilesModel(options: ModelOptions = {}): Script {
   const files = readFiles(options, REPORT_AND_SUMMARY);
@@ -94,7 +94,7 @@ export function twoFilesModel(options: ModelOptions = {}): Script {
  * Returns a model that writes its first file in the request's container and the others in a second container. Its text
  * names the files as `compliantModel` does.
  *
- * @throws TypeError if a path has no file name, or a content is neither a string nor a `Uint8Array`.
+ * @throws TypeError if a path has no file name, or the content of a file is neither a string nor a `Uint8Array`.
  */
 export function twoContainersModel(options: ModelOptions = {}): Script {
   const files = readFiles(options, REPORT_AND_SUMMARY);
@@ -113,7 +113,7 @@ export function twoContainersModel(options: ModelOptions = {}): Script {
  * `{ "files": [{ "path": "/mnt/data/report.csv" }] }`. The service does not cite paths in JSON. Without a JSON schema, the
  * model answers like `stubbornModel`.
  *
- * @throws TypeError if a path has no file name, or a content is neither a string nor a `Uint8Array`.
+ * @throws TypeError if a path has no file name, or the content of a file is neither a string nor a `Uint8Array`.
  */
 export function structuredModel(options: ModelOptions = {}): Script {
   const files = readFiles(options, REPORT);

@@ -13,7 +13,7 @@ import type { FileContent } from "./containers.js";
  * ];
  * ```
  *
- * If a script throws or returns anything else, the request fails with status 500 and the reason.
+ * If a script throws or does not return a list of steps, the request fails with status 500 and the reason.
  */
 export type Script = (request: ScriptRequest) => readonly Step[] | Promise<readonly Step[]>;
 

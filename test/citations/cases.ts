@@ -8,7 +8,7 @@ import { file, marked, type Outcome } from "./forms.js";
 interface Text {
   text: string;
   files?: string[];
-  /** The API's citations, each as the covered text and the file. The citation covers the first occurrence of this text. */
+  /** The API's citations. Each covers the first occurrence of the text `spelled` and cites the file at `path`. */
   cited?: [spelled: string, path: string][];
 }
 

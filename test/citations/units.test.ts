@@ -1,4 +1,4 @@
-/** Tests the unit of ranges, code points or UTF-16 units, and how the unit is derived from annotations. */
+/** Tests the unit of ranges (code points or UTF-16 units), and how the unit is derived from annotations. */
 import { describe, expect, test } from "vitest";
 import { replaceFileLinks, resolveFileCitations } from "../../src/index.js";
 import type { Annotation } from "../../src/types.js";

@@ -57,8 +57,8 @@ async function withServer(run) {
 }
 
 /**
- * Runs smoke.mjs with the command of a runtime. The command reads a module from stdin, and this module imports smoke.mjs. Imports
- * of a module from stdin resolve from the working directory, which is this folder.
+ * Runs smoke.mjs with the command of a runtime. The command reads a module from stdin, and this module imports smoke.mjs. The
+ * runtime looks for smoke.mjs in the working directory, which is this folder.
  */
 async function runCommand([command, ...args], baseURL) {
   const { stdout } = await runProgram(command, args, { cwd: HERE, input: MAIN.replace("BASE_URL", baseURL) });

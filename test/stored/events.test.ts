@@ -68,8 +68,8 @@ const withoutCitations = (event: StreamEvent): unknown =>
   JSON.parse(JSON.stringify(event, (key, value) => (key === "annotations" ? [] : value)));
 
 /**
- * Returns the events of a response whose message announces a file that a later call writes. The response's tools name the
- * container.
+ * Returns the events of a response. The response's message announces a file, and then a call writes the file. The response's
+ * tools name the container.
  */
 function announcing(name = "a"): StreamEvent[] {
   const wrote = { ...call(`open('${PATH}', 'w')`, `cntr_${name}`), id: `ci_${name}` };

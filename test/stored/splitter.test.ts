@@ -1,4 +1,4 @@
-/** Tests that the splitter cuts an input where the records end, wherever the chunks end, and loses no byte. */
+/** Tests that the splitter cuts an input at the ends of its records and loses no byte, whatever the chunks are. */
 import fc from "fast-check";
 import { describe, expect, it, vi } from "vitest";
 import { LONGEST_RECORD, type Piece } from "../../src/cli/stored/piece.js";
@@ -259,7 +259,7 @@ describe.each([
 ] as const)("a record of %s that is too long", (shape, before, behind, number) => {
   it("is output in pieces, counts once and does not affect other records", () => {
     const splitter = new Splitter({ shape, number: 0, lines: 0 });
-    const chunk = Buffer.alloc(2 ** 16, "x"); // pushed repeatedly, which is fine because a splitter does not copy
+    const chunk = Buffer.alloc(2 ** 16, "x");
     const pieces = splitter.push(Buffer.from(before));
     let length = 0;
     while (length <= LONGEST_RECORD + 2 * chunk.length) {

@@ -93,7 +93,7 @@ export class LinkedText {
   #scanned = 0;
   /** The text before this offset can be sent. */
   #limit = 0;
-  /** The offset in the whole text up to which text was sent, and the index of the next replacement to send. */
+  /** `#sent` is where the sent text ends in the whole text. `#nextToSend` is the index of the next replacement to send. */
   #sent = 0;
   #nextToSend = 0;
   #open: HeldMention | undefined;
@@ -191,8 +191,8 @@ export class LinkedText {
   }
 
   /**
-   * Returns the held mention as a candidate. If text held in prose turns out to be no path, for example `/mnt/database`, stops
-   * holding the text and returns `undefined`.
+   * Returns the held mention as a candidate. If the held text is prose and no path, such as `/mnt/database`, the method
+   * stops holding the text and returns `undefined`.
    */
   #candidateOf(open: HeldMention, end: number): Candidate | undefined {
     const from = this.#windowStart(open);

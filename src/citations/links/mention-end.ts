@@ -12,7 +12,7 @@ export interface GrowingText {
 
 /** A mention in a growing text. Offsets are in UTF-16 units. */
 export interface OpenMention {
-  /** Markup before this offset is not read. Usually the start of the mention's paragraph, but later in a long paragraph. */
+  /** Markup before this offset is not read. The paragraph usually starts here. A long paragraph starts before this offset. */
   paragraph: number;
   start: number;
   place: Place;
@@ -141,8 +141,8 @@ export function startOfMarkup(text: string, paragraph: number, start: number, di
 const REFERENCE_END = /[\]\n]/g;
 
 /**
- * If the mention is in the label of a link, returns where the link ends, or `undefined` if that end is not in the text yet. For
- * any other mention, returns the mention's start.
+ * If the mention is in the label of a link, returns where the link ends. Returns `undefined` if the text does not have
+ * the link's end yet. For any other mention, returns the mention's start.
  */
 function endOfLabel(text: string, { paragraph, start }: OpenMention): number | undefined {
   if (!isInBrackets(text, Math.max(paragraph, start - LONGEST_LABEL), start)) return start;

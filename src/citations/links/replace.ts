@@ -199,8 +199,8 @@ function withoutOverlaps(links: readonly CitedPlace[]): CitedPlace[] {
   return sorted.filter(({ place }, at) => {
     const overlapsBefore = place.start < reach;
     reach = Math.max(reach, place.end);
-    // For both citations in `[a.csv, b.csv]()`, the link would replace the empty range between the parentheses. Empty ranges
-    // never overlap, so the starts of the ranges are compared too.
+    // The two citations in `[a.csv, b.csv]()` have the same place: the empty range between the parentheses. Empty ranges never
+    // overlap, so the starts of the ranges are compared too.
     const isShared = [at - 1, at + 1].some((other) => sorted[other]?.place.start === place.start);
     return !overlapsBefore && !isShared && place.end <= (sorted[at + 1]?.place.start ?? place.end);
   });

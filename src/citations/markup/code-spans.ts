@@ -8,7 +8,7 @@ export interface CodeSpan extends Range {
   ticks: string;
 }
 
-/** A run of backticks, or a line break that ends a paragraph. A code span never continues in the next paragraph. */
+/** Matches a run of backticks, or a line break that ends a paragraph. A code span never continues in the next paragraph. */
 const TICKS_OR_BREAK = /`+|\n(?=[ \t>]*(?:\r?\n|[-+*#|]|\d{1,9}[.)]))/g;
 
 /** A run of backticks without a closing run so far. A later run of the same length in the same paragraph would close it. */
@@ -17,7 +17,7 @@ export interface OpenRun {
   length: number;
 }
 
-/** Returns the code spans of a text, in order. `blocks` are the code blocks of the text, in which there are no spans. */
+/** Returns the code spans of a text, in order. Ignores backticks inside `blocks`, the text's code blocks. */
 export function codeSpans(text: string, blocks: readonly Range[]): CodeSpan[] {
   return readSpans(text, blocks).spans;
 }

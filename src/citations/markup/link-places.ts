@@ -145,7 +145,7 @@ export class LinkPlaces {
    *   the link replaces the backslash too. Otherwise the backslash becomes an entity.
    * - After `]`, the link's label could become the id of a reference link. So an invisible character is written before the link.
    *
-   * Entities mean the same in Markdown and in JSON strings. A second backslash would not mean the same.
+   * Entities are used instead of backslashes, because only an entity means the same in Markdown and in a JSON string.
    */
   #keepApart(place: LinkPlace): void {
     const text = this.#text;
@@ -273,7 +273,7 @@ function destinationToFill(text: string, label: Range, definitions: Definitions)
   return isNowhere ? replacing(close + 2, end, "destination") : undefined;
 }
 
-/** An `<a …>` that no `</a>` follows, and the text after it up to the end. */
+/** An unclosed `<a …>` and all text after it. */
 const OPEN_ANCHOR = /<a (?:(?!<\\?\/?a\b).)*$/is;
 
 /** Returns the place of an `href` that leads nowhere, as in `<a href="#">`. `anchor` is the text from the `<a` to `at`. */

@@ -68,8 +68,8 @@ const CLOSED_DEFINITION = /[ \t]{0,8}(?:\r?\n|$|\\[nr"]|["'(])/y;
 /**
  * Returns whether the white space at `at` ends a link's destination. The rule depends on the link:
  *
- * - Any white space ends an attribute without quotes.
- * - In an attribute with quotes or in angle brackets, the link's `closer` must follow.
+ * - In an unquoted attribute, any white space ends the destination.
+ * - In a quoted attribute, or between angle brackets, the link's `closer` must follow.
  * - In any other link, the end of the link must follow. A title or an image size may be in between.
  */
 export function closesAfterSpace(text: string, at: number, { kind, closer }: Place): boolean {
@@ -116,8 +116,8 @@ export function isEscaped(text: string, at: number): boolean {
 const BRACKET_OR_BREAK = /[[\]]|\n[ \t\r]{0,7}\n/g;
 
 /**
- * Returns the offset of the bracket that closes the bracket open at `at`. Returns -1 if the paragraph ends first, or if no
- * closing bracket is within {@link LONGEST_LABEL}. Returns `undefined` if the text ends too early to tell.
+ * Returns the offset of a label's closing bracket. The label starts at `at`, after the opening bracket. Returns -1 if the
+ * paragraph ends first, or if no closing bracket is within {@link LONGEST_LABEL}. Returns `undefined` if more text is needed.
  */
 export function closingBracket(text: string, at: number): number | undefined {
   const near = text.slice(at, at + LONGEST_LABEL);

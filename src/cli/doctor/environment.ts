@@ -27,7 +27,7 @@ export function installedVersions(ownVersion: string): Versions {
   };
 }
 
-/** Returns the version of the `openai` that a module at a path imports. */
+/** Returns the installed version of `openai`, as seen from a module at `path`. */
 function versionFor(path: string): string | undefined {
   // `openai` does not export its package.json, so this code searches the folders and reads the file.
   for (const folder of createRequire(path).resolve.paths("openai") ?? []) {

@@ -80,8 +80,8 @@ const OPENAI_HOST = /^(?:[a-z]{2}\.)?api\.openai\.com$/;
  */
 const SHORTEST_OWN = 3;
 /**
- * The minimum length of all other secrets. They may be harmless: values of other response headers, and single words in the
- * value of any header.
+ * The minimum length of all other secrets: the values of other response headers, and single words in the value of any header.
+ * These secrets may be harmless.
  */
 const SHORTEST_OTHER = 8;
 
@@ -91,8 +91,8 @@ export class Redaction {
   readonly #ids = new Map<string, string>();
   readonly #counts = new Map<string, number>();
   /**
-   * The texts that `text()` replaces, with their replacements, longest text first. `undefined` until they are computed, and again
-   * after a new secret or id was learned.
+   * The texts that `text()` replaces, with their replacements, longest text first. The next call computes them if they are
+   * `undefined`. Each new secret or id makes them `undefined`.
    */
   #replacements: readonly [string, string][] | undefined;
 

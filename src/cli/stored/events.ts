@@ -152,7 +152,7 @@ export class EventRecords {
     return this.#settle(lane, await lane.stream.end());
   }
 
-  /** Resolves the records of the lanes in `#dropped` with unchanged bytes. */
+  /** Resolves the records of the lanes in `#dropped`. Does not change the bytes of these records. */
   #drop(): void | Promise<void> {
     // Only lanes in `#inside` have a response that has not been reported yet.
     const dropped = this.#dropped.splice(0).filter(({ lane }) => this.#inside.lanes.includes(lane));
@@ -171,8 +171,8 @@ export class EventRecords {
   }
 
   /**
-   * Resolves the records of the events that `take` returns. If `take` fails because of a bug of ours, resolves all records of
-   * the lane with unchanged bytes.
+   * Resolves the records of the events that `take` returns. Only a bug can make `take` fail. Then this method resolves all
+   * records of the lane, and does not change their bytes.
    */
   #settled(lane: Lane, take: () => readonly Event[] | Promise<readonly Event[]>): void | Promise<void> {
     const giveUp = (): void => {

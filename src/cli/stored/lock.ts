@@ -19,7 +19,7 @@ const holderSchema = z.object({
   host: z.string(),
   /** On Linux, the namespace of `pid`. A Docker container and its host have different namespaces, even if `host` is the same. */
   pidNamespace: z.optional(z.string()),
-  /** On Linux, when the process started, in clock ticks since the system started. */
+  /** On Linux, the start time of the process, in clock ticks since the system started. */
   startedAt: z.optional(z.string()),
   /** Random, so that no two locks have the same content. */
   id: z.string(),

@@ -80,7 +80,7 @@ export class ProgressFile {
     return current ? { ...rest, current } : rest;
   }
 
-  /** Replaces the file in one step, so that it is always complete, even if the process ends while it writes. */
+  /** Replaces the file in one step. So the file is always complete, even if the process ends during `write`. */
   async write(task: Task, milestone: Milestone): Promise<void> {
     const next = `${this.path}.next`;
     const file = await open(next, "w");

@@ -17,7 +17,7 @@ export class RecordRepair {
 
   constructor(context: RepairContext) {
     this.#context = context;
-    // No retries: a stored response is old, so a file that its list lacks will not appear any more.
+    // No retries: a stored response is old. If a file is not in the container's list now, it will never appear there.
     this.#events = new EventRecords({ ...context, settings: { ...context.settings, retries: 0 } });
   }
 

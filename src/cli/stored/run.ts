@@ -87,7 +87,7 @@ export class Run {
   readonly #options: RunOptions;
   readonly #done: ReadPart[];
   #input: number;
-  /** The hash of the part of the current input whose results are in the output. Set only if the option `milestones` is given. */
+  /** The current input's hash, up to the last byte whose result is in the output. `undefined` without `milestones`. */
   #hash: ReadHash | undefined;
   #position: Position | undefined;
   /** A milestone that was reached and is not saved yet. */
@@ -123,8 +123,8 @@ export class Run {
     if (!milestones || !this.#hash) return;
     this.#done.push({ ...this.#hash.part(), ...(await milestones.stateOf(input)) });
     this.#hash = new ReadHash();
-    // The end of the last input is no milestone, because the last input may still grow. A run cannot be resumed from a
-    // milestone if an input that ends before the milestone has changed.
+    // The end of the last input is no milestone, because the last input may still grow. A run can be resumed from a milestone
+    // only if all inputs that end before the milestone are unchanged.
     if (!isLast && milestones.isDue()) this.#milestone = this.#baseMilestone();
   }
 

@@ -24,9 +24,9 @@ type Expected = "value" | "value or ]" | "key" | "key or }" | "colon" | "comma o
  */
 export class ValueSplitter {
   /**
-   * Set if the input breaks the grammar or ends inside a record: the bytes that were not output as pieces. They start with the
-   * broken record, or with a wrong token between two records. If the broken record is too long to hold, its start was already
-   * output.
+   * The bytes that are in no piece. Only set if the input breaks the grammar or ends inside a record. The bytes start with the
+   * broken record, or with a wrong token between two records. If the broken record is too long to hold, its start is already
+   * in a piece.
    */
   broken: Buffer | undefined;
   /** The start of a record whose end is in a later chunk. */
@@ -35,7 +35,7 @@ export class ValueSplitter {
   /** True if the start of the record was already output, because the record is too long to hold. */
   #isTooLong = false;
   #isInRecord = false;
-  /** True if the last chunk ended with a backslash inside a string, which escapes the first byte of the next chunk. */
+  /** True if the last chunk ended with a backslash in a string. The backslash escapes the first byte of the next chunk. */
   #isEscaped = false;
   /** The kind of the token that is not complete yet. A key is a string too. */
   #token: "string" | "scalar" | undefined;
@@ -215,7 +215,7 @@ export class ValueSplitter {
     const end = endOfCharacters(chunk, this.#isEscaped ? at + 1 : at);
     this.#isEscaped = end > chunk.length;
     if (end >= chunk.length) return chunk.length;
-    if (chunk[end] !== QUOTE) return -1; // most often a newline: the string was cut off
+    if (chunk[end] !== QUOTE) return -1; // usually a newline, because the string was cut off
     this.#token = undefined;
     return end + 1;
   }
@@ -287,7 +287,7 @@ function endOfSpace(chunk: Buffer, at: number): number {
  * escapes the first byte of the next chunk.
  */
 function endOfCharacters(chunk: Buffer, at: number): number {
-  const { length } = chunk; // read once: this loop is most of the splitter's time
+  const { length } = chunk; // read only once, because the splitter spends most of its time in this loop
   let end = at;
   while (end < length) {
     const byte = chunk[end]!;

@@ -1,7 +1,7 @@
 import OpenAI from "openai";
 import { saveFiles, withFileCitations } from "openai-file-citations";
 
-// The API has the page's origin.
+// The page and the API have the same origin.
 const baseURL = new URL("/v1", location.href).href;
 const client = withFileCitations(new OpenAI({ apiKey: "test", baseURL, dangerouslyAllowBrowser: true }));
 
