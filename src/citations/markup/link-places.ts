@@ -45,6 +45,10 @@ export class LinkPlaces {
   readonly #text: string;
   readonly #markup: LinkMarkup;
   readonly #definitions: Definitions;
+  /** The code span that was read last, and the range of its content. */
+  #content: (Range & { span: CodeSpan }) | undefined;
+  /** The run of backslashes that was read last. Without it, a text of many mentions and backslashes would take quadratic time. */
+  #backslashes: Range = { start: 0, end: 0 };
 
   /**
    * @param isJson whether the whole text is JSON. Pass it if `markup` is only for a piece of the text, because a piece does
@@ -121,20 +125,32 @@ export class LinkPlaces {
     const text = this.#text;
     const { ticks } = span;
     const close = span.end - ticks.length;
-    const head = text.slice(span.start + ticks.length, place.start);
-    const tail = text.slice(place.end, close);
+    const open = span.start + ticks.length;
     // The span cannot be closed and reopened here if its own text has a backtick right before or after the place. The inserted
     // backticks and this backtick would form one longer run, which does not close or reopen the span.
-    if (head.endsWith("`") || tail.startsWith("`")) return false;
-    if (head.trim() === "") place.start = span.start;
+    if (place.start > open && text[place.start - 1] === "`") return false;
+    if (place.end < close && text[place.end] === "`") return false;
+    const content = this.#contentOf(span);
+    if (place.start <= content.start) place.start = span.start;
     else place.before = ticks;
     if (place.end > close) {
       // A backtick in a file name ended the span too early. The model meant the span to end after the name.
       if (place.before !== "" || !text.startsWith(ticks, place.end)) return false;
       place.end += ticks.length;
-    } else if (tail.trim() === "") place.end = span.end;
+    } else if (place.end >= content.end) place.end = span.end;
     else place.after = ticks;
     return true;
+  }
+
+  /** Returns the range of a code span's text without the white space at both ends. It is found once per span. */
+  #contentOf(span: CodeSpan): Range {
+    if (this.#content?.span !== span) {
+      const { start, end, ticks } = span;
+      const inside = this.#text.slice(start + ticks.length, end - ticks.length);
+      const from = end - ticks.length - inside.trimStart().length;
+      this.#content = { span, start: from, end: from + inside.trim().length };
+    }
+    return this.#content;
   }
 
   /**
@@ -169,8 +185,11 @@ export class LinkPlaces {
   /** Returns the length of the backslash that escapes the character at `at`: 2 in JSON, else 1. Returns 0 if there is none. */
   #escapeBefore(at: number): number {
     const length = this.isJson ? 2 : 1;
+    const { start, end } = this.#backslashes;
     let first = at;
-    while (this.#text[first - 1] === "\\") first--;
+    while (this.#text[first - 1] === "\\" && !(start < first && first <= end)) first--;
+    if (start < first && first <= end) first = start;
+    this.#backslashes = { start: first, end: at };
     return Math.floor((at - first) / length) % 2 === 1 ? length : 0;
   }
 
