@@ -203,6 +203,11 @@ describe("a frame keeps its bytes around the citations", () => {
     ["no space after data:", (frame: string) => frame.replace("data: ", "data:")],
     ["no event: line", (frame: string) => frame.replace(/^event.*\n/, "")],
     [
+      "no event: line and an escape in its type",
+      (frame: string) =>
+        frame.replace(/^event.*\n/, "").replace('"type":"response.', '"type":"respo\\u006ese.'),
+    ],
+    [
       "data on several lines",
       (frame: string) => frame.replaceAll(/(?<=[\]}"],)(?=")/g, "\ndata: \ndata:\ndata\ndata:"),
     ],

@@ -22,7 +22,7 @@ function inPieces(): TransformStream<Uint8Array, Uint8Array> {
   });
 }
 
-describe("a 400 answer that blames include", () => {
+describe("an answer that blames include", () => {
   it.each([
     ["in param", { message: "Invalid value", param: "include[0]" }],
     ["in the message", { message: "include is not supported here", param: null }],
@@ -35,6 +35,25 @@ describe("a 400 answer that blames include", () => {
     expect(answer.status).toBe(200);
     expect(asked.map(includeOf)).toEqual([[OUTPUTS], undefined]);
     expect(asked[1]!.body).toContain("sandbox:");
+  });
+
+  it.each<[string, number, unknown]>([
+    ["an error that is a string", 400, { error: "Unknown field include" }],
+    ["a detail", 400, { detail: "include not supported" }],
+    ["an array of errors", 400, [{ error: { message: "Unknown parameter: 'include'." } }]],
+    ["plain text", 400, "include is not allowed"],
+    [
+      "FastAPI's errors",
+      422,
+      { detail: [{ loc: ["body", "include"], msg: "Extra inputs are not permitted" }] },
+    ],
+  ])("as %s, with status %i", async (_, status, body) => {
+    const text = typeof body === "string" ? body : JSON.stringify(body);
+    const { fetch, asked } = setUp({
+      answer: (request) => (request.body?.includes(OUTPUTS) ? new Response(text, { status }) : json(ANSWER)),
+    });
+    expect((await fetch(`${BASE}/responses`, POST)).status).toBe(200);
+    expect(asked.map(includeOf)).toEqual([[OUTPUTS], undefined]);
   });
 
   it.each([
@@ -111,7 +130,7 @@ describe("a 400 answer that blames include", () => {
 describe("passes on, with its whole body,", () => {
   it.each([
     ["a 400 for another reason", { message: "Invalid model", param: "model" }, 400, POST],
-    ["a 422", { message: "include", param: "include" }, 422, POST],
+    ["a 403", { message: "include", param: "include" }, 403, POST],
     [
       "a 400 for the caller's own include",
       { message: "include", param: "include" },
@@ -136,7 +155,7 @@ describe("passes on, with its whole body,", () => {
 
   it.each([
     ["no body", null],
-    ["a body that is not JSON", "include"],
+    ["a body that does not contain the word include", "excludes"],
   ])("a 400 with %s", async (_, body) => {
     const given = new Response(body, { status: 400 });
     const { fetch, asked } = setUp({ answer: () => given });
@@ -146,8 +165,8 @@ describe("passes on, with its whole body,", () => {
     expect(asked).toHaveLength(1);
   });
 
-  it("a 400 whose body is longer than an error's body can be", async () => {
-    const body = `{"error":{"param":"include"},"x":"${"x".repeat(1_000_000)}"}`;
+  it("a 400 with a long body", async () => {
+    const body = `{"error":{"param":"model"},"x":"${"x".repeat(1_000_000)}"}`;
     const given = new Response(new Blob([body]).stream().pipeThrough(inPieces()), { status: 400 });
     const { fetch, asked } = setUp({ answer: () => given });
     const answer = await fetch(`${BASE}/responses`, POST);

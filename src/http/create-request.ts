@@ -4,7 +4,6 @@
  */
 
 import { cancelBody } from "../containers/retries.js";
-import { isRecord } from "../errors.js";
 import type { Settings } from "../options.js";
 import { withLinkInstruction } from "../responses/instruction.js";
 import { withRestoredInput } from "../responses/restored-input.js";
@@ -16,6 +15,8 @@ import { hasInput, requestLine } from "./request-route.js";
 type Fetch = typeof globalThis.fetch;
 type Input = Parameters<Fetch>[0];
 
+/** The statuses with which an API refuses a parameter. The API of OpenAI answers 400, some gateways answer 422. */
+const REFUSALS: ReadonlySet<number> = new Set([400, 422]);
 const MOST_REFUSALS = 100;
 
 /** Remembers the base URLs whose API refused the added `include`: the latest 100. */
@@ -79,7 +80,7 @@ export async function createResponse(
   };
   const created = await send(settings.includeOutputs && !refusals.has(base));
   const isIncludeAdded = created.params?.include !== params.include;
-  if (!isIncludeAdded || created.answer.status !== 400) return created;
+  if (!isIncludeAdded || !REFUSALS.has(created.answer.status)) return created;
   const { answer, start } = await peek(created.answer, settings.timeoutMs);
   if (!namesInclude(start)) return { ...created, answer };
   cancelBody(answer.body);
@@ -193,9 +194,10 @@ function duplicate(answer: Response): { answer: Response; copy: ReadableStream<U
 
 const INCLUDE = /\binclude\b|\bcode_interpreter_call\.outputs\b/;
 
-/** Returns whether an error's body names the request's `include` as the cause. */
+/**
+ * Returns whether an error's body names the request's `include`. Reads the body as text, because gateways have errors of many
+ * shapes: objects, arrays, strings and plain text. If the cause is another one, the API refuses the second request too.
+ */
 function namesInclude(body: Uint8Array): boolean {
-  const answer = parseObject(body);
-  const error = isRecord(answer?.error) ? answer.error : answer;
-  return [error?.param, error?.message].some((text) => typeof text === "string" && INCLUDE.test(text));
+  return INCLUDE.test(new TextDecoder().decode(body));
 }

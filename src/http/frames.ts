@@ -243,8 +243,9 @@ const TEXT_DELTA_LINE = encoder.encode(`event: ${TEXT_DELTA}\n`);
 const EVENT = encoder.encode("event:");
 const DELTA = encoder.encode(".delta");
 const DELTA_LINE_END = encoder.encode(".delta\n");
-// An `event:` name without the `response.` prefix, such as `message`, does not tell the type of the data.
-const TYPE = /^\s*(?:data:\s*\{\s*"type"\s*:\s*"|event:\s*(?=response\.))([\w.]+)/;
+// An `event:` name without the `response.` prefix, such as `message`, does not tell the type of the data. The quote after the type
+// must follow, because a type may be written with escapes.
+const TYPE = /^\s*(?:data:\s*\{\s*"type"\s*:\s*"(?=[\w.]+")|event:\s*(?=response\.))([\w.]+)/;
 
 /**
  * Returns the type of a frame's event if the beginning of the frame shows it. Nearly all frames are deltas, which are
