@@ -163,6 +163,24 @@ describe("a response that throws when it is read", () => {
     expect(report.error).toBe(BROKEN);
   });
 
+  it("is reported if the input of its request cannot be read", async () => {
+    const given = whole() as { output: unknown };
+    const request = throwing({ input: [] }, "input");
+    const result = await repairResponse(given, [PLAN], { request });
+    expect(result.response).toBe(given);
+    expect(result.report).toMatchObject({ outcome: "failed", responseId: "resp_1", error: BROKEN });
+    const throws = repairResponse(given, [PLAN], { request, onFailure: "throw" });
+    await expect(throws).rejects.toThrow(FileCitationsError);
+  });
+
+  it.each(["id", "container_id", "path", "source", "created_at"])(
+    "causes a TypeError if a file's %s cannot be read",
+    async (name) => {
+      const repairing = repairResponse(whole() as { output: unknown }, [throwing(PLAN, name)]);
+      await expect(repairing).rejects.toThrow(/^source\[0\] must be a container file/);
+    },
+  );
+
   it("causes a TypeError if an argument is wrong", async () => {
     const given = throwing(whole() as { output: unknown }, "output");
     await expect(repairResponse(given, 7 as never)).rejects.toThrow(TypeError);

@@ -69,13 +69,22 @@ export function checkFiles(
   name: string,
 ): asserts files is readonly ContainerFile[] {
   for (const [position, file] of files.entries()) {
-    if (!isRecord(file) || !givenFileSchema().safeParse(file).success) {
+    if (!isContainerFile(file)) {
       throw badInput(
         `${name}[${position}]`,
         "a container file (id, container_id, path, source, created_at)",
         file,
       );
     }
+  }
+}
+
+/** Returns whether a value is a container file. Returns false if one of its properties cannot be read. */
+function isContainerFile(value: unknown): boolean {
+  try {
+    return isRecord(value) && givenFileSchema().safeParse(value).success;
+  } catch {
+    return false;
   }
 }
 

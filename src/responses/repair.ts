@@ -67,15 +67,16 @@ export async function repairResponse<Response extends { output: unknown }>(
 ): Promise<{ response: Response; report: Report }> {
   checkResponse(response);
   const context = contextOf(source, options);
-  const repair = new ResponseRepair(context);
+  let repair: ResponseRepair | undefined;
   try {
+    repair = new ResponseRepair(context);
     const repaired = await repairOutput(repair, response);
     const report = repair.finish();
     return { response: options.signal?.aborted ? response : repaired, report };
   } catch (thrown) {
     const error = asError(thrown);
     if (error instanceof FileCitationsError) throw error;
-    repair.cancel(error);
+    repair?.cancel(error);
     return { response, report: failedReport(context, response, error) };
   }
 }
@@ -95,9 +96,9 @@ function checkResponse(response: unknown): void {
     throw badInput("response", "a response of the Responses API, with an output array", response);
 }
 
-/** Makes the report of a response that could not be repaired, for example because one of its getters throws. */
+/** Makes the report of a response that could not be repaired, for example because a getter of it or of its request throws. */
 function failedReport(context: RepairContext, response: object, error: Error): Report {
-  const repair = new ResponseRepair(context);
+  const repair = new ResponseRepair({ ...context, request: undefined });
   repair.giveUp(error);
   try {
     repair.noteResponse({ id: (response as { id?: unknown }).id });
