@@ -168,3 +168,23 @@ it("a path whose folder does not exist waits for a late list before it means a n
   const output = [call("df.to_csv(path)"), message("[t](sandbox:/mnt/data/out/a.csv)")];
   expect(await repaired(output, [[written]])).toMatchObject({ requests: 3, ms: 750 });
 });
+
+it("an ambiguous name means the file of the container that another citation of the text names", async () => {
+  const upload = `/mnt/data/${"0123456789abcdef".repeat(2)}-a.csv`;
+  const files = [
+    file(upload, { id: "upload", container_id: "cntr_2", source: "user" }),
+    written,
+    file("/mnt/data/out/b.csv", { id: "b" }),
+  ];
+  const repair = (text: string) => repairResponse(response([message(text)]), files);
+  expect((await repair("See sandbox:a.csv.")).report.unresolved).toMatchObject([{ reason: "ambiguous" }]);
+  const text = "See sandbox:a.csv and /mnt/data/out/b.csv.";
+  const { report, response: once } = await repair(text);
+  expect(report.citations.map(({ annotation }) => annotation.file_id)).toEqual(["new", "b"]);
+  expect(report.unresolved).toEqual([]);
+  expect((await repairResponse(once, files)).response).toBe(once);
+  const reports: Report[] = [];
+  const options = { onReport: (one: Report) => void reports.push(one) };
+  for await (const _ of repairResponseStream(streamOf([message(text)]), files, options));
+  expect(reports[0]!.citations).toEqual(report.citations);
+});

@@ -558,8 +558,8 @@ class FileSearch {
   }
 }
 
-/** Makes a resolution whose citations and unresolved mentions are in the order of the text. */
-function resolutionOf(
+/** Returns a resolution with these citations and unresolved mentions, in the order of the text. */
+export function resolutionOf(
   cited: readonly RecoveredCitation[],
   mentions: readonly UnresolvedMention[],
 ): Resolution {

@@ -18,6 +18,7 @@ import { ContainerLists, type FileList } from "../containers/lists.js";
 import { containersOfAnnotations } from "../containers/named-containers.js";
 import {
   type Recovery,
+  resolutionOf,
   resolvePiece,
   resolveText,
   type TextPart,
@@ -627,15 +628,30 @@ export class ResponseRepair {
     return found.annotations;
   }
 
-  #resolve(
+  /**
+   * Finds the citations that a text lacks. A citation shows that the text means its container. So if some mentions are ambiguous,
+   * they are resolved again with the new citations. Otherwise, a second repair would cite them.
+   */
+  async #resolve(
     position: PartPosition,
     text: string,
     given: readonly Annotation[],
     isRepeated: boolean,
     asked: readonly string[],
   ): Promise<TextResolution> {
-    const part = this.#partOf(position.outputIndex, text, given, this.#turnOfText(position));
-    return resolveText({ ...part, isRepeated, asked }, this.#recovery());
+    const { outputIndex } = position;
+    const resolve = (cited: readonly Annotation[], search: Pick<TextPart, "isRepeated" | "asked">) =>
+      resolveText(
+        { ...this.#partOf(outputIndex, text, cited, this.#turnOfText(position)), ...search },
+        this.#recovery(),
+      );
+    let found = await resolve(given, { isRepeated, asked });
+    let more: TextResolution = found;
+    while (more.annotations.length > 0 && found.unresolved.some(({ reason }) => reason === "ambiguous")) {
+      more = await resolve([...given, ...found.annotations], { isRepeated: true, asked: [] });
+      found = { ...found, ...resolutionOf([...found.citations, ...more.citations], more.unresolved) };
+    }
+    return found;
   }
 
   /** Returns all items of a text's turn; `undefined` while a call may still follow the text. */
@@ -722,11 +738,9 @@ export class ResponseRepair {
  */
 function added(before: TextResolution, later: TextResolution): TextResolution {
   return {
+    ...later,
     annotations: [...before.annotations, ...later.annotations],
     citations: [...before.citations, ...later.citations],
-    unresolved: later.unresolved,
-    isLacking: later.isLacking,
-    asked: later.asked,
   };
 }
 

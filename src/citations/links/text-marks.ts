@@ -1,4 +1,5 @@
 /** Finds the marks in a growing text: the places where a link to a file, or markup that affects links, can begin. */
+import { oncePer } from "../../once.js";
 import { literal } from "../spelling.js";
 
 /** A place where a link to a file, or markup that affects links, can begin. Offsets are in UTF-16 units. */
@@ -71,15 +72,12 @@ function patternOf(root: string): string {
     .join("");
 }
 
-const known = new WeakMap<readonly string[], Map<boolean, Marks>>();
+const marksWithLabels = oncePer((roots: readonly string[]) => new RootMarks(roots, true));
+const marksWithoutLabels = oncePer((roots: readonly string[]) => new RootMarks(roots, false));
 
 /** Returns the marks for an array of roots, created once for each array. If `withLabels` is true, labels are marks too. */
 export function marksOf(roots: readonly string[], withLabels: boolean): Marks {
-  const ofRoots = known.get(roots) ?? new Map<boolean, Marks>();
-  known.set(roots, ofRoots);
-  const marks = ofRoots.get(withLabels) ?? new RootMarks(roots, withLabels);
-  ofRoots.set(withLabels, marks);
-  return marks;
+  return (withLabels ? marksWithLabels : marksWithoutLabels)(roots);
 }
 
 /**

@@ -1,7 +1,7 @@
 /**
  * Decides which text the link for a cited range replaces, and in which form the link is written. A path in prose is replaced by a
  * new link. In a link's destination or an HTML attribute, the path is replaced by the URL alone. Like `places.ts`, this file
- * looks at the text around an offset and builds no tree.
+ * looks at the text around an offset and builds no tree. This file is long because it has each form of a link.
  */
 import type { UnresolvedMention } from "../../types.js";
 import { QUERY } from "../boundaries.js";
@@ -45,10 +45,6 @@ export class LinkPlaces {
   readonly #text: string;
   readonly #markup: LinkMarkup;
   readonly #definitions: Definitions;
-  /** The code span that was read last, and the range of its content. */
-  #content: (Range & { span: CodeSpan }) | undefined;
-  /** The run of backslashes that was read last. Without it, a text of many mentions and backslashes would take quadratic time. */
-  #backslashes: Range = { start: 0, end: 0 };
 
   /**
    * @param isJson whether the whole text is JSON. Pass it if `markup` is only for a piece of the text, because a piece does
@@ -128,29 +124,22 @@ export class LinkPlaces {
     const open = span.start + ticks.length;
     // The span cannot be closed and reopened here if its own text has a backtick right before or after the place. The inserted
     // backticks and this backtick would form one longer run, which does not close or reopen the span.
-    if (place.start > open && text[place.start - 1] === "`") return false;
-    if (place.end < close && text[place.end] === "`") return false;
-    const content = this.#contentOf(span);
-    if (place.start <= content.start) place.start = span.start;
+    if (text.slice(open, place.start).endsWith("`") || text.slice(place.end, close).startsWith("`"))
+      return false;
+    if (this.#isBlank(open, place.start)) place.start = span.start;
     else place.before = ticks;
     if (place.end > close) {
       // A backtick in a file name ended the span too early. The model meant the span to end after the name.
       if (place.before !== "" || !text.startsWith(ticks, place.end)) return false;
       place.end += ticks.length;
-    } else if (place.end >= content.end) place.end = span.end;
+    } else if (this.#isBlank(place.end, close)) place.end = span.end;
     else place.after = ticks;
     return true;
   }
 
-  /** Returns the range of a code span's text without the white space at both ends. It is found once per span. */
-  #contentOf(span: CodeSpan): Range {
-    if (this.#content?.span !== span) {
-      const { start, end, ticks } = span;
-      const inside = this.#text.slice(start + ticks.length, end - ticks.length);
-      const from = end - ticks.length - inside.trimStart().length;
-      this.#content = { span, start: from, end: from + inside.trim().length };
-    }
-    return this.#content;
+  /** Returns whether the text from `start` to `end` is white space, but not more than {@link LONGEST_RUN} characters. */
+  #isBlank(start: number, end: number): boolean {
+    return end - start <= LONGEST_RUN && this.#text.slice(start, end).trim() === "";
   }
 
   /**
@@ -185,11 +174,8 @@ export class LinkPlaces {
   /** Returns the length of the backslash that escapes the character at `at`: 2 in JSON, else 1. Returns 0 if there is none. */
   #escapeBefore(at: number): number {
     const length = this.isJson ? 2 : 1;
-    const { start, end } = this.#backslashes;
     let first = at;
-    while (this.#text[first - 1] === "\\" && !(start < first && first <= end)) first--;
-    if (start < first && first <= end) first = start;
-    this.#backslashes = { start: first, end: at };
+    while (this.#text[first - 1] === "\\" && at - first < LONGEST_RUN) first--;
     return Math.floor((at - first) / length) % 2 === 1 ? length : 0;
   }
 
@@ -207,6 +193,11 @@ export class LinkPlaces {
   }
 }
 
+/**
+ * The maximum length of white space or backslashes next to a mention that are read. Without this limit, many mentions beside one
+ * long run would take quadratic time.
+ */
+const LONGEST_RUN = 1000;
 /** Characters that a backslash escapes in Markdown. A backslash before any other character is a literal backslash. */
 const PUNCTUATION = /[!-/:-@[-`{-~]/;
 /** An invisible character that prevents a line break at its place. */
