@@ -335,10 +335,13 @@ class TextTruth {
     const alike = this.#lookAlikes(path);
     const allowed = [...later, ...alike];
     const [only] = alike;
-    // A call after the text may overwrite an upload. The newest file that the list has at this path is then the call's file.
+    // A call before or after the text may overwrite an upload. The newest file that the list has at this path is then the call's
+    // file, which has no former name.
     const isOverwritten =
-      this.#writtenLater(({ container, path: its }) => container === only?.container && its === only.path)
-        .length > 0;
+      only !== undefined &&
+      (this.#versions(only.container, only.path).at(-1) !== only ||
+        this.#writtenLater(({ container, path: its }) => container === only.container && its === only.path)
+          .length > 0);
     const isSure =
       only !== undefined &&
       later.length === 0 &&
