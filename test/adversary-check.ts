@@ -219,7 +219,7 @@ class TurnCheck {
 
   /**
    * Returns whether the library knows a text's container only from the API's citations. If so, the library does not retrieve
-   * the previous response. It also cites no similar path, because another container may have the exact path.
+   * the previous response. It also cites no look-alike, because another container may have a file at exactly the text's path.
    */
   #isNamedOnlyByApi({ annotations }: Part): boolean {
     const { calls, link } = this.#turn;

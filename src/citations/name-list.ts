@@ -4,7 +4,7 @@
  */
 import { fold, isWordCharacter, type Reading, readEncoded, readLiteral } from "./spelling.js";
 
-/** The names that a text spells from a given start up to `end`. */
+/** The names that a text spells between an offset and `end`. */
 export interface Spelled {
   end: number;
   /** The folded names. There are several if the text can be read in several ways, as `a%20b` can. */

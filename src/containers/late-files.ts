@@ -10,9 +10,10 @@ import { type FileList, namesInList } from "./lists.js";
 import type { TextContext } from "./possible-files.js";
 
 /**
- * Returns whether the lists of a group may be late: a call may have written files that the lists do not show yet. If a call
- * comes before the text, only the group that is searched first can be late, and it must be a `called` group. Otherwise, a group
- * can be late if a call after the text ran in one of its containers.
+ * Returns whether the lists of a group may be late: a call may have written files that the lists do not show yet.
+ *
+ * - If a call comes before the text, returns true only for the group that is searched first, and only if it is a `called` group.
+ * - If all calls come after the text, returns true for a group with a container in which such a call ran.
  */
 export function mayBeLate(
   { kind, containers }: ContainerGroup,
@@ -24,9 +25,9 @@ export function mayBeLate(
 }
 
 /**
- * Returns whether lists are late: they lack a path or a name in the text, or have only an old file for it. `resolution` was
- * made with these lists, and `uncited` has the names in the text that calls contain and that it does not cite. `fileOf` returns the
- * file of a citation.
+ * Returns whether `lists` are late: they lack a file that the text means, or have only an old version of this file. The first
+ * argument is the result for the text with these lists. `uncited` has the file names in the text that calls contain, but that have
+ * no citation. `fileOf` returns the file of a citation.
  */
 export function isLate(
   { citations, unresolved }: Resolution,
