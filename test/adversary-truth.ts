@@ -92,7 +92,7 @@ function fold(text: string): string {
   return text.toLowerCase().replaceAll("\u2011", "-").replaceAll("%20", " ");
 }
 
-/** Returns how a file's path is similar to `path`, at which there is no file. Returns `undefined` if it is not similar. */
+/** Returns how the path of `file` is similar to `path`, or `undefined` if it is not similar. There is no file at `path`. */
 function likeness(path: string, file: WorldFile): "written" | "moved" | "upload" | undefined {
   if (fold(path) === fold(file.path)) return "written";
   const former = formerName(file);
@@ -115,7 +115,7 @@ function mayBeTwoFiles(path: string, other: string, file: WorldFile): boolean {
 /** Matches code that writes to a path with a variable in it. Also matches code with `cp`, which can write any path. */
 const UNSPELLED = /OUT|\{stem\}|\bcp /;
 
-/** Returns whether code contains a path, and not only as the beginning of a longer path. */
+/** Returns whether code contains a path. A path that is only the beginning of a longer path does not count. */
 function saysPath(code: string | null, path: string): boolean {
   const at = code?.indexOf(path) ?? -1;
   return at >= 0 && !/[\w.-]/.test(code!.charAt(at + path.length));
@@ -498,7 +498,7 @@ class TextTruth {
         source === "user" &&
         this.#writtenLater((other) => other.container === container && other.path === its).length > 0,
     );
-    // The only file that matches is written later, at exactly `path`. Plain and streamed responses then cite the same file.
+    // True if the only file that matches is written later, at exactly `path`. Plain and streamed responses then cite this file.
     const isAnnounced = relatives.length === 1 && later[0]?.path === path;
     const allowed = [...new Set(truth.allowed)];
     const isLoose = truth.isLoose || isMoving || isOverwritten || (later.length > 0 && !isAnnounced);
@@ -536,9 +536,9 @@ class TextTruth {
   }
 
   /**
-   * Returns whether a file counts as written by the response, even if it was written shortly before. Such a file is in a
-   * container that only later calls use, and was created in the response's first second. `created_at` has whole seconds, so
-   * the exact time is not known.
+   * Returns whether a file counts as written by the response, although it may have been written shortly before the response
+   * began. This is so if the file is in a container that only later calls use, and is no upload. `created_at` has whole seconds,
+   * so the exact time of a file from the response's first second is not known.
    */
   #isOfFirstSecond({ createdAt, source, container }: WorldFile): boolean {
     return createdAt >= this.#turn.createdAt && source !== "user" && !this.containers.includes(container);

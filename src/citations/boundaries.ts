@@ -166,7 +166,7 @@ function canEnd(text: string, end: number, name: string, opener = ""): boolean {
 
 /** The keys are the characters that open code or a quotation. The value of a key is the closing character. */
 const CLOSER: Record<string, string> = { "`": "`", '"': '"', "“": "”", "「": "」", "『": "』", "《": "》" };
-/** The rest of a name that has several words, up to its extension: ` - Sheet1.csv` in `a.xlsx - Sheet1.csv`. */
+/** Matches the further words of a name, such as ` - Sheet1.csv` in `a.xlsx - Sheet1.csv`. The last word has an extension. */
 const LAST_WORDS = new RegExp(
   String.raw`[^\S\r\n](?:[-–&+] |[${NAME_PART}]{1,64} ){0,4}[${NAME_PART}()]{0,64}${EXTENSION}`,
   "uy",
@@ -201,7 +201,7 @@ const endsFolder = once(() => either(AFTER_FOLDER));
  */
 export function canFolderEnd(text: string, end: number): boolean {
   if (isWordCharacter(text, end)) return false;
-  if (text[end - 1] !== "/") return canEnd(text, end, "a.b"); // the folder ends like a file name with an extension
+  if (text[end - 1] !== "/") return canEnd(text, end, "a.b"); // the rules for a file name with an extension
   return testAt(endsFolder(), text, end);
 }
 

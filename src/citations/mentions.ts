@@ -43,8 +43,8 @@ const LEAD = new RegExp(`(?<=(?:(${SANDBOX})|((?:https?|file|attachment)${COLON}
 /** The scheme `sandbox:` with up to three slashes after it. */
 const IN_SANDBOX = `sandbox(?:${COLON}|(?<=https?:\\/\\/sandbox)(?=\\/))${SLASH}{0,3}`;
 /**
- * Matches the beginning of a name. Used for paths outside all roots. In prose and in `<…>`, `sandbox:` and its slashes start a
- * mention only if a name follows. If there is no slash, the name must have an extension.
+ * Matches the beginning of a name. Used for paths outside all roots. In prose and in `<…>`, a mention starts at `sandbox:` only
+ * if a name follows, with or without slashes in between. If there is no slash, the name must have an extension.
  */
 const NAME = /[\p{L}\p{N}_.~%$-]/uy;
 const NAME_WITH_EXTENSION = /(?:\.\/)?[\p{L}\p{N}_.\-%]{1,255}\.[A-Za-z]\w{0,9}(?!\w)/uy;

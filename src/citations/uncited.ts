@@ -7,7 +7,7 @@ import { endOfUnknown, finderOf } from "./mentions.js";
 import { isInside, type Range } from "./ranges.js";
 import { decode, fold, literal } from "./spelling.js";
 
-/** Returns a pattern for a folder in `roots`, without a path below it. */
+/** Returns a pattern that matches a folder in `roots` if no path below this folder follows. */
 const folderPattern = oncePer(
   (roots: readonly string[]) =>
     new RegExp(`(?<![\\w/.:-])(?:${roots.map(literal).join("|") || "(?!)"})/?(?![\\w/.-]*\\w)`),

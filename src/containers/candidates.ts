@@ -49,8 +49,8 @@ export interface TextScope {
    */
   cited: readonly string[];
   /**
-   * The containers that the text's own citations name, but that are not in `cited`. These citations do not show that the text
-   * means a file of the cited container. A container of a 0..0 citation is left out if only later calls ran in it.
+   * The containers that the text's own citations name and that the list `cited` lacks. Such a citation does not show that the text
+   * means a file of its container. The container of a 0..0 citation is left out if only later calls ran in it.
    */
   weaklyCited: readonly string[];
   /** The containers that are named in tool outputs before the text. */

@@ -26,8 +26,8 @@ export function mayBeLate(
 
 /**
  * Returns whether `lists` are late: they lack a file that the text means, or have only an old version of this file. The first
- * argument is the result for the text with these lists. `uncited` has the file names in the text that calls contain, but that have
- * no citation. `fileOf` returns the file of a citation.
+ * argument is the result for the text with these lists. `uncited` has the text's file names that also occur in calls and have no
+ * citation. `fileOf` returns the file of a citation.
  */
 export function isLate(
   { citations, unresolved }: Resolution,
@@ -61,8 +61,8 @@ export function isOutdated(file: ContainerFile, { lifetime, scope, evidence, tur
 }
 
 /**
- * Returns whether a call names a file that the lists lack. `names` are the file names to look for, from the text. If a call
- * writes to a path that ends with such a name, a file from before the response does not count.
+ * Returns whether a call names a file that the lists lack. Looks only for the file names in `names`. If a call writes to a path that
+ * ends with such a name, the lists must have a file at this path that the response wrote.
  */
 function lacksName(
   names: readonly string[],
@@ -70,7 +70,7 @@ function lacksName(
   { evidence, lifetime }: TextContext,
 ): boolean {
   const listed = lists.map(namesInList);
-  // If the start of the response is unknown, any file at the path counts.
+  // If the start of the response is unknown, any file at the path is accepted.
   const isListedAnew = (path: string): boolean =>
     lists.flat().some((file) => composed(file.path) === path && (!lifetime.isKnown || lifetime.has(file)));
   return names.some((name) => {

@@ -180,8 +180,8 @@ class FileSearch {
         if (isVeto && !this.#hasSimilarName()) break;
         this.#isComplete = false;
         await this.#search(group, signal).catch((error) => {
-          // Ignores a refused list if `isVeto` is true. The list was requested only to look for a file with exactly the name
-          // in the text. But a refused container has expired or is not the caller's, so the text cannot mean its files.
+          // If `isVeto` is true, the list was requested only to look for a file with exactly the name in the text. A refusal of
+          // such a list is ignored: the container has expired or is not the caller's, so the text cannot mean its files.
           if (!isVeto || !REFUSED.has(Object(error).status)) throw error;
         });
         this.#isComplete = true;
@@ -235,14 +235,14 @@ class FileSearch {
   #needs({ kind, containers }: ContainerGroup): boolean {
     const { unresolved, annotations } = this.#resolution!;
     if (unresolved.some(isNotFound) || containers.some((id) => this.#part.asked.includes(id))) return true;
-    // For a name without a path, lists are requested only if calls ran in their containers. The name may not be a file name:
-    // `np.float64` only looks like one.
+    // For a name without a path, lists are requested only if calls ran in their containers, because a word such as `np.float64`
+    // only looks like a file name.
     return kind === "called" && this.#uncitedNames(annotations).length > 0;
   }
 
   /**
-   * Returns whether a name without a path would be cited as a file with a similar name. If so, more lists are needed, because a
-   * container that is farther away may have a file with exactly this name.
+   * Returns whether a name without a path matches only a file with a similar name. If so, more lists are needed, because a
+   * container that is farther away may have a file with exactly the name in the text.
    */
   #hasSimilarName(): boolean {
     const { citations } = this.#resolve(this.#acceptLookAlike, this.#resolution!.annotations);
@@ -331,10 +331,10 @@ class FileSearch {
   /** If no file matches a mention exactly, adds a citation of a file with a similar path. */
   #withLookAlikes(exact: Resolution): Resolution {
     const more = this.#resolve(this.#acceptLookAlike, exact.annotations);
-    // No file with a similar path is cited for a path in a code block: `missing` does not contain such a path. The exact file
-    // may be in a late list, and a late list is not requested again for a path in a code block.
+    // `missing` contains no path in a code block. So for a path in a code block, no file with a similar path is cited. The exact
+    // file may be in a late list, and late lists are not requested again for code blocks.
     const missing = new Set(exact.unresolved.map(({ start }) => start));
-    // A file with a similar name is cited only if all lists arrived. Another list may have a file with exactly this name.
+    // A file with a similar name is cited only if all lists arrived. Another list may have a file with exactly the text's name.
     const meant = more.citations.filter(({ match, start }) =>
       match === "filename" ? this.#isComplete : missing.has(start),
     );
@@ -346,7 +346,7 @@ class FileSearch {
    * Returns whether a file may be cited although its path is only similar to the path in the text. Before the response is complete,
    * no file is accepted, because a later call may name the exact path.
    *
-   * - If a call ran before the text, no call may name the exact path, and one of these must be true:
+   * - If a call ran before the text, the file is accepted if no call can mean the exact path, and if one of these is true:
    *   - The response wrote the file.
    *   - A call names this file, and all calls in the file's container spell out the paths that they write to.
    *   - This file is an upload that is as new as the response, and all calls in the file's container spell out the paths that

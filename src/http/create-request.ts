@@ -158,8 +158,8 @@ function edited(
 const LONGEST_ERROR = 64 * 1024;
 
 /**
- * Reads the start of a response's body for at most `timeoutMs`. Callers must then use the returned `answer` instead of `given`:
- * its body can still be read from the start.
+ * Reads the start of a response's body for at most `timeoutMs`. Callers must then use the returned `answer` instead of `given`,
+ * because the body of `answer` can still be read from the start.
  */
 async function peek(given: Response, timeoutMs: number): Promise<{ answer: Response; start: Uint8Array }> {
   const { answer, copy } = duplicate(given);
@@ -196,7 +196,8 @@ const INCLUDE = /\binclude\b|\bcode_interpreter_call\.outputs\b/;
 
 /**
  * Returns whether an error's body names the request's `include`. Reads the body as text, because gateways have errors of many
- * shapes: objects, arrays, strings and plain text. If the cause is another one, the API refuses the second request too.
+ * shapes: objects, arrays, strings and plain text. If the body contains `include` for another reason, the API also refuses the
+ * second request, which lacks the added `include`.
  */
 function namesInclude(body: Uint8Array): boolean {
   return INCLUDE.test(new TextDecoder().decode(body));

@@ -14,7 +14,7 @@ const UNKNOWN = -2;
 const decoder = new TextDecoder();
 const encoder = new TextEncoder();
 
-/** Finds the ends of frames, wherever the stream is cut into chunks. A line ends with LF, CR LF or CR. */
+/** Finds the ends of frames. It does not matter where the stream is cut into chunks. A line ends with LF, CR LF or CR. */
 export class FrameSplitter {
   /** True while the current line has no bytes. */
   #isLineEmpty = true;
@@ -243,8 +243,8 @@ const TEXT_DELTA_LINE = encoder.encode(`event: ${TEXT_DELTA}\n`);
 const EVENT = encoder.encode("event:");
 const DELTA = encoder.encode(".delta");
 const DELTA_LINE_END = encoder.encode(".delta\n");
-// An `event:` name without the `response.` prefix, such as `message`, does not tell the type of the data. The quote after the type
-// must follow, because a type may be written with escapes.
+// An `event:` name without the `response.` prefix, such as `message`, does not tell the type of the data. In the data, the type must
+// end with its closing quote. Otherwise, the pattern would match only the beginning of a type that contains an escape.
 const TYPE = /^\s*(?:data:\s*\{\s*"type"\s*:\s*"(?=[\w.]+")|event:\s*(?=response\.))([\w.]+)/;
 
 /**
@@ -451,7 +451,7 @@ export class TextDeltas {
   }
 }
 
-/** Returns the offsets of the digits after `key` and of the byte after the digits; an empty array if `key` is missing. */
+/** Returns the offset of each digit after `key`, and then the offset after the last digit. Returns `[]` if `key` is missing. */
 function valueOffsets(head: Uint8Array, key: Uint8Array): number[] {
   const at = indexOf(head, key);
   if (at < 0) return [];

@@ -106,7 +106,7 @@ type Meaning =
   | { kind: "file"; range: Range; citation: ContainerFileCitation; found?: RecoveredCitation }
   | { kind: "missing"; mention: UnresolvedMention }
   | { kind: "nothing" }
-  /** Only more of the text (`longer`) or the complete response (`undecided`) can show what the mention means. */
+  /** The meaning is not known yet. It needs more of the text (`longer`) or the complete response (`undecided`). */
   | { kind: "longer" | "undecided" };
 /** A file citation and the range of the mention that it cites. */
 interface CitedRange {
@@ -539,7 +539,7 @@ function mayMeanOther(
   return citation ? piece.isShared(citation.annotation) : mention?.reason === "ambiguous";
 }
 
-/** Returns the meaning of a mention that an annotation of the whole text covers. */
+/** Returns the meaning of a mention that is covered by one of the annotations of the whole text. */
 function knownFile(part: LinkedPart, candidate: Candidate, { range, citation }: CitedRange): Meaning {
   const { isPath, window, at } = candidate;
   // An annotated destination that is neither a path nor a file name is a URL that an earlier repair wrote.

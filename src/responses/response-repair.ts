@@ -490,8 +490,8 @@ export class ResponseRepair {
 
   /**
    * Returns the containers that are named in the part's own citations or in tool outputs before the part. If the calls name no
-   * container, unmentioned files in other containers are not cited. A citation of such a file would name another container. A
-   * second repair would search that container too, and might add more citations.
+   * container, an unmentioned file is cited only if it is in one of these containers. A citation of any other file would name a
+   * further container. A second repair would search this further container too, and might add more citations.
    */
   #namedFor({ position, given, annotations }: KnownPart): string[] {
     const { outputs } = this.#items.before(position.outputIndex);
@@ -629,8 +629,8 @@ export class ResponseRepair {
   }
 
   /**
-   * Finds the citations that a text lacks. A citation shows that the text means its container. So if some mentions are ambiguous,
-   * they are resolved again with the new citations. Otherwise, a second repair would cite them.
+   * Finds the citations that a text lacks. A citation shows that the text means the container of the cited file. So ambiguous
+   * mentions are resolved again with the new citations. Without this step, a second repair would cite these mentions.
    */
   async #resolve(
     position: PartPosition,
@@ -756,8 +756,8 @@ function scopeOf(
 ): TextScope {
   const { hasCall, called } = before;
   const inTurn = turn?.called ?? [];
-  // True if only calls after the text ran in the container. A 0..0 citation does not show that the text means such a
-  // container: the API makes 0..0 citations of files that the text does not mention.
+  // True if calls after the text used the container, but no call before the text did. A 0..0 citation does not show that the
+  // text means such a container: the API makes 0..0 citations of files that the text does not mention.
   const isOfLaterCall = (id: string): boolean => inTurn.includes(id) && !called.includes(id);
   const unranged = containersOfAnnotations(given.filter((annotation) => !isRanged(annotation)));
   const ranged = containersOfAnnotations(given.filter(isRanged));

@@ -1,5 +1,5 @@
 /**
- * Decides which text the link for a cited range replaces, and in which form the link is written. A path in prose is replaced by a
+ * Decides for each cited range which text is replaced by a link, and in which form the link is written. A path in prose is replaced by a
  * new link. In a link's destination or an HTML attribute, the path is replaced by the URL alone. Like `places.ts`, this file
  * looks at the text around an offset and builds no tree. This file is long because it has each form of a link.
  */
@@ -194,8 +194,8 @@ export class LinkPlaces {
 }
 
 /**
- * The maximum length of white space or backslashes next to a mention that are read. Without this limit, many mentions beside one
- * long run would take quadratic time.
+ * How many characters of white space or backslashes are read next to a mention. Without this limit, many mentions beside one long
+ * run would take quadratic time.
  */
 const LONGEST_RUN = 1000;
 /** Characters that a backslash escapes in Markdown. A backslash before any other character is a literal backslash. */
