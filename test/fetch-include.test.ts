@@ -130,6 +130,19 @@ describe("an answer that blames include", () => {
 describe("passes on, with its whole body,", () => {
   it.each([
     ["a 400 for another reason", { message: "Invalid model", param: "model" }, 400, POST],
+    [
+      "a 422 that repeats the request",
+      [{ loc: ["body", "model"], input: { ...params, include: [OUTPUTS] } }],
+      422,
+      POST,
+    ],
+    [
+      "a 400 that repeats the request in a string",
+      `400: ${JSON.stringify({ include: [OUTPUTS] })}`,
+      400,
+      POST,
+    ],
+    ["a 400 that repeats the request in Python", `{'include': ['${OUTPUTS}']}`, 400, POST],
     ["a 403", { message: "include", param: "include" }, 403, POST],
     [
       "a 400 for the caller's own include",

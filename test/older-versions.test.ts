@@ -332,6 +332,23 @@ describe("a look-alike is not cited for a path that a call may have written:", (
   });
 });
 
+it("a bare name is ambiguous if a farther container has an old file of this name, and the nearest a similar name", async () => {
+  const output = [
+    run("open(p, 'w')", "cntr_2"),
+    run("open('/mnt/data/report.csv', 'w')"),
+    says("The file Report.csv is ready in `/mnt/data`."),
+  ];
+  const lists: Record<string, ContainerFile[]> = {
+    cntr_1: [fresh("new", "report.csv")],
+    cntr_2: [old("old", "sub/Report.csv", { container_id: "cntr_2" })],
+  };
+  const { report } = await repairResponse(response(output), async (id) => lists[id] ?? [], { retries: 0 });
+  expect(idsIn(report)).toEqual([]);
+  expect(report.unresolved).toContainEqual(
+    expect.objectContaining({ text: "Report.csv", reason: "ambiguous" }),
+  );
+});
+
 describe("several containers", () => {
   const of = (agent: string, item: Record<string, unknown>) => ({ ...item, agent: { agent_name: agent } });
 

@@ -188,3 +188,22 @@ it("an ambiguous name means the file of the container that another citation of t
   for await (const _ of repairResponseStream(streamOf([message(text)]), files, options));
   expect(reports[0]!.citations).toEqual(report.citations);
 });
+
+it("with links, an ambiguous name whose container another citation names gets a link in the first repair", async () => {
+  const upload = `/mnt/data/${"0123456789abcdef".repeat(2)}-a.csv`;
+  const files = [
+    file(upload, { id: "upload", container_id: "cntr_2", source: "user" }),
+    written,
+    file("/mnt/data/out/b.csv", { id: "b" }),
+  ];
+  const options = {
+    links: { toUrl: ({ file_id: id }: { file_id: string }) => `u:${id}`, onMissing: () => "missing" },
+  };
+  const given = message("See [x](sandbox:a.csv) and /mnt/data/out/b.csv.");
+  const { response: once } = await repairResponse(response([given]), files, options);
+  expect(JSON.stringify(once.output)).toContain("See [x](u:new) and [b.csv](u:b).");
+  expect((await repairResponse(once, files, options)).response).toBe(once);
+  const events = [];
+  for await (const event of repairResponseStream(streamOf([given]), files, options)) events.push(event);
+  expect(events.at(-1)).toMatchObject({ response: { output: once.output } });
+});

@@ -11,7 +11,7 @@ import type { Markup } from "./markup/markup.js";
 import { isLinkAt } from "./markup/places.js";
 import { lastSegment } from "./mentions.js";
 import type { PathMentions } from "./paths.js";
-import { Cursor, isInside, merge, type Range } from "./ranges.js";
+import { Cursor, inTextOrder, isInside, merge, type Range } from "./ranges.js";
 import { decode, fold } from "./spelling.js";
 
 /** The mentions of a text, and the citations that the text already has. */
@@ -173,8 +173,7 @@ class Choice {
     const shown = isPlain ? paths.missed : paths.missed.filter(isShown);
     const withSeveralFiles = outsideCode.filter(({ files }) => files.length > 1);
     if (withSeveralFiles.length === 0) return shown;
-    const all = [...shown, ...withSeveralFiles.map((mention) => ambiguous(text, mention))];
-    return all.sort((a, b) => a.start - b.start);
+    return inTextOrder([...shown, ...withSeveralFiles.map((mention) => ambiguous(text, mention))]);
   }
 }
 

@@ -6,6 +6,7 @@ import type { UnresolvedMention } from "../types.js";
 import { filenameOf, type IndexedFile } from "./file-index.js";
 import { ambiguous, type Found, missed } from "./found.js";
 import type { PathMentions } from "./paths.js";
+import { inTextOrder } from "./ranges.js";
 import { decode, fold } from "./spelling.js";
 
 /** A citation that the API made for a range of the text. */
@@ -82,7 +83,7 @@ export function settleLookAlikes(text: string, mentions: PathMentions, cited: Ci
   }
   if (otherFiles.size === 0) return mentions;
   const found = mentions.found.filter((mention) => !otherFiles.has(mention));
-  const lacking = [...mentions.missed, ...otherFiles.values()].sort((a, b) => a.start - b.start);
+  const lacking = inTextOrder([...mentions.missed, ...otherFiles.values()]);
   return { ...mentions, found, missed: lacking };
 }
 

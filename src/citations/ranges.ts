@@ -6,15 +6,20 @@ export interface Range {
   end: number;
 }
 
-/** Returns the ranges in order, and joins ranges that touch or overlap. Sorts `ranges` in place. */
-export function merge(ranges: Range[]): Range[] {
+/** Returns the ranges in order, and joins ranges that touch or overlap. */
+export function merge(ranges: readonly Range[]): Range[] {
   const merged: Range[] = [];
-  for (const { start, end } of ranges.sort((a, b) => a.start - b.start)) {
+  for (const { start, end } of inTextOrder(ranges)) {
     const last = merged.at(-1);
     if (last && start <= last.end) last.end = Math.max(last.end, end);
     else merged.push({ start, end });
   }
   return merged;
+}
+
+/** Returns a copy of the items in the order of the text. */
+export function inTextOrder<Item extends { start: number }>(items: readonly Item[]): Item[] {
+  return [...items].sort((a, b) => a.start - b.start);
 }
 
 /** Returns the last of `ranges` that starts before `at`. */

@@ -141,7 +141,7 @@ function citedRanges(
     const { start, end } = ranges[at]!;
     return [{ fileId, filename, covered: text.slice(start, Math.min(end, start + LONGEST_PATH)) }];
   });
-  return { citations: new CitedFiles(citations), covered: merge([...ranges]), unit };
+  return { citations: new CitedFiles(citations), covered: merge(ranges), unit };
 }
 
 function toCitations(text: string, cited: Found[], unit: "code-point" | "utf-16"): RecoveredCitation[] {

@@ -92,7 +92,6 @@ export class PossibleFiles {
 
   #unlikelyInstead(file: ContainerFile, asked: readonly string[]): readonly ContainerFile[] {
     const others = this.unlikely(file.path);
-    if (others.length === 0) return others;
     const { scope, lifetime } = this.#context;
     const { hasCall, called, cited, weaklyCited, outputs } = scope;
     const id = file.container_id;

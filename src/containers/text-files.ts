@@ -9,6 +9,7 @@ import type { AcceptLookAlike, NarrowName } from "../citations/found.js";
 import type { Markup } from "../citations/markup/markup.js";
 import { hasSandboxScheme } from "../citations/mentions.js";
 import { isUnseenFolder } from "../citations/moved.js";
+import { inTextOrder } from "../citations/ranges.js";
 import { type Resolution, resolveWithIndex } from "../citations/resolve.js";
 import { composed, decode, fold } from "../citations/spelling.js";
 import { CitedText } from "../citations/uncited.js";
@@ -388,7 +389,7 @@ class FileSearch {
    * - The text says `sandbox:name`, `file` has a different name, and a call names another path that ends with `name`.
    */
   #mayMeanExact(calls: Evidence, file: ContainerFile, spellings: readonly [string, string]): boolean {
-    if (spellings.some((path) => this.#possible.unlikely(path).length > 0)) return true;
+    if (spellings.some((path) => path.includes("/") && this.#possible.unlikely(path).length > 0)) return true;
     const [written] = spellings;
     return isSandboxName(written) && !isNameOf(written, file) && this.#namesOtherPath(calls, spellings, file);
   }
@@ -563,7 +564,7 @@ export function resolutionOf(
   cited: readonly RecoveredCitation[],
   mentions: readonly UnresolvedMention[],
 ): Resolution {
-  const citations = [...cited].sort((a, b) => a.start - b.start);
-  const unresolved = [...mentions].sort((a, b) => a.start - b.start);
-  return { citations, annotations: citations.map(({ annotation }) => annotation), unresolved };
+  const citations = inTextOrder(cited);
+  const annotations = citations.map(({ annotation }) => annotation);
+  return { citations, annotations, unresolved: inTextOrder(mentions) };
 }

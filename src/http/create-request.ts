@@ -16,7 +16,7 @@ type Fetch = typeof globalThis.fetch;
 type Input = Parameters<Fetch>[0];
 
 /** The statuses with which an API refuses a parameter. The API of OpenAI answers 400, some gateways answer 422. */
-const REFUSALS: ReadonlySet<number> = new Set([400, 422]);
+const REFUSALS: readonly number[] = [400, 422];
 const MOST_REFUSALS = 100;
 
 /** Remembers the base URLs whose API refused the added `include`: the latest 100. */
@@ -80,7 +80,7 @@ export async function createResponse(
   };
   const created = await send(settings.includeOutputs && !refusals.has(base));
   const isIncludeAdded = created.params?.include !== params.include;
-  if (!isIncludeAdded || !REFUSALS.has(created.answer.status)) return created;
+  if (!isIncludeAdded || !REFUSALS.includes(created.answer.status)) return created;
   const { answer, start } = await peek(created.answer, settings.timeoutMs);
   if (!namesInclude(start)) return { ...created, answer };
   cancelBody(answer.body);
@@ -193,12 +193,13 @@ function duplicate(answer: Response): { answer: Response; copy: ReadableStream<U
 }
 
 const INCLUDE = /\binclude\b|\bcode_interpreter_call\.outputs\b/;
+/** The `include` of a request that an error's body repeats. It may be in a JSON string, or written by Python. */
+const REPEATED = /["']include\\{0,4}["']:\s?\[[^[\]]{0,999}\]/g;
 
 /**
- * Returns whether an error's body names the request's `include`. Reads the body as text, because gateways have errors of many
- * shapes: objects, arrays, strings and plain text. If the body contains `include` for another reason, the API also refuses the
- * second request, which lacks the added `include`.
+ * Returns whether an error's body names the request's `include` as the cause. Reads the body as text, because gateways have errors
+ * of many shapes: objects, arrays, strings and plain text. Some of them repeat the request, which does not count.
  */
 function namesInclude(body: Uint8Array): boolean {
-  return INCLUDE.test(new TextDecoder().decode(body));
+  return INCLUDE.test(new TextDecoder().decode(body).replace(REPEATED, ""));
 }

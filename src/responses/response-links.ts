@@ -58,7 +58,7 @@ export interface LinkedPart {
   readonly pieces: string[];
   /** The recovered citations whose mentions have become links. The API may later cite some of these mentions itself. */
   readonly found: RecoveredCitation[];
-  /** The names of the files whose paths have become links, folded (see `fold`). */
+  /** The names of the files whose paths were cited or became links, folded (see `fold`). */
   readonly pathNames: Set<string>;
   /** The URLs in the model's text. An earlier repair may have written them in place of paths. */
   readonly urls: Set<string>;
@@ -370,8 +370,8 @@ export class ResponseLinks {
 
   /**
    * Returns a function that decides what a mention in a whole text means. If the API has annotated the mention, the annotation
-   * decides. If not, the function calls `#decideInStream`. If the mention is still undecided, the function uses `missing` and
-   * `unresolved`, which were found for the whole text.
+   * decides. If not, the function calls `#decideInStream`. If the mention is still undecided or is ambiguous, the function uses
+   * `missing` and `unresolved`, which were found for the whole text.
    */
   #decideWhole({ original, given, missing, unresolved }: WholeText): Decide {
     // These maps are created only when needed, because usually all mentions of the text are decided already.
@@ -385,7 +385,8 @@ export class ResponseLinks {
       if (known) return knownFile(part, candidate, known);
       this.#notePathNames(part, original, citedBefore(), start);
       const meaning = await this.#decideInStream(part, candidate);
-      if (meaning.kind !== "undecided") return meaning;
+      const isAmbiguous = meaning.kind === "missing" && meaning.mention.reason === "ambiguous";
+      if (meaning.kind !== "undecided" && !isAmbiguous) return meaning;
       const later = found().get(start);
       if (later) return knownFile(part, candidate, later);
       const mention = unresolved.find((missed) => missed.start === start);

@@ -373,8 +373,7 @@ export class ResponseRepair {
     return links.finish({ position, original, given, missing, unresolved, isEarly }, (found) => {
       const part = this.#parts.get(key);
       if (!part) return;
-      part.citations = [...part.citations, ...found].sort((a, b) => a.start - b.start);
-      part.annotations = part.citations.map(({ annotation }) => annotation);
+      Object.assign(part, resolutionOf([...part.citations, ...found], part.unresolved));
     });
   }
 
@@ -639,19 +638,13 @@ export class ResponseRepair {
     isRepeated: boolean,
     asked: readonly string[],
   ): Promise<TextResolution> {
-    const { outputIndex } = position;
-    const resolve = (cited: readonly Annotation[], search: Pick<TextPart, "isRepeated" | "asked">) =>
-      resolveText(
-        { ...this.#partOf(outputIndex, text, cited, this.#turnOfText(position)), ...search },
-        this.#recovery(),
-      );
-    let found = await resolve(given, { isRepeated, asked });
-    let more: TextResolution = found;
-    while (more.annotations.length > 0 && found.unresolved.some(({ reason }) => reason === "ambiguous")) {
-      more = await resolve([...given, ...found.annotations], { isRepeated: true, asked: [] });
-      found = { ...found, ...resolutionOf([...found.citations, ...more.citations], more.unresolved) };
-    }
-    return found;
+    const part = this.#partOf(position.outputIndex, text, given, this.#turnOfText(position));
+    const found = await resolveText({ ...part, isRepeated, asked }, this.#recovery());
+    const isAmbiguous = found.unresolved.some(({ reason }) => reason === "ambiguous");
+    if (!isAmbiguous || found.annotations.length === 0) return found;
+    const more = await this.#resolve(position, text, [...given, ...found.annotations], true, []);
+    if (more.annotations.length === 0) return found;
+    return { ...found, ...resolutionOf([...found.citations, ...more.citations], more.unresolved) };
   }
 
   /** Returns all items of a text's turn; `undefined` while a call may still follow the text. */
