@@ -225,7 +225,15 @@ class TextTruth {
       // Several containers of other agents have the file, so the path is ambiguous. A container whose list answers 404 has expired,
       // so its file is gone.
       const alive = holders.filter((container) => this.#turn.modes.get(container) !== "404");
-      const allowed = alive.length === 1 ? this.#versions(alive[0]!, path) : [];
+      // An old file that no call in its own container names does not count beside a file that the response wrote.
+      const isNew = (container: string): boolean =>
+        this.#versions(container, path).at(-1)!.createdAt >= this.#turn.createdAt;
+      const isNamed = (container: string): boolean =>
+        this.#callsBefore.some((call) => call.container === container && mayName(call, path));
+      const written = alive.filter(isNew);
+      const isOneMeant = written.length === 1 && alive.every((one) => written.includes(one) || !isNamed(one));
+      const meant = alive.length === 1 ? alive : isOneMeant ? written : [];
+      const allowed = meant.flatMap((container) => this.#versions(container, path));
       return { allowed, isDemanded: false, isLoose: false };
     }
     if (holder === undefined)
