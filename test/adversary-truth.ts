@@ -121,6 +121,11 @@ function saysPath(code: string | null, path: string): boolean {
   return at >= 0 && !/[\w.-]/.test(code!.charAt(at + path.length));
 }
 
+/** Returns whether code contains a text in quotes. */
+function isQuoted(code: string | null, text: string): boolean {
+  return ["'", '"'].some((quote) => code?.includes(quote + text + quote));
+}
+
 /** Returns whether code contains a file name in quotes, or at the end of a quoted path. */
 function saysName(code: string | null, name: string): boolean {
   return ["'", '"', "/"].some((before) => ["'", '"'].some((after) => code?.includes(before + name + after)));
@@ -229,7 +234,8 @@ class TextTruth {
       const isNew = (container: string): boolean =>
         this.#versions(container, path).at(-1)!.createdAt >= this.#turn.createdAt;
       const isNamed = (container: string): boolean =>
-        this.#callsBefore.some((call) => call.container === container && mayName(call, path));
+        this.#isSaid(path, container) ||
+        this.#callsBefore.some(({ container: id, code }) => id === container && isQuoted(code, nameOf(path)));
       const written = alive.filter(isNew);
       const isOneMeant = written.length === 1 && alive.every((one) => written.includes(one) || !isNamed(one));
       const meant = alive.length === 1 ? alive : isOneMeant ? written : [];

@@ -271,7 +271,12 @@ function properties({ responses, streams, requests }: Inputs): void {
         for (const event of events) schema.expectValid("ResponseStreamEvent", event);
       }
       const again = await eventsOf(repairResponseStream(events as Event[], filesOf, chosen));
-      expect(again.events).toEqual(events);
+      // Events of different responses can change places in the second repair, too (see `expectSameEvents`).
+      const areSeveral = responseIdsIn(input).size > 1;
+      const [once, twice] = [events, again.events].map((list) =>
+        areSeveral ? list.map((event) => JSON.stringify(event)).sort() : list,
+      );
+      expect(twice).toEqual(once);
     }));
 
   const cuts = fc.array(fc.nat(), { maxLength: 12 });

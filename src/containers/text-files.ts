@@ -39,7 +39,7 @@ export interface TextPart extends TextContext {
    * `undefined` for a piece of a text, because later text may name a root.
    */
   isRootNamed: boolean | undefined;
-  /** True if an earlier search, after the same calls, did not find all files. Late lists are then not requested again. */
+  /** True if an earlier search, after the same calls, did not find all files. Then no list is requested again. */
   isRepeated: boolean;
   /**
    * The containers that an earlier search for this text used. The current search uses their lists too. A text in a stream may

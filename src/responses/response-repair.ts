@@ -173,7 +173,7 @@ export class ResponseRepair {
     this.#missed ??= new Error("an event could not be assigned to one of several responses");
   }
 
-  /** Records the whole response. After this, no further call can follow a text. */
+  /** Records the whole response. All calls are known then, so no text waits for a later call any more. */
   noteWhole(response: Record<string, unknown>): void {
     this.noteResponse(response);
     if (Array.isArray(response.output)) {
@@ -754,8 +754,8 @@ function scopeOf(
   const isOfLaterCall = (id: string): boolean => inTurn.includes(id) && !called.includes(id);
   const unranged = containersOfAnnotations(given.filter((annotation) => !isRanged(annotation)));
   const ranged = containersOfAnnotations(given.filter(isRanged));
-  // The containers that 0..0 citations and tool outputs name. An earlier repair may have searched such a container and added a
-  // citation with a range. So after a call, these containers are not in `cited`, even if a citation with a range names them.
+  // The containers that are not in `cited`, even if a citation with a range names them. 0..0 citations or tool outputs name these
+  // containers. So an earlier repair may have searched them, and may have added the citation with the range.
   const named = hasCall ? [...unranged, ...before.outputs] : [];
   return {
     hasCall,
