@@ -15,8 +15,8 @@ const { editFrame, parseFrame } = await load("http/frames.js");
 const LIMIT = 1.1;
 const ROUNDS = 15;
 /**
- * The approximate CPU time of a round of parse and stringify, in milliseconds. Before the first round, `countFor` determines
- * how many runs take at least this time. In each round, both programs run this many times.
+ * The minimum CPU time of a measurement, in milliseconds. `countFor` finds how often the program that parses and stringifies
+ * must run to take this time. In each round, both programs run that often.
  */
 const ROUND_MS = 60;
 
@@ -178,7 +178,7 @@ function cpu() {
   return (user + system) / 1e3;
 }
 
-/** Returns the CPU time of `count` runs in milliseconds. */
+/** Runs a program `count` times and returns the CPU time in milliseconds. */
 function timeOf(run, body, count) {
   const before = cpu();
   for (let n = 0; n < count; n++) run(body);
@@ -193,15 +193,15 @@ function countFor(run, body) {
 }
 
 const rows = [...answers, ...frames, ...requests];
-// Warms up with all rows before the first measurement. Otherwise the times of the first rows would be too short: the code runs
-// faster in a process that has edited only answers, but a real process also edits events and requests.
+// Runs all rows before the first measurement. A real process edits answers, events and requests. In a process that has edited
+// only answers, the code runs faster, so the first rows would get times that are too short.
 for (const [, body, ...both] of rows) for (const run of both) countFor(run, body);
 
 let isOver = false;
 console.log(`Node ${process.version}\n\n| what | in place | parse, stringify | | limit | |`);
 console.log("|---|---|---|---|---|---|");
 for (const [what, body, inPlace, rewritten] of rows) {
-  // JSON.stringify wrote these bodies, so both programs must return the same bytes.
+  // Both programs must return the same bytes, because JSON.stringify made the bodies.
   if (Buffer.compare(Buffer.from(inPlace(body)), Buffer.from(rewritten(body))) !== 0)
     throw new Error(`${what}: the results differ`);
   const count = countFor(rewritten, body);

@@ -12,7 +12,7 @@ import {
   replaceFileLinks,
 } from "../dist/index.js";
 
-/** The ratio is 10 for linear and 100 for quadratic time. The limit exceeds 10: large inputs do not fit in CPU caches. */
+/** Linear time has a ratio of 10, quadratic time 100. The limit is above 10 because large inputs do not fit in CPU caches. */
 const LIMIT = 35;
 const ROUNDS = 5;
 const URL = "https://api.openai.com/v1/responses/resp_1";

@@ -19,7 +19,7 @@ const FILE = {
 };
 const LIST = { object: "list", data: [FILE], first_id: "cfile_1", last_id: "cfile_1", has_more: false };
 const toUrl = ({ file_id }) => `https://files.example.com/${file_id}`;
-/** The deltas of a link. A model's tokens cut a link into such pieces. */
+/** A link, split into deltas as a model's tokens would split it. */
 const LINK = [" [", "the", " report", "](", "sandbox", ":/", "mnt", "/data", "/report", ".csv", ")"];
 
 /** Returns a `fetch` that answers list requests itself, after `delay` milliseconds, and passes all others to `fetch`. */

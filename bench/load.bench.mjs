@@ -3,8 +3,8 @@
  * links, and a store keeps the files. This file is long because it has the code of both processes.
  *
  * Keeps 500 streams open for LOAD_SECONDS seconds (default 60). A repairing SDK client reads them from an emulator in another
- * process. Of every ten streams, the client abandons one half-way, and the list of another one fails. Exits with 1 if memory
- * grows, if there is a warning, if a stream, report or stored file is wrong, or if sockets, listeners or handles stay open.
+ * process. In every ten streams, the client abandons one stream half-way, and the file list of another stream fails. Exits
+ * with 1 if memory grows, a warning appears, a stream, report or stored file is wrong, or a socket, listener or handle stays open.
  */
 import { fork } from "node:child_process";
 import { getEventListeners, once } from "node:events";
@@ -93,7 +93,7 @@ function socketsHere() {
   return process.getActiveResourcesInfo().filter((name) => name === "TCPSocketWrap").length;
 }
 
-/** Answers a request without a network, like an API whose responses all have their own containers. */
+/** Answers a request without a network. Each response has its own container. */
 function answerFromMemory(url) {
   const container_id = /containers\/([^/]+)/.exec(url)?.[1] ?? "";
   if (url.endsWith("/content")) return new Response(CONTENT);

@@ -62,9 +62,9 @@ async function time(run) {
 }
 
 /**
- * Measures `base` and `run` in three rounds. In each round, computes the median CPU time of `run` in milliseconds, and the ratio
- * of this time to that of `base`. Returns both for the round with the median ratio. `run` and `base` take turns, because the
- * speed of a shared machine changes.
+ * Measures `base` and `run` in three rounds. In each round, computes the median CPU time of `run` in milliseconds, and divides
+ * this time by the median CPU time of `base`. Returns the time and the ratio of the round with the median ratio. `run` and
+ * `base` take turns, because the speed of a shared machine changes.
  */
 async function compare(run, base) {
   const rounds = [];

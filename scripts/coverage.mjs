@@ -1,7 +1,7 @@
 /**
- * Reports the test coverage of `src`: each file below 95 %, and the total. Includes the code that runs in processes of the
- * command. Fails if the total is below 95 %. `npm run coverage` runs this script after the tests. Details are in `coverage/` and
- * `coverage/command/`.
+ * Reports the test coverage of `src`: each file below 95 %, and the total. Includes code that runs when tests start the command
+ * as a process. Fails if the total is below 95 %. `npm run coverage` runs this script after the tests. Details are in `coverage/`
+ * and `coverage/command/`.
  *
  *     node scripts/coverage.mjs
  */

@@ -1,4 +1,4 @@
-/** The entry point `openai-file-citations/node`: exports a sink and a store on a disk, for Node.js and compatible runtimes. */
+/** `openai-file-citations/node`: exports a sink and a store that write to disk. Runs on Node.js and compatible runtimes. */
 import type { FileStore, FoundFile, StoredFile } from "./files/store.js";
 
 export { directory } from "./files/directory.js";

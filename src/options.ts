@@ -25,9 +25,9 @@ export interface FileCitationsOptions {
    * - `"report"`: list it in the report only.
    * - `"cite"`: cite it in the last message if a call of the response names the file. The citation has the range 0 to 0, like the
    *   API's citations of charts.
-   * - A function: like `"cite"`, but only for the files for which the function returns `true`. The others are listed in the
-   *   report only. The function can be called several times for a file. If it throws or returns anything but a boolean, no
-   *   unmentioned file is cited and the report has the error.
+   * - A function: decides for each file. `true` does the same as `"cite"`, and `false` does the same as `"report"`. The
+   *   function can be called several times for a file. If it throws or does not return a boolean, no unmentioned file is
+   *   cited, and the report has the error.
    *
    * If other items follow the last message in a stream, the citation's event comes right before the final event.
    *
@@ -142,7 +142,7 @@ export type Links = LinkOptions;
 
 /** The sentence that asks for links, and its place in the request. */
 export interface Instruction {
-  /** The sentence. Default: the library's own. */
+  /** The sentence to add to the request. By default, the library adds its own sentence. */
   text?: string | undefined;
   /** Where to add the sentence: at the end of the last user message, or of `instructions`. Default `"last-user-message"`. */
   placement?: "last-user-message" | "instructions" | undefined;

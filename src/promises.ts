@@ -12,8 +12,8 @@ export function andThen<Value, Result>(
 }
 
 /**
- * Maps the values with `change`. Returns a promise only if one of the results is a promise. If `change` throws, the
- * error becomes a rejected promise, so that `Promise.all` still handles the rejections of the other promises.
+ * Maps the values with `change`. Returns a promise if at least one result is a promise, else an array. If `change` throws,
+ * the returned promise rejects. The other values are still mapped, and `Promise.all` handles the rejections of their promises.
  */
 export function all(
   values: readonly unknown[],

@@ -60,7 +60,7 @@ function signatureHeaders(headers: Headers) {
   return { "webhook-id": id, "webhook-timestamp": timestamp, "webhook-signature": signature };
 }
 
-/** Returns the text of a body, or `undefined` if it is too long. Stops reading in that case. */
+/** Reads a body and returns its text. If the body is too long, stops reading and returns `undefined`. */
 async function bodyOf(request: Request): Promise<string | undefined> {
   if (!request.body) return "";
   const chunks: Uint8Array<ArrayBuffer>[] = [];

@@ -65,7 +65,7 @@ export interface WebhookDeliveries {
    * `"done"`, and the handler answers 200. A claim should expire, because a process that dies calls neither `done` nor
    * `release`.
    *
-   * If `claim` throws, rejects or returns anything else, nothing is handled, the handler answers 500 and `onError` is called.
+   * If `claim` throws, rejects or returns another value, the handler answers 500 and calls `onError`.
    */
   claim(deliveryId: string): "new" | "busy" | "done" | PromiseLike<"new" | "busy" | "done">;
   /**
@@ -98,7 +98,7 @@ export interface WebhookOptions<Response> extends Omit<FileCitationsOptions, "in
   onResponse: (response: Response, report: Report, deliveryId: string) => unknown;
   /**
    * Records which deliveries were handled. Needed if several processes receive deliveries. By default, this process remembers
-   * the latest 10,000 deliveries, and gives the same answer to both requests if a delivery arrives twice at the same time.
+   * the latest 10,000. A delivery that arrives twice at the same time is handled once, and both requests get the same answer.
    */
   deliveries?: WebhookDeliveries | undefined;
   /**

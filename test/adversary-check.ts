@@ -71,8 +71,8 @@ export async function faultsOf(conversation: Conversation): Promise<Fault[]> {
  * Returns whether a mention may stay uncited although it means a file. There are three cases:
  * - The mention is a name, and the file is in a tool's folder (see `FOLDERS_OF_OTHERS`).
  * - The mention is a path in a tool's folder, but not the file's exact path.
- * - The mention is a path that differs from the file's path, and another path in the text could mean the file. So the mention
- *   may mean another file.
+ * - The mention is a path, but not the file's exact path, and the text has another path that may mean the file. Two different
+ *   paths in one text may mean two files.
  */
 function isFree({ path, truth }: Mention, others: readonly Mention[]): boolean {
   const own = truth.meant?.path;

@@ -234,8 +234,8 @@ class Model {
       },
       parts: this.#parts,
       truths,
-      // Only the second-to-last response can come from another client. This client may retrieve it in the last turn, and
-      // remembers only the containers that the last turn needed. In a further turn, the test could not predict them.
+      // Only the second-to-last response can come from another client. If the tested client retrieves the response in the last
+      // turn, it remembers only the containers that it needed. With one more turn, the test could not predict its memory.
       isUnseen: this.#coming === 1 && !repeatsIds && this.#choices.isOneIn(6),
       isBackground: door === "fetch" && !repeatsIds && this.#choices.isOneIn(10),
     };

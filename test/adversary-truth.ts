@@ -56,8 +56,8 @@ export interface TurnFacts {
   outputs: ReadonlyMap<number, string>;
   modes: ReadonlyMap<string, ListMode>;
   /**
-   * The containers that a text before all calls can mean. The container that the request names comes first. The containers of
-   * earlier responses follow, the most recently used first.
+   * The containers that a text can mean if no call comes before it. The container that the request names comes first. The
+   * containers of earlier responses follow, the most recently used one first.
    */
   known: readonly string[];
   /**
@@ -496,7 +496,7 @@ class TextTruth {
     );
   }
 
-  /** Sets `isLoose` if a plain and a streamed response can get different lists, and so cite different files. */
+  /** Returns `truth`, with `isLoose` true if the plain and the streamed response may cite different files. */
   #loosened(truth: Truth, name: string, path: string | undefined): Truth {
     const relatives = this.#relatives(name);
     const versions = relatives.flatMap((file) => [file, ...this.#versionsLike(file)]);

@@ -1,7 +1,7 @@
 /**
- * Tests file names that code builds, as in `f'/mnt/data/dist_{n}.png'`. A message can mention such a name without a path if the
- * message names the root `/mnt/data`: "Saved in /mnt/data: dist_1.png". Each output is repaired as a plain response and as a
- * stream. Both must have the same result.
+ * Tests file names that code builds, as in `f'/mnt/data/dist_{n}.png'`. A message such as "Saved in /mnt/data: dist_1.png" can
+ * mention this name without a path, because the message names the root `/mnt/data`. Each test repairs the same output as a
+ * plain response and as a stream, and expects the same result.
  */
 import { describe, expect, it } from "vitest";
 import {

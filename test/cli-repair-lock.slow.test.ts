@@ -49,7 +49,7 @@ afterEach(async () => {
   await rm(folder, { recursive: true });
 });
 
-/** Starts `repair in.jsonl` in a child process, which waits for the list of container `HANGING` until the test calls `open`. */
+/** Starts `repair in.jsonl` in a child process. The list of container `HANGING` arrives only when the test calls `open`. */
 function start(...args: string[]): { kill(signal: NodeJS.Signals): void; ended: Promise<Run> } {
   const env = { ...environment(), OPENAI_API_KEY: "sk-1", OPENAI_BASE_URL: server.baseURL };
   const child = spawn(process.execPath, [main, "repair", at("in.jsonl"), ...args], {

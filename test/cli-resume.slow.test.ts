@@ -53,7 +53,7 @@ afterEach(async () => {
   await rm(folder, { recursive: true });
 });
 
-/** Starts a run that requests a list that never arrives, and kills the run while it waits for the list. */
+/** Starts a run whose list request gets no answer. Kills the run while it waits for the list. */
 async function killed(args: readonly string[], stdin = ""): Promise<void> {
   const { PATH, HOME } = process.env;
   const child = spawn(process.execPath, [main, "repair", ...args], {

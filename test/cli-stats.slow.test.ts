@@ -1,4 +1,4 @@
-/** Runs `stats` as a user does: it counts the citations in stored responses and the ones that `repair` would add, by model. */
+/** Runs `stats` as a user does. For each model, `stats` counts stored citations and citations that `repair` would add. */
 import { execFile } from "node:child_process";
 import { readFile, writeFile } from "node:fs/promises";
 import { promisify } from "node:util";

@@ -1,6 +1,6 @@
 /**
- * Tests `withFileCitations` with clients that a tracing wrapper or a subclass has changed. It must either return a client that
- * still traces and also cites, or throw an error.
+ * Tests `withFileCitations` with clients that a tracing wrapper or a subclass has changed. `withFileCitations` must either
+ * return a client that both traces and cites, or throw an error.
  */
 import type OpenAI from "openai";
 import { AzureOpenAI } from "openai";
@@ -45,7 +45,7 @@ function observedValue<Value extends object>(value: Value, traces: string[], pat
   });
 }
 
-/** Returns a copy like that of LangSmith's wrapOpenAI: an object with traced resources that is not an instance of `OpenAI`. */
+/** Returns a copy with traced resources, as LangSmith's wrapOpenAI does. The copy is not an instance of `OpenAI`. */
 function withoutClass(client: OpenAI, traces: string[]): OpenAI {
   const create = client.responses.create.bind(client.responses) as (...args: unknown[]) => unknown;
   const responses = Object.assign(Object.create(Object.getPrototypeOf(client.responses)), client.responses, {

@@ -11,7 +11,7 @@ const FORMS = ["NFC", "NFD"] as const;
 const OLD = 1_750_000_000;
 const ROOT = "/mnt/data";
 
-/** Each name in all pairs of Unicode forms. The calls have the form `called`. The list and the text have the form `name`. */
+/** Each name, with one Unicode form for the calls (`called`) and one for the list and the text (`name`). Has all four pairs. */
 const NAMES = ["Übersicht", "보고서", "グラフ"].flatMap((name) =>
   FORMS.flatMap((inCalls) =>
     FORMS.map((elsewhere) => ({

@@ -96,7 +96,7 @@ async function advancing(work: Promise<void>): Promise<void> {
   await ended;
 }
 
-/** Wraps `fetch`. If `answer` returns something for a route, such as `GET /v1/models`, the request is not sent. */
+/** Wraps `fetch`. A response or an error that `answer` returns for a route, such as `GET /v1/models`, replaces the request. */
 export function answering(answer: (route: string) => Response | Error | undefined): (fetch: Fetch) => Fetch {
   return (fetch) => async (input, init) => {
     const { pathname } = new URL(input instanceof Request ? input.url : input);

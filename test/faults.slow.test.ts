@@ -1,6 +1,6 @@
 /**
- * Tests that after any fault the caller gets what the API sent, in time, and that the report gives the reason. A door is a way to
- * use the library. Each fault is tested through every door. This file is long because all tests share the doors and a clock.
+ * Tests faults. After any fault, the caller must get what the API sent, in time. The report must give the reason. A door is
+ * a way to use the library. Each fault is tested through every door. This file is long because all tests share the doors.
  */
 import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
 import type { FileCitationsOptions } from "../src/index.js";

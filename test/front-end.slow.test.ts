@@ -1,6 +1,7 @@
 /**
- * Tests links in front ends that know nothing of this package: examples/plain-chat in Chromium, curl, and Python's `urllib`. Each
- * front end only knows the proxy's base URL. A link must work as soon as the text arrives, and until the conversation ends.
+ * Tests links in front ends that know nothing of this package: examples/plain-chat in Chromium, curl, and Python's `urllib`.
+ * Each front end only knows the proxy's base URL. A link must work while the text streams. The link must still work after the
+ * container has expired and after the proxy has restarted.
  */
 import { execFile, spawnSync } from "node:child_process";
 import { existsSync } from "node:fs";

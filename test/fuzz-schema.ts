@@ -25,8 +25,8 @@ interface Schema {
 
 /**
  * The definitions that the library reads. Some definitions have one name in OpenAI's schema and another in our own. If a value
- * can have several definitions, the definitions in this set are preferred. Half of the time, one of them is chosen. Otherwise,
- * any definition of the value can be chosen.
+ * can have several definitions, one is chosen at random. In half of these cases, only the definitions in this set can be
+ * chosen. In the other half, every definition of the value can be chosen.
  */
 const READ = new Set(
   [

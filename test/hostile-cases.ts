@@ -1,6 +1,6 @@
 /**
- * Builds cases with a hostile id at one place in a response, request or list, and a fake API that records stray requests.
- * A request is stray if the library must never request its URL.
+ * Builds cases with a hostile id at one place in a response, request or list. Also builds a fake API that records stray
+ * requests: requests that the library must never send.
  */
 import OpenAI from "openai";
 import { BASE, call, file, frames, json, listPage, message, response, sse, streamOf } from "./upstream.js";
@@ -102,7 +102,7 @@ export function strayOf(url: string): string | undefined {
     (name) => !/^(?:limit|after|include)/.test(name),
   );
   const isAllowed = origin === new URL(BASE).origin && ALLOWED.test(pathname) && hash === "";
-  // `new URL` resolves parts such as `..`. A URL with such parts is stray too, because its request goes to another path.
+  // A URL with `..` is stray, because its request goes to another path. `pathname` has no `..`, so this compares with `url`.
   return isAllowed && query.length === 0 && url.split("?")[0] === origin + pathname ? undefined : url;
 }
 

@@ -49,7 +49,7 @@ describe("any JSON", () => {
   });
 
   it("keeps the text around an addition at any depth", () => {
-    const key = fc.string({ minLength: 1 }).filter((name) => name !== "before" && name !== "z"); // the keys that `nest` adds
+    const key = fc.string({ minLength: 1 }).filter((name) => name !== "before" && name !== "z"); // `nest` adds these two keys
     fc.assert(
       fc.property(
         fc.array(fc.oneof(fc.nat(3), key), { maxLength: 6 }),

@@ -137,8 +137,8 @@ describe("a connection that breaks while a response waits for its list", () => {
     [", with links", { links: () => "/files/1" }],
     [", with unmentioned files", { unmentioned: "cite" }],
   ] as const;
-  // The backtick in the second text could begin code. Only the event after this text shows that there is no code. So the end of the
-  // text is held until this event, and then waits for the list.
+  // The second text has one backtick, and a delta with the closing backtick could still come. So the end of the text is held.
+  // The next event shows that the backtick stays alone. From then on, the text is held until the file list arrives.
   const texts = [TEXT, "See `/mnt/data/report.csv and more"];
   const cases = FORMS.flatMap(([form, more]) =>
     OPTIONS.flatMap(([option, options]) =>

@@ -1,4 +1,4 @@
-/** Tests links in texts with HTML: HTML links where Markdown is not parsed, and no links where HTML does not allow a link. */
+/** Tests links in texts with HTML. Where Markdown is not parsed, links are HTML. Where HTML allows no link, none is made. */
 import { describe, expect, it } from "vitest";
 import { HREF, LINK, parsed, replaceMarked } from "./marked-text.js";
 

@@ -19,8 +19,8 @@ describe("a text with links", () => {
 });
 
 /**
- * Sorts the annotations. Otherwise the order could differ: a stream decides some citations only at the final event, and sends
- * these after all others.
+ * Sorts the annotations, because their order in a stream can differ. Some citations are decided only at the final event. A
+ * stream sends those citations last.
  */
 function sorted({ text, annotations }: Read): Read {
   return { text, annotations: [...annotations].sort((a, b) => a.start_index - b.start_index) };

@@ -40,7 +40,7 @@ afterEach(async () => {
   await rm(cwd, { recursive: true });
 });
 
-/** Runs a code block of the page with OpenTelemetry's SDKs. Returns the parsed JSON lines that it prints or exports. */
+/** Loads OpenTelemetry's SDKs and runs a code block of the page. Returns the JSON lines on stdout, parsed. */
 async function exported(code: string | undefined): Promise<Record<string, unknown>[]> {
   const env = { OPENAI_API_KEY: "any", OPENAI_BASE_URL: baseURL, NODE_OPTIONS: SDK };
   const stdout = await run(code!, { cwd, env });
@@ -51,7 +51,7 @@ async function exported(code: string | undefined): Promise<Record<string, unknow
 }
 
 /**
- * Copies a JSON value that the page shows. The copy's field with the name `name` matches any response id, because the page
+ * Copies a JSON value from docs/observability.md. In the copy, the field `name` matches any response id, because the page
  * shortens the ids.
  */
 const anyId = (value: Record<string, unknown>, name: string): object => ({

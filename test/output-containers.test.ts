@@ -1,6 +1,6 @@
 /**
  * Tests how container ids are found in tool outputs: on the output item, in the item's entries, or in the item's JSON. Also tests
- * which files of such containers a text can mean. This file is long because each place of an id is a row.
+ * which files of these containers a text can mean. This file is long because its table has a row for each place of an id.
  */
 import { describe, expect, it, vi } from "vitest";
 import {

@@ -15,8 +15,8 @@ async function setUpLimits(limits = {}) {
 }
 
 /**
- * Returns a proxy with the default idle limit and memory limit, and an array for the lengths of the bodies that its upstream
- * receives. The upstream reads each body and answers `{}`.
+ * Returns a proxy with the default idle limit and memory limit. Its upstream answers `{}` and appends the length of each request
+ * body to the returned array `lengths`.
  */
 function proxyWithDefaults() {
   const lengths: number[] = [];
@@ -136,7 +136,7 @@ describe("the memory limit of all bodies", () => {
     });
     expect(refused.answer.headers["retry-after"]).toBe("1");
     expect(JSON.parse(refused.text).error).toEqual(overloaded);
-    expect((await post(proxy, 200)).answer.statusCode).toBe(200); // fits in memory beside the first body
+    expect((await post(proxy, 200)).answer.statusCode).toBe(200); // 800 + 200 bytes are within the limit
     first.end();
     expect((await answerTo(first)).answer.statusCode).toBe(200);
     await vi.waitFor(async () => expect((await post(proxy, 1000)).answer.statusCode).toBe(200));
@@ -214,7 +214,7 @@ describe("the memory limit of all bodies", () => {
     asking.setHeader("transfer-encoding", "chunked");
     asking.flushHeaders();
     const [socket] = await once(asking, "socket");
-    socket.write(`${chunks}0\r\n\r\n`); // written to the socket, so that all chunks arrive at once
+    socket.write(`${chunks}0\r\n\r\n`); // one write to the socket sends all chunks at once
     expect((await answerTo(asking)).answer.statusCode).toBe(200);
     expect(bodies()).toEqual([body]);
   });

@@ -287,7 +287,7 @@ describe("credentials", () => {
     expect(cited(await create("sk-a", { previous_response_id: first.id }))).toEqual(FOUND);
     const isRead = ({ method, path }: RecordedRequest): boolean =>
       method === "GET" && path.endsWith(`/responses/${first.id}`);
-    expect(emulator.requests.filter(isRead)).toHaveLength(1); // only the first `create` has read it
+    expect(emulator.requests.filter(isRead)).toHaveLength(1); // the first `create` read the response
     lists.length = 0;
     // Another caller continues the first response. The proxy requests the list with that caller's key, and the API refuses it.
     expect(cited(await create("sk-b", { previous_response_id: first.id }))).toEqual([]);

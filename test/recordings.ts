@@ -1,4 +1,4 @@
-/** Reads the recordings: our own in `recordings/`, and those of the real API in `../shared` if the folder is there. */
+/** Reads our recordings in `recordings/`. If the folder `../shared` exists, also reads its recordings of the real API. */
 import { readFileSync } from "node:fs";
 import type { ContainerFile } from "../src/index.js";
 import { hasShared, readShared } from "./shared.js";
@@ -83,8 +83,8 @@ export function withoutCitations<Value>(value: Value): Value {
 }
 
 /**
- * Returns the result that a repair of `withoutCitations(value)` should have. It equals `value`, except that recovered citations
- * have no `index`, a field that only Azure sends.
+ * Returns the expected result of repairing `withoutCitations(value)`: a copy of `value` whose citations of text have no `index`.
+ * Only Azure sends this field, and the library does not add it.
  */
 export function recovered<Value>(value: Value): Value {
   return JSON.parse(JSON.stringify(value), (_, inner) => {
@@ -95,8 +95,8 @@ export function recovered<Value>(value: Value): Value {
 }
 
 /**
- * Returns the events that a repair should make of `uncitedEvents(events)`. An added event has the same sequence number as the
- * event before it.
+ * Returns the expected result of repairing `uncitedEvents(events)`. Each inserted event has the same sequence number as the event
+ * before it.
  */
 export function recoveredEvents(events: readonly StreamEvent[]): StreamEvent[] {
   let last: unknown;

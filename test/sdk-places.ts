@@ -18,7 +18,7 @@ import {
 } from "typescript/unstable/ast";
 import { API, type Checker, type Symbol as CompilerSymbol, type Type } from "typescript/unstable/sync";
 
-/** Returns the folder of the newest openai SDK that the package in `folder` installs, such as `openai` or `openai-7`. */
+/** Returns the folder of the newest openai SDK among the dependencies of the package in `folder`. */
 export function newestSdkIn(folder: string): string {
   const { dependencies, devDependencies } = manifestIn(folder);
   const names = Object.entries({ ...dependencies, ...devDependencies })

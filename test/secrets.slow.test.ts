@@ -132,7 +132,7 @@ afterEach(() => {
   vi.restoreAllMocks();
 });
 
-/** Returns what a promise resolves to, or its error as `{ thrown }`. Advances the fake clock until it settles. */
+/** Returns a promise's result, or its error as `{ thrown }`. Advances the fake clock until the promise has settled. */
 async function outcomeOf(work: Promise<unknown>): Promise<unknown> {
   let isDone = false;
   const outcome = work.then(

@@ -1,4 +1,4 @@
-/** Finds `../shared`, which has OpenAI's schema and recordings of its API. If it is missing, says so once before all tests. */
+/** Finds the folder `../shared`, which has OpenAI's schema and API recordings. Prints a note if the tests do not use it. */
 import { existsSync } from "node:fs";
 
 /** With SHARED=none, the tests run as in a clone without the folder `../shared`. */

@@ -1,6 +1,6 @@
 /**
- * Runs the same tests for `directoryStore` and for each store of docs/stores.md, with the code of the page. In place of S3,
- * the test uses the npm package `@20minutes/s3rver`, a server with the API of S3.
+ * Runs the same tests for `directoryStore` and for each store in docs/stores.md. The stores' code comes from that page. The npm
+ * package `@20minutes/s3rver` emulates S3.
  */
 import { mkdtemp, readdir, readFile, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";

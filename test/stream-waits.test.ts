@@ -118,7 +118,7 @@ describe("no delta waits", () => {
     expect(came.slice(0, text).map(({ at }) => at)).toEqual(
       events.slice(0, text).map((_, at) => 10 * (at + 1)),
     );
-    // The last delta shows the path, so the list is requested when this delta arrives, 10 milliseconds before the done event.
+    // The last delta arrives after 10 * text milliseconds and completes the path. The list takes another 200 milliseconds.
     expect(came[text]).toEqual({ type: "response.output_text.annotation.added", at: 10 * text + 200 });
   });
 

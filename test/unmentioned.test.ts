@@ -69,7 +69,7 @@ const partsOf = (event: StreamEvent): [string, Part][] =>
     ),
   );
 
-/** Returns the annotations that the events add to each part. Expects each `annotation_index` to be the next index of its part. */
+/** Returns the annotations that the events add to each part. Checks that `annotation_index` counts up from 0 in each part. */
 function toldBy(events: readonly StreamEvent[]): Map<string, unknown[]> {
   const told = new Map<string, unknown[]>();
   for (const { type, output_index, content_index, annotation_index, annotation } of events) {

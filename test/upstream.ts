@@ -156,7 +156,7 @@ function withOwnIds(output: readonly unknown[]): unknown[] {
   });
 }
 
-/** Returns a response with this output. */
+/** Returns a response with `items` as its output. */
 export function response(
   items: unknown[],
   more: Record<string, unknown> = {},
@@ -217,7 +217,7 @@ export function streamed(body: BodyInit): Response {
   return new Response(body, { headers: { "content-type": "text/event-stream" } });
 }
 
-/** Returns the stream events of a response with this output, with one delta for each word. */
+/** Returns the stream events of a response with `items` as its output. Each word is a delta. */
 export function streamOf(items: Record<string, unknown>[], final = "response.completed"): StreamEvent[] {
   const output = withOwnIds(items) as Record<string, unknown>[];
   const events: Record<string, unknown>[] = [{ type: "response.created", response: response([]) }];

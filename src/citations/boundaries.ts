@@ -73,7 +73,7 @@ export const WIDE_PUNCTUATION = "，。、；：！？…";
  * {@link CONTINUING_WITH_EXTENSION}).
  */
 const ENDING = String.raw`"'${"`"}“”‘’\)\|\]\}>»」』）】》〉${WIDE_PUNCTUATION}．｡､,;:!?—،؛؟۔।॥።։`;
-/** The rest of a name after a placeholder in square brackets: `.csv` in `a.csv[1].csv`. */
+/** The text with which a name goes on after square brackets, such as the second `.csv` in `a.csv[1].csv`. */
 const MORE = String.raw`[_.\-]{0,4}(?:\/|${LETTER})`;
 /** Text that continues any name. If such text follows a file's name, both together name another file. */
 const CONTINUING = {
@@ -96,7 +96,7 @@ const CONTINUING = {
   extensionPlaceholder: String.raw`\.<(?!${HTML_TAGS})\w[\w \-]{0,30}>`, // `a.csv.<ext>`
   starredWord: String.raw`\*+_{0,2}(?:[/\{A-Za-z\d]|\.\w)`, // `a.csv*b`
   wildCard: String.raw`(?<!\*[^\n]{0,500})\*(?!\*)`, // `a.csv*`; not `*a.csv*`, which is italic, and `**`, which is bold
-  // `a.csv数据_1.csv`; not `a.csvを`, where a particle follows. Particles (を, 에, 的) follow a name without a space
+  // `a.csv数据_1.csv`; not `a.csvを`, where a particle (such as を, 에 or 的) stands directly after the name
   unspacedName: String.raw`[${UNSPACED}]{1,64}(?:[_\-]|\.[A-Za-z\d])`,
 };
 const HYPHEN = "[\\-\\u2010\\u2011]";

@@ -1,7 +1,7 @@
 /**
  * Chooses which mentions (paths and file names in a text) are cited, and which are reported. file-index.ts decides whether
- * two files fit a mention equally well. In a response, containers/text-files.ts also uses the calls to choose between files of
- * one name.
+ * two files fit a mention equally well. If a response has several files of one name, containers/text-files.ts uses the
+ * response's calls to choose between them.
  */
 import type { Annotation, UnresolvedMention } from "../types.js";
 import type { IndexedFile } from "./file-index.js";
@@ -55,9 +55,9 @@ export function choose(mentions: Mentions): Chosen {
 class Choice {
   readonly #mentions: Mentions;
   readonly #markup: Markup;
-  /** The labels in which a path is not cited, because the destination of the link shows which file the label means. */
+  /** The link labels in which paths are not cited. The link's destination already shows which file the label means. */
   readonly #labels: readonly Range[];
-  /** The labels in which a bare name is not cited, because the destination of the link shows which file the label means. */
+  /** The link labels in which bare names are not cited. Includes all of `#labels`. */
   readonly #labelsOfNames: readonly Range[];
 
   constructor(mentions: Mentions) {
@@ -80,7 +80,7 @@ class Choice {
     return [...links, ...broken, ...covered].map(({ start }) => start);
   }
 
-  /** Returns the labels that contain a mention. Only labels of links with a destination count. */
+  /** Returns the labels that contain a mention. Leaves out labels of links without a destination. */
   #labelsWithMentions(): ReturnType<Markup["labelsWithDestination"]> {
     const { paths, names } = this.#mentions;
     const cursors = [paths.found, paths.missed, paths.ignored, names]
@@ -113,8 +113,8 @@ class Choice {
   }
 
   /**
-   * Removes each name whose file is also mentioned by a path, or cited by an annotation with a range. If the name is a link's
-   * destination, paths in code blocks and labels do not count. Also removes each name of a missing file (see
+   * Removes a name if the text mentions its file by a path, or if an annotation with a range cites the file. For a name that is
+   * a link's destination, ignores paths in code blocks and labels. Also removes the names of missing files (see
    * {@link missingMeaning}).
    */
   #withoutPath(names: readonly Found[]): Found[] {
@@ -180,7 +180,7 @@ class Choice {
 /**
  * Returns whether a mention can be cited. These mentions cannot:
  *
- * - a mention in the label of a link, unless the mention is itself a link, such as an image;
+ * - a mention in the label of a link. A mention that is itself a link, such as an image in the label, can be cited;
  * - a bare path, or a name without `sandbox:`, that can mean only uploads.
  */
 function handsOver({ start, files, isLink, isHandedOver }: Found, labels: readonly Range[]): boolean {
@@ -190,8 +190,8 @@ function handsOver({ start, files, isLink, isHandedOver }: Found, labels: readon
 }
 
 /**
- * Returns a function that decides whether a name means a missing file. A name means a missing file if it is the last segment of
- * a path in `missed`. If the text gives a folder before the name, the path must end with the folder and the name.
+ * Returns a function that decides whether a name means a missing file. The function returns true if a path in `missed` ends with
+ * the name. If the text has a folder before the name, the path must end with the folder and the name.
  */
 function missingMeaning(missed: readonly UnresolvedMention[]): (mention: Found) => boolean {
   const pathsByName = new Map<string, string[]>();

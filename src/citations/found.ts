@@ -31,7 +31,7 @@ export interface Found extends Range {
   path?: string;
   /**
    * True if the file's path differs from the path in the text. For example, the folder or the case differs, or the text lacks
-   * the id in an upload's name. False if only dashes, spaces or quotes differ, but {@link AcceptLookAlike} is called then too.
+   * the id in an upload's name. False if only dashes, spaces or quotes differ. {@link AcceptLookAlike} runs in both cases.
    */
   isLookAlike?: boolean;
 }

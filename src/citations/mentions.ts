@@ -103,7 +103,7 @@ export class MentionFinder {
 
   /** Returns whether a mention starts at `at`. */
   startsAt(text: string, at: number): boolean {
-    // Only the first match is checked: a mention that starts at `at` contains this match.
+    // Checks only the first match from `at` on. If a mention starts at `at`, the mention contains this match.
     this.#pattern.lastIndex = at;
     const found = this.#pattern.exec(text);
     return found !== null && this.#mentionOf(text, found, at)?.start === at;
@@ -116,7 +116,7 @@ export class MentionFinder {
     return mentionAt(text, found.index, { root, end }, bound);
   }
 
-  /** Returns the mention with the scheme `sandbox:` whose path starts at `at`. */
+  /** Returns the mention whose path starts at `at`. The scheme `sandbox:` and its slashes come right before `at`. */
   #inSandbox(text: string, at: number, bound: number): PathMention | undefined {
     const found = matchAt(this.#root, text, at);
     const belowRoot =

@@ -7,7 +7,7 @@ import { fold, isWordCharacter, type Reading, readEncoded, readLiteral } from ".
 /** The names that a text spells between an offset and `end`. */
 export interface Spelled {
   end: number;
-  /** The folded names. There are several if the text can be read in several ways, as `a%20b` can. */
+  /** The folded names. For example, the text `a%20b` can spell two names: `a b` and `a%20b`. */
   names: string[];
 }
 
@@ -39,8 +39,8 @@ export class NameList {
   /** Returns every name that `text` spells from `start`, longest first. */
   spelledAt(text: string, start: number): readonly Spelled[] {
     const first = text.charAt(start);
-    // A slash is checked like a word character. A search reads a run of slashes as one slash, so a search from each slash of
-    // the run would take quadratic time.
+    // Checks slashes too, to start fewer searches. Each search reads consecutive slashes as one slash. A search from every
+    // slash would therefore take quadratic time.
     if ((first === "/" || isWordCharacter(text, start)) && !this.#firsts.has(fold(first))) return NOTHING;
     const found = new Map<number, Spelled>();
     let walks: Walk[] = [{ low: 0, high: this.#names.length, depth: 0, at: start }];
@@ -85,7 +85,7 @@ export class NameList {
     if (low < high && !isKnown) walks.push({ low, high, depth, at: end });
   }
 
-  /** Returns the first index in `low`..`high` whose name has at least the character code `code` at `depth`; `high` if none. */
+  /** Returns the first index from `low` whose name has a character code >= `code` at `depth`. Returns `high` if none has. */
   #lowerBound(low: number, high: number, depth: number, code: number): number {
     let first = low;
     let end = high;

@@ -199,9 +199,9 @@ function isMeant(
 }
 
 /**
- * Returns the files whose folder, such as `out/figures/`, is written right before `at`, and where the folder starts. Returns
- * all files and `at` if no file's folder is written there. The returned files can be in two folders, because a text such as
- * `a%20b/` can be read in two ways.
+ * Returns the files whose folder, such as `out/figures/`, is written right before `at`. Also returns the folder's start. If
+ * no file's folder is written there, returns all files and `at`. The returned files can be in two folders, because a text
+ * such as `a%20b/` can be read in two ways.
  */
 function inFolderBefore(
   text: string,

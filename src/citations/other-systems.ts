@@ -56,7 +56,7 @@ export const BEFORE_OTHER_PATH = {
   // after a string prefix (`f"`, `rb'`), after a French article (`l'`), and after an escape such as `\n`.
   closingQuote: String.raw`(?:${LETTER}|[_.}])(?<!\\[nrt]|(?<![\p{L}\p{N}])(?:[bdflru]|[fb]r|r[fb]))${QUOTE}`,
   ellipsis: String.raw`(?<![^\s"'${"`"}(\[])…`, // `…/mnt/data/a.csv`, where `…` stands for other folders
-  // `ssh zeus 'tail /mnt/data/a.csv'`, `docker exec web cat`, but only at the start of a line or of code
+  // `ssh zeus 'tail /mnt/data/a.csv'`, `docker exec web cat`. The command must be at the start of a line or of code.
   remoteCommand: String.raw`(?:^|[${"`"}"'\n(]|\$ |sudo )[ \t]{0,8}(?:ssh|adb|(?:docker|podman|kubectl)(?: compose)? exec)[ \t](?:(?!\b(?:is|isn|are|and|at|the|to)\b|[,:.!?]\s)[^\n${"`"};&|]){0,200}[\s"'=]`,
 };
 const beforePath = once(() => new RegExp(`(?<=${Object.values(BEFORE_OTHER_PATH).join("|")})`, "uy"));

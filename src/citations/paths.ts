@@ -77,9 +77,9 @@ export class PathText {
   }
 
   /**
-   * Returns whether a mention by path overlaps the text from `start` to `end`. Also returns true if this text probably
-   * belongs to the path before it, because that path matches no file and has no extension. For example, if there is no file
-   * `/mnt/data/Q3`, then `report.pdf` counts as part of the path in `/mnt/data/Q3 report.pdf`.
+   * Returns whether a mention by path overlaps the text from `start` to `end`, or probably goes on in this text. A path may
+   * go on after a space if it matches no file and has no extension. For example, if there is no file `/mnt/data/Q3`, then
+   * `report.pdf` counts as part of the path in `/mnt/data/Q3 report.pdf`.
    */
   overlaps(start: number, end: number): boolean {
     for (const mentions of this.#mentions) {

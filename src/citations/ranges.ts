@@ -1,4 +1,4 @@
-/** Merges and searches lists of ranges of a text. To be searched, a list must be sorted and without overlaps. */
+/** Merges and searches lists of ranges of a text. The search needs a sorted list of ranges that do not overlap. */
 
 /** A range of text in UTF-16 offsets, `end` exclusive. */
 export interface Range {
@@ -38,7 +38,7 @@ export function lastBefore<R extends Range>(ranges: readonly R[], at: number): R
 /** A faster {@link lastBefore} for offsets that mostly ascend: each search starts at the result of the previous search. */
 export class Cursor<R extends Range> {
   readonly #ranges: readonly R[];
-  /** How many ranges start before the offset of the last call. */
+  /** The number of ranges that start before the offset of the previous search. */
   #count = 0;
 
   constructor(ranges: readonly R[]) {

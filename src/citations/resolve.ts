@@ -86,7 +86,7 @@ function isArrayOfObjects(value: unknown): boolean {
 interface IndexedResolveOptions extends ResolveOptions {
   /** Decides which look-alikes may be cited. A look-alike is a file whose path the text does not spell exactly. Default: all. */
   acceptLookAlike?: AcceptLookAlike | undefined;
-  /** Decides which of several files a name without a path can mean. Default: all. */
+  /** Called if a name without a path fits several files. Returns the files that the name can mean. Default: all. */
   narrowName?: NarrowName | undefined;
   /** The markup of the text. Default: read from the text. */
   markup?: Markup | undefined;

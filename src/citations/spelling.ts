@@ -57,7 +57,7 @@ const NAMED: Record<string, string> = {
   ...{ amp: "&", lt: "<", gt: ">", quot: '"', apos: "'", nbsp: "\u00a0", szlig: "ß", ndash: "–", mdash: "—" },
   ...{ lsquo: "‘", rsquo: "’", ldquo: "“", rdquo: "”", hellip: "…" },
 };
-/** An entity such as `&eacute;` becomes its letter and one of these marks, because letters are read in NFD. */
+/** The combining marks of entities. `&eacute;` is decoded to NFD: the letter `e`, followed by the mark for `acute`. */
 const MARKS: Record<string, string> = {
   ...{ acute: "\u0301", grave: "\u0300", circ: "\u0302", tilde: "\u0303", uml: "\u0308", ring: "\u030a" },
   cedil: "\u0327",
@@ -185,8 +185,8 @@ interface ReadingBefore {
 }
 
 function encodedBefore(text: string, at: number): ReadingBefore | undefined {
-  // Each kind of escape (`%20`, `\_`, `&amp;`, `\u00fc`) has its `%`, `\`, `;` or `u` at one of these offsets. Without such a
-  // character, no regular expression is needed.
+  // Every kind of escape (`%20`, `\_`, `&amp;`, `\u00fc`) has a `%`, `\`, `;` or `u` at one of these offsets. If none is there,
+  // the slow regular expression is skipped.
   const mayBeEncoded =
     text[at - 3] === "%" || text[at - 2] === "\\" || text[at - 1] === ";" || /u/i.test(text.charAt(at - 5));
   const written = mayBeEncoded ? matchAt(ENCODED_BEFORE, text, at)?.[1] : undefined;

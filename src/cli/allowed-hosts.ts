@@ -52,9 +52,9 @@ function badRequest(message: string): Response {
 export type HostRule = (request: IncomingMessage) => Response | undefined;
 
 /**
- * Creates the rule for a server that listens on `address`. A loopback server accepts only loopback names, the names in
- * `allowed`, and the name in `also`. A server on another address accepts all names if `allowed` is empty, and otherwise the
- * same names as a loopback server.
+ * Creates the rule for a server that listens on `address`. The server accepts only loopback names, the names in `allowed`, and
+ * the name in `also`. There is one exception: if `allowed` is empty, a server on an address that is not a loopback address
+ * accepts all names.
  *
  * Without this rule, a web page could use a loopback server: the page's owner can make the page's host name resolve to
  * 127.0.0.1, and the page's requests then reach the server.

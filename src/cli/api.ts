@@ -61,7 +61,7 @@ export function apiOf(env: NodeJS.ProcessEnv): Api | undefined {
 export function connectionOf(env: NodeJS.ProcessEnv): Connection {
   const read = (name: string): string | undefined => env[name]?.trim() || undefined;
   const key = read("OPENAI_API_KEY");
-  // The key is checked here, because the error that `Headers` throws for an invalid value contains the value.
+  // Checks the key before `Headers` does. An error of `Headers` would contain the invalid key.
   if (key !== undefined && !/^[\x21-\x7e]+$/.test(key))
     throw new WrongUse(
       "OPENAI_API_KEY contains spaces or characters that are not ASCII: expected an API key",

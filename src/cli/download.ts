@@ -154,8 +154,8 @@ function warnAboutMissing(
 }
 
 /**
- * Prints two lines for each file: the path, then the other fields. The path and the id must not be cut, so one line would be too
- * long.
+ * Prints two lines for each file: the path, then the other fields. One line would be too long, because the path and the id
+ * must not be cut.
  */
 function print(files: readonly ContainerFile[], isJson: true | undefined): void {
   if (isJson) {

@@ -85,7 +85,7 @@ function isInvalidHost({ syscall, code }: NodeJS.ErrnoException): boolean {
 }
 
 /**
- * Waits for a signal. Then waits for running requests and for files that are being copied, for `grace` seconds in all. Returns
+ * Waits for a signal. Then waits until running requests and copies of files have ended, for at most `grace` seconds. Returns
  * whether all requests were answered, and whether all files were copied. A second signal ends the process immediately.
  */
 function stopOnSignal(

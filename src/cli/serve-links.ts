@@ -38,7 +38,7 @@ export interface ServedLinks {
 const MINUTE = 60;
 const HOUR = 60 * MINUTE;
 const DAY = 24 * HOUR;
-/** How long links work by default: as long as an idle container exists. */
+/** How long links work by default, in seconds. A container expires after the same idle time. */
 const DEFAULT_SECONDS = 20 * MINUTE;
 /** How long links work by default with `--keep`, which copies the files to a folder. */
 const DEFAULT_KEPT_SECONDS = 7 * DAY;
@@ -47,7 +47,7 @@ const LEAST_SECRET_BYTES = 32;
 /**
  * Returns the links for `serve`; `undefined` without `--links`.
  *
- * @throws WrongUse if an option, the key or the secret is missing or invalid. The message contains no secret.
+ * @throws WrongUse if an option is invalid, the key is missing or the secret is too short. The message contains no secret.
  */
 export async function servedLinks(
   options: ServeLinkOptions,
@@ -120,14 +120,14 @@ function publicUrlIn(text: string): string {
 }
 
 /**
- * Returns the URL for links if the proxy listens on `url`. Replaces `0.0.0.0` and `[::]` with `localhost`. These addresses
- * stand for all addresses of the machine, and browsers cannot open them.
+ * Returns the proxy's URL as links need it. Replaces the hosts `0.0.0.0` and `[::]` with `localhost`. A proxy can listen on these
+ * hosts, but a browser cannot open them.
  */
 function reachable(url: string): string {
   return url.replace(/^http:\/\/(?:0\.0\.0\.0|\[::\])(?=:)/, "http://localhost");
 }
 
-/** Returns the secret that signs the links. If the environment has none, returns a random secret. */
+/** Returns the secret that signs the links. If `FILE_LINKS_SECRET` is not set, returns a random secret. */
 function secretIn({ FILE_LINKS_SECRET: secret }: NodeJS.ProcessEnv): string {
   if (!secret) return randomBytes(LEAST_SECRET_BYTES).toString("hex");
   if (Buffer.byteLength(secret) >= LEAST_SECRET_BYTES) return secret;

@@ -56,8 +56,8 @@ export interface ProxyServer {
 }
 
 /**
- * How long an idle connection stays open. Load balancers usually reuse an idle connection for up to a minute. This time is
- * longer, so that they send no request on a connection that the server is closing.
+ * How long an idle connection stays open. Load balancers usually reuse an idle connection for up to a minute. The
+ * server keeps the connection longer. Otherwise a load balancer could send a request while the server closes the connection.
  */
 const KEEP_ALIVE_MS = 75_000;
 /** How long a request's headers may take to arrive. */
@@ -120,7 +120,7 @@ export async function startServer(
       target,
       onReport({ outcome, citations }) {
         answered.recovered += citations.filter(({ origin }) => origin === "recovered").length;
-        hasFailed ||= outcome === "failed"; // an aborted response may be reported as failed too
+        hasFailed ||= outcome === "failed"; // ignored above if the response was aborted
       },
       onOtherKey() {
         answered.otherKey = true;
@@ -159,7 +159,7 @@ export async function startServer(
       return;
     }
     const [status, code, message] = refusalFor(error, maxHeaders);
-    // A request whose body is broken is already in `running`. Its log entry is written when its response closes.
+    // A request with a broken body is in `running`. When its response closes, the request is logged with this status.
     for (const [, { answered }] of busy) answered.status = status;
     if (busy.length === 0) onAnswered(unread("-", status));
     refuse(socket, status, JSON.stringify(errorBody(status, code, message)));

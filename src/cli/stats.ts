@@ -18,7 +18,7 @@ interface Options {
 const HINT =
   "no file lists: give them with --files, or set OPENAI_API_KEY to ask the API, to count what can be recovered";
 
-/** Defines `stats`, which reads the same inputs as `repair` and writes only the counts. */
+/** Defines the command `stats`. It reads the same inputs as `repair`, but prints counts instead of repaired responses. */
 export function statsCommand(): Command {
   return new Command("stats")
     .description("count, by model, which files stored responses mention, cite and lack")

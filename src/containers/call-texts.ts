@@ -34,7 +34,7 @@ const SAYS: Record<string, (item: Record<string, unknown>) => RawTexts> = {
   apply_patch_call_output: ({ status, output }) => ({ printed: status === "failed" ? [] : [output] }),
 };
 
-/** Returns the texts of an item that can name files; empty lists if the item is neither a call nor the output of a call. */
+/** Returns the texts in which an item can name files. If the item is not a call or a call's output, returns empty lists. */
 export function textsOf(item: unknown): CallTexts {
   const { code = [], commands = [], printed = [] } = rawTextsOf(item);
   return {

@@ -2,7 +2,7 @@
  * Lists the containers that a text can mean, in groups. A group is used only if the groups before it do not have the file.
  *
  * If no call comes before the text, the last group can have the containers of the previous response. The previous response is
- * retrieved only if no other group has a container. Containers of calls after the text do not count. With the option `links`,
+ * retrieved only if the other groups have no container, except containers of calls after the text. With the option `links`,
  * a stream retrieves the previous response earlier: when a path begins (see `findContainers` in responses/response-repair.ts).
  */
 import { isRecord } from "../errors.js";
@@ -44,13 +44,13 @@ export interface TextScope {
   /** The containers of the latest earlier turn that has containers. Empty if the list of items holds only one turn. */
   earlier: readonly string[];
   /**
-   * The containers that are named by the text's own citations with a range. If a call comes before the text, this list lacks
-   * the containers that are also named by 0..0 citations or tool outputs.
+   * The containers of the text's own citations that have a range. If a call comes before the text, a container is left out if a
+   * 0..0 citation or a tool output names it too.
    */
   cited: readonly string[];
   /**
-   * The containers that the text's own citations name and that the list `cited` lacks. Such a citation does not show that the text
-   * means a file of its container. The container of a 0..0 citation is left out if only later calls ran in it.
+   * The other containers of the text's own citations. Such citations do not show that the text means a file of the container.
+   * The container of a 0..0 citation is left out if only later calls ran in it.
    */
   weaklyCited: readonly string[];
   /** The containers that are named in tool outputs before the text. */
@@ -130,8 +130,8 @@ export class ContainerCandidates {
   }
 
   /**
-   * Yields the groups for a text, nearest first. If a call comes before the text, the groups are: the containers of the calls,
-   * then those that the text's own citations name, then those that tool outputs name.
+   * Yields the groups for a text, nearest first. If a call comes before the text, the order is: the containers of the calls
+   * before the text, the containers in the text's own citations, the containers in tool outputs.
    *
    * If a call comes before the text, containers of earlier turns and responses get no group. An automatic container is reused
    * until it expires. So if the call ran in another container, the old container has expired or is not meant.

@@ -50,10 +50,10 @@ export class EvidenceLog {
   /** Maps the last segment of each of the `writtenPaths` to the paths that end with it. */
   readonly writtenByName = new Map<string, Set<string>>();
   /**
-   * File names with spaces (`Q3 report.csv`), or with letters of a language that is written without spaces, such as Chinese.
-   * The end of such a name can be another file's name (`report.csv`). Has the names of files that a call writes, and the last
-   * segments of paths in calls. A path with spaces counts only in quotes, or if a call writes to it. Maps each name to the
-   * number of the first call that contains it.
+   * Maps a file name to the number of the first call that contains the name. Only names with spaces (`Q3 report.csv`) are
+   * here, and names in languages that are written without spaces, such as Chinese. The end of these names can be another
+   * file's name (`report.csv`). The names come from files that a call writes, and from the last segments of paths in calls. A
+   * path with spaces counts only if it is in quotes or a call writes to it.
    */
   readonly spacedNames = new Map<string, number>();
   readonly pathsByName = new Map<string, Map<string, number>>();
@@ -199,7 +199,7 @@ export class EvidenceLog {
       noteAt(this.paths, path, place, this.count);
       if (isCalled) noteAt(this.calledPaths, path, place, this.count);
       noteAt(this.names, name, place, this.count);
-      // A path of several words that goes to the end of the line is only a guess. So it is not recorded as written.
+      // A path of several words up to the end of the line is only a guess. It is not recorded as a file that a call wrote.
       if (isWritten && (path !== line.trimEnd() || path === word)) this.#noteWritten(path, place, this.count);
       if (isLongName(name, path === quoted, path === word)) this.#noteSpaced(name, place, this.count);
       const paths = this.pathsByName.get(name) ?? new Map();
@@ -360,8 +360,8 @@ function startOfEscaped(text: string, start: number): number {
 }
 
 /**
- * Returns the first offset in `written` at which the remaining text, decoded and folded, equals `ending`. Tries only offsets
- * at which the remaining text is at most as long as `ending`. Returns 0 if no offset fits.
+ * Returns the offset in `written` where `ending` starts, or 0 if no end of `written` equals `ending`. Each end is decoded and
+ * folded before the comparison. Ends that are longer than `ending` are not tried.
  */
 function startOfEnding(written: string, ending: string): number {
   for (let at = Math.max(0, written.length - ending.length); at < written.length; at++)
@@ -374,8 +374,8 @@ const MOST_SPACED_NAMES = 100;
 /** The maximum length of a path that is read, in characters. */
 const LONGEST_PATH = 512;
 /**
- * A letter of a language that is written without spaces, such as Chinese. Before a name, it can be part of the name or of the
- * sentence.
+ * A letter of a language that is written without spaces, such as Chinese. A letter right before a name can belong to the name
+ * or to the sentence.
  */
 const unspaced = once(() => new RegExp(`[${UNSPACED}]`, "u"));
 

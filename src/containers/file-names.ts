@@ -58,8 +58,8 @@ export interface Word {
 }
 
 /**
- * Yields each word in a text that looks like a file name: it has an extension and is delimited by quotes, slashes or spaces.
- * `np.float64` looks like a file name too, `math.sqrt(` does not.
+ * Yields the words that look like file names: words with an extension, between quotes, slashes or spaces. `np.float64` also
+ * looks like a file name. `math.sqrt(` does not.
  */
 export function* fileNamesIn(text: string): Generator<Word> {
   /**

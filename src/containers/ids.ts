@@ -22,7 +22,7 @@ export function isDotSegment(id: unknown): id is string {
 /** Matches the characters that `encodeURIComponent` encodes, but the SDK leaves as they are. */
 const UNENCODED_BY_SDK = /[$&+,:;=@]/;
 
-/** A client that can request any path of the API, as the SDK's clients can. */
+/** A client that may have a method for requests to any path of the API. The SDK's clients have this method. */
 export interface GetClient {
   /**
    * Requests `path`, which is relative to the client's base URL. If a client has no `get`, the library calls the client's other
@@ -33,7 +33,7 @@ export interface GetClient {
 
 /**
  * Returns the client's `get` if one of the `ids` contains a character that the SDK's other methods leave unencoded, such as `+`.
- * Some gateways read a `+` in a path as a space. Through `get`, the library can request a path that it has encoded itself.
+ * Some gateways read a `+` in a path as a space. With `get`, the library encodes the path itself and avoids this error.
  * Returns `undefined` if `get` is not needed or the client has none.
  */
 export function getterFor(client: GetClient, ids: readonly string[]): GetClient["get"] {

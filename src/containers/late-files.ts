@@ -12,8 +12,8 @@ import type { TextContext } from "./possible-files.js";
 /**
  * Returns whether the lists of a group may be late: a call may have written files that the lists do not show yet.
  *
- * - If a call comes before the text, returns true only for the group that is searched first, and only if it is a `called` group.
- * - If all calls come after the text, returns true for a group with a container in which such a call ran.
+ * - With a call before the text, only the group that is searched first can have late lists. Its `kind` must be `called`.
+ * - Without a call before the text, the lists may be late if a later call ran in one of the group's containers.
  */
 export function mayBeLate(
   { kind, containers }: ContainerGroup,
@@ -61,8 +61,8 @@ export function isOutdated(file: ContainerFile, { lifetime, scope, evidence, tur
 }
 
 /**
- * Returns whether a call names a file that the lists lack. Looks only for the file names in `names`. If a call writes to a path that
- * ends with such a name, the lists must have a file at this path that the response wrote.
+ * Returns whether a call names a file that the lists lack. Looks only for the file names in `names`. If calls write to paths
+ * that end with a name, the lists must have a file at one of these paths, and the response must have written this file.
  */
 function lacksName(
   names: readonly string[],

@@ -201,8 +201,8 @@ export function inPages(listPage: ListPage): ListFiles {
 }
 
 /**
- * Returns the cursor for the page after `page`: the page's `last_id`, or else the id of its last file. A page without files, as
- * OpenRouter sends it, has only a `last_id`. A cursor in `used` would repeat a page, so it is skipped. Returns `undefined` if no
+ * Returns the cursor for the page after `page`: the page's `last_id`, or else the id of its last file. OpenRouter can send a page
+ * with a `last_id` but without files. Skips a cursor that is in `used`, because it would repeat a page. Returns `undefined` if no
  * cursor is left.
  */
 function nextCursor({ files, lastId }: Page, used: ReadonlySet<string>): string | undefined {

@@ -1,7 +1,7 @@
 /**
- * Requests and caches the container file lists that the repair of one response needs. After another call has run, a list is
- * requested again. A list is late if a call wrote a file that is not in the list yet. late-files.ts decides whether a list is
- * late. The method `again` repeats the requests for late lists.
+ * Requests and caches the container file lists that the repair of one response needs. Does not use a cached list if a call has
+ * run since its request. A list is late if a call wrote a file that is not in the list yet. late-files.ts decides whether a list
+ * is late. The method `again` repeats the requests for late lists.
  */
 import { isSame } from "../arrays.js";
 import { FileIndex, isFile, namesOf } from "../citations/file-index.js";
@@ -34,8 +34,8 @@ export class ContainerLists {
   readonly #roots: readonly string[];
   readonly #lists = new Map<string, Promise<FileList>>();
   /**
-   * By container id: how many calls had run when the container's latest list was requested. The latest list is the one that
-   * arrived last. A list that never ends (see `EndlessListError`) counts as arrived, with the files that were read from it.
+   * Maps a container id to the number of calls that had run when the container's list was requested. If there were several
+   * requests, the number belongs to the list that arrived last. The incomplete list of an `EndlessListError` counts as a list.
    */
   readonly #callsAtList = new Map<string, number>();
   /** The repeated requests in progress. Texts that wait for late files of the same containers share these requests. */
@@ -50,8 +50,8 @@ export class ContainerLists {
   }
 
   /**
-   * Returns the files of a container. `callCount` is the number of calls that have run. A list that was requested for the same
-   * `callCount` is not requested again, except by `again`.
+   * Returns the files of a container. `callCount` is the number of calls that have run. Requests the list only once for each
+   * `callCount`. Use `again` to repeat the request.
    */
   of(containerId: string, callCount: number, signal: AbortSignal): Promise<FileList> {
     const key = `${containerId}/${callCount}`;

@@ -59,8 +59,8 @@ const LONGEST_JSON = 2 ** 20;
 const DEEPEST = 16;
 
 /**
- * Returns the containers that a tool output names, in their order. Reads the item itself, the values nested in it, and the JSON
- * in its texts. Skips the answer of one agent to another: its citations may come from an earlier repair and not from a tool.
+ * Returns the containers that a tool output names, in the order of the output. Reads all nested values, and the JSON in texts.
+ * Skips the answer of one agent to another, because the answer's citations may come from an earlier repair and not from a tool.
  */
 export function containersOfOutputs(item: unknown): string[] {
   if (!isRecord(item) || typeof item.type !== "string") return [];
@@ -93,8 +93,8 @@ export function containersNamedBy(item: unknown): string[] {
 }
 
 /**
- * Returns the containers that items name, the last one first. Containers of calls and citations come before containers of tool
- * outputs.
+ * Returns the containers that items name. First come the containers of calls and citations, then those of tool outputs. In both
+ * groups, the container that was named last comes first.
  */
 export function containersOfItems(items: readonly unknown[]): string[] {
   const ids = items.flatMap((item) => [containerOfCall(item), ...containersCitedBy(item)]);

@@ -32,7 +32,7 @@ const MOST_NAMESAKES = 20;
 /** Matches a character that can start an encoded character, as in `%20`, `&amp;` or `\_`. */
 const ENCODED = /[%&\\]/;
 
-/** The files that one text can mean, and those that it can not. */
+/** Decides which listed files a text can mean. */
 export class PossibleFiles {
   readonly #context: TextContext;
   readonly #candidates: ContainerCandidates;
@@ -79,10 +79,10 @@ export class PossibleFiles {
    * whose lists were requested, nearest first. There are three cases:
    *
    * - The mention says `a%20b.csv`, and `file` is `a b.csv`. Returns the file `a%20b.csv` of the same container.
-   * - No call comes before the text, and `file` is older than the response. Returns the files of the same path that the response
-   *   wrote or that are in a nearer container. Containers of later calls do not count as nearer.
-   * - A call comes before the text, but only tool outputs or 0..0 citations name the container of `file`. Returns the files of the
-   *   same path in the containers of the calls.
+   * - No call comes before the text, and `file` is older than the response. Returns files with the same path: those from the
+   *   time of the response, and those in nearer containers. Containers of later calls do not count as nearer.
+   * - A call comes before the text, but only tool outputs or 0..0 citations name the container of `file`. Returns files with
+   *   the same path: those in the containers of the calls.
    */
   meantInstead(file: ContainerFile, text: string, asked: readonly string[]): ContainerFile[] {
     const isEncoded = ({ path, container_id: id }: ContainerFile): boolean =>
@@ -175,7 +175,7 @@ export class PossibleFiles {
     return later.includes(id) && !earlier.includes(id) && !this.#candidates.known.includes(id);
   }
 
-  /** Returns whether a call in another container writes the path of a file, and no call in the file's own container names it. */
+  /** Returns whether calls in other containers write a file's path, but no call in the file's own container names the path. */
   #isWrittenElsewhere({ path, container_id: own }: ContainerFile): boolean {
     const { scope, evidence } = this.#context;
     const others = scope.called.flat().filter((id) => id !== own);

@@ -15,8 +15,8 @@ export interface RelativePath {
 
 /** How many characters before a name are read, and in `statementAround` also how many after it. */
 const REACH = 200;
-// The patterns below with the flag `y` are tried at a single offset. Their lookbehind reads the text before this offset. A
-// pattern that ends with `$` would be slower, because it would be tried at each quote in that text.
+// The patterns below with the flag `y` are tried at a single offset. Their lookbehind reads the text before the offset. A
+// pattern that ends with `$` could read the same text, but more slowly: it would be tried at each quote in the text.
 /** Matches the text from the opening quote of a string to a name inside the string. */
 const STRING = /(?<=["'`]([^"'`\n]{0,150}))/y;
 /** Matches the beginning of a relative path. Rejects absolute paths, URLs, templates, patterns and home folders. */
@@ -33,7 +33,7 @@ const JOINING_CALL = /(?<=(?:join(?:path)?|resolve|Path)\(\s{0,20})/y;
 const JOINING_VARIABLE = /(?<=(?:join(?:path)?|resolve|Path)\(\s{0,20}[\w.]{1,64}\s{0,20},\s{0,20})/y;
 /** Matches code before the name of a file in an archive: `archive.writestr('a.csv'`. That file is not in the container. */
 const IN_ARCHIVE = /(?:\bwritestr\(|\barcname\s?=)\s{0,20}$/;
-/** If code joins several strings with a name, at most this number of strings before the name are read. */
+/** The maximum number of strings before a file name that are read as parts of its path: `'/mnt/data/' + 'out/' + 'a.csv'`. */
 const MOST_JOINED = 8;
 /** Matches a variable and the slash that joins it to a string: `out / `. */
 const JOINED_VARIABLE = /(?<=[\w)\]]\s{0,20}\/\s{0,20})/y;
@@ -203,8 +203,8 @@ const LONGEST_ARGUMENT = 1000;
 const MODE_TO_WRITE =
   /^(?:[^\n]{0,150},\s{0,20})?(?:mode\s?=\s?)?["'](?:[bt]{0,2}[wax][bt+]{0,2}(?:[:|]\w{0,3})?|r[bt]?\+[bt]?)["']/;
 /**
- * A lookbehind for patterns of methods such as `.write_text(`. It excludes a path that ends with a string, because the code
- * then spells the file's name: `(folder / 'a.csv').write_text(`.
+ * A lookbehind before a method such as `.write_text(`. It rejects code that spells the file's name in a string right before
+ * the method: `(folder / 'a.csv').write_text(`.
  */
 const SPELLED_BEFORE = String.raw`(?<!\/\s{0,4}["'][^"'\n]{1,100}["']\))`;
 /**

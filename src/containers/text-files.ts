@@ -34,16 +34,16 @@ export interface TextPart extends TextContext {
   /** The annotations that the text already has. */
   given: readonly Annotation[];
   /**
-   * True if a call comes before the text and the text's message names a root, as in "saved in /mnt/data:". A name in such a
-   * message can mean a file in the container even if no call contains the name, because code can build a name from parts.
+   * True if a call comes before the text and the text's message names a root, as in "saved in /mnt/data:". In such a message,
+   * a name can mean a file in the container even if no call contains the name. The reason: code can build a name from parts.
    * `undefined` for a piece of a text, because later text may name a root.
    */
   isRootNamed: boolean | undefined;
   /** True if an earlier search, after the same calls, did not find all files. Then no list is requested again. */
   isRepeated: boolean;
   /**
-   * The containers that an earlier search for this text used. The current search uses their lists too. A text in a stream may
-   * be searched twice, but must get the same files as in a plain response.
+   * The containers that an earlier search for this text used. The current search also uses their lists. The reason: a text in
+   * a stream may be searched twice, but must get the same files as in a plain response.
    */
   asked: readonly string[];
   /** The markup of the piece, if this text is only a piece of a longer text. */
@@ -181,8 +181,8 @@ class FileSearch {
         if (isVeto && !this.#hasSimilarName()) break;
         this.#isComplete = false;
         await this.#search(group, signal).catch((error) => {
-          // If `isVeto` is true, the list was requested only to look for a file with exactly the name in the text. A refusal of
-          // such a list is ignored: the container has expired or is not the caller's, so the text cannot mean its files.
+          // If `isVeto` is true, the list is only needed to look for a file with exactly the name in the text. If the API
+          // refuses the list, the caller cannot read this container. The text cannot mean its files, so the error is ignored.
           if (!isVeto || !REFUSED.has(Object(error).status)) throw error;
         });
         this.#isComplete = true;
@@ -269,7 +269,7 @@ class FileSearch {
       this.#listed.push(...this.#possible.inGroup(added, group, nearer));
       this.#resolution = this.#resolve(this.#acceptOnlyName);
     }
-    // Does not wait for late lists if the piece may end in the middle of a known name. The next piece shows whether it does.
+    // If a piece may end in the middle of a known name, late lists are not awaited. The next piece shows the whole name.
     const mayWait = !this.#part.isRepeated && !this.mayGoOn;
     if (!mayWait || !mayBeLate(group, isFirst, this.#part) || !this.#isLate(containers)) return;
     await lists.again(containers, callCount, signal, settings.retries, (later) => {
@@ -332,8 +332,8 @@ class FileSearch {
   /** If no file matches a mention exactly, adds a citation of a file with a similar path. */
   #withLookAlikes(exact: Resolution): Resolution {
     const more = this.#resolve(this.#acceptLookAlike, exact.annotations);
-    // `missing` contains no path in a code block. So for a path in a code block, no file with a similar path is cited. The exact
-    // file may be in a late list, and late lists are not requested again for code blocks.
+    // `missing` contains no path in a code block. This is on purpose: no file with a similar path is cited there. The reason:
+    // the exact file may be in a late list, and late lists are not requested again for code blocks.
     const missing = new Set(exact.unresolved.map(({ start }) => start));
     // A file with a similar name is cited only if all lists arrived. Another list may have a file with exactly the text's name.
     const meant = more.citations.filter(({ match, start }) =>
@@ -347,7 +347,7 @@ class FileSearch {
    * Returns whether a file may be cited although its path is only similar to the path in the text. Before the response is complete,
    * no file is accepted, because a later call may name the exact path.
    *
-   * - If a call ran before the text, the file is accepted if no call can mean the exact path, and if one of these is true:
+   * - If a call ran before the text, no call may mean the exact path. In addition, one of these must be true:
    *   - The response wrote the file.
    *   - A call names this file, and all calls in the file's container spell out the paths that they write to.
    *   - This file is an upload that is as new as the response, and all calls in the file's container spell out the paths that
@@ -418,8 +418,8 @@ class FileSearch {
    * - No call names the path of any of the other files.
    * - None of the other files is directly in a root. A message that names a root could mean such a file.
    *
-   * Otherwise, returns all files. There is one exception: returns no file if the last three conditions are met and later text
-   * may still name a root. The name is then not cited or reported yet.
+   * Otherwise, returns all files. There is one exception: only the first condition is not met, but later text may still name a
+   * root. Then it returns no file, and the name is not cited or reported yet.
    */
   readonly #narrowName: NarrowName = (indexed) => {
     const { isRootNamed, lifetime } = this.#part;
@@ -461,8 +461,8 @@ class FileSearch {
   }
 
   /**
-   * Returns the other files that have the same name as `file`, if the name without a path can also mean these files (see
-   * `#isNameMeant`). Only files in the same container or in a nearer container count. Uploads are left out.
+   * Returns the other files with the same name as `file` that the plain name can also mean (see `#isNameMeant`). They are in the
+   * same container as `file` or in a nearer one. Uploads are left out.
    */
   #namesakesOf(file: ContainerFile, index: FileIndex): ContainerFile[] {
     const named = index.filesNamed([fold(filenameOf(file))]);

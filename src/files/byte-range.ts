@@ -1,4 +1,4 @@
-/** Reads the conditions and the range of a request, and cuts a range out of a stream. */
+/** Reads the headers `Range`, `If-Range` and `If-None-Match` of a request, and cuts a range out of a stream. */
 
 /** A range of bytes. `end` is the offset after the last byte. */
 export interface ByteRange {

@@ -89,7 +89,7 @@ function requestContent(
   const answer = get(path, { ...options, headers, __binaryResponse: true }) as ReturnType<
     typeof content.retrieve
   >;
-  // A wrapper may return a promise without `asResponse`.
+  // A wrapped client may return a promise without `asResponse`.
   const { asResponse } = answer as { asResponse?: () => Promise<Response> };
   return asResponse ? asResponse.call(answer) : answer;
 }
@@ -120,8 +120,8 @@ export async function retrieveFile(
 }
 
 /**
- * Returns the HTTP response. Throws if its status is 204, because such a response has no body. For this status, the SDK returns
- * `null` instead of a response.
+ * Returns the HTTP response. Throws if the status is 204, because a 204 response has no body. The SDK returns `null` for a 204
+ * response.
  */
 function notEmpty(answer: Response | null): Response {
   if (answer && answer.status !== 204) return answer;
@@ -129,8 +129,8 @@ function notEmpty(answer: Response | null): Response {
 }
 
 /**
- * Returns the URL that a redirect leads to; `undefined` if there is no redirect. `answer`: an HTTP response, or the error that
- * the SDK throws instead of it.
+ * Returns the URL that a redirect leads to, or `undefined` if there is no redirect. `answer` is an HTTP response, or the error
+ * that the SDK threw.
  */
 function redirectOf(answer: unknown): string | undefined {
   const { status, headers } = Object(answer) as { status?: unknown; headers?: unknown };
@@ -147,8 +147,8 @@ export interface Content {
 }
 
 /**
- * Returns whether the model's response itself contains the file's bytes. Such a file is not requested from a server, so a retry
- * is of no use.
+ * Returns whether the model's response itself contains the file's bytes. To read these bytes, no request is sent. So a retry
+ * would not help.
  */
 export function isInline(file: CollectedFile): boolean {
   return file.kind === "generated-image" || (file.kind === "code-image" && /^data:/i.test(file.url));

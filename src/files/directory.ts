@@ -26,10 +26,10 @@ const MOST_NAMES = 10_000;
  * Returns a sink that writes each file into a folder. The location of a saved file is its absolute path. The sink creates the
  * folder if needed.
  *
- * A file name from a response is never used as a path: folders in the name are removed. A dot at the beginning is replaced, and
- * so are characters that some operating system does not allow. A file is written under a hidden name and gets its final name when
- * it is complete. If a process is killed, its unfinished files stay in the folder. Before its first file, the sink removes
- * such files if they are from this host and more than an hour old.
+ * A file name from a response is never used as a path. The sink removes folders from the name. It replaces a dot at the
+ * beginning, and characters that an operating system may not allow. A file is written under a hidden name and gets its final name
+ * when it is complete. If a process is killed, its unfinished files stay in the folder. Before the sink writes its first file,
+ * it removes unfinished files of killed processes that ran on this host, if the files are more than an hour old.
  *
  * @param path the folder.
  * @param options With `overwrite: true`, a file replaces an existing file of the same name, even one of the same response. By
@@ -61,8 +61,8 @@ export function directory(path: string, options: { overwrite?: boolean | undefin
 }
 
 /**
- * Gives the file at `partial` the first free name: `plan.docx`, `plan (2).docx` and so on. `nextNumbers` has the next number
- * to try for each name. If every search started at 2, the hundredth `plan.docx` would take a hundred attempts.
+ * Places the file `partial` under the first free name: `plan.docx`, `plan (2).docx` and so on. `nextNumbers` has the next
+ * number to try for each name. If every search started at 2, the hundredth `plan.docx` would take a hundred attempts.
  */
 async function placeNumbered(
   partial: string,
@@ -81,7 +81,7 @@ async function placeNumbered(
   }
 }
 
-/** Gives the file at `partial` the path `target`. Returns false if `target` is taken. The caller removes `partial`. */
+/** Places the file `partial` at the path `target`. Returns false if `target` exists. The caller must remove `partial`. */
 async function placeNew(partial: string, target: string): Promise<boolean> {
   try {
     await link(partial, target);

@@ -50,7 +50,7 @@ export async function fileAnswer(upstream: ContentAnswer, name: string, isHead: 
   const { status, body, headers: upstreamHeaders } = upstream;
   const isPart = status === 206;
   const headers = new Headers({ ...SAFE, "cache-control": "private" });
-  // If the body is compressed, these headers count the compressed bytes. The route sends the decompressed bytes.
+  // The route sends decompressed bytes. The headers of a compressed body count the compressed bytes, so they are not copied.
   if (!upstreamHeaders.has("content-encoding")) {
     for (const header of PASSED_ON) {
       const value = upstreamHeaders.get(header);

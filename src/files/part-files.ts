@@ -32,8 +32,8 @@ export type WritePart = <Result>(
 ) => Promise<Result>;
 
 /**
- * Returns a function that writes streams into part files of `folder`. It creates the folder if needed. Before its first file, it
- * removes the part files of killed processes.
+ * Returns a function that writes streams into part files of `folder`. This function creates the folder if needed. Before it
+ * writes its first file, it removes the part files of killed processes.
  */
 export function partWriter(folder: string): WritePart {
   let prepared: Promise<void> | undefined;

@@ -28,8 +28,8 @@ export function isPictureType(mediaType: string): boolean {
 }
 
 /**
- * Returns the file extension for a media type. Returns `png`, the API's default format, if the media type is unknown or is not
- * that of an image.
+ * Returns the file extension for the media type of an image. Returns `png`, the API's default format, for `undefined` and for
+ * other media types.
  */
 export function pictureExtension(mediaType: string | undefined): string {
   return /^image\/([a-z]+)(?:\+xml)?$/.exec(mediaType ?? "")?.[1]?.replace("jpeg", "jpg") ?? "png";

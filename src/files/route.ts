@@ -1,6 +1,6 @@
 /**
- * Creates signed links to container files that a browser can open without the API key. The package exports this file as
- * `openai-file-citations/route`.
+ * Creates signed links to container files. A browser can open these links without the API key. The package exports this file
+ * as `openai-file-citations/route`.
  */
 import { safeUrl } from "../citations/links/writing.js";
 import { isDotSegment, isId } from "../containers/ids.js";

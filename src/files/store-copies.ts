@@ -85,7 +85,7 @@ export function createStoreCopies(
     }
   }
 
-  /** Returns whether the latest copies of a file failed and the pause after them has not ended. */
+  /** Returns whether no copy of a file may start now, because too many copies of the file failed in a row. */
   function isPaused(key: string): boolean {
     const { count, at } = failures.get(key) ?? { count: 0, at: 0 };
     return count >= FAILURES_BEFORE_PAUSE && Math.abs(Date.now() - at) < PAUSE_MS;

@@ -79,8 +79,8 @@ export function checkStore(store: unknown): asserts store is FileStore | undefin
 }
 
 /**
- * Matches an id that can be part of a key unchanged. Such an id has no upper-case letters, because some disks ignore case. It
- * contains `_` or `-`, which excludes the names that Windows reserves, such as `con`.
+ * Matches the ids that are used in keys as they are. Other ids are hashed. Upper-case letters do not match, because some disks
+ * ignore case. The id must contain `_` or `-`, because Windows reserves names such as `con`.
  */
 const PLAIN_ID = /^(?=.{1,100}$)[a-z\d]+[_-][a-z\d_-]*$/;
 const HASHED_ID = /^sha256\.[\da-f]{64}$/;

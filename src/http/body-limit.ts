@@ -10,7 +10,7 @@ export class HeldBytes {
     this.#limit = limit;
   }
 
-  /** Adds `bytes` to the count. Returns false, and adds nothing, if that would exceed the limit. */
+  /** Adds `bytes` to the count and returns true. If the sum would exceed the limit, keeps the count and returns false. */
   take(bytes: number): boolean {
     if (this.#count + bytes > this.#limit) return false;
     this.#count += bytes;
@@ -59,7 +59,7 @@ export class LimitedBody {
     return this.#failure;
   }
 
-  /** Returns the body for the upstream, or `undefined` if there is none. Held bytes are counted until `release`. */
+  /** Returns the body for the upstream, or `undefined` if there is none. Call `release` when the body is sent. */
   async read(): Promise<Uint8Array | ReadableStream<Uint8Array> | undefined> {
     if (!this.#chunks) return undefined;
     return this.#limits.held ? this.#whole() : this.#stream();

@@ -5,8 +5,8 @@ import { type Body, cancelBody } from "../containers/retries.js";
 export type BodyReader = Pick<ReadableStreamDefaultReader<Uint8Array>, "read" | "cancel">;
 
 /**
- * Returns a reader that opens the body when it is first used. `open` should keep a reference to the HTTP response: if the
- * response is garbage-collected before its body is opened, `fetch` may close the connection.
+ * Returns a reader that opens the body at the first `read` or `cancel`. `open` should keep a reference to the HTTP response:
+ * if the response is garbage-collected before its body is opened, `fetch` may close the connection.
  */
 export function readerOnDemand(open: () => Body): BodyReader {
   let opened: BodyReader | undefined;

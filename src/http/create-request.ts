@@ -198,7 +198,7 @@ const REPEATED = /["']include\\{0,4}["']:\s?\[[^[\]]{0,999}\]/g;
 
 /**
  * Returns whether an error's body names the request's `include` as the cause. Reads the body as text, because gateways have errors
- * of many shapes: objects, arrays, strings and plain text. Some of them repeat the request, which does not count.
+ * of many shapes: objects, arrays, strings and plain text. Ignores the `include` of a request that the error repeats.
  */
 function namesInclude(body: Uint8Array): boolean {
   return INCLUDE.test(new TextDecoder().decode(body).replace(REPEATED, ""));

@@ -216,8 +216,8 @@ function listFilesFor(
       return inPages(pagesOfClient(client, settings, { search }));
     return inPages(pagesOfFetch(fetch, settings, { base, search, headers }));
   }
-  // A copy of the client may have another key, organization or project, with which it sees other containers. If the original
-  // request came from such a copy, the list is requested with the credentials of the original request.
+  // The original request may come from a copy of the client with another key, organization or project. Then the list request
+  // uses the credentials of the original request, because the client's own credentials may give access to other containers.
   const isOwnKey = headers.authorization === `Bearer ${apiKey}` || headers["api-key"] === apiKey;
   const isOwn =
     isOwnKey &&

@@ -67,7 +67,7 @@ export class FrameRepair {
   #firstUnread: Piece | undefined;
   /** The latest frame, read or not. */
   #last: Piece | undefined;
-  /** The latest frame that was read. Inserted frames have the same line ends, and an `event:` line if this frame has one. */
+  /** The latest frame that was read. Inserted frames copy its line ends. They have an `event:` line if this frame has one. */
   #like: Frame | undefined;
   /** Frames whose events the stream has taken and not yet returned. */
   #pending: Frame[] = [];
@@ -110,7 +110,7 @@ export class FrameRepair {
     return this.#last && parsePiece(this.#last)?.event.sequence_number;
   }
 
-  /** Sends the held frames. Call this first if other code sends a frame that may belong to this response. */
+  /** Sends the held frames. Call this before other code sends a frame that may belong to this response. */
   release(): void | Promise<void> {
     return andThen(this.#release(), (held) => this.#send(held));
   }
@@ -166,7 +166,7 @@ export class FrameRepair {
   }
 
   /**
-   * Like `#repaired`. If `#repaired` throws, sends the bytes in `before`, then what the repair holds, and throws the same error.
+   * Like `#repaired`. If `#repaired` throws, sends `before`, then sends the frames that are held, then throws the error.
    *
    * @param before the bytes of the chunk that come before the frame and were not sent yet.
    */
@@ -190,7 +190,7 @@ export class FrameRepair {
     return this.#pass(chunk, from);
   }
 
-  /** Ends the repair after an error, and sends what it holds. */
+  /** Ends the repair after an error, and sends the frames that are held. */
   fail(error: unknown): void {
     this.#send(this.#write(this.#stream.break(error)));
   }
@@ -242,7 +242,7 @@ export class FrameRepair {
     return pieces;
   }
 
-  /** Reports that a frame is too long to be read. Returns the held frames, which must be sent before it. */
+  /** Reports that a frame is too long to be read. Returns the held frames, which must be sent before the long frame. */
   #releaseBeforeLong(): Uint8Array | Promise<Uint8Array> {
     this.#stream.noteTooLong(this.#longest);
     return andThen(this.#stream.releaseAll(), (held) => this.#write(held));

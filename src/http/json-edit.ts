@@ -307,7 +307,7 @@ class Editor {
     }
   }
 
-  /** Inserts members or elements at `at`, with a comma before them if they follow another one. */
+  /** Inserts members or elements at `at`. If `hasPredecessor` is true, a comma is inserted before them. */
   #add(at: number, added: readonly string[], hasPredecessor: boolean): void {
     this.#replace(at, at, (hasPredecessor ? "," : "") + added.join(","));
   }
@@ -337,7 +337,7 @@ function addedText(before: unknown, after: unknown): string | undefined {
   return after.slice(0, before.length) === before ? after.slice(before.length) : undefined;
 }
 
-/** Returns whether the string at an offset is `value`, in ASCII and without escapes. */
+/** Returns whether the string at an offset is exactly `value`. Returns false if it has escapes or non-ASCII characters. */
 function isPlainString(json: Json, start: number, value: string): boolean {
   const first = start + 1;
   for (let index = 0; index < value.length; index++) {
@@ -385,7 +385,7 @@ function endOfScalar(json: Json, start: number): number {
   return at;
 }
 
-/** Returns whether a character is `[`, `]`, `{` or `}`. `[` and `{` differ only in the bit 0x20, as do `]` and `}`. */
+/** Returns whether a character is `[`, `]`, `{` or `}`. `code | 0x20` turns `[` into `{`, and `]` into `}`. */
 function isBracket(code: number): boolean {
   return isClosing(code) || (code | 0x20) === 0x7b;
 }

@@ -8,8 +8,8 @@ import { FrameRepair, NOTHING } from "./frame-repair.js";
 import { FrameSplitter, isComment, parseFrame } from "./frames.js";
 
 /**
- * The latest whole frame. `frames` is the repair of its lane. `isPassed` is true once the frame was sent or given to `frames`.
- * A chunk can end between the frame's last CR and LF. If `isPassed` is still false, the late LF is added to `bytes`.
+ * The latest whole frame, or the latest piece of a frame that is too long. `frames` is the repair of the frame's lane.
+ * `isPassed` is true once the bytes were sent or given to `frames`. Until then, `#endLine` can add an LF to `bytes`.
  */
 interface Latest {
   bytes: Uint8Array;
@@ -39,7 +39,6 @@ export class LaneFrames {
   #partialLength = 0;
   /** True while the current frame is too long to be read. Its bytes are sent as they come. */
   #isTooLong = false;
-  /** The latest whole frame. */
   #latest: Latest | undefined;
 
   /**
@@ -144,8 +143,8 @@ export class LaneFrames {
    * the frame of `event`, and returns true.
    */
   #takeOver(event: Record<string, unknown>, rest: () => Uint8Array): boolean {
-    // `lanes` does not see deltas that are sent without being parsed. If the first lane got only such deltas, `lanes` would
-    // close it as unused, without a report. So the lane is marked as used if the frame before `event` has a sequence number.
+    // Marks the first lane as used if the frame before `event` has a sequence number. `lanes` closes an unused lane without a
+    // report, but does not see deltas that are sent without being parsed. A lane that got only these deltas would seem unused.
     if (event.stream_id !== undefined && this.#first.latestNumber !== undefined)
       this.#lanes.latest.isUsed = true;
     const lane = this.#lanes.of(event);

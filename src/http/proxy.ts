@@ -23,8 +23,8 @@ export interface ProxyOptions extends Omit<FileCitationsOptions, "onReport"> {
   /** The longest request body, in bytes. */
   maxBody: number;
   /**
-   * The longest body of `POST /responses`, in bytes. Such a body is held in memory, to add the link sentence. With `files`, the
-   * limit applies to all requests with input, because the links in their bodies are replaced with the model's own text.
+   * The longest body of `POST /responses`, in bytes. The proxy holds the whole body in memory to add the link sentence. With
+   * `files`, the limit applies to all requests with input: the proxy replaces its links in the input with the original text.
    */
   maxJson: number;
   /** The maximum total size of the request bodies that are held in memory at the same time, in bytes. Default: 512 MB. */
@@ -54,7 +54,7 @@ interface ProxyContext {
   body?: AsyncIterable<Uint8Array> | null;
   /** The request's target as the server received it. In `request.url`, `..` is already resolved. */
   target?: string | undefined;
-  /** Called with the report of each response that is repaired. */
+  /** The option `onReport` of `withFileCitations`, for this request. */
   onReport?: (report: Report) => void;
   /** With `files`, called for each request that lacks the proxy's own key. The answer to such a request gets no links. */
   onOtherKey?: () => void;

@@ -69,7 +69,7 @@ export function routeOf(input: Parameters<Fetch>[0], init: RequestInit | undefin
   };
 }
 
-/** Returns the endpoint that reads the items of a conversation or one of them; `undefined` for any method but GET. */
+/** Describes a GET request for the items of a conversation or for one item. Returns `undefined` for other methods. */
 function conversationItems(path: RegExpExecArray, method: string): Endpoint | undefined {
   if (method !== "GET") return undefined;
   const [, base = "", conversationId = "", itemId] = path;
@@ -82,7 +82,7 @@ function conversationItems(path: RegExpExecArray, method: string): Endpoint | un
   };
 }
 
-/** Returns the endpoint that creates, reads or cancels a response, or reads its input items; `undefined` for other requests. */
+/** Describes a request that creates, reads or cancels a response, or lists its input items. Returns `undefined` for others. */
 function responseEndpoint(path: RegExpExecArray | null, method: string): Endpoint | undefined {
   if (!path) return undefined;
   const [, base = "", id, action] = path;

@@ -89,7 +89,7 @@ function sendRequest(url: URL, { method, headers, body, signal }: UpstreamReques
       reject(new Error("the upstream switched protocols without being asked to"));
     };
     request.on("upgrade", refuse);
-    // Node emits a response with status 101 but without an `upgrade` header as a normal response.
+    // If a response with status 101 has no `upgrade` header, Node treats it as a normal response.
     request.on("response", (answer) => (answer.statusCode === 101 ? refuse(answer) : resolve(answer)));
     if (isStream)
       pipeline(Readable.fromWeb(body as NodeReadableStream), request, (error) => error && reject(error));

@@ -33,8 +33,8 @@ export class HeldTime {
   readonly #limitMs: number;
   readonly #caller: AbortSignal | undefined;
   /**
-   * Created when `signal` is first read. Most responses need no recovery, and creating an `AbortController` takes longer than the
-   * rest of their repair.
+   * Created when `signal` is first read, because most responses never need it. Creating an `AbortController` takes longer than
+   * checking a response that needs no recovery.
    */
   #stop: AbortController | undefined;
   #stopped: { reason: unknown } | undefined;

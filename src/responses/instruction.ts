@@ -99,8 +99,8 @@ function withSentenceAtEnd(given: string, sentence: string, marks: readonly stri
 }
 
 /**
- * Returns the input with the sentence at the end of its last user message. Returns the same object if that message already
- * asks for the link form, and `undefined` if there is no user message.
+ * Returns the input with the sentence at the end of its last user message. If that message already asks for the link form,
+ * returns the same object. Returns `undefined` if there is no user message, or if the message's content is invalid.
  */
 function withSentence(
   input: unknown,
@@ -120,8 +120,8 @@ function withSentence(
 }
 
 /**
- * Returns the content of a message with the sentence at the end. Returns the same object if the content already asks for the
- * link form, and `undefined` if the content is neither a string nor an array.
+ * Adds the sentence to the end of a message's content and returns the new content. If the content already asks for the link
+ * form, returns the same object. If the content is neither a string nor an array, returns `undefined`.
  */
 function contentWithSentence(
   content: unknown,

@@ -105,7 +105,7 @@ function linkEarlyTexts(
     const next = items[outputIndex + 1];
     const { key = "", parts = [] } = partsOf(item) ?? {};
     const early = next === undefined || beginsTurn(next) ? parts.slice(0, -1) : parts;
-    // First records the item without its texts, as a stream does. So the links of a text cannot depend on later texts.
+    // Records the item without its texts first, because the links of a text must not depend on later texts.
     const added = early.length > 0 ? { ...(item as object), [key]: [] } : item;
     done = andThen(done, () => repair.noteItem(outputIndex, added));
     for (const [contentIndex, part] of early.entries())

@@ -58,7 +58,7 @@ export interface LinkedPart {
   readonly pieces: string[];
   /** The recovered citations whose mentions have become links. The API may later cite some of these mentions itself. */
   readonly found: RecoveredCitation[];
-  /** The names of the files whose paths were cited or became links, folded (see `fold`). */
+  /** The folded names (see `fold`) of the files whose paths were cited or became links. */
   readonly pathNames: Set<string>;
   /** The URLs in the model's text. An earlier repair may have written them in place of paths. */
   readonly urls: Set<string>;
@@ -71,7 +71,7 @@ export interface LinkedPart {
   lead: number;
   /** The whole text, from the latest event that contains it. `undefined` before the text has ended. */
   whole: string | undefined;
-  /** The error to report if a link is missing because the text was held for too long; `undefined` if it was not held that long. */
+  /** Set if the text was held for too long and sent without links. Reported if the API later cites a file in the text. */
   overdue: Error | undefined;
 }
 
@@ -117,13 +117,13 @@ type Decide = (part: LinkedPart, candidate: Candidate) => Promise<Meaning>;
 
 const NOTHING: Meaning = { kind: "nothing" };
 
-/** The links of one response. */
+/** Puts links into the texts of one response. */
 export class ResponseLinks {
   readonly #links: Links;
   readonly #settings: Settings;
   readonly #files: LinkFiles;
   readonly #parts = new Map<string, LinkedPart>();
-  /** True if a URL took too long, or the consumer has left. Then no more links are made. */
+  /** True if a URL took too long, or if the consumer no longer waits for the response. Then no more links are made. */
   #isStopped = false;
   /** For each URL that is awaited: the function that ends the wait with an error. */
   readonly #awaited = new Set<(reason: unknown) => void>();
@@ -206,9 +206,9 @@ export class ResponseLinks {
   }
 
   /**
-   * Returns a whole text with links, and its annotations. Links that were sent in a stream stay, even if a gateway has trimmed
-   * the whole text. If a gateway has left out the text of a streamed part, the text stays empty. `onFound` gets the citations of
-   * the links that no annotation covers.
+   * Returns a whole text with links, and its annotations. Keeps the links that were sent in a stream, even if a gateway has
+   * trimmed the whole text. If a gateway has left out the whole text of a streamed part, returns an empty text. Passes the
+   * citations of links that no annotation covers to `onFound`.
    */
   finish(
     whole: WholeText,
@@ -229,8 +229,8 @@ export class ResponseLinks {
     }
     part.text.end();
     if (whole.isEarly) part.text.giveUp();
-    // If no container was known when the text began, the links before the first path stay unchanged. A stream has already sent
-    // them, and a plain response must have the same links as a stream.
+    // If no container was known when the text began, a stream has already sent the links before the first path unchanged. A
+    // plain response must get the same links as a stream. So this call of `candidate` passes over the links before that path.
     if (part.text.onlyPaths) part.text.candidate();
     part.text.onlyPaths = false;
     part.isUndecided = false;
@@ -342,7 +342,7 @@ export class ResponseLinks {
     if (piece.mayGoOn && part.text.extend()) return { kind: "longer" };
     const citation = piece.citations.find(({ start }) => start === at);
     const mention = piece.unresolved.find(({ start }) => start === at);
-    // A citation of the API may say which of several files is meant. In a stream, this citation comes after the text.
+    // If several files fit, wait for the end of the text: the API's citation comes after the text and may name the file.
     if (part.whole === undefined && mayMeanOther(piece, citation, mention)) return { kind: "undecided" };
     if (citation && !piece.isOutdated(citation.annotation)) return this.#fileAt(part, candidate, citation);
     if (piece.isLacking && mention?.reason !== "container-unavailable") return { kind: "undecided" };
@@ -416,8 +416,8 @@ export class ResponseLinks {
   }
 
   /**
-   * Records the file of each citation that starts before `end` and covers a path or a URL (see `#isPathOrUrl`). `cited` has the
-   * text's citations, last first. The citations before `end` are removed from `cited`, so that each is read only once.
+   * Records the file of each citation that starts before `end` and covers a path or a URL (see `#isPathOrUrl`). `cited` holds
+   * the citations in reverse order of the text. Removes the citations before `end` from `cited`, so no call reads them again.
    */
   #notePathNames(part: LinkedPart, original: string, cited: CitedRange[], end: number): void {
     for (let last = cited.at(-1); last && last.range.start < end; last = cited.at(-1)) {
@@ -461,8 +461,8 @@ export class ResponseLinks {
   readonly #onAbort = (): void => this.cancel(this.#files.callerSignal?.reason);
 
   /**
-   * Calls `toUrl` and returns the URL. Rejects if this takes longer than `timeoutMs`, or if the consumer leaves. In both cases,
-   * no more links are made.
+   * Calls `toUrl` and returns the URL. Rejects if `toUrl` takes longer than `timeoutMs`, or if `callerSignal` aborts. In both
+   * cases, no more links are made.
    */
   async #urlOf(citation: ContainerFileCitation, replaced: ReplacedText): Promise<LinkUrl> {
     const url = this.#links.toUrl(citation, replaced);
@@ -482,7 +482,7 @@ export class ResponseLinks {
       this.#isStopped = true;
       stop(new Error(`the URL of a link took longer than ${timeoutMs} ms`));
     }, timeoutMs);
-    // The consumer may have left during `toUrl`.
+    // If the signal aborted while `toUrl` ran, nobody has called `stop` yet.
     if (callerSignal?.aborted) this.#onAbort();
     try {
       return await Promise.race([url, stopped]);
@@ -561,7 +561,7 @@ function missingAt(mention: UnresolvedMention): Meaning {
 /** Matches the beginning of a path on a website, or of a URL. The schemes `attachment:` and `file:` do not match. */
 const OF_A_SITE = /^(?:\/|#|\?|(?!(?:attachment|file):)[a-z][a-z\d+.-]*:)/i;
 
-/** Returns the path or name of a mention, as written in the text, and the character that ends it, such as `)`. */
+/** Returns the path or name of a mention, as written in the text. Includes the character after the name, such as `)`. */
 function nameIn({ window, at, nameEnd }: Candidate): string {
   return window.slice(at, nameEnd);
 }

@@ -166,8 +166,8 @@ export class ResponseRepair {
   }
 
   /**
-   * Records that an event could not be assigned to one of several responses. From then on, items may be missing. If a text's own
-   * item or an item before it may be missing, the text gets its citations only with the final event.
+   * Records that an event could not be assigned to one of several responses. This event may have contained an item. Texts
+   * after an unknown item, and texts whose own item is unknown, get their citations only with the final event.
    */
   noteMissed(): void {
     this.#missed ??= new Error("an event could not be assigned to one of several responses");
@@ -579,8 +579,8 @@ export class ResponseRepair {
 
   /**
    * Returns whether the result for a part stays valid when the response is complete. All items before the part must be known, one
-   * of them must be a call, and all files of the part must be found. The result is not valid if a later part has made the
-   * message name a root.
+   * of them must be a call, and all files of the part must be found. The result is not valid if a later part of the message is
+   * the first that names a root.
    */
   #isCurrent({ position, isLacking, isRootNamed }: KnownPart): boolean {
     const { hasCall, hasGap } = this.#items.before(position.outputIndex);
@@ -588,8 +588,8 @@ export class ResponseRepair {
   }
 
   /**
-   * Returns whether the message of a part names a root: "saved in /mnt/data:". `text` is the part's own text. In a stream, only
-   * this text and those before it in the message are known.
+   * Returns whether the message of a part names a root: "saved in /mnt/data:". `text` is the part's own text. In a stream, the
+   * later texts of the message are not known yet.
    */
   #isRootNamed({ outputIndex }: PartPosition, text = ""): boolean {
     const { roots } = this.#context.settings;
@@ -628,8 +628,8 @@ export class ResponseRepair {
   }
 
   /**
-   * Finds the citations that a text lacks. A citation shows that the text means the container of the cited file. So ambiguous
-   * mentions are resolved again with the new citations. Without this step, a second repair would cite these mentions.
+   * Finds the citations that a text lacks. If new citations were found, tries the ambiguous mentions again, because a citation
+   * shows which container the text means. Otherwise a second repair of the response would cite these mentions.
    */
   async #resolve(
     position: PartPosition,
@@ -654,9 +654,9 @@ export class ResponseRepair {
   }
 
   /**
-   * Like `#turnOf`, for the citations of a whole text. Also returns `undefined` for a text that comes after a call and was sent
-   * before the response was complete. Then no files with a similar path are cited, because the text was sent without links to
-   * them. If they were cited, a second repair would add the links and change the text.
+   * Returns the turn for the citations of a whole text, as `#turnOf` does. There is one exception: returns `undefined` if a
+   * call comes before the text, and the text was sent before the response was complete. Files with a similar path then get no
+   * citation. The text has no links to these files. With citations, a second repair would add the links and change the text.
    */
   #turnOfText(position: PartPosition): ItemsBefore | undefined {
     const { outputIndex } = position;
@@ -749,13 +749,13 @@ function scopeOf(
 ): TextScope {
   const { hasCall, called } = before;
   const inTurn = turn?.called ?? [];
-  // True if calls after the text used the container, but no call before the text did. A 0..0 citation does not show that the
-  // text means such a container: the API makes 0..0 citations of files that the text does not mention.
+  // Returns whether a container was used only by calls that come after the text. A 0..0 citation does not show that the text
+  // means this container, because the API makes 0..0 citations of files that the text does not mention.
   const isOfLaterCall = (id: string): boolean => inTurn.includes(id) && !called.includes(id);
   const unranged = containersOfAnnotations(given.filter((annotation) => !isRanged(annotation)));
   const ranged = containersOfAnnotations(given.filter(isRanged));
-  // The containers that are not in `cited`, even if a citation with a range names them. 0..0 citations or tool outputs name these
-  // containers. So an earlier repair may have searched them, and may have added the citation with the range.
+  // The containers that 0..0 citations or tool outputs name. If a citation with a range also names one of them, the container
+  // is in `weaklyCited`, not in `cited`. An earlier repair may have searched this container and added the citation.
   const named = hasCall ? [...unranged, ...before.outputs] : [];
   return {
     hasCall,

@@ -1,6 +1,6 @@
 /**
- * Replaces our links (those that the option `links` wrote) in a request's input with the model's own text. Otherwise the model
- * would learn to write such links.
+ * Restores the model's own text in a request's input. "Our links" are the links that the option `links` wrote. If the model
+ * saw our links in its input, it would learn to write them.
  */
 import { movedAnnotations } from "../citations/links/linked-ranges.js";
 import type { Replacement } from "../citations/links/linked-text.js";
@@ -101,8 +101,8 @@ class Restoration {
 }
 
 /**
- * Splits the model's own text, such as `` `/mnt/data/a.csv` ``, into three pieces: the path, and the backticks and spaces of a
- * code span before and after the path.
+ * Splits the model's own text, such as `` `/mnt/data/a.csv` ``, into three pieces: the backticks and spaces before the path,
+ * the path, and the backticks and spaces after the path.
  */
 export function withoutSpan(text: string): { before: string; path: string; after: string } {
   let start = 0;

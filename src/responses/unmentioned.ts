@@ -27,8 +27,8 @@ export function unmentionedIn(files: readonly ContainerFile[], texts: readonly s
 }
 
 /**
- * Returns the files in `containers` whose path or name occurs in a call. A call does not count if it ran in another container
- * than the file's.
+ * Returns the files in `containers` whose path or name occurs in a call. Calls that ran in a different container are ignored
+ * for the file.
  */
 export function namedByCalls(
   files: readonly ContainerFile[],
@@ -61,7 +61,7 @@ export function isWanted(file: ContainerFile, { unmentioned }: Pick<Settings, "u
   if (typeof unmentioned !== "function") return unmentioned === "cite";
   const result: unknown = unmentioned({ ...file }); // a copy, because the function may change it
   if (typeof result === "boolean") return result;
-  // The function may be async. Nothing awaits its promise, so a rejection is swallowed here.
+  // The user's function may be async. No code awaits its promise, so this line ignores a rejection.
   Promise.resolve(result).catch(() => {});
   throw badInput("the result of options.unmentioned", "true or false", result);
 }

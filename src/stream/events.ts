@@ -2,7 +2,7 @@
 import type { PartPosition } from "../types.js";
 
 export type Event = Record<string, unknown>;
-/** The events to send in place of one event. It is a promise only if the repair has to wait, for example for a file list. */
+/** The events to send in place of one event. `Taken` is a promise only if the repair must wait, for example for a file list. */
 export type Taken = readonly Event[] | Promise<readonly Event[]>;
 
 export const FINAL: ReadonlySet<unknown> = new Set([

@@ -112,7 +112,7 @@ export class Lane {
     return this.#queue(() => this.stream.break(error));
   }
 
-  /** Returns what the lane has held for too long, once the output for earlier events is ready. */
+  /** Waits for the output for earlier events. Then returns the events that the lane has held for too long. */
   takeOverdue(): Taken {
     return this.#queue(() => this.stream.takeOverdue());
   }
@@ -205,8 +205,8 @@ export class Lanes {
   onDrop: (lane: Lane, error: Error) => void = () => {};
 
   /**
-   * Called with a lane that is closed: either its response has ended and the output for its events was sent, or the lane never
-   * had a response.
+   * Called when a lane is closed. A lane is closed after its response has ended and the output for its events was sent. A lane
+   * that never had a response can be closed too.
    */
   onClose: (lane: Lane) => void = () => {};
 
@@ -475,8 +475,8 @@ export class Lanes {
   }
 
   /**
-   * Returns the lane of an unknown response id. If only one response is in progress, the id becomes its new id, because some
-   * gateways change ids midway. But a new lane begins if the event is a `response.created`, or if a lane was dropped before.
+   * Returns the lane for an unknown response id. If only one response is in progress, the event belongs to this response: some
+   * gateways change ids midway. Begins a new lane instead if the event is a `response.created`, or if a lane was dropped.
    */
   #unknown(event: Event, id: string): Lane {
     const { type } = event;

@@ -109,8 +109,8 @@ export class Messages {
       this.#latest = value;
       return message;
     }
-    // After a ResponsesWS message, an `error` event outside of a message is about the connection: the API's errors come inside
-    // messages. In other cases, an `error` event is about the connection only if its property `error` is an Error object.
+    // `ResponsesWS` puts the API's errors into messages. So after a message, an `error` event outside a message is about the
+    // connection. If no message has come, an `error` event is about the connection only if it contains an Error object.
     const isSocketError = type === "error" && (this.#latest !== undefined || value.error instanceof Error);
     return OF_CONNECTION.has(type) || isSocketError ? undefined : value;
   }

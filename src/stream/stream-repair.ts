@@ -27,7 +27,7 @@ import { TextWatch } from "./text-watch.js";
 
 /** Repairs the events of one response, and then the events of the next response if the stream carries several. */
 export class StreamRepair {
-  /** The folders whose paths are searched for in the text, such as `/mnt/data`. */
+  /** The text is searched for paths in these folders, such as `/mnt/data`. */
   readonly roots: readonly string[];
   /** Returns the sequence number of the latest event. `undefined` if that event has no number. */
   latestNumber: () => unknown = () => undefined;
@@ -296,8 +296,8 @@ export class StreamRepair {
   }
 
   /**
-   * Ends a broken stream and returns the held text and the held events, unchanged. Pending results of `take` may still add
-   * held events. If there are such results, call `breakOff` and await them before you call `break`.
+   * Ends a broken stream and returns the held text and the held events, unchanged. If results of `take` are pending, first
+   * call `breakOff`, then await the results, and then call `break`. The pending results can still add held events.
    */
   break(error: unknown): readonly Event[] {
     const text = this.#links?.releaseUnchanged(this.#numberSent) ?? [];
@@ -399,8 +399,8 @@ export class StreamRepair {
 
   /** Stops recovering if the events of the response contradict each other. */
   #check(event: Event): void {
-    // Checks only the events that are always read. Other events are read only while something is held. A second repair of the
-    // same stream may hold nothing, but must have the same result.
+    // Skips the events that are parsed only while something is held. A second repair of the stream may hold nothing. It would
+    // not check these events, and could have another result.
     if (this.#isStopped || !isRead(event.type)) return;
     const { type, output_index: outputIndex, item_id: itemId } = event;
     if (type === "response.created") this.#number = undefined;

@@ -9,7 +9,7 @@ import { Messages, type Owners } from "./messages.js";
 
 /**
  * Adds the citations that a streamed response lacks: as `response.output_text.annotation.added` events, and in the later events
- * that repeat a text's annotations. An event that has nothing to wait for is passed on before the next one is read.
+ * that repeat a text's annotations. If an event does not have to wait, it is passed on before the next event is read.
  *
  * Without the option `links`, only the events that end a text, a message or the response can wait for a container's file list.
  * While such an event waits, all later events of the response wait too.
@@ -106,7 +106,7 @@ async function* passEvents(
       yield value;
       continue;
     }
-    const wereApart = lanes.areApart; // read before `take`, because a response's final event can set it to false
+    const wereApart = lanes.areApart; // at a response's final event, `take` can set `areApart` to false
     const { of, taken } = messages.take(value);
     if (mustQueue(of, taken, waiting, wereApart || lanes.areApart)) waiting.add(of, taken);
     else yield* taken instanceof Promise ? await taken : taken;
@@ -185,8 +185,8 @@ async function* iterate(values: Iterable<unknown>): AsyncGenerator<unknown, void
 }
 
 /**
- * Queues pending output. The output of each lane keeps its order (see lanes.ts). The output of different lanes leaves the queue in
- * the order in which it becomes ready.
+ * Queues pending output. Within a lane (see lanes.ts), outputs keep their order. Across lanes, the output that is ready first
+ * leaves the queue first.
  */
 class Waiting {
   /** The number of entries that were added and not taken out yet. */

@@ -20,7 +20,7 @@ export class TextSum {
   /** The length and the hash without the white space at the text's end. */
   #trimmedLength = 0;
   #trimmedHash = 0;
-  /** True once a text began before the previous text had ended. Then no text of this response can be compared any more. */
+  /** True once a text began before the previous text had ended. After that, `end` returns `unknown` for all texts. */
   #areMixed = false;
 
   /** Records that an item begins. */
@@ -29,7 +29,7 @@ export class TextSum {
     if (this.#hasEnded) this.#output = Number.NaN;
   }
 
-  /** Counts a delta. Returns false if its text has already ended. Runs for each delta, so this must be fast. */
+  /** Counts a delta. Returns false if the delta's text has already ended. Must be fast, because it runs for each delta. */
   add({ output_index: output, content_index: content, delta }: Event): boolean {
     if (output !== this.#output || content !== this.#content) this.#begin(output, content);
     else if (this.#hasEnded) return false;

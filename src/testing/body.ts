@@ -27,7 +27,7 @@ export function streamBody(
       },
       cancel: () => release(),
     },
-    // Without this, the stream would request one chunk before the reader does.
+    // By default, a stream calls `pull` for one chunk before the reader asks for it.
     { highWaterMark: 0 },
   );
 }

@@ -83,7 +83,7 @@ export function checkSteps(steps: unknown): readonly Step[] {
   });
 }
 
-/** Returns whether a value is an object with the type of a step. `CHECKS` has the checks for the other fields. */
+/** Returns whether a value is an object whose `type` is that of a step. Does not check its other fields. */
 function isStep(step: unknown): step is Step {
   return isObject(step) && typeof step.type === "string" && Object.hasOwn(CHECKS, step.type);
 }

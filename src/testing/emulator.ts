@@ -152,8 +152,8 @@ export interface CreateContainerOptions {
 
 /**
  * Creates an in-memory emulator of OpenAI's Responses and Containers API that works with the official SDK. A script
- * decides what the model does. Ids are counters, and no timer is used, except for `listFault: "trickle"`. So every run
- * with a fixed `now` is identical.
+ * decides what the model does. Every run with a fixed `now` is identical, because ids are numbered and no timer is used.
+ * Only `listFault: "trickle"` uses a timer.
  *
  * ```ts
  * const emulator = createResponsesEmulator({ script: stubbornModel({ files: { "plan.docx": bytes } }) });
@@ -213,7 +213,7 @@ export function createResponsesEmulator(options: EmulatorOptions = {}): Response
   return {
     async fetch(input, init) {
       const request = new Request(input, init);
-      // Uses the caller's own signal. `request.signal` follows that signal only until the request is garbage-collected.
+      // Not `request.signal`: it no longer aborts with the caller's signal once the request is garbage-collected.
       const signal = init?.signal ?? (input instanceof Request ? input.signal : undefined);
       signal?.throwIfAborted();
       return unlessAborted(answer(request, signal), signal);

@@ -103,7 +103,7 @@ const FORMS: Readonly<Record<"litellm" | "openrouter", WriteId>> = {
   },
 };
 
-/** Matches the cursor of an empty page. `scan/2=cfile_7`: 2 empty pages came, and the next page with files follows `cfile_7`. */
+/** Matches the cursor of an empty page. `scan/2=cfile_7` means that `cfile_7` was followed by 2 empty pages. */
 const CURSOR = /^scan\/(\d+)=(.*)$/s;
 
 const NOT_SUPPORTED =
@@ -130,7 +130,7 @@ export class Gateway {
   /**
    * Returns the id that clients see instead of a native id (OpenAI's own id).
    *
-   * @param path the file's path, if the id is the id of a file.
+   * @param path the file's path, if `nativeId` is the id of a file.
    * @throws ApiError 500 if `gateway.ids` fails.
    */
   idOf(nativeId: string, path?: string): string {
@@ -144,7 +144,7 @@ export class Gateway {
     return this.#options.nativeIdsInLists ? container.nativeId : container.id;
   }
 
-  /** Returns the `path` of a listed file. */
+  /** Converts a file's absolute path to the `path` that the gateway's lists contain. */
   pathInLists(path: string): string {
     return this.#options.relativePaths ? belowRoot(path) : path;
   }

@@ -27,7 +27,7 @@ export class Lane {
   #turn: Turn | undefined;
   #index = 0;
 
-  /** @param begin starts the response to a request's body. Throws an `ApiError` if the request is invalid. */
+  /** @param begin takes a request's body and starts the response. Throws an `ApiError` if the request is invalid. */
   constructor(id: string, position: number, begin: (body: JsonObject) => Promise<Turn>) {
     this.id = id;
     this.position = position;

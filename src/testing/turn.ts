@@ -123,7 +123,7 @@ export class Turn implements Stage {
     return this.#status !== "queued" && this.#status !== "in_progress";
   }
 
-  /** Queues input for the next response. If the running response has a next step, it ends as `incomplete` before this step. */
+  /** Queues input for the next response. If the running response has steps left, it skips them and ends as `incomplete`. */
   steer(input: SteerInput): void {
     const steer = { id: this.ids.next("steer_"), input };
     this.steers.push(steer);

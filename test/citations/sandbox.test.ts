@@ -1,4 +1,4 @@
-/** Tests `sandbox:` links, which can mean any file of the container, also outside of the roots (`/mnt/data` by default). */
+/** Tests `sandbox:` links. They can mean any file of the container, even one outside the roots (`/mnt/data` by default). */
 import { describe, expect, test } from "vitest";
 import { CitedText } from "../../src/citations/uncited.js";
 import { resolveFileCitations } from "../../src/index.js";

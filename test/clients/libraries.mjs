@@ -1,6 +1,6 @@
-// Runs the code of three pages of docs/clients as programs. A program gets the emulator's key and base URL from its
-// environment, so it uses the emulator without a change of its code. Each page is about one library. For each library, also
-// checks that an answer can be part of the next request's input.
+// Runs the code of three pages of docs/clients as programs. Each page is about one library. The environment of the programs
+// has the emulator's key and base URL, so that the programs use the emulator. For each library, also checks that an answer can
+// be part of the next request's input.
 import assert from "node:assert/strict";
 import { mkdir, mkdtemp, readdir, readFile, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";

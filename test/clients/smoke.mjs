@@ -23,8 +23,8 @@ const ASK = {
 const SDKS = { openai: OpenAI, "the newest openai": NewestOpenAI };
 
 /**
- * Runs the checks one after the other and stops at the first failure. Then throws an Error with the name of the failed check and
- * the stack trace.
+ * Runs the checks one after the other. At the first failure, throws an Error with the name of the failed check and the stack
+ * trace.
  *
  * @param baseURL the URL of an emulator with a `stubbornModel`, for checks that use the runtime's own `fetch`
  * @returns the names of the checks, all of which passed
@@ -137,7 +137,7 @@ const CLIENT_CHECKS = {
     if (forged.status !== 403) throw new Error(`expected status 403 for a forged link, got ${forged.status}`);
   },
 
-  // The SDK checks the signature with the runtime's cryptography.
+  // This check must run in each runtime: the SDK verifies signatures with the runtime's own crypto API.
   async "a webhook"(clientOf) {
     const webhookSecret = `whsec_${btoa("a secret of 24 bytes, or so")}`;
     const client = clientOf({ webhookSecret });

@@ -39,8 +39,8 @@ class Schema {
   definitions = new Map();
   #checker;
   /**
-   * Maps each name to the id of its type. This shows if two types have the same name. A type's name is added before its
-   * definition, because a type can contain itself.
+   * Maps each name to the id of its type, to detect two types with the same name. A name is added before the definition is
+   * made, because a type can contain itself.
    */
   #named = new Map();
 

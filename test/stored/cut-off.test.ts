@@ -1,6 +1,6 @@
 /**
- * Tests stored events that lack the last events of one response. Such a response must harm no more than a few later responses,
- * and the command must still save its progress.
+ * Tests stored events in which the last events of one response are missing. This may affect only a few later
+ * responses. The command must still save its progress.
  */
 import { mkdtemp, readFile, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";

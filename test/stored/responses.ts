@@ -14,7 +14,7 @@ export const fileOf = (n: number): ContainerFile => ({
 export function responseOf(n: number, { cited = false, filler = "" } = {}): object {
   const { id: file_id, container_id, path } = fileOf(n);
   const text = `Nº ${n} is done. ${filler}Download: ${path}`;
-  const start_index = text.length - path.length; // the same in code points, as each character is one UTF-16 unit
+  const start_index = text.length - path.length; // `text` has as many code points as UTF-16 units
   const annotation = {
     type: "container_file_citation",
     container_id,

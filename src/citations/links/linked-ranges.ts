@@ -63,8 +63,8 @@ export function movedAnnotations(
 const ASTRAL = /[\ud800-\udbff][\udc00-\udfff]/;
 
 /**
- * Returns whether the annotations decide the unit of the indices: `indexUnit` is `"auto"`, and code points and UTF-16 units
- * give different offsets in this text.
+ * Returns whether the annotations must show the unit of their indices. They must if `indexUnit` is `"auto"` and the text has a
+ * character of two UTF-16 units.
  */
 function rangesDiffer(original: string, indexUnit: IndexUnit): boolean {
   return indexUnit === "auto" && ASTRAL.test(original);

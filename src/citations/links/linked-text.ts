@@ -93,7 +93,7 @@ export class LinkedText {
   #scanned = 0;
   /** The text before this offset can be sent. */
   #limit = 0;
-  /** `#sent` is where the sent text ends in the whole text. `#nextToSend` is the index of the next replacement to send. */
+  /** The text before the offset `#sent` was sent. `#sent` is an offset in the whole text, not in the buffer. */
   #sent = 0;
   #nextToSend = 0;
   #open: HeldMention | undefined;
@@ -124,8 +124,8 @@ export class LinkedText {
   }
 
   /**
-   * Adds a piece that was already sent, because it cannot belong to a mention. Call this only if `isIdle` is true and no mark
-   * begins in the piece.
+   * Adds a piece that the caller has already sent. Call this only if `isIdle` is true and no mark begins in the piece: then
+   * the piece cannot belong to a mention.
    */
   pass(piece: string): void {
     // The piece can end a comment or a script. It can also complete the mark that begins a comment or a script: `<script>`.
@@ -191,8 +191,8 @@ export class LinkedText {
   }
 
   /**
-   * Returns the held mention as a candidate. If the held text is prose and no path, such as `/mnt/database`, the method
-   * stops holding the text and returns `undefined`.
+   * Returns the held mention as a candidate. In prose, only a path can be a mention. If the held text is something else, such
+   * as `/mnt/database`, the method stops holding the text and returns `undefined`.
    */
   #candidateOf(open: HeldMention, end: number): Candidate | undefined {
     const from = this.#windowStart(open);
@@ -389,7 +389,7 @@ export class LinkedText {
     return this.#pass(start);
   }
 
-  /** Holds the path that starts at `core` in prose. Returns false if more text is needed to tell whether it is a path. */
+  /** Holds the text that starts at `core` in prose, if this text is a path. Returns false if more text is needed to decide. */
   #openPath({ start: heldFrom, core, end }: { start: number; core: number; end: number }): boolean {
     const isPath = this.#marks.isPathAt(this.#buffer, core);
     if (isPath === undefined && !this.#isEnded) {
@@ -401,7 +401,7 @@ export class LinkedText {
     return this.#hold({ heldFrom, start: core, place, isPath: true, nameFrom: end }, heldFrom);
   }
 
-  /** Holds a mention. `markup` is where the markup around the mention starts, possibly in the previous paragraph. */
+  /** Holds a mention. `markup` is the offset of the markup before the mention. The markup can be in the previous paragraph. */
   #hold(open: Omit<HeldMention, "paragraph">, markup: number): boolean {
     this.#open = { ...open, paragraph: Math.min(markup, this.#paragraphFrom(open.start)) };
     this.#scanned = open.heldFrom;
@@ -432,8 +432,8 @@ export class LinkedText {
   }
 
   /**
-   * If the text from `from` to `to` has a `<`, makes the next search start a little before `#scanned`. A comment or a script
-   * can begin at the `<`. Other searches do not start earlier, because that would be slow.
+   * Makes the next search start before `#scanned` if the text from `from` to `to` has a `<`. A comment or a script can begin
+   * at the `<`. Without a `<`, the search starts at `#scanned`, which is faster.
    */
   #noteRawMark(from: number, to: number): void {
     this.#mayBeCut ||= this.#buffer.slice(Math.max(0, from), to).includes("<");

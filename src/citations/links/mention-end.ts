@@ -1,4 +1,4 @@
-/** Finds where a mention has ended in a text that still grows. From there on, later text cannot change what the mention means. */
+/** Finds where a mention ends in a growing text. Text after this end cannot change what the mention means. */
 import { readSpans } from "../markup/code-spans.js";
 import { closingBracket, LONGEST_LABEL, type Place } from "../markup/places.js";
 import { ENDS_BARE } from "../mentions.js";

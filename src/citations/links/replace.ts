@@ -118,7 +118,7 @@ export function replaceFileLinks(
   try {
     for (const { annotation } of links) urls.push(toUrl(annotation));
   } catch (error) {
-    void Promise.allSettled(urls); // prevents unhandled rejections: the caller gets only this error
+    void Promise.allSettled(urls); // otherwise, rejections of these promises would be unhandled
     throw error;
   }
   return urls.some(isThenable) ? Promise.all(urls).then(build) : build(urls as LinkUrl[]);

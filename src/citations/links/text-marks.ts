@@ -133,7 +133,7 @@ class RootMarks implements Marks {
   }
 
   #markAt(text: string, at: number, mayBeLead: boolean): Mark | undefined {
-    if (!mayBeLead && text[at] === "`") return undefined; // a backtick can only start the lead of a path
+    if (!mayBeLead && text[at] === "`") return undefined; // a backtick starts no mark except a lead
     const pattern = mayBeLead ? this.#pattern : this.#alone;
     pattern.lastIndex = at;
     const found = pattern.exec(text);

@@ -85,8 +85,8 @@ const UNSEEN = /[\p{Cc}\p{Cs}\p{Zl}\p{Zp}\p{Bidi_Control}]/gu;
 const MARKUP = /[[\]\\`*<>|"~$]|&(?=#?\w+;)|(?<![\p{L}\p{N}])_|_(?![\p{L}\p{N}])/gu;
 
 /**
- * Returns a file's name, or its id if the name is blank, as a link label. Characters are escaped as entities, because entities,
- * unlike backslashes, mean the same in Markdown, HTML and JSON strings.
+ * Returns the label for a link to a file: the file's name, or its id if the name is blank. Markup characters become entities.
+ * Unlike backslashes, entities mean the same in Markdown, HTML and JSON strings.
  */
 function labelOf({ filename, file_id }: ContainerFileCitation): string {
   return (filename.trim() === "" ? file_id : filename)

@@ -43,7 +43,7 @@ function addSpans(text: string, runs: readonly Range[], spans: CodeSpan[]): Open
   for (let at = runs.length - 1; at >= 0; at--) {
     const length = runs[at]!.end - runs[at]!.start;
     closers.set(length, closers.get(length) ?? []);
-    closers.get(length)!.push(at); // last run first, so the next closer is at the end of the list
+    closers.get(length)!.push(at); // the loop goes backward, so each list ends with its first run
   }
   const open: OpenRun[] = [];
   for (let at = 0; at < runs.length; at++) {

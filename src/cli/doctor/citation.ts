@@ -43,7 +43,7 @@ export function checkCitation(
 
 const REPORT_IT = "Please report this with a recording of the run: --record DIR";
 
-/** Returns the finding that the response has no citation of the file, with the reason. */
+/** Returns the finding for a response that does not cite the file. The finding gives the reason. */
 function none({ error, unresolved }: RunResponse["report"]): Finding {
   if (error) {
     return failed(

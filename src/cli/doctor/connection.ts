@@ -21,7 +21,7 @@ export interface Answer {
   json: unknown;
 }
 
-/** Why there was no answer, and what to do. */
+/** Says why the server did not answer, and what the user should do. */
 export interface NoAnswer {
   problem: string;
   advice: string;

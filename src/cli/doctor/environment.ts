@@ -18,7 +18,7 @@ export interface Supported {
   openai: string;
 }
 
-/** Returns the installed versions. Prefers the current folder's `openai`, because the user's own code imports that one. */
+/** Returns the installed versions. Looks for `openai` from the current folder first, as the user's own code does. */
 export function installedVersions(ownVersion: string): Versions {
   return {
     node: process.versions.node,

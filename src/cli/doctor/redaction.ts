@@ -81,7 +81,7 @@ const OPENAI_HOST = /^(?:[a-z]{2}\.)?api\.openai\.com$/;
 const SHORTEST_OWN = 3;
 /**
  * The minimum length of all other secrets: the values of other response headers, and single words in the value of any header.
- * These secrets may be harmless.
+ * This limit is higher than `SHORTEST_OWN`, because these values and words may be harmless.
  */
 const SHORTEST_OTHER = 8;
 

@@ -1,4 +1,4 @@
-/** Builds the requests that `doctor` sends to the model, and the emulator that answers them for `--emulate`. */
+/** Builds the requests that `doctor` sends to the model. With `--emulate`, also builds the emulator that answers. */
 import { createResponsesEmulator, type Script } from "../../testing/index.js";
 
 /**

@@ -16,7 +16,7 @@ import type { Later } from "./window.js";
 interface Pending {
   event: Event;
   bytes: Buffer;
-  /** The text to write after each event that is inserted before this record, such as a newline. */
+  /** Events can be inserted before this record. This text, such as a newline, is written after each inserted event. */
   separator: string;
   /** Called with the repaired record. */
   resolve: (repaired: Repaired) => void;

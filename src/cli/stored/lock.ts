@@ -11,8 +11,9 @@ import * as z from "zod/mini";
 import { WrongUse } from "../wrong-use.js";
 
 /**
- * The content of a lock: the process that holds it. On Linux, the start time is compared too, because process ids are reused.
- * On other systems, a later process with the same id counts as the holder. The user then has to remove the lock.
+ * The content of a lock: it describes the process that holds the lock. Systems reuse process ids. On Linux, the start time
+ * shows whether a running process is the holder. On other systems, any running process with the id counts as the holder. If it
+ * is another process, the user has to remove the lock.
  */
 const holderSchema = z.object({
   pid: z.int().check(z.minimum(1)),
@@ -88,8 +89,8 @@ async function removeDead(output: string, lock: string, dead: string): Promise<v
 }
 
 /**
- * Creates a lock together with its content, so that no process reads half of the content. Returns false if the lock exists. If the
- * file system has no hard links, copies the content into the lock. Then another process can read half of the content.
+ * Creates a lock. Returns false if the lock exists. The lock is a hard link to a complete file, so no process reads half of
+ * the content. If the file system has no hard links, the lock is a copy, and another process may read half of the content.
  */
 async function create(lock: string, text: string): Promise<boolean> {
   const draft = `${lock}.${randomUUID()}`;
@@ -180,7 +181,7 @@ function installRelease(): string {
   for (const signal of SIGNALS) {
     process.once(signal, () => {
       releaseAll();
-      process.kill(process.pid, signal); // `once` has removed this listener, so the signal ends the process
+      process.kill(process.pid, signal); // ends the process, because `once` has removed this listener
     });
   }
   const holder: Holder = { pid: process.pid, host: hostname(), id: randomUUID() };
@@ -194,15 +195,15 @@ function releaseAll(): void {
 }
 
 /**
- * Removes a lock if this process still holds it. The user may have removed the lock meanwhile, and another run may have taken it
- * since.
+ * Removes a lock if this process still holds it. Keeps the lock of another run: if the user removed this process's lock, another
+ * run may have created one.
  */
 function release(lock: string): void {
   ownLocks.delete(lock);
   try {
     if (readFileSync(lock, "utf8") === ownText) unlinkSync(lock);
   } catch {
-    // The lock is already gone, or it cannot be removed. If it stays, the next run removes it once this process has ended.
+    // The lock is already gone, or it cannot be removed. The next run takes over a lock that stays.
   }
 }
 

@@ -6,7 +6,7 @@ import { type FileHandle, open, rm, stat } from "node:fs/promises";
 import { WrongUse } from "../wrong-use.js";
 import { joined, LF } from "./piece.js";
 
-/** When this many bytes are collected, `isFull` is true and they should be flushed. */
+/** When this many bytes are collected, `isFull` is true. The caller should then flush the bytes. */
 const FULL = 2 ** 20;
 
 export class Output {

@@ -103,7 +103,7 @@ export class Run {
     this.counts = { ...counts };
   }
 
-  /** Repairs the remaining inputs. `hash` covers the part of the first input that an interrupted run has read. */
+  /** Repairs the inputs. If an interrupted run has read a part of the first input, `hash` is the hash of this part. */
   async of(inputs: readonly AsyncIterable<Buffer>[], hash = new ReadHash()): Promise<void> {
     if (this.#options.milestones) this.#hash = hash;
     for (const [index, input] of inputs.entries()) {
@@ -302,8 +302,8 @@ export class Run {
 }
 
 /**
- * Returns whether a record stays the same if bytes are added after it. A last line without a newline does not stay the same: the
- * added bytes would continue the line.
+ * Returns whether a record has no problem and is complete. A last line without a newline is not complete: if the file grows, new
+ * bytes continue this line.
  */
 function isWhole({ bytes, shape, problem }: Piece): boolean {
   return problem === undefined && (shape !== "lines" || bytes.at(-1) === LF);

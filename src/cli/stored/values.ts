@@ -24,9 +24,9 @@ type Expected = "value" | "value or ]" | "key" | "key or }" | "colon" | "comma o
  */
 export class ValueSplitter {
   /**
-   * The bytes that are in no piece. Only set if the input breaks the grammar or ends inside a record. The bytes start with the
-   * broken record, or with a wrong token between two records. If the broken record is too long to hold, its start is already
-   * in a piece.
+   * The bytes that cannot be cut into pieces. Only set if the input breaks the grammar or ends inside a record. The bytes start
+   * with the broken record, or with a wrong token between two records. If the record is too long to hold, its start was already
+   * output as a piece.
    */
   broken: Buffer | undefined;
   /** The start of a record whose end is in a later chunk. */
@@ -39,7 +39,7 @@ export class ValueSplitter {
   #isEscaped = false;
   /** The kind of the token that is not complete yet. A key is a string too. */
   #token: "string" | "scalar" | undefined;
-  /** The tokens that may come next. While a token is not complete, these are the tokens that may come after it. */
+  /** The tokens that may come next: after the current token if one is open, else at the current offset. */
   #expected: Expected;
   /** For each open array or object, including the outer array: true if it is an object. */
   readonly #open: boolean[] = [];
@@ -138,8 +138,8 @@ export class ValueSplitter {
   }
 
   /**
-   * Reads the token at `at`, or the part of it that is in this chunk. Returns the offset after what was read, or -1 if the token
-   * is not allowed.
+   * Reads the token at the offset `at`. Returns the token's end, or the chunk's end if the token continues in the next chunk.
+   * Returns -1 if the grammar does not allow the token.
    */
   #endOfToken(chunk: Buffer, at: number): number {
     let end = at;

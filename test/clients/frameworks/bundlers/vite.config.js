@@ -1,2 +1,2 @@
-// Vite warns above 500 kB. The OpenAI SDK has 395 of the page's 550 kB.
+// Raises Vite's warning limit of 500 kB, because the page has 550 kB. The OpenAI SDK alone has 395 kB.
 export default { build: { chunkSizeWarningLimit: 1000 } };
