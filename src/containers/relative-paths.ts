@@ -241,8 +241,8 @@ export function writesUnspelled(code: string): boolean {
 /** Matches shell keywords before a command: `do cp a b`, `if python make.py`. */
 const KEYWORDS = /^(?:(?:if|elif|then|else|while|until|do|time|!|\{)\s{1,20})*/;
 /**
- * Matches commands that only read or print. Also matches `tee` and `touch`: they write a file, but a command such as
- * `tee a.csv` contains the file's path. If the path contains a variable, `CREATES` finds the command.
+ * Matches commands that write no file, or only a file whose path is in the command. The latter are `tee` and `touch`, as in
+ * `tee a.csv`. If their path contains a variable, `CREATES` finds the command.
  */
 const ONLY_READS =
   /^(?:cat|ls|head|tail|grep|egrep|fgrep|rg|wc|file|stat|du|df|diff|cmp|md5sum|sha\d{1,3}sum|echo|printf|pwd|cd|which|env(?!\s+\S)|date|tree|cut|tr|uniq|awk|jq|column|sort|basename|dirname|realpath|true|false|test|\[|sleep|mkdir|tee|touch|find|sed -n|set|export|for|read|done|fi|do|then|else|python3? (?:-V|--version))(?=[\s)]|$)(?!.*\s(?:-o|--output|-i|-delete|-exec(?:dir)?|-ok(?:dir)?|-fprint\w?)\b)/;

@@ -35,8 +35,8 @@ export function withoutBodyHeaders(headers: Headers): Headers {
 const SET_BY_PROXY = new Set(["host", "accept-encoding", "expect"]);
 
 /**
- * Returns the headers of the request to the upstream. They ask for a response without compression. So the middleware can read the
- * response, and can pass it on byte for byte if nothing is missing. A request body that is not a stream may be changed, so the
+ * Returns the headers of the request to the upstream. They ask for a response without compression, so that the middleware can read
+ * it. If no citation is missing, the middleware can pass the same bytes on. A request body that is not a stream may be changed, so the
  * headers about its bytes are left out.
  */
 export function headersForUpstream(

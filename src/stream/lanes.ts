@@ -325,7 +325,7 @@ export class Lanes {
   }
 
   /**
-   * Wakes a resting lane, because the ids of `event` name the lane. If a sequence number is missing between the lane's latest
+   * Wakes the resting lane that the ids of `event` name. If a sequence number is missing between the lane's latest
    * event and `event`, another lane may have got the missing event by mistake. So all lanes that may have got the missing
    * event (`isDoubtful`) are closed.
    */
