@@ -205,11 +205,11 @@ export function canFolderEnd(text: string, end: number): boolean {
   return testAt(endsFolder(), text, end);
 }
 
-/** The query and fragment of a URL in prose. The limit keeps the time linear for a text with many `?` and no spaces. */
-export const QUERY = /[?#][^\s)>"'\\|<]{0,4096}/y;
+/** The query and fragment of a URL in prose. */
+export const QUERY = /[?#][^\s)>"'\\|<]*/y;
 /** Patterns for the query and fragment of a link's destination. The key is the character that closes the destination. */
 const QUERIES: Record<string, RegExp> = {
-  "": /[?#][^\s)>"'\\|<]*/y,
+  "": QUERY,
   ")": /[?#](?:[^\s()\\]|\\\S|\((?:[^\s()]|\([^\s()]*\))*\))*/y,
   ">": /[?#][^<>\n]*/y,
   '"': /[?#][^"\\\n]*/y,

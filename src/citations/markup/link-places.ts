@@ -62,12 +62,16 @@ export class LinkPlaces {
     const range = meantRange(this.#text, cited);
     if (isInside(this.#markup.rawHtml, range.start)) return undefined;
     const before = this.#text.slice(Math.max(0, range.start - LONGEST_LABEL), range.start);
-    const endOfUrl = endOfMatch(QUERY, this.#text, range.end);
     const tag = OPEN_TAG.exec(before)?.[0];
-    if (tag !== undefined) return placeInTag(tag, range.start, endOfUrl);
-    if (this.#isDestination(range.start)) return replacing(range.start, endOfUrl, "destination");
+    if (tag !== undefined) return placeInTag(tag, range.start, this.#endOfUrl(range));
+    if (this.#isDestination(range.start)) return replacing(range.start, this.#endOfUrl(range), "destination");
     if (isInTitle(this.#text, range)) return undefined;
-    return this.#placeOutsideLinks(range, endOfUrl, before);
+    return this.#placeOutsideLinks(range, before);
+  }
+
+  /** Returns where the query after a URL ends. Not called for paths in prose: many of them in a row would take quadratic time. */
+  #endOfUrl({ end }: Range): number {
+    return endOfMatch(QUERY, this.#text, end);
   }
 
   #isDestination(start: number): boolean {
@@ -76,7 +80,7 @@ export class LinkPlaces {
   }
 
   /** Returns the place for a range that is neither a link's destination nor an attribute. `before` is the text before `range`. */
-  #placeOutsideLinks(range: Range, endOfUrl: number, before: string): LinkPlace | undefined {
+  #placeOutsideLinks(range: Range, before: string): LinkPlace | undefined {
     const text = this.#text;
     const { start, end } = range;
     if (this.#markup.isInCodeBlock(start)) return replacing(start, end, "code");
@@ -86,8 +90,9 @@ export class LinkPlaces {
     if (label) return destinationToFill(text, label, this.#definitions);
     const anchor = OPEN_ANCHOR.exec(before);
     if (anchor) return hrefToFill(anchor[0], start);
-    const isAutolink = text[start - 1] === "<" && text[endOfUrl] === ">";
-    return this.#newLinkAt(isAutolink ? { start: start - 1, end: endOfUrl + 1 } : range);
+    if (text[start - 1] !== "<") return this.#newLinkAt(range);
+    const endOfUrl = this.#endOfUrl(range);
+    return this.#newLinkAt(text[endOfUrl] === ">" ? { start: start - 1, end: endOfUrl + 1 } : range);
   }
 
   /**
