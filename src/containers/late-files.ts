@@ -26,19 +26,19 @@ export function mayBeLate(
 
 /**
  * Returns whether `lists` are late: they lack a file that the text means, or have only an old version of this file. The first
- * argument is the result for the text with these lists. `uncited` has the text's file names that also occur in calls and have no
+ * argument is the result for the text with these lists. `uncited` returns the text's file names that also occur in calls and have no
  * citation. `fileOf` returns the file of a citation.
  */
 export function isLate(
   { citations, unresolved }: Resolution,
-  uncited: readonly string[],
+  uncited: () => readonly string[],
   lists: readonly FileList[],
   fileOf: (annotation: ContainerFileCitation) => ContainerFile,
   context: TextContext,
 ): boolean {
   if (unresolved.some(isNotFound)) return true;
   const cited = citations.filter(({ match }) => match === "filename");
-  const names = new Set([...uncited, ...cited.map(({ annotation }) => annotation.filename)]);
+  const names = new Set([...uncited(), ...cited.map(({ annotation }) => annotation.filename)]);
   if (names.size > 0 && lacksName([...names], lists, context)) return true;
   return citations.some(({ annotation }) => isOutdated(fileOf(annotation), context));
 }

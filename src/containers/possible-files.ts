@@ -110,10 +110,12 @@ export class PossibleFiles {
     const { lifetime, scope } = this.#context;
     const isNearestCall = kind === "called" && nearer.length === 0 && scope.latest !== undefined;
     if (!lifetime.hasEnded && this.#areAllPossible(kind, isNearestCall)) return list;
-    const isPossible = (file: ContainerFile): boolean => this.#isPossible(file, kind, nearer, isNearestCall);
-    if (list.every(isPossible)) return list;
-    for (const file of list) if (!isPossible(file)) this.#noteImpossible(file);
-    return list.filter(isPossible);
+    const possible = list.filter((file) => {
+      const isPossible = this.#isPossible(file, kind, nearer, isNearestCall);
+      if (!isPossible) this.#noteImpossible(file);
+      return isPossible;
+    });
+    return possible.length === list.length ? list : possible; // the same array stays a cache key
   }
 
   #noteImpossible(file: ContainerFile): void {

@@ -539,7 +539,7 @@ class FileSearch {
   /** Returns whether the lists of some containers are late (see late-files.ts). */
   #isLate(containers: readonly string[]): boolean {
     const resolution = this.#resolution!;
-    const uncited = this.#uncitedNames(resolution.annotations).map(({ name }) => name);
+    const uncited = () => this.#uncitedNames(resolution.annotations).map(({ name }) => name);
     const near = this.#listed.filter(([file]) => file && containers.includes(file.container_id));
     return isLate(resolution, uncited, near, (cited) => this.#recovery.lists.file(cited), this.#part);
   }
