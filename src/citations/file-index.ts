@@ -202,7 +202,7 @@ export class FileIndex {
     this.#withSpaces ??= [...this.#files].flatMap(([name, files]) =>
       files.map(({ foldedFolder }) => foldedFolder + name).filter((path) => SPACE_OR_BRACKET.test(path)),
     );
-    const name = written.slice(written.lastIndexOf("/") + 1);
+    const name = nameOf(written);
     return this.#withSpaces.some(
       (path) => path.startsWith(written) || path.startsWith(name, path.lastIndexOf("/") + 1),
     );
@@ -240,7 +240,7 @@ function addToFolder(folders: Map<string, FilesByName>, indexed: IndexedFile): v
   const folder = indexed.foldedFolder.slice(0, -1);
   for (let within = folder; !folders.has(within); ) {
     folders.set(within, new Map());
-    within = within.slice(0, Math.max(0, within.lastIndexOf("/")));
+    within = folderOf(within);
   }
   add(folders.get(folder)!, indexed);
 }

@@ -17,7 +17,7 @@ import { Markup } from "./markup/markup.js";
 import { DEFAULT_ROOTS, finderOf, LONGEST_PATH, ROOT } from "./mentions.js";
 import { nameMentions } from "./names.js";
 import { pathMentions } from "./paths.js";
-import { merge, type Range } from "./ranges.js";
+import { inTextOrder, merge, type Range } from "./ranges.js";
 import { statesOtherFolder } from "./stated-folder.js";
 
 /** Options of {@link resolveFileCitations}. */
@@ -144,8 +144,12 @@ function citedRanges(
   return { citations: new CitedFiles(citations), covered: merge(ranges), unit };
 }
 
-function toCitations(text: string, cited: Found[], unit: "code-point" | "utf-16"): RecoveredCitation[] {
-  cited.sort((a, b) => a.start - b.start);
+function toCitations(
+  text: string,
+  found: readonly Found[],
+  unit: "code-point" | "utf-16",
+): RecoveredCitation[] {
+  const cited = inTextOrder(found);
   const offsets = cited.flatMap(({ start, end }) => [start, end]);
   const indices = unit === "utf-16" ? offsets : toCodePoints(text, offsets);
   return cited.map(({ start, end, files, match }, position) => ({

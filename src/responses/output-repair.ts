@@ -72,9 +72,9 @@ function linkedPart(
 ): unknown {
   if (text === part.text && isSame(annotations, given)) return part;
   // Annotations that are not objects stay at their places in the list.
-  const all: unknown[] = Array.isArray(part.annotations) ? part.annotations : [];
+  const entries: unknown[] = Array.isArray(part.annotations) ? part.annotations : [];
   let next = 0;
-  const changed = all.map((entry) => (isRecord(entry) ? annotations[next++] : entry));
+  const changed = entries.map((entry) => (isRecord(entry) ? annotations[next++] : entry));
   // Log probabilities belong to the tokens of the model's text, so they are dropped if the text changes.
   const logprobs = Array.isArray(part.logprobs) && text !== part.text ? { logprobs: [] } : {};
   return copyWith(part, { annotations: [...changed, ...annotations.slice(next)], text, ...logprobs });
