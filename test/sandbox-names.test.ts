@@ -169,41 +169,38 @@ it("a path whose folder does not exist waits for a late list before it means a n
   expect(await repaired(output, [[written]])).toMatchObject({ requests: 3, ms: 750 });
 });
 
-it("an ambiguous name means the file of the container that another citation of the text names", async () => {
+describe("an ambiguous name whose container another citation of the text names", () => {
   const upload = `/mnt/data/${"0123456789abcdef".repeat(2)}-a.csv`;
   const files = [
     file(upload, { id: "upload", container_id: "cntr_2", source: "user" }),
     written,
     file("/mnt/data/out/b.csv", { id: "b" }),
   ];
-  const repair = (text: string) => repairResponse(response([message(text)]), files);
-  expect((await repair("See sandbox:a.csv.")).report.unresolved).toMatchObject([{ reason: "ambiguous" }]);
-  const text = "See sandbox:a.csv and /mnt/data/out/b.csv.";
-  const { report, response: once } = await repair(text);
-  expect(report.citations.map(({ annotation }) => annotation.file_id)).toEqual(["new", "b"]);
-  expect(report.unresolved).toEqual([]);
-  expect((await repairResponse(once, files)).response).toBe(once);
-  const reports: Report[] = [];
-  const options = { onReport: (one: Report) => void reports.push(one) };
-  for await (const _ of repairResponseStream(streamOf([message(text)]), files, options));
-  expect(reports[0]!.citations).toEqual(report.citations);
-});
 
-it("with links, an ambiguous name whose container another citation names gets a link in the first repair", async () => {
-  const upload = `/mnt/data/${"0123456789abcdef".repeat(2)}-a.csv`;
-  const files = [
-    file(upload, { id: "upload", container_id: "cntr_2", source: "user" }),
-    written,
-    file("/mnt/data/out/b.csv", { id: "b" }),
-  ];
-  const options = {
-    links: { toUrl: ({ file_id: id }: { file_id: string }) => `u:${id}`, onMissing: () => "missing" },
-  };
-  const given = message("See [x](sandbox:a.csv) and /mnt/data/out/b.csv.");
-  const { response: once } = await repairResponse(response([given]), files, options);
-  expect(JSON.stringify(once.output)).toContain("See [x](u:new) and [b.csv](u:b).");
-  expect((await repairResponse(once, files, options)).response).toBe(once);
-  const events = [];
-  for await (const event of repairResponseStream(streamOf([given]), files, options)) events.push(event);
-  expect(events.at(-1)).toMatchObject({ response: { output: once.output } });
+  it("means the file of this container", async () => {
+    const repair = (text: string) => repairResponse(response([message(text)]), files);
+    expect((await repair("See sandbox:a.csv.")).report.unresolved).toMatchObject([{ reason: "ambiguous" }]);
+    const text = "See sandbox:a.csv and /mnt/data/out/b.csv.";
+    const { report, response: once } = await repair(text);
+    expect(report.citations.map(({ annotation }) => annotation.file_id)).toEqual(["new", "b"]);
+    expect(report.unresolved).toEqual([]);
+    expect((await repairResponse(once, files)).response).toBe(once);
+    const reports: Report[] = [];
+    const options = { onReport: (one: Report) => void reports.push(one) };
+    for await (const _ of repairResponseStream(streamOf([message(text)]), files, options));
+    expect(reports[0]!.citations).toEqual(report.citations);
+  });
+
+  it("gets a link in the first repair", async () => {
+    const options = {
+      links: { toUrl: ({ file_id: id }: { file_id: string }) => `u:${id}`, onMissing: () => "missing" },
+    };
+    const given = message("See [x](sandbox:a.csv) and /mnt/data/out/b.csv.");
+    const { response: once } = await repairResponse(response([given]), files, options);
+    expect(JSON.stringify(once.output)).toContain("See [x](u:new) and [b.csv](u:b).");
+    expect((await repairResponse(once, files, options)).response).toBe(once);
+    const events = [];
+    for await (const event of repairResponseStream(streamOf([given]), files, options)) events.push(event);
+    expect(events.at(-1)).toMatchObject({ response: { output: once.output } });
+  });
 });
